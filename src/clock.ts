@@ -1,0 +1,29 @@
+import { setTimeout as timer } from 'node:timers/promises';
+
+/** Time, lent to everything that waits or stamps, so that tests own it. Milliseconds since the epoch, UTC. */
+export interface Clock {
+  now(): number;
+  /** Resolves after `ms` (at once for 0 or less); rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** The longest delay that Node's timers take; a longer one would fire at once. */
+const LONGEST_TIMER = 2_147_483_647;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(ms, signal) {
+    signal?.throwIfAborted();
+    try {
+      for (let left = ms; left > 0; left -= LONGEST_TIMER) {
+        await timer(Math.min(left, LONGEST_TIMER), undefined, signal && { signal });
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+  },
+};
+
+/** A number in [0, 1), lent for jitter. */
+export type Random = () => number;

@@ -1,0 +1,67 @@
+import type { CommonOptions, Source } from '../source.ts';
+import type { Secret } from './secret.ts';
+
+/** A whole configuration, checked; durations and sizes are numbers (ms, bytes). DESIGN §8. */
+export interface Config {
+  /** Where it was read from, for messages; undefined for the demo's. */
+  readonly file: string | undefined;
+  readonly state: StateConfig;
+  readonly destinations: readonly DestinationConfig[];
+  readonly sources: readonly SourceConfig[];
+  readonly admin:
+    | { readonly listen: string; readonly allowances: Readonly<Record<string, number>> }
+    | undefined;
+  readonly log: LogConfig;
+  /** Milliseconds, or undefined: off. */
+  readonly heartbeat: number | undefined;
+}
+
+export interface StateConfig {
+  readonly path: string;
+  readonly maxBytes: number;
+  /** Milliseconds that delivered pages are kept for `replay`. */
+  readonly retain: number;
+  readonly allowNetworkFs: boolean;
+}
+
+export interface DestinationConfig {
+  readonly name: string;
+  /** Whole URL of the logs endpoint (`/v1/logs` already added). */
+  readonly url: string;
+  readonly protocol: 'http/protobuf' | 'http/json';
+  readonly profile: 'attributes' | 'elastic-ecs' | 'elastic-bodymap' | 'json-body';
+  readonly headers: Readonly<Record<string, Secret>>;
+  readonly compression: 'gzip' | 'none';
+  readonly timeout: number;
+  readonly maxRequestBytes: number;
+  readonly maxEventAge: number | undefined;
+  readonly tls: TlsConfig;
+  /** Names of the sources it takes; undefined: all. */
+  readonly sources: readonly string[] | undefined;
+  /** Vendor tenants it takes; undefined: all. */
+  readonly tenants: readonly string[] | undefined;
+  readonly namespace: string | undefined;
+}
+
+/** Paths, not contents: certificates are read again when a connection is made. */
+export interface TlsConfig {
+  readonly ca_file?: string | null | undefined;
+  readonly cert_file?: string | null | undefined;
+  readonly key_file?: string | null | undefined;
+  readonly server_name?: string | null | undefined;
+  readonly insecure_skip_verify?: boolean | undefined;
+}
+
+export interface SourceConfig {
+  readonly name: string;
+  readonly definition: Source;
+  /** Output of the definition's `options`. */
+  readonly options: CommonOptions;
+  /** `data_stream.namespace` for all of it, or per tenant (DESIGN §7). */
+  readonly namespace: string | undefined;
+}
+
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly format: 'json' | 'pretty';
+}

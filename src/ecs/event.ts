@@ -1,0 +1,47 @@
+/** A value of one ECS field. Arrays are arrays even for one value; integers beyond 2^53 are strings. */
+export type EcsValue = string | number | boolean | readonly string[] | readonly number[];
+
+/**
+ * One ECS document, flat: dotted field name → value, `@timestamp` (ISO 8601, UTC) among them.
+ * Never both a field and its child, so that it can be nested.
+ */
+export type EcsEvent = Readonly<Record<string, EcsValue>>;
+
+/** The ECS version that mappings are written and checked against (`@elastic/ecs` of the same minor). */
+export const ECS_VERSION = '9.4.0';
+
+/** An event as the journal keeps it: finished, with the id that every repeat of it carries. */
+export interface JournaledEvent {
+  /** Sent as `log.record.uid`; hash of source type, vendor scope and key (DESIGN §7 "Ids"). */
+  readonly uid: string;
+  readonly event: EcsEvent;
+}
+
+/** Drops what is absent: undefined, null, empty strings and empty arrays. A mapping lists every field, one a line. */
+export function compact(fields: Readonly<Record<string, EcsValue | null | undefined>>): EcsEvent {
+  const kept = Object.entries(fields).filter(
+    (entry): entry is [string, EcsValue] =>
+      entry[1] !== undefined &&
+      entry[1] !== null &&
+      entry[1] !== '' &&
+      !(Array.isArray(entry[1]) && entry[1].length === 0),
+  );
+  return Object.fromEntries(kept);
+}
+
+interface Nested {
+  [key: string]: EcsValue | Nested;
+}
+
+/** The document as a nested object, as people and `preview --json` see it. */
+export function nest(event: EcsEvent): Nested {
+  const root: Nested = {};
+  for (const [name, value] of Object.entries(event)) {
+    const path = name.split('.');
+    const leaf = path.pop() ?? name;
+    let node = root;
+    for (const step of path) node = (node[step] ??= {}) as Nested;
+    node[leaf] = value;
+  }
+  return root;
+}

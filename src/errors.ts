@@ -1,0 +1,107 @@
+/** Who must act on an error: the operator (settings, rights), nobody (wait, it passes), or us (a bug, a changed API). */
+export type Blame = 'operator' | 'nobody' | 'developer';
+
+/** Exit codes of the process (DESIGN §9). */
+export const EXIT = { done: 0, bug: 1, usage: 2, incomplete: 3, undelivered: 4, state: 5 } as const;
+
+/** Every error that Penstock raises on purpose. The message says what, where, and what to do next. */
+export abstract class PenstockError extends Error {
+  abstract readonly blame: Blame;
+}
+
+/** Usage or configuration is wrong; each problem is one line for the operator. Exit 2. */
+export class ConfigError extends PenstockError {
+  override readonly name = 'ConfigError' as const;
+  readonly blame = 'operator' as const;
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** The state cannot be used; the message lists the choices. Exit 5. */
+export class StateError extends PenstockError {
+  override readonly name = 'StateError' as const;
+  readonly blame = 'operator' as const;
+}
+
+/** The journal is at its cap, so this stream may not poll now. Nobody acts, unless it lasts. */
+export class JournalFullError extends PenstockError {
+  override readonly name = 'JournalFullError' as const;
+  readonly blame = 'nobody' as const;
+}
+
+/** A vendor's answer (or its absence) that ends this poll. `url` never holds a query or a secret. */
+export abstract class VendorError extends PenstockError {
+  readonly url: string;
+  readonly status: number | undefined;
+
+  constructor(message: string, url: string, status?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.url = url;
+    this.status = status;
+  }
+}
+
+/** 401 or 403: the credential is refused. The source stops and keeps its cursor. */
+export class UnauthorisedError extends VendorError {
+  override readonly name = 'UnauthorisedError' as const;
+  readonly blame = 'operator' as const;
+}
+
+/** Another 4xx, or a redirect to another origin: the request itself is refused, and is not sent again unchanged. */
+export class RefusedError extends VendorError {
+  override readonly name = 'RefusedError' as const;
+  readonly blame = 'operator' as const;
+  /** The answer's body, at most a few kilobytes: vendors put their own error code there. */
+  readonly body: string;
+
+  constructor(message: string, url: string, status: number, body: string) {
+    super(message, url, status);
+    this.body = body;
+  }
+}
+
+/** No usable answer after the bounded tries: 5xx, resets, refused connections, HTML. It passes. */
+export class UnavailableError extends VendorError {
+  override readonly name: 'UnavailableError' | 'ThrottledError' | 'TimedOutError' = 'UnavailableError';
+  readonly blame = 'nobody' as const;
+}
+
+/** 429 after the bounded tries. */
+export class ThrottledError extends UnavailableError {
+  override readonly name = 'ThrottledError' as const;
+  /** When the vendor's pause ends, epoch milliseconds. */
+  readonly until: number;
+
+  constructor(message: string, url: string, until: number) {
+    super(message, url, 429);
+    this.until = until;
+  }
+}
+
+/** No complete answer within the source's `timeout`. */
+export class TimedOutError extends UnavailableError {
+  override readonly name = 'TimedOutError' as const;
+}
+
+/** The answer is larger than `max_response_bytes`. */
+export class TooLargeError extends VendorError {
+  override readonly name = 'TooLargeError' as const;
+  readonly blame = 'operator' as const;
+}
+
+/** A 2xx whose body is not what the vendor documents: a failed poll, never an empty one. */
+export class UnexpectedAnswerError extends VendorError {
+  override readonly name = 'UnexpectedAnswerError' as const;
+  readonly blame = 'developer' as const;
+}
+
+/** The message of anything thrown, with its causes, in one line. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.message === '' ? error.name : error.message;
+  return error.cause === undefined ? own : `${own}: ${explain(error.cause)}`;
+}

@@ -1,0 +1,36 @@
+/** One GET to a vendor, relative to the source's `base_url`. */
+export interface HttpRequest {
+  /** Begins with `/`; joined to `base_url`, whose own path is kept. Never leaves its origin. */
+  readonly path: string;
+  /** Encoded once; `+` and blanks as `%2B` and `%20`. */
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The budget that it is spent from: a `Quota.route` of the source. Routes without a quota are unlimited. */
+  readonly route: string;
+  /** False: a time-out is not tried again, because the caller asks for less instead. Default true. */
+  readonly retryTimeouts?: boolean;
+}
+
+/** A 2xx answer that is not HTML, whole. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Lower-case names; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The `Date` header, epoch ms; our clock where there is none. */
+  readonly date: number;
+  readonly text: string;
+  /**
+   * The body as JSON (`parseJson`), never undefined.
+   * @throws UnexpectedAnswerError when it is not JSON (a truncated body too).
+   */
+  json(options?: { decimalText?: readonly string[] }): unknown;
+}
+
+/**
+ * The HTTP client that a source is lent. Every request spends its budget durably before it is sent.
+ * @throws UnauthorisedError 401, 403 · RefusedError other 4xx, foreign redirects · ThrottledError 429 ·
+ *   TimedOutError · UnavailableError 5xx, network, HTML · TooLargeError — after the bounded tries, where trying again helps.
+ */
+export interface Http {
+  get(request: HttpRequest): Promise<HttpAnswer>;
+}

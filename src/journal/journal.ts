@@ -1,0 +1,172 @@
+import type { JournaledEvent } from '../ecs/event.ts';
+import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
+
+/**
+ * The durable middle of Penstock (DESIGN §2): what was collected and not yet delivered everywhere, and every cursor,
+ * position and budget. Asynchronous, because a shared database may stand behind it later; each method is one
+ * transaction of its own, durable when it resolves. Times are epoch milliseconds.
+ *
+ * @throws StateError from any method when the store is corrupt, full beyond repair, or no longer ours.
+ */
+export interface Journal extends AsyncDisposable {
+  // ---- collect
+  /** Makes the stream known, or adopts it under a new source name. Returns what is stored of it. */
+  openStream(identity: StreamIdentity): Promise<StreamState>;
+  streams(): Promise<readonly StreamState[]>;
+  /** What the ledger holds of these keys (at most a page's). */
+  ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>>;
+  ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>>;
+  /** A page is in the journal with its ledger entries, cursor, coverage and gaps, or it never happened. */
+  commit(page: PageCommit): Promise<void>;
+  coverage(stream: string): Promise<readonly Span[]>;
+  gaps(stream?: string): Promise<readonly GapState[]>;
+  recordPoll(poll: PollRecord): Promise<void>;
+  polls(stream: string, limit: number): Promise<readonly PollRecord[]>;
+  setNextDue(source: string, at: number): Promise<void>;
+  nextDue(source: string): Promise<number | undefined>;
+  /** What may still be written: see `Room`. Trims what may be trimmed before it answers. */
+  room(now: number): Promise<Room>;
+
+  // ---- budgets
+  /**
+   * Spends one request of a budget. Returns 0 when it is granted (and durable), else the time at which to ask again.
+   * `budget` names (origin, credential hash, route). Spendings dated after `now` (our clock went back) do not count
+   * beyond one window.
+   */
+  spend(budget: string, quota: Pick<Quota, 'requests' | 'per'>, now: number): Promise<number>;
+  /** A 429 pauses its own budget until then, across restarts. A budget without a quota can be paused too. */
+  pauseBudget(budget: string, until: number): Promise<void>;
+  pausedUntil(budget: string): Promise<number>;
+
+  // ---- deliver
+  /** Makes destinations known (positions begin at the oldest page held) and starts the clock of those not named. */
+  openDestinations(names: readonly string[], now: number): Promise<void>;
+  destinations(): Promise<readonly DestinationState[]>;
+  /** The first page at or after the position, undefined when there is none yet. */
+  read(position: Position): Promise<JournalPage | undefined>;
+  /** Moves a position forward, never back, with the words of the last answer. */
+  advance(destination: string, position: Position, answer: string, now: number): Promise<void>;
+  /** Marks a destination paused with the reason, or (undefined) going again. */
+  setPaused(destination: string, reason: string | undefined, now: number): Promise<void>;
+  /** Removes pages that every destination has passed and whose `retain` is over. Small transactions. */
+  trim(now: number): Promise<void>;
+  /** Resolves when something was committed since the last call that saw it, or at the signal's abort (no rejection). */
+  changed(signal: AbortSignal): Promise<void>;
+  stats(): Promise<JournalStats>;
+  /** Events that this destination has still to be sent; `sources` limits them to what it takes. */
+  waiting(destination: string, sources?: readonly string[]): Promise<number>;
+}
+
+/** A stream's identity is source type, normalised origin and scope; its source's name may change (DESIGN §2). */
+export interface StreamIdentity {
+  readonly source: string;
+  readonly type: string;
+  readonly origin: string;
+  readonly scope: string;
+  /** Version of the cursor's schema, so that a later release can migrate it. */
+  readonly cursorVersion: number;
+}
+
+export interface StreamState extends StreamIdentity {
+  /** `type|origin|scope`. */
+  readonly key: string;
+  /** JSON, as the source's cursor schema encodes it; undefined before the first page. */
+  readonly cursor: unknown;
+  readonly ledger: number;
+  readonly lastComplete: number | undefined;
+  readonly lastError: string | undefined;
+  readonly owed: string | undefined;
+  readonly orphaned: boolean;
+}
+
+export interface LedgerEntry {
+  readonly value: LedgerValue;
+  /** uid of the last telling, so that an update's id follows from the one before it. */
+  readonly uid: string;
+}
+
+export interface LedgerWrite extends LedgerEntry {
+  readonly key: string;
+  /** By which `forgetBefore` forgets. */
+  readonly at: number;
+}
+
+export type Lane = 'live' | 'backfill';
+
+export interface PageCommit {
+  readonly stream: string;
+  readonly source: string;
+  readonly dataset: string;
+  readonly lane: Lane;
+  readonly observedAt: number;
+  /** Empty is normal: the cursor moves without events. */
+  readonly events: readonly JournaledEvent[];
+  readonly ledger: readonly LedgerWrite[];
+  readonly forgetBefore?: number | undefined;
+  readonly cursor: unknown;
+  readonly covered?: Span | undefined;
+  readonly gaps: readonly Gap[];
+  readonly closedGaps: readonly Gap[];
+  /** A complete sweep ended with this page: clears the last error. */
+  readonly complete: boolean;
+  readonly owed?: string | undefined;
+}
+
+/** Journaled, not delivered everywhere yet (or retained). */
+export interface JournalPage {
+  readonly sequence: number;
+  readonly stream: string;
+  readonly source: string;
+  readonly dataset: string;
+  readonly lane: Lane;
+  readonly observedAt: number;
+  readonly events: readonly JournaledEvent[];
+}
+
+/** The next event to send: page and index within it. {0, 0} is before everything. */
+export interface Position {
+  readonly sequence: number;
+  readonly offset: number;
+}
+
+export interface DestinationState {
+  readonly name: string;
+  readonly position: Position;
+  readonly lastAnswer: string | undefined;
+  readonly paused: string | undefined;
+  readonly since: number | undefined;
+  /** When it was last named in a configuration; after 7 days it holds back no trimming. */
+  readonly seen: number;
+}
+
+export interface GapState extends Gap {
+  readonly stream: string;
+  readonly opened: number;
+  readonly closed: number | undefined;
+}
+
+export interface PollRecord {
+  readonly stream: string;
+  readonly source: string;
+  readonly at: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly rows: number;
+  readonly new: number;
+  readonly changed: number;
+  /** `complete`, `cut` (by a deadline or a stop), or the error's name. */
+  readonly outcome: string;
+  /** The error in words; kept as the stream's last error. */
+  readonly error?: string | undefined;
+}
+
+/** Whether there is room (DESIGN §2): askable sources stop at `full`, the others only at `brim` (1.25 × the cap, or < 64 MiB free). */
+export type Room = 'free' | 'full' | 'brim';
+
+export interface JournalStats {
+  readonly events: number;
+  /** Database and WAL. */
+  readonly bytes: number;
+  /** Observed time of the oldest page that some destination still lacks. */
+  readonly oldest: number | undefined;
+}

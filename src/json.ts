@@ -1,0 +1,40 @@
+/** Anything that JSON can carry, and integers beyond 2^53 as BigInt. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+
+interface ParseOptions {
+  /** Names of number fields to be given as the decimal text that the sender wrote, where a double is not enough. */
+  readonly decimalText?: readonly string[];
+}
+
+/**
+ * Parses JSON without losing digits: integers outside ±(2^53 − 1) become BigInt.
+ * Throws `SyntaxError` on text that is not JSON.
+ */
+export function parseJson(text: string, { decimalText = [] }: ParseOptions = {}): unknown {
+  return JSON.parse(
+    text,
+    function exact(this: unknown, key: string, value: unknown, context?: { source?: string }) {
+      if (typeof value !== 'number' || context?.source === undefined) return value;
+      if (decimalText.includes(key)) return context.source;
+      return Number.isSafeInteger(value) || !/^-?\d+$/.test(context.source) ? value : BigInt(context.source);
+    },
+  );
+}
+
+/** The JSON text of a value; BigInt is written as its digits. Keys keep their order. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === 'bigint' ? (JSON as unknown as RawJson).rawJSON(member.toString()) : member,
+  );
+}
+
+interface RawJson {
+  rawJSON(text: string): unknown;
+}

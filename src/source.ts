@@ -1,0 +1,170 @@
+import type { z } from 'zod';
+import type { EcsEvent } from './ecs/event.ts';
+import type { Http } from './http/http.ts';
+import type { Json } from './json.ts';
+import type { Logger } from './telemetry/log.ts';
+
+/**
+ * What one source type is (DESIGN §4): schemas, discovery, collection, mapping. Everything else is the pipeline's.
+ * A definition is a plain object, the default export of `src/sources/<id>/index.ts`.
+ */
+export interface Source<
+  Options extends z.ZodType<CommonOptions> = z.ZodType<CommonOptions>,
+  Cursor extends z.ZodType = z.ZodType,
+  Rec extends z.ZodType = z.ZodType,
+> {
+  /** The folder's name, kebab-case; the `type` in a configuration. */
+  readonly id: string;
+  readonly title: string;
+  /** `observer.vendor` and `observer.product`. */
+  readonly vendor: string;
+  readonly product: string;
+  /** `event.dataset`; `event.module` is the part before the dot. */
+  readonly dataset: string;
+  /** `event.kind`, `event.category`, `event.type` of its events (DESIGN §6); misfits keep category and type. */
+  readonly categorisation: Categorisation;
+  /** append-only: seen keys are dropped. mutable: a changed value is an update. counter: tells `count` and `delta`. */
+  readonly stream: 'append-only' | 'mutable' | 'counter';
+  /** Whether the vendor can be asked again for what a full journal makes us skip. Those sources stop polling first. */
+  readonly askAgain: boolean;
+  /** Its block of the configuration, `sourceOptions(…)` of `config/options.ts` extended; every field described. */
+  readonly options: Options;
+  /** What is checkpointed. What is not in here does not survive a restart. */
+  readonly cursor: Cursor;
+  /** One raw record, tolerant: unknown fields and unknown enum values pass. */
+  readonly record: Rec;
+  /** The vendor's documented limits by route; the operator's `quota` replaces that of the first, the main route. */
+  quotas(options: z.output<Options>): readonly Quota[];
+  /** Headers that carry the credential; asked anew for every request, since secret files are read again. */
+  authorise(options: z.output<Options>): Readonly<Record<string, string>>;
+  /** The streams to poll, in order; the same scope may come again when the work of a sweep is cut in parts. */
+  streams(run: Run<z.output<Options>>): AsyncIterable<Scope>;
+  /**
+   * Pages in order; each page's cursor is safe to resume from. The generator is not resumed until its page is
+   * durable, so a cursor never runs ahead of data. It ends when the stream is caught up.
+   */
+  poll(
+    run: StreamRun<z.output<Options>>,
+    cursor: z.output<Cursor> | undefined,
+  ): AsyncIterable<Page<z.input<Cursor>>>;
+  /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */
+  normalise(record: z.output<Rec>, context: Telling): EcsEvent;
+}
+
+/** Infers the schemas, so that no source writes a type parameter. */
+export function defineSource<O extends z.ZodType<CommonOptions>, C extends z.ZodType, R extends z.ZodType>(
+  source: Source<O, C, R>,
+): Source<O, C, R> {
+  return source;
+}
+
+/** The options that the pipeline itself reads; every source has them. */
+export interface CommonOptions {
+  readonly base_url: string;
+  readonly schedule: string;
+  readonly timezone: string;
+  readonly quota?: { readonly requests: number; readonly per: number } | undefined;
+  /** Milliseconds for one request, from sending to the end of the body. */
+  readonly timeout: number;
+  readonly retries: number;
+  readonly max_response_bytes: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Categorisation {
+  readonly kind: 'event' | 'alert' | 'metric';
+  readonly category: readonly string[];
+  readonly type: readonly string[];
+}
+
+/** `requests` in any sliding window of `per` milliseconds, for one (origin, credential, route). */
+export interface Quota {
+  readonly route: string;
+  readonly requests: number;
+  readonly per: number;
+}
+
+/** A part of a source with a cursor of its own: a tenant, a project and type. `id` is the vendor's canonical id; '' = all. */
+export interface Scope {
+  readonly id: string;
+  readonly name?: string;
+}
+
+/** What the pipeline lends a source for one sweep; a source reaches for nothing else. */
+export interface Run<Options> {
+  readonly options: Options;
+  readonly http: Http;
+  readonly log: Logger;
+  /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+  /** Kept in memory for the life of the process, per source: directories, one-time warnings. Never correctness. */
+  readonly memo: Map<string, unknown>;
+}
+
+/** A run on one stream. */
+export interface StreamRun<Options> extends Run<Options> {
+  readonly scope: Scope;
+  /** What was told of entities before, by key prefix ('' for all): for buckets to close, values to compare. */
+  ledger(prefix: string): Promise<ReadonlyMap<string, LedgerValue>>;
+  /** Completely read spans, merged, in order. */
+  coverage(): Promise<readonly Span[]>;
+}
+
+/** The values that make a record "the same" or "changed", by name. Counters have `count`. */
+export type LedgerValue = Readonly<Record<string, Json>>;
+
+/** One raw record, with what the ledger needs to know it again. */
+export interface Observation {
+  /** Unique in its stream, stable over re-reads: vendor id, bucket and series, or tuple and ordinal (`ordinals`). */
+  readonly key: string;
+  /** As the vendor sent it: not validated. The pipeline does that, and ships what does not fit as `pipeline_error`. */
+  readonly record: unknown;
+  /** Absent for append-only streams. */
+  readonly value?: LedgerValue;
+  /** A counter's bucket is closed: tell the rest once more as final. */
+  readonly final?: boolean;
+  /** The record's own time (epoch ms), by which `forgetBefore` forgets its key. Defaults to the poll's. */
+  readonly at?: number;
+}
+
+/** A half-open span of time, epoch milliseconds. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What we know we do not have. `part` names a tenant or other part of the stream; '' = all of it. */
+export interface Gap extends Span {
+  readonly reason: string;
+  readonly part: string;
+}
+
+/** What one answer (or a part of it) adds; commits as a whole or not at all. */
+export interface Page<Cursor> {
+  readonly observations: readonly Observation[];
+  readonly cursor: Cursor;
+  /** Completely read with this page. */
+  readonly covered?: Span;
+  readonly gaps?: readonly Gap[];
+  /** Gaps that are no longer: same reason and part, their span within this one's. */
+  readonly closedGaps?: readonly Gap[];
+  /** Ledger keys whose time is before this will not be read again. Epoch milliseconds. */
+  readonly forgetBefore?: number;
+  /** A complete sweep of the stream ends with this page. */
+  readonly complete?: boolean;
+  /** What waits for the budget, in words for the operator ("12 days of 4 tenants"). */
+  readonly owed?: string;
+}
+
+/** Why an event is told, for `normalise`. */
+export interface Telling {
+  readonly scope: Scope;
+  /** When the answer was read, the vendor's clock, epoch ms: `event.created`, and `@timestamp` of a counter. */
+  readonly observedAt: number;
+  readonly reason: 'new' | 'updated' | 'final';
+  /** What the ledger knew before; undefined for 'new'. */
+  readonly previous: LedgerValue | undefined;
+  /** Counters: `count` − what was told before. */
+  readonly delta: number;
+}
