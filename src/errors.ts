@@ -33,6 +33,12 @@ export class JournalFullError extends PenstockError {
   readonly blame = 'nobody' as const;
 }
 
+/** The deadline or the stop came while a request waited for its budget: what is left is owed, no failure. */
+export class OutOfBudgetError extends PenstockError {
+  override readonly name = 'OutOfBudgetError' as const;
+  readonly blame = 'nobody' as const;
+}
+
 /** A vendor's answer (or its absence) that ends this poll. `url` never holds a query or a secret. */
 export abstract class VendorError extends PenstockError {
   readonly url: string;

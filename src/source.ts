@@ -47,6 +47,8 @@ export interface Source<
     run: StreamRun<z.output<Options>>,
     cursor: z.output<Cursor> | undefined,
   ): AsyncIterable<Page<z.input<Cursor>>>;
+  /** A time, besides the schedule, at which it wants to be polled next (before a bucket's edge). Epoch ms, after `now`. */
+  nextEdge?(options: z.output<Options>, now: number): number;
   /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */
   normalise(record: z.output<Rec>, context: Telling): EcsEvent;
 }
@@ -88,6 +90,8 @@ export interface Quota {
 export interface Scope {
   readonly id: string;
   readonly name?: string;
+  /** What this turn is to do, where a source cuts a sweep in parts; handed back to `poll`, never stored. */
+  readonly task?: unknown;
 }
 
 /** What the pipeline lends a source for one sweep; a source reaches for nothing else. */
@@ -98,6 +102,8 @@ export interface Run<Options> {
   /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
   readonly now: () => number;
   readonly signal: AbortSignal;
+  /** The stored cursors of this source's streams, as encoded, by scope id: for a sweep that orders its work across streams. */
+  cursors(): Promise<ReadonlyMap<string, unknown>>;
   /** Kept in memory for the life of the process, per source: directories, one-time warnings. Never correctness. */
   readonly memo: Map<string, unknown>;
 }
@@ -111,7 +117,11 @@ export interface StreamRun<Options> extends Run<Options> {
   coverage(): Promise<readonly Span[]>;
 }
 
-/** The values that make a record "the same" or "changed", by name. Counters have `count`. */
+/**
+ * What the ledger keeps of an entity. Mutable streams: the values that make it "the same" or "changed", by name.
+ * Counters: `count`, by which alone they are compared, and whatever else is needed to tell the series again;
+ * the pipeline adds `final`.
+ */
 export type LedgerValue = Readonly<Record<string, Json>>;
 
 /** One raw record, with what the ledger needs to know it again. */
@@ -153,8 +163,8 @@ export interface Page<Cursor> {
   readonly forgetBefore?: number;
   /** A complete sweep of the stream ends with this page. */
   readonly complete?: boolean;
-  /** What waits for the budget, in words for the operator ("12 days of 4 tenants"). */
-  readonly owed?: string;
+  /** Requests of this stream that still wait for the budget: owed, which is no failure. 0 when absent. */
+  readonly owed?: number;
 }
 
 /** Why an event is told, for `normalise`. */

@@ -29,8 +29,10 @@ export interface HttpAnswer {
 /**
  * The HTTP client that a source is lent. Every request spends its budget durably before it is sent.
  * @throws UnauthorisedError 401, 403 · RefusedError other 4xx, foreign redirects · ThrottledError 429 ·
- *   TimedOutError · UnavailableError 5xx, network, HTML · TooLargeError — after the bounded tries, where trying again helps.
+ *   TimedOutError · UnavailableError 5xx, network, HTML · TooLargeError · OutOfBudgetError — after the bounded tries, where trying again helps.
  */
 export interface Http {
   get(request: HttpRequest): Promise<HttpAnswer>;
+  /** How many requests of this route could be sent now without waiting for the budget; Infinity without a quota. */
+  available(route: string): Promise<number>;
 }

@@ -34,6 +34,8 @@ export interface Journal extends AsyncDisposable {
    * beyond one window.
    */
   spend(budget: string, quota: Pick<Quota, 'requests' | 'per'>, now: number): Promise<number>;
+  /** How many requests `spend` would grant at `now`; 0 while the budget is paused. */
+  available(budget: string, quota: Pick<Quota, 'requests' | 'per'>, now: number): Promise<number>;
   /** A 429 pauses its own budget until then, across restarts. A budget without a quota can be paused too. */
   pauseBudget(budget: string, until: number): Promise<void>;
   pausedUntil(budget: string): Promise<number>;
@@ -75,7 +77,7 @@ export interface StreamState extends StreamIdentity {
   readonly ledger: number;
   readonly lastComplete: number | undefined;
   readonly lastError: string | undefined;
-  readonly owed: string | undefined;
+  readonly owed: number;
   readonly orphaned: boolean;
 }
 
@@ -109,7 +111,7 @@ export interface PageCommit {
   readonly closedGaps: readonly Gap[];
   /** A complete sweep ended with this page: clears the last error. */
   readonly complete: boolean;
-  readonly owed?: string | undefined;
+  readonly owed: number;
 }
 
 /** Journaled, not delivered everywhere yet (or retained). */
