@@ -1,0 +1,148 @@
+import { Duration, IANAZone } from 'luxon';
+import { validate } from 'node-cron';
+import { z } from 'zod';
+import { Secret } from './secret.ts';
+
+/**
+ * The kinds of value that a configuration is made of. Their messages begin with `expected`, because the loader
+ * prints them after file, line, column and path. A default is given as the operator would write it.
+ */
+
+const UNITS = { ms: 'milliseconds', s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
+const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
+const NO_DURATION = 'expected a duration such as 30s, 5m, 2h or 7d';
+
+/** Milliseconds of `30s`, `5m`, `2h`, `7d` or `250ms`; undefined when the text is none of these. */
+export function parseDuration(text: string): number | undefined {
+  const [, amount, unit] = DURATION.exec(text) ?? [];
+  if (amount === undefined || unit === undefined) return undefined;
+  return Duration.fromObject({ [UNITS[unit as keyof typeof UNITS]]: Number(amount) }).toMillis();
+}
+
+/** Inclusive bounds, written as the operator would. */
+interface Bounds {
+  readonly from?: string;
+  readonly to?: string;
+}
+
+function durationField({ from = '0s', to }: Bounds = {}) {
+  const least = parseDuration(from) ?? 0;
+  const most = to === undefined ? Infinity : (parseDuration(to) ?? Infinity);
+  return z
+    .string(NO_DURATION)
+    .regex(DURATION, NO_DURATION)
+    .transform((text) => parseDuration(text) ?? 0)
+    .refine((ms) => ms >= least, `expected a duration from ${from}`)
+    .refine((ms) => ms <= most, `expected a duration up to ${to}`);
+}
+
+/** A duration, in milliseconds: `duration('5m')` has that default, `duration()` is required. */
+export function duration(fallback: string, bounds?: Bounds): z.ZodPrefault<ReturnType<typeof durationField>>;
+export function duration(fallback?: undefined, bounds?: Bounds): ReturnType<typeof durationField>;
+export function duration(fallback?: string, bounds?: Bounds) {
+  const field = durationField(bounds);
+  return fallback === undefined ? field : field.prefault(fallback);
+}
+
+const SIZES = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+const BYTES = /^(\d{1,15})(KiB|MiB|GiB|)$/;
+const NO_BYTES = 'expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB';
+
+/** Bytes of `64MiB` or `900000`; undefined when the text is no size, or too large to be counted exactly. */
+export function parseBytes(text: string): number | undefined {
+  const [, amount, unit] = BYTES.exec(text) ?? [];
+  if (amount === undefined || unit === undefined) return undefined;
+  const bytes = Number(amount) * SIZES[unit as keyof typeof SIZES];
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+function bytesField(from: string) {
+  const least = parseBytes(from) ?? 0;
+  return z
+    .union([z.int().nonnegative(), z.string().regex(BYTES)], NO_BYTES)
+    .transform((size) => (typeof size === 'number' ? size : parseBytes(size)) ?? Number.NaN)
+    .refine((bytes) => !Number.isNaN(bytes), NO_BYTES)
+    .refine((bytes) => Number.isNaN(bytes) || bytes >= least, `expected a size from ${from}`);
+}
+
+/** A size in bytes: `bytes('64MiB')` has that default, `bytes()` is required; `from` is the least one allowed. */
+export function bytes(fallback: string, from?: string): z.ZodPrefault<ReturnType<typeof bytesField>>;
+export function bytes(fallback?: undefined, from?: string): ReturnType<typeof bytesField>;
+export function bytes(fallback?: string, from = '0') {
+  const field = bytesField(from);
+  return fallback === undefined ? field : field.prefault(fallback);
+}
+
+/** A value that is never printed; `writeOnly` marks it in the JSON Schema. */
+export function secret() {
+  return z
+    .string('expected text (quote it when it looks like a number)')
+    .min(1, 'expected a value, got an empty one')
+    .transform((value) => new Secret(value))
+    .meta({ writeOnly: true });
+}
+
+const NO_URL =
+  'expected an http:// or https:// URL without credentials, query or fragment, such as https://siem.example.com';
+
+/** The normalised form of a base URL: host in lower case, no default port, no trailing slash. Undefined when it is none. */
+export function normaliseUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
+  if (url.username !== '' || url.password !== '' || /[?#\s]/.test(text)) return undefined;
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+/** A base URL, normalised, so that two spellings of one server are one stream. */
+export function httpUrl() {
+  return z
+    .string(NO_URL)
+    .refine((text) => normaliseUrl(text) !== undefined, NO_URL)
+    .transform((text) => normaliseUrl(text) ?? text)
+    .meta({ format: 'uri' });
+}
+
+const NO_SCHEDULE = 'expected `every 5m` or a cron expression of five or six fields';
+
+function isSchedule(text: string): boolean {
+  const [, interval] = /^every (\S+)$/.exec(text) ?? [];
+  if (interval !== undefined) return (parseDuration(interval) ?? 0) >= 1000;
+  return [5, 6].includes(text.trim().split(/\s+/).length) && validate(text);
+}
+
+/** When to poll: `every <duration>` (from 1s) or a cron expression. */
+export function schedule() {
+  return z.string(NO_SCHEDULE).refine(isSchedule, NO_SCHEDULE);
+}
+
+const NO_ZONE = 'expected an IANA time zone such as UTC or Europe/Berlin';
+
+export function timezone() {
+  return z.string(NO_ZONE).refine((zone) => IANAZone.isValidZone(zone), NO_ZONE);
+}
+
+/** A path; a relative one counts from the working directory, as with other tools. */
+export function filePath() {
+  return z.string('expected a path').min(1, 'expected a path');
+}
+
+const NO_NAMESPACE =
+  'expected a data stream namespace: lower case, at most 100 bytes, none of - \\ / * ? " < > | , # : or blank';
+
+/** `data_stream.namespace` (elastic.co: data stream naming scheme): other names would be refused by every bulk request. */
+export function namespace() {
+  return z
+    .string(NO_NAMESPACE)
+    .regex(/^[^-\\/*?"<>|,#:\s]+$/, NO_NAMESPACE)
+    .refine((name) => name === name.toLowerCase() && Buffer.byteLength(name) <= 100, NO_NAMESPACE);
+}
+
+/** Labels by name; a dot in a name would make one label the child of another. */
+export function labels() {
+  return z
+    .record(
+      z.string().regex(/^[^.\s]+$/, 'expected a label name without dots and blanks'),
+      z.string('expected text (quote it when it looks like a number)'),
+    )
+    .prefault({});
+}

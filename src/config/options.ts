@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import {
+  bytes,
+  duration,
+  filePath,
+  httpUrl,
+  labels,
+  namespace,
+  schedule,
+  secret,
+  timezone,
+} from './fields.ts';
+import { proxy, tls } from './transport.ts';
+
+export {
+  bytes,
+  duration,
+  filePath,
+  httpUrl,
+  labels,
+  namespace,
+  schedule,
+  secret,
+  timezone,
+} from './fields.ts';
+
+/** The options that every source has (DESIGN §8). */
+const common = {
+  type: z.string().describe('The source type; `penstock sources` lists them.'),
+  base_url: httpUrl().describe('Where the vendor answers.'),
+  token: secret().optional().describe('The API token. Better `${VAR}` or `${file:…}` than the token itself.'),
+  token_file: filePath()
+    .optional()
+    .describe('File that holds the token, instead of `token`; read again when the vendor refuses it.'),
+  schedule: schedule()
+    .default('every 5m')
+    .describe('When to poll: `every 5m`, or a cron expression of five or six fields.'),
+  timezone: timezone().default('UTC').describe('IANA time zone that a cron schedule is read in.'),
+  quota: z
+    .strictObject({
+      requests: z.int().min(1).describe('Requests in any window of `per`.'),
+      per: duration(undefined, { from: '1s' }).describe('Length of the window.'),
+    })
+    .optional()
+    .describe(
+      "Budget of the source's main route; by default the vendor's documented limit, none where there is none.",
+    ),
+  timeout: duration('30s', { from: '1ms' }).describe(
+    'For one request, from sending it to the end of its answer.',
+  ),
+  retries: z.int().min(0).default(5).describe('Further tries of one request within one poll; 0 for none.'),
+  max_response_bytes: bytes('64MiB', '1').describe('Larger answers are a failed poll and a gap.'),
+  tls: tls(),
+  proxy: proxy(),
+  labels: labels().describe('Each becomes `labels.<name>` in every event of this source.'),
+  namespace: namespace()
+    .optional()
+    .describe('`data_stream.namespace` of its events; `default` when nothing sets one.'),
+};
+
+type Common = typeof common;
+
+/** What a source's `options` are: the common ones, with the source's own over them. */
+export type SourceOptions<Own extends z.core.$ZodLooseShape> = z.ZodObject<
+  Omit<Common, keyof Own> & Own,
+  z.core.$strict
+>;
+
+interface Credential {
+  /** False: the source has another way to authenticate, and checks by itself that one is there. Default true. */
+  readonly tokenRequired?: boolean;
+}
+
+/**
+ * A source's block of the configuration: the common options, and the source's own, which win over common ones of
+ * the same name. Unknown keys are errors. The loader reads `token_file` and puts what it holds into `token`, so that
+ * a source looks at `token` alone.
+ */
+export function sourceOptions<Own extends z.core.$ZodLooseShape>(
+  own: Own,
+  { tokenRequired = true }: Credential = {},
+): SourceOptions<Own> {
+  const options = z.strictObject({ ...common, ...own }) as unknown as SourceOptions<Own>;
+  if (!tokenRequired) return options;
+  return options.refine((value) => holdsToken(value), {
+    path: ['token'],
+    error: 'expected a token, or `token_file` with the path of the file that holds it',
+    when: always,
+  });
+}
+
+/** For `refine(…, { when: always })`: a rule that is checked although other options are wrong, so that all problems show at once. */
+export function always(): true {
+  return true;
+}
+
+function holdsToken(value: object): boolean {
+  const { token, token_file } = value as { token?: unknown; token_file?: unknown };
+  return token !== undefined || token_file !== undefined;
+}
+
+const tenantSettings = z.strictObject({
+  namespace: namespace().optional().describe('`data_stream.namespace` of this tenant’s events.'),
+  labels: labels().describe('Added to the labels of the source.'),
+});
+
+/** Which tenants are read, and what is set for single ones. */
+export interface Tenants {
+  /** Vendor ids of those to read; undefined: all. */
+  readonly only: readonly string[] | undefined;
+  readonly settings: Readonly<Record<string, z.output<typeof tenantSettings>>>;
+}
+
+/**
+ * `tenants:` of a source whose vendor has tenants: `all`, a list of their ids, or a map from id to namespace and
+ * labels. A map sets and does not choose: all tenants are read, since one that nobody listed would be missed silently.
+ */
+export function tenants() {
+  const expected = 'expected `all`, a list of tenant ids, or a map from tenant id to { namespace, labels }';
+  return z
+    .union(
+      [z.literal('all'), z.array(z.string().min(1)).min(1), z.record(z.string().min(1), tenantSettings)],
+      expected,
+    )
+    .transform((value): Tenants => {
+      if (value === 'all') return { only: undefined, settings: {} };
+      return Array.isArray(value) ? { only: value, settings: {} } : { only: undefined, settings: value };
+    })
+    .prefault('all')
+    .describe(
+      '`all`, a list of tenant ids, or a map from tenant id to its `namespace` and `labels` (all are read).',
+    );
+}
