@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { Clock } from '../clock.ts';
 import { toJson } from '../json.ts';
+import { Waiters } from './waiters.ts';
 
 /** One request, as a simulator saw it. */
 export interface SimulatedRequest {
@@ -22,9 +23,17 @@ export interface SimulatedAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** reset: the connection is torn down unanswered; truncate: half of the body, then torn down; hang: no answer until closed. */
-  readonly fault?: 'reset' | 'truncate' | 'hang';
+  /** Milliseconds, by the simulator's clock, before anything of it is sent. */
+  readonly delay?: number;
+  /**
+   * reset: the connection is torn down unanswered; truncate: half of the body, then torn down;
+   * hang: no answer until closed; stall: half of the body, then nothing until closed.
+   */
+  readonly fault?: 'reset' | 'truncate' | 'hang' | 'stall';
 }
+
+/** How a simulator answers. */
+export type Answerer = (request: SimulatedRequest) => SimulatedAnswer | Promise<SimulatedAnswer>;
 
 /** A loopback HTTP server that behaves as told, and remembers what it was asked. */
 export interface Simulator extends AsyncDisposable {
@@ -32,15 +41,22 @@ export interface Simulator extends AsyncDisposable {
   readonly requests: readonly SimulatedRequest[];
   /** Answers given, first in first out, instead of the simulator's own; undefined in the list lets one request through. */
   readonly script: (SimulatedAnswer | undefined)[];
+  /** Resolves when it was asked this often; rejects with the signal's reason when aborted. */
+  asked(count: number, signal?: AbortSignal): Promise<void>;
+  /** Closes the port and every connection; connecting is refused until `back`. */
+  away(): Promise<void>;
+  /** Listens again, on the same port. */
+  back(): Promise<void>;
 }
 
 /** Starts a simulator on 127.0.0.1. Its `Date` header is its clock's; `port` 0 takes a free one. */
 export async function serve(
-  answer: (request: SimulatedRequest) => SimulatedAnswer | Promise<SimulatedAnswer>,
+  answer: Answerer,
   { clock, port = 0 }: { clock: Clock; port?: number },
 ): Promise<Simulator> {
   const requests: SimulatedRequest[] = [];
   const script: (SimulatedAnswer | undefined)[] = [];
+  const askers = new Waiters();
   const server = createServer((incoming, response) => {
     // A simulator that throws answers 500 with the error, so that the test which caused it sees why.
     reply(incoming, response).catch((error: unknown) =>
@@ -51,21 +67,36 @@ export async function serve(
   async function reply(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await read(incoming, clock);
     requests.push(request);
-    send(response, script.shift() ?? (await answer(request)), clock);
+    askers.check();
+    const told = script.shift() ?? (await answer(request));
+    if (told.delay !== undefined) await clock.sleep(told.delay);
+    send(response, told, clock);
   }
 
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
+  const taken = await listen(server, port);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${taken}`,
     requests,
     script,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    asked: (count, signal) => askers.until(() => requests.length >= count, signal),
+    away: () => close(server),
+    back: async () => void (await listen(server, taken)),
+    [Symbol.asyncDispose]: () => close(server),
   };
+}
+
+/** Returns the port that it listens on. */
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
 }
 
 async function read(incoming: IncomingMessage, clock: Clock): Promise<SimulatedRequest> {
@@ -103,6 +134,10 @@ function send(
   });
   if (fault === 'truncate') {
     response.write(bytes.subarray(0, bytes.length / 2), () => response.socket?.resetAndDestroy());
+    return;
+  }
+  if (fault === 'stall') {
+    response.write(bytes.subarray(0, bytes.length / 2));
     return;
   }
   response.end(bytes);
