@@ -1,0 +1,147 @@
+import { DateTime } from 'luxon';
+import type { Clock, Random } from '../clock.ts';
+import {
+  drawDecline,
+  summarise,
+  type Decline,
+  type SeriesRow,
+  type SummaryRow,
+  type SummaryType,
+  SUMMARY_TYPES,
+} from './botbye-traffic.ts';
+import type { Span } from '../source.ts';
+
+export const INTERVAL_TYPES = { HOUR: 'hour', DAY: 'day', MONTH: 'month' } as const;
+export type IntervalType = keyof typeof INTERVAL_TYPES;
+
+const intervalTypes = Object.keys(INTERVAL_TYPES) as IntervalType[];
+
+/** What a series has come to in one bucket. */
+export interface SeriesTruth {
+  /** Start of the bucket, epoch ms. */
+  readonly bucket: number;
+  readonly id: string;
+  /** All that was declined in the bucket, whatever the counter forgot. */
+  readonly declined: number;
+}
+
+interface Series {
+  readonly row: SeriesRow;
+  shown: number;
+  declined: number;
+}
+
+interface Traffic {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly projectIds: readonly string[];
+  /** IANA zone in which hours, days and months begin. */
+  readonly zone: string;
+  /** Declined requests a minute and project, on average; 0 for a test that declines by itself. */
+  readonly perMinute: number;
+  /** Milliseconds of traffic before the start. */
+  readonly history: number;
+}
+
+/** The traffic moves in steps of this length; edges of buckets fall between steps. */
+const STEP = 5000;
+
+/** Counters of declined requests that grow with the lent clock: per project, interval type, bucket and summary type. */
+export class Declines {
+  readonly #traffic: Traffic;
+  readonly #buckets = new Map<string, Map<string, Series>>();
+  readonly #current = new Map<IntervalType, Span>();
+  #until: number;
+
+  constructor(traffic: Traffic) {
+    this.#traffic = traffic;
+    this.#until = Math.floor((traffic.clock.now() - traffic.history) / STEP) * STEP;
+  }
+
+  /** Adds declined requests now. */
+  decline(project: string, decline: Decline, count = 1): void {
+    this.#advance();
+    this.#count(project, decline, count, this.#traffic.clock.now());
+  }
+
+  /** The vendor's counters fall: what the current buckets show is forgotten, and they count anew. */
+  reset(project: string): void {
+    this.#advance();
+    for (const type of intervalTypes) {
+      const { from } = this.#bucket(type, this.#traffic.clock.now());
+      for (const summary of SUMMARY_TYPES) {
+        for (const series of this.#series(project, type, summary, from).values()) series.shown = 0;
+      }
+    }
+  }
+
+  /** The totals so far of the bucket that holds `at`; most declined first. */
+  rows(project: string, summary: SummaryType, type: IntervalType, at: number): SummaryRow[] {
+    this.#advance();
+    const { from } = this.#bucket(type, at);
+    return [...this.#series(project, type, summary, from).values()]
+      .filter(({ shown }) => shown > 0)
+      .map(({ row, shown }) => ({ ...row, declinedReqCount: shown }))
+      .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount);
+  }
+
+  /** What was declined in every bucket so far. */
+  truth(project: string, summary: SummaryType, type: IntervalType): SeriesTruth[] {
+    this.#advance();
+    const prefix = `${project}|${type}|${summary}|`;
+    return [...this.#buckets]
+      .filter(([key]) => key.startsWith(prefix))
+      .flatMap(([key, series]) =>
+        [...series].map(([id, { declined }]) => ({ bucket: Number(key.slice(prefix.length)), id, declined })),
+      );
+  }
+
+  #advance(): void {
+    const { clock, random, projectIds, perMinute } = this.#traffic;
+    const mean = (perMinute * STEP) / 60_000;
+    for (; this.#until + STEP <= clock.now(); this.#until += STEP) {
+      for (const project of projectIds) {
+        const count = perMinute === 0 ? 0 : Math.floor(2 * mean * random() + random());
+        for (let n = 0; n < count; n += 1) this.#count(project, drawDecline(random), 1, this.#until);
+      }
+    }
+  }
+
+  #count(project: string, decline: Decline, count: number, at: number): void {
+    for (const type of intervalTypes) {
+      const { from } = this.#bucket(type, at);
+      for (const summary of SUMMARY_TYPES) {
+        const all = this.#series(project, type, summary, from);
+        const row = summarise(summary, project, decline);
+        const series = all.get(row.id) ?? { row, shown: 0, declined: 0 };
+        series.shown += count;
+        series.declined += count;
+        all.set(row.id, series);
+      }
+    }
+  }
+
+  #series(project: string, type: IntervalType, summary: SummaryType, bucket: number): Map<string, Series> {
+    const key = `${project}|${type}|${summary}|${bucket}`;
+    const series = this.#buckets.get(key) ?? new Map<string, Series>();
+    this.#buckets.set(key, series);
+    return series;
+  }
+
+  /** The bucket that holds `at`; the last one is kept, since calendar work is slow. */
+  #bucket(type: IntervalType, at: number): Span {
+    const last = this.#current.get(type);
+    if (last !== undefined && last.from <= at && at < last.to) return last;
+    const unit = INTERVAL_TYPES[type];
+    const start = DateTime.fromMillis(at, { zone: this.#traffic.zone }).startOf(unit);
+    const bucket = {
+      from: start.toMillis(),
+      to: start
+        .plus({ [unit]: 1 })
+        .startOf(unit)
+        .toMillis(),
+    };
+    this.#current.set(type, bucket);
+    return bucket;
+  }
+}
