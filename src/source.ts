@@ -25,6 +25,8 @@ export interface Source<
   readonly categorisation: Categorisation;
   /** append-only: seen keys are dropped. mutable: a changed value is an update. counter: tells `count` and `delta`. */
   readonly stream: 'append-only' | 'mutable' | 'counter';
+  /** Version of the cursor schema, 1 when absent; raised when an old cursor can no longer be decoded as it is. */
+  readonly cursorVersion?: number;
   /** Whether the vendor can be asked again for what a full journal makes us skip. Those sources stop polling first. */
   readonly askAgain: boolean;
   /** Its block of the configuration, `sourceOptions(…)` of `config/options.ts` extended; every field described. */
@@ -102,6 +104,8 @@ export interface Run<Options> {
   /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
   readonly now: () => number;
   readonly signal: AbortSignal;
+  /** `run`: it will be polled again at its next due time. `once`: this sweep is all there is before the process ends. */
+  readonly mode: 'run' | 'once';
   /** The stored cursors of this source's streams, as encoded, by scope id: for a sweep that orders its work across streams. */
   cursors(): Promise<ReadonlyMap<string, unknown>>;
   /** Kept in memory for the life of the process, per source: directories, one-time warnings. Never correctness. */

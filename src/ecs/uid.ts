@@ -38,9 +38,15 @@ interface Count {
   /** What had been told before: `count` − `base` is the delta. */
   readonly base: number;
   readonly final: boolean;
+  /** The uid of the telling before it, '' for the first: a count that goes 5, 7, 5, 7 is four events. */
+  readonly previous: string;
 }
 
 /** Of a counter's telling. */
-export function countUid({ type, scope }: UidScope, key: string, { count, base, final }: Count): string {
-  return digest('counted', type, scope, key, count, base, final);
+export function countUid(
+  { type, scope }: UidScope,
+  key: string,
+  { count, base, final, previous }: Count,
+): string {
+  return digest('counted', type, scope, key, count, base, final, previous);
 }

@@ -1,0 +1,31 @@
+import type { Clock, Random } from '../clock.ts';
+
+/** What the process lends a command, so that a command can be run by a test. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** When the process started, epoch ms: deadlines count from it. */
+  readonly startedAt: number;
+  /** Results. */
+  readonly stdout: Output;
+  /** The log, progress, errors. */
+  readonly stderr: Output;
+  /** Aborts at SIGTERM or SIGINT. */
+  readonly stop: AbortSignal;
+}
+
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** A command's last word: the process's exit code (DESIGN §9). */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** Writes one object as a JSON line. */
+export function jsonLine(output: Output, object: unknown): void {
+  output.write(`${JSON.stringify(object)}\n`);
+}

@@ -1,0 +1,44 @@
+import process from 'node:process';
+import { systemClock } from '../clock.ts';
+import { takeOtelEnvironment } from '../config/otel-environment.ts';
+import type { ExitCode, Io } from './io.ts';
+import { runProgram } from './program.ts';
+
+/** How long an ending process may take after a stop, before it ends anyway: the journal is durable at every instant. */
+const LONGEST_STOP = 9_500;
+
+/** Runs the command of this process's arguments, and ends the process with its exit code. */
+export async function runProcess(): Promise<void> {
+  const stop = new AbortController();
+  process.on('SIGTERM', () => halt(stop));
+  process.on('SIGINT', () => halt(stop));
+  // A reader that went away (`| head`) ends the output, not the work.
+  process.stdout.on('error', () => stop.abort());
+  const code = await runProgram(process.argv.slice(2), processIo(stop.signal));
+  end(code);
+}
+
+function processIo(stop: AbortSignal): Io {
+  return {
+    // The OpenTelemetry exporters would merge these variables into what each destination is given (DESIGN §7).
+    env: { ...process.env, ...takeOtelEnvironment(process.env) },
+    cwd: process.cwd(),
+    clock: systemClock,
+    random: Math.random,
+    startedAt: Date.now() - process.uptime() * 1000,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stop,
+  };
+}
+
+function halt(stop: AbortController): void {
+  if (stop.signal.aborted) end(0);
+  stop.abort();
+  setTimeout(() => end(0), LONGEST_STOP).unref();
+}
+
+/** Ends at once: what was written is out, since Linux writes to files, pipes and terminals synchronously. */
+function end(code: ExitCode): never {
+  process.exit(code);
+}

@@ -1,0 +1,75 @@
+import { Command, CommanderError } from 'commander';
+import { mask } from '../config/secret.ts';
+import { ConfigError, EXIT, StateError } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import { demoCommand } from './demo.ts';
+import type { ExitCode, Io } from './io.ts';
+import { onceCommand } from './once.ts';
+import { runCommand } from './run.ts';
+import { schemaCommand } from './schema.ts';
+import { sourcesCommand } from './sources.ts';
+
+/** A command as the program knows it: what it is called, and what it does with the process. */
+export interface PenstockCommand {
+  /** Sets name, description, flags and examples. */
+  describe(command: Command): Command;
+  run(io: Io, flags: Readonly<Record<string, unknown>>, args: readonly string[]): Promise<ExitCode>;
+}
+
+const COMMANDS: readonly PenstockCommand[] = [
+  runCommand,
+  onceCommand,
+  sourcesCommand,
+  schemaCommand,
+  demoCommand,
+];
+
+/** Runs the command that `args` name; never rejects. Errors are on stderr, in words, with no secret in them. */
+export async function runProgram(args: readonly string[], io: Io): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const program = new Command('penstock')
+    .description(
+      'Ships what security APIs only tell when asked, as ECS-shaped OpenTelemetry logs. Nothing is lost on the way.',
+    )
+    .version(VERSION)
+    .helpCommand(false);
+  for (const { describe, run } of COMMANDS) {
+    const command = describe(program.command('-'));
+    command.action(async () => {
+      code = await run(io, command.opts(), command.args);
+    });
+  }
+  for (const command of [program, ...program.commands]) settle(command, io);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    return failed(error, io);
+  }
+}
+
+/** Commander neither ends the process nor writes to it by itself. */
+function settle(command: Command, io: Io): void {
+  command
+    .exitOverride()
+    .showHelpAfterError(`See: ${command.parent === null ? '' : 'penstock '}${command.name()} --help`)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(mask(text)),
+    });
+}
+
+function failed(error: unknown, io: Io): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof ConfigError) {
+    io.stderr.write(mask(`${error.message}\n`));
+    return EXIT.usage;
+  }
+  if (error instanceof StateError) {
+    io.stderr.write(mask(`${error.message}\n`));
+    return EXIT.state;
+  }
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  io.stderr.write(mask(`A bug of Penstock, please report it: ${trace}\n`));
+  return EXIT.bug;
+}

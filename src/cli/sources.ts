@@ -1,0 +1,76 @@
+import { Argument } from 'commander';
+import { z } from 'zod';
+import { ConfigError, EXIT } from '../errors.ts';
+import type { Source } from '../source.ts';
+import { loadSources } from '../sources/registry.ts';
+import { examples, jsonFlag } from './flags.ts';
+import { jsonLine } from './io.ts';
+import type { PenstockCommand } from './program.ts';
+import { table } from './table.ts';
+
+/** `penstock sources [TYPE]`: what can be polled, and with which options. */
+export const sourcesCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('sources')
+      .description('List the source types, or the options of one.')
+      .addArgument(new Argument('[type]', 'a source type'))
+      .addOption(jsonFlag());
+    return examples(command, [
+      'penstock sources',
+      'penstock sources qradar-login-attempts',
+      'penstock sources --json',
+    ]);
+  },
+
+  async run(io, flags, [type]) {
+    const types = await loadSources();
+    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const rows = type === undefined ? [...types.values()].map(summary) : optionRows(known(types, type));
+    if (json) for (const row of rows) jsonLine(io.stdout, row);
+    else
+      io.stdout.write(
+        table(
+          Object.keys(rows[0] ?? {}),
+          rows.map((row) => Object.values(row)),
+        ),
+      );
+    return EXIT.done;
+  },
+};
+
+function known(types: ReadonlyMap<string, Source>, type: string): Source {
+  const source = types.get(type);
+  if (source !== undefined) return source;
+  throw new ConfigError([
+    `There is no source type ${type}. There are: ${[...types.keys()].join(', ')}. See: penstock sources`,
+  ]);
+}
+
+function summary({ id, title, dataset, stream }: Source): Record<string, string> {
+  return { type: id, title, dataset, stream };
+}
+
+interface OptionSchema {
+  readonly properties?: Readonly<
+    Record<string, { readonly description?: string; readonly default?: unknown }>
+  >;
+  readonly required?: readonly string[];
+}
+
+function optionRows({ options }: Source): Record<string, string>[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(options, {
+    io: 'input',
+    unrepresentable: 'any',
+  }) as OptionSchema;
+  return Object.entries(properties).map(([option, { description = '', default: fallback }]) => ({
+    option,
+    default: required.includes(option) ? 'required' : shown(fallback),
+    description,
+  }));
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,138 @@
+import type { JournaledEvent } from '../ecs/event.ts';
+import { gapEvent } from '../ecs/gap.ts';
+import type { LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
+import type { Gap, Observation, Page, Scope } from '../source.ts';
+import type { CollectContext } from './context.ts';
+import { decide, remembered } from './decide.ts';
+import { Tally } from './tally.ts';
+import { tell } from './tell.ts';
+
+interface PageTask {
+  readonly context: CollectContext;
+  readonly scope: Scope;
+  readonly stream: StreamState;
+  readonly page: Page<unknown>;
+  readonly tally: Tally;
+}
+
+/**
+ * Decides what of a page is new, makes events of it, and commits events, ledger, gaps, coverage and cursor in one
+ * transaction. Durable when it resolves.
+ */
+export async function commitPage({ context, scope, stream, page, tally }: PageTask): Promise<void> {
+  const { journal, config } = context;
+  const observedAt = context.run.now();
+  const keys = [...new Set(page.observations.map(({ key }) => key))];
+  const known = new Map(await journal.ledger(stream.key, keys));
+  const added = new Tally();
+  const { events, ledger } = tellPage({ context, scope, page, known, observedAt, added });
+  const untold = await untoldGaps(context, stream, page.gaps ?? []);
+  added.gaps = untold.length;
+  added.owed = page.owed ?? 0;
+  await journal.commit({
+    stream: stream.key,
+    source: config.name,
+    dataset: config.definition.dataset,
+    lane: 'live',
+    observedAt,
+    events: [...events, ...untold.map((gap) => gapEvent({ config, scope, gap, observedAt }))],
+    ledger: [...ledger.values()],
+    forgetBefore: page.forgetBefore,
+    cursor: page.cursor,
+    covered: page.covered,
+    gaps: page.gaps ?? [],
+    closedGaps: page.closedGaps ?? [],
+    complete: page.complete ?? false,
+    owed: page.owed ?? 0,
+  });
+  for (const gap of untold) warnOfGap(context, scope, gap);
+  tally.add(added);
+  context.onPage(added);
+}
+
+interface Telltale {
+  readonly context: CollectContext;
+  readonly scope: Scope;
+  readonly page: Page<unknown>;
+  /** Changed as the page is told: a key may come twice in one page. */
+  readonly known: Map<string, LedgerEntry>;
+  readonly observedAt: number;
+  readonly added: Tally;
+}
+
+function tellPage(task: Telltale): { events: JournaledEvent[]; ledger: Map<string, LedgerWrite> } {
+  const events: JournaledEvent[] = [];
+  const ledger = new Map<string, LedgerWrite>();
+  task.added.rows = task.page.observations.length;
+  for (const observation of task.page.observations) {
+    const told = tellOne(task, observation);
+    if (told === undefined) continue;
+    if (told.event !== undefined) events.push(told.event);
+    task.known.set(observation.key, told.entry);
+    ledger.set(observation.key, {
+      ...told.entry,
+      key: observation.key,
+      at: observation.at ?? task.observedAt,
+    });
+  }
+  task.added.schemaChanged = task.added.malformed * 2 > task.added.rows;
+  return { events, ledger };
+}
+
+function tellOne(
+  { context: { config }, scope, known, observedAt, added }: Telltale,
+  observation: Observation,
+): { event?: JournaledEvent; entry: LedgerEntry } | undefined {
+  const before = known.get(observation.key);
+  const decision = decide(config.definition.stream, observation, before);
+  if (decision.outcome === 'repeated') {
+    added.repeated += 1;
+    return undefined;
+  }
+  const value = remembered(observation);
+  if (decision.outcome === 'adopted') return { entry: { value, uid: before?.uid ?? '' } };
+  const { event, misfit } = tell({ config, scope, observation, before, decision, observedAt });
+  if (misfit) added.malformed += 1;
+  else if (before === undefined) added.new += 1;
+  else added.updated += 1;
+  return { event, entry: { value, uid: event.uid } };
+}
+
+/** A gap is told once: a span inside a known one of the same reason and part is none. */
+async function untoldGaps(
+  context: CollectContext,
+  stream: StreamState,
+  gaps: readonly Gap[],
+): Promise<readonly Gap[]> {
+  if (gaps.length === 0) return [];
+  const known = await context.journal.gaps(stream.key);
+  return gaps.filter(
+    (gap) =>
+      !known.some(
+        ({ reason, part, from, to, closed }) =>
+          closed === undefined &&
+          reason === gap.reason &&
+          part === gap.part &&
+          from <= gap.from &&
+          gap.to <= to,
+      ),
+  );
+}
+
+function warnOfGap({ log, config }: CollectContext, scope: Scope, gap: Gap): void {
+  log.warn(
+    {
+      penstock: {
+        gap: {
+          source: config.name,
+          stream: scope.id,
+          part: gap.part,
+          reason: gap.reason,
+          from: new Date(gap.from).toISOString(),
+          to: new Date(gap.to).toISOString(),
+        },
+      },
+    },
+    'A gap: this span could not be read completely. `penstock gaps` lists what is missing and why.',
+  );
+}

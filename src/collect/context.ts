@@ -1,0 +1,22 @@
+import type { Clock } from '../clock.ts';
+import type { SourceConfig } from '../config/types.ts';
+import type { SourceHttp } from '../http/client.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { CommonOptions, Run } from '../source.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Tally } from './tally.ts';
+
+/** What collecting from one source needs; made once per source and process. */
+export interface CollectContext {
+  readonly config: SourceConfig;
+  readonly journal: Journal;
+  readonly http: SourceHttp;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborts at a stop or a deadline. */
+  readonly signal: AbortSignal;
+  /** What the source is lent. */
+  readonly run: Run<CommonOptions>;
+  /** Told after each durable page, with what that page added: progress and metrics. */
+  readonly onPage: (added: Tally) => void;
+}

@@ -1,0 +1,147 @@
+import { explain, JournalFullError, OutOfBudgetError, StateError } from '../errors.ts';
+import type { StreamState } from '../journal/journal.ts';
+import type { Page, Scope, StreamRun, CommonOptions } from '../source.ts';
+import { commitPage } from './commit-page.ts';
+import type { CollectContext } from './context.ts';
+import { Tally } from './tally.ts';
+
+/** How one poll of one stream ended. */
+export interface PollResult {
+  readonly scope: Scope;
+  /**
+   * complete: caught up. owed: the rest waits for the budget, which is no failure. cut: a stop or a deadline came.
+   * failed: `error` says why; the cursor is where the last durable page left it.
+   */
+  readonly outcome: 'complete' | 'owed' | 'cut' | 'failed';
+  readonly tally: Tally;
+  readonly error?: unknown;
+}
+
+/**
+ * Polls one stream until it is caught up: each page is committed before the next is asked for, so the cursor never
+ * runs ahead of durable data. Rejects only when the state cannot be used; what the vendor does is in the result.
+ */
+export async function pollStream(context: CollectContext, scope: Scope): Promise<PollResult> {
+  const { journal, clock, http } = context;
+  const stream = await openStream(context, scope);
+  const tally = new Tally();
+  const started = clock.now();
+  const requestsBefore = http.requests;
+  const ended = await drain(context, scope, stream, tally);
+  await journal.recordPoll({
+    stream: stream.key,
+    source: context.config.name,
+    at: started,
+    durationMs: Math.max(0, clock.now() - started),
+    requests: http.requests - requestsBefore,
+    rows: tally.rows,
+    new: tally.new,
+    changed: tally.updated,
+    outcome: ended.error instanceof Error ? ended.error.name : ended.outcome,
+    error: ended.outcome === 'failed' ? explain(ended.error) : undefined,
+  });
+  return { scope, tally, ...ended };
+}
+
+function openStream({ config, journal }: CollectContext, scope: Scope): Promise<StreamState> {
+  return journal.openStream({
+    source: config.name,
+    type: config.definition.id,
+    origin: config.options.base_url,
+    scope: scope.id,
+    cursorVersion: config.definition.cursorVersion ?? 1,
+  });
+}
+
+type Ending = Pick<PollResult, 'outcome' | 'error'>;
+
+async function drain(
+  context: CollectContext,
+  scope: Scope,
+  stream: StreamState,
+  tally: Tally,
+): Promise<Ending> {
+  const { signal } = context;
+  try {
+    for await (const page of pages(context, scope, stream)) {
+      await commitPage({ context, scope, stream, page, tally });
+      signal.throwIfAborted();
+      await requireRoom(context, stream);
+    }
+    return { outcome: 'complete' };
+  } catch (error) {
+    if (error instanceof StateError) throw error;
+    if (error instanceof OutOfBudgetError) return { outcome: 'owed', error };
+    if (signal.aborted) return { outcome: 'cut', error };
+    return { outcome: 'failed', error };
+  }
+}
+
+async function* pages(
+  context: CollectContext,
+  scope: Scope,
+  stream: StreamState,
+): AsyncIterable<Page<unknown>> {
+  await requireRoom(context, stream);
+  yield* context.config.definition.poll(lend(context, scope, stream), decodeCursor(context, stream));
+}
+
+function decodeCursor({ config }: CollectContext, stream: StreamState): unknown {
+  if (stream.cursor === undefined) return undefined;
+  const decoded = config.definition.cursor.safeDecode(stream.cursor);
+  if (decoded.success) return decoded.data;
+  throw new StateError(
+    `The cursor of source ${config.name} (stream ${stream.key}) cannot be read by this release: ${decoded.error.message}. ` +
+      `Go back to the release that wrote it, or begin this stream anew with: penstock state reset ${config.name}`,
+  );
+}
+
+function lend(context: CollectContext, scope: Scope, stream: StreamState): StreamRun<CommonOptions> {
+  const { journal } = context;
+  return {
+    ...context.run,
+    scope,
+    coverage: () => journal.coverage(stream.key),
+    ledger: async (prefix) => {
+      const entries = await journal.ledgerByPrefix(stream.key, prefix);
+      return new Map([...entries].map(([key, { value }]) => [key, value]));
+    },
+  };
+}
+
+/** At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap. */
+async function requireRoom(context: CollectContext, stream: StreamState): Promise<void> {
+  const { journal, clock, config } = context;
+  const now = clock.now();
+  const room = await journal.room(now);
+  if (room === 'free' || (room === 'full' && !config.definition.askAgain)) return;
+  if (!config.definition.askAgain) await recordFullJournal(context, stream, now);
+  throw new JournalFullError(
+    'The journal is at its cap (state.max_bytes) because a destination lacks what it holds; polling goes on when it is delivered.',
+  );
+}
+
+/** Not told as an event: there is no room for one. `gaps`, the log and readiness show it. */
+async function recordFullJournal(
+  { journal, config }: CollectContext,
+  stream: StreamState,
+  now: number,
+): Promise<void> {
+  const open = (await journal.gaps(stream.key)).find(
+    (gap) => gap.closed === undefined && gap.reason === 'journal-full',
+  );
+  await journal.commit({
+    stream: stream.key,
+    source: config.name,
+    dataset: config.definition.dataset,
+    lane: 'live',
+    observedAt: now,
+    events: [],
+    ledger: [],
+    cursor: undefined,
+    gaps: [{ from: open?.to ?? stream.lastComplete ?? now, to: now, reason: 'journal-full', part: '' }],
+    closedGaps: [],
+    complete: false,
+    owed: stream.owed,
+  });
+}

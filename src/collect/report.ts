@@ -1,0 +1,40 @@
+import { explain, JournalFullError, PenstockError } from '../errors.ts';
+import type { CollectContext } from './context.ts';
+import type { PollResult } from './poll-stream.ts';
+
+/** Says in the log how a poll ended. A poll that went well says nothing above debug. */
+export function report({ log, config }: CollectContext, { scope, outcome, tally, error }: PollResult): void {
+  const fields = {
+    penstock: {
+      source: config.name,
+      stream: scope.id,
+      rows: tally.rows,
+      new: tally.new,
+      updated: tally.updated,
+    },
+  };
+  if (outcome !== 'failed') {
+    log.debug(fields, `Poll ended: ${outcome}.`);
+  } else if (error instanceof JournalFullError) {
+    log.warn(fields, error.message);
+  } else if (error instanceof PenstockError) {
+    log.error({ ...fields, error: { type: error.name, message: explain(error) } }, ADVICE[error.blame]);
+  } else {
+    log.error(
+      { ...fields, err: error },
+      'Poll failed by a bug of Penstock; its cursor is kept. Please report it.',
+    );
+  }
+  if (tally.schemaChanged) {
+    log.warn(
+      fields,
+      'More than half of a page did not fit its schema: the vendor may have changed its answer. The rows are shipped as pipeline errors.',
+    );
+  }
+}
+
+const ADVICE = {
+  operator: 'Poll failed; its cursor is kept. Somebody must act: see the error.',
+  nobody: 'Poll failed; its cursor is kept, and it is tried again at the next due time.',
+  developer: 'Poll failed; its cursor is kept. The vendor answered in a way that this release does not know.',
+} as const;

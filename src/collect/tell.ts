@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { SourceConfig } from '../config/types.ts';
+import { withCommonFields } from '../ecs/common.ts';
+import type { EcsEvent, JournaledEvent } from '../ecs/event.ts';
+import { misfitEvent } from '../ecs/misfit.ts';
+import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
+import { explain } from '../errors.ts';
+import type { LedgerEntry } from '../journal/journal.ts';
+import type { LedgerValue, Observation, Scope, Telling } from '../source.ts';
+import type { Decision } from './decide.ts';
+
+interface Subject {
+  readonly config: SourceConfig;
+  readonly scope: Scope;
+  readonly observation: Observation;
+  /** What the ledger knew; undefined for a key that it did not know. */
+  readonly before: LedgerEntry | undefined;
+  readonly decision: Extract<Decision, { outcome: 'told' }>;
+  readonly observedAt: number;
+}
+
+/**
+ * The finished event of an observation that is told. A record that does not fit its schema, or that the mapping
+ * throws on, becomes a `pipeline_error` with the record in it: nothing is dropped.
+ */
+export function tell(subject: Subject): { event: JournaledEvent; misfit: boolean } {
+  const { config, observedAt } = subject;
+  const uid = uidOf(subject);
+  const { mapped, misfit } = map(subject);
+  const event = withCommonFields(mapped, config.definition, {
+    uid,
+    observedAt,
+    labels: config.options.labels,
+  });
+  return { event: { uid, event }, misfit };
+}
+
+function map({ config, scope, observation, before, decision, observedAt }: Subject): {
+  mapped: EcsEvent;
+  misfit: boolean;
+} {
+  const { record, normalise } = config.definition;
+  const parsed = record.safeParse(observation.record);
+  if (!parsed.success)
+    return { mapped: misfitEvent(observation.record, problemOf(parsed.error.issues)), misfit: true };
+  const telling: Telling = {
+    scope,
+    observedAt,
+    reason: decision.reason,
+    previous: before?.value,
+    delta: decision.delta,
+  };
+  try {
+    return { mapped: normalise(parsed.data, telling), misfit: false };
+  } catch (error) {
+    return { mapped: misfitEvent(observation.record, `the mapping failed: ${explain(error)}`), misfit: true };
+  }
+}
+
+function problemOf(
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): string {
+  return issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`))
+    .join('; ');
+}
+
+function uidOf({ config, scope, observation, before, decision }: Subject): string {
+  const { key, value = {} } = observation;
+  const where: UidScope = { type: config.definition.id, scope: scope.id };
+  if (config.definition.stream === 'counter' && observation.value !== undefined) {
+    const count = Number(value['count']);
+    const final = decision.reason === 'final';
+    return countUid(where, key, { count, base: count - decision.delta, final, previous: before?.uid ?? '' });
+  }
+  if (before === undefined) return creationUid(where, key);
+  return updateUid(where, key, { changed: changedValues(value, before.value), previous: before.uid });
+}
+
+function changedValues(value: LedgerValue, before: LedgerValue): LedgerValue {
+  return Object.fromEntries(
+    Object.entries(value).filter(([name, now]) => !isDeepStrictEqual(now, before[name])),
+  );
+}

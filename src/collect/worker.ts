@@ -1,0 +1,57 @@
+import type { Schedule } from '../schedule/schedule.ts';
+import type { CollectContext } from './context.ts';
+import { Halt } from './halt.ts';
+import { sweep, type SweepResult } from './sweep.ts';
+
+/**
+ * Sweeps a source whenever it is due, one sweep at a time, until the signal aborts. The due time survives restarts;
+ * a first run, and a due time that passed meanwhile, is due at once.
+ */
+export async function work(context: CollectContext, schedule: Schedule, halt: Halt): Promise<void> {
+  const { journal, clock, signal, config } = context;
+  let due = await firstDue(context, schedule);
+  while (!signal.aborted) {
+    await clock.sleep(due - clock.now(), signal).catch(() => undefined);
+    if (signal.aborted) return;
+    await turn(context, halt);
+    due = nextDue(context, schedule);
+    await journal.setNextDue(config.name, due);
+  }
+}
+
+/** One sweep, unless the source is stopped. Undefined: it was. */
+export async function turn(context: CollectContext, halt: Halt): Promise<SweepResult | undefined> {
+  const { clock, log, config } = context;
+  if (!halt.mayPoll(clock.now())) return undefined;
+  const result = await sweep(context);
+  if (result.outcome === 'cut') return result;
+  if (halt.note(result.errors.at(-1), clock.now())) {
+    log.error(
+      { penstock: { source: config.name }, error: { message: halt.error?.message } },
+      'Source stopped: it is refused. Mend its settings or its secret; its cursor is kept.',
+    );
+  }
+  return result;
+}
+
+async function firstDue(
+  { journal, clock, config, log }: CollectContext,
+  schedule: Schedule,
+): Promise<number> {
+  const now = clock.now();
+  const stored = await journal.nextDue(config.name);
+  if (stored === undefined || stored <= now + schedule.interval) return stored ?? now;
+  log.warn(
+    { penstock: { source: config.name, next_due: new Date(stored).toISOString() } },
+    'The stored due time is further away than the interval: the clock or the schedule changed. Due now.',
+  );
+  return now;
+}
+
+function nextDue({ config, clock, run }: CollectContext, schedule: Schedule): number {
+  const now = clock.now();
+  const scheduled = schedule.next(now);
+  const vendorNow = run.now();
+  const edge = config.definition.nextEdge?.(config.options, vendorNow);
+  return edge === undefined ? scheduled : Math.min(scheduled, now + edge - vendorNow);
+}

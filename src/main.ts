@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import process from 'node:process';
+
+const OLDEST_NODE = 24;
+
+/** Node's own message for a missing built-in module would not say what to do. */
+function nodeIsTooOld(): boolean {
+  return Number(process.versions.node.split('.')[0]) < OLDEST_NODE;
+}
+
+if (nodeIsTooOld()) {
+  process.stderr.write(
+    `Penstock needs Node ${OLDEST_NODE}; this is ${process.version}. Run it through its npm scripts (they bring their own Node), or install Node ${OLDEST_NODE}.\n`,
+  );
+  process.exitCode = 2;
+} else {
+  const { runProcess } = await import('./cli/process.ts');
+  await runProcess();
+}

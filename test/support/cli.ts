@@ -1,0 +1,70 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
+
+/** A finished process. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+interface SpawnOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** A program and its arguments that the command line is given to: `strace …`. */
+  readonly under?: readonly string[];
+}
+
+/** Starts the built CLI as a process of its own, with a clean environment. */
+export function startCli(
+  args: readonly string[],
+  { cwd, env = {}, stdin, under = [] }: SpawnOptions = {},
+): Running {
+  const [program = '', ...rest] = [...under, process.execPath, MAIN, ...args];
+  const child = spawn(program, rest, {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  child.stdin.end(stdin ?? '');
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const ended = once(child, 'close').then(async ([code, signal]) => {
+    const [stdout, stderr] = await output;
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };
+  });
+  return { child, ended };
+}
+
+/** Runs the built CLI to its end. */
+export function runCli(args: readonly string[], options?: SpawnOptions): Promise<Ended> {
+  return startCli(args, options).ended;
+}
+
+/** A directory of its own for one test, with a configuration file in it; removed when disposed. */
+export async function workspace(
+  config?: string,
+): Promise<AsyncDisposable & { readonly path: string; readonly config: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'penstock-test-'));
+  const file = join(path, 'penstock.yaml');
+  if (config !== undefined) await writeFile(file, config);
+  return {
+    path,
+    config: file,
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
