@@ -1,0 +1,102 @@
+import type { Condition, Operand, Row } from './qradar-condition.ts';
+import { Entry, type LoginAttempt } from './qradar-entry.ts';
+
+export interface Order {
+  readonly field: string;
+  readonly descending: boolean;
+}
+
+/** The rows that match a condition, in order, as they are now. */
+export interface View {
+  readonly total: number;
+  /** Entries of the half-open range of indices. */
+  slice(from: number, to: number): readonly Entry[];
+}
+
+const NEWEST_FIRST: readonly Order[] = [{ field: 'attempt_time', descending: true }];
+
+function merged(known: readonly Entry[], added: readonly Entry[]): readonly Entry[] {
+  return known.length === 0 ? added : [...known, ...added].toSorted((one, other) => one.time - other.time);
+}
+
+/** Index of the first entry at or after `time`. */
+function lowerBound(entries: readonly Entry[], time: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle] as Entry).time < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function inOrder(one: Row, other: Row, order: readonly Order[]): number {
+  for (const { field, descending } of order) {
+    const [left, right] = [one[field] as Operand, other[field] as Operand];
+    if (left < right) return descending ? 1 : -1;
+    if (left > right) return descending ? -1 : 1;
+  }
+  return 0;
+}
+
+/** The console's table: kept in order of time, so that a page costs a search and its own rows, whatever the table's size. */
+export class Attempts {
+  readonly #entries: Entry[] = [];
+  /** Views that had to be filtered or sorted, by what was asked; dropped by every change. */
+  readonly #views = new Map<string, View>();
+
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  add(rows: Iterable<LoginAttempt>): void {
+    this.#insert(Array.from(rows, (row) => new Entry(row.attempt_time, { ...row })));
+  }
+
+  /** A record that is served as it is, found by filters as if its `attempt_time` were `at`. */
+  addRaw(at: number, shown: unknown): void {
+    this.#insert([new Entry(at, { attempt_time: at }, { shown })]);
+  }
+
+  /** `key` stands for condition and order: the same key, the same view, until something is added. */
+  view(key: string, condition: Condition, order: readonly Order[] = NEWEST_FIRST): View {
+    const byTime = order.length === 1 && order[0]?.field === 'attempt_time';
+    if (byTime && condition.exact) return this.#searched(condition, order[0]?.descending === true);
+    const known = this.#views.get(key);
+    if (known !== undefined) return known;
+    const sorted = this.#within(condition)
+      .filter(({ row }) => condition.test(row))
+      .toSorted((one, other) => inOrder(one.row, other.row, order));
+    const view = { total: sorted.length, slice: (from: number, to: number) => sorted.slice(from, to) };
+    this.#views.set(key, view);
+    return view;
+  }
+
+  #searched(condition: Condition, descending: boolean): View {
+    const first = lowerBound(this.#entries, condition.span.from);
+    const end = Math.max(first, lowerBound(this.#entries, condition.span.to));
+    const entries = this.#entries;
+    return {
+      total: end - first,
+      slice(from, to) {
+        if (!descending) return entries.slice(first + from, Math.min(end, first + to));
+        return entries.slice(Math.max(first, end - to), Math.max(first, end - from)).toReversed();
+      },
+    };
+  }
+
+  #within({ span }: Condition): Entry[] {
+    return this.#entries.slice(lowerBound(this.#entries, span.from), lowerBound(this.#entries, span.to));
+  }
+
+  /** Rows of the same time stay in the order in which they were added. */
+  #insert(added: Entry[]): void {
+    added.sort((one, other) => one.time - other.time);
+    const [earliest] = added;
+    if (earliest === undefined) return;
+    this.#views.clear();
+    const later = this.#entries.splice(lowerBound(this.#entries, earliest.time + 1));
+    for (const next of merged(later, added)) this.#entries.push(next);
+  }
+}

@@ -1,0 +1,30 @@
+import type { Clock, Random } from '../clock.ts';
+import type { FaultPlan } from './faults.ts';
+import type { LoginAttempt } from './qradar-entry.ts';
+import type { Paging } from './qradar-list.ts';
+import type { Right } from './qradar-rights.ts';
+import type { ConsoleUser } from './qradar-users.ts';
+import type { Versions } from './qradar-versions.ts';
+
+/** How a console is, and in what it departs from what is documented. */
+export interface ConsoleOptions extends Paging {
+  readonly clock: Clock;
+  readonly port?: number;
+  readonly vendor?: 'qradar' | 'jsa';
+  /** An administrator's token. */
+  readonly token?: string;
+  /** More tokens, with what they may see. */
+  readonly tokens?: Readonly<Record<string, Right>>;
+  /** An administrator for HTTP Basic, whose every request is a login attempt of its own, as the documents say. */
+  readonly username?: string;
+  readonly password?: string;
+  readonly rows?: Iterable<LoginAttempt>;
+  readonly users?: readonly ConsoleUser[];
+  /** Who gets `/api/config/access/users`: the others see themselves (own, the default), or nothing (admin), or all are refused. */
+  readonly usersFor?: 'own' | 'admin' | 'nobody';
+  readonly versions?: Versions;
+  /** Every `sort` is answered 422/1030, as a release without it might. */
+  readonly refuseSort?: boolean;
+  /** Failures now and then. */
+  readonly faults?: { readonly plan: FaultPlan; readonly random: Random };
+}
