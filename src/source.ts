@@ -29,6 +29,11 @@ export interface Source<
   readonly cursorVersion?: number;
   /** Whether the vendor can be asked again for what a full journal makes us skip. Those sources stop polling first. */
   readonly askAgain: boolean;
+  /**
+   * Options (besides `tenants`) that choose a part of the vendor's data, by text or list: two sources of one type and
+   * `base_url` must not overlap in all of them.
+   */
+  readonly scopedBy?: readonly string[];
   /** Its block of the configuration, `sourceOptions(…)` of `config/options.ts` extended; every field described. */
   readonly options: Options;
   /** What is checkpointed. What is not in here does not survive a restart. */

@@ -1,6 +1,6 @@
 import { Duration, IANAZone } from 'luxon';
-import { validate } from 'node-cron';
 import { z } from 'zod';
+import { parseSchedule } from '../schedule/schedule.ts';
 import { Secret } from './secret.ts';
 
 /**
@@ -105,12 +105,15 @@ export function httpUrl() {
 const NO_SCHEDULE = 'expected `every 5m` or a cron expression of five or six fields';
 
 function isSchedule(text: string): boolean {
-  const [, interval] = /^every (\S+)$/.exec(text) ?? [];
-  if (interval !== undefined) return (parseDuration(interval) ?? 0) >= 1000;
-  return [5, 6].includes(text.trim().split(/\s+/).length) && validate(text);
+  try {
+    parseSchedule(text, 'UTC', () => 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-/** When to poll: `every <duration>` (from 1s) or a cron expression. */
+/** When to poll; what the scheduler cannot read, or what never comes, is refused here. */
 export function schedule() {
   return z.string(NO_SCHEDULE).refine(isSchedule, NO_SCHEDULE);
 }

@@ -47,9 +47,15 @@ export class Secret {
   }
 }
 
+/** Masks a value that is no Secret of its own, such as the token within `Bearer <token>`. */
+export function maskFromNowOn(value: string): void {
+  remember(value);
+}
+
 /** The text with every known secret masked, also in the encodings in which a secret may surface. */
 export function mask(text: string): string {
   let masked = text;
+  // The longest first: a secret that is part of another one must not break it up and leave the rest readable.
   for (const secret of known) masked = masked.replaceAll(secret, MASK);
   return masked;
 }
@@ -58,11 +64,41 @@ export function mask(text: string): string {
 const SHORTEST = 4;
 
 function remember(value: string): string {
-  if (value.length >= SHORTEST) {
-    known.add(value);
-    known.add(encodeURIComponent(value));
-    known.add(Buffer.from(value).toString('base64'));
-    known.add(JSON.stringify(value).slice(1, -1));
-  }
+  const whole = withoutScheme(value);
+  if (known.has(value) || value.length < SHORTEST) return value;
+  for (const secret of new Set([value, whole])) for (const form of formsOf(secret)) known.add(form);
+  const longestFirst = [...known].toSorted((a, b) => b.length - a.length);
+  known.clear();
+  for (const form of longestFirst) known.add(form);
   return value;
+}
+
+/** The credential of an authorization header (`Bearer abc`, `ApiKey abc`), which may surface without its scheme. */
+function withoutScheme(value: string): string {
+  const [, credential] = /^[A-Za-z-]+ (\S+)$/.exec(value) ?? [];
+  return credential === undefined || credential.length < SHORTEST ? value : credential;
+}
+
+function formsOf(secret: string): string[] {
+  return [
+    secret,
+    encodeURIComponent(secret.toWellFormed()),
+    JSON.stringify(secret).slice(1, -1),
+    Buffer.from(secret).toString('base64'),
+    ...base64Within(secret),
+  ].filter((form) => form.length >= SHORTEST);
+}
+
+/** Shorter values have too few whole base64 digits left to be told from anything else. */
+const SHORTEST_WITHIN = 8;
+
+/** What base64 makes of a secret that stands within a longer text (`user:password`), at each of the three offsets. */
+function base64Within(secret: string): string[] {
+  if (secret.length < SHORTEST_WITHIN) return [];
+  return [0, 1, 2].flatMap((offset) => {
+    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
+    // Digits that also hold bits of the text before or after it are left out.
+    const own = [Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6)] as const;
+    return [bytes.toString('base64').slice(...own), bytes.toString('base64url').slice(...own)];
+  });
 }

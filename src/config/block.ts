@@ -1,0 +1,79 @@
+import { parse } from 'yaml';
+import type { z } from 'zod';
+import { isRecord, type Substitution, type Tree } from './document.ts';
+import { findings, type Finding } from './issues.ts';
+import { identify, type Path } from './location.ts';
+import type { Problems } from './problems.ts';
+import { maskFromNowOn, Secret } from './secret.ts';
+
+/**
+ * Checks the part of the tree at `path` against its schema; undefined when something is wrong, which is then in
+ * `problems`. Secrets that were filled in from files can be read again.
+ */
+export function checkBlock<Schema extends z.ZodType>(
+  schema: Schema,
+  path: Path,
+  tree: Tree,
+  problems: Problems,
+): z.output<Schema> | undefined {
+  const block = valueAt(tree.value, path);
+  const result = schema.safeParse(block);
+  const checked =
+    result.success || !retype(result.error.issues, path, tree) ? result : schema.safeParse(block);
+  if (checked.success) {
+    for (const substitution of tree.substitutions.values()) followFile(substitution, path, checked.data);
+    return checked.data;
+  }
+  for (const finding of findings(checked.error.issues, schema)) report(finding, path, tree, problems);
+  return undefined;
+}
+
+/** The value at a path; undefined when there is none. */
+export function valueAt(root: unknown, path: Path): unknown {
+  let value = root;
+  for (const step of path)
+    value = isRecord(value) || Array.isArray(value) ? Reflect.get(value, step) : undefined;
+  return value;
+}
+
+/**
+ * What was filled in is text. Where text does not do, it is read as YAML would read it, so that `${PORT}` can be a
+ * number, and a token of digits stays a token. True when a value changed.
+ */
+function retype(
+  issues: readonly z.core.$ZodIssue[],
+  above: Path,
+  { value: root, substitutions }: Tree,
+): boolean {
+  let changed = false;
+  for (const issue of issues) {
+    const path = [...above, ...(issue.path as Path)];
+    const text = valueAt(root, path);
+    if (!substitutions.has(identify(path)) || typeof text !== 'string') continue;
+    const scalar = readScalar(text);
+    const parent = valueAt(root, path.slice(0, -1));
+    if (scalar === text || typeof parent !== 'object' || parent === null) continue;
+    changed = Reflect.set(parent, path.at(-1) ?? '', scalar) || changed;
+  }
+  return changed;
+}
+
+function readScalar(text: string): unknown {
+  return /^(?:true|false|null|[-+]?\d[\d.eE+-]*)$/.test(text) ? parse(text) : text;
+}
+
+function followFile({ path, pieces, fromFile, again }: Substitution, block: Path, output: unknown): void {
+  const inside = block.every((step, index) => path[index] === step);
+  const value = inside ? valueAt(output, path.slice(block.length)) : undefined;
+  if (!(value instanceof Secret)) return;
+  // A token may stand within a longer value (`Bearer ${TOKEN}`) and surface without it: it is to be masked alone, too.
+  for (const piece of pieces) maskFromNowOn(piece);
+  if (fromFile) value.rereadBy(again);
+}
+
+function report({ path: below, atKey, message }: Finding, above: Path, tree: Tree, problems: Problems): void {
+  const path = [...above, ...below];
+  const missing = !atKey && valueAt(tree.value, path) === undefined;
+  const place = atKey || missing ? tree.places.nearestKey(path) : tree.places.value(path);
+  problems.add(place, path, missing ? `${message} (it is missing)` : message);
+}

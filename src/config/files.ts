@@ -1,0 +1,78 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { isRecord, type Tree } from './document.ts';
+import { readSecretFile } from './interpolate.ts';
+import { identify, type Path } from './location.ts';
+import type { Problems } from './problems.ts';
+
+const TLS_FILES = ['ca_file', 'cert_file', 'key_file'] as const;
+
+/** Reads files relative to the working directory. */
+export function fileReader(cwd: string): (path: string) => string {
+  return (path) => readFileSync(resolve(cwd, path), 'utf8');
+}
+
+/**
+ * Makes the paths in sources and destinations absolute, finds out which cannot be read, and puts what a `token_file`
+ * holds into `token`.
+ */
+export function openFiles(tree: Tree, cwd: string, problems: Problems): void {
+  for (const section of ['sources', 'destinations']) {
+    const blocks = tree.value[section];
+    for (const [name, block] of Object.entries(isRecord(blocks) ? blocks : {})) {
+      if (!isRecord(block)) continue;
+      openTlsFiles(block['tls'], [section, name, 'tls'], { tree, cwd, problems });
+      if (section === 'sources') openTokenFile(block, [section, name], { tree, cwd, problems });
+    }
+  }
+}
+
+interface Context {
+  readonly tree: Tree;
+  readonly cwd: string;
+  readonly problems: Problems;
+}
+
+function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context): void {
+  if (!isRecord(tls)) return;
+  for (const key of TLS_FILES) {
+    const file = tls[key];
+    if (typeof file !== 'string' || file === '') continue;
+    tls[key] = resolve(cwd, file);
+    const problem = whyUnreadable(resolve(cwd, file));
+    if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
+  }
+}
+
+/** Why a file cannot be read, in words that begin with `expected`; undefined when it can. */
+export function whyUnreadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return `expected a readable file at ${file} (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`;
+  }
+}
+
+function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, problems }: Context): void {
+  const file = block['token_file'];
+  if (typeof file !== 'string' || file === '') return;
+  const filePath = [...path, 'token_file'];
+  if (block['token'] !== undefined) {
+    problems.add(
+      tree.places.nearestKey(filePath),
+      filePath,
+      'expected either `token` or `token_file`, not both',
+    );
+    return;
+  }
+  const again = () => readSecretFile(file, fileReader(cwd));
+  try {
+    block['token'] = again();
+  } catch (error) {
+    problems.add(tree.places.value(filePath), filePath, (error as Error).message);
+    return;
+  }
+  const tokenPath = [...path, 'token'];
+  tree.substitutions.set(identify(tokenPath), { path: tokenPath, pieces: [], fromFile: true, again });
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { nearest } from './nearest.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** What is wrong with one value, in words that begin with `expected`. */
+export interface Finding {
+  readonly path: readonly (string | number)[];
+  /** The key itself is wrong, not its value. */
+  readonly atKey: boolean;
+  readonly message: string;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text (quote it when it looks like a number)',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
+};
+
+/** What a schema's issues say to an operator: one finding for each wrong value and for each unknown key. */
+export function findings(issues: readonly Issue[], schema: z.ZodType): Finding[] {
+  const tree = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return issues.flatMap((issue) => explainIssue(issue, tree, []));
+}
+
+function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKey[]): Finding[] {
+  const path = [...above, ...issue.path] as (string | number)[];
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, tree));
+  if (issue.code === 'invalid_key') {
+    return [{ path, atKey: true, message: issue.issues[0]?.message ?? 'expected another key' }];
+  }
+  const branch = issue.code === 'invalid_union' ? rightBranch(issue.errors) : undefined;
+  if (branch !== undefined) return branch.flatMap((inner) => explainIssue(inner, tree, path));
+  return [{ path, atKey: false, message: messageOf(issue) }];
+}
+
+/** The alternative whose own kind was met, so that only something inside it is wrong. */
+function rightBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  return branches.find((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0));
+}
+
+function unknownKey(key: string, parent: readonly (string | number)[], tree: JsonSchema): Finding {
+  const known = knownKeys(tree, parent);
+  const near = nearest(key, known);
+  const hint = near === undefined ? '' : `; the nearest is \`${near}\``;
+  return { path: [...parent, key], atKey: true, message: `expected a known option${hint}` };
+}
+
+function messageOf(issue: Issue): string {
+  if (issue.message.startsWith('expected')) return issue.message;
+  if (issue.code === 'invalid_type') return `expected ${KINDS[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}`;
+  if (issue.code === 'too_small') return `expected ${bound(issue, issue.minimum, 'at least', 'more than')}`;
+  if (issue.code === 'too_big') return `expected ${bound(issue, issue.maximum, 'at most', 'less than')}`;
+  return `expected another value (${issue.message})`;
+}
+
+interface Bound {
+  readonly inclusive?: boolean | undefined;
+  readonly origin: string;
+}
+
+function bound({ inclusive, origin }: Bound, limit: number | bigint, closed: string, open: string): string {
+  return `${inclusive === false ? open : closed} ${limit}${unitOf(origin)}`;
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' ? ' entries' : '';
+}
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** The keys that the schema knows at a path; the JSON Schema says it without a look inside the library's own types. */
+function knownKeys(tree: JsonSchema, path: readonly (string | number)[]): string[] {
+  let level = [tree];
+  for (const step of path) level = level.flatMap((schema) => below(schema, step));
+  return level.flatMap(alternatives).flatMap((schema) => Object.keys(schema.properties ?? {}));
+}
+
+function below(schema: JsonSchema, step: string | number): JsonSchema[] {
+  return alternatives(schema).flatMap(({ properties, additionalProperties, items }) =>
+    [properties?.[step], additionalProperties, items].filter(
+      (inner) => typeof inner === 'object' && !Array.isArray(inner),
+    ),
+  ) as JsonSchema[];
+}
+
+function alternatives(schema: JsonSchema): JsonSchema[] {
+  return [schema, ...(schema.anyOf ?? [])];
+}

@@ -1,0 +1,99 @@
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { checkBlock } from './block.ts';
+import { checkRouting, checkStreams } from './cross-checks.ts';
+import { toDestination } from './destination.ts';
+import { readTree, type SourceFile } from './document.ts';
+import { fileReader, openFiles } from './files.ts';
+import { findConfig, readConfig } from './find.ts';
+import { checkResourceAttributes, environmentDestination } from './otel-environment.ts';
+import { Problems } from './problems.ts';
+import { settingsSchema } from './settings.ts';
+import { readSources, type SourceTypes } from './source-blocks.ts';
+import type { Config, DestinationConfig, SourceConfig } from './types.ts';
+
+/** What a configuration is read with. */
+export interface LoadOptions {
+  /** `--config`: a file, or a directory whose `*.yaml` make one configuration. */
+  readonly file?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly types: SourceTypes;
+  /** The working directory, which relative paths count from. */
+  readonly cwd: string;
+}
+
+/**
+ * Finds, reads and checks the configuration (DESIGN §8, §9). Writes nothing, asks nothing of the network.
+ * @throws ConfigError with everything that is wrong, one line each: `file:line:column path: expected …`.
+ */
+export async function loadConfig({ file, env, types, cwd }: LoadOptions): Promise<Config> {
+  const path = await findConfig({ file, env, cwd });
+  const files = await readConfig(path, cwd);
+  const problems = new Problems();
+  const parts = check(files, { env, types, cwd }, problems);
+  problems.throwIfAny();
+  return assemble(path, cwd, parts);
+}
+
+interface Parts {
+  readonly settings: z.output<typeof settingsSchema> | undefined;
+  readonly sources: readonly SourceConfig[];
+  readonly environment: DestinationConfig | undefined;
+}
+
+/** Every check runs, whatever another one finds. */
+function check(
+  files: readonly SourceFile[],
+  { env, types, cwd }: Omit<LoadOptions, 'file'>,
+  problems: Problems,
+): Parts {
+  const tree = readTree(files, { env, readFile: fileReader(cwd) }, problems);
+  openFiles(tree, cwd, problems);
+  const settings = checkBlock(settingsSchema, [], tree, problems);
+  const sources = readSources(tree, types, problems);
+  checkRouting(tree, problems);
+  checkStreams(sources, tree, problems);
+  checkResourceAttributes(env, problems);
+  const named =
+    tree.value['destinations'] !== undefined && Object.keys(settings?.destinations ?? { one: 1 }).length > 0;
+  const environment = named ? undefined : environmentDestination(env, problems);
+  if (!named && environment === undefined) {
+    problems.add(
+      tree.places.nearestKey(['destinations']),
+      ['destinations'],
+      'expected at least one destination, here or in OTEL_EXPORTER_OTLP_ENDPOINT',
+    );
+  }
+  return { settings, sources, environment };
+}
+
+function assemble(file: string, cwd: string, { settings, sources, environment }: Parts): Config {
+  if (settings === undefined)
+    throw new Error('The settings are missing although no problem was found in them.');
+  const named = Object.entries(settings.destinations ?? {}).map(([name, block]) =>
+    toDestination(name, block),
+  );
+  return {
+    file,
+    state: {
+      path: resolve(cwd, settings.state.path),
+      maxBytes: settings.state.max_bytes,
+      retain: settings.state.retain,
+      allowNetworkFs: settings.state.allow_network_fs,
+    },
+    destinations: environment === undefined ? named : [environment],
+    sources,
+    admin: settings.admin && {
+      listen: settings.admin.listen,
+      allowances: definedOnly(settings.admin.allowances),
+    },
+    log: settings.log,
+    heartbeat: settings.heartbeat ?? undefined,
+  };
+}
+
+function definedOnly(record: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(record).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,149 @@
+import { destinationSchema, logsUrl, readEndpoint, toDestination } from './destination.ts';
+import { whyUnreadable } from './files.ts';
+import { Problems } from './problems.ts';
+import type { DestinationConfig } from './types.ts';
+
+/**
+ * The standard variables of OTLP exporters and resources (OpenTelemetry specification: "OTLP Exporter Configuration",
+ * "General SDK Configuration"). An empty variable counts as unset.
+ */
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The variable of that setting: the one for logs, else the one for all signals. */
+function find(env: Environment, setting: string): Variable | undefined {
+  for (const name of [`OTEL_EXPORTER_OTLP_LOGS_${setting}`, `OTEL_EXPORTER_OTLP_${setting}`]) {
+    const value = env[name]?.trim() ?? '';
+    if (value !== '') return { name, value };
+  }
+  return undefined;
+}
+
+/**
+ * The destination `otlp` that OTEL_EXPORTER_OTLP_* describe; undefined without an endpoint. What is wrong is added to
+ * `problems`.
+ */
+export function environmentDestination(env: Environment, problems: Problems): DestinationConfig | undefined {
+  const endpoint = find(env, 'ENDPOINT');
+  if (endpoint === undefined) return undefined;
+  if (readEndpoint(endpoint.value) === undefined) {
+    problems.addVariable(endpoint.name, 'expected an http:// or https:// URL such as http://127.0.0.1:4318');
+    return undefined;
+  }
+  const block = destinationSchema.parse({
+    endpoint: endpoint.value,
+    protocol: choice(find(env, 'PROTOCOL'), ['http/protobuf', 'http/json'], problems),
+    compression: choice(find(env, 'COMPRESSION'), ['gzip', 'none'], problems),
+    headers: pairs(find(env, 'HEADERS'), problems),
+    timeout: milliseconds(find(env, 'TIMEOUT'), problems),
+    tls: tls(env, problems),
+  });
+  // The logs endpoint is the whole URL; only the general one is a base.
+  const whole = endpoint.name.includes('_LOGS_') ? endpoint.value : logsUrl(endpoint.value);
+  return toDestination('otlp', block, whole);
+}
+
+function choice(
+  variable: Variable | undefined,
+  allowed: readonly string[],
+  problems: Problems,
+): string | undefined {
+  if (variable === undefined || allowed.includes(variable.value)) return variable?.value;
+  const hint =
+    variable.value === 'grpc' ? '; gRPC is not spoken: use http/protobuf, usually on port 4318' : '';
+  problems.addVariable(variable.name, `expected ${allowed.join(' or ')}${hint}`);
+  return undefined;
+}
+
+function milliseconds(variable: Variable | undefined, problems: Problems): string | undefined {
+  if (variable === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(variable.value)) return `${variable.value}ms`;
+  problems.addVariable(variable.name, 'expected milliseconds such as 10000');
+  return undefined;
+}
+
+const TLS_FILES = {
+  CERTIFICATE: 'ca_file',
+  CLIENT_CERTIFICATE: 'cert_file',
+  CLIENT_KEY: 'key_file',
+} as const;
+
+function tls(env: Environment, problems: Problems): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const [setting, option] of Object.entries(TLS_FILES)) {
+    const variable = find(env, setting);
+    if (variable === undefined) continue;
+    const problem = whyUnreadable(variable.value);
+    if (problem !== undefined) problems.addVariable(variable.name, problem);
+    files[option] = variable.value;
+  }
+  if ((files['cert_file'] === undefined) === (files['key_file'] === undefined)) return files;
+  problems.addVariable(
+    'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+    'expected together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
+  );
+  return {};
+}
+
+/** `a=1,b=2`, percent-decoded. Never shows a value: headers carry credentials. */
+function pairs(variable: Variable | undefined, problems: Problems): Record<string, string> {
+  const found: [string, string][] = [];
+  for (const pair of variable?.value.split(',') ?? []) {
+    if (pair.trim() === '') continue;
+    const [, key, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/s.exec(pair) ?? [];
+    const decoded = value === undefined ? undefined : decode(value);
+    if (key === undefined || decoded === undefined) {
+      problems.addVariable(
+        variable?.name ?? '',
+        'expected name=value,name=value with percent-encoded values',
+      );
+    } else if (decoded !== '') found.push([decode(key) ?? key, decoded]);
+  }
+  return Object.fromEntries(found);
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The resource attributes that OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME (which wins for `service.name`) add;
+ * nothing of this process or host.
+ * @throws ConfigError when they are malformed.
+ */
+export function resourceAttributes(env: Environment): Record<string, string> {
+  const problems = new Problems();
+  const name = 'OTEL_RESOURCE_ATTRIBUTES';
+  const attributes = pairs({ name, value: env[name] ?? '' }, problems);
+  problems.throwIfAny();
+  const service = env['OTEL_SERVICE_NAME']?.trim() ?? '';
+  return service === '' ? attributes : { ...attributes, 'service.name': service };
+}
+
+/** As `resourceAttributes`, its errors among the others of the configuration. */
+export function checkResourceAttributes(env: Environment, problems: Problems): void {
+  pairs({ name: 'OTEL_RESOURCE_ATTRIBUTES', value: env['OTEL_RESOURCE_ATTRIBUTES'] ?? '' }, problems);
+}
+
+/**
+ * Takes every OTEL_* variable out of an environment, and returns what it took. The exporters merge them into what they
+ * are given, so another backend's key would be sent to our destinations.
+ */
+export function takeOtelEnvironment(env: Record<string, string | undefined>): Record<string, string> {
+  const taken: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('OTEL_')) continue;
+    if (value !== undefined) taken[name] = value;
+    delete env[name];
+  }
+  return taken;
+}

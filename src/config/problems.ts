@@ -1,0 +1,34 @@
+import { ConfigError } from '../errors.ts';
+import { showPath, showPlace, type Path, type Place } from './location.ts';
+
+interface Problem {
+  readonly place: Place | undefined;
+  readonly line: string;
+}
+
+/** Gathers everything that is wrong with a configuration, so that the operator sees all of it at once. */
+export class Problems {
+  readonly #problems: Problem[] = [];
+
+  /** `message` begins with `expected`. */
+  add(place: Place | undefined, path: Path, message: string): void {
+    const where = place === undefined ? '' : `${showPlace(place)} `;
+    this.#problems.push({ place, line: `${where}${showPath(path)}: ${message}` });
+  }
+
+  /** A problem of the environment, which has no place in a file. */
+  addVariable(name: string, message: string): void {
+    this.#problems.push({ place: undefined, line: `environment variable ${name}: ${message}` });
+  }
+
+  /** @throws ConfigError one line a problem, in the order of the files; those without a place last. */
+  throwIfAny(): void {
+    if (this.#problems.length === 0) return;
+    throw new ConfigError([...new Set(this.#problems.toSorted(byPlace).map(({ line }) => line))]);
+  }
+}
+
+function byPlace({ place: a }: Problem, { place: b }: Problem): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  return Number(a.file > b.file) - Number(a.file < b.file) || a.line - b.line || a.column - b.column;
+}

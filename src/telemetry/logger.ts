@@ -1,0 +1,46 @@
+import { ecsFormat } from '@elastic/ecs-pino-format';
+import { pino, stdSerializers } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { LogConfig } from '../config/types.ts';
+import { explain } from '../errors.ts';
+import type { Logger } from './log.ts';
+import { maskLine } from './mask-line.ts';
+
+interface LogOptions extends LogConfig {
+  /** Where lines go: stderr, since results go to stdout. */
+  readonly stream: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+/**
+ * A log of ECS JSON lines, or of lines for people when `format` says so or the stream is a terminal. An error goes
+ * into the field `err` and comes out as `error.*`, its causes included. No secret comes out, wherever in a line it is.
+ */
+export function createLogger({ level, format, stream }: LogOptions): Logger {
+  const ecs = ecsFormat({ apmIntegration: false, serviceName: 'penstock' });
+  const show = format === 'pretty' || stream.isTTY === true ? prettyLines(stream.isTTY === true) : String;
+  const formatters = { ...ecs.formatters, log: errorsToEcs };
+  // Each line is written before the call returns: the last one before an exit is the one that matters.
+  return pino({ ...ecs, formatters, level }, { write: (line) => void stream.write(show(maskLine(line))) });
+}
+
+/** `err` as `error.*` (ECS, error fields). Done here, since the ECS format leaves out the causes. */
+function errorsToEcs({ err, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  if (err === undefined) return fields;
+  if (!(err instanceof Error)) return { ...fields, error: { message: explain(err) } };
+  const { message, stack } = stdSerializers.err(err);
+  return { ...fields, error: { type: err.name, message, stack_trace: stack } };
+}
+
+/** Fields that say nothing to someone who looks at the process's own terminal. */
+const IGNORED = ['process.pid', 'host.hostname', 'ecs.version', 'service.name', 'event.dataset'];
+
+function prettyLines(colorize: boolean): (line: string) => string {
+  return prettyFactory({
+    colorize,
+    ignore: IGNORED.map((field) => field.replace('.', '\\.')).join(','),
+    levelKey: 'log\\.level',
+    messageKey: 'message',
+    timestampKey: '@timestamp',
+    translateTime: 'SYS:HH:MM:ss',
+  });
+}
