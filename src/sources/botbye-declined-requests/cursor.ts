@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { INTERVAL_TYPES } from './bucket.ts';
+
+/** Epoch ms inside, ISO 8601 where it is stored and shown. */
+const instant = z.codec(z.iso.datetime(), z.number(), {
+  decode: (text) => Date.parse(text),
+  encode: (epochMs) => new Date(epochMs).toISOString(),
+});
+
+/** What is counted at the moment. The counts themselves are in the ledger. */
+export const cursor = z.object({
+  /** Start of the bucket that is open. */
+  bucket: instant,
+  /** The options that it was counted with: when they change, it closes. */
+  interval_type: z.enum(INTERVAL_TYPES),
+  zone: z.string(),
+  /** Everything before is counted, or told as a gap: the `Date` of the last reading. */
+  read: instant,
+});
+
+export type Cursor = z.output<typeof cursor>;
+export type StoredCursor = z.input<typeof cursor>;

@@ -1,0 +1,39 @@
+import { defineSource } from '../../source.ts';
+import { calendarOf } from './bucket.ts';
+import { cursor } from './cursor.ts';
+import { nextEdge } from './edge.ts';
+import { normalise } from './normalise.ts';
+import { options, type Options } from './options.ts';
+import { poll } from './poll.ts';
+import { record } from './record.ts';
+import { scopeOf } from './summary.ts';
+
+/** BotBye's summaries of declined requests, snapshots of the current bucket, as counters. */
+export default defineSource({
+  id: 'botbye-declined-requests',
+  title: 'BotBye declined requests',
+  vendor: 'BotBye',
+  product: 'BotBye',
+  dataset: 'botbye.declined_requests',
+  categorisation: { kind: 'metric', category: ['web'], type: ['info'] },
+  stream: 'counter',
+  askAgain: false,
+  options,
+  cursor,
+  record,
+  quotas: () => [],
+  authorise,
+  async *streams({ options: { project_ids, types } }) {
+    for (const project of project_ids) for (const type of types) yield scopeOf(project, type);
+  },
+  poll,
+  nextEdge: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
+  normalise,
+});
+
+/** Both ways are documented: the API reference says Bearer, botbye.com/docs/api says `X-Api-Key`, Base64. */
+function authorise({ auth, token }: Options): Readonly<Record<string, string>> {
+  const value = token?.reveal() ?? '';
+  if (auth === 'bearer') return { authorization: `Bearer ${value}` };
+  return { 'x-api-key': Buffer.from(value).toString('base64') };
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import type { Observation, Page, Span, StreamRun } from '../../source.ts';
+import { bucketAt, calendarOf, differ, type Calendar } from './bucket.ts';
+import { BucketCount, bucketPrefix } from './bucket-count.ts';
+import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
+import { isAmbiguous, unseen } from './edge.ts';
+import type { Options } from './options.ts';
+import { partsOf, readSummary, type Summary } from './summary.ts';
+
+type Poll = StreamRun<Options>;
+
+/**
+ * One reading of one stream (DESIGN §5). Its answer's own date says which bucket it shows; a bucket that ended is
+ * closed with the first reading of a later one, in the same page. Ends without a page when the answer is put aside.
+ */
+export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
+  let summary: Summary;
+  try {
+    summary = await readSummary(run);
+  } catch (error) {
+    // While the vendor is away, or refuses us, no reading will close the bucket: the clock does.
+    if (before !== undefined && isOver(run, before)) yield await closeByClock(run, before);
+    throw error;
+  }
+  const bucket = bucketAt(summary.date, calendarOf(run.options));
+  if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, run.options.edge_guard)) {
+    run.log.info(
+      { event: { created: new Date(summary.date).toISOString() }, penstock: { stream: run.scope.id } },
+      'An answer dated at the edge of a bucket may still show the one before: it is put aside, and asked for again after edge_guard.',
+    );
+    return;
+  }
+  yield await readingPage(run, { summary, bucket, before });
+}
+
+interface Reading {
+  readonly summary: Summary;
+  readonly bucket: Span;
+  readonly before: Cursor | undefined;
+}
+
+async function readingPage(
+  run: Poll,
+  { summary: { date, rows }, bucket, before }: Reading,
+): Promise<Page<StoredCursor>> {
+  const { edge_guard } = run.options;
+  const calendar = calendarOf(run.options);
+  const rebase = before !== undefined && differ(before, calendar);
+  const goesOn = before !== undefined && !rebase && before.bucket === bucket.from;
+  const counted = (await openBucket(run, bucket, calendar)).tell(rows, {
+    rebase,
+    lastRead: before?.read ?? date,
+  });
+  const closed = before === undefined || goesOn ? [] : await close(run, before);
+  warnOfFalls(run, counted);
+  const read = goesOn ? Math.max(before.read, date) : date;
+  const countedFrom = rebase ? date : bucket.from;
+  const covered = { from: goesOn ? before.read : countedFrom, to: date };
+  return {
+    observations: [...closed, ...counted],
+    cursor: z.encode(cursor, { ...calendar, bucket: bucket.from, read }),
+    ...(covered.to > covered.from && { covered }),
+    gaps: before === undefined || goesOn ? [] : unseen({ from: before.read, to: countedFrom }, edge_guard),
+    forgetBefore: bucketAt(bucket.from - 1, calendar).from,
+    complete: true,
+  };
+}
+
+/** Closes the open bucket without a reading; what comes next is counted in the bucket that the clock shows. */
+async function closeByClock(run: Poll, before: Cursor): Promise<Page<StoredCursor>> {
+  const { from } = bucketAt(run.now(), before);
+  return {
+    observations: await close(run, before),
+    cursor: z.encode(cursor, { ...before, bucket: from, read: from }),
+    gaps: unseen({ from: before.read, to: from }, run.options.edge_guard),
+  };
+}
+
+async function close(run: Poll, before: Cursor): Promise<Observation[]> {
+  const bucket = bucketAt(before.bucket, before);
+  return (await openBucket(run, bucket, before)).close(before.read);
+}
+
+async function openBucket(run: Poll, { from, to }: Span, { interval_type }: Calendar): Promise<BucketCount> {
+  const { project, dimension } = partsOf(run.scope);
+  const frame = { account: run.options.account_id, project, dimension, interval_type, from, to };
+  return new BucketCount(frame, await run.ledger(bucketPrefix(frame)));
+}
+
+function isOver(run: Poll, before: Cursor): boolean {
+  return run.now() >= bucketAt(before.bucket, before).to + run.options.edge_guard;
+}
+
+function warnOfFalls({ log, scope }: Poll, counted: readonly Observation[]): void {
+  const falls = counted.filter(({ final }) => final === true).length;
+  if (falls === 0) return;
+  log.warn(
+    { penstock: { stream: scope.id, series: falls } },
+    'Counts fell inside their bucket: BotBye counts them anew, and so does Penstock. What was declined since the reading before may be missing.',
+  );
+}

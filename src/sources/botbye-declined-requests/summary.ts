@@ -1,0 +1,52 @@
+import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
+import type { Scope, StreamRun } from '../../source.ts';
+import type { Options } from './options.ts';
+
+/** A project and a type, as one stream's id. */
+export function scopeOf(project: string, dimension: string): Scope {
+  return { id: `${project}/${dimension}` };
+}
+
+/** What `scopeOf` put together. */
+export function partsOf({ id }: Scope): { project: string; dimension: string } {
+  const slash = id.lastIndexOf('/');
+  return { project: id.slice(0, slash), dimension: id.slice(slash + 1) };
+}
+
+/** One answer: the totals so far of the bucket that holds `date`. */
+export interface Summary {
+  /** The answer's own `Date`, epoch ms. */
+  readonly date: number;
+  /** As the vendor sent them, not validated. */
+  readonly rows: readonly unknown[];
+}
+
+/**
+ * Asks for the stream's summary.
+ * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
+ */
+export async function readSummary({ http, options, scope }: StreamRun<Options>): Promise<Summary> {
+  const { project, dimension } = partsOf(scope);
+  const path = `/api/v1/${encodeURIComponent(options.account_id)}/projects/${encodeURIComponent(project)}/overviews/${options.resource}`;
+  const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };
+  const answer = await http.get({ path, query, route: 'overviews' }).catch((error: unknown) => {
+    throw explained(error);
+  });
+  const body = answer.json();
+  if (Array.isArray(body)) return { date: answer.date, rows: body };
+  // Nothing documents the shape of this one; a single total may come alone, and without a name.
+  if (dimension === 'total_endpoint' && typeof body === 'object' && body !== null) {
+    return { date: answer.date, rows: [{ id: dimension, ...body }] };
+  }
+  throw new UnexpectedAnswerError(
+    `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,
+    `${options.base_url}${path}`,
+    answer.status,
+  );
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof RefusedError) || error.status !== 404) return error;
+  const message = `BotBye knows no ${error.url} (404). Check account_id and project_ids, and \`resource\`: the vendor's pages say both declined_requests and declined_events.`;
+  return new RefusedError(message, error.url, 404, error.body);
+}
