@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { OutOfBudgetError } from '../errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Quota } from '../source.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { LONGEST_PAUSE } from './retry-after.ts';
+
+/** What a request is spent from. */
+export interface Budget {
+  /** Names origin, credential (its hash) and route, whatever the source: see `budgetName`. */
+  readonly name: string;
+  readonly route: string;
+  /** Undefined: unlimited, yet a 429 pauses it. */
+  readonly quota: Pick<Quota, 'requests' | 'per'> | undefined;
+}
+
+interface Lent {
+  readonly journal: Pick<Journal, 'spend' | 'available' | 'pauseBudget' | 'pausedUntil'>;
+  readonly clock: Clock;
+}
+
+interface Waiter {
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** Shorter waits are the normal rhythm of a budget, and would fill the log. Milliseconds. */
+const WORTH_TELLING = 1_000;
+
+/** The name of a budget. The credential goes into it as a hash, so that the state never holds it. */
+export function budgetName(
+  origin: string,
+  credential: Readonly<Record<string, string>>,
+  route: string,
+): string {
+  const told = Object.entries(credential).map(([name, value]) => `${name.toLowerCase()}:${value}`);
+  const hash = createHash('sha256').update(told.toSorted().join('\n')).digest('hex');
+  return `${origin}|${hash.slice(0, 12)}|${route}`;
+}
+
+/**
+ * The budgets of one process; make it once, because sources that share a budget queue here for it, first come first
+ * served. What was spent is in the journal, so it holds across restarts.
+ */
+export class Budgets {
+  readonly #journal: Lent['journal'];
+  readonly #clock: Clock;
+  /** By budget name: settles when everyone who waits now has been served. */
+  readonly #queues = new Map<string, Promise<void>>();
+
+  constructor({ journal, clock }: Lent) {
+    this.#journal = journal;
+    this.#clock = clock;
+  }
+
+  /**
+   * Waits for the turn and for the budget, then spends one request, durably.
+   * @throws OutOfBudgetError when aborted while the budget has nothing to give; the signal's reason when it has.
+   */
+  async acquire(budget: Budget, { signal, log }: Waiter): Promise<void> {
+    const turn = this.#queues.get(budget.name) ?? Promise.resolve();
+    const { promise: served, resolve: leave } = Promise.withResolvers<void>();
+    this.#queues.set(
+      budget.name,
+      turn.then(() => served),
+    );
+    try {
+      await orAborted(turn, signal);
+      await this.#spend(budget, { signal, log });
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason || (await this.available(budget)) > 0) throw error;
+      throw new OutOfBudgetError(`The budget of ${budget.route} has nothing left until later.`, {
+        cause: error,
+      });
+    } finally {
+      leave();
+    }
+  }
+
+  /** How many requests could be sent now without waiting; Infinity without a quota. */
+  async available({ name, quota }: Budget): Promise<number> {
+    const now = this.#clock.now();
+    if (quota !== undefined) return this.#journal.available(name, quota, now);
+    return (await this.#journal.pausedUntil(name)) > now ? 0 : Infinity;
+  }
+
+  /** No request of this budget is sent before `until` (epoch milliseconds), across restarts. */
+  async pause({ name }: Budget, until: number): Promise<void> {
+    await this.#journal.pauseBudget(name, until);
+  }
+
+  async #spend(budget: Budget, { signal, log }: Waiter): Promise<void> {
+    const longest = Math.max(budget.quota?.per ?? 0, LONGEST_PAUSE);
+    let told = false;
+    let lifted = false;
+    for (;;) {
+      const wait = await this.#ask(budget);
+      if (wait === 0) return;
+      if (wait > longest && !lifted) {
+        // Our clock went back since the time was noted: waiting for it could take years.
+        log.warn({ event: { reason: budget.route } }, 'Budget is paused for impossibly long: going on now.');
+        await this.#journal.pauseBudget(budget.name, 0);
+        lifted = true;
+        continue;
+      }
+      if (wait > WORTH_TELLING && !told) {
+        const until = new Date(this.#clock.now() + wait).toISOString();
+        log.info({ event: { reason: budget.route, end: until } }, 'Request waits for its budget.');
+        told = true;
+      }
+      await this.#clock.sleep(Math.min(wait, longest), signal);
+    }
+  }
+
+  /** Milliseconds to wait before asking again; 0 when one request is granted, and durably spent. */
+  async #ask({ name, quota }: Budget): Promise<number> {
+    const now = this.#clock.now();
+    if (quota === undefined) return Math.max(0, (await this.#journal.pausedUntil(name)) - now);
+    const at = await this.#journal.spend(name, quota, now);
+    return at === 0 ? 0 : Math.max(1, at - now);
+  }
+}
+
+async function orAborted(turn: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([turn, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

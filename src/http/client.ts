@@ -1,0 +1,163 @@
+import { RefusedError, TimedOutError } from '../errors.ts';
+import type { Quota } from '../source.ts';
+import { answerOf } from './answer.ts';
+import { budgetName, type Budget } from './budget.ts';
+import { Connections } from './connections.ts';
+import { exchange, type RawAnswer } from './exchange.ts';
+import type { HttpAnswer, HttpRequest } from './http.ts';
+import { pace } from './pace.ts';
+import { MAX_REDIRECTS, redirectOf } from './redirect.ts';
+import { withRetries } from './retry.ts';
+import { parseHttpDate } from './retry-after.ts';
+import type { HttpSettings, SourceHttp } from './settings.ts';
+import { joinUrl } from './url.ts';
+import { failureOf, isHtml } from './verdict.ts';
+
+export type { HttpSettings, RequestTold, SourceHttp } from './settings.ts';
+
+/** The HTTP client of one source; it lasts as long as the source, so that connections and the vendor's clock do. */
+export function createHttp(settings: HttpSettings): SourceHttp {
+  const { options, log } = settings;
+  if (options.tls?.insecure_skip_verify === true) {
+    log.warn(
+      { url: { full: options.base_url } },
+      'TLS certificates are not verified for this source (tls.insecure_skip_verify): anyone on the way can read its credential and change its answers. Use tls.ca_file and tls.server_name.',
+    );
+  }
+  return new Client(settings);
+}
+
+/** The route of the operator's `quota` where the vendor documents none. */
+const EVERY_ROUTE = '*';
+
+class Client implements SourceHttp {
+  readonly #settings: HttpSettings;
+  readonly #connections: Connections;
+  readonly #quotas: ReadonlyMap<string, Pick<Quota, 'requests' | 'per'>>;
+  /** What the vendor's clock is ahead of ours. Milliseconds. */
+  #ahead = 0;
+  #requests = 0;
+  #deprecationTold = false;
+
+  constructor(settings: HttpSettings) {
+    const { base_url: baseUrl, tls, proxy, timeout } = settings.options;
+    this.#settings = settings;
+    this.#quotas = quotasByRoute(settings);
+    this.#connections = new Connections({ baseUrl, tls, proxy, env: settings.env, timeout: timeout + 1_000 });
+  }
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  vendorNow(): number {
+    return this.#settings.clock.now() + this.#ahead;
+  }
+
+  async available(route: string): Promise<number> {
+    return this.#settings.budgets.available(this.#budget(route));
+  }
+
+  async get(request: HttpRequest): Promise<HttpAnswer> {
+    const { options } = this.#settings;
+    const url = joinUrl(options.base_url, request);
+    return withRetries((attempt) => this.#follow(url, request, attempt), {
+      ...this.#settings,
+      retries: options.retries,
+      retryTimeouts: request.retryTimeouts ?? true,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connections[Symbol.asyncDispose]();
+  }
+
+  async #follow(start: URL, request: HttpRequest, attempt: number): Promise<HttpAnswer> {
+    let url = start;
+    for (let hops = 0; ; hops += 1) {
+      const raw = await this.#send(url, request, attempt);
+      const target = redirectOf(raw, url);
+      if (target === undefined) return this.#judge(raw);
+      if (hops === MAX_REDIRECTS) {
+        const message = `${raw.url} redirects once more after ${MAX_REDIRECTS} redirects. Check base_url.`;
+        throw new RefusedError(message, raw.url, raw.status, '');
+      }
+      url = target;
+    }
+  }
+
+  /** One request: its budget, the exchange, and what its headers say about further ones. */
+  async #send(url: URL, { route, headers }: HttpRequest, attempt: number): Promise<RawAnswer> {
+    const { budgets, options, clock, signal, log, onRequest } = this.#settings;
+    const budget = this.#budget(route);
+    await budgets.acquire(budget, { signal, log });
+    this.#requests += 1;
+    const told = { route, retry: attempt > 1 };
+    let raw: RawAnswer;
+    try {
+      raw = await exchange(() => this.#connections.dispatcher(), url, this.#headers(headers), {
+        clock,
+        timeout: options.timeout,
+        maxBytes: options.max_response_bytes,
+        signal,
+      });
+    } catch (error) {
+      onRequest?.({ ...told, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
+      throw error;
+    }
+    this.#observe(raw);
+    const throttled = await pace(raw, { budgets, budget, clock, log, vendorNow: this.vendorNow(), attempt });
+    onRequest?.({ ...told, status: raw.status, ...(throttled && { throttledUntil: throttled.until }) });
+    if (throttled !== undefined) throw throttled;
+    return raw;
+  }
+
+  #headers(own: HttpRequest['headers']): Readonly<Record<string, string>> {
+    const { userAgent, authorise } = this.#settings;
+    const merged = {
+      'user-agent': userAgent,
+      accept: 'application/json',
+      'accept-encoding': 'gzip, deflate, br',
+      ...lowerCase(own ?? {}),
+    };
+    return { ...merged, ...lowerCase(authorise()) };
+  }
+
+  #budget(route: string): Budget {
+    const { options, authorise } = this.#settings;
+    const shared = this.#quotas.has(EVERY_ROUTE) ? EVERY_ROUTE : route;
+    const name = budgetName(new URL(options.base_url).origin, authorise(), shared);
+    return { name, route: shared, quota: this.#quotas.get(shared) };
+  }
+
+  #observe(raw: RawAnswer): void {
+    const date = parseHttpDate(raw.headers['date']);
+    // A page from something on the way has that thing's clock.
+    if (date !== undefined && !isHtml(raw)) this.#ahead = date - raw.at;
+    if (raw.headers['deprecated'] === undefined || this.#deprecationTold) return;
+    this.#deprecationTold = true;
+    this.#settings.log.warn(
+      { url: { full: raw.url } },
+      'The vendor marks this version of its API as deprecated. Set a newer one before it is removed.',
+    );
+  }
+
+  #judge(raw: RawAnswer): HttpAnswer {
+    const failure = failureOf(raw, this.vendorNow());
+    if (failure !== undefined) throw failure;
+    return answerOf(raw, this.vendorNow());
+  }
+}
+
+function quotasByRoute({
+  options,
+  quotas,
+}: HttpSettings): ReadonlyMap<string, Pick<Quota, 'requests' | 'per'>> {
+  const byRoute = new Map(quotas.map((quota) => [quota.route, { requests: quota.requests, per: quota.per }]));
+  if (options.quota !== undefined) byRoute.set(quotas[0]?.route ?? EVERY_ROUTE, options.quota);
+  return byRoute;
+}
+
+function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

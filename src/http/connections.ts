@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  getCACertificates,
+  type ConnectionOptions,
+} from 'node:tls';
+import { Agent, EnvHttpProxyAgent, ProxyAgent, type Dispatcher } from 'undici';
+import type { Secret } from '../config/secret.ts';
+import type { TlsConfig } from '../config/types.ts';
+
+interface ConnectionSettings {
+  readonly baseUrl: string;
+  readonly tls: TlsConfig | undefined;
+  readonly proxy: Secret | undefined;
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, in lower case first. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds for making a connection. */
+  readonly timeout: number;
+}
+
+interface Pem {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** The connections of one source. The files of `tls` are read before every request: a renewed certificate needs no restart. */
+export class Connections implements AsyncDisposable {
+  readonly #settings: ConnectionSettings;
+  #current: { readonly pem: string; readonly dispatcher: Dispatcher } | undefined;
+
+  constructor(settings: ConnectionSettings) {
+    this.#settings = settings;
+  }
+
+  /** @throws Error that names the setting whose file cannot be read or used. */
+  async dispatcher(): Promise<Dispatcher> {
+    const pem = await readPem(this.#settings.tls);
+    const fingerprint = JSON.stringify(pem);
+    const before = this.#current;
+    if (before?.pem === fingerprint) return before.dispatcher;
+    const dispatcher = open(this.#settings, pem);
+    this.#current = { pem: fingerprint, dispatcher };
+    await before?.dispatcher.close();
+    return dispatcher;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#current?.dispatcher.destroy();
+    this.#current = undefined;
+  }
+}
+
+async function readPem(tls: TlsConfig | undefined): Promise<Pem> {
+  const files = { ca: tls?.ca_file, cert: tls?.cert_file, key: tls?.key_file };
+  const pem: Record<string, string> = {};
+  for (const [name, path] of Object.entries(files)) {
+    if (path == null) continue;
+    try {
+      pem[name] = await readFile(path, 'utf8');
+    } catch (error) {
+      throw new Error(`the file of tls.${name}_file cannot be read`, { cause: error });
+    }
+  }
+  return pem;
+}
+
+function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pem): Dispatcher {
+  const connect = { ...tlsOptions(tls, pem), timeout, allowH2: false };
+  const options = {
+    connect,
+    requestTls: connect,
+    connectTimeout: timeout,
+    allowH2: false,
+    // One clock of ours measures the whole exchange.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  if (proxy !== undefined) return new ProxyAgent({ ...options, uri: proxy.reveal() });
+  const found = lookUp(env, baseUrl.startsWith('https:') ? 'https_proxy' : 'http_proxy');
+  if (found === '') return new Agent(options);
+  return new EnvHttpProxyAgent({
+    ...options,
+    httpProxy: found,
+    httpsProxy: found,
+    noProxy: lookUp(env, 'no_proxy'),
+  });
+}
+
+function lookUp(env: ConnectionSettings['env'], name: string): string {
+  return env[name] || env[name.toUpperCase()] || '';
+}
+
+function tlsOptions(
+  tls: TlsConfig | undefined,
+  { ca, cert, key }: Pem,
+): Pick<ConnectionOptions, 'secureContext' | 'servername' | 'checkServerIdentity' | 'rejectUnauthorized'> {
+  const name = tls?.server_name ?? undefined;
+  return {
+    ...(ca === undefined && cert === undefined ? {} : { secureContext: secureContext({ ca, cert, key }) }),
+    // A server name that is an address may be checked, but not asked for (RFC 6066 §3).
+    ...(name === undefined || isIP(name) ? {} : { servername: name }),
+    ...(name === undefined
+      ? {}
+      : { checkServerIdentity: (_host, shown) => checkServerIdentity(name, shown) }),
+    rejectUnauthorized: tls?.insecure_skip_verify !== true,
+  };
+}
+
+function secureContext({ ca, cert, key }: { [Name in keyof Pem]: string | undefined }) {
+  try {
+    return createSecureContext({
+      ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    });
+  } catch (error) {
+    throw new Error('the files of tls.ca_file, tls.cert_file and tls.key_file cannot be used', {
+      cause: error,
+    });
+  }
+}

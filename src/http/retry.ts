@@ -1,0 +1,52 @@
+import pRetry, { type RetryContext } from 'p-retry';
+import type { Clock, Random } from '../clock.ts';
+import { explain, ThrottledError, TimedOutError, UnavailableError } from '../errors.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { BusyError } from './verdict.ts';
+
+interface RetrySettings {
+  /** Further tries after the first. */
+  readonly retries: number;
+  readonly retryTimeouts: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+const FIRST_BACKOFF = 1_000;
+const LONGEST_BACKOFF = 30_000;
+
+/**
+ * The one layer that tries again (reference/sources.md §5 row 14: a second one below it would spend requests that
+ * nobody counts). `attempt` is given its number, from 1. What does not pass by itself is thrown at once, and the last
+ * error when the tries are used up; the signal's reason when aborted between two tries.
+ */
+export async function withRetries<T>(
+  attempt: (number: number) => Promise<T>,
+  { retries, retryTimeouts, clock, random, signal, log }: RetrySettings,
+): Promise<T> {
+  return pRetry(attempt, {
+    retries,
+    // We wait ourselves, on our own clock.
+    minTimeout: 0,
+    shouldRetry: ({ error }) => passes(error, retryTimeouts),
+    async onFailedAttempt({ error, attemptNumber, retriesLeft }: RetryContext) {
+      if (retriesLeft === 0 || !passes(error, retryTimeouts)) return;
+      log.info({ error: { type: error.name, message: explain(error) } }, 'Request failed; trying again.');
+      await clock.sleep(backoff(error, attemptNumber, random), signal);
+    },
+  });
+}
+
+function passes(error: Error, retryTimeouts: boolean): boolean {
+  if (error instanceof TimedOutError) return retryTimeouts;
+  return error instanceof UnavailableError;
+}
+
+/** Full jitter, so that many streams that failed together do not come back together. A throttled one waits in its budget. */
+function backoff(error: Error, attempt: number, random: Random): number {
+  if (error instanceof ThrottledError) return 0;
+  const jittered = random() * Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (attempt - 1));
+  return error instanceof BusyError ? Math.max(error.wait, jittered) : jittered;
+}

@@ -1,0 +1,50 @@
+import type { Clock, Random } from '../clock.ts';
+import type { Secret } from '../config/secret.ts';
+import type { TlsConfig } from '../config/types.ts';
+import type { CommonOptions, Quota } from '../source.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Budgets } from './budget.ts';
+import type { Http } from './http.ts';
+
+/** What the HTTP client of one source is made of. */
+export interface HttpSettings {
+  readonly options: CommonOptions & {
+    readonly tls?: TlsConfig | undefined;
+    readonly proxy?: Secret | undefined;
+  };
+  /** The headers that carry the credential; asked anew for every request. */
+  readonly authorise: () => Readonly<Record<string, string>>;
+  /** The vendor's documented limits; `options.quota` replaces the first, or limits everything where there are none. */
+  readonly quotas: readonly Quota[];
+  /** One for the whole process: see `Budgets`. */
+  readonly budgets: Budgets;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
+  readonly signal: AbortSignal;
+  /** Always sent: one vendor answers 403 to requests without (reference/sources.md §2). */
+  readonly userAgent: string;
+  /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told of every request that was sent, after its end. */
+  readonly onRequest?: (told: RequestTold) => void;
+}
+
+export interface RequestTold {
+  readonly route: string;
+  /** `timed-out` and `failed`: there was no whole answer. */
+  readonly status: number | 'timed-out' | 'failed';
+  /** Whether it was a further try of a request. */
+  readonly retry: boolean;
+  /** The vendor throttled us: no request of this route is sent before then. Epoch milliseconds. */
+  readonly throttledUntil?: number;
+}
+
+/** The client as the pipeline holds it; a source is lent its `Http`. Dispose it to close its connections. */
+export interface SourceHttp extends Http, AsyncDisposable {
+  /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
+  vendorNow(): number;
+  /** Requests sent since it was made, retries and redirects too. */
+  readonly requests: number;
+}
