@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { z } from 'zod';
-import { isRecord, type Substitution, type Tree } from './document.ts';
+import { valueAt, type Substitution, type Tree } from './tree.ts';
 import { findings, type Finding } from './issues.ts';
 import { identify, type Path } from './location.ts';
 import type { Problems } from './problems.ts';
@@ -24,16 +24,9 @@ export function checkBlock<Schema extends z.ZodType>(
     for (const substitution of tree.substitutions.values()) followFile(substitution, path, checked.data);
     return checked.data;
   }
-  for (const finding of findings(checked.error.issues, schema)) report(finding, path, tree, problems);
+  const found = findings(checked.error.issues, schema);
+  for (const finding of found) report(finding, found, { path, tree, problems });
   return undefined;
-}
-
-/** The value at a path; undefined when there is none. */
-export function valueAt(root: unknown, path: Path): unknown {
-  let value = root;
-  for (const step of path)
-    value = isRecord(value) || Array.isArray(value) ? Reflect.get(value, step) : undefined;
-  return value;
 }
 
 /**
@@ -71,9 +64,21 @@ function followFile({ path, pieces, fromFile, again }: Substitution, block: Path
   if (fromFile) value.rereadBy(again);
 }
 
-function report({ path: below, atKey, message }: Finding, above: Path, tree: Tree, problems: Problems): void {
-  const path = [...above, ...below];
+interface Context {
+  /** Of the block. */
+  readonly path: Path;
+  readonly tree: Tree;
+  readonly problems: Problems;
+}
+
+/** One mistake is one problem: what only follows from another finding is left out. */
+function report(finding: Finding, all: readonly Finding[], { path: above, tree, problems }: Context): void {
+  const { atKey, message } = finding;
+  const path = [...above, ...finding.path];
+  if (tree.unfilled.has(identify(path))) return;
   const missing = !atKey && valueAt(tree.value, path) === undefined;
+  if (missing && all.some(({ meant }) => meant !== undefined && identify(meant) === identify(finding.path)))
+    return;
   const place = atKey || missing ? tree.places.nearestKey(path) : tree.places.value(path);
-  problems.add(place, path, missing ? `${message} (it is missing)` : message);
+  problems.add(place, path, missing ? `${message}; it is missing` : message);
 }

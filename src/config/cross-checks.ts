@@ -1,52 +1,54 @@
-import { isRecord, type Tree } from './document.ts';
+import { isRecord, membersOf, type Tree } from './tree.ts';
 import { nearest } from './nearest.ts';
 import type { Problems } from './problems.ts';
-import { showPlace } from './location.ts';
+import { showPlace, type Path } from './location.ts';
 import type { SourceConfig } from './types.ts';
 
 /** Checks that destinations take the sources there are. Looks at the tree itself, so that other mistakes hide nothing. */
 export function checkRouting(tree: Tree, problems: Problems): void {
-  const sources = entries(tree.value['sources']).map(([name]) => name);
-  const taken = new Set<string>();
-  for (const [name, destination] of entries(tree.value['destinations'])) {
-    const wanted = isRecord(destination) ? destination['sources'] : undefined;
-    for (const source of Array.isArray(wanted) ? wanted : sources) taken.add(String(source));
-    checkWanted(wanted, ['destinations', name, 'sources'], { sources, tree, problems });
-  }
-  // Without destinations in the file, the environment's one takes all.
-  if (entries(tree.value['destinations']).length === 0) return;
-  for (const source of sources.filter((name) => !taken.has(name))) {
-    const path = ['sources', source];
-    problems.add(
-      tree.places.key(path),
-      path,
-      'expected a destination that takes it; add it to the `sources` of one, or leave these out to take all',
-    );
-  }
-}
-
-interface Context {
-  readonly sources: readonly string[];
-  readonly tree: Tree;
-  readonly problems: Problems;
-}
-
-function checkWanted(wanted: unknown, path: readonly string[], { sources, tree, problems }: Context): void {
-  if (!Array.isArray(wanted)) return;
-  for (const [index, name] of wanted.entries()) {
-    if (typeof name !== 'string' || sources.includes(name)) continue;
+  const sources = membersOf(tree.value['sources']).map(([name]) => name);
+  const wanted = membersOf(tree.value['destinations']).map(([name, block]) => wantedBy(name, block));
+  const unknown = wanted.flatMap(({ names }) => names ?? []).filter(({ name }) => !sources.includes(name));
+  for (const { name, path } of unknown) {
     const near = nearest(name, sources);
     const hint = near === undefined ? '' : `; the nearest is \`${near}\``;
-    problems.add(
-      tree.places.value([...path, index]),
-      [...path, index],
-      `expected the name of a source${hint}`,
-    );
+    problems.add(tree.places.value(path), path, `expected the name of a source${hint}`);
   }
+  // A misspelt name is one mistake, not two.
+  if (unknown.length === 0) checkTaken(sources, wanted, tree, problems);
 }
 
-function entries(section: unknown): [string, unknown][] {
-  return Object.entries(isRecord(section) ? section : {});
+interface Wanted {
+  /** Undefined: all. */
+  readonly names: readonly { readonly name: string; readonly path: Path }[] | undefined;
+}
+
+function wantedBy(destination: string, block: unknown): Wanted {
+  const names = isRecord(block) ? block['sources'] : undefined;
+  if (!Array.isArray(names)) return { names: undefined };
+  return {
+    names: names.map((name, index) => ({
+      name: String(name),
+      path: ['destinations', destination, 'sources', index],
+    })),
+  };
+}
+
+function checkTaken(
+  sources: readonly string[],
+  wanted: readonly Wanted[],
+  tree: Tree,
+  problems: Problems,
+): void {
+  // Without destinations in the file, the environment's one takes all.
+  if (wanted.length === 0 || wanted.some(({ names }) => names === undefined)) return;
+  const taken = new Set(wanted.flatMap(({ names }) => names?.map(({ name }) => name) ?? []));
+  for (const source of sources.filter((name) => !taken.has(name))) {
+    const path = ['sources', source];
+    const message =
+      'expected a destination that takes it; name it in the `sources` of one, or let one take all';
+    problems.add(tree.places.key(path), path, message);
+  }
 }
 
 /** Two sources that read one stream would each believe that they alone move its cursor: finds those that the file shows. */

@@ -5,7 +5,7 @@ import type { DestinationConfig } from './types.ts';
 
 const LOGS_PATH = '/v1/logs';
 const NO_ENDPOINT =
-  'expected an http:// or https:// URL such as http://127.0.0.1:4318 (credentials belong into `headers`)';
+  'expected an http:// or https:// URL such as http://127.0.0.1:4318, without credentials (those belong into `headers`)';
 
 /**
  * The URL that logs are sent to: `/v1/logs` is added to the path unless it ends so already

@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isRecord, type Tree } from './document.ts';
+import { isRecord, membersOf, type Tree } from './tree.ts';
 import { readSecretFile } from './interpolate.ts';
 import { identify, type Path } from './location.ts';
 import type { Problems } from './problems.ts';
@@ -18,8 +18,7 @@ export function fileReader(cwd: string): (path: string) => string {
  */
 export function openFiles(tree: Tree, cwd: string, problems: Problems): void {
   for (const section of ['sources', 'destinations']) {
-    const blocks = tree.value[section];
-    for (const [name, block] of Object.entries(isRecord(blocks) ? blocks : {})) {
+    for (const [name, block] of membersOf(tree.value[section])) {
       if (!isRecord(block)) continue;
       openTlsFiles(block['tls'], [section, name, 'tls'], { tree, cwd, problems });
       if (section === 'sources') openTokenFile(block, [section, name], { tree, cwd, problems });

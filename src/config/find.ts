@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../errors.ts';
-import type { SourceFile } from './document.ts';
+import type { SourceFile } from './parse-files.ts';
 
 interface Search {
   /** `--config`. */

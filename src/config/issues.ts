@@ -1,14 +1,17 @@
 import { z } from 'zod';
+import type { Path } from './location.ts';
 import { nearest } from './nearest.ts';
 
 type Issue = z.core.$ZodIssue;
 
 /** What is wrong with one value, in words that begin with `expected`. */
 export interface Finding {
-  readonly path: readonly (string | number)[];
+  readonly path: Path;
   /** The key itself is wrong, not its value. */
   readonly atKey: boolean;
   readonly message: string;
+  /** Of an unknown key: the known one that it is nearest to. */
+  readonly meant?: Path;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -28,7 +31,7 @@ export function findings(issues: readonly Issue[], schema: z.ZodType): Finding[]
 }
 
 function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKey[]): Finding[] {
-  const path = [...above, ...issue.path] as (string | number)[];
+  const path = [...above, ...issue.path] as Path;
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, tree));
   if (issue.code === 'invalid_key') {
     return [{ path, atKey: true, message: issue.issues[0]?.message ?? 'expected another key' }];
@@ -43,17 +46,18 @@ function rightBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] 
   return branches.find((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0));
 }
 
-function unknownKey(key: string, parent: readonly (string | number)[], tree: JsonSchema): Finding {
+function unknownKey(key: string, parent: Path, tree: JsonSchema): Finding {
   const known = knownKeys(tree, parent);
   const near = nearest(key, known);
-  const hint = near === undefined ? '' : `; the nearest is \`${near}\``;
-  return { path: [...parent, key], atKey: true, message: `expected a known option${hint}` };
+  const finding = { path: [...parent, key], atKey: true, message: 'expected a known option' };
+  if (near === undefined) return finding;
+  return { ...finding, message: `${finding.message}; the nearest is \`${near}\``, meant: [...parent, near] };
 }
 
 function messageOf(issue: Issue): string {
   if (issue.message.startsWith('expected')) return issue.message;
   if (issue.code === 'invalid_type') return `expected ${KINDS[issue.expected] ?? issue.expected}`;
-  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}`;
+  if (issue.code === 'invalid_value') return `expected ${listOf(issue.values.map(String))}`;
   if (issue.code === 'too_small') return `expected ${bound(issue, issue.minimum, 'at least', 'more than')}`;
   if (issue.code === 'too_big') return `expected ${bound(issue, issue.maximum, 'at most', 'less than')}`;
   return `expected another value (${issue.message})`;
@@ -73,16 +77,25 @@ function unitOf(origin: string): string {
   return origin === 'array' ? ' entries' : '';
 }
 
+function listOf(values: readonly string[]): string {
+  return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(values);
+}
+
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** The keys that the schema knows at a path; the JSON Schema says it without a look inside the library's own types. */
-function knownKeys(tree: JsonSchema, path: readonly (string | number)[]): string[] {
+function knownKeys(tree: JsonSchema, path: Path): string[] {
   let level = [tree];
   for (const step of path) level = level.flatMap((schema) => below(schema, step));
-  return level.flatMap(alternatives).flatMap((schema) => Object.keys(schema.properties ?? {}));
+  return level.flatMap(alternatives).flatMap(namesIn);
 }
 
-function below(schema: JsonSchema, step: string | number): JsonSchema[] {
+function namesIn({ properties, propertyNames }: JsonSchema): string[] {
+  const enumerated = typeof propertyNames === 'object' ? (propertyNames.enum ?? []) : [];
+  return [...Object.keys(properties ?? {}), ...enumerated.map(String)];
+}
+
+function below(schema: JsonSchema, step: Path[number]): JsonSchema[] {
   return alternatives(schema).flatMap(({ properties, additionalProperties, items }) =>
     [properties?.[step], additionalProperties, items].filter(
       (inner) => typeof inner === 'object' && !Array.isArray(inner),

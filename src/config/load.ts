@@ -3,13 +3,15 @@ import type { z } from 'zod';
 import { checkBlock } from './block.ts';
 import { checkRouting, checkStreams } from './cross-checks.ts';
 import { toDestination } from './destination.ts';
-import { readTree, type SourceFile } from './document.ts';
 import { fileReader, openFiles } from './files.ts';
 import { findConfig, readConfig } from './find.ts';
 import { checkResourceAttributes, environmentDestination } from './otel-environment.ts';
+import { parseFiles, type ParsedFile } from './parse-files.ts';
 import { Problems } from './problems.ts';
+import { readTree } from './read-tree.ts';
 import { settingsSchema } from './settings.ts';
 import { readSources, type SourceTypes } from './source-blocks.ts';
+import { isRecord, type Tree } from './tree.ts';
 import type { Config, DestinationConfig, SourceConfig } from './types.ts';
 
 /** What a configuration is read with. */
@@ -28,8 +30,9 @@ export interface LoadOptions {
  */
 export async function loadConfig({ file, env, types, cwd }: LoadOptions): Promise<Config> {
   const path = await findConfig({ file, env, cwd });
-  const files = await readConfig(path, cwd);
   const problems = new Problems();
+  const files = parseFiles(await readConfig(path, cwd), problems);
+  problems.throwIfAny();
   const parts = check(files, { env, types, cwd }, problems);
   problems.throwIfAny();
   return assemble(path, cwd, parts);
@@ -43,7 +46,7 @@ interface Parts {
 
 /** Every check runs, whatever another one finds. */
 function check(
-  files: readonly SourceFile[],
+  files: readonly ParsedFile[],
   { env, types, cwd }: Omit<LoadOptions, 'file'>,
   problems: Problems,
 ): Parts {
@@ -54,17 +57,25 @@ function check(
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
-  const named =
-    tree.value['destinations'] !== undefined && Object.keys(settings?.destinations ?? { one: 1 }).length > 0;
-  const environment = named ? undefined : environmentDestination(env, problems);
-  if (!named && environment === undefined) {
-    problems.add(
-      tree.places.nearestKey(['destinations']),
-      ['destinations'],
-      'expected at least one destination, here or in OTEL_EXPORTER_OTLP_ENDPOINT',
-    );
-  }
-  return { settings, sources, environment };
+  return { settings, sources, environment: fromEnvironment(tree, env, problems) };
+}
+
+/** The environment's destination, asked for only where the file names none. */
+function fromEnvironment(
+  tree: Tree,
+  env: LoadOptions['env'],
+  problems: Problems,
+): DestinationConfig | undefined {
+  const section = tree.value['destinations'];
+  if (isRecord(section) ? Object.keys(section).length > 0 : section !== undefined) return undefined;
+  const environment = environmentDestination(env, problems);
+  if (environment !== undefined) return environment;
+  problems.add(
+    tree.places.nearestKey(['destinations']),
+    ['destinations'],
+    'expected at least one destination, here or in the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
+  );
+  return undefined;
 }
 
 function assemble(file: string, cwd: string, { settings, sources, environment }: Parts): Config {

@@ -1,6 +1,7 @@
 import type { CommonOptions, Source } from '../source.ts';
 import { checkBlock } from './block.ts';
-import { isRecord, type Tree } from './document.ts';
+import { isRecord, membersOf, type Tree } from './tree.ts';
+import { identify } from './location.ts';
 import { nearest } from './nearest.ts';
 import type { Problems } from './problems.ts';
 import type { SourceConfig } from './types.ts';
@@ -10,8 +11,7 @@ export type SourceTypes = ReadonlyMap<string, Source>;
 
 /** Checks each source against the options of its type. What is wrong is in `problems`, and left out here. */
 export function readSources(tree: Tree, types: SourceTypes, problems: Problems): SourceConfig[] {
-  const blocks = tree.value['sources'];
-  return Object.entries(isRecord(blocks) ? blocks : {}).flatMap(([name, block]) => {
+  return membersOf(tree.value['sources']).flatMap(([name, block]) => {
     const definition = isRecord(block) ? typeOf(block, name, { tree, types, problems }) : undefined;
     if (definition === undefined) return [];
     const options = checkBlock(definition.options, ['sources', name], tree, problems);
@@ -34,8 +34,9 @@ function typeOf(
   const definition = typeof type === 'string' ? types.get(type) : undefined;
   if (definition !== undefined) return definition;
   const path = ['sources', name, 'type'];
+  if (tree.unfilled.has(identify(path))) return undefined;
   const ids = [...types.keys()].toSorted();
-  const near = typeof type === 'string' ? `; the nearest is \`${nearest(type, ids)}\`` : ' (it is missing)';
+  const near = typeof type === 'string' ? `; the nearest is \`${nearest(type, ids)}\`` : '; it is missing';
   problems.add(tree.places.value(path), path, `expected one of ${ids.join(', ')}${near}`);
   return undefined;
 }

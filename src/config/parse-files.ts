@@ -1,0 +1,47 @@
+import { LineCounter, parseDocument, type Document } from 'yaml';
+import type { Place } from './location.ts';
+import type { Problems } from './problems.ts';
+
+/** A YAML file as it was read. */
+export interface SourceFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** A YAML file as a tree of nodes that know where they are written. */
+export class ParsedFile {
+  readonly file: string;
+  readonly document: Document;
+  readonly #lines = new LineCounter();
+
+  constructor({ file, text }: SourceFile) {
+    this.file = file;
+    // Keys that come twice are found later, in order to name both places.
+    this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
+  }
+
+  /** The place of a character, counted from 0. */
+  place(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+}
+
+/**
+ * Parses the files. Of a broken one only the first fault is a problem: the ones behind it come of how a parser
+ * recovers, and so would whatever the schemas found in it.
+ */
+export function parseFiles(files: readonly SourceFile[], problems: Problems): ParsedFile[] {
+  return files.map((file) => {
+    const parsed = new ParsedFile(file);
+    const [fault] = [...parsed.document.errors, ...parsed.document.warnings];
+    if (fault !== undefined) problems.add(parsed.place(fault.pos[0]), [], explain(fault, file.text));
+    return parsed;
+  });
+}
+
+function explain({ pos, message }: { pos: [number, number]; message: string }, text: string): string {
+  if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'expected quotes around "${…}" within { } or [ ]';
+  // The parser quotes what it found, which may be a secret.
+  return `expected YAML (${message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '')})`;
+}
