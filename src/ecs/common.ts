@@ -51,5 +51,7 @@ function collect(event: EcsEvent, fields: RegExp, related: string): readonly str
 }
 
 function texts(value: EcsValue): readonly string[] {
-  return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string' && one !== '') as string[];
+  return (Array.isArray(value) ? value : [value]).filter(
+    (one) => typeof one === 'string' && one !== '',
+  ) as string[];
 }

@@ -10,6 +10,6 @@ export function isTimestamp(value: unknown): value is number {
 
 /** ISO 8601 in UTC with milliseconds. Throws `RangeError` for what `isTimestamp` refuses. */
 export function isoTime(epochMs: number): string {
-  if (!isTimestamp(epochMs)) throw new RangeError(`${epochMs} is no time that an event can carry.`);
+  if (!isTimestamp(epochMs)) throw new RangeError(`${String(epochMs)} is no time that an event can carry.`);
   return DateTime.fromMillis(epochMs, { zone: 'utc' }).toISO() as string;
 }

@@ -22,8 +22,11 @@ export async function loadSources(
 
 async function load(root: URL, id: string): Promise<Source> {
   const file = ENTRIES.map((name) => new URL(`${id}/${name}`, root)).find((url) => existsSync(url));
-  if (file === undefined) throw new Error(`sources/${id} has no index.ts. A folder of shared code begins with _.`);
+  if (file === undefined)
+    throw new Error(`sources/${id} has no index.ts. A folder of shared code begins with _.`);
   const { default: source } = (await import(file.href)) as { default?: Source };
   if (source?.id === id) return source;
-  throw new Error(`sources/${id}/index.ts must export by default a source whose id is the folder's name, ${id}.`);
+  throw new Error(
+    `sources/${id}/index.ts must export by default a source whose id is the folder's name, ${id}.`,
+  );
 }

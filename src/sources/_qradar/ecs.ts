@@ -1,0 +1,45 @@
+import { addressOf } from '../../ecs/address.ts';
+import { compact, type EcsEvent } from '../../ecs/event.ts';
+import { isoTime } from '../../ecs/time.ts';
+import type { LoginAttempt } from './record.ts';
+
+/** One login attempt in ECS; `vendor` is the namespace of the document's five names. */
+export function loginAttemptEvent(vendor: string, attempt: LoginAttempt): EcsEvent {
+  return compact({
+    '@timestamp': isoTime(attempt.attempt_time),
+    message: sentence(attempt),
+    'event.action': kebab(attempt.attempt_method),
+    'event.outcome': outcome(attempt.attempt_result),
+    'user.id': attempt.user_id,
+    'user.name': attempt.username,
+    ...addressOf('source', attempt.remote_ip),
+    [`${vendor}.login_attempt.attempt_time`]: attempt.attempt_time,
+    [`${vendor}.login_attempt.user_id`]: attempt.user_id,
+    [`${vendor}.login_attempt.remote_ip`]: attempt.remote_ip,
+    [`${vendor}.login_attempt.attempt_result`]: attempt.attempt_result,
+    [`${vendor}.login_attempt.attempt_method`]: attempt.attempt_method,
+  });
+}
+
+const OUTCOMES: Readonly<Record<string, string>> = { SUCCESS: 'success', FAILURE: 'failure' };
+
+function outcome(result: string | undefined): string {
+  return OUTCOMES[result ?? ''] ?? 'unknown';
+}
+
+function kebab(method: string | undefined): string | undefined {
+  return method
+    ?.toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+    .replaceAll(/^-|-$/g, '');
+}
+
+const SENTENCES: Readonly<Record<string, string>> = { success: 'Login', failure: 'Failed login' };
+
+function sentence({ attempt_result, user_id, username, remote_ip }: LoginAttempt): string {
+  const what = SENTENCES[outcome(attempt_result)] ?? 'Login attempt';
+  const who = username ?? (user_id === undefined ? 'an unknown user' : `user ${user_id}`);
+  return remote_ip === undefined || remote_ip === ''
+    ? `${what} of ${who}`
+    : `${what} of ${who} from ${remote_ip}`;
+}

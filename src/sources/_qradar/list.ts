@@ -1,0 +1,79 @@
+import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
+import type { HttpAnswer } from '../../http/http.ts';
+import type { Run } from '../../source.ts';
+import type { ConsoleOptions } from './options.ts';
+
+/** A part of one of the console's lists, as asked for. */
+export interface ListRequest {
+  readonly path: string;
+  readonly route: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** Of the first element asked for, from 0. */
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** What was answered. */
+export interface ListPart {
+  readonly rows: readonly unknown[];
+  /** Whether more elements follow these. */
+  readonly more: boolean;
+  /** How many elements the whole list has, and where this part begins in it, where the console says so. */
+  readonly total: number | undefined;
+  readonly start: number | undefined;
+  /** The console's clock, epoch ms. */
+  readonly date: number;
+  readonly text: string;
+}
+
+/**
+ * Asks for a part of a list by the `Range` header (IBM's "Paging", c_rest_api_paging).
+ *
+ * `Content-Range` is a hint: an empty part ends the list, a short one too unless the total says that more follows,
+ * and a full one proves nothing, since the total may be the number of elements received.
+ *
+ * @throws UnexpectedAnswerError when the answer is no JSON array.
+ */
+export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): Promise<ListPart> {
+  const { path, route, query, offset, limit } = request;
+  const { api_version: version } = run.options;
+  const range = `items=${offset}-${offset + limit - 1}`;
+  try {
+    const answer = await run.http.get({
+      path,
+      route,
+      query,
+      headers: version === undefined ? { range } : { range, version },
+      retryTimeouts: false,
+    });
+    return partOf(answer, request, run.options.base_url);
+  } catch (error) {
+    if (!(error instanceof RefusedError && error.status === 416)) throw error;
+    return { rows: [], more: false, total: undefined, start: undefined, date: run.now(), text: '' };
+  }
+}
+
+function partOf(answer: HttpAnswer, { path, offset, limit }: ListRequest, baseUrl: string): ListPart {
+  const rows = answer.json();
+  if (!Array.isArray(rows)) {
+    throw new UnexpectedAnswerError(
+      `${path} answered no JSON array. Is base_url the console itself, and not a proxy's page or another API?`,
+      baseUrl + path,
+      answer.status,
+    );
+  }
+  const { start, total } = contentRange(answer.headers['content-range']);
+  // More rows than asked for: the console took no notice of Range and sent all that there are.
+  const full = rows.length === limit;
+  const promised = rows.length > 0 && total !== undefined && offset + rows.length < total;
+  return { rows, more: full || promised, total, start, date: answer.date, text: answer.text };
+}
+
+/** The header is `items 0-4/12`; past the end a star stands for the span. */
+function contentRange(header: string | undefined): { start: number | undefined; total: number | undefined } {
+  const [, start, total] = /^items\s+(?:(\d+)-\d+|\*)\/(\d+)$/.exec(header ?? '') ?? [];
+  return {
+    start: start === undefined ? undefined : Number(start),
+    total: total === undefined ? undefined : Number(total),
+  };
+}

@@ -1,0 +1,85 @@
+import { digest } from '../../ecs/uid.ts';
+import type { Observation, Span } from '../../source.ts';
+import { timeOf } from './record.ts';
+
+/** An attempt as it was read: its key, and the time by which the ledger forgets it (the window's end, where it has none). */
+export type Attempt = Observation & { readonly at: number };
+
+/** Counts equals from 0. One lasts as long as one reading of a list, since a new reading shows the same rows again. */
+export class Ordinals {
+  readonly #seen = new Map<string, number>();
+
+  next(name: string): number {
+    const ordinal = this.#seen.get(name) ?? 0;
+    this.#seen.set(name, ordinal + 1);
+    return ordinal;
+  }
+}
+
+/** What a part of the list holds. */
+export interface Observed {
+  readonly attempts: readonly Attempt[];
+  /** The last time inside the span; `after` when there was none. Epoch ms. */
+  readonly last: number;
+  /** Something was at or after the span's end: in a sorted list, nothing more will be inside it. */
+  readonly beyond: boolean;
+  /** The times inside the span only grow. */
+  readonly ascending: boolean;
+  /** Rows from before the span that was asked for. */
+  readonly strays: number;
+}
+
+interface Asked {
+  /** What the filter asked for. */
+  readonly asked: Span;
+  /** Rows from here to the end of `asked` are not settled yet, and left to a later window. Epoch ms. */
+  readonly end: number;
+  readonly ordinals: Ordinals;
+  /** The last time read before. Epoch ms. */
+  readonly after: number;
+}
+
+/** Later than anything that is ever forgotten. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** Makes observations of rows in the order of the console. */
+export function observe(rows: readonly unknown[], { asked, end, ordinals, after }: Asked): Observed {
+  const attempts: Attempt[] = [];
+  let last = after;
+  let [beyond, ascending, strays] = [false, true, 0];
+  for (const row of rows) {
+    const time = timeOf(row);
+    if (time === undefined) {
+      attempts.push({ key: misfitKey(row, ordinals), record: row, at: asked.to });
+    } else if (time < asked.from) {
+      // Shown, though not asked for, so it is told; and never forgotten, since it may be shown for ever.
+      attempts.push({ key: keyOf(row, time, ordinals), record: row, at: NEVER });
+      strays += 1;
+    } else if (time >= asked.to) {
+      attempts.push({ key: keyOf(row, time, ordinals), record: row, at: time });
+      beyond = true;
+    } else if (time >= end) {
+      beyond = true;
+    } else {
+      ascending &&= time >= last;
+      last = time;
+      attempts.push({ key: keyOf(row, time, ordinals), record: row, at: time });
+    }
+  }
+  return { attempts, last, beyond, ascending, strays };
+}
+
+/**
+ * The console gives its rows no ids: the key is the five fields, and the ordinal among equals, so that two logins
+ * that are alike stay two, and one that is read twice stays one.
+ */
+function keyOf(row: unknown, time: number, ordinals: Ordinals): string {
+  const { user_id, remote_ip, attempt_result, attempt_method } = row as Record<string, unknown>;
+  const name = `${time}:${digest(user_id, remote_ip, attempt_result, attempt_method)}`;
+  return `${name}:${ordinals.next(name)}`;
+}
+
+function misfitKey(row: unknown, ordinals: Ordinals): string {
+  const name = `misfit:${digest(row)}`;
+  return `${name}:${ordinals.next(name)}`;
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { always, duration, httpUrl, secret, sourceOptions } from '../../config/options.ts';
+import { Secret } from '../../config/secret.ts';
+import type { StreamRun } from '../../source.ts';
+
+const version = z
+  .union(
+    [z.string().regex(/^\d+\.\d+$/), z.number().positive()],
+    'expected a version of the console’s API such as "17.0"',
+  )
+  .transform((value) => (typeof value === 'number' ? value.toFixed(1) : value));
+
+const CREDENTIALS = 'expected either a token (`token` or `token_file`) or `username` and `password`';
+
+/** The options of a QRadar or JSA console (DESIGN §8). */
+export const ConsoleOptions = sourceOptions(
+  {
+    base_url: httpUrl().describe('The console, such as https://qradar.example.com; `/api/…` is added.'),
+    username: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'With `password`, instead of a token. Each poll then is a login attempt of its own in the list.',
+      ),
+    password: secret().optional().describe('Password of `username`.'),
+    api_version: version
+      .optional()
+      .describe('Sent as the `Version` header; without it the console answers in its latest version.'),
+    page_size: z.int().min(1).max(100_000).default(1000).describe('Rows asked for in one request.'),
+    settle: duration('60s').describe('How long a row may take to appear; newer ones wait for the next poll.'),
+    overlap: duration('5m').describe('How far behind is read again at each poll, for rows that came late.'),
+    initial_lookback: duration('7d').describe('How far back the first poll begins.'),
+    slice: duration('1d', { from: '1s' }).describe(
+      'Longest span asked for at once; halved by itself while the console is too slow for it.',
+    ),
+    resolve_users: z
+      .boolean()
+      .default(true)
+      .describe('Adds `user.name` from the console’s list of users, where the credential may read it.'),
+  },
+  { tokenRequired: false },
+).refine(hasOneCredential, { path: ['token'], error: CREDENTIALS, when: always });
+
+export type ConsoleOptions = z.output<typeof ConsoleOptions>;
+export type ConsoleRun = StreamRun<ConsoleOptions>;
+
+function hasOneCredential(value: object): boolean {
+  const { token, token_file, username, password } = value as Partial<Record<string, unknown>>;
+  const byToken = token !== undefined || token_file !== undefined;
+  const parts = [username, password].filter((part) => part !== undefined).length;
+  return byToken ? parts === 0 : parts === 2;
+}
+
+/** The `SEC` header of an authorized service, or HTTP Basic. */
+export function authorise({ token, username, password }: ConsoleOptions): Readonly<Record<string, string>> {
+  if (token !== undefined) return { sec: token.reveal() };
+  // As a secret of its own, so that its encoded form is masked too, wherever it should surface.
+  const pair = new Secret(`${username}:${password?.reveal()}`);
+  return { authorization: `Basic ${Buffer.from(pair.reveal()).toString('base64')}` };
+}

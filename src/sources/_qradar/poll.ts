@@ -1,0 +1,75 @@
+import { RefusedError, TimedOutError, UnauthorisedError } from '../../errors.ts';
+import type { Page, Span } from '../../source.ts';
+import type { Cursor } from './cursor.ts';
+import { warnOfBasic, warnOfOwnRows } from './notices.ts';
+import type { ConsoleRun } from './options.ts';
+import { explained, isSortRefusal } from './refusal.ts';
+import { Sweep } from './sweep.ts';
+import { readDirectory, withNames } from './users.ts';
+import { type Stretch, UnsortedError, walkSorted, walkUnsorted } from './walk.ts';
+
+/**
+ * Reads what is new since the cursor, window by window, to what is settled now. At rest that is one request, whose
+ * answer also brings the console's clock.
+ *
+ * @throws RefusedError with advice, for settings that the console refuses; no refused request is sent again.
+ */
+export async function* poll(run: ConsoleRun, cursor: Cursor | undefined): AsyncGenerator<Page<Cursor>> {
+  warnOfBasic(run);
+  const sweep = new Sweep(run, cursor ?? (await beginning(run)));
+  while (!sweep.complete) {
+    run.signal.throwIfAborted();
+    const window = sweep.window();
+    try {
+      for await (const stretch of walk(run, window, sweep.cursor)) yield await pageOf(run, sweep, stretch);
+    } catch (error) {
+      yield adapted(sweep, window, error);
+    }
+  }
+  warnOfOwnRows(run, sweep.cursor.users);
+}
+
+function walk(run: ConsoleRun, window: Span, { unsorted }: Cursor): AsyncGenerator<Stretch> {
+  return unsorted ? walkUnsorted(run, window) : walkSorted(run, window);
+}
+
+async function pageOf(run: ConsoleRun, sweep: Sweep, stretch: Stretch): Promise<Page<Cursor>> {
+  const observations = await withNames(run, stretch.attempts);
+  sweep.advance(stretch);
+  const { from, to } = stretch;
+  return {
+    observations,
+    cursor: sweep.cursor,
+    forgetBefore: sweep.cursor.known,
+    ...(to > from && { covered: { from, to } }),
+    ...(sweep.complete && { complete: true }),
+  };
+}
+
+/** What was learned from a failure, for the next try in this poll and for all later ones; else the failure is thrown. */
+function adapted(sweep: Sweep, window: Span, error: unknown): Page<Cursor> {
+  if (error instanceof TimedOutError && sweep.shorten(window))
+    return { observations: [], cursor: sweep.cursor };
+  const unsortable = error instanceof UnsortedError || isSortRefusal(error);
+  if (!unsortable || sweep.cursor.unsorted) throw explained(error);
+  sweep.stopSorting();
+  return { observations: [], cursor: sweep.cursor };
+}
+
+/** The first poll ever begins `initial_lookback` before the console's clock, which any of its answers brings. */
+async function beginning(run: ConsoleRun): Promise<Cursor> {
+  if (run.options.resolve_users) await readDirectory(run);
+  else await greet(run);
+  const start = Math.max(0, run.now() - run.options.initial_lookback);
+  return { next: start, known: start };
+}
+
+async function greet(run: ConsoleRun): Promise<void> {
+  try {
+    await run.http.get({ path: '/api/system/about', route: 'about' });
+  } catch (error) {
+    // A refusal has a clock too. A 401 is met again, and thrown, by the first window.
+    if (!(error instanceof RefusedError) && !(error instanceof UnauthorisedError && error.status === 403))
+      throw error;
+  }
+}

@@ -1,0 +1,99 @@
+import { VendorError } from '../../errors.ts';
+import { getPart } from './list.ts';
+import type { Attempt } from './observe.ts';
+import type { ConsoleRun } from './options.ts';
+import { userIdOf } from './record.ts';
+
+const USERS = {
+  path: '/api/config/access/users',
+  route: 'users',
+  query: { fields: 'id,username' },
+  limit: 1000,
+} as const;
+
+/** How long names are believed. Milliseconds. */
+const FRESH = 3_600_000;
+
+interface Directory {
+  readonly names: ReadonlyMap<string, string>;
+  /** Epoch ms. */
+  readonly readAt: number;
+}
+
+/**
+ * Puts the user's name beside each record whose user the console's directory names. The directory is read at most
+ * once an hour, and only when an attempt that was not told before is of a user unknown to it.
+ */
+export async function withNames(run: ConsoleRun, attempts: readonly Attempt[]): Promise<readonly Attempt[]> {
+  if (!run.options.resolve_users) return attempts;
+  if (!isFresh(run, directoryOf(run)) && (await needsNames(run, attempts))) await readDirectory(run);
+  const names = directoryOf(run)?.names;
+  return names === undefined ? attempts : attempts.map((attempt) => withName(attempt, names));
+}
+
+function withName(attempt: Attempt, names: ReadonlyMap<string, string>): Attempt {
+  const username = names.get(userIdOf(attempt.record) ?? '');
+  return username === undefined
+    ? attempt
+    : { ...attempt, record: { ...(attempt.record as object), username } };
+}
+
+async function needsNames(run: ConsoleRun, attempts: readonly Attempt[]): Promise<boolean> {
+  const names = directoryOf(run)?.names;
+  const nameless = attempts.filter(({ record }) => {
+    const id = userIdOf(record);
+    return id !== undefined && names?.has(id) !== true;
+  });
+  if (nameless.length === 0) return false;
+  const told = await run.ledger('');
+  return nameless.some(({ key }) => !told.has(key));
+}
+
+/**
+ * Reads the directory. A credential that may not read it, or a console that cannot answer, only means no names; a
+ * refused credential (401) ends the poll.
+ */
+export async function readDirectory(run: ConsoleRun): Promise<void> {
+  const names = new Map(directoryOf(run)?.names);
+  try {
+    for await (const [id, name] of users(run)) names.set(id, name);
+  } catch (error) {
+    if (!(error instanceof VendorError) || error.status === 401) throw error;
+    warnOnce(run, error);
+  }
+  run.memo.set(USERS.route, { names, readAt: run.now() } satisfies Directory);
+}
+
+async function* users(run: ConsoleRun): AsyncGenerator<readonly [string, string]> {
+  const seen = new Set<string>();
+  for (let offset = 0, more = true; more;) {
+    const part = await getPart(run, { ...USERS, offset });
+    const before = seen.size;
+    for (const user of part.rows) {
+      const { id, username } = (user ?? {}) as { id?: unknown; username?: unknown };
+      if (typeof username !== 'string' || (typeof id !== 'number' && typeof id !== 'bigint')) continue;
+      seen.add(String(id));
+      yield [String(id), username];
+    }
+    offset += part.rows.length;
+    // A console that sends the same users again, whatever part is asked for, has no more.
+    more = part.more && seen.size > before;
+  }
+}
+
+function directoryOf(run: ConsoleRun): Directory | undefined {
+  return run.memo.get(USERS.route) as Directory | undefined;
+}
+
+function isFresh(run: ConsoleRun, directory: Directory | undefined): boolean {
+  return directory !== undefined && Math.abs(run.now() - directory.readAt) < FRESH;
+}
+
+function warnOnce(run: ConsoleRun, error: VendorError): void {
+  if (run.memo.has('no names')) return;
+  run.memo.set('no names', true);
+  run.log.warn(
+    { error: { type: error.name, message: error.message }, url: { full: error.url } },
+    'The list of users cannot be read: events carry user.id without user.name. Give the credential the right to read it, or set resolve_users: false.',
+  );
+}

@@ -1,0 +1,27 @@
+import { defineSource } from '../../source.ts';
+import { Cursor } from '../_qradar/cursor.ts';
+import { loginAttemptEvent } from '../_qradar/ecs.ts';
+import { authorise, ConsoleOptions } from '../_qradar/options.ts';
+import { poll } from '../_qradar/poll.ts';
+import { LoginAttempt } from '../_qradar/record.ts';
+import { noDocumentedLimits, wholeConsole } from '../_qradar/scope.ts';
+
+/** Logins to an IBM QRadar console: `GET /api/access/login_attempts` (api/qradar-login-attempts.txt). */
+export default defineSource({
+  id: 'qradar-login-attempts',
+  title: 'IBM QRadar: login attempts to the console',
+  vendor: 'IBM',
+  product: 'QRadar',
+  dataset: 'qradar.login_attempts',
+  categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
+  stream: 'append-only',
+  askAgain: true,
+  options: ConsoleOptions,
+  cursor: Cursor,
+  record: LoginAttempt,
+  quotas: noDocumentedLimits,
+  authorise,
+  streams: wholeConsole,
+  poll,
+  normalise: (attempt) => loginAttemptEvent('qradar', attempt),
+});
