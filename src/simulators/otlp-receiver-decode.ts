@@ -1,0 +1,147 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { create, fromBinary, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
+import {
+  type AnyValue,
+  type ExportRequest,
+  exportRequest,
+  type KeyValue,
+  type LogRecordMessage,
+  type ResourceLogs,
+  type ScopeLogs,
+} from './otlp-receiver-schema.ts';
+
+export type Encoding = 'protobuf' | 'json';
+
+/** An attribute's or body's value. Integers beyond 2^53 are BigInt. */
+export type Plain =
+  | null
+  | string
+  | number
+  | bigint
+  | boolean
+  | Uint8Array
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
+
+/** A log record as it arrived, with the Resource and scope that it came under. */
+export interface ReceivedRecord {
+  readonly resource: Readonly<Record<string, Plain>>;
+  readonly scope: {
+    readonly name: string;
+    readonly version: string;
+    readonly attributes: Readonly<Record<string, Plain>>;
+  };
+  readonly record: {
+    readonly timeUnixNano: bigint;
+    readonly observedTimeUnixNano: bigint;
+    readonly severityNumber: number;
+    readonly severityText: string;
+    readonly eventName: string;
+    readonly body: Plain;
+    readonly attributes: Readonly<Record<string, Plain>>;
+    readonly droppedAttributesCount: number;
+  };
+  /** The attribute `log.record.uid`; '' without one. */
+  readonly uid: string;
+  /**
+   * The record alone in a request of its own, as protobuf: two are byte for byte the same when record, scope and
+   * Resource are, however they were batched, encoded and compressed.
+   */
+  readonly bytes: Uint8Array;
+}
+
+/** A body that is no OTLP request; answered 400, as by the Collector. */
+export class UndecodableError extends Error {
+  override readonly name = 'UndecodableError' as const;
+}
+
+/** The body of a request without its `Content-Encoding`. @throws UndecodableError */
+export async function decompress(body: Buffer, contentEncoding = 'identity'): Promise<Buffer> {
+  if (contentEncoding === 'identity') return body;
+  if (contentEncoding !== 'gzip')
+    throw new UndecodableError(`unsupported Content-Encoding: ${contentEncoding}`);
+  try {
+    return await promisify(gunzip)(body);
+  } catch (error) {
+    throw new UndecodableError(`gzip: ${String(error)}`, { cause: error });
+  }
+}
+
+/** The log records of an `ExportLogsServiceRequest`, in order. @throws UndecodableError */
+export function decode(body: Buffer, encoding: Encoding): ReceivedRecord[] {
+  return parse(body, encoding).resourceLogs.flatMap((resourceLogs) =>
+    resourceLogs.scopeLogs.flatMap((scopeLogs) =>
+      scopeLogs.logRecords.map((record) => received(resourceLogs, scopeLogs, record)),
+    ),
+  );
+}
+
+function parse(body: Buffer, encoding: Encoding): ExportRequest {
+  try {
+    if (encoding === 'protobuf') return fromBinary(exportRequest, body);
+    return fromJson(exportRequest, JSON.parse(body.toString(), exactly) as JsonValue, {
+      ignoreUnknownFields: true,
+    });
+  } catch (error) {
+    throw new UndecodableError(String(error), { cause: error });
+  }
+}
+
+/** Long integers keep their digits; a double must be one, since the Collector refuses a request with `null` in its place. */
+function exactly(this: unknown, key: string, value: unknown, context?: { source?: string }): unknown {
+  if (key === 'doubleValue' && value === null) throw new SyntaxError('doubleValue: null');
+  const source = context?.source;
+  if (typeof value !== 'number' || source === undefined) return value;
+  return Number.isSafeInteger(value) || !/^-?\d+$/.test(source) ? value : source;
+}
+
+function received(
+  resourceLogs: ResourceLogs,
+  scopeLogs: ScopeLogs,
+  record: LogRecordMessage,
+): ReceivedRecord {
+  const attributes = plainMap(record.attributes);
+  const uid = attributes['log.record.uid'];
+  return {
+    resource: plainMap(resourceLogs.resource?.attributes ?? []),
+    scope: {
+      name: scopeLogs.scope?.name ?? '',
+      version: scopeLogs.scope?.version ?? '',
+      attributes: plainMap(scopeLogs.scope?.attributes ?? []),
+    },
+    record: {
+      timeUnixNano: record.timeUnixNano,
+      observedTimeUnixNano: record.observedTimeUnixNano,
+      severityNumber: record.severityNumber,
+      severityText: record.severityText,
+      eventName: record.eventName,
+      body: plain(record.body),
+      attributes,
+      droppedAttributesCount: record.droppedAttributesCount,
+    },
+    uid: typeof uid === 'string' ? uid : '',
+    bytes: alone(resourceLogs, scopeLogs, record),
+  };
+}
+
+function alone(resourceLogs: ResourceLogs, scopeLogs: ScopeLogs, record: LogRecordMessage): Uint8Array {
+  const scope = { ...scopeLogs, logRecords: [record] };
+  return toBinary(
+    exportRequest,
+    create(exportRequest, { resourceLogs: [{ ...resourceLogs, scopeLogs: [scope] }] }),
+  );
+}
+
+function plain(any: AnyValue | undefined): Plain {
+  const value = any?.value;
+  if (value?.case === undefined) return null;
+  if (value.case === 'arrayValue') return value.value.values.map(plain);
+  if (value.case === 'kvlistValue') return plainMap(value.value.values);
+  if (value.case !== 'intValue') return value.value;
+  return Number.isSafeInteger(Number(value.value)) ? Number(value.value) : value.value;
+}
+
+function plainMap(members: readonly KeyValue[]): Readonly<Record<string, Plain>> {
+  return Object.fromEntries(members.map(({ key, value }) => [key, plain(value)]));
+}
