@@ -1,4 +1,5 @@
 import type { JournaledEvent } from '../ecs/event.ts';
+import type { DeadLetter } from './dead-letter.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
 
 /**
@@ -10,6 +11,13 @@ import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
  */
 export interface Journal extends AsyncDisposable {
   // ---- collect
+  /**
+   * Makes the configured sources known, and marks the streams of all others orphaned: what they journaled still goes out.
+   * @throws StateError when a known name now has another type or origin; nothing is written then.
+   */
+  openSources(sources: readonly SourceIdentity[]): Promise<void>;
+  /** Marks those streams of a source orphaned whose scope is not among these: the vendor or the file no longer has it. */
+  orphanStreams(source: string, scopes: readonly string[]): Promise<void>;
   /** Makes the stream known, or adopts it under a new source name. Returns what is stored of it. */
   openStream(identity: StreamIdentity): Promise<StreamState>;
   streams(): Promise<readonly StreamState[]>;
@@ -29,8 +37,8 @@ export interface Journal extends AsyncDisposable {
 
   // ---- budgets
   /**
-   * Spends one request of a budget. Returns 0 when it is granted (and durable), else the time at which to ask again.
-   * `budget` names (origin, credential hash, route). Spendings dated after `now` (our clock went back) do not count
+   * Spends one request of a budget. Returns 0 when it is granted (and durable), else the time at which to ask again,
+   * which is the end of its pause when it is paused. `budget` names (origin, credential hash, route). Spendings dated after `now` (our clock went back) do not count
    * beyond one window.
    */
   spend(budget: string, quota: Pick<Quota, 'requests' | 'per'>, now: number): Promise<number>;
@@ -38,25 +46,67 @@ export interface Journal extends AsyncDisposable {
   available(budget: string, quota: Pick<Quota, 'requests' | 'per'>, now: number): Promise<number>;
   /** A 429 pauses its own budget until then, across restarts. A budget without a quota can be paused too. */
   pauseBudget(budget: string, until: number): Promise<void>;
+  /** Epoch ms; 0 when the budget is not paused. */
   pausedUntil(budget: string): Promise<number>;
 
   // ---- deliver
-  /** Makes destinations known (positions begin at the oldest page held) and starts the clock of those not named. */
+  /** Makes destinations known (positions begin at the oldest page held). The seven days of those not named begin. */
   openDestinations(names: readonly string[], now: number): Promise<void>;
   destinations(): Promise<readonly DestinationState[]>;
   /** The first page at or after the position, undefined when there is none yet. */
   read(position: Position): Promise<JournalPage | undefined>;
-  /** Moves a position forward, never back, with the words of the last answer. */
-  advance(destination: string, position: Position, answer: string, now: number): Promise<void>;
+  /** Moves a position forward, never back, with the words of the last answer and what was laid aside on the way. */
+  advance(
+    destination: string,
+    position: Position,
+    answer: string,
+    now: number,
+    deadLetters?: readonly DeadLetter[],
+  ): Promise<void>;
+  /** Of one destination or of all, oldest first. */
+  deadLetters(destination?: string): Promise<readonly HeldDeadLetter[]>;
   /** Marks a destination paused with the reason, or (undefined) going again. */
   setPaused(destination: string, reason: string | undefined, now: number): Promise<void>;
   /** Removes pages that every destination has passed and whose `retain` is over. Small transactions. */
   trim(now: number): Promise<void>;
-  /** Resolves when something was committed since the last call that saw it, or at the signal's abort (no rejection). */
-  changed(signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when events were committed in this process after the call, or at the signal's abort (no rejection). With
+   * the position that was read last it resolves at once when there is a page by now, so that no commit is missed.
+   */
+  changed(signal: AbortSignal, position?: Position): Promise<void>;
   stats(): Promise<JournalStats>;
   /** Events that this destination has still to be sent; `sources` limits them to what it takes. */
   waiting(destination: string, sources?: readonly string[]): Promise<number>;
+}
+
+/** What reads the state of a daemon beside it, never blocking it and never blocked. */
+export type JournalView = AsyncDisposable &
+  Pick<
+    Journal,
+    | 'streams'
+    | 'ledger'
+    | 'ledgerByPrefix'
+    | 'coverage'
+    | 'gaps'
+    | 'polls'
+    | 'nextDue'
+    | 'available'
+    | 'pausedUntil'
+    | 'destinations'
+    | 'deadLetters'
+    | 'read'
+    | 'stats'
+    | 'waiting'
+  >;
+
+/** A view that can also spend budgets: all that `check` and `preview` may write. */
+export type BudgetJournal = JournalView & Pick<Journal, 'spend' | 'pauseBudget'>;
+
+/** A source's name stands for one type and origin for the life of the state. */
+export interface SourceIdentity {
+  readonly name: string;
+  readonly type: string;
+  readonly origin: string;
 }
 
 /** A stream's identity is source type, normalised origin and scope; its source's name may change (DESIGN §2). */
@@ -74,7 +124,9 @@ export interface StreamState extends StreamIdentity {
   readonly key: string;
   /** JSON, as the source's cursor schema encodes it; undefined before the first page. */
   readonly cursor: unknown;
+  /** Entries in its ledger. */
   readonly ledger: number;
+  /** Our clock: when the page that ended its last complete sweep was committed. */
   readonly lastComplete: number | undefined;
   readonly lastError: string | undefined;
   readonly owed: number;
@@ -105,12 +157,14 @@ export interface PageCommit {
   readonly events: readonly JournaledEvent[];
   readonly ledger: readonly LedgerWrite[];
   readonly forgetBefore?: number | undefined;
+  /** Undefined keeps the stored one. */
   readonly cursor: unknown;
   readonly covered?: Span | undefined;
   readonly gaps: readonly Gap[];
   readonly closedGaps: readonly Gap[];
   /** A complete sweep ended with this page: clears the last error. */
   readonly complete: boolean;
+  /** Kept of the live lane only. */
   readonly owed: number;
 }
 
@@ -135,10 +189,18 @@ export interface DestinationState {
   readonly name: string;
   readonly position: Position;
   readonly lastAnswer: string | undefined;
+  readonly lastAnswerAt: number | undefined;
   readonly paused: string | undefined;
+  /** Paused since then. */
   readonly since: number | undefined;
   /** When it was last named in a configuration; after 7 days it holds back no trimming. */
   readonly seen: number;
+}
+
+/** A dead letter as the journal holds it. */
+export interface HeldDeadLetter extends DeadLetter {
+  readonly id: number;
+  readonly destination: string;
 }
 
 export interface GapState extends Gap {
@@ -166,6 +228,7 @@ export interface PollRecord {
 export type Room = 'free' | 'full' | 'brim';
 
 export interface JournalStats {
+  /** Events that some destination still lacks. */
   readonly events: number;
   /** Database and WAL. */
   readonly bytes: number;

@@ -1,0 +1,68 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EcsEvent } from '../ecs/event.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import type { HeldDeadLetter, Lane } from './journal.ts';
+import { Query, orUndefined } from './query.ts';
+
+interface DeadLetterRow {
+  readonly id: number;
+  readonly destination: string;
+  readonly stream: string;
+  readonly dataset: string;
+  readonly lane: Lane;
+  readonly observedAt: number;
+  readonly uid: string;
+  readonly status: number | null;
+  readonly reason: string;
+  readonly at: number;
+  readonly event: string;
+}
+
+/** Events that a destination refused for good, with the reason. */
+export class DeadLetterStore {
+  readonly #put: StatementSync;
+  readonly #all: Query<DeadLetterRow>;
+
+  constructor(database: DatabaseSync) {
+    this.#put = database.prepare(
+      `INSERT INTO dead_letter (destination, stream, dataset, lane, uid, at, status, reason, observed_at, event)
+       SELECT :destination, id, :dataset, :lane, :uid, :at, :status, :reason, :observedAt, :event
+       FROM stream WHERE key = :stream
+       ON CONFLICT (destination, uid) DO UPDATE SET at = excluded.at, status = excluded.status, reason = excluded.reason`,
+    );
+    this.#all = new Query(
+      database,
+      `SELECT dead_letter.id, destination, stream.key AS stream, dataset, lane, observed_at AS observedAt, uid, status,
+         reason, at, event
+       FROM dead_letter JOIN stream ON stream.id = dead_letter.stream
+       WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`,
+    );
+  }
+
+  put(destination: string, letter: DeadLetter): void {
+    const { stream, dataset, lane, observedAt, uid, event, status, reason, at } = letter;
+    const { changes } = this.#put.run({
+      destination,
+      stream,
+      dataset,
+      lane,
+      observedAt,
+      uid,
+      reason,
+      at,
+      status: status ?? null,
+      event: JSON.stringify(event),
+    });
+    if (Number(changes) === 0)
+      throw new Error(`A dead letter names the stream ${stream}, which was never opened.`);
+  }
+
+  /** Of one destination, or of all; oldest first. */
+  of(destination?: string): readonly HeldDeadLetter[] {
+    return this.#all.all({ destination: destination ?? null }).map((row) => ({
+      ...row,
+      status: orUndefined(row.status),
+      event: JSON.parse(row.event) as EcsEvent,
+    }));
+  }
+}

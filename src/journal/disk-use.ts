@@ -1,0 +1,52 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { StateFiles } from './files.ts';
+import type { Room } from './journal.ts';
+import { freeBytes, type Statfs } from './network-fs.ts';
+import { replaced } from './state-problems.ts';
+
+/** Sources that cannot be asked again may go this far over the cap. */
+const BRIM = 1.25;
+/** Bytes that must stay free on the file system, for the log and for whoever else lives there. */
+const RESERVE = 64 * 1024 * 1024;
+
+/** How much the journal takes on disk, against its cap. Cheap: three calls of `stat`. */
+export class DiskUse {
+  readonly #files: StateFiles;
+  readonly #cap: number;
+  readonly #statfs: Statfs;
+  readonly #inode: number | undefined;
+
+  constructor(files: StateFiles, cap: number, statfs: Statfs) {
+    this.#files = files;
+    this.#cap = cap;
+    this.#statfs = statfs;
+    this.#inode = statSync(files.database, { throwIfNoEntry: false })?.ino;
+  }
+
+  /** Database and write-ahead log. */
+  bytes(): number {
+    return sizeOf(this.#files.database) + sizeOf(this.#files.wal);
+  }
+
+  room(): Room {
+    const bytes = this.bytes();
+    const free = freeBytes(this.#statfs(dirname(this.#files.database)));
+    if (bytes >= this.#cap * BRIM || free < RESERVE) return 'brim';
+    return bytes >= this.#cap ? 'full' : 'free';
+  }
+
+  /**
+   * A database that was removed still takes commits, and loses them with its last handle.
+   * @throws StateError
+   */
+  requirePresent(): void {
+    if (statSync(this.#files.database, { throwIfNoEntry: false })?.ino !== this.#inode) {
+      throw replaced(this.#files.database);
+    }
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

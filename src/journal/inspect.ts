@@ -1,0 +1,95 @@
+import { readdirSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import { StateError } from '../errors.ts';
+import { isCorrupt } from './errors.ts';
+import type { StateFiles } from './files.ts';
+import { APPLICATION_ID } from './schema.ts';
+import { corrupt, foreign, lostDatabase, newerSchema } from './state-problems.ts';
+
+/** Larger databases are not read in full at every start: it would take longer than a CronJob has. */
+const CHECKED_IN_FULL = 256 * 1024 * 1024;
+
+/** Milliseconds that a statement waits for another process's transaction; each is a few milliseconds long. */
+export const BUSY_TIMEOUT = 5_000;
+
+/**
+ * Looks at a directory without writing to it, before its lock is taken.
+ * @returns whether there is a database; none means a first run.
+ * @throws StateError lost, foreign, no database, newer.
+ */
+export function inspectDirectory(files: StateFiles, known: number): boolean {
+  const names = new Set(readdirSync(files.directory));
+  if (!names.has('penstock.db')) {
+    const evidence = traces(files, names);
+    if (evidence.length > 0) throw lostDatabase(files.directory, evidence);
+    return false;
+  }
+  // Immutable: SQLite makes no side files and takes no locks, so a foreign database is not touched.
+  const url = `${pathToFileURL(files.database).href}?immutable=1`;
+  examine(files, url, (database) => {
+    requireOurs(files, database, known);
+  });
+  return true;
+}
+
+/**
+ * Reads the whole database through its write-ahead log, under the lock, before anything is written to it.
+ * @throws StateError foreign, corrupt, newer.
+ */
+export function inspectDatabase(files: StateFiles, known: number): void {
+  examine(files, files.database, (database) => {
+    requireOurs(files, database, known);
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    if (statSync(files.database).size > CHECKED_IN_FULL) return;
+    const [first] = database.prepare('PRAGMA quick_check(1)').all();
+    const finding = String(Object.values(first ?? {})[0]);
+    if (finding !== 'ok') throw corrupt(files.database, finding);
+  });
+}
+
+/** Names of the copies made before migrations, oldest first. */
+export function copiesIn(directory: string): readonly string[] {
+  return readdirSync(directory)
+    .filter((name) => /^penstock\.db\.v\d+$/.test(name))
+    .toSorted((a, b) => copiedVersion(a) - copiedVersion(b));
+}
+
+/** The schema version of a copy, by its name. */
+export function copiedVersion(name: string): number {
+  return Number(name.split('.v').at(-1));
+}
+
+export function schemaVersion(database: DatabaseSync): number {
+  return pragma(database, 'user_version');
+}
+
+export function pragma(database: DatabaseSync, name: string): number {
+  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+/** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */
+function traces({ directory, lock }: StateFiles, names: ReadonlySet<string>): string[] {
+  const found: string[] = [...copiesIn(directory)];
+  if (names.has('penstock.db-wal')) found.push('penstock.db-wal');
+  if (names.has('penstock.lock') && statSync(lock).size > 0) found.push('penstock.lock');
+  return found;
+}
+
+function requireOurs({ directory, database: path }: StateFiles, database: DatabaseSync, known: number): void {
+  if (pragma(database, 'application_id') !== APPLICATION_ID) throw foreign(path);
+  const found = schemaVersion(database);
+  if (found > known) throw newerSchema({ path, found, known, copies: copiesIn(directory) });
+}
+
+function examine(files: StateFiles, location: string, look: (database: DatabaseSync) => void): void {
+  const database = new DatabaseSync(location, { readOnly: true, timeout: BUSY_TIMEOUT });
+  try {
+    look(database);
+  } catch (error) {
+    if (error instanceof StateError || !isCorrupt(error)) throw error;
+    throw corrupt(files.database, (error as Error).message, error);
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,79 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { packEvents, unpackEvents } from './codec.ts';
+import type { JournalPage, PageCommit, Position } from './journal.ts';
+import { Query } from './query.ts';
+
+interface PageRow extends Omit<JournalPage, 'events'> {
+  readonly events: Uint8Array;
+}
+
+/** What is known of a page without its events. */
+export interface Outline {
+  readonly sequence: number;
+  readonly count: number;
+  readonly observedAt: number;
+}
+
+/** The pages that pass through the journal. Streams are row ids here, but for the key in what is returned. */
+export class PageStore {
+  readonly #append: StatementSync;
+  readonly #next: Query<PageRow>;
+  readonly #outline: Query<Outline>;
+  readonly #waiting: Query<{ events: number }>;
+
+  constructor(database: DatabaseSync) {
+    this.#append = database.prepare(
+      `INSERT INTO journal (stream, dataset, lane, count, observed_at, committed_at, events)
+       VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :events)`,
+    );
+    // The source's name is that of now: a renamed source keeps its destinations' filters.
+    this.#next = new Query(
+      database,
+      `SELECT sequence, stream.key AS stream, stream.source, dataset, lane, observed_at AS observedAt, events
+       FROM journal JOIN stream ON stream.id = journal.stream
+       WHERE sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset)
+       ORDER BY sequence LIMIT 1`,
+    );
+    this.#outline = new Query(
+      database,
+      `SELECT sequence, count, observed_at AS observedAt FROM journal INDEXED BY journal_outline
+       WHERE sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset)
+       ORDER BY sequence LIMIT 1`,
+    );
+    this.#waiting = new Query(
+      database,
+      `SELECT coalesce(sum(iif(sequence = :sequence, max(count - :offset, 0), count)), 0) AS events
+       FROM journal INDEXED BY journal_outline
+       WHERE sequence >= :sequence AND (:sources IS NULL OR stream IN
+         (SELECT id FROM stream WHERE source IN (SELECT value FROM json_each(:sources))))`,
+    );
+  }
+
+  append(stream: number, { dataset, lane, observedAt, events }: PageCommit, now: number): void {
+    this.#append.run({
+      stream,
+      dataset,
+      lane,
+      observedAt,
+      count: events.length,
+      committedAt: now,
+      events: packEvents(events),
+    });
+  }
+
+  next({ sequence, offset }: Position): JournalPage | undefined {
+    const row = this.#next.first({ sequence, offset });
+    return row && { ...row, events: unpackEvents(row.events) };
+  }
+
+  /** The same page as `next`, without its events. */
+  outline({ sequence, offset }: Position): Outline | undefined {
+    return this.#outline.first({ sequence, offset });
+  }
+
+  /** How many events are at or after a position, of all sources or of these. */
+  waiting({ sequence, offset }: Position, sources?: readonly string[]): number {
+    const names = sources === undefined ? null : JSON.stringify(sources);
+    return this.#waiting.first({ sequence, offset, sources: names })?.events ?? 0;
+  }
+}

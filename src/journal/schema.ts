@@ -1,0 +1,145 @@
+/** "Pnst", in the header of every database of ours, by which a foreign one is told. */
+export const APPLICATION_ID = 0x50_6e_73_74;
+
+/**
+ * The schema, as the steps that lead to it: step N − 1 makes version N. A released step is never edited; a later
+ * release appends one. Times are epoch milliseconds, `value`, `cursor` and the like JSON.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE source (
+    name TEXT PRIMARY KEY,
+    type TEXT,
+    origin TEXT,
+    next_due INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE stream (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    cursor_version INTEGER NOT NULL,
+    cursor TEXT,
+    last_complete INTEGER,
+    last_error TEXT,
+    owed INTEGER NOT NULL DEFAULT 0,
+    orphaned INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  CREATE TABLE ledger (
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    uid TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (stream, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ledger_at ON ledger (stream, at);
+
+  CREATE TABLE journal (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    dataset TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    observed_at INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL,
+    events BLOB NOT NULL
+  ) STRICT;
+  -- Counting and trimming read this instead of the pages' heavy rows.
+  CREATE INDEX journal_outline ON journal (sequence, count, stream, committed_at, observed_at);
+
+  CREATE TABLE delivery (
+    destination TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    page_offset INTEGER NOT NULL,
+    last_answer TEXT,
+    answered_at INTEGER,
+    paused TEXT,
+    paused_at INTEGER,
+    seen INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE coverage (
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    from_at INTEGER NOT NULL,
+    to_at INTEGER NOT NULL,
+    PRIMARY KEY (stream, from_at)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE gap (
+    id INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    part TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    to_at INTEGER NOT NULL,
+    opened INTEGER NOT NULL,
+    closed INTEGER
+  ) STRICT;
+  CREATE INDEX gap_of ON gap (stream, reason, part);
+
+  CREATE TABLE poll (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    source TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    duration_ms REAL NOT NULL,
+    requests INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    new INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    error TEXT
+  ) STRICT;
+  CREATE INDEX poll_of ON poll (stream, id);
+
+  CREATE TABLE quota (
+    id INTEGER PRIMARY KEY,
+    budget TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX quota_of ON quota (budget, at);
+
+  CREATE TABLE pause (
+    budget TEXT PRIMARY KEY,
+    until INTEGER NOT NULL,
+    since INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE request (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    source TEXT,
+    destination TEXT,
+    details TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    progress TEXT,
+    finished INTEGER,
+    outcome TEXT
+  ) STRICT;
+
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    destination TEXT NOT NULL,
+    stream INTEGER NOT NULL REFERENCES stream (id),
+    dataset TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    status INTEGER,
+    reason TEXT NOT NULL,
+    observed_at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    UNIQUE (destination, uid)
+  ) STRICT;
+  `,
+];

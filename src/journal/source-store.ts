@@ -1,0 +1,71 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { SourceIdentity } from './journal.ts';
+import { Query, orUndefined } from './query.ts';
+import { changedSource } from './state-problems.ts';
+import { transact } from './transaction.ts';
+
+interface SourceRow {
+  readonly type: string | null;
+  readonly origin: string | null;
+  readonly nextDue: number | null;
+}
+
+/** The sources by name, and which streams no source claims any more. */
+export class SourceStore {
+  readonly #database: DatabaseSync;
+  readonly #find: Query<SourceRow>;
+  readonly #remember: StatementSync;
+  readonly #due: StatementSync;
+  readonly #orphanUnnamed: StatementSync;
+  readonly #orphanScopes: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#find = new Query(
+      database,
+      'SELECT type, origin, next_due AS nextDue FROM source WHERE name = :name',
+    );
+    this.#remember = database.prepare(
+      `INSERT INTO source (name, type, origin) VALUES (:name, :type, :origin)
+       ON CONFLICT (name) DO UPDATE SET type = excluded.type, origin = excluded.origin`,
+    );
+    this.#due = database.prepare(
+      `INSERT INTO source (name, next_due) VALUES (:name, :at)
+       ON CONFLICT (name) DO UPDATE SET next_due = excluded.next_due`,
+    );
+    this.#orphanUnnamed = database.prepare(
+      'UPDATE stream SET orphaned = 1 WHERE source NOT IN (SELECT value FROM json_each(:names))',
+    );
+    this.#orphanScopes = database.prepare(
+      'UPDATE stream SET orphaned = 1 WHERE source = :source AND scope NOT IN (SELECT value FROM json_each(:scopes))',
+    );
+  }
+
+  open(sources: readonly SourceIdentity[]): void {
+    transact(this.#database, () => {
+      for (const source of sources) this.#requireSame(source);
+      for (const { name, type, origin } of sources) this.#remember.run({ name, type, origin });
+      this.#orphanUnnamed.run({ names: JSON.stringify(sources.map(({ name }) => name)) });
+    });
+  }
+
+  orphanStreams(source: string, scopes: readonly string[]): void {
+    this.#orphanScopes.run({ source, scopes: JSON.stringify(scopes) });
+  }
+
+  setNextDue(name: string, at: number): void {
+    this.#due.run({ name, at });
+  }
+
+  nextDue(name: string): number | undefined {
+    return orUndefined(this.#find.first({ name })?.nextDue ?? null);
+  }
+
+  /** Its cursors would be read as another vendor's: never quietly. */
+  #requireSame({ name, type, origin }: SourceIdentity): void {
+    const known = this.#find.first({ name });
+    if (known === undefined || known.type === null) return;
+    if (known.type === type && known.origin === origin) return;
+    throw changedSource(name, `${known.type} at ${known.origin}`, `${type} at ${origin}`);
+  }
+}

@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { systemClock, type Clock } from '../clock.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { openDatabase } from './database.ts';
+import { stateFiles, type StateFiles } from './files.ts';
+import { BUSY_TIMEOUT, inspectDirectory, schemaVersion } from './inspect.ts';
+import type { BudgetJournal, Journal, JournalView } from './journal.ts';
+import { applyMigrations } from './migrate.ts';
+import { systemStatfs, type Statfs } from './network-fs.ts';
+import { MIGRATIONS } from './schema.ts';
+import { StoredJournal } from './stored-journal.ts';
+import { holdState, orUnusable, requireUsablePlace } from './state-directory.ts';
+import { olderSchema } from './state-problems.ts';
+
+export interface StateOptions {
+  /** The state directory. */
+  readonly path: string;
+  readonly allowNetworkFs?: boolean;
+  readonly clock?: Clock;
+  readonly statfs?: Statfs;
+  readonly log?: Logger;
+  /** The schema's steps; tests bring their own. */
+  readonly migrations?: readonly string[];
+}
+
+export interface JournalOptions extends StateOptions {
+  /** Cap on database and write-ahead log, bytes. */
+  readonly maxBytes: number;
+  /** How long delivered pages are kept, milliseconds; 0 is legal. */
+  readonly retain: number;
+}
+
+/**
+ * Opens the state as its only holder; made anew when it is a first run.
+ * @throws StateError in use by another process, lost, foreign, corrupt, newer, on a network, not writable, no space.
+ */
+export async function openJournal(options: JournalOptions): Promise<Journal> {
+  const settings = withDefaults(options);
+  const { maxBytes, retain } = options;
+  const held = holdState(settings);
+  try {
+    return new StoredJournal({ ...settings, ...held, maxBytes, retain });
+  } catch (error) {
+    held.database.close();
+    held.lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Opens the state for reading beside whoever holds it. One that does not exist yet reads as empty, and is not made.
+ * @throws StateError lost, foreign, corrupt, of another schema version, not readable.
+ */
+export async function openJournalReadOnly(
+  path: string,
+  options: Omit<StateOptions, 'path'> = {},
+): Promise<JournalView> {
+  const settings = withDefaults({ ...options, path, allowNetworkFs: true });
+  const files = stateFiles(resolve(path));
+  return orUnusable(files.directory, () => {
+    requireUsablePlace(files.directory, settings);
+    const exists = existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
+    if (exists) requireCurrent(files, settings.migrations.length);
+    const database = exists ? openForReading(files) : emptyState(settings.migrations);
+    return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
+  });
+}
+
+/**
+ * Opens the state for reading and for spending budgets beside whoever holds it. A state that does not exist yet is
+ * made, since what is spent must be remembered.
+ * @throws StateError as `openJournal`; in use only when it must be migrated first.
+ */
+export async function openJournalForBudgets(options: StateOptions): Promise<BudgetJournal> {
+  const settings = withDefaults(options);
+  const files = stateFiles(resolve(options.path));
+  return orUnusable(files.directory, () => {
+    requireUsablePlace(files.directory, settings);
+    const known = settings.migrations.length;
+    const exists = existsSync(files.directory) && inspectDirectory(files, known);
+    if (!exists || storedVersion(files) < known) {
+      const held = holdState(settings);
+      held.database.close();
+      held.lock[Symbol.dispose]();
+    }
+    const database = openDatabase(files.database);
+    return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
+  });
+}
+
+function withDefaults({ path, allowNetworkFs = false, clock = systemClock, ...rest }: StateOptions) {
+  const { statfs = systemStatfs, migrations = MIGRATIONS, log } = rest;
+  return { path, allowNetworkFs, clock, statfs, migrations, log };
+}
+
+function openForReading({ database }: StateFiles): DatabaseSync {
+  return new DatabaseSync(database, { readOnly: true, timeout: BUSY_TIMEOUT });
+}
+
+function emptyState(migrations: readonly string[]): DatabaseSync {
+  const database = new DatabaseSync(':memory:');
+  applyMigrations(database, migrations);
+  return database;
+}
+
+function storedVersion(files: StateFiles): number {
+  using database = openForReading(files);
+  return schemaVersion(database);
+}
+
+function requireCurrent(files: StateFiles, known: number): void {
+  const found = storedVersion(files);
+  if (found < known) throw olderSchema(files.database, found, known);
+}

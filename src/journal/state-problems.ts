@@ -1,0 +1,89 @@
+import { StateError, explain } from '../errors.ts';
+
+/** Why a state directory cannot be used, and the operator's choices. Exit 5. */
+
+export function notADirectory(path: string): StateError {
+  return new StateError(
+    `The state path ${path} is not a directory. Move the file away, or set state.path to a directory.`,
+  );
+}
+
+export function onNetwork(path: string, fileSystem: string): StateError {
+  return new StateError(
+    `The state directory ${path} is on a network file system (${fileSystem}), where the database's write-ahead log is not safe. ` +
+      'Set state.path to a local disk or a block volume, or accept the risk with state.allow_network_fs: true.',
+  );
+}
+
+export function lostDatabase(path: string, evidence: readonly string[]): StateError {
+  return new StateError(
+    `The state directory ${path} has lost its database: penstock.db is missing, yet ${evidence.join(', ')} shows that there was one. ` +
+      'Choose: mount or restore the right directory; restore penstock.db from a backup or a penstock.db.v<N> copy (without penstock.db-wal and -shm); ' +
+      'or, to begin again (sources start at their initial_lookback, and updates and counters get new ids), move everything out of the directory.',
+  );
+}
+
+export function foreign(path: string): StateError {
+  return new StateError(
+    `${path} is a database of another application (or an empty file). It is left as it is. Set state.path to a directory of Penstock's own, or move the file away to begin again.`,
+  );
+}
+
+export function corrupt(path: string, finding: string, cause?: unknown): StateError {
+  return new StateError(
+    `${path} is corrupt or no database: ${finding}. It is left as it is. Choose: restore it from a backup or a penstock.db.v<N> copy ` +
+      '(without penstock.db-wal and -shm), or move the whole directory away to begin again; keep a copy, since events in it may be recoverable.',
+    cause === undefined ? {} : { cause },
+  );
+}
+
+interface Newer {
+  readonly path: string;
+  readonly found: number;
+  readonly known: number;
+  /** Names of the copies that were made before migrations. */
+  readonly copies: readonly string[];
+}
+
+export function newerSchema({ path, found, known, copies }: Newer): StateError {
+  const usable = copies.filter((name) => Number(name.split('.v').at(-1)) <= known);
+  const back =
+    usable.length === 0
+      ? 'There is no older copy beside it.'
+      : `To go back: stop Penstock, move penstock.db, penstock.db-wal and penstock.db-shm out of the directory, and rename ${usable.join(' or ')} to penstock.db; what was collected since that copy is not in it.`;
+  return new StateError(
+    `${path} was written by a newer release (schema version ${found}, this release knows ${known}). Use that release again. ${back}`,
+  );
+}
+
+export function olderSchema(path: string, found: number, known: number): StateError {
+  return new StateError(
+    `${path} has schema version ${found}, and this release reads ${known}. Start this release's \`penstock run\` or \`penstock once\` first: it migrates the state.`,
+  );
+}
+
+export function locked(path: string, holder: string): StateError {
+  return new StateError(
+    `The state in ${path} is in use by ${holder}. Stop that process first, or give this one a state.path of its own; the lock ends with its holder.`,
+  );
+}
+
+export function unusable(path: string, cause: unknown): StateError {
+  return new StateError(
+    `The state directory ${path} cannot be used: ${explain(cause)}. Check that it exists or can be made, that this user may write to it, and that the disk has space.`,
+    { cause },
+  );
+}
+
+export function replaced(path: string): StateError {
+  return new StateError(
+    `${path} was removed or replaced while Penstock had it open; what is committed now would be lost with it. Restore the state directory, then start Penstock again.`,
+  );
+}
+
+export function changedSource(name: string, was: string, is: string): StateError {
+  return new StateError(
+    `The state knows source ${name} as ${was}, and the configuration says ${is}. Choose: give the new source another name; ` +
+      `put type and base_url back; forget what is known of it with: penstock state reset ${name}; or use another state.path.`,
+  );
+}

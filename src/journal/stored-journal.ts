@@ -1,0 +1,234 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../clock.ts';
+import type { Span } from '../source.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { Changes } from './changes.ts';
+import { DiskUse } from './disk-use.ts';
+import { translated } from './errors.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import type { StateFiles } from './files.ts';
+import type {
+  DestinationState,
+  GapState,
+  HeldDeadLetter,
+  Journal,
+  JournalPage,
+  JournalStats,
+  LedgerEntry,
+  PageCommit,
+  PollRecord,
+  Position,
+  Room,
+  SourceIdentity,
+  StreamIdentity,
+  StreamState,
+} from './journal.ts';
+import type { Statfs } from './network-fs.ts';
+import { Stores } from './stores.ts';
+import { Trimmer } from './trimmer.ts';
+
+type Limit = Parameters<Journal['spend']>[1];
+
+/** Seldom chores are done this often, by the clock of who trims. Milliseconds. */
+const TIDY_INTERVAL = 60 * 60 * 1000;
+const START: Position = { sequence: 0, offset: 0 };
+
+export interface JournalParts {
+  readonly database: DatabaseSync;
+  readonly files: StateFiles;
+  /** Released when the journal is closed; a view holds none. */
+  readonly lock?: Disposable;
+  readonly clock: Clock;
+  readonly statfs: Statfs;
+  readonly maxBytes: number;
+  readonly retain: number;
+  readonly log?: Logger | undefined;
+}
+
+/** The journal on an open SQLite database. Make it with `openJournal` and its kin (`sqlite-journal.ts`). */
+export class StoredJournal implements Journal {
+  readonly #parts: JournalParts;
+  readonly #stores: Stores;
+  readonly #trimmer: Trimmer;
+  readonly #disk: DiskUse;
+  readonly #changes = new Changes();
+  #tidied = -Infinity;
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts;
+    this.#stores = new Stores(parts.database, parts.log);
+    this.#trimmer = new Trimmer(parts.database, this.#stores.deliveries, parts.retain);
+    this.#disk = new DiskUse(parts.files, parts.maxBytes, parts.statfs);
+  }
+
+  openSources(sources: readonly SourceIdentity[]): Promise<void> {
+    return this.#do(({ sources: store }) => store.open(sources));
+  }
+
+  orphanStreams(source: string, scopes: readonly string[]): Promise<void> {
+    return this.#do(({ sources: store }) => store.orphanStreams(source, scopes));
+  }
+
+  openStream(identity: StreamIdentity): Promise<StreamState> {
+    return this.#do(({ streams }) => streams.open(identity));
+  }
+
+  streams(): Promise<readonly StreamState[]> {
+    return this.#do(({ streams }) => streams.all());
+  }
+
+  ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>> {
+    return this.#ofStream(stream, new Map(), (id) => this.#stores.ledger.get(id, keys));
+  }
+
+  ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>> {
+    return this.#ofStream(stream, new Map(), (id) => this.#stores.ledger.withPrefix(id, prefix));
+  }
+
+  async commit(page: PageCommit): Promise<void> {
+    await this.#do((stores) => stores.commit(page, this.#parts.clock.now()));
+    if (page.events.length > 0) this.#changes.announce();
+  }
+
+  coverage(stream: string): Promise<readonly Span[]> {
+    return this.#ofStream(stream, [], (id) => this.#stores.coverage.of(id));
+  }
+
+  gaps(stream?: string): Promise<readonly GapState[]> {
+    if (stream === undefined) return this.#do(({ gaps }) => gaps.of());
+    return this.#ofStream(stream, [], (id) => this.#stores.gaps.of(id));
+  }
+
+  recordPoll(poll: PollRecord): Promise<void> {
+    return this.#do((stores) => stores.recordPoll(poll));
+  }
+
+  polls(stream: string, limit: number): Promise<readonly PollRecord[]> {
+    return this.#ofStream(stream, [], (id) => this.#stores.polls.last(id, limit));
+  }
+
+  setNextDue(source: string, at: number): Promise<void> {
+    return this.#do(({ sources }) => sources.setNextDue(source, at));
+  }
+
+  nextDue(source: string): Promise<number | undefined> {
+    return this.#do(({ sources }) => sources.nextDue(source));
+  }
+
+  room(now: number): Promise<Room> {
+    return this.#do(async () => {
+      this.#disk.requirePresent();
+      const before = this.#disk.room();
+      if (before === 'free') return before;
+      await this.#trimmer.makeRoom(now, () => this.#disk.room() === 'free');
+      return this.#disk.room();
+    });
+  }
+
+  spend(budget: string, quota: Limit, now: number): Promise<number> {
+    return this.#do(({ budgets }) => budgets.spend(budget, quota, now));
+  }
+
+  available(budget: string, quota: Limit, now: number): Promise<number> {
+    return this.#do(({ budgets }) => budgets.available(budget, quota, now));
+  }
+
+  pauseBudget(budget: string, until: number): Promise<void> {
+    return this.#do(({ budgets }) => budgets.pause(budget, until, this.#parts.clock.now()));
+  }
+
+  pausedUntil(budget: string): Promise<number> {
+    return this.#do(({ budgets }) => budgets.pausedUntil(budget, this.#parts.clock.now()));
+  }
+
+  openDestinations(names: readonly string[], now: number): Promise<void> {
+    return this.#do(({ deliveries }) => deliveries.open(names, now));
+  }
+
+  destinations(): Promise<readonly DestinationState[]> {
+    return this.#do(({ deliveries }) => deliveries.all());
+  }
+
+  read(position: Position): Promise<JournalPage | undefined> {
+    return this.#do(({ pages }) => pages.next(position));
+  }
+
+  advance(
+    destination: string,
+    position: Position,
+    answer: string,
+    now: number,
+    deadLetters: readonly DeadLetter[] = [],
+  ): Promise<void> {
+    return this.#do((stores) => stores.advance(destination, { position, answer, now, deadLetters }));
+  }
+
+  deadLetters(destination?: string): Promise<readonly HeldDeadLetter[]> {
+    return this.#do(({ deadLetters }) => deadLetters.of(destination));
+  }
+
+  setPaused(destination: string, reason: string | undefined, now: number): Promise<void> {
+    return this.#do(({ deliveries }) => deliveries.setPaused(destination, reason, now));
+  }
+
+  trim(now: number): Promise<void> {
+    return this.#do(async ({ deliveries, budgets }) => {
+      if (Math.abs(now - this.#tidied) >= TIDY_INTERVAL) {
+        deliveries.renew(now);
+        budgets.tidy(now);
+        this.#tidied = now;
+      }
+      await this.#trimmer.trim(now);
+    });
+  }
+
+  changed(signal: AbortSignal, position?: Position): Promise<void> {
+    return this.#do(({ pages }) => {
+      const already = position !== undefined && pages.outline(position) !== undefined;
+      return this.#changes.next(signal, already);
+    });
+  }
+
+  stats(): Promise<JournalStats> {
+    return this.#do(({ pages, deliveries }) => {
+      const slowest = deliveries.slowest(this.#parts.clock.now()) ?? START;
+      return {
+        events: pages.waiting(slowest),
+        bytes: this.#disk.bytes(),
+        oldest: pages.outline(slowest)?.observedAt,
+      };
+    });
+  }
+
+  waiting(destination: string, sources?: readonly string[]): Promise<number> {
+    return this.#do(({ pages, deliveries }) =>
+      pages.waiting(deliveries.find(destination)?.position ?? START, sources),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#do(() => {
+      try {
+        if (this.#parts.database.isOpen) this.#parts.database.close();
+      } finally {
+        this.#parts.lock?.[Symbol.dispose]();
+      }
+    });
+  }
+
+  /** A stream that was never opened has nothing. */
+  #ofStream<T>(key: string, nothing: NoInfer<T>, work: (id: number) => T): Promise<T> {
+    return this.#do(({ streams }) => {
+      const id = streams.find(key);
+      return id === undefined ? nothing : work(id);
+    });
+  }
+
+  async #do<T>(work: (stores: Stores) => T | Promise<T>): Promise<T> {
+    try {
+      return await work(this.#stores);
+    } catch (error) {
+      throw translated(error, this.#parts.files.directory);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { parseJson, toJson } from '../json.ts';
+import type { PageCommit, PollRecord, StreamIdentity, StreamState } from './journal.ts';
+import { Query, orUndefined } from './query.ts';
+
+interface StreamRow extends StreamIdentity {
+  readonly key: string;
+  readonly cursor: string | null;
+  readonly ledger: number;
+  readonly lastComplete: number | null;
+  readonly lastError: string | null;
+  readonly owed: number;
+  readonly orphaned: number;
+}
+
+const COLUMNS = `
+  key, source, type, origin, scope, cursor_version AS cursorVersion, cursor, last_complete AS lastComplete,
+  last_error AS lastError, owed, orphaned, (SELECT count(*) FROM ledger WHERE ledger.stream = stream.id) AS ledger`;
+
+/** The streams: their cursors, and how their last sweep went. */
+export class StreamStore {
+  /** Versions that this release writes cursors in, by stream key. */
+  readonly #versions = new Map<string, number>();
+  readonly #ids = new Map<string, number>();
+  readonly #open: StatementSync;
+  readonly #id: Query<{ id: number }>;
+  readonly #one: Query<StreamRow>;
+  readonly #all: Query<StreamRow>;
+  readonly #move: StatementSync;
+  readonly #setError: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#open = database.prepare(
+      `INSERT INTO stream (key, source, type, origin, scope, cursor_version)
+       VALUES (:key, :source, :type, :origin, :scope, :cursorVersion)
+       ON CONFLICT (key) DO UPDATE SET source = excluded.source, orphaned = 0`,
+    );
+    this.#id = new Query(database, 'SELECT id FROM stream WHERE key = :key');
+    this.#one = new Query(database, `SELECT ${COLUMNS} FROM stream WHERE key = :key`);
+    this.#all = new Query(database, `SELECT ${COLUMNS} FROM stream ORDER BY key`);
+    this.#move = database.prepare(
+      `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
+         owed = coalesce(:owed, owed), last_complete = coalesce(:complete, last_complete),
+         last_error = iif(:complete IS NULL, last_error, NULL)
+       WHERE id = :id`,
+    );
+    this.#setError = database.prepare('UPDATE stream SET last_error = :error WHERE id = :id');
+  }
+
+  open(identity: StreamIdentity): StreamState {
+    const { source, type, origin, scope, cursorVersion } = identity;
+    const key = `${type}|${origin}|${scope}`;
+    this.#open.run({ key, source, type, origin, scope, cursorVersion });
+    this.#versions.set(key, cursorVersion);
+    return toState(this.#one.first({ key }) as StreamRow);
+  }
+
+  all(): readonly StreamState[] {
+    return this.#all.all().map(toState);
+  }
+
+  /** The row id by which the other tables name a stream; undefined when it was never opened. */
+  find(key: string): number | undefined {
+    const known = this.#ids.get(key) ?? this.#id.first({ key })?.id;
+    if (known !== undefined) this.#ids.set(key, known);
+    return known;
+  }
+
+  /** @throws Error when the stream was never opened: a bug of the caller. */
+  require(key: string): number {
+    const id = this.find(key);
+    if (id === undefined) throw new Error(`Stream ${key} is written to and was never opened.`);
+    return id;
+  }
+
+  /** What a page changes of its stream. `now` is our clock, by which readiness judges a sweep's age. */
+  move(id: number, page: PageCommit, now: number): void {
+    const moved = page.cursor !== undefined;
+    this.#move.run({
+      id,
+      cursor: moved ? toJson(page.cursor) : null,
+      version: (moved ? this.#versions.get(page.stream) : undefined) ?? null,
+      owed: page.lane === 'live' ? page.owed : null,
+      complete: page.complete ? now : null,
+    });
+  }
+
+  /** A complete sweep clears the last error; a poll that was only cut leaves it. */
+  noteOutcome(id: number, { outcome, error }: PollRecord): void {
+    if (outcome === 'complete') this.#setError.run({ id, error: null });
+    else if (error !== undefined) this.#setError.run({ id, error });
+  }
+}
+
+function toState(row: StreamRow): StreamState {
+  return {
+    ...row,
+    cursor: row.cursor === null ? undefined : parseJson(row.cursor),
+    lastComplete: orUndefined(row.lastComplete),
+    lastError: orUndefined(row.lastError),
+    orphaned: row.orphaned === 1,
+  };
+}

@@ -1,0 +1,97 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { DeliveryStore } from './delivery-store.ts';
+import { isFull } from './errors.ts';
+import { pragma } from './inspect.ts';
+import type { Position } from './journal.ts';
+import { Query } from './query.ts';
+
+/** Pages removed in one transaction: the log must not grow by much, since the disk may be full. */
+const BATCH = 100;
+/** Pages of the file given back to the file system at a time, and kept free for the next commits (4 KiB each). */
+const VACUUM_STEP = 256;
+const KEPT_FREE = 1_024;
+
+interface Candidate {
+  readonly sequence: number;
+  readonly count: number;
+  readonly committedAt: number;
+}
+
+/** Removes pages from the old end of the journal, in small transactions between which others have their turn. */
+export class Trimmer {
+  readonly #database: DatabaseSync;
+  readonly #deliveries: DeliveryStore;
+  readonly #retain: number;
+  readonly #oldest: Query<Candidate>;
+  readonly #remove: StatementSync;
+
+  constructor(database: DatabaseSync, deliveries: DeliveryStore, retain: number) {
+    this.#database = database;
+    this.#deliveries = deliveries;
+    this.#retain = retain;
+    this.#oldest = new Query(
+      database,
+      `SELECT sequence, count, committed_at AS committedAt FROM journal INDEXED BY journal_outline
+       ORDER BY sequence LIMIT :limit`,
+    );
+    this.#remove = database.prepare('DELETE FROM journal WHERE sequence <= :sequence');
+  }
+
+  /** What every destination has passed and was kept for `retain`. */
+  async trim(now: number): Promise<void> {
+    while (this.#removeBatch(now, this.#retain)) await turn();
+    while (pragma(this.#database, 'freelist_count') > KEPT_FREE) {
+      this.#vacuumStep();
+      await turn();
+    }
+  }
+
+  /** What every destination has passed, whatever its age, oldest first, until `enough`. */
+  async makeRoom(now: number, enough: () => boolean): Promise<void> {
+    this.truncateLog();
+    while (!enough()) {
+      const removed = this.#removeBatch(now, 0);
+      const free = pragma(this.#database, 'freelist_count') > 0;
+      if (free) this.#vacuumStep();
+      if (!removed && !free) return;
+      this.truncateLog();
+      await turn();
+    }
+  }
+
+  /** Folds the write-ahead log into the database and gives its space back, unless someone is reading just now. */
+  truncateLog(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  /** Whether there may be more to remove. */
+  #removeBatch(now: number, retain: number): boolean {
+    try {
+      return this.#removeOldest(now, retain, BATCH);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.truncateLog();
+      return this.#removeOldest(now, retain, 1);
+    }
+  }
+
+  #removeOldest(now: number, retain: number, limit: number): boolean {
+    const slowest = this.#deliveries.slowest(now);
+    if (slowest === undefined) return false;
+    const candidates = this.#oldest.all({ limit });
+    const keep = candidates.findIndex((page) => !passed(page, slowest) || page.committedAt > now - retain);
+    const last = candidates.at(keep === -1 ? -1 : keep - 1);
+    if (keep === 0 || last === undefined) return false;
+    this.#remove.run({ sequence: last.sequence });
+    return keep === -1;
+  }
+
+  #vacuumStep(): void {
+    this.#database.exec(`PRAGMA incremental_vacuum(${VACUUM_STEP})`);
+  }
+}
+
+function passed({ sequence, count }: Candidate, position: Position): boolean {
+  return sequence < position.sequence || (sequence === position.sequence && count <= position.offset);
+}
