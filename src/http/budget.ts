@@ -85,8 +85,9 @@ export class Budgets {
     return (await this.#journal.pausedUntil(name)) > now ? 0 : Infinity;
   }
 
-  /** No request of this budget is sent before `until` (epoch milliseconds), across restarts. */
+  /** No request of this budget is sent before `until` (epoch milliseconds), across restarts. Never shortens a pause. */
   async pause({ name }: Budget, until: number): Promise<void> {
+    if ((await this.#journal.pausedUntil(name)) >= until) return;
     await this.#journal.pauseBudget(name, until);
   }
 

@@ -61,7 +61,9 @@ async function readPem(tls: TlsConfig | undefined): Promise<Pem> {
     try {
       pem[name] = await readFile(path, 'utf8');
     } catch (error) {
-      throw new Error(`the file of tls.${name}_file cannot be read`, { cause: error });
+      throw new Error(`the file of tls.${name}_file cannot be read. Check that it exists, and its rights`, {
+        cause: error,
+      });
     }
   }
   return pem;
@@ -110,6 +112,10 @@ function tlsOptions(
 }
 
 function secureContext({ ca, cert, key }: { [Name in keyof Pem]: string | undefined }) {
+  // OpenSSL takes a file without certificates for no authorities, silently.
+  if (ca !== undefined && !ca.includes('CERTIFICATE-----')) {
+    throw new Error('the file of tls.ca_file holds no PEM certificate');
+  }
   try {
     return createSecureContext({
       ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
@@ -117,8 +123,7 @@ function secureContext({ ca, cert, key }: { [Name in keyof Pem]: string | undefi
       ...(key === undefined ? {} : { key }),
     });
   } catch (error) {
-    throw new Error('the files of tls.ca_file, tls.cert_file and tls.key_file cannot be used', {
-      cause: error,
-    });
+    const files = 'tls.ca_file, tls.cert_file and tls.key_file';
+    throw new Error(`the files of ${files} do not fit together, or are no PEM`, { cause: error });
   }
 }

@@ -4,7 +4,7 @@ const AUTHORITY =
   'its certificate is signed by an authority that is not trusted here. Set tls.ca_file to the PEM file of that authority';
 const EXPIRED = "its certificate is not valid now. Check this host's clock, and have the certificate renewed";
 const RESET =
-  'the connection broke before the answer was whole. It passes, unless a firewall or proxy on the way cuts it';
+  'the connection broke before the answer was whole. It passes, unless a firewall on the way cuts it, or the server wants a client certificate (tls.cert_file)';
 const UNKNOWN_HOST = 'its host name is not known. Check base_url, and the name servers of this host';
 const UNREACHABLE = 'no way leads to it. Check the network, and whether `proxy` must be set';
 const PROXY =
@@ -47,8 +47,14 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Turns what the network threw into an error with the cause in words, and what to do. */
 export function networkError(url: string, error: unknown): UnavailableError {
-  const words = WORDS[codeOf(error)] ?? 'the exchange failed. The cause follows';
-  return new UnavailableError(`No answer from ${url}: ${words}`, url, undefined, { cause: error });
+  const known = WORDS[codeOf(error)];
+  if (known !== undefined || !(error instanceof Error)) {
+    const words = known ?? 'the exchange failed';
+    return new UnavailableError(`No answer from ${url}: ${words}`, url, undefined, { cause: error });
+  }
+  return new UnavailableError(`No answer from ${url}: ${error.message}`, url, undefined, {
+    cause: error.cause,
+  });
 }
 
 function codeOf(error: unknown): string {

@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { createServer as createSecureServer } from 'node:https';
+import { describe, expect, test } from 'vitest';
+import { Secret } from '../../src/config/secret.ts';
+import { explain, UnavailableError } from '../../src/errors.ts';
+import { networkError } from '../../src/http/network-error.ts';
+import { serve } from '../../src/simulators/server.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { PASSWORD, proxy } from './support/proxy.ts';
+import { failure, rig } from './support/rig.ts';
+
+const clock = new DrivenClock();
+const ok = () => ({ status: 200, body: [] });
+
+describe('a proxy', () => {
+  test.each(['the option', 'the environment'])('of %s forwards plain requests', async (where) => {
+    await using server = await serve(ok, { clock });
+    await using via = await proxy();
+    const byOption = where === 'the option';
+    await using http = rig(server.url, {
+      env: byOption ? {} : { HTTP_PROXY: via.url },
+      options: byOption ? { proxy: new Secret(via.url) } : {},
+    }).http;
+
+    await http.get({ path: '/x', query: { a: 1 }, route: 'x' });
+
+    expect(via.seen).toEqual([`GET ${server.url}/x?a=1`]);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test.each(['the option', 'the environment'])('of %s tunnels TLS', async (where) => {
+    const [cert, key] = await Promise.all(
+      ['localhost.pem', 'localhost.key'].map((name) =>
+        readFile(new URL(`fixtures/${name}`, import.meta.url)),
+      ),
+    );
+    const server = createSecureServer({ cert, key }, (_request, response) => response.end('[]'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using via = await proxy();
+    const byOption = where === 'the option';
+    const ca_file = new URL('fixtures/ca.pem', import.meta.url).pathname;
+    await using http = rig(`https://${address}`, {
+      env: byOption ? {} : { https_proxy: via.url },
+      options: { tls: { ca_file }, ...(byOption ? { proxy: new Secret(via.url) } : {}) },
+    }).http;
+
+    const answer = await http.get({ path: '/x', route: 'x' });
+
+    expect(answer.json()).toEqual([]);
+    expect(via.seen).toEqual([`CONNECT ${address}`]);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('is passed by for what NO_PROXY names, and for the other protocol', async () => {
+    await using server = await serve(ok, { clock });
+    await using via = await proxy();
+    await using excepted = rig(server.url, { env: { http_proxy: via.url, no_proxy: '127.0.0.1' } }).http;
+    await using other = rig(server.url, { env: { HTTPS_PROXY: via.url } }).http;
+
+    await excepted.get({ path: '/x', route: 'x' });
+    await other.get({ path: '/x', route: 'x' });
+
+    expect(via.seen).toEqual([]);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test.each(['http', 'https'])('that refuses us is named for %s, its password is not', async (protocol) => {
+    await using via = await proxy({ refuses: true });
+    const options = { proxy: new Secret(via.url), retries: 0 };
+    await using http = rig(`${protocol}://127.0.0.1:1`, { options }).http;
+
+    const error = await failure(http.get({ path: '/x', route: 'x' }));
+
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(explain(error)).toMatch(/`proxy`.*407/);
+    expect(explain(error)).not.toContain(PASSWORD);
+  });
+});
+
+describe('a network error', () => {
+  test('of a port where nobody listens says so', async () => {
+    const server = await serve(ok, { clock });
+    await server[Symbol.asyncDispose]();
+    await using http = rig(server.url, { options: { retries: 0 } }).http;
+
+    const error = await failure(http.get({ path: '/x', query: { a: 'private' }, route: 'x' }));
+
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error.message).toBe(
+      `No answer from ${server.url}/x: the connection was refused. Check base_url, and that the service is up`,
+    );
+    expect(explain(error)).toMatch(/ECONNREFUSED/);
+    expect(explain(error)).not.toContain('private');
+  });
+
+  test('of a name that does not exist says so', () => {
+    const lookup = Object.assign(new Error('getaddrinfo ENOTFOUND nobody'), { code: 'ENOTFOUND' });
+
+    const error = networkError('https://nobody/x', lookup);
+
+    expect(error.message).toMatch(/host name is not known/);
+    expect(error.url).toBe('https://nobody/x');
+  });
+
+  test('of something that does not speak HTTP has a cause', async () => {
+    const server = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using http = rig(url, { options: { retries: 0 } }).http;
+
+    const error = await failure(http.get({ path: '/x', route: 'x' }));
+
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(explain(error)).toMatch(/HTTP/);
+    server.close();
+  });
+});

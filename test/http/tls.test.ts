@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { copyFile, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type ServerOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { describe, expect, test } from 'vitest';
+import { explain, UnavailableError } from '../../src/errors.ts';
+import type { HttpSettings } from '../../src/http/settings.ts';
+import { failure, rig } from './support/rig.ts';
+
+const ca_file = fixture('ca.pem');
+
+function fixture(name: string): string {
+  return new URL(`fixtures/${name}`, import.meta.url).pathname;
+}
+
+/** A TLS server that answers with the common name of the client's certificate. */
+async function secure(name: string, options: ServerOptions = {}) {
+  const [cert, key] = await Promise.all([readFile(fixture(`${name}.pem`)), readFile(fixture(`${name}.key`))]);
+  const server = createServer({ cert, key, ...options }, (request, response) => {
+    const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+    response.end(JSON.stringify({ client: subject?.CN ?? null }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function ask(url: string, tls: HttpSettings['options']['tls']): Promise<unknown> {
+  await using http = rig(url, { options: { tls, retries: 0 } }).http;
+  return (await http.get({ path: '/x', route: 'x' })).json();
+}
+
+describe('a certificate', () => {
+  test('of a trusted authority for this address is accepted', async () => {
+    await using server = await secure('localhost');
+
+    expect(await ask(server.url, { ca_file })).toEqual({ client: null });
+  });
+
+  test.each([
+    ['of an authority unknown to us', 'localhost', undefined, /tls\.ca_file/],
+    ['of another authority', 'localhost', { ca_file: fixture('other-ca.pem') }, /tls\.ca_file/],
+    ['for another name', 'console', { ca_file }, /tls\.server_name/],
+    [
+      'for a name other than the one set',
+      'console',
+      { ca_file, server_name: 'x.internal' },
+      /tls\.server_name/,
+    ],
+  ])('%s is refused, with what to set', async (_what, name, tls, advice) => {
+    await using server = await secure(name);
+
+    const error = await failure(ask(server.url, tls));
+
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(error.message).toMatch(advice);
+  });
+
+  test('for the name that is set is accepted', async () => {
+    await using server = await secure('console');
+
+    expect(await ask(server.url, { ca_file, server_name: 'console.internal' })).toEqual({ client: null });
+  });
+
+  test('whatever it is is accepted without verification, which is said aloud', async () => {
+    await using server = await secure('console');
+    const { http, lines } = rig(server.url, { options: { tls: { insecure_skip_verify: true } } });
+
+    const answer = await http.get({ path: '/x', route: 'x' });
+
+    expect(answer.status).toBe(200);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ level: 40, msg: expect.stringContaining('not verified') as string });
+    await http[Symbol.asyncDispose]();
+  });
+});
+
+describe('a client certificate', () => {
+  const client = { cert_file: fixture('client.pem'), key_file: fixture('client.key') };
+
+  test('is shown to a server that wants one', async () => {
+    const ca = await readFile(ca_file);
+    await using server = await secure('localhost', { ca, requestCert: true, rejectUnauthorized: true });
+
+    expect(await ask(server.url, { ca_file, ...client })).toEqual({ client: 'penstock' });
+  });
+
+  test('that is missing is named', async () => {
+    const ca = await readFile(ca_file);
+    await using server = await secure('localhost', { ca, requestCert: true, rejectUnauthorized: true });
+
+    const error = await failure(ask(server.url, { ca_file }));
+
+    expect(error).toBeInstanceOf(UnavailableError);
+    expect(explain(error)).toMatch(/certificate/);
+  });
+});
+
+describe('the files', () => {
+  test('are read again, so that a renewed certificate needs no restart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'penstock-tls-'));
+    const file = join(folder, 'ca.pem');
+    await copyFile(fixture('other-ca.pem'), file);
+    await using server = await secure('localhost');
+    await using http = rig(server.url, { options: { tls: { ca_file: file }, retries: 0 } }).http;
+
+    const before = await failure(http.get({ path: '/x', route: 'x' }));
+    await copyFile(ca_file, file);
+    const after = await http.get({ path: '/x', route: 'x' });
+
+    expect(before.message).toContain('tls.ca_file');
+    expect(after.status).toBe(200);
+  });
+
+  test('that cannot be read or used are named', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'penstock-tls-'));
+    const rubbish = join(folder, 'rubbish.pem');
+    await writeFile(rubbish, 'no certificate');
+
+    const missing = await failure(ask('https://127.0.0.1:1', { ca_file: join(folder, 'missing.pem') }));
+    const unusable = await failure(ask('https://127.0.0.1:1', { cert_file: rubbish, key_file: rubbish }));
+    const useless = await failure(ask('https://127.0.0.1:1', { ca_file: rubbish }));
+
+    expect(explain(missing)).toMatch(/tls\.ca_file.*ENOENT/);
+    expect(explain(unusable)).toMatch(/tls\.cert_file/);
+    expect(explain(useless)).toMatch(/tls\.ca_file/);
+  });
+});
