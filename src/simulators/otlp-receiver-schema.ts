@@ -28,11 +28,11 @@ export interface ScopeLogs extends Message {
   readonly schemaUrl: string;
 }
 
-export interface ResourceMessage extends Message {
+interface ResourceMessage extends Message {
   readonly attributes: readonly KeyValue[];
 }
 
-export interface ScopeMessage extends Message {
+interface ScopeMessage extends Message {
   readonly name: string;
   readonly version: string;
   readonly attributes: readonly KeyValue[];
@@ -158,5 +158,6 @@ function schema<T extends Message>(name: string): GenMessage<T> {
 }
 
 export const exportRequest = schema<ExportRequest>('ExportLogsServiceRequest');
+export const logRecord = schema<LogRecordMessage>('LogRecord');
 export const exportResponse = schema<ExportResponse>('ExportLogsServiceResponse');
 export const status = schema<StatusMessage>('Status');

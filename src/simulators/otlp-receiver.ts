@@ -38,7 +38,7 @@ export interface Receiver extends Simulator {
   until(met: number | ((records: readonly ReceivedRecord[]) => boolean), signal?: AbortSignal): Promise<void>;
 }
 
-export interface Export extends LogsRequest {
+interface Export extends LogsRequest {
   readonly answer: ReceiverAnswer;
   readonly taken: readonly ReceivedRecord[];
 }

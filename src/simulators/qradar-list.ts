@@ -4,7 +4,7 @@ import { rangeOf } from './qradar-parameters.ts';
 import type { SimulatedAnswer, SimulatedRequest } from './server.ts';
 
 /** What an answer holds of the whole list; `first` and `last` are undefined when nothing. */
-export interface ContentRange {
+interface ContentRange {
   readonly first: number | undefined;
   readonly last: number | undefined;
   readonly total: number;

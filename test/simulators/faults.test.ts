@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type FaultPlan, throttled, unreliable } from '../../src/simulators/faults.ts';
+import { type FaultPlan, HTML_UNAVAILABLE, throttled, unreliable } from '../../src/simulators/faults.ts';
 import type { SimulatedRequest } from '../../src/simulators/server.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 
@@ -49,6 +49,12 @@ describe('unreliable', () => {
 
   it('changes nothing without a plan', async () => {
     expect(new Set(await answers({}, 50))).toEqual(new Set(['200']));
+  });
+
+  it('answers HTML where JSON was asked for', async () => {
+    const answer = unreliable(() => fine, { unavailable: 1 }, seeded(1));
+
+    expect(await answer(request)).toBe(HTML_UNAVAILABLE);
   });
 
   it('throttles with or without Retry-After', () => {
