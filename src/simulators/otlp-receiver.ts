@@ -45,10 +45,10 @@ interface Export extends LogsRequest {
 
 export interface ReceiverOptions {
   readonly clock: Clock;
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Default: the Collector's success. */
-  readonly answer?: Answering;
-  readonly onRecords?: (records: readonly ReceivedRecord[]) => void;
+  readonly answer?: Answering | undefined;
+  readonly onRecords?: ((records: readonly ReceivedRecord[]) => void) | undefined;
 }
 
 /** Starts a receiver on `/v1/logs`: protobuf and JSON, plain and gzip. */

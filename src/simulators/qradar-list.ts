@@ -12,9 +12,9 @@ interface ContentRange {
 
 export interface Paging {
   /** The most rows of one answer, whatever was asked for. */
-  readonly maxPage?: number;
+  readonly maxPage?: number | undefined;
   /** Another `Content-Range` than the honest one; undefined: none. */
-  readonly contentRange?: (honest: ContentRange) => string | undefined;
+  readonly contentRange?: ((honest: ContentRange) => string | undefined) | undefined;
 }
 
 /**

@@ -9,22 +9,22 @@ import type { Versions } from './qradar-versions.ts';
 /** How a console is, and in what it departs from what is documented. */
 export interface ConsoleOptions extends Paging {
   readonly clock: Clock;
-  readonly port?: number;
-  readonly vendor?: 'qradar' | 'jsa';
+  readonly port?: number | undefined;
+  readonly vendor?: 'qradar' | 'jsa' | undefined;
   /** An administrator's token. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** More tokens, with what they may see. */
-  readonly tokens?: Readonly<Record<string, Right>>;
+  readonly tokens?: Readonly<Record<string, Right>> | undefined;
   /** An administrator for HTTP Basic, whose every request is a login attempt of its own, as the documents say. */
-  readonly username?: string;
-  readonly password?: string;
-  readonly rows?: Iterable<LoginAttempt>;
-  readonly users?: readonly ConsoleUser[];
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly rows?: Iterable<LoginAttempt> | undefined;
+  readonly users?: readonly ConsoleUser[] | undefined;
   /** Who gets `/api/config/access/users`: the others see themselves (own, the default), or nothing (admin), or all are refused. */
-  readonly usersFor?: 'own' | 'admin' | 'nobody';
-  readonly versions?: Versions;
+  readonly usersFor?: 'own' | 'admin' | 'nobody' | undefined;
+  readonly versions?: Versions | undefined;
   /** Every `sort` is answered 422/1030, as a release without it might. */
-  readonly refuseSort?: boolean;
+  readonly refuseSort?: boolean | undefined;
   /** Failures now and then. */
   readonly faults?: { readonly plan: FaultPlan; readonly random: Random };
 }

@@ -52,7 +52,7 @@ export interface Simulator extends AsyncDisposable {
 /** Starts a simulator on 127.0.0.1. Its `Date` header is its clock's; `port` 0 takes a free one. */
 export async function serve(
   answer: Answerer,
-  { clock, port = 0 }: { clock: Clock; port?: number },
+  { clock, port = 0 }: { clock: Clock; port?: number | undefined },
 ): Promise<Simulator> {
   const requests: SimulatedRequest[] = [];
   const script: (SimulatedAnswer | undefined)[] = [];
