@@ -13,7 +13,7 @@ import type { HttpSettings, SourceHttp } from './settings.ts';
 import { joinUrl } from './url.ts';
 import { failureOf, isHtml } from './verdict.ts';
 
-export type { HttpSettings, RequestTold, SourceHttp } from './settings.ts';
+export type { SourceHttp } from './settings.ts';
 
 /** The HTTP client of one source; it lasts as long as the source, so that connections and the vendor's clock do. */
 export function createHttp(settings: HttpSettings): SourceHttp {

@@ -81,7 +81,7 @@ function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pe
     bodyTimeout: 0,
   };
   if (proxy !== undefined) return new ProxyAgent({ ...options, uri: proxy.reveal() });
-  const found = lookUp(env, baseUrl.startsWith('https:') ? 'https_proxy' : 'http_proxy');
+  const found = withScheme(lookUp(env, baseUrl.startsWith('https:') ? 'https_proxy' : 'http_proxy'));
   if (found === '') return new Agent(options);
   return new EnvHttpProxyAgent({
     ...options,
@@ -93,6 +93,11 @@ function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pe
 
 function lookUp(env: ConnectionSettings['env'], name: string): string {
   return env[name] || env[name.toUpperCase()] || '';
+}
+
+/** Other programs take `proxy.example.com:3128` from the environment, so these variables often look like it. */
+function withScheme(proxy: string): string {
+  return proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`;
 }
 
 function tlsOptions(

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { OutOfBudgetError } from '../../src/errors.ts';
 import { budgetName, Budgets } from '../../src/http/budget.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
-import { MemoryJournal } from './support/memory-journal.ts';
+import { openAt, sharedJournal, stateFolder } from './support/journal.ts';
 import { drive, failure, readableLog, rig, TOKEN, until } from './support/rig.ts';
 
 const MINUTE = 60_000;
@@ -11,22 +12,26 @@ const START = Date.parse('2026-03-02T12:00:00Z');
 const QUOTA = { route: 'x', requests: 2, per: MINUTE };
 const ok = () => ({ status: 200, body: [] });
 
-function waiting() {
+async function waiting() {
   const clock = new DrivenClock();
-  const journal = new MemoryJournal();
-  return { clock, journal, budgets: new Budgets({ journal, clock }), ...readableLog() };
+  const journal = await sharedJournal(clock);
+  const budget = { name: randomUUID(), route: 'x', quota: { requests: 1, per: MINUTE } };
+  return { clock, journal, budget, budgets: new Budgets({ journal, clock }), ...readableLog() };
 }
 
 describe('requests', () => {
   test('wait for the window to have room, across a restart', async () => {
     const clock = new DrivenClock();
+    const state = await stateFolder();
     await using server = await serve(ok, { clock });
-    const first = rig(server.url, { clock, quotas: [QUOTA] });
-    await first.http.get({ path: '/1', route: 'x' });
-    await first.http.get({ path: '/2', route: 'x' });
-    await first.http[Symbol.asyncDispose]();
+    const before = await openAt(state, clock);
+    await using first = (await rig(server.url, { clock, quotas: [QUOTA], journal: before })).http;
+    await first.get({ path: '/1', route: 'x' });
+    await first.get({ path: '/2', route: 'x' });
+    await before[Symbol.asyncDispose]();
 
-    const second = rig(server.url, { clock, quotas: [QUOTA], journal: first.journal });
+    await using after = await openAt(state, clock);
+    const second = await rig(server.url, { clock, quotas: [QUOTA], journal: after });
     await clock.advance(10_000);
     await drive(clock, second.http.get({ path: '/3', route: 'x' }));
 
@@ -41,51 +46,50 @@ describe('requests', () => {
 
   test('are spent before they are sent, every try and every redirect of them', async () => {
     const clock = new DrivenClock();
-    const journal = new MemoryJournal();
-    const seen: number[] = [];
+    const left: number[] = [];
+    const script = [{ status: 500 }, { status: 302, headers: { location: '/y' } }, { status: 200, body: [] }];
     await using server = await serve(
-      () => {
-        seen.push([...journal.spent.values()].flat().length);
-        return { status: 200, body: [] };
+      async () => {
+        left.push(await http.available('x'));
+        return script.shift() ?? { status: 404 };
       },
       { clock },
     );
-    server.script.push({ status: 500 }, { status: 302, headers: { location: '/y' } });
-    const { http } = rig(server.url, { clock, journal, quotas: [{ ...QUOTA, requests: 9 }] });
+    const { http } = await rig(server.url, { clock, quotas: [{ ...QUOTA, requests: 9 }] });
 
     await drive(clock, http.get({ path: '/x', route: 'x' }));
 
-    expect(seen).toEqual([3]);
+    expect(left).toEqual([8, 7, 6]);
     expect(http.requests).toBe(3);
-    expect(await http.available('x')).toBe(6);
     await http[Symbol.asyncDispose]();
   });
 
   test('of two sources with one credential share a budget, first come first served', async () => {
     const clock = new DrivenClock();
-    const journal = new MemoryJournal();
-    const budgets = new Budgets({ journal, clock });
+    const budgets = new Budgets({ journal: await sharedJournal(clock), clock });
     await using server = await serve(ok, { clock });
     const quotas = [{ ...QUOTA, requests: 1 }];
-    const [one, two] = [1, 2].map(() => rig(server.url, { clock, journal, budgets, quotas }).http);
+    await using one = (await rig(server.url, { clock, budgets, quotas })).http;
+    await using two = (await rig(server.url, { clock, budgets, quotas })).http;
 
     const all = Promise.all([
-      one?.get({ path: '/a', route: 'x' }),
-      two?.get({ path: '/b', route: 'x' }),
-      one?.get({ path: '/c', route: 'x' }),
-      two?.get({ path: '/d', route: 'x' }),
+      one.get({ path: '/a', route: 'x' }),
+      two.get({ path: '/b', route: 'x' }),
+      one.get({ path: '/c', route: 'x' }),
+      two.get({ path: '/d', route: 'x' }),
     ]);
     await drive(clock, all);
 
     const asked = server.requests.map(({ path, at }) => `${path} ${(at - START) / MINUTE}`);
     expect(asked).toEqual(['/a 0', '/b 1', '/c 2', '/d 3']);
-    await one?.[Symbol.asyncDispose]();
-    await two?.[Symbol.asyncDispose]();
   });
 
   test('take the operator’s quota for the main route only', async () => {
     const quotas = [QUOTA, { route: 'tenants', requests: 10, per: MINUTE }];
-    const { http } = rig('http://127.0.0.1:1', { quotas, options: { quota: { requests: 7, per: MINUTE } } });
+    const { http } = await rig('http://127.0.0.1:1', {
+      quotas,
+      options: { quota: { requests: 7, per: MINUTE } },
+    });
 
     expect(await http.available('x')).toBe(7);
     expect(await http.available('tenants')).toBe(10);
@@ -95,7 +99,8 @@ describe('requests', () => {
   test('all count against the operator’s quota where the vendor documents none', async () => {
     const clock = new DrivenClock();
     await using server = await serve(ok, { clock });
-    await using http = rig(server.url, { clock, options: { quota: { requests: 3, per: MINUTE } } }).http;
+    await using http = (await rig(server.url, { clock, options: { quota: { requests: 3, per: MINUTE } } }))
+      .http;
 
     await http.get({ path: '/a', route: 'a' });
     await http.get({ path: '/b', route: 'b' });
@@ -106,10 +111,8 @@ describe('requests', () => {
 });
 
 describe('a waiter', () => {
-  const budget = { name: 'b', route: 'x', quota: { requests: 1, per: MINUTE } };
-
   test('that is stopped is out of budget, and does not hold up those behind it', async () => {
-    const { clock, budgets, log } = waiting();
+    const { clock, budget, budgets, log } = await waiting();
     const [stop, other] = [new AbortController(), new AbortController()];
     await budgets.acquire(budget, { signal: other.signal, log });
 
@@ -124,7 +127,7 @@ describe('a waiter', () => {
   });
 
   test('that comes after the stop is told whether its budget would have allowed it', async () => {
-    const { budgets, log } = waiting();
+    const { budget, budgets, log } = await waiting();
     const stop = new AbortController();
     stop.abort(new Error('deadline'));
 
@@ -137,8 +140,8 @@ describe('a waiter', () => {
   });
 
   test('does not wait for a time that only a clock gone wrong can have noted', async () => {
-    const { clock, budgets, journal, log, lines } = waiting();
-    await journal.pauseBudget('b', START + 400 * 86_400_000);
+    const { clock, budget, budgets, journal, log, lines } = await waiting();
+    await journal.pauseBudget(budget.name, START + 400 * 86_400_000);
 
     await drive(clock, budgets.acquire(budget, { signal: new AbortController().signal, log }));
 
@@ -147,8 +150,8 @@ describe('a waiter', () => {
   });
 
   test('without a quota still waits for a pause', async () => {
-    const { clock, budgets, log } = waiting();
-    const unlimited = { name: 'b', route: 'x', quota: undefined };
+    const { clock, budget, budgets, log } = await waiting();
+    const unlimited = { ...budget, quota: undefined };
     await budgets.pause(unlimited, START + 5_000);
 
     const granted = budgets.acquire(unlimited, { signal: new AbortController().signal, log });

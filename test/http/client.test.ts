@@ -17,7 +17,7 @@ async function vendor(...script: SimulatedAnswer[]): Promise<Simulator> {
 describe('a request', () => {
   test('goes below the path of base_url, with its query encoded once', async () => {
     await using server = await vendor();
-    const { http } = rig(`${server.url}/console/`);
+    const { http } = await rig(`${server.url}/console/`);
 
     await http.get({ path: '/api/x', query: { sort: '+at', filter: 'a b&c', none: undefined }, route: 'x' });
 
@@ -31,7 +31,7 @@ describe('a request', () => {
 
   test('carries agent, credential and its own headers, the credential last', async () => {
     await using server = await vendor();
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     await http.get({ path: '/x', route: 'x', headers: { Range: 'items=0-4', sec: 'other' } });
 
@@ -49,7 +49,7 @@ describe('a request', () => {
       headers: { 'content-range': 'items 0-1/2', date: 'Mon, 02 Mar 2026 11:59:30 GMT' },
       body: '{"id": 9007199254740993}',
     });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const answer = await http.get({ path: '/x', route: 'x' });
 
@@ -61,7 +61,7 @@ describe('a request', () => {
 
   test('moves the vendor’s clock by the date of its answer', async () => {
     await using server = await vendor({ status: 200, headers: { date: 'Mon, 02 Mar 2026 12:20:00 GMT' } });
-    const { http, clock: ours } = rig(server.url);
+    const { http, clock: ours } = await rig(server.url);
     expect(http.vendorNow()).toBe(ours.now());
 
     await http.get({ path: '/x', route: 'x' });
@@ -81,7 +81,7 @@ describe('a request', () => {
       headers: { 'content-encoding': encoding },
       body: encode('{"a":"ü"}'),
     });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const answer = await http.get({ path: '/x', route: 'x' });
 
@@ -93,7 +93,7 @@ describe('a request', () => {
       { status: 204 },
       { status: 204, headers: { 'content-encoding': 'gzip' } },
     );
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     expect((await http.get({ path: '/x', route: 'x' })).text).toBe('');
     expect((await http.get({ path: '/x', route: 'x' })).text).toBe('');
@@ -101,7 +101,7 @@ describe('a request', () => {
 
   test('whose answer is no JSON says so, without quoting it', async () => {
     await using server = await vendor({ status: 200, body: `{"token":"${TOKEN}"` });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const answer = await http.get({ path: '/x', query: { key: 'hidden' }, route: 'x' });
 
@@ -116,7 +116,7 @@ describe('sizes', () => {
       { status: 200, body: 'x'.repeat(1000) },
       { status: 200, body: 'x'.repeat(1001) },
     );
-    await using http = rig(server.url, { options: { max_response_bytes: 1000 } }).http;
+    await using http = (await rig(server.url, { options: { max_response_bytes: 1000 } })).http;
 
     const answer = await http.get({ path: '/x', route: 'x' });
     const error = await failure(http.get({ path: '/x', route: 'x' }));
@@ -130,7 +130,7 @@ describe('sizes', () => {
   test('a bomb of zeros is stopped at the cap of the decompressed size', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     await using server = await vendor({ status: 200, headers: { 'content-encoding': 'gzip' }, body: bomb });
-    await using http = rig(server.url, { options: { max_response_bytes: 100_000 } }).http;
+    await using http = (await rig(server.url, { options: { max_response_bytes: 100_000 } })).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -140,7 +140,7 @@ describe('sizes', () => {
 
   test('of a refusal four kilobytes are kept', async () => {
     await using server = await vendor({ status: 422, body: 'x'.repeat(3_000_000) });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -165,7 +165,7 @@ describe('failures that pass', () => {
     ['a broken encoding', { status: 200, headers: { 'content-encoding': 'gzip' }, body: 'plain' }],
   ])('%s is tried again, and the answer used', async (_what, answer) => {
     await using server = await vendor(answer);
-    const { http, clock: ours, told } = rig(server.url);
+    const { http, clock: ours, told } = await rig(server.url);
 
     const got = await drive(ours, http.get({ path: '/x', route: 'x' }));
 
@@ -186,7 +186,7 @@ describe('failures that pass', () => {
       },
       { clock: ours },
     );
-    const rigged = rig(failing.url, { clock: ours, options: { retries: 7 } });
+    const rigged = await rig(failing.url, { clock: ours, options: { retries: 7 } });
 
     const error = await failure(drive(ours, rigged.http.get({ path: '/x', route: 'x' })));
 

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { readFile } from 'node:fs/promises';
 import { createServer as createSecureServer } from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/config/secret.ts';
-import { explain, UnavailableError } from '../../src/errors.ts';
+import { explain, TimedOutError, UnavailableError } from '../../src/errors.ts';
 import { networkError } from '../../src/http/network-error.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -14,15 +16,37 @@ import { failure, rig } from './support/rig.ts';
 const clock = new DrivenClock();
 const ok = () => ({ status: 200, body: [] });
 
+/** A server whose answer begins and never ends. */
+async function stalling(encoding: string) {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const server = createHttpServer((_request, response) => {
+    response.writeHead(200, { 'content-encoding': encoding });
+    response.write(encoding === 'gzip' ? gzipSync('[1, 2, 3]').subarray(0, 20) : '[1, 2', () => begin());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    begun,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
 describe('a proxy', () => {
   test.each(['the option', 'the environment'])('of %s forwards plain requests', async (where) => {
     await using server = await serve(ok, { clock });
     await using via = await proxy();
     const byOption = where === 'the option';
-    await using http = rig(server.url, {
-      env: byOption ? {} : { HTTP_PROXY: via.url },
-      options: byOption ? { proxy: new Secret(via.url) } : {},
-    }).http;
+    await using http = (
+      await rig(server.url, {
+        env: byOption ? {} : { HTTP_PROXY: via.url.replace('http://', '') },
+        options: byOption ? { proxy: new Secret(via.url) } : {},
+      })
+    ).http;
 
     await http.get({ path: '/x', query: { a: 1 }, route: 'x' });
 
@@ -43,10 +67,12 @@ describe('a proxy', () => {
     await using via = await proxy();
     const byOption = where === 'the option';
     const ca_file = new URL('fixtures/ca.pem', import.meta.url).pathname;
-    await using http = rig(`https://${address}`, {
-      env: byOption ? {} : { https_proxy: via.url },
-      options: { tls: { ca_file }, ...(byOption ? { proxy: new Secret(via.url) } : {}) },
-    }).http;
+    await using http = (
+      await rig(`https://${address}`, {
+        env: byOption ? {} : { https_proxy: via.url },
+        options: { tls: { ca_file }, ...(byOption ? { proxy: new Secret(via.url) } : {}) },
+      })
+    ).http;
 
     const answer = await http.get({ path: '/x', route: 'x' });
 
@@ -59,8 +85,9 @@ describe('a proxy', () => {
   test('is passed by for what NO_PROXY names, and for the other protocol', async () => {
     await using server = await serve(ok, { clock });
     await using via = await proxy();
-    await using excepted = rig(server.url, { env: { http_proxy: via.url, no_proxy: '127.0.0.1' } }).http;
-    await using other = rig(server.url, { env: { HTTPS_PROXY: via.url } }).http;
+    await using excepted = (await rig(server.url, { env: { http_proxy: via.url, no_proxy: '127.0.0.1' } }))
+      .http;
+    await using other = (await rig(server.url, { env: { HTTPS_PROXY: via.url } })).http;
 
     await excepted.get({ path: '/x', route: 'x' });
     await other.get({ path: '/x', route: 'x' });
@@ -72,7 +99,7 @@ describe('a proxy', () => {
   test.each(['http', 'https'])('that refuses us is named for %s, its password is not', async (protocol) => {
     await using via = await proxy({ refuses: true });
     const options = { proxy: new Secret(via.url), retries: 0 };
-    await using http = rig(`${protocol}://127.0.0.1:1`, { options }).http;
+    await using http = (await rig(`${protocol}://127.0.0.1:1`, { options })).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -82,11 +109,24 @@ describe('a proxy', () => {
   });
 });
 
+test.each(['identity', 'gzip'])('a body (%s) that stops half-way is a time-out', async (encoding) => {
+  await using server = await stalling(encoding);
+  const ours = new DrivenClock();
+  const { http } = await rig(server.url, { clock: ours, options: { timeout: 10_000, retries: 0 } });
+
+  const late = failure(http.get({ path: '/x', route: 'x' }));
+  await server.begun;
+  await ours.advance(10_000);
+
+  expect(await late).toBeInstanceOf(TimedOutError);
+  await http[Symbol.asyncDispose]();
+});
+
 describe('a network error', () => {
   test('of a port where nobody listens says so', async () => {
     const server = await serve(ok, { clock });
     await server[Symbol.asyncDispose]();
-    await using http = rig(server.url, { options: { retries: 0 } }).http;
+    await using http = (await rig(server.url, { options: { retries: 0 } })).http;
 
     const error = await failure(http.get({ path: '/x', query: { a: 'private' }, route: 'x' }));
 
@@ -112,7 +152,7 @@ describe('a network error', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await using http = rig(url, { options: { retries: 0 } }).http;
+    await using http = (await rig(url, { options: { retries: 0 } })).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 

@@ -13,7 +13,7 @@ describe('refusals', () => {
     await using server = await serve(() => ({ status, body: { message: 'No capability.', code: 26 } }), {
       clock,
     });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -26,7 +26,7 @@ describe('refusals', () => {
   test('422 is not tried again, and keeps the vendor’s code', async () => {
     const body = { message: 'Sort is not supported.', code: 1030 };
     await using server = await serve(() => ({ status: 422, body }), { clock });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -38,7 +38,7 @@ describe('refusals', () => {
   test('no error and no line of the log holds the query or the credential', async () => {
     const echo = { message: `Bad token ${TOKEN}` };
     await using server = await serve(() => ({ status: 422, body: echo }), { clock });
-    const { http, lines, clock: ours } = rig(server.url, { options: { retries: 1 } });
+    const { http, lines, clock: ours } = await rig(server.url, { options: { retries: 1 } });
     const request = { path: '/x', query: { filter: 'very-private' }, route: 'x' };
     const answers = [500, 503, 401, 403, 404, 429].map((status) => ({ status, body: echo }));
 
@@ -65,7 +65,7 @@ describe('redirects', () => {
   test('on the same origin are followed', async () => {
     await using server = await serve(ok, { clock });
     server.script.push({ status: 302, headers: { location: '/moved?page=2' } });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const answer = await http.get({ path: '/x', route: 'x' });
 
@@ -78,7 +78,7 @@ describe('redirects', () => {
 
   test('go three times, not four', async () => {
     await using server = await serve(() => ({ status: 307, headers: { location: '/x' } }), { clock });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -92,7 +92,7 @@ describe('redirects', () => {
       () => ({ status: 302, headers: { location: `${thief.url}/steal?t=private` } }),
       { clock },
     );
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -105,7 +105,7 @@ describe('redirects', () => {
 
   test('to nowhere are refused', async () => {
     await using server = await serve(() => ({ status: 301 }), { clock });
-    await using http = rig(server.url).http;
+    await using http = (await rig(server.url)).http;
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
@@ -117,7 +117,7 @@ test('a deprecated version is told once', async () => {
   await using server = await serve(() => ({ status: 200, headers: { Deprecated: 'true' }, body: [] }), {
     clock,
   });
-  const { http, lines } = rig(server.url);
+  const { http, lines } = await rig(server.url);
 
   await http.get({ path: '/x', route: 'x' });
   await http.get({ path: '/x', route: 'x' });

@@ -36,7 +36,7 @@ async function secure(name: string, options: ServerOptions = {}) {
 }
 
 async function ask(url: string, tls: HttpSettings['options']['tls']): Promise<unknown> {
-  await using http = rig(url, { options: { tls, retries: 0 } }).http;
+  await using http = (await rig(url, { options: { tls, retries: 0 } })).http;
   return (await http.get({ path: '/x', route: 'x' })).json();
 }
 
@@ -74,7 +74,7 @@ describe('a certificate', () => {
 
   test('whatever it is is accepted without verification, which is said aloud', async () => {
     await using server = await secure('console');
-    const { http, lines } = rig(server.url, { options: { tls: { insecure_skip_verify: true } } });
+    const { http, lines } = await rig(server.url, { options: { tls: { insecure_skip_verify: true } } });
 
     const answer = await http.get({ path: '/x', route: 'x' });
 
@@ -112,7 +112,7 @@ describe('the files', () => {
     const file = join(folder, 'ca.pem');
     await copyFile(fixture('other-ca.pem'), file);
     await using server = await secure('localhost');
-    await using http = rig(server.url, { options: { tls: { ca_file: file }, retries: 0 } }).http;
+    await using http = (await rig(server.url, { options: { tls: { ca_file: file }, retries: 0 } })).http;
 
     const before = await failure(http.get({ path: '/x', route: 'x' }));
     await copyFile(ca_file, file);

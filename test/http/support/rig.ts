@@ -5,8 +5,9 @@ import { Budgets } from '../../../src/http/budget.ts';
 import { createHttp } from '../../../src/http/client.ts';
 import type { HttpSettings, RequestTold, SourceHttp } from '../../../src/http/settings.ts';
 import type { Logger } from '../../../src/telemetry/log.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { MemoryJournal } from './memory-journal.ts';
+import { sharedJournal } from './journal.ts';
 
 export const TOKEN = 'token-that-nobody-may-see';
 
@@ -16,7 +17,6 @@ const TIMEOUT = 86_400_000;
 export interface Rig {
   readonly http: SourceHttp;
   readonly clock: DrivenClock;
-  readonly journal: MemoryJournal;
   readonly budgets: Budgets;
   /** Lines of the log, parsed. */
   readonly lines: Record<string, unknown>[];
@@ -27,13 +27,14 @@ export interface Rig {
 interface RigSettings extends Omit<Partial<HttpSettings>, 'options'> {
   readonly options?: Partial<HttpSettings['options']>;
   readonly clock?: DrivenClock;
-  readonly journal?: MemoryJournal;
+  /** By default one that the tests of the file share. */
+  readonly journal?: Journal;
 }
 
 /** A client against `baseUrl` with a driven clock, a log that can be read, and no jitter (`random` is 1). */
-export function rig(baseUrl: string, { options, ...settings }: RigSettings = {}): Rig {
+export async function rig(baseUrl: string, { options, ...settings }: RigSettings = {}): Promise<Rig> {
   const clock = settings.clock ?? new DrivenClock();
-  const journal = settings.journal ?? new MemoryJournal();
+  const journal = settings.journal ?? (await sharedJournal(clock));
   const budgets = settings.budgets ?? new Budgets({ journal, clock });
   const { log, lines } = readableLog();
   const told: RequestTold[] = [];
@@ -62,7 +63,7 @@ export function rig(baseUrl: string, { options, ...settings }: RigSettings = {})
       ...options,
     },
   });
-  return { http, clock, journal, budgets, lines, told, stop };
+  return { http, clock, budgets, lines, told, stop };
 }
 
 export function readableLog(): { log: Logger; lines: Record<string, unknown>[] } {
