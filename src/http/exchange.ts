@@ -57,7 +57,7 @@ export async function exchange(
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (overdue.signal.aborted) throw timedOut(bareUrl(url), timeout, error);
+    if (overdue.signal.aborted) throw timedOut(bareUrl(url), timeout);
     throw error instanceof TooLargeError ? error : networkError(bareUrl(url), error);
   } finally {
     done.abort();
@@ -137,9 +137,9 @@ function flatten(headers: Readonly<Record<string, string | string[] | undefined>
   );
 }
 
-function timedOut(url: string, timeout: number, cause: unknown): TimedOutError {
+function timedOut(url: string, timeout: number): TimedOutError {
   const message = `No whole answer from ${url} within ${timeout} ms. Raise \`timeout\` if the vendor needs longer.`;
-  return new TimedOutError(message, url, undefined, { cause });
+  return new TimedOutError(message, url);
 }
 
 function tooLarge(url: string, status: number, limit: number): TooLargeError {
