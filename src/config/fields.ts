@@ -45,7 +45,7 @@ export function duration(fallback?: string, bounds?: Bounds) {
 }
 
 const SIZES = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
-const BYTES = /^(\d{1,15})(KiB|MiB|GiB|)$/;
+const BYTES = /^(\d{1,16})(KiB|MiB|GiB|)$/;
 const NO_BYTES = 'expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB';
 
 /** Bytes of `64MiB` or `900000`; undefined when the text is no size, or too large to be counted exactly. */
@@ -59,7 +59,7 @@ export function parseBytes(text: string): number | undefined {
 function bytesField(from: string) {
   const least = parseBytes(from) ?? 0;
   return z
-    .union([z.int().nonnegative(), z.string().regex(BYTES)], NO_BYTES)
+    .union([z.int(NO_BYTES).nonnegative(NO_BYTES), z.string().regex(BYTES, NO_BYTES)], NO_BYTES)
     .transform((size) => (typeof size === 'number' ? size : parseBytes(size)) ?? Number.NaN)
     .refine((bytes) => !Number.isNaN(bytes), NO_BYTES)
     .refine((bytes) => Number.isNaN(bytes) || bytes >= least, `expected a size from ${from}`);

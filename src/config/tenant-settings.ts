@@ -1,0 +1,17 @@
+import type { EcsEvent } from '../ecs/event.ts';
+import type { CommonOptions } from '../source.ts';
+import type { Tenants } from './options.ts';
+
+/** Where an event says whose it is: the vendor's tenant and Microsoft's, and the part of a gap. */
+const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part'] as const;
+
+type TenantSettings = Tenants['settings'][string];
+
+/** What the configuration sets for the tenant of an event, by either of its ids; undefined where it sets nothing. */
+export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantSettings | undefined {
+  const { tenants } = options as CommonOptions & { readonly tenants?: Tenants };
+  if (tenants === undefined) return undefined;
+  return TENANT_FIELDS.map((field) => tenants.settings[String(event[field])]).find(
+    (settings) => settings !== undefined,
+  );
+}

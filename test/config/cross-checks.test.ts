@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { load, problemsOf, SIEM } from './support/configuration.ts';
+
+const logins = (url: string) => `{ type: acme-logins, base_url: "${url}", token: abcd }`;
+const tenants = (more: string) => `{ type: acme-tenants, token: abcd, ${more} }`;
+
+test('two sources that read one stream are refused, however its URL is spelt', async () => {
+  const text = `${SIEM}sources:
+  one: ${logins('https://console.test')}
+  other: ${logins('https://CONSOLE.test:443/')}
+`;
+
+  expect(await problemsOf(text)).toEqual([
+    "penstock.yaml:4:3 sources.other: expected another part of the vendor's data than `one` (penstock.yaml:3:3) reads; remove one of the two",
+  ]);
+});
+
+test('two servers, or two types, are two streams', async () => {
+  const config = await load(`${SIEM}sources:
+  one: ${logins('https://api.acme.test')}
+  other: ${logins('https://console.test')}
+  third: ${tenants('labels: {}')}
+`);
+
+  expect(config.sources).toHaveLength(3);
+});
+
+test.each([
+  ['tenants: all', 'tenants: all'],
+  ['tenants: all', 'tenants: [T2]'],
+  ['tenants: [T1, T2]', 'tenants: [T2, T3]'],
+  ['tenants: { T1: {} }', 'tenants: [T2]'],
+  ['project_ids: [P1]', 'labels: {}'],
+])('sources of one vendor with %s and with %s read one stream', async (one, other) => {
+  const text = `${SIEM}sources:\n  one: ${tenants(one)}\n  other: ${tenants(other)}\n`;
+
+  expect(await problemsOf(text)).toHaveLength(1);
+});
+
+test.each([
+  ['tenants: [T1]', 'tenants: [T2]'],
+  ['project_ids: [P1]', 'project_ids: [P2, P3]'],
+  ['tenants: [T1], project_ids: [P1]', 'tenants: [T2], project_ids: [P1]'],
+])('sources of one vendor with %s and with %s read two', async (one, other) => {
+  const text = `${SIEM}sources:\n  one: ${tenants(one)}\n  other: ${tenants(other)}\n`;
+
+  expect((await load(text)).sources).toHaveLength(2);
+});
+
+test('a destination that wants a source there is none of is refused', async () => {
+  const text = `destinations:
+  siem: { endpoint: http://127.0.0.1:4318, sources: [console, consle] }
+sources: { console: ${logins('https://console.test')} }
+`;
+
+  expect(await problemsOf(text)).toEqual([
+    'penstock.yaml:2:63 destinations.siem.sources[1]: expected the name of a source; the nearest is `console`',
+  ]);
+});
+
+test('a source that no destination takes is refused', async () => {
+  const text = `destinations:
+  siem: { endpoint: http://127.0.0.1:4318, sources: [one] }
+  lake: { endpoint: http://127.0.0.1:4319, sources: [one] }
+sources:
+  one: ${logins('https://one.test')}
+  two: ${logins('https://two.test')}
+`;
+
+  expect(await problemsOf(text)).toEqual([
+    'penstock.yaml:6:3 sources.two: expected a destination that takes it; name it in the `sources` of one, or let one take all',
+  ]);
+});
+
+test.each(['', 'destinations: {}\n'])('no destination at all is refused: %j', async (destinations) => {
+  const problems = await problemsOf(`${destinations}sources: {}\n`);
+
+  expect(problems).toEqual([
+    'penstock.yaml:1:1 destinations: expected at least one destination, here or in the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
+  ]);
+});

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { Duration } from 'luxon';
+import { describe, expect, test } from 'vitest';
+import {
+  bytes,
+  duration,
+  httpUrl,
+  labels,
+  namespace,
+  normaliseUrl,
+  parseBytes,
+  parseDuration,
+  schedule,
+  secret,
+  timezone,
+} from '../../src/config/fields.ts';
+import { Secret } from '../../src/config/secret.ts';
+
+describe('a duration', () => {
+  test.each([
+    ['0s', 0],
+    ['250ms', 250],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['2h', 7_200_000],
+    ['7d', 604_800_000],
+  ])('reads %s', (text, expected) => {
+    expect(parseDuration(text)).toBe(expected);
+  });
+
+  test.each(['', '5', '5 m', '-5m', '1.5h', '1h30m', '5min', '5M', 'm', '5w'])('refuses "%s"', (text) => {
+    expect(parseDuration(text)).toBeUndefined();
+    expect(duration().safeParse(text).success).toBe(false);
+  });
+
+  test('is as long as the calendar library says, whatever its unit', () => {
+    const units = fc.constantFrom(['s', 'seconds'], ['m', 'minutes'], ['h', 'hours'], ['d', 'days']);
+
+    fc.assert(
+      fc.property(fc.nat(999_999), units, (amount, [suffix, unit]) => {
+        const expected = Duration.fromObject({ [unit!]: amount }).as('milliseconds');
+
+        expect(parseDuration(`${amount}${suffix}`)).toBe(expected);
+      }),
+    );
+  });
+
+  test('has the default it is given, and its bounds', () => {
+    const field = duration('5m', { from: '1m', to: '1h' });
+
+    expect(field.parse(undefined)).toBe(300_000);
+    expect(field.safeParse('30s').error?.issues[0]?.message).toBe('expected a duration from 1m');
+    expect(field.safeParse('2h').error?.issues[0]?.message).toBe('expected a duration up to 1h');
+    expect(field.safeParse(300).error?.issues[0]?.message).toMatch(/^expected a duration such as/);
+  });
+});
+
+describe('a size', () => {
+  test.each([
+    ['0', 0],
+    ['900000', 900_000],
+    ['1KiB', 1024],
+    ['64MiB', 67_108_864],
+    ['2GiB', 2_147_483_648],
+  ])('reads %s', (text, expected) => {
+    expect(parseBytes(text)).toBe(expected);
+  });
+
+  test.each(['', '64MB', '64 MiB', '1.5GiB', '-1', 'MiB', '1mib', '9007199254740993', '999999999999999GiB'])(
+    'refuses "%s"',
+    (text) => {
+      expect(bytes().safeParse(text).error?.issues[0]?.message).toMatch(/^expected a size/);
+    },
+  );
+
+  test('means the same as text with a unit, as digits and as a number', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(1_000_000),
+        fc.constantFrom(['KiB', 10], ['MiB', 20], ['GiB', 30]),
+        (amount, unit) => {
+          const expected = amount * 2 ** Number(unit[1]);
+
+          expect(parseBytes(`${amount}${unit[0]}`)).toBe(expected);
+          expect(bytes().parse(String(expected))).toBe(expected);
+          expect(bytes().parse(expected)).toBe(expected);
+        },
+      ),
+    );
+  });
+
+  test('has the default it is given, and its least', () => {
+    const field = bytes('2GiB', '8MiB');
+
+    expect(field.parse(undefined)).toBe(2 ** 31);
+    expect(field.parse(8_388_608)).toBe(8_388_608);
+    expect(field.safeParse('8388607').error?.issues[0]?.message).toBe('expected a size from 8MiB');
+  });
+});
+
+describe('a base URL', () => {
+  test.each([
+    ['https://QRadar.Example.com', 'https://qradar.example.com'],
+    ['https://qradar.example.com:443/', 'https://qradar.example.com'],
+    ['http://127.0.0.1:80/console//', 'http://127.0.0.1/console'],
+    ['HTTP://[::1]:8080/a', 'http://[::1]:8080/a'],
+  ])('normalises %s', (text, expected) => {
+    expect(httpUrl().parse(text)).toBe(expected);
+  });
+
+  test.each([
+    '',
+    'qradar.example.com',
+    'ftp://example.com',
+    'https://user:pass@example.com',
+    'https://example.com?x=1',
+    'https://example.com/#top',
+    ' https://example.com',
+  ])('refuses "%s"', (text) => {
+    expect(httpUrl().safeParse(text).success).toBe(false);
+  });
+
+  test('stays what it is when normalised again', () => {
+    fc.assert(
+      fc.property(fc.webUrl({ withQueryParameters: false, withFragments: false }), (url) => {
+        const once = normaliseUrl(url);
+
+        expect(once).toBeDefined();
+        expect(normaliseUrl(once!)).toBe(once);
+      }),
+    );
+  });
+});
+
+test.each(['every 5m', 'every 1s', '*/5 * * * *', '0 */5 * * * *', '30 2 * * 1-5'])(
+  'a schedule may be "%s"',
+  (text) => {
+    expect(schedule().parse(text)).toBe(text);
+  },
+);
+
+test.each(['', '5m', 'every', 'every 0s', 'every day', '* * *', '61 * * * *', '0 0 30 2 *'])(
+  'a schedule may not be "%s"',
+  (text) => {
+    expect(schedule().safeParse(text).success).toBe(false);
+  },
+);
+
+test('a time zone is one of IANA', () => {
+  expect(timezone().parse('Europe/Berlin')).toBe('Europe/Berlin');
+  expect(timezone().safeParse('Europe/Nowhere').success).toBe(false);
+});
+
+test('a secret comes out as a Secret, and cannot be empty', () => {
+  const value = secret().parse('s3cr3t-value');
+
+  expect(value).toBeInstanceOf(Secret);
+  expect(value.reveal()).toBe('s3cr3t-value');
+  expect(secret().safeParse('').success).toBe(false);
+});
+
+test.each(['acme', 'a.b_c', 'team1'])('a namespace may be "%s"', (name) => {
+  expect(namespace().parse(name)).toBe(name);
+});
+
+test.each(['', 'Acme', 'a-b', 'a b', 'a:b', 'x'.repeat(101)])('a namespace may not be "%s"', (name) => {
+  expect(namespace().safeParse(name).success).toBe(false);
+});
+
+test('labels are texts whose names hold no dot', () => {
+  expect(labels().parse(undefined)).toEqual({});
+  expect(labels().parse({ site: 'north' })).toEqual({ site: 'north' });
+  expect(labels().safeParse({ 'site.name': 'north' }).success).toBe(false);
+  expect(labels().safeParse({ site: 1 }).success).toBe(false);
+});

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { problemsOf } from './support/configuration.ts';
+
+const fixtures = new URL('fixtures/', import.meta.url);
+const env = { CONSOLE_TOKEN: 'token-of-the-console', VENDOR_TOKEN: 'token-of-the-vendor' };
+
+test('five mistakes are five lines, each with its line and column', async () => {
+  const text = await readFile(new URL('five-mistakes.yaml', fixtures), 'utf8');
+
+  const problems = await problemsOf(text, { CONSOLE_TOKEN: env.CONSOLE_TOKEN });
+
+  expect(problems).toEqual([
+    'penstock.yaml:2:14 state.max_bytes: expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB',
+    'penstock.yaml:6:5 destinations.siem.compresion: expected a known option; the nearest is `compression`',
+    'penstock.yaml:12:16 sources.console.page_size: expected a number',
+    'penstock.yaml:14:11 sources.vendor.type: expected one of acme-logins, acme-tenants; the nearest is `acme-tenants`',
+    'penstock.yaml:15:12 sources.vendor.token: expected the environment variable VENDOR_TOKEN to be set',
+  ]);
+});
+
+test('every kind of mistake says where it is and what was expected', async () => {
+  const text = await readFile(new URL('every-mistake.yaml', fixtures), 'utf8');
+
+  const problems = await problemsOf(text, env);
+
+  await expect(`${problems.join('\n')}\n`).toMatchFileSnapshot('fixtures/every-mistake.txt');
+});
+
+test('no mistake shows a secret', async () => {
+  const text = await readFile(new URL('every-mistake.yaml', fixtures), 'utf8');
+
+  const problems = await problemsOf(text, env);
+
+  expect(problems.join('\n')).not.toMatch(/token-of-the|user:password|12345/);
+});
+
+test('of a broken file the first fault is shown, without what it found there', async () => {
+  const problems = await problemsOf('sources:\n  console:\n    token: "secret-token" another\n  x: [\n');
+
+  expect(problems).toEqual([
+    'penstock.yaml:3:27 configuration: expected YAML (Unexpected scalar at node end)',
+  ]);
+});
+
+test('a reference that YAML takes for a map is told to be quoted', async () => {
+  const problems = await problemsOf('sources:\n  console: { token: ${TOKEN} }\n');
+
+  expect(problems).toEqual([
+    'penstock.yaml:2:22 configuration: expected quotes around "${…}" within { } or [ ]',
+  ]);
+});
+
+test.each(['', '# nothing\n', '--- []\n', 'just text'])(
+  'a file without sections is told so: %j',
+  async (text) => {
+    const problems = await problemsOf(text);
+
+    expect(problems.length).toBeGreaterThan(0);
+    for (const problem of problems) expect(problem).toMatch(/^penstock\.yaml:1:\d+ \S+: expected/);
+  },
+);
+
+test('an alias to what it is part of is refused', async () => {
+  const problems = await problemsOf('sources: &all\n  console: *all\n');
+
+  expect(problems).toContainEqual(
+    'penstock.yaml:2:12 sources.console: expected no alias to what it is part of',
+  );
+});
+
+test('names of built-in members are names like any other', async () => {
+  const problems = await problemsOf('constructor: 1\n__proto__: { x: 1 }\nsources: {}\n');
+
+  expect(problems).toContainEqual(
+    expect.stringMatching(/^penstock\.yaml:1:1 constructor: expected a known option/),
+  );
+  expect(problems).toContainEqual(
+    expect.stringMatching(/^penstock\.yaml:2:1 __proto__: expected a known option/),
+  );
+});
