@@ -17,14 +17,14 @@ interface Circumstances {
 const USERS = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?(?:id|name|email)$/;
 const ADDRESSES = /^(?:source|destination|client|server|host)\.(?:nat\.)?ip$/;
 
-/** Adds the fields that every event has (DESIGN §6). What the mapping set itself is kept; `related.*` is added to. */
+/** Adds the fields that every event has (DESIGN §6). What the mapping set itself is kept, an empty text too; `related.*` is added to. */
 export function withCommonFields(
   event: EcsEvent,
   { vendor, product, dataset, categorisation }: Origin,
   { uid, observedAt, labels = {} }: Circumstances,
 ): EcsEvent {
   const observed = isoTime(observedAt);
-  return compact({
+  const own = compact({
     '@timestamp': observed,
     'ecs.version': ECS_VERSION,
     'event.kind': categorisation.kind,
@@ -36,11 +36,13 @@ export function withCommonFields(
     'event.created': observed,
     'observer.vendor': vendor,
     'observer.product': product,
-    ...event,
+  });
+  const added = compact({
     'related.ip': collect(event, ADDRESSES, 'related.ip'),
     'related.user': collect(event, USERS, 'related.user'),
     ...Object.fromEntries(Object.entries(labels).map(([name, value]) => [`labels.${name}`, value])),
   });
+  return { ...own, ...event, ...added };
 }
 
 function collect(event: EcsEvent, fields: RegExp, related: string): readonly string[] {

@@ -1,7 +1,7 @@
 import type { SourceConfig } from '../config/types.ts';
 import type { Gap, Scope, Source } from '../source.ts';
 import { withCommonFields, type Origin } from './common.ts';
-import type { JournaledEvent } from './event.ts';
+import { compact, type JournaledEvent } from './event.ts';
 import { isoTime } from './time.ts';
 import { digest } from './uid.ts';
 
@@ -32,7 +32,7 @@ export function gapEvent({ config, scope, gap, observedAt }: GapNotice): Journal
   const { part, reason } = gap;
   const [from, to] = [isoTime(gap.from), isoTime(gap.to)];
   const uid = digest('gap', definition.id, options.base_url, scope.id, part, reason, from, to);
-  const event = {
+  const event = compact({
     'event.action': 'gap-opened',
     'event.reason': reason,
     'event.start': from,
@@ -44,7 +44,7 @@ export function gapEvent({ config, scope, gap, observedAt }: GapNotice): Journal
     'penstock.gap.to': to,
     'penstock.gap.reason': reason,
     message: `Source ${config.name} could not read ${from} to ${to}${of(part)} completely: ${reason}.`,
-  };
+  });
   return { uid, event: withCommonFields(event, PENSTOCK, { uid, observedAt, labels: options.labels }) };
 }
 
