@@ -19,13 +19,19 @@ export function calendarOf({
   return { interval_type, zone: bucket_timezone };
 }
 
-const UNITS = { HOUR: 'hour', DAY: 'day', MONTH: 'month' } as const;
+const HOUR = 3_600_000;
 
 /** The calendar hour, day or month that holds an instant (epoch ms). */
 export function bucketAt(at: number, { interval_type, zone }: Calendar): Span {
-  const unit = UNITS[interval_type];
-  const start = DateTime.fromMillis(at, { zone }).startOf(unit);
-  // Once more `startOf`: where the clocks change at midnight, a day begins at one o'clock, and the next one does not.
+  const time = DateTime.fromMillis(at, { zone });
+  // Not `startOf('hour')`: where the clocks go back by half an hour, it finds an hour that does not hold the instant.
+  if (interval_type === 'HOUR') {
+    const from = at - ((at + time.offset * 60_000) % HOUR);
+    return { from, to: from + HOUR };
+  }
+  const unit = interval_type === 'DAY' ? 'day' : 'month';
+  const start = time.startOf(unit);
+  // Once more `startOf`: a day that the clocks begin at one o'clock does not end at one.
   return {
     from: start.toMillis(),
     to: start

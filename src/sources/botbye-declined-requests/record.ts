@@ -9,6 +9,7 @@ const text = z.string().nullish();
  */
 export const row = z.looseObject({
   id: z.string().min(1),
+  projectId: text,
   declinedReqCount: z.int().nonnegative(),
   remoteAddr: text,
   country: text,

@@ -1,0 +1,129 @@
+import { pino } from 'pino';
+import { decide, remembered } from '../../../src/collect/decide.ts';
+import { tell } from '../../../src/collect/tell.ts';
+import type { SourceConfig } from '../../../src/config/types.ts';
+import type { EcsEvent } from '../../../src/ecs/event.ts';
+import type { Http } from '../../../src/http/http.ts';
+import { parseJson, toJson } from '../../../src/json.ts';
+import type { LedgerEntry } from '../../../src/journal/journal.ts';
+import type { Gap, Observation, Page, Span, StreamRun } from '../../../src/source.ts';
+import source from '../../../src/sources/botbye-declined-requests/index.ts';
+import type { Options } from '../../../src/sources/botbye-declined-requests/options.ts';
+
+/** One event, with the ledger key that it was told under. */
+export interface Told {
+  readonly key: string;
+  readonly event: EcsEvent;
+}
+
+/** An event's counter, by the last part of its field's name. */
+export function counter({ event }: Told): { count: number; delta: number; final: boolean } {
+  const of = (name: string) => event[`botbye.declined_requests.${name}`];
+  return { count: of('count') as number, delta: of('delta') as number, final: of('final') as boolean };
+}
+
+/** Options as the configuration gives them, with what is required filled in. */
+export function optionsOf(own: Record<string, unknown> = {}): Options {
+  return source.options.parse({
+    type: source.id,
+    base_url: 'http://127.0.0.1:9',
+    token: 'the token',
+    account_id: 'acc-1',
+    project_ids: ['p-1'],
+    retries: 0,
+    ...own,
+  });
+}
+
+interface Setting {
+  readonly http: Http;
+  readonly now: () => number;
+  readonly scope?: string;
+  readonly options?: Record<string, unknown>;
+}
+
+/** One stream of the source under the pipeline's own rules, with a ledger in memory. Its state is JSON between polls. */
+export class Collector {
+  readonly told: Told[] = [];
+  readonly gaps: Gap[] = [];
+  readonly covered: Span[] = [];
+  /** Lines of the log. */
+  readonly lines: Record<string, unknown>[] = [];
+  options: Options;
+  cursor: unknown;
+  readonly #setting: Setting;
+  readonly #log = pino({ base: null }, { write: (line) => void this.lines.push(JSON.parse(line) as never) });
+  readonly #ledger = new Map<string, { entry: string; at: number }>();
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+    this.options = optionsOf(setting.options);
+  }
+
+  /** One poll; `lost`: the process dies before its page is durable. Returns the pages. */
+  async poll({ lost = false } = {}): Promise<Page<unknown>[]> {
+    const decoded = this.cursor === undefined ? undefined : source.cursor.parse(this.cursor);
+    const pages: Page<unknown>[] = [];
+    for await (const page of source.poll(this.#lend(), decoded)) {
+      pages.push(page);
+      if (!lost) this.#commit(page);
+    }
+    return pages;
+  }
+
+  /** Tellings since the last call. */
+  take(): Told[] {
+    return this.told.splice(0);
+  }
+
+  /** Keys that the ledger holds. */
+  get keys(): string[] {
+    return [...this.#ledger.keys()];
+  }
+
+  #lend(): StreamRun<Options> {
+    const { http, now, scope = 'p-1/rule' } = this.#setting;
+    return {
+      options: this.options,
+      http,
+      log: this.#log,
+      now,
+      signal: new AbortController().signal,
+      mode: 'run',
+      cursors: async () => new Map(),
+      memo: new Map(),
+      scope: { id: scope },
+      coverage: async () => this.covered,
+      ledger: async (prefix) =>
+        new Map(
+          this.keys.filter((key) => key.startsWith(prefix)).map((key) => [key, this.#known(key)!.value]),
+        ),
+    };
+  }
+
+  #commit(page: Page<unknown>): void {
+    for (const observation of page.observations) this.#tell(observation);
+    this.gaps.push(...(page.gaps ?? []));
+    if (page.covered !== undefined) this.covered.push(page.covered);
+    this.cursor = parseJson(toJson(page.cursor));
+    for (const [key, { at }] of this.#ledger) if (at < (page.forgetBefore ?? 0)) this.#ledger.delete(key);
+  }
+
+  #tell(observation: Observation): void {
+    const { now, scope = 'p-1/rule' } = this.#setting;
+    const before = this.#known(observation.key);
+    const decision = decide('counter', observation, before);
+    if (decision.outcome !== 'told') return;
+    const config = { name: 'declined', definition: source, options: this.options } as unknown as SourceConfig;
+    const subject = { config, scope: { id: scope }, observation, before, decision, observedAt: now() };
+    const { event } = tell(subject);
+    this.told.push({ key: observation.key, event: event.event });
+    const entry: LedgerEntry = { value: remembered(observation), uid: event.uid };
+    this.#ledger.set(observation.key, { entry: toJson(entry), at: observation.at ?? now() });
+  }
+
+  #known(key: string): LedgerEntry | undefined {
+    const known = this.#ledger.get(key);
+    return known && (parseJson(known.entry) as LedgerEntry);
+  }
+}

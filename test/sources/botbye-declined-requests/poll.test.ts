@@ -1,0 +1,427 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RefusedError, UnavailableError, UnexpectedAnswerError } from '../../../src/errors.ts';
+import { toJson } from '../../../src/json.ts';
+import { Collector, counter } from './collector.ts';
+import { Vendor } from './vendor.ts';
+
+function start(at: string, options: Record<string, unknown> = {}, scope = 'p-1/rule') {
+  const vendor = new Vendor(at, { unit: options['interval_type'] === 'HOUR' ? 'hour' : 'day' });
+  const collector = new Collector({ http: vendor.http, now: () => vendor.now, options, scope });
+  return { vendor, collector };
+}
+
+const time = (iso: string) => Date.parse(iso);
+
+const row = (declinedReqCount: number) => ({ id: 'a', declinedReqCount });
+
+describe('poll', () => {
+  it('tells what is new or has grown, in the bucket of the answer’s date, and nothing else', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    vendor.pass(300_000);
+    vendor.decline('b', 2);
+
+    await collector.poll();
+    await collector.poll();
+
+    expect(collector.told.map(({ key }) => key)).toEqual([
+      '2026-03-02T00:00:00.000Z|1|1|a',
+      '2026-03-02T00:00:00.000Z|1|1|b',
+    ]);
+    expect(collector.told.map(counter)).toEqual([
+      { count: 5, delta: 5, final: false },
+      { count: 2, delta: 2, final: false },
+    ]);
+    expect(collector.cursor).toEqual({
+      bucket: '2026-03-02T00:00:00.000Z',
+      interval_type: 'DAY',
+      zone: 'UTC',
+      read: '2026-03-02T12:05:00.000Z',
+    });
+    expect(collector.covered).toEqual([
+      { from: time('2026-03-02T00:00:00Z'), to: time('2026-03-02T12:00:00Z') },
+      { from: time('2026-03-02T12:00:00Z'), to: time('2026-03-02T12:05:00Z') },
+    ]);
+  });
+
+  it('takes an empty list for what it is: nothing was declined', async () => {
+    const { collector } = start('2026-03-02T12:00:00Z');
+
+    const pages = await collector.poll();
+
+    expect(pages).toMatchObject([{ observations: [], complete: true }]);
+  });
+
+  it('closes a bucket with the last count seen, when the first reading of a later one comes', async () => {
+    const { vendor, collector } = start('2026-03-02T23:59:45Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    vendor.pass(5000);
+    vendor.decline('a', 7);
+    vendor.pass(41_000);
+    vendor.decline('a', 1);
+    collector.take();
+
+    await collector.poll();
+
+    const [closed, begun] = collector.told;
+    expect(closed?.key).toBe('2026-03-02T00:00:00.000Z|1|1|a');
+    expect(counter(closed!)).toEqual({ count: 5, delta: 0, final: true });
+    expect(closed?.event).toMatchObject({
+      '@timestamp': '2026-03-03T00:00:31.000Z',
+      'event.start': '2026-03-02T00:00:00.000Z',
+      'event.end': '2026-03-03T00:00:00.000Z',
+      'botbye.declined_requests.read_until': '2026-03-02T23:59:45.000Z',
+    });
+    expect(begun?.key).toBe('2026-03-03T00:00:00.000Z|1|1|a');
+    expect(counter(begun!)).toEqual({ count: 1, delta: 1, final: false });
+    expect(collector.gaps).toEqual([]);
+  });
+
+  it('puts an answer aside that is dated shortly after an edge', async () => {
+    const { vendor, collector } = start('2026-03-02T23:59:45Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    const before = collector.cursor;
+    vendor.pass(44_000);
+    vendor.decline('a', 5);
+
+    const pages = await collector.poll();
+
+    expect(pages).toEqual([]);
+    expect(collector.cursor).toEqual(before);
+    expect(collector.lines).toMatchObject([{ msg: expect.stringContaining('put aside') }]);
+  });
+
+  it('puts the very first answer aside, too, when it is dated shortly after an edge', async () => {
+    const { vendor, collector } = start('2026-03-02T00:00:10Z');
+    vendor.decline('a', 5);
+
+    await collector.poll();
+    vendor.pass(20_000);
+    await collector.poll();
+
+    expect(collector.told.map(counter)).toEqual([{ count: 5, delta: 5, final: false }]);
+  });
+
+  it('puts an answer aside that a server with a slow clock dates before the edge', async () => {
+    const { vendor, collector } = start('2026-03-03T00:00:31Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    vendor.date = () => time('2026-03-02T23:59:50Z');
+
+    const pages = await collector.poll();
+
+    expect(pages).toEqual([]);
+  });
+
+  it('counts a series anew whose count fell inside its bucket', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    vendor.decline('a', 9);
+    await collector.poll();
+    vendor.pass(60_000);
+    vendor.counts.set('a', 2);
+    await collector.poll();
+    vendor.decline('a', 1);
+
+    await collector.poll();
+
+    expect(collector.told.map((told) => [told.key.slice(25), counter(told)])).toEqual([
+      ['1|1|a', { count: 9, delta: 9, final: false }],
+      ['1|1|a', { count: 9, delta: 0, final: true }],
+      ['2|1|a', { count: 2, delta: 2, final: false }],
+      ['2|1|a', { count: 3, delta: 1, final: false }],
+    ]);
+    expect(collector.lines).toMatchObject([{ level: 40, penstock: { stream: 'p-1/rule', series: 1 } }]);
+  });
+
+  it('keeps a series open that is not in an answer, and closes it with its bucket', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    vendor.decline('a', 9);
+    await collector.poll();
+    vendor.counts.delete('a');
+    await collector.poll();
+    vendor.to('2026-03-03T00:01:00Z');
+
+    await collector.poll();
+
+    expect(collector.told.map(counter)).toEqual([
+      { count: 9, delta: 9, final: false },
+      { count: 9, delta: 0, final: true },
+    ]);
+  });
+
+  it('counts rows that share an id apart, whatever their order', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    vendor.body = [row(5), row(3)];
+    await collector.poll();
+    vendor.body = [row(4), row(6)];
+
+    await collector.poll();
+
+    expect(collector.told.map((told) => [told.key.slice(25), counter(told).delta])).toEqual([
+      ['1|1|a', 5],
+      ['1|2|a', 3],
+      ['1|1|a', 1],
+      ['1|2|a', 1],
+    ]);
+  });
+
+  it('forgets closed buckets, one bucket late', async () => {
+    const { vendor, collector } = start('2026-03-01T12:00:00Z');
+    for (let day = 0; day < 4; day += 1) {
+      vendor.decline('a', 1);
+      await collector.poll();
+      vendor.pass(86_400_000);
+    }
+
+    const buckets = collector.keys.map((key) => key.slice(0, 10));
+
+    expect(buckets).toEqual(['2026-03-03', '2026-03-04']);
+  });
+});
+
+describe('what nothing showed', () => {
+  it('is a gap from the last reading to the edge, when the bucket was not read at its end', async () => {
+    const { vendor, collector } = start('2026-03-02T20:00:00Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    vendor.to('2026-03-03T08:00:00Z');
+
+    await collector.poll();
+    await collector.poll();
+
+    expect(collector.gaps).toEqual([
+      {
+        from: time('2026-03-02T20:00:00Z'),
+        to: time('2026-03-03T00:00:00Z'),
+        reason: 'bucket-end-unseen',
+        part: '',
+      },
+    ]);
+    expect(collector.covered.at(-1)).toEqual({
+      from: time('2026-03-03T00:00:00Z'),
+      to: time('2026-03-03T08:00:00Z'),
+    });
+  });
+
+  it('is one gap, when whole buckets were missed', async () => {
+    const { vendor, collector } = start('2026-03-02T23:59:50Z');
+    await collector.poll();
+    vendor.to('2026-03-05T00:01:00Z');
+
+    await collector.poll();
+
+    expect(collector.gaps).toMatchObject([
+      { from: time('2026-03-02T23:59:50Z'), to: time('2026-03-05T00:00:00Z') },
+    ]);
+  });
+
+  it('is known, and the bucket closed, while the vendor is away', async () => {
+    const { vendor, collector } = start('2026-03-02T20:00:00Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    vendor.away = true;
+    vendor.to('2026-03-03T00:00:29Z');
+    await expect(collector.poll()).rejects.toThrow(UnavailableError);
+    const early = collector.take();
+    vendor.to('2026-03-03T00:05:00Z');
+
+    await expect(collector.poll()).rejects.toThrow(UnavailableError);
+    await expect(collector.poll()).rejects.toThrow(UnavailableError);
+
+    expect(early.map(counter)).toEqual([{ count: 5, delta: 5, final: false }]);
+    expect(collector.told.map(counter)).toEqual([{ count: 5, delta: 0, final: true }]);
+    expect(collector.gaps).toMatchObject([
+      { from: time('2026-03-02T20:00:00Z'), to: time('2026-03-03T00:00:00Z') },
+    ]);
+    expect(collector.cursor).toMatchObject({ bucket: '2026-03-03T00:00:00.000Z' });
+  });
+});
+
+describe('clocks that were ahead', () => {
+  it('do not make anything count twice: a bucket closed too early goes on where it was', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    vendor.away = true;
+    vendor.date = () => time('2026-03-02T12:10:00Z');
+    vendor.to('2026-03-04T12:00:00Z');
+    await collector.poll().catch(() => undefined);
+    vendor.away = false;
+    vendor.now = time('2026-03-02T12:10:00Z');
+    vendor.counts.set('a', 7).set('b', 1);
+
+    await collector.poll();
+    vendor.counts.set('a', 8);
+    await collector.poll();
+
+    expect(collector.told.map((told) => [told.key.slice(8), counter(told)])).toEqual([
+      ['02T00:00:00.000Z|1|1|a', { count: 5, delta: 5, final: false }],
+      ['02T00:00:00.000Z|1|1|a', { count: 5, delta: 0, final: true }],
+      ['02T00:00:00.000Z|2|1|a', { count: 7, delta: 2, final: false }],
+      ['02T00:00:00.000Z|1|1|b', { count: 1, delta: 1, final: false }],
+      ['02T00:00:00.000Z|2|1|a', { count: 8, delta: 1, final: false }],
+    ]);
+  });
+});
+
+describe('changed bucket options', () => {
+  it.each([
+    ['interval_type', { interval_type: 'HOUR' }, '2026-03-02T12:00:00.000Z'],
+    ['bucket_timezone', { bucket_timezone: 'Asia/Kolkata' }, '2026-03-01T18:30:00.000Z'],
+    ['interval_type, where both begin together', { interval_type: 'MONTH' }, '2026-03-01T00:00:00.000Z'],
+  ])('%s: the open bucket closes, and the next reading is the base', async (_what, changed, bucket) => {
+    const { vendor, collector } = start('2026-03-02T12:10:00Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    collector.take();
+    Object.assign(collector.options, changed);
+    vendor.pass(20_000);
+    vendor.decline('a', 2);
+    await collector.poll();
+    vendor.decline('a', 1);
+    vendor.decline('b', 4);
+
+    await collector.poll();
+
+    expect(collector.told.map((told) => [told.key.slice(0, 24), counter(told)])).toEqual([
+      ['2026-03-02T00:00:00.000Z', { count: 5, delta: 0, final: true }],
+      [bucket, { count: 7, delta: 0, final: false }],
+      [bucket, { count: 8, delta: 1, final: false }],
+      [bucket, { count: 4, delta: 4, final: false }],
+    ]);
+    expect(collector.cursor).toMatchObject({ bucket });
+  });
+
+  it('hold where the old and the new bucket have the same start', async () => {
+    const { vendor, collector } = start('2026-03-02T00:10:00Z');
+    vendor.decline('a', 5);
+    await collector.poll();
+    Object.assign(collector.options, { interval_type: 'HOUR' });
+    await collector.poll();
+    vendor.decline('a', 1);
+
+    await collector.poll();
+
+    expect(collector.told.map((told) => [told.key.slice(25), counter(told)])).toEqual([
+      ['1|1|a', { count: 5, delta: 5, final: false }],
+      ['1|1|a', { count: 5, delta: 0, final: true }],
+      ['2|1|a', { count: 5, delta: 0, final: false }],
+      ['2|1|a', { count: 6, delta: 1, final: false }],
+    ]);
+  });
+
+  it('is a gap from the last reading to the base, when that is long', async () => {
+    const { vendor, collector } = start('2026-03-02T12:10:00Z');
+    await collector.poll();
+    Object.assign(collector.options, { interval_type: 'HOUR' });
+    vendor.pass(600_000);
+
+    await collector.poll();
+    vendor.pass(60_000);
+    await collector.poll();
+
+    expect(collector.gaps).toMatchObject([
+      { from: time('2026-03-02T12:10:00Z'), to: time('2026-03-02T12:20:00Z') },
+    ]);
+    expect(collector.covered.at(-1)).toEqual({
+      from: time('2026-03-02T12:20:00Z'),
+      to: time('2026-03-02T12:21:00Z'),
+    });
+  });
+});
+
+describe('answers that are not as documented', () => {
+  it.each([[{ rows: [] }], [null], ['[]'], [5], [true]])(
+    '%j is a failed poll, never an empty one',
+    async (body) => {
+      const { vendor, collector } = start('2026-03-02T12:00:00Z');
+      vendor.body = body;
+
+      const polling = collector.poll();
+
+      await expect(polling).rejects.toThrow(UnexpectedAnswerError);
+      expect(collector.cursor).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['a list', [{ id: 'p-1_total', declinedReqCount: 12 }], 'p-1_total'],
+    ['one object', { id: 'p-1_total', declinedReqCount: 12 }, 'p-1_total'],
+    ['one object without a name', { declinedReqCount: 12 }, 'total_endpoint'],
+  ])('takes total_endpoint as %s', async (_what, body, id) => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z', {}, 'p-1/total_endpoint');
+    vendor.body = body;
+
+    await collector.poll();
+
+    expect(collector.told.map(counter)).toEqual([{ count: 12, delta: 12, final: false }]);
+    expect(collector.told[0]?.event).toMatchObject({
+      'botbye.declined_requests.dimension': 'total_endpoint',
+      'botbye.declined_requests.id': id,
+    });
+  });
+
+  it('says what to check after a 404', async () => {
+    const { collector, vendor } = start('2026-03-02T12:00:00Z');
+    const refused = new RefusedError('404', 'http://botbye/x', 404, '{}');
+    const failing = new Collector({
+      http: { ...vendor.http, get: () => Promise.reject(refused) },
+      now: () => vendor.now,
+    });
+
+    await expect(failing.poll()).rejects.toThrow(/account_id and project_ids.*`resource`/);
+    expect(collector.told).toEqual([]);
+  });
+
+  it('tells a malformed row once as pipeline_error, as it came, and counts the others', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    const malformed = [
+      null,
+      { declinedReqCount: 3 },
+      { id: '', declinedReqCount: 3 },
+      { id: 'a', declinedReqCount: -1 },
+      { id: 'a', declinedReqCount: 1.5 },
+      { id: 'a', declinedReqCount: '7' },
+      { id: 'a', declinedReqCount: 2n ** 60n },
+      { id: 'a' },
+      { id: 'a' },
+      { id: 'a', declinedReqCount: 1, remoteAddr: 7 },
+    ];
+    vendor.body = [...malformed, { id: 'b', declinedReqCount: 4 }];
+
+    await collector.poll();
+    await collector.poll();
+
+    const [counted, ...misfits] = collector.told;
+    expect(counter(counted!)).toEqual({ count: 4, delta: 4, final: false });
+    expect(misfits.map(({ event }) => event['event.kind'])).toEqual(malformed.map(() => 'pipeline_error'));
+    expect(misfits.map(({ event }) => event['event.original'])).toEqual(malformed.map(toJson));
+  });
+
+  it('makes an event or a pipeline_error of every row of thousands of odd answers', async () => {
+    const value = fc.oneof(
+      fc.constantFrom(null, '', 'a', '__proto__', 'constructor', '?', '/a?b?c', 'usa', true, -1, 0, 7, 1.5),
+      fc.jsonValue({ maxDepth: 1 }),
+    );
+    const names = ['id', 'declinedReqCount', 'country', 'requestUri', 'remoteAddr', 'ruleId', 'x'];
+    const { vendor, collector } = start('1990-01-01T12:00:00Z');
+    const odd = fc.oneof(value, fc.dictionary(fc.constantFrom(...names), value));
+    await fc.assert(
+      fc.asyncProperty(fc.array(odd, { maxLength: 4 }), async (rows) => {
+        vendor.body = JSON.parse(JSON.stringify(rows));
+        vendor.pass(86_400_000);
+        collector.told.length = 0;
+
+        await collector.poll();
+
+        const told = collector.told.filter((one) => one.event['botbye.declined_requests.final'] !== true);
+        expect(told).toHaveLength(rows.length);
+      }),
+      { numRuns: 2500 },
+    );
+  });
+});
