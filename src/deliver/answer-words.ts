@@ -1,0 +1,110 @@
+import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
+import { mask } from '../config/secret.ts';
+import { explain } from '../errors.ts';
+import type { Seen, SeenAnswer } from './exchange.ts';
+
+/** Longer bodies are somebody's stack trace. */
+const LONGEST_WORDS = 500;
+
+/** As much of a body as is looked through for words. */
+const LOOKED_THROUGH = 8192;
+
+/**
+ * The words of an answer or a network error: printable, secrets masked, at most 500 characters. A body may be JSON,
+ * text, or a protobuf `Status` under any content type (Loki sends one as `application/octet-stream`).
+ */
+export function wordsOf(seen: Seen): string {
+  const text = 'error' in seen ? explain(seen.error) : bodyWords(seen.body.subarray(0, LOOKED_THROUGH));
+  return printable(mask(text));
+}
+
+function bodyWords(body: Buffer): string {
+  const text = body.toString('utf8');
+  const parsed = parseObject(text);
+  const told = parsed?.['message'] ?? parsed?.['error'] ?? parsed?.['detail'];
+  return typeof told === 'string' ? told : text;
+}
+
+function printable(text: string): string {
+  return text
+    .replaceAll(/[\p{C}\uFFFD]+/gu, ' ')
+    .trim()
+    .slice(0, LONGEST_WORDS)
+    .toWellFormed();
+}
+
+/** A page for people, not an answer for machines. */
+export function isHtml({ headers, body }: SeenAnswer): boolean {
+  if (/^\s*(text\/html|application\/xhtml\+xml)\b/i.test(headers['content-type'] ?? '')) return true;
+  return /^\uFEFF?\s*<(!doctype\s+html|html|head|body)\b/i.test(body.toString('utf8', 0, 256));
+}
+
+export interface PartialSuccess {
+  /** How many of the request's records were refused for good. */
+  readonly rejected: number;
+  readonly words: string;
+}
+
+/**
+ * The `partial_success` of a 2xx body, in either encoding whatever the content type says (OpenObserve labels protobuf
+ * as JSON). No body, `{}`, and one that cannot be read are the plain success that their status says.
+ */
+export function partialSuccess(body: Buffer): PartialSuccess {
+  const response = parseObject(body.toString('utf8')) ?? parseProtobuf(body);
+  const partial = asObject(response?.['partialSuccess'] ?? response?.['partial_success']) ?? {};
+  // An int64, so a string in proto3 JSON.
+  const rejected = Number(partial['rejectedLogRecords'] ?? partial['rejected_log_records'] ?? 0);
+  const words = partial['errorMessage'] ?? partial['error_message'];
+  return {
+    rejected: rejected > 0 ? rejected : 0,
+    words: typeof words === 'string' ? printable(mask(words)) : '',
+  };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    // Not JSON: the caller looks for another form.
+    return undefined;
+  }
+}
+
+function parseProtobuf(body: Buffer): Record<string, unknown> | undefined {
+  try {
+    return asObject(ProtobufLogsSerializer.deserializeResponse(body));
+  } catch {
+    // Not protobuf either; a 2xx without HTML is a success all the same.
+    return undefined;
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+}
+
+const STATUS = /\bstatus(?:[ _]?code)?\W{0,4}([1-5]\d\d)\b/gi;
+const CONFLICTS =
+  /version[ _]conflict(_engine_exception)?|document already exists|already exists|duplicates?|\b409\b|conflicts?/gi;
+const OTHER_TROUBLE =
+  /\b(4\d\d|5\d\d)\b|error|exception|fail|invalid|illegal|denied|forbidden|too (old|new|large|long|many)|limit|mapp(er|ing)|pars(e|ing)|missing|unknown|unsupported/i;
+
+/**
+ * Whether all that these words name is that records are there already: what Elasticsearch says of a repeat under the
+ * same id (reference/destinations.md §1b). Words that name nothing do not count.
+ */
+export function onlyDuplicates(words: string): boolean {
+  const statuses = [...words.matchAll(STATUS)].map(([, status]) => status);
+  if (statuses.length > 0) return statuses.every((status) => status === '409');
+  return words.search(CONFLICTS) !== -1 && !OTHER_TROUBLE.test(words.replaceAll(CONFLICTS, ''));
+}
+
+const AGE =
+  /too (far )?(old|new|late|behind)|too far in the (future|past)|out of order|older than|in the future|out of (time )?(range|bounds)/i;
+const SIZE =
+  /too (large|long|big)|too many [\w ]*(attributes|labels)|\b(size|length|bytes)\b.{0,60}\bexceed|exceed.{0,60}\b(size|length|bytes)\b/i;
+
+/** Whether words about a record alone blame its own age or size, so that no other record could tell more. */
+export function wordsAboutItself(words: string): boolean {
+  return AGE.test(words) || SIZE.test(words);
+}

@@ -1,0 +1,117 @@
+import { parseHttpDate } from '../http/retry-after.ts';
+import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
+import { adviceFor, NETWORK_ADVICE } from './advice.ts';
+import { isHtml, onlyDuplicates, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
+
+/** What a destination's answer to one request means for us (the table of reference/destinations.md §5). */
+export type Answer = Acknowledge | Wait | Pause | Bisect;
+
+interface Told {
+  /** Undefined when nothing came back. */
+  readonly status: number | undefined;
+  /** The server's own, or the network error's: printable, at most 500 characters. */
+  readonly words: string;
+}
+
+/** Taken. `rejected` records of the request were refused for good, without saying which. */
+export interface Acknowledge extends Told {
+  readonly kind: 'acknowledge';
+  readonly rejected: number;
+  /** All that was refused is there already. */
+  readonly duplicatesOnly: boolean;
+}
+
+/** Not now: the same bytes again, after `retryAfterMs` or a backoff. */
+export interface Wait extends Told {
+  readonly kind: 'wait';
+  readonly retryAfterMs: number | undefined;
+  /**
+   * Why waiting alone may not help, when it lasts. too-much: a rate limit's burst below the batch's size.
+   * failing: a receiver without a queue, whose backend refuses a record for good.
+   */
+  readonly suspicion: 'too-much' | 'failing' | undefined;
+}
+
+/** The destination is set up wrongly: the data is kept until that is mended. */
+export interface Pause extends Told {
+  readonly kind: 'pause';
+  readonly whatToDo: string;
+}
+
+/** Something in the request is refused: halve it, down to the record at fault. */
+export interface Bisect extends Told {
+  readonly kind: 'bisect';
+  /** The words (or 413) are about the age or the size of what was sent: a single record is at fault itself. */
+  readonly aboutItself: boolean;
+}
+
+/** What was seen, understood. `now`: epoch milliseconds, for `Retry-After` dates of a server without a `Date`. */
+export function understand(seen: Seen, now: number): Answer {
+  if ('error' in seen) return understandFailure(seen);
+  const { status } = seen;
+  const told = { status, words: wordsOf(seen) };
+  if (isHtml(seen) && status < 400) return pause(told, seen);
+  if (status < 300) return understandSuccess(seen, told, now);
+  switch (status) {
+    case 400:
+    case 413:
+    case 422:
+      return { kind: 'bisect', ...told, aboutItself: status === 413 || wordsAboutItself(told.words) };
+    case 408:
+    case 502:
+    case 503:
+    case 504:
+    case 507:
+      return wait(seen, told, now);
+    case 429:
+      return wait(seen, told, now, 'too-much');
+    default:
+      return status < 500 ? pause(told, seen) : wait(seen, told, now, 'failing');
+  }
+}
+
+function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowledge | Wait {
+  // What was cut off may have been a partial success: the same bytes again, under the same ids, will tell.
+  if (!seen.complete) return wait(seen, { ...told, words: 'the answer ended before it was complete' }, now);
+  const { rejected, words } = partialSuccess(seen.body);
+  return {
+    kind: 'acknowledge',
+    status: told.status,
+    words,
+    rejected,
+    duplicatesOnly: rejected > 0 && onlyDuplicates(words),
+  };
+}
+
+function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: 'too-much' | 'failing'): Wait {
+  const retryAfterMs = retryAfter(seen.headers, now);
+  const told429 = suspicion === 'too-much' && retryAfterMs !== undefined;
+  return { kind: 'wait', ...told, retryAfterMs, suspicion: told429 ? undefined : suspicion };
+}
+
+function pause(told: Told, seen: SeenAnswer): Pause {
+  return { kind: 'pause', ...told, whatToDo: adviceFor(seen.status, isHtml(seen), seen.headers['location']) };
+}
+
+/** Errors that no repeat mends, since the request could not even be made of what is configured. */
+const UNSENDABLE = /^ERR_(INVALID_|UNESCAPED_)/;
+
+function understandFailure({ error }: SeenFailure): Pause | Wait {
+  const told = { status: undefined, words: wordsOf({ error }) };
+  if (UNSENDABLE.test((error as NodeJS.ErrnoException).code ?? '')) {
+    return { kind: 'pause', ...told, whatToDo: NETWORK_ADVICE };
+  }
+  return { kind: 'wait', ...told, retryAfterMs: undefined, suspicion: undefined };
+}
+
+/**
+ * `Retry-After` (RFC 9110 §10.2.3) in milliseconds, however long; a date counts from the server's own. Undefined when
+ * absent, unreadable, or not in the future, since to ask again at once is never what is meant.
+ */
+function retryAfter(headers: SeenAnswer['headers'], now: number): number | undefined {
+  const text = headers['retry-after']?.trim() ?? '';
+  const date = parseHttpDate(text);
+  const wait =
+    date === undefined ? Number(text || Number.NaN) * 1000 : date - (parseHttpDate(headers['date']) ?? now);
+  return wait > 0 && Number.isFinite(wait) ? wait : undefined;
+}

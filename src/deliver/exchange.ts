@@ -1,0 +1,78 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+
+/** What came back for one export: an answer, or why there is none. */
+export type Seen = SeenAnswer | SeenFailure;
+
+export interface SeenAnswer {
+  readonly status: number;
+  /** Lower-case names; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  /** False: the connection ended in the middle of the body. */
+  readonly complete: boolean;
+}
+
+export interface SeenFailure {
+  readonly error: Error;
+}
+
+/** A status that the exporters do not try again by themselves. */
+const NOT_RETRIED = 400;
+
+/** As much of a body as the exporters read before they give up; holds any partial success. */
+const LONGEST_BODY = 4_194_304;
+
+/**
+ * One request of an exporter, watched from its agent: the exporters report success for a partial success, an HTML
+ * page and a truncated body, and hide status and headers. It also defuses their own retry (up to five requests within
+ * their time-out, whatever `Retry-After` says) by showing them a status and an error code that they do not retry.
+ */
+export class Exchange {
+  readonly #request: ClientRequest;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+  #response: IncomingMessage | undefined;
+  #status = 0;
+  #error: Error | undefined;
+
+  constructor(request: ClientRequest) {
+    this.#request = request;
+    request.prependOnceListener('response', (response) => this.#watch(response));
+    request.prependListener('error', (error) => this.#fail(error));
+  }
+
+  /** What was seen so far; undefined before there is an answer or an error. */
+  get seen(): Seen | undefined {
+    if (this.#response === undefined) return this.#error && { error: this.#error };
+    const headers = Object.entries(this.#response.headersDistinct).map(([name, values = []]) => [
+      name,
+      values.join(', '),
+    ]);
+    return {
+      status: this.#status,
+      headers: Object.fromEntries(headers) as Record<string, string>,
+      body: Buffer.concat(this.#chunks),
+      complete: this.#response.complete,
+    };
+  }
+
+  /** Ends the request now. */
+  abandon(error: Error): void {
+    this.#request.destroy(error);
+  }
+
+  #watch(response: IncomingMessage): void {
+    this.#response = response;
+    this.#status = response.statusCode ?? 0;
+    if (this.#status > 299) response.statusCode = NOT_RETRIED;
+    response.on('data', (chunk: Buffer) => {
+      this.#length += chunk.length;
+      if (this.#length <= LONGEST_BODY) this.#chunks.push(chunk);
+    });
+  }
+
+  #fail(error: Error & { code?: string }): void {
+    this.#error ??= Object.assign(new Error(error.message, { cause: error }), { code: error.code });
+    if (error.code !== undefined) error.code = `SEEN_${error.code}`;
+  }
+}

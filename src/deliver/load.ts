@@ -1,0 +1,124 @@
+import type { DeadLetter } from '../journal/dead-letter.ts';
+import type { Position } from '../journal/journal.ts';
+import type { Acknowledge, Answer } from './answer.ts';
+import type { Batch, Item } from './batch.ts';
+import { ageReason, condemn } from './condemn.ts';
+import { Shipment } from './shipment.ts';
+
+/** What an answer did to a load, for counting. */
+export interface Effect {
+  readonly delivered: number;
+  readonly rejected: number;
+  /** Nothing is taken: the destination pauses until another record is. */
+  readonly stuck: boolean;
+}
+
+/** Where a load's records are settled up to, and what was laid aside on the way: committed together. */
+export interface Settlement {
+  readonly position: Position;
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/** A batch and what became of its records: which go out next, which were taken, which are dead letters. */
+export class Load {
+  readonly #items: Item[] = [];
+  readonly #shipment = new Shipment(0);
+  readonly #letters = new Map<number, DeadLetter>();
+  #end: Position;
+  /** Indices of the last request. */
+  #sent: readonly number[] = [];
+
+  constructor(batch: Batch, now: number) {
+    this.#end = batch.end;
+    this.append(batch, now);
+  }
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** Where the next batch begins. */
+  get end(): Position {
+    return this.#end;
+  }
+
+  /** More records behind these, sent on their own. */
+  append({ items, end }: Batch, now: number): void {
+    const from = this.#items.length;
+    this.#items.push(...items);
+    this.#shipment.append(items.length);
+    items.forEach((item, index) => {
+      if (item.unfit !== undefined) this.#condemn(from + index, undefined, item.unfit, now);
+    });
+    this.#end = end;
+  }
+
+  /** The records of the next request, empty when all are settled. What has become too old is laid aside instead. */
+  next(
+    now: number,
+    { maxEventAge, alone }: { maxEventAge: number | undefined; alone: boolean },
+  ): readonly Item[] {
+    for (;;) {
+      this.#sent = this.#shipment.next({ alone });
+      const aged = this.#sent.filter((index) => this.#ageOut(index, now, maxEventAge));
+      if (aged.length === 0) return this.#sent.flatMap((index) => this.#items[index] ?? []);
+    }
+  }
+
+  /** Settles what the answer to the last request settles. */
+  settle(answer: Answer, now: number): Effect {
+    if (answer.kind === 'acknowledge') return this.#acknowledge(answer, now);
+    if (answer.kind === 'bisect') return this.#refusal(this.#shipment.refuse(answer), answer, now);
+    const suspicion = answer.kind === 'wait' ? answer.suspicion : undefined;
+    return this.#refusal(this.#troubled(suspicion), answer, now);
+  }
+
+  /** What is new since the last call of `settled`. */
+  takeSettlement(): Settlement {
+    const upTo = this.#shipment.settledUpTo;
+    const letters = [...this.#letters].filter(([index]) => index < upTo).toSorted(([a], [b]) => a - b);
+    for (const [index] of letters) this.#letters.delete(index);
+    return {
+      position: this.#items[upTo]?.position ?? this.#end,
+      deadLetters: letters.map(([, letter]) => letter),
+    };
+  }
+
+  #acknowledge({ status, words, rejected, duplicatesOnly }: Acknowledge, now: number): Effect {
+    const sent = this.#sent;
+    this.#shipment.accept({ some: rejected < sent.length || duplicatesOnly });
+    if (rejected > 0 && !duplicatesOnly) {
+      const reason = `perhaps refused: ${rejected} of ${sent.length} records sent together were; ${words}`;
+      for (const index of sent) this.#condemn(index, status, reason, now);
+    }
+    const lost = duplicatesOnly ? 0 : Math.min(rejected, sent.length);
+    return this.#effect({ delivered: sent.length - lost, rejected: lost });
+  }
+
+  #troubled(suspicion: 'too-much' | 'failing' | undefined) {
+    return suspicion && this.#shipment.trouble({ refusable: suspicion === 'failing' });
+  }
+
+  #refusal(refusal: ReturnType<Shipment['trouble']>, { status, words }: Answer, now: number): Effect {
+    if (refusal?.kind === 'condemned') this.#condemn(refusal.index, status, words, now);
+    return this.#effect();
+  }
+
+  #ageOut(index: number, now: number, maxEventAge: number | undefined): boolean {
+    const reason = ageReason(this.#items[index]?.at ?? now, now, maxEventAge);
+    if (reason === undefined) return false;
+    this.#condemn(index, undefined, reason, now);
+    return true;
+  }
+
+  #condemn(index: number, status: number | undefined, reason: string, now: number): void {
+    const item = this.#items[index];
+    if (item === undefined) return;
+    this.#shipment.settle(index);
+    this.#letters.set(index, condemn(item, status, reason, now));
+  }
+
+  #effect(counts: Partial<Effect> = {}): Effect {
+    return { delivered: 0, rejected: 0, stuck: this.#shipment.stuck, ...counts };
+  }
+}

@@ -1,0 +1,43 @@
+import type { AnyValue } from '@opentelemetry/api';
+import type { EcsEvent, EcsValue } from '../ecs/event.ts';
+import { toJson } from '../json.ts';
+
+/**
+ * Makes every value of an event one that the exporters carry unchanged: they lose BigInt and Date, bend integers
+ * beyond 2^53, and send NaN as a `doubleValue: null` for which receivers refuse the whole request
+ * (reference/destinations.md §7, §10). Such integers become strings; what is no value (null, NaN) is absent.
+ */
+export function makeSafe(event: EcsEvent): EcsEvent {
+  const safe: Record<string, EcsValue> = {};
+  for (const [name, value] of Object.entries<AnyValue>(event)) {
+    const made = Array.isArray(value) ? safeArray(value) : safeScalar(value);
+    if (name !== '' && made !== undefined) safe[name.toWellFormed()] = made;
+  }
+  return safe;
+}
+
+/** An array keeps one type: a string among its elements makes all of them strings. */
+function safeArray(values: readonly AnyValue[]): EcsValue | undefined {
+  const safe = values.map(safeScalar).filter((value) => value !== undefined);
+  if (safe.length === 0) return undefined;
+  const mixed = safe.some((value) => typeof value !== typeof safe[0]);
+  return mixed ? safe.map(String) : (safe as string[] | number[]);
+}
+
+function safeScalar(value: AnyValue): string | number | boolean | undefined {
+  // A lone surrogate has no UTF-8 form: each encoding would bend it in its own way.
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'number') return safeNumber(value);
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'bigint') return String(value);
+  return typeof value === 'object' && value !== null ? safeObject(value) : undefined;
+}
+
+function safeNumber(value: number): number | string | undefined {
+  if (!Number.isFinite(value)) return undefined;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? String(BigInt(value)) : value;
+}
+
+function safeObject(value: object): string {
+  return value instanceof Date ? value.toISOString() : toJson(value).toWellFormed();
+}

@@ -1,0 +1,113 @@
+import type { Agent as HttpAgent } from 'node:http';
+import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
+import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http';
+import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import type { Clock } from '../clock.ts';
+import type { DestinationConfig } from '../config/types.ts';
+import { Exchange, type Seen } from './exchange.ts';
+import { type Identity, type Parcel, Providers } from './providers.ts';
+import { watchingAgent } from './watching-agent.ts';
+
+/** The exporters' own enumeration, which they do not export. */
+type Compression = NonNullable<NonNullable<ConstructorParameters<typeof ProtobufExporter>[0]>['compression']>;
+
+const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
+  Record<DestinationConfig['compression'], Compression>
+>;
+
+interface SenderSettings {
+  readonly destination: DestinationConfig;
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly proxyEnv: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Sends records to one destination through the OpenTelemetry exporter, and tells what really came back. One export is
+ * one request, and one request is in flight at a time. `OTEL_EXPORTER_OTLP_*` must not be in the environment when it
+ * is made: the exporter would merge another backend's headers into ours.
+ */
+export class Sender implements AsyncDisposable {
+  readonly providers: Providers;
+  readonly #destination: DestinationConfig;
+  readonly #clock: Clock;
+  readonly #exporter: LogRecordExporter;
+  #agent: HttpAgent | undefined;
+  #exchange: Exchange | undefined;
+
+  constructor({ destination, identity, clock, proxyEnv }: SenderSettings) {
+    this.#destination = destination;
+    this.#clock = clock;
+    this.providers = new Providers(identity, destination.profile);
+    const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
+    this.#exporter = new Exporter({
+      url: destination.url,
+      headers: () => Promise.resolve(revealed(destination)),
+      compression: COMPRESSION[destination.compression],
+      timeoutMillis: destination.timeout,
+      concurrencyLimit: 1,
+      userAgent: 'penstock',
+      httpAgentOptions: (protocol) => {
+        const onRequest = (request: ConstructorParameters<typeof Exchange>[0]) => {
+          this.#exchange = new Exchange(request);
+        };
+        this.#agent = watchingAgent(protocol, { tls: destination.tls, proxyEnv, onRequest });
+        return this.#agent;
+      },
+    });
+  }
+
+  /** Sends the parcels as one request and resolves when its outcome is known, after `timeout` at the latest. */
+  async send(parcels: readonly Parcel[]): Promise<Seen> {
+    const records = this.providers.gather(parcels);
+    const done = new AbortController();
+    const bound = this.#bound(done.signal);
+    const { promise, resolve } = Promise.withResolvers<ExportResult>();
+    this.#exporter.export(records, resolve);
+    const result = await promise;
+    done.abort();
+    await bound;
+    return this.#takeSeen() ?? { error: failure(result) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#exporter.shutdown();
+    this.#agent?.destroy();
+  }
+
+  #takeSeen(): Seen | undefined {
+    const seen = this.#exchange?.seen;
+    this.#exchange = undefined;
+    return seen;
+  }
+
+  /** The exporter's own time-out starts anew with every byte, and does not run while a connection is being made. */
+  async #bound(done: AbortSignal): Promise<void> {
+    try {
+      await this.#clock.sleep(this.#destination.timeout, done);
+    } catch {
+      // The export ended first.
+      return;
+    }
+    const late = new Error(`No complete answer within ${this.#destination.timeout} ms`);
+    this.#exchange?.abandon(Object.assign(late, { code: 'ERR_TIMED_OUT' }));
+  }
+}
+
+/** Headers are asked for anew with every request, because the files that hold secrets are replaced while we run. */
+function revealed({ headers }: DestinationConfig): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, secret]) => {
+      secret.refresh();
+      return [name, secret.reveal()];
+    }),
+  );
+}
+
+function failure({ code, error }: ExportResult): Error {
+  return (
+    error ??
+    new Error(code === ExportResultCode.SUCCESS ? 'The exporter sent nothing' : 'The exporter failed')
+  );
+}

@@ -1,0 +1,174 @@
+/** Part of a batch, sent as one request. */
+interface Range {
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+  /** Answers in a row for which waiting alone may not help. */
+  readonly troubles: number;
+  /** How many requests had been taken when it was refused first; undefined when it never was. */
+  readonly refusedAt?: number;
+}
+
+/** What a refusal led to. held: it may be the receiver that refuses everything; nothing is condemned yet. */
+export type Refusal =
+  | { readonly kind: 'split' | 'held' }
+  | { readonly kind: 'condemned'; readonly index: number };
+
+/** After so many troubled answers the same request is not repeated unchanged. */
+const ENOUGH_TROUBLE = 3;
+
+/** So many single records refused, and none taken, say that everything is refused. */
+const ENOUGH_HELD = 4;
+
+/**
+ * A batch on its way: which records are settled, and which to send next. A refused request is halved down to the
+ * record at fault, k of n in O(k log n) requests, and what was taken is never sent again. A single refused record is
+ * condemned only when another was taken since the batch's first refusal; until then it is held and others are tried,
+ * so that a receiver that refuses everything costs no record (DESIGN §7). Knows only indices: no time, no network.
+ */
+export class Shipment {
+  #size = 0;
+  readonly #settled = new Set<number>();
+  #settledUpTo = 0;
+  /** Left to right, disjoint; records of them may be settled already. */
+  #pending: Range[] = [];
+  /** Single records refused before any was taken, longest ago first; of pending ranges too. */
+  #held: Range[] = [];
+  #sent: Range | undefined;
+  #acceptances = 0;
+
+  constructor(size: number) {
+    this.append(size);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** More records, to be sent as a request of their own. */
+  append(count: number): void {
+    if (count > 0) this.#pending.push({ from: this.#size, to: this.#size + count, troubles: 0 });
+    this.#size += count;
+  }
+
+  /** Everything before this index is settled. */
+  get settledUpTo(): number {
+    return this.#settledUpTo;
+  }
+
+  /** Whether everything that was tried is refused: there is nothing better to do than to try another one later. */
+  get stuck(): boolean {
+    const open = this.#size - this.#settled.size;
+    return this.#trying && open > 0 && this.#held.length >= Math.min(ENOUGH_HELD, open);
+  }
+
+  /** Takes a record out: it went, or will go, where it belongs by another way. */
+  settle(index: number): void {
+    this.#settled.add(index);
+    while (this.#settled.has(this.#settledUpTo)) this.#settledUpTo += 1;
+    this.#held = this.#held.filter(({ from }) => from !== index);
+  }
+
+  /** Indices of the next request, empty when everything is settled. `alone`: only one, to find out how things are. */
+  next({ alone = false } = {}): readonly number[] {
+    this.#pending = this.#pending.filter((range) => this.#open(range).length > 0);
+    this.#sent = this.#choose(alone);
+    return this.#lastSent();
+  }
+
+  /** The last request was taken. `some`: at least one of its records was, as far as the answer tells. */
+  accept({ some = true } = {}): void {
+    for (const index of this.#lastSent()) this.settle(index);
+    if (some) this.#acceptances += 1;
+  }
+
+  /** The last request was refused. `aboutItself`: by words about what was sent, so that a single record is at fault. */
+  refuse({ aboutItself = false } = {}): Refusal {
+    const [sent, indices] = [this.#sent, this.#lastSent()];
+    if (sent === undefined) return { kind: 'held' };
+    const refused = { ...sent, troubles: 0, refusedAt: sent.refusedAt ?? this.#acceptances };
+    if (indices.length > 1) return this.#split(sent, refused, indices);
+    const [index = 0] = indices;
+    if (aboutItself || this.#provenAtFault(refused)) {
+      this.settle(index);
+      return { kind: 'condemned', index };
+    }
+    this.#held = [
+      ...this.#held.filter(({ from }) => from !== index),
+      { ...refused, from: index, to: index + 1 },
+    ];
+    return { kind: 'held' };
+  }
+
+  /**
+   * The last request met trouble for which waiting alone may not help. After three times it is split; a single record
+   * is then refused if `refusable`. Undefined: send it again.
+   */
+  trouble({ refusable }: { refusable: boolean }): Refusal | undefined {
+    const [sent, alone] = [this.#sent, this.#lastSent().length === 1];
+    if (sent === undefined || (alone && !refusable)) return undefined;
+    const troubles = sent.troubles + 1;
+    // While one by one is tried whether anything is taken at all, each is tried once and then the next.
+    if (troubles >= ENOUGH_TROUBLE || (alone && this.#trying)) return this.refuse();
+    this.#replace(sent, [{ ...sent, troubles, refusedAt: sent.refusedAt ?? this.#acceptances }]);
+    return undefined;
+  }
+
+  /** Whether single records are tried, because some were refused and none taken since. */
+  get #trying(): boolean {
+    return this.#held.length > 0 && !this.#held.some((range) => this.#provenAtFault(range));
+  }
+
+  /** Another record was taken since this one was refused first, so it is not the receiver that refuses everything. */
+  #provenAtFault({ refusedAt }: Range): boolean {
+    return refusedAt !== undefined && this.#acceptances > refusedAt;
+  }
+
+  #choose(alone: boolean): Range | undefined {
+    const again = this.#held.find((range) => this.#provenAtFault(range));
+    if (again !== undefined) return again;
+    if (this.#trying) return this.#untried() ?? this.#held[0];
+    const [range] = this.#pending;
+    if (range === undefined || !alone) return range;
+    return this.#oneOf(range, this.#open(range)[0] ?? range.from);
+  }
+
+  /** A record that was not refused alone yet: the last first, as far as can be from the one that was. */
+  #untried(): Range | undefined {
+    const held = new Set(this.#held.map(({ from }) => from));
+    for (const range of this.#pending.toReversed()) {
+      const index = this.#open(range).findLast((open) => !held.has(open));
+      if (index !== undefined) return this.#oneOf(range, index);
+    }
+    return undefined;
+  }
+
+  #oneOf(range: Range, index: number): Range {
+    return range.to - range.from === 1 ? range : { ...range, from: index, to: index + 1, troubles: 0 };
+  }
+
+  #split(sent: Range, refused: Range, indices: readonly number[]): Refusal {
+    const middle = indices[Math.ceil(indices.length / 2)] ?? sent.from;
+    this.#replace(sent, [
+      { ...refused, to: middle },
+      { ...refused, from: middle },
+    ]);
+    return { kind: 'split' };
+  }
+
+  #replace(sent: Range, ranges: readonly Range[]): void {
+    const swap = (list: Range[]) => list.flatMap((range) => (range === sent ? ranges : [range]));
+    this.#pending = swap(this.#pending);
+    this.#held = swap(this.#held);
+  }
+
+  #lastSent(): readonly number[] {
+    return this.#sent === undefined ? [] : this.#open(this.#sent);
+  }
+
+  #open({ from, to }: Range): number[] {
+    const open: number[] = [];
+    for (let index = from; index < to; index += 1) if (!this.#settled.has(index)) open.push(index);
+    return open;
+  }
+}

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent, type AgentOptions, type ClientRequest, type ClientRequestArgs } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
+import type { TlsConfig } from '../config/types.ts';
+
+interface AgentSettings {
+  readonly tls: TlsConfig;
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up. */
+  readonly proxyEnv: Readonly<Record<string, string | undefined>>;
+  /** Called with every request before it is sent. */
+  readonly onRequest: (request: ClientRequest) => void;
+}
+
+type Connected = (error: Error | null, socket: Duplex) => void;
+
+/** The hook by which Node hands a request to its agent; not in its type declarations. */
+interface Addressable {
+  addRequest(request: ClientRequest, ...rest: unknown[]): void;
+}
+
+/**
+ * An agent for the exporters' `httpAgentOptions` factory: shows each request to `onRequest`, takes TLS settings and
+ * proxies. Node's own agents know `proxyEnv`; the exporters' ignore it. Certificates are read for every connection,
+ * so that a renewed one is used without a restart.
+ *
+ * @param protocol `http:` or `https:`
+ */
+export function watchingAgent(
+  protocol: string,
+  { tls, proxyEnv, onRequest }: AgentSettings,
+): HttpAgent | HttpsAgent {
+  const options: AgentOptions = { keepAlive: true, maxSockets: 1, proxyEnv: { ...proxyEnv } };
+  const agent = protocol === 'http:' ? new HttpAgent(options) : new TlsAgent(options, tls);
+  const addressable = agent as unknown as Addressable;
+  const addRequest = addressable.addRequest.bind(agent);
+  addressable.addRequest = (request, ...rest) => {
+    onRequest(request);
+    addRequest(request, ...rest);
+  };
+  return agent;
+}
+
+class TlsAgent extends HttpsAgent {
+  readonly #tls: TlsConfig;
+
+  constructor(options: AgentOptions, tls: TlsConfig) {
+    super(options);
+    this.#tls = tls;
+  }
+
+  override createConnection(options: ClientRequestArgs, connected?: Connected): Duplex | null | undefined {
+    try {
+      return super.createConnection({ ...options, ...connectionOptions(this.#tls) }, connected);
+    } catch (error) {
+      // A file that cannot be read (a mount that is being swapped) fails this request, not the process.
+      connected?.(error as Error, undefined as unknown as Duplex);
+      return undefined;
+    }
+  }
+}
+
+/** @throws Error of `node:fs` when a file cannot be read */
+function connectionOptions({ ca_file, cert_file, key_file, server_name, insecure_skip_verify }: TlsConfig) {
+  const options: ConnectionOptions = { rejectUnauthorized: insecure_skip_verify !== true };
+  if (ca_file != null) options.ca = [...getCACertificates('default'), readFileSync(ca_file, 'utf8')];
+  if (cert_file != null) options.cert = readFileSync(cert_file);
+  if (key_file != null) options.key = readFileSync(key_file);
+  if (server_name != null) {
+    options.checkServerIdentity = (_host, shown) => checkServerIdentity(server_name, shown);
+    // A server name that is an address may be checked, but not asked for (RFC 6066 §3).
+    if (isIP(server_name) === 0) options.servername = server_name;
+  }
+  return options;
+}

@@ -1,0 +1,81 @@
+import type { DeliveryJournal } from '../../../src/deliver/deliver.ts';
+import type { JournaledEvent } from '../../../src/ecs/event.ts';
+import type { DeadLetter } from '../../../src/journal/dead-letter.ts';
+import type { DestinationState, JournalPage, Position, Room } from '../../../src/journal/journal.ts';
+
+/** A journal in memory, for the delivery's own tests: what it is asked to commit is there to be looked at. */
+export class MemoryJournal implements DeliveryJournal {
+  readonly pages: JournalPage[] = [];
+  readonly letters: DeadLetter[] = [];
+  /** Every position that was committed, in order. */
+  readonly positions: Position[] = [];
+  readonly answers: string[] = [];
+  /** Every pause and (undefined) end of one. */
+  readonly pauses: (string | undefined)[] = [];
+  space: Room = 'free';
+  readonly #waiters: (() => void)[] = [];
+
+  add(events: readonly JournaledEvent[], page: Partial<JournalPage> = {}): void {
+    this.pages.push({
+      sequence: (this.pages.at(-1)?.sequence ?? 0) + 1,
+      stream: 'qradar-login-attempts|https://qradar.example.com|',
+      source: 'console',
+      dataset: 'qradar.login_attempts',
+      lane: 'live',
+      observedAt: Date.parse('2026-03-02T12:00:00Z'),
+      events,
+      ...page,
+    });
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  get position(): Position {
+    return this.positions.at(-1) ?? { sequence: 0, offset: 0 };
+  }
+
+  /** How many events lie before the position. */
+  get passed(): number {
+    const { sequence, offset } = this.position;
+    const whole = this.pages.filter((page) => page.sequence < sequence);
+    return whole.reduce((sum, { events }) => sum + events.length, offset);
+  }
+
+  async destinations(): Promise<readonly DestinationState[]> {
+    const paused = this.pauses.at(-1);
+    const state = { position: this.position, lastAnswer: undefined, lastAnswerAt: undefined, paused };
+    return [{ ...state, name: 'siem', since: undefined, seen: 0 }];
+  }
+
+  async read({ sequence }: Position): Promise<JournalPage | undefined> {
+    return this.pages.find((page) => page.sequence >= sequence);
+  }
+
+  async advance(
+    _name: string,
+    position: Position,
+    answer: string,
+    _now: number,
+    letters: readonly DeadLetter[] = [],
+  ): Promise<void> {
+    this.positions.push(position);
+    this.answers.push(answer);
+    this.letters.push(...letters);
+  }
+
+  async setPaused(_name: string, reason: string | undefined): Promise<void> {
+    this.pauses.push(reason);
+  }
+
+  async room(): Promise<Room> {
+    return this.space;
+  }
+
+  async changed(signal: AbortSignal, position?: Position): Promise<void> {
+    const last = this.pages.at(-1)?.sequence ?? 0;
+    if (signal.aborted || (position !== undefined && position.sequence <= last)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push(resolve);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+  }
+}

@@ -1,0 +1,79 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import pino from 'pino';
+import { systemClock } from '../../../src/clock.ts';
+import type { DestinationConfig } from '../../../src/config/types.ts';
+import { Delivery, type DeliveryParts, type Told } from '../../../src/deliver/deliver.ts';
+import { Sender } from '../../../src/deliver/sender.ts';
+import { startReceiver } from '../../../src/simulators/otlp-receiver.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { destination } from './events.ts';
+import { MemoryJournal } from './memory-journal.ts';
+
+interface Line {
+  readonly level: number;
+  readonly msg: string;
+}
+
+/** A delivery to a receiver on loopback. Its waits are on a driven clock, its requests in real time. */
+export async function startDelivery({
+  overrides = {},
+  journal = new MemoryJournal(),
+  parts = {},
+}: {
+  overrides?: Partial<DestinationConfig>;
+  journal?: MemoryJournal;
+  parts?: Partial<DeliveryParts>;
+} = {}) {
+  const clock = new DrivenClock();
+  const receiver = await startReceiver({ clock: systemClock });
+  const config = destination(receiver.url, overrides);
+  const sender = new Sender({
+    destination: config,
+    identity: { serviceName: undefined, resource: {} },
+    clock: systemClock,
+    proxyEnv: {},
+  });
+  const told: Told[] = [];
+  const lines: Line[] = [];
+  const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line) as Line) });
+  const onAnswer = (answer: Told) => void told.push(answer);
+  const delivery = new Delivery({
+    destination: config,
+    journal,
+    sender,
+    clock,
+    random: () => 1,
+    log,
+    onAnswer,
+    ...parts,
+  });
+  const stopping = new AbortController();
+  let running: Promise<void> | undefined;
+  return {
+    clock,
+    receiver,
+    journal,
+    sender,
+    delivery,
+    told,
+    lines,
+    start() {
+      running = delivery.run(stopping.signal);
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+    /** Resolves when it sleeps; returns for how long, in milliseconds. */
+    async asleep(): Promise<number> {
+      while (clock.next === undefined) await turn();
+      return clock.next - clock.now();
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+      await sender[Symbol.asyncDispose]();
+      await receiver[Symbol.asyncDispose]();
+    },
+  };
+}
