@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { createFile, syncToDisk, type StateFiles } from './files.ts';
-import { BUSY_TIMEOUT } from './inspect.ts';
+import { BUSY_TIMEOUT } from './pragma.ts';
 import { applyMigrations } from './migrate.ts';
 import { APPLICATION_ID } from './schema.ts';
 

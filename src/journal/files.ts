@@ -27,11 +27,11 @@ export const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
 
 /**
- * Makes an empty file of our mode, for SQLite to fill; SQLite gives its side files the same mode. An existing file
- * is not opened, because closing it would drop the locks that this process holds on it.
+ * Makes an empty file of our mode, for SQLite to fill; SQLite gives its side files the same mode. Not for a database
+ * that is open in this process: closing any handle of it drops the locks that SQLite holds on it.
  */
 export function createFile(path: string): void {
-  closeSync(openSync(path, 'wx', FILE_MODE));
+  closeSync(openSync(path, 'a', FILE_MODE));
 }
 
 /** Makes a file's content, or a directory's entries, survive a power cut. */

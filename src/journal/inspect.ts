@@ -1,17 +1,16 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { StateError } from '../errors.ts';
+import { copiesIn } from './copies.ts';
 import { isCorrupt } from './errors.ts';
 import type { StateFiles } from './files.ts';
+import { BUSY_TIMEOUT, pragma, schemaVersion } from './pragma.ts';
 import { APPLICATION_ID } from './schema.ts';
 import { corrupt, foreign, lostDatabase, newerSchema } from './state-problems.ts';
 
 /** Larger databases are not read in full at every start: it would take longer than a CronJob has. */
 const CHECKED_IN_FULL = 256 * 1024 * 1024;
-
-/** Milliseconds that a statement waits for another process's transaction; each is a few milliseconds long. */
-export const BUSY_TIMEOUT = 5_000;
 
 /**
  * Looks at a directory without writing to it, before its lock is taken.
@@ -19,9 +18,9 @@ export const BUSY_TIMEOUT = 5_000;
  * @throws StateError lost, foreign, no database, newer.
  */
 export function inspectDirectory(files: StateFiles, known: number): boolean {
-  const names = new Set(readdirSync(files.directory));
-  if (!names.has('penstock.db')) {
-    const evidence = traces(files, names);
+  const evidence = traces(files);
+  // After the traces, since a first database comes before them: another process may be making it now.
+  if (!existsSync(files.database)) {
     if (evidence.length > 0) throw lostDatabase(files.directory, evidence);
     return false;
   }
@@ -48,31 +47,11 @@ export function inspectDatabase(files: StateFiles, known: number): void {
   });
 }
 
-/** Names of the copies made before migrations, oldest first. */
-export function copiesIn(directory: string): readonly string[] {
-  return readdirSync(directory)
-    .filter((name) => /^penstock\.db\.v\d+$/.test(name))
-    .toSorted((a, b) => copiedVersion(a) - copiedVersion(b));
-}
-
-/** The schema version of a copy, by its name. */
-export function copiedVersion(name: string): number {
-  return Number(name.split('.v').at(-1));
-}
-
-export function schemaVersion(database: DatabaseSync): number {
-  return pragma(database, 'user_version');
-}
-
-export function pragma(database: DatabaseSync, name: string): number {
-  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-}
-
 /** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */
-function traces({ directory, lock }: StateFiles, names: ReadonlySet<string>): string[] {
-  const found: string[] = [...copiesIn(directory)];
-  if (names.has('penstock.db-wal')) found.push('penstock.db-wal');
-  if (names.has('penstock.lock') && statSync(lock).size > 0) found.push('penstock.lock');
+function traces({ directory, wal, lock }: StateFiles): readonly string[] {
+  const found = [...copiesIn(directory)];
+  if (existsSync(wal)) found.push('penstock.db-wal');
+  if ((statSync(lock, { throwIfNoEntry: false })?.size ?? 0) > 0) found.push('penstock.lock');
   return found;
 }
 

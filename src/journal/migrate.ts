@@ -2,7 +2,8 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { createFile, syncToDisk, type StateFiles } from './files.ts';
-import { copiesIn, schemaVersion } from './inspect.ts';
+import { copiesIn } from './copies.ts';
+import { schemaVersion } from './pragma.ts';
 import { transact } from './transaction.ts';
 
 const COPIES_KEPT = 2;

@@ -1,4 +1,5 @@
 import { StateError, explain } from '../errors.ts';
+import { copiedVersion } from './copies.ts';
 
 /** Why a state directory cannot be used, and the operator's choices. Exit 5. */
 
@@ -46,7 +47,7 @@ interface Newer {
 }
 
 export function newerSchema({ path, found, known, copies }: Newer): StateError {
-  const usable = copies.filter((name) => Number(name.split('.v').at(-1)) <= known);
+  const usable = copies.filter((name) => copiedVersion(name) <= known);
   const back =
     usable.length === 0
       ? 'There is no older copy beside it.'

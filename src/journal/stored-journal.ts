@@ -120,7 +120,7 @@ export class StoredJournal implements Journal {
       this.#disk.requirePresent();
       const before = this.#disk.room();
       if (before === 'free') return before;
-      await this.#trimmer.makeRoom(now, () => this.#disk.room() === 'free');
+      await this.#trimmer.makeRoom(() => this.#disk.room() === 'free', now);
       return this.#disk.room();
     });
   }

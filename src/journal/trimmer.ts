@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DeliveryStore } from './delivery-store.ts';
 import { isFull } from './errors.ts';
-import { pragma } from './inspect.ts';
+import { BUSY_TIMEOUT, pragma } from './pragma.ts';
 import type { Position } from './journal.ts';
 import { Query } from './query.ts';
 
@@ -47,22 +47,26 @@ export class Trimmer {
     }
   }
 
-  /** What every destination has passed, whatever its age, oldest first, until `enough`. */
-  async makeRoom(now: number, enough: () => boolean): Promise<void> {
-    this.truncateLog();
-    while (!enough()) {
-      const removed = this.#removeBatch(now, 0);
-      const free = pragma(this.#database, 'freelist_count') > 0;
-      if (free) this.#vacuumStep();
-      if (!removed && !free) return;
-      this.truncateLog();
+  /** What every destination has passed, whatever its age, oldest first, until `enough` or nothing is left to give. */
+  async makeRoom(enough: () => boolean, now: number): Promise<void> {
+    this.#truncateLog();
+    while (!enough() && this.#giveBack(now)) {
+      this.#truncateLog();
       await turn();
     }
   }
 
-  /** Folds the write-ahead log into the database and gives its space back, unless someone is reading just now. */
-  truncateLog(): void {
-    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  /** Whether there was something to give back. A disk without any space left lets nothing be removed. */
+  #giveBack(now: number): boolean {
+    try {
+      const more = this.#removeBatch(now, -Infinity);
+      if (pragma(this.#database, 'freelist_count') === 0) return more;
+      this.#vacuumStep();
+      return true;
+    } catch (error) {
+      if (isFull(error)) return false;
+      throw error;
+    }
   }
 
   /** Whether there may be more to remove. */
@@ -71,7 +75,7 @@ export class Trimmer {
       return this.#removeOldest(now, retain, BATCH);
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.truncateLog();
+      this.#truncateLog();
       return this.#removeOldest(now, retain, 1);
     }
   }
@@ -85,6 +89,17 @@ export class Trimmer {
     if (keep === 0 || last === undefined) return false;
     this.#remove.run({ sequence: last.sequence });
     return keep === -1;
+  }
+
+  /** Folds the write-ahead log into the database and gives its space back, unless someone is reading just now. */
+  #truncateLog(): void {
+    // A reader beside us must not hold us up: the next time will do.
+    this.#database.exec('PRAGMA busy_timeout = 0');
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+    }
   }
 
   #vacuumStep(): void {

@@ -1,0 +1,59 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { events, page, STREAM } from '../support/commits.ts';
+import type { Subject } from './subject.ts';
+
+const never = () => new AbortController().signal;
+
+export function describeChanged(subject: Subject): void {
+  describe('changed', () => {
+    beforeEach(() => subject.journal.openStream(STREAM));
+
+    test('wakes everyone who waits, at the next page', async () => {
+      const woken = [subject.journal.changed(never()), subject.journal.changed(never())];
+
+      await subject.journal.commit(page({ events: events(1) }));
+
+      await expect(Promise.all(woken)).resolves.toHaveLength(2);
+    });
+
+    test('is not woken by a page without events', async () => {
+      let woken = false;
+      const abort = new AbortController();
+      const waiting = subject.journal.changed(abort.signal).then(() => (woken = true));
+
+      await subject.journal.commit(page());
+      await turn();
+      await turn();
+      const before = woken;
+      abort.abort();
+      await waiting;
+
+      expect(before).toBe(false);
+    });
+
+    test('does not miss a page that came between reading and waiting', async () => {
+      const position = { sequence: 0, offset: 0 };
+      const [found] = await Promise.all([
+        subject.journal.read(position),
+        subject.journal.commit(page({ events: events(1) })),
+      ]);
+
+      await subject.journal.changed(never());
+      await turn();
+      await subject.journal.changed(never(), position);
+
+      expect(found).toBeUndefined();
+    });
+
+    test('ends quietly at the abort, and when it is aborted already', async () => {
+      const abort = new AbortController();
+      const waiting = subject.journal.changed(abort.signal);
+
+      abort.abort();
+
+      await expect(waiting).resolves.toBeUndefined();
+      await expect(subject.journal.changed(abort.signal)).resolves.toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,119 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { events, held, KEY, page, STREAM } from '../support/commits.ts';
+import type { Subject } from './subject.ts';
+
+export function describeCommit(subject: Subject): void {
+  describe('commit', () => {
+    beforeEach(() => subject.journal.openStream(STREAM));
+
+    test('a page comes back as it was committed, also after reopening', async () => {
+      const written = page({
+        lane: 'backfill',
+        observedAt: 7,
+        dataset: 'jsa.login_attempts',
+        events: [
+          {
+            uid: 'a',
+            event: { 'event.category': ['authentication'], ratio: 0.1, big: 1e21, text: '☃\u0000' },
+          },
+        ],
+      });
+
+      await subject.journal.commit(written);
+      await subject.reopen();
+
+      const { stream, source, dataset, lane, observedAt, events } = written;
+      const expected = { stream, source, dataset, lane, observedAt, events };
+      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toMatchObject(expected);
+    });
+
+    test('cursor, ledger, coverage and gaps of a page are there together, also after reopening', async () => {
+      const gap = { from: 5, to: 9, reason: 'page-limit', part: 'tenant' };
+
+      await subject.journal.commit(
+        page({
+          events: events(2),
+          ledger: [{ key: 'k', at: 3, uid: 'u', value: { status: 'open', id: 2n ** 64n } }],
+          cursor: { at: 9, id: 2n ** 63n },
+          covered: { from: 0, to: 5 },
+          gaps: [gap],
+          owed: 3,
+        }),
+      );
+      await subject.reopen();
+
+      const [stream] = await subject.journal.streams();
+      expect(stream).toMatchObject({ cursor: { at: 9, id: 2n ** 63n }, ledger: 1, owed: 3 });
+      expect(await subject.journal.ledger(KEY, ['k', 'other'])).toEqual(
+        new Map([['k', { uid: 'u', value: { status: 'open', id: 2n ** 64n } }]]),
+      );
+      expect(await subject.journal.coverage(KEY)).toEqual([{ from: 0, to: 5 }]);
+      expect(await subject.journal.gaps(KEY)).toEqual([
+        { ...gap, stream: KEY, opened: subject.clock.now(), closed: undefined },
+      ]);
+    });
+
+    test('nothing of a page is there when a part of it cannot be written', async () => {
+      await subject.journal.commit(page({ cursor: { at: 1 } }));
+      const broken = page({
+        events: events(1),
+        ledger: [{ key: 'k', at: 1, uid: 'u', value: {} }],
+        cursor: { at: 2 },
+        covered: { from: 0, to: 1 },
+        gaps: [{ from: 0, to: 1, part: '', reason: undefined as unknown as string }],
+      });
+
+      await expect(subject.journal.commit(broken)).rejects.toBeInstanceOf(Error);
+
+      expect(await subject.journal.streams()).toMatchObject([{ cursor: { at: 1 }, ledger: 0 }]);
+      expect(await subject.journal.coverage(KEY)).toEqual([]);
+      expect(await held(subject.journal)).toEqual([]);
+    });
+
+    test('a page without events moves the cursor and is not delivered', async () => {
+      await subject.journal.commit(page({ cursor: { at: 1 } }));
+
+      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toBeUndefined();
+      expect(await subject.journal.streams()).toMatchObject([{ cursor: { at: 1 } }]);
+    });
+
+    test('a commit without a cursor keeps the old one, and a null cursor is a cursor', async () => {
+      await subject.journal.commit(page({ cursor: { at: 1 } }));
+      await subject.journal.commit(page());
+      const kept = await subject.journal.streams();
+      await subject.journal.commit(page({ cursor: null }));
+
+      expect(kept).toMatchObject([{ cursor: { at: 1 } }]);
+      expect(await subject.journal.streams()).toMatchObject([{ cursor: null }]);
+    });
+
+    test('what a backfill commits leaves what the live lane owes', async () => {
+      await subject.journal.commit(page({ owed: 4 }));
+      await subject.journal.commit(page({ owed: 0, lane: 'backfill' }));
+
+      expect(await subject.journal.streams()).toMatchObject([{ owed: 4 }]);
+    });
+
+    test('a complete sweep is noted by our clock, and clears the last error', async () => {
+      const poll = {
+        stream: KEY,
+        source: 'console',
+        at: 1,
+        durationMs: 1.5,
+        requests: 1,
+        rows: 0,
+        new: 0,
+        changed: 0,
+      };
+      await subject.journal.recordPoll({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
+      const [failed] = await subject.journal.streams();
+
+      await subject.journal.commit(page({ complete: true, observedAt: 12 }));
+
+      expect(failed).toMatchObject({ lastError: 'No answer.', lastComplete: undefined });
+      expect(await subject.journal.streams()).toMatchObject([
+        { lastError: undefined, lastComplete: subject.clock.now() },
+      ]);
+    });
+  });
+}

@@ -1,0 +1,73 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Journal } from '../../../src/journal/journal.ts';
+import { KEY, page, STREAM } from '../support/commits.ts';
+import type { Subject } from './subject.ts';
+
+const MINUTE = 60_000;
+
+const gap = (from: number, to: number, part = '', reason = 'page-limit') => ({
+  from,
+  to,
+  part,
+  reason,
+});
+
+async function spans(journal: Journal) {
+  return (await journal.gaps(KEY)).map(({ from, to, closed }) => ({ from, to, open: closed === undefined }));
+}
+
+export function describeGaps(subject: Subject): void {
+  describe('gaps', () => {
+    beforeEach(() => subject.journal.openStream(STREAM));
+
+    test('a gap inside a known one is not told again', async () => {
+      await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
+      await subject.journal.commit(page({ gaps: [gap(2, 8), gap(0, 10)] }));
+
+      expect(await spans(subject.journal)).toEqual([{ from: 0, to: 10, open: true }]);
+    });
+
+    test('gaps that overlap or touch become one, opened when the first was', async () => {
+      const opened = subject.clock.now();
+      await subject.journal.commit(page({ gaps: [gap(0, 10), gap(20, 30)] }));
+      await subject.clock.advance(MINUTE);
+
+      await subject.journal.commit(page({ gaps: [gap(5, 20)] }));
+
+      expect(await subject.journal.gaps()).toEqual([
+        { ...gap(0, 30), stream: KEY, opened, closed: undefined },
+      ]);
+    });
+
+    test('gaps of another part or reason stay apart', async () => {
+      await subject.journal.commit(
+        page({ gaps: [gap(0, 10), gap(0, 10, 'tenant'), gap(0, 10, '', 'journal-full')] }),
+      );
+
+      expect(await spans(subject.journal)).toHaveLength(3);
+    });
+
+    test('a gap is closed by a span that holds it, and by no smaller one', async () => {
+      await subject.journal.commit(page({ gaps: [gap(0, 10), gap(20, 30), gap(0, 10, 'tenant')] }));
+
+      await subject.journal.commit(page({ closedGaps: [gap(0, 25)] }));
+
+      expect(await subject.journal.gaps(KEY)).toEqual([
+        { ...gap(0, 10), stream: KEY, opened: subject.clock.now(), closed: subject.clock.now() },
+        { ...gap(0, 10, 'tenant'), stream: KEY, opened: subject.clock.now(), closed: undefined },
+        { ...gap(20, 30), stream: KEY, opened: subject.clock.now(), closed: undefined },
+      ]);
+    });
+
+    test('a closed gap that opens again is a gap again', async () => {
+      await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
+      await subject.journal.commit(page({ closedGaps: [gap(0, 10)] }));
+      await subject.journal.commit(page({ gaps: [gap(2, 5)] }));
+
+      expect(await spans(subject.journal)).toEqual([
+        { from: 0, to: 10, open: false },
+        { from: 2, to: 5, open: true },
+      ]);
+    });
+  });
+}

@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { StateError } from '../../../src/errors.ts';
+import { events, KEY, page, STREAM } from '../support/commits.ts';
+import type { Subject } from './subject.ts';
+
+export function describeStreams(subject: Subject): void {
+  describe('streams', () => {
+    test('a new stream has no cursor and no ledger', async () => {
+      const stream = await subject.journal.openStream(STREAM);
+
+      expect(stream).toEqual({
+        ...STREAM,
+        key: KEY,
+        cursor: undefined,
+        ledger: 0,
+        lastComplete: undefined,
+        lastError: undefined,
+        owed: 0,
+        orphaned: false,
+      });
+    });
+
+    test('a stream keeps its rows under a new source name', async () => {
+      await subject.journal.openStream(STREAM);
+      await subject.journal.commit(page({ cursor: { at: 1 }, events: events(1) }));
+
+      const renamed = await subject.journal.openStream({ ...STREAM, source: 'headquarters' });
+
+      expect(renamed).toMatchObject({ source: 'headquarters', cursor: { at: 1 } });
+      expect(await subject.journal.streams()).toHaveLength(1);
+      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toMatchObject({
+        source: 'headquarters',
+      });
+    });
+
+    test('a cursor keeps its version until it is written again', async () => {
+      await subject.journal.openStream(STREAM);
+      await subject.journal.commit(page({ cursor: { at: 1 } }));
+
+      const before = await subject.journal.openStream({ ...STREAM, cursorVersion: 2 });
+      await subject.journal.commit(page({ cursor: { from: 1 } }));
+      const after = await subject.journal.openStream({ ...STREAM, cursorVersion: 2 });
+
+      expect(before).toMatchObject({ cursorVersion: 1, cursor: { at: 1 } });
+      expect(after).toMatchObject({ cursorVersion: 2, cursor: { from: 1 } });
+    });
+
+    test('a commit to a stream that was never opened is refused', async () => {
+      await expect(subject.journal.commit(page({ stream: 'unknown' }))).rejects.toThrow('unknown');
+    });
+
+    test('streams of sources that left the configuration are orphaned, until they come back', async () => {
+      const { source: name, type, origin } = STREAM;
+      await subject.journal.openSources([{ name, type, origin }]);
+      await subject.journal.openStream(STREAM);
+
+      await subject.journal.openSources([]);
+      const left = await subject.journal.streams();
+      await subject.journal.openSources([{ name, type, origin }]);
+      const back = await subject.journal.openStream(STREAM);
+
+      expect(left).toMatchObject([{ orphaned: true }]);
+      expect(back.orphaned).toBe(false);
+    });
+
+    test('scopes that the vendor no longer has are orphaned, and those of other sources are not', async () => {
+      for (const scope of ['a', 'b']) await subject.journal.openStream({ ...STREAM, scope });
+      await subject.journal.openStream({ ...STREAM, source: 'other', type: 'jsa-login-attempts' });
+
+      await subject.journal.orphanStreams('console', ['b']);
+
+      const orphaned = (await subject.journal.streams()).filter((stream) => stream.orphaned);
+      expect(orphaned.map(({ scope }) => scope)).toEqual(['a']);
+    });
+
+    test.each([
+      ['type', { name: 'console', type: 'petra-incidents', origin: STREAM.origin }],
+      ['origin', { name: 'console', type: STREAM.type, origin: 'https://other.example.com' }],
+    ])(
+      'a source whose %s changed is refused with the choices, and nothing is written',
+      async (_what, changed) => {
+        const { source: name, type, origin } = STREAM;
+        await subject.journal.openSources([{ name, type, origin }]);
+        await subject.journal.openStream(STREAM);
+
+        const refused = subject.journal.openSources([{ name: 'new', type: 'x', origin: 'y' }, changed]);
+
+        await expect(refused).rejects.toThrow(StateError);
+        await expect(refused).rejects.toThrow(/another name.*state reset console.*state\.path/);
+        await expect(
+          subject.journal.openSources([{ name: 'new', type: 'z', origin: 'y' }]),
+        ).resolves.toBeUndefined();
+      },
+    );
+  });
+}

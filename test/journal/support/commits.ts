@@ -1,0 +1,55 @@
+import type { JournaledEvent } from '../../../src/ecs/event.ts';
+import type { Journal, PageCommit, StreamIdentity } from '../../../src/journal/journal.ts';
+
+export const STREAM: StreamIdentity = {
+  source: 'console',
+  type: 'qradar-login-attempts',
+  origin: 'https://qradar.example.com',
+  scope: '',
+  cursorVersion: 1,
+};
+
+export const KEY = 'qradar-login-attempts|https://qradar.example.com|';
+
+/** Events whose uids say which they are. */
+export function events(count: number, name = 'event'): readonly JournaledEvent[] {
+  return Array.from({ length: count }, (_, index) => ({
+    uid: `${name}-${index}`,
+    event: {
+      '@timestamp': '2026-03-02T12:00:00.000Z',
+      'event.dataset': 'qradar.login_attempts',
+      'user.id': `${index}`,
+    },
+  }));
+}
+
+/** A page that changes nothing, but for what is given. */
+export function page(changes: Partial<PageCommit> = {}): PageCommit {
+  return {
+    stream: KEY,
+    source: 'console',
+    dataset: 'qradar.login_attempts',
+    lane: 'live',
+    observedAt: 0,
+    events: [],
+    ledger: [],
+    cursor: undefined,
+    gaps: [],
+    closedGaps: [],
+    complete: false,
+    owed: 0,
+    ...changes,
+  };
+}
+
+/** The uids of everything that is held from the start on, in order. */
+export async function held(journal: Pick<Journal, 'read'>, offset = 0): Promise<readonly string[]> {
+  const uids: string[] = [];
+  let position = { sequence: 0, offset };
+  for (;;) {
+    const next = await journal.read(position);
+    if (next === undefined) return uids;
+    uids.push(...next.events.map(({ uid }) => uid));
+    position = { sequence: next.sequence + 1, offset: 0 };
+  }
+}
