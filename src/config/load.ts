@@ -5,7 +5,7 @@ import { checkRouting, checkStreams } from './cross-checks.ts';
 import { toDestination } from './destination.ts';
 import { fileReader, openFiles } from './files.ts';
 import { findConfig, readConfig } from './find.ts';
-import { checkResourceAttributes, environmentDestination } from './otel-environment.ts';
+import { checkResourceAttributes, environmentDestination, namesEndpoint } from './otel-environment.ts';
 import { parseFiles, type ParsedFile } from './parse-files.ts';
 import { Problems } from './problems.ts';
 import { readTree } from './read-tree.ts';
@@ -68,8 +68,7 @@ function fromEnvironment(
 ): DestinationConfig | undefined {
   const section = tree.value['destinations'];
   if (isRecord(section) ? Object.keys(section).length > 0 : section !== undefined) return undefined;
-  const environment = environmentDestination(env, problems);
-  if (environment !== undefined) return environment;
+  if (namesEndpoint(env)) return environmentDestination(env, problems);
   problems.add(
     tree.places.nearestKey(['destinations']),
     ['destinations'],

@@ -24,6 +24,11 @@ function find(env: Environment, setting: string): Variable | undefined {
   return undefined;
 }
 
+/** Whether the environment describes a destination at all. */
+export function namesEndpoint(env: Environment): boolean {
+  return find(env, 'ENDPOINT') !== undefined;
+}
+
 /**
  * The destination `otlp` that OTEL_EXPORTER_OTLP_* describe; undefined without an endpoint. What is wrong is added to
  * `problems`.

@@ -83,10 +83,16 @@ function formsOf(secret: string): string[] {
   return [
     secret,
     encodeURIComponent(secret.toWellFormed()),
-    JSON.stringify(secret).slice(1, -1),
+    asJson(secret),
+    asJson(asJson(secret)),
     Buffer.from(secret).toString('base64'),
     ...base64Within(secret),
   ].filter((form) => form.length >= SHORTEST);
+}
+
+/** As it stands within a JSON string; twice, for an answer's JSON that is quoted in our own. */
+function asJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 /** Shorter values have too few whole base64 digits left to be told from anything else. */

@@ -9,7 +9,7 @@ import { directoryWith, problemsOf, SIEM, TYPES } from './support/configuration.
 const source = (more: string) => `sources: { a: { type: acme-logins, base_url: https://a.test, ${more} } }\n`;
 
 function tokenOf(config: Config): Secret {
-  const { token } = config.sources[0]?.options as { token?: Secret };
+  const { token } = (config.sources[0]?.options ?? {}) as { token?: Secret };
   if (token === undefined) throw new Error('The source has no token.');
   return token;
 }

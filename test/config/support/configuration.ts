@@ -8,7 +8,7 @@ import { duration, httpUrl, sourceOptions, tenants } from '../../../src/config/o
 import type { SourceTypes } from '../../../src/config/source-blocks.ts';
 import type { Config } from '../../../src/config/types.ts';
 import { ConfigError } from '../../../src/errors.ts';
-import { defineSource } from '../../../src/source.ts';
+import { defineSource, type Source } from '../../../src/source.ts';
 
 const plain = {
   vendor: 'Acme',
@@ -27,7 +27,7 @@ const plain = {
 } as const;
 
 /** A source type with options of its own, and one whose vendor has tenants and projects. */
-export const TYPES: SourceTypes = new Map([
+export const TYPES: SourceTypes = new Map<string, Source>([
   [
     'acme-logins',
     defineSource({
