@@ -31,6 +31,8 @@ interface Series {
   declined: number;
 }
 
+type Bucket = Readonly<Record<SummaryType, Map<string, Series>>>;
+
 interface Traffic {
   readonly clock: Clock;
   readonly random: Random;
@@ -49,7 +51,8 @@ const STEP = 5000;
 /** Counters of declined requests that grow with the lent clock: per project, interval type, bucket and summary type. */
 export class Declines {
   readonly #traffic: Traffic;
-  readonly #buckets = new Map<string, Map<string, Series>>();
+  /** By project, interval type and start of the bucket. */
+  readonly #buckets = new Map<string, Bucket>();
   readonly #current = new Map<IntervalType, Span>();
   #until: number;
 
@@ -68,18 +71,15 @@ export class Declines {
   reset(project: string): void {
     this.#advance();
     for (const type of intervalTypes) {
-      const { from } = this.#bucket(type, this.#traffic.clock.now());
-      for (const summary of SUMMARY_TYPES) {
-        for (const series of this.#series(project, type, summary, from).values()) series.shown = 0;
-      }
+      const bucket = this.#bucket(project, type, this.#traffic.clock.now());
+      for (const series of Object.values(bucket).flatMap((all) => [...all.values()])) series.shown = 0;
     }
   }
 
   /** The totals so far of the bucket that holds `at`; most declined first. */
   rows(project: string, summary: SummaryType, type: IntervalType, at: number): SummaryRow[] {
     this.#advance();
-    const { from } = this.#bucket(type, at);
-    return [...this.#series(project, type, summary, from).values()]
+    return [...this.#bucket(project, type, at)[summary].values()]
       .filter(({ shown }) => shown > 0)
       .map(({ row, shown }) => ({ ...row, declinedReqCount: shown }))
       .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount);
@@ -88,11 +88,15 @@ export class Declines {
   /** What was declined in every bucket so far. */
   truth(project: string, summary: SummaryType, type: IntervalType): SeriesTruth[] {
     this.#advance();
-    const prefix = `${project}|${type}|${summary}|`;
+    const prefix = `${project}|${type}|`;
     return [...this.#buckets]
       .filter(([key]) => key.startsWith(prefix))
       .flatMap(([key, series]) =>
-        [...series].map(([id, { declined }]) => ({ bucket: Number(key.slice(prefix.length)), id, declined })),
+        [...series[summary]].map(([id, { declined }]) => ({
+          bucket: Number(key.slice(prefix.length)),
+          id,
+          declined,
+        })),
       );
   }
 
@@ -109,39 +113,42 @@ export class Declines {
 
   #count(project: string, decline: Decline, count: number, at: number): void {
     for (const type of intervalTypes) {
-      const { from } = this.#bucket(type, at);
+      const bucket = this.#bucket(project, type, at);
       for (const summary of SUMMARY_TYPES) {
-        const all = this.#series(project, type, summary, from);
         const row = summarise(summary, project, decline);
-        const series = all.get(row.id) ?? { row, shown: 0, declined: 0 };
+        const series = bucket[summary].get(row.id) ?? { row, shown: 0, declined: 0 };
         series.shown += count;
         series.declined += count;
-        all.set(row.id, series);
+        bucket[summary].set(row.id, series);
       }
     }
   }
 
-  #series(project: string, type: IntervalType, summary: SummaryType, bucket: number): Map<string, Series> {
-    const key = `${project}|${type}|${summary}|${bucket}`;
-    const series = this.#buckets.get(key) ?? new Map<string, Series>();
-    this.#buckets.set(key, series);
-    return series;
+  #bucket(project: string, type: IntervalType, at: number): Bucket {
+    const key = `${project}|${type}|${this.#span(type, at).from}`;
+    const bucket = this.#buckets.get(key) ?? emptyBucket();
+    this.#buckets.set(key, bucket);
+    return bucket;
   }
 
   /** The bucket that holds `at`; the last one is kept, since calendar work is slow. */
-  #bucket(type: IntervalType, at: number): Span {
+  #span(type: IntervalType, at: number): Span {
     const last = this.#current.get(type);
     if (last !== undefined && last.from <= at && at < last.to) return last;
     const unit = INTERVAL_TYPES[type];
     const start = DateTime.fromMillis(at, { zone: this.#traffic.zone }).startOf(unit);
-    const bucket = {
+    const span = {
       from: start.toMillis(),
       to: start
         .plus({ [unit]: 1 })
         .startOf(unit)
         .toMillis(),
     };
-    this.#current.set(type, bucket);
-    return bucket;
+    this.#current.set(type, span);
+    return span;
   }
+}
+
+function emptyBucket(): Bucket {
+  return Object.fromEntries(SUMMARY_TYPES.map((summary) => [summary, new Map()])) as unknown as Bucket;
 }
