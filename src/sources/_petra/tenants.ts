@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Tenants } from '../../config/options.ts';
+import { UnavailableError, UnexpectedAnswerError } from '../../errors.ts';
+import type { CommonOptions, Run } from '../../source.ts';
+import { ROUTES, urlOf } from './api.ts';
+
+/** A tenant as `GET /v1/tenants` lists it. */
+export interface Tenant {
+  /** Petra's own id: the canonical one. */
+  readonly id: string;
+  readonly name: string | undefined;
+}
+
+const PATH = '/v1/tenants';
+/** A list as old as this is asked again. Milliseconds. */
+const FRESH_FOR = 600_000;
+const MEMO = 'petra.tenants';
+
+const listed = z.looseObject({
+  petraTenantId: z.string().min(1),
+  microsoftTenantId: z.string().nullish(),
+  name: z.string().nullish(),
+});
+const answered = z.looseObject({ tenants: z.array(listed) });
+
+interface Directory {
+  readonly readAt: number;
+  readonly tenants: readonly z.output<typeof listed>[];
+}
+
+type PetraRun = Run<CommonOptions & { readonly tenants: Tenants }>;
+
+/**
+ * The tenants to read, by id in order: all, or those that the options name by Petra or Microsoft id. A named one that
+ * Petra does not list is kept as it is written, so that its 404 is seen.
+ *
+ * @throws VendorError when the list cannot be read, and no earlier one is known.
+ */
+export async function readTenants(run: PetraRun): Promise<readonly Tenant[]> {
+  const { tenants } = await directory(run);
+  const { only } = run.options.tenants;
+  const chosen = only?.map(
+    (id) =>
+      tenants.find((tenant) => [tenant.petraTenantId, tenant.microsoftTenantId].includes(id)) ?? {
+        petraTenantId: id,
+        name: undefined,
+      },
+  );
+  const byId = new Map((chosen ?? tenants).map((tenant) => [tenant.petraTenantId, tenant]));
+  return [...byId]
+    .map(([id, { name }]) => ({ id, name: name ?? undefined }))
+    .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+}
+
+/** Paused tenants are listed and read as the others: what they had stays to be seen. */
+async function directory(run: PetraRun): Promise<Directory> {
+  const known = run.memo.get(MEMO) as Directory | undefined;
+  if (known !== undefined && Math.abs(run.now() - known.readAt) < FRESH_FOR) return known;
+  try {
+    const fresh = await ask(run);
+    run.memo.set(MEMO, fresh);
+    return fresh;
+  } catch (error) {
+    if (known === undefined || !(error instanceof UnavailableError)) throw error;
+    run.log.warn(
+      { error: { type: error.name, message: error.message } },
+      'The list of tenants cannot be read now; the last one is used. Tenants onboarded since are read later.',
+    );
+    return known;
+  }
+}
+
+async function ask(run: PetraRun): Promise<Directory> {
+  const answer = await run.http.get({ path: PATH, route: ROUTES.tenants });
+  const parsed = answered.safeParse(answer.json());
+  if (parsed.success) return { readAt: answer.date, tenants: parsed.data.tenants };
+  throw new UnexpectedAnswerError(
+    `The list of tenants is not what Petra documents: ${z.prettifyError(parsed.error)}`,
+    urlOf(run.options, PATH),
+    answer.status,
+    { cause: parsed.error },
+  );
+}

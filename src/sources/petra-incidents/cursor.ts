@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { instant, span } from '../_petra/time.ts';
+
+/** How far the incidents of one organisation are read. Tenants are walked in the order of their ids. */
+export const cursor = z.object({
+  /** All that was created before is read, but for `holes`, `walk` and gaps: the `Date` of the last list of all tenants. */
+  since: instant,
+  /** Spans that full lists left unread, to be asked for tenant by tenant, in a walk that begins later. */
+  holes: z.array(span),
+  /** The walk that goes on: its spans, and the tenant that it has come to. */
+  walk: z.object({ holes: z.array(span), after: z.string() }).optional(),
+  refresh: z.object({
+    ended: instant,
+    /** The re-read that goes on: of all tenants, or only of those in `unread`. */
+    walk: z.object({ all: z.boolean(), after: z.string() }).optional(),
+  }),
+  /** Open gaps of tenants that could not be asked: closed by the first answer that reaches back to their start. */
+  unread: z.record(z.string(), span),
+  /** Open gaps of tenants whose updates a re-read does not reach. */
+  outOfReach: z.record(z.string(), span),
+});
+
+export type Cursor = z.output<typeof cursor>;
+export type StoredCursor = z.input<typeof cursor>;

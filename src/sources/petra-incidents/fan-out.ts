@@ -1,0 +1,77 @@
+import type { Gap, Span } from '../../source.ts';
+import { readTenants } from '../_petra/tenants.ts';
+import type { Cursor } from './cursor.ts';
+import { isStale, readLive } from './live.ts';
+import type { Poll } from './list.ts';
+import { pageOf, type Pages } from './page.ts';
+import { readTenant, warnOfTenant } from './tenant.ts';
+import { closeUnread, UNREAD } from './unread.ts';
+
+/** `reason` of a gap: the tenant has more incidents in the span than one list shows, and the vendor has no pages. */
+const LIST_FULL = 'list-full';
+
+/** Reads, tenant by tenant, the spans that full lists of all tenants left unread. What is missing then is a gap. */
+export async function* fillHoles(run: Poll, start: Cursor): Pages {
+  let state = start;
+  while (state.walk !== undefined || state.holes.length > 0) {
+    const walk = state.walk ?? { holes: state.holes, after: '' };
+    if (state.walk === undefined) state = { ...state, walk, holes: [] };
+    const left = (await readTenants(run)).filter(({ id }) => id > walk.after);
+    for (const [index, { id }] of left.entries()) {
+      if (isStale(run, state)) state = yield* readLive(run, state, left.length - index);
+      state = yield* fillTenant(run, state, { id, holes: walk.holes, owed: left.length - index - 1 });
+    }
+    state = yield* endWalk(run, state, walk.holes);
+  }
+  return state;
+}
+
+interface Turn {
+  readonly id: string;
+  readonly holes: readonly Span[];
+  /** Tenants that are left after it. */
+  readonly owed: number;
+}
+
+async function* fillTenant(run: Poll, start: Cursor, turn: Turn): Pages {
+  const { id, holes, owed } = turn;
+  const reading = await readTenant(run, id, startOf(holes));
+  if ('list' in reading) {
+    const { reach, observations } = reading.list;
+    const closed = closeUnread(start, id, reach);
+    const state = pass(closed.state, turn);
+    const gaps = holes.flatMap(({ from, to }) => gapOf(id, LIST_FULL, { from, to: Math.min(reach, to) }));
+    yield pageOf(run, state, { observations, gaps, closedGaps: closed.gaps, owed });
+    return state;
+  }
+  // When the list of all tenants is answered, it is this tenant that fails and not the vendor; else that throws.
+  const checked = reading.doubtful ? yield* readLive(run, start, owed + 1) : start;
+  warnOfTenant(run, id, reading.error);
+  const unread = { from: startOf(holes), to: Math.max(...holes.map(({ to }) => to)) };
+  const known = checked.unread[id];
+  const hull = known === undefined ? unread : { from: Math.min(known.from, unread.from), to: unread.to };
+  const state = pass({ ...checked, unread: { ...checked.unread, [id]: hull } }, turn);
+  yield pageOf(run, state, { gaps: holes.flatMap((hole) => gapOf(id, UNREAD, hole)), owed });
+  return state;
+}
+
+/** The spans are read, but for gaps that name a tenant. */
+async function* endWalk(run: Poll, start: Cursor, holes: readonly Span[]): Pages {
+  const { walk: _, ...state } = start;
+  for (const covered of holes.slice(0, -1)) yield pageOf(run, start, { covered });
+  const last = holes.at(-1);
+  yield pageOf(run, state, last === undefined ? {} : { covered: last });
+  return state;
+}
+
+function pass(state: Cursor, { id, holes }: Turn): Cursor {
+  return { ...state, walk: { holes: [...holes], after: id } };
+}
+
+function startOf(holes: readonly Span[]): number {
+  return Math.min(...holes.map(({ from }) => from));
+}
+
+function gapOf(part: string, reason: string, { from, to }: Span): Gap[] {
+  return to > from ? [{ from, to, part, reason }] : [];
+}

@@ -1,0 +1,67 @@
+import type { Cursor } from './cursor.ts';
+import { readList, type IncidentList, type Poll } from './list.ts';
+import { pageOf, type Pages } from './page.ts';
+
+/** While older spans are walked, the newest incidents are asked for this often. Milliseconds. */
+const LIVE_EVERY = 60_000;
+/** Clocks that differ by less are the same. */
+const SKEW = 60_000;
+
+/** Whether the newest incidents were asked for too long ago, by the vendor's clock. */
+export function isStale({ now }: Poll, { since }: Cursor): boolean {
+  const age = now() - since;
+  return age < 0 || age >= LIVE_EVERY;
+}
+
+/**
+ * Reads what is new of all tenants, in one request. A full list that does not reach back to what was read before
+ * leaves a hole; the cursor moves on all the same, to the vendor's clock and never beyond.
+ */
+export async function* readLive(run: Poll, state: Cursor | undefined, owed?: number): Pages {
+  const { known, from, list } = state === undefined ? await readFirst(run) : await readNext(run, state);
+  const before = state ?? initial(list.date);
+  // What is dated later is ahead of the cursor, and so still to be read.
+  const hole = { from: known, to: Math.min(list.reach, list.date) };
+  const next = {
+    ...before,
+    since: list.date,
+    holes: hole.to > hole.from ? [...before.holes, hole] : before.holes,
+  };
+  const covered = { from: Math.max(from, list.reach), to: list.date };
+  yield pageOf(run, next, {
+    observations: list.observations,
+    ...(covered.to > covered.from && { covered }),
+    ...(owed !== undefined && { owed }),
+  });
+  return next;
+}
+
+interface Reading {
+  /** All before is read. */
+  readonly known: number;
+  /** What was asked. */
+  readonly from: number;
+  readonly list: IncidentList;
+}
+
+async function readNext(run: Poll, { since }: Cursor): Promise<Reading> {
+  const from = since - run.options.overlap;
+  return { known: since, from, list: await readList(run, { from }) };
+}
+
+/** The first answer tells the vendor's clock: when ours was ahead, it was not asked far enough back. */
+async function readFirst(run: Poll): Promise<Reading> {
+  const lookback = run.options.initial_lookback;
+  let from = run.now() - lookback;
+  let list = await readList(run, { from });
+  if (list.date - lookback < from - SKEW) {
+    from = list.date - lookback;
+    list = await readList(run, { from });
+  }
+  return { known: Math.max(from, list.date - lookback), from, list };
+}
+
+/** Nothing that the first list shows needs a refresh yet. */
+function initial(now: number): Cursor {
+  return { since: now, holes: [], refresh: { ended: now }, unread: {}, outOfReach: {} };
+}

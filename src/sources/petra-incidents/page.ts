@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import type { Page } from '../../source.ts';
+import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
+import type { Poll } from './list.ts';
+
+/** Pages, and in the end the cursor that they lead to. */
+export type Pages = AsyncGenerator<Page<StoredCursor>, Cursor>;
+
+const DAY = 86_400_000;
+
+/** A page that leads to `state`; complete when nothing is left that a full list did not show. */
+export function pageOf(
+  { options }: Poll,
+  state: Cursor,
+  added: Partial<Omit<Page<StoredCursor>, 'cursor'>>,
+): Page<StoredCursor> {
+  const complete = isCaughtUp(state);
+  return {
+    observations: [],
+    owed: complete ? 0 : 1,
+    ...added,
+    cursor: z.encode(cursor, state),
+    complete,
+    forgetBefore: oldestNeeded(state) - options.track_updates_for - options.overlap - DAY,
+  };
+}
+
+export function isCaughtUp({ walk, holes }: Cursor): boolean {
+  return walk === undefined && holes.length === 0;
+}
+
+/** What is read again is known again: nothing that a later request may show is forgotten. */
+function oldestNeeded({ since, walk, holes, unread }: Cursor): number {
+  const spans = [...holes, ...(walk?.holes ?? []), ...Object.values(unread)];
+  return Math.min(since, ...spans.map(({ from }) => from));
+}

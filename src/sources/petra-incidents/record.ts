@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { LedgerValue } from '../../source.ts';
+import { utc, vendorTime } from '../_petra/time.ts';
+
+/** A number as the vendor wrote it: a double would lose digits of long dwell times. */
+const decimal = z
+  .union([z.number(), z.string().regex(/^-?\d+(\.\d+)?([eE][-+]?\d{1,3})?$/)])
+  .transform(String)
+  .refine((text) => Number.isFinite(Number(text)), 'expected a finite number');
+
+const tenant = z.looseObject({
+  petraTenantId: z.string().nullish(),
+  name: z.string().nullish(),
+  microsoftTenantId: z.string().nullish(),
+});
+
+const user = z.looseObject({
+  id: z.string().nullish(),
+  userPrincipalName: z.string().nullish(),
+  mail: z.string().nullish(),
+  displayName: z.string().nullish(),
+  accountEnabled: z.boolean().nullish(),
+  lastPasswordChangeDateTime: vendorTime.nullish(),
+});
+
+/** `IncidentResponse` of the documents. `user` is null when the account is gone; statuses are an open list. */
+export const record = z.looseObject({
+  id: z.string().min(1),
+  url: z.string().nullish(),
+  createdAt: vendorTime,
+  occurredAt: vendorTime.nullish(),
+  remediationStatus: z.string().min(1),
+  isLive: z.boolean().nullish(),
+  dwellTimeMinutes: decimal.nullish(),
+  tenant: tenant.nullish(),
+  user: user.nullish(),
+});
+
+export type Incident = z.output<typeof record>;
+
+/** What makes an incident a changed one; a dwell time that grows alone does not (DESIGN §5). */
+export function comparedValues({ remediationStatus, user }: Incident): LedgerValue {
+  return {
+    remediationStatus,
+    accountEnabled: user?.accountEnabled ?? null,
+    lastPasswordChangeDateTime: utc(user?.lastPasswordChangeDateTime) ?? null,
+  };
+}

@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nanosecondsOfMinutes } from '../../../src/sources/petra-incidents/duration.ts';
+
+const digits = fc.array(fc.nat(9), { minLength: 1, maxLength: 25 }).map((each) => each.join(''));
+
+describe('nanosecondsOfMinutes', () => {
+  it.each([
+    ['1918.650583333333', 115_119_035_000_000n],
+    ['5.923883333333333', 355_433_000_000n],
+    ['656634.6116', 39_398_076_696_000_000n],
+    ['4.55', 273_000_000_000n],
+    ['0', 0n],
+    ['1e3', 60_000_000_000_000n],
+    ['1.5E-2', 900_000_000n],
+    ['1e-999', 0n],
+    ['0.0000000000083', 0n],
+    ['0.0000000000084', 1n],
+  ])('of %s are %s', (minutes, expected) => {
+    expect(nanosecondsOfMinutes(minutes)).toBe(expected);
+  });
+
+  it('is undefined for a negative number', () => {
+    expect(nanosecondsOfMinutes('-1.5')).toBeUndefined();
+  });
+
+  it('is exact at any length, to the nearest nanosecond', () => {
+    fc.assert(
+      fc.property(digits, digits, (whole, fraction) => {
+        const told = nanosecondsOfMinutes(`${whole}.${fraction}`) ?? -1n;
+
+        const scale = 10n ** BigInt(fraction.length);
+        const off = told * scale - BigInt(whole + fraction) * 60_000_000_000n;
+        expect(2n * off).toBeGreaterThanOrEqual(-scale);
+        expect(2n * off).toBeLessThanOrEqual(scale);
+      }),
+    );
+  });
+});

@@ -1,0 +1,324 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import source from '../../../src/sources/petra-incidents/index.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { PetraLab } from '../petra/lab.ts';
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+const TENANTS = drawTenants(seeded(2), 3);
+const [FIRST, SECOND, THIRD] = TENANTS.map(({ petraTenantId }) => petraTenantId).toSorted() as [
+  string,
+  string,
+  string,
+];
+
+let clock: DrivenClock;
+let petra: Petra;
+let lab: PetraLab;
+
+async function start(config: Record<string, unknown> = {}): Promise<void> {
+  clock = new DrivenClock();
+  petra = await startPetra({
+    clock,
+    random: seeded(1),
+    token: 'the key',
+    tenants: TENANTS,
+    incidentsPerDay: 0,
+  });
+  lab = await PetraLab.open({ source, url: petra.url, clock, config });
+}
+
+/** `count` incidents of a tenant, a minute apart, the newest `ago` milliseconds old. */
+function add(tenant: string, count: number, ago = MINUTE): void {
+  for (let n = 0; n < count; n += 1) {
+    petra.incidents.add(tenant, { createdAt: clock.now() - ago - n * MINUTE });
+  }
+}
+
+function asked(): string[] {
+  return petra.requests.map(({ path, query }) => `${path} ${query.get('tenantId') ?? 'all'}`);
+}
+
+function told(field = 'petra.incident.id'): string[] {
+  return lab.events.map((event) => event[field] as string);
+}
+
+function inOrder(one: string, other: string): number {
+  return one < other ? -1 : 1;
+}
+
+async function openGaps() {
+  return (await lab.gaps())
+    .filter(({ closed }) => closed === undefined)
+    .map(({ part, reason, from, to }) => ({ part, reason, from, to }));
+}
+
+afterEach(async () => {
+  await lab[Symbol.asyncDispose]();
+  await petra[Symbol.asyncDispose]();
+});
+
+describe('a list that is not full', () => {
+  it('is one request from initial_lookback on, and moves the cursor to the vendor’s clock', async () => {
+    await start();
+    add(FIRST, 2);
+
+    const { outcome } = await lab.sweep();
+
+    expect(outcome).toBe('complete');
+    expect(asked()).toEqual(['/v1/incidents all']);
+    expect(Object.fromEntries(petra.requests[0]?.query ?? [])).toEqual({
+      startDate: '2026-01-31T12:00:00.000Z',
+      limit: '500',
+    });
+    expect((await lab.cursor())['since']).toBe('2026-03-02T12:00:00.000Z');
+    expect(told('event.action')).toEqual(['incident-created', 'incident-created']);
+  });
+
+  it('is told oldest first, once, and later polls begin `overlap` before the last', async () => {
+    await start();
+    add(FIRST, 3);
+    await lab.sweep();
+    clock.jump(5 * MINUTE);
+    add(SECOND, 1, 8 * MINUTE);
+
+    await lab.sweep();
+
+    const created = told('@timestamp');
+    expect(petra.requests[1]?.query.get('startDate')).toBe('2026-03-02T11:50:00.000Z');
+    expect(created.slice(0, 3)).toEqual(created.slice(0, 3).toSorted(inOrder));
+    expect(told()).toHaveLength(4);
+  });
+
+  it('does not move the cursor beyond the vendor’s clock, whatever a record says', async () => {
+    await start();
+    petra.incidents.add(FIRST, { createdAt: clock.now() + 300 * DAY });
+
+    await lab.sweep();
+
+    expect(told()).toHaveLength(1);
+    expect((await lab.cursor())['since']).toBe('2026-03-02T12:00:00.000Z');
+  });
+
+  it('is asked again when our clock was ahead at the first poll', async () => {
+    await start();
+    add(FIRST, 1, 29 * DAY);
+    const date = new Date(clock.now() - 10 * DAY).toUTCString();
+    const ahead = [{ status: 200, headers: { date }, body: { incidents: [] } }];
+    petra.script.push(...ahead);
+
+    await lab.sweep();
+
+    const starts = petra.requests.map(({ query }) => query.get('startDate'));
+    expect(starts).toEqual(['2026-01-31T12:00:00.000Z', '2026-01-21T12:00:00.000Z']);
+    expect(told()).toHaveLength(1);
+  });
+
+  it('tells only the tenants that are listed, by either id', async () => {
+    await start({ tenants: [TENANTS[0]?.petraTenantId, TENANTS[1]?.microsoftTenantId] });
+    for (const { petraTenantId } of TENANTS) petra.incidents.add(petraTenantId);
+
+    await lab.sweep();
+
+    expect(told('organization.name').toSorted(inOrder)).toEqual([TENANTS[0]?.name, TENANTS[1]?.name]);
+  });
+});
+
+describe('a full list', () => {
+  it('is complete when it reaches back to what was read before', async () => {
+    await start({ limit: 4 });
+    await lab.sweep();
+    clock.jump(MINUTE);
+    add(FIRST, 3, 0);
+    add(SECOND, 2, 5 * MINUTE);
+    const before = petra.requests.length;
+
+    await lab.sweep();
+
+    expect(asked().slice(before)).not.toContain('/v1/tenants all');
+    expect(await openGaps()).toEqual([]);
+  });
+
+  it('is followed by a list of each tenant, from what was read before', async () => {
+    await start({ limit: 4 });
+    add(FIRST, 3);
+    add(SECOND, 2, 2 * DAY);
+
+    const { outcome, tally } = await lab.sweep();
+
+    expect(outcome).toBe('complete');
+    expect(asked()).toEqual([
+      '/v1/incidents all',
+      '/v1/tenants all',
+      ...[FIRST, SECOND, THIRD].map((id) => `/v1/incidents ${id}`),
+    ]);
+    expect(petra.requests.at(-1)?.query.get('startDate')).toBe('2026-01-31T12:00:00.000Z');
+    expect(tally.gaps).toBe(0);
+    expect(told()).toHaveLength(5);
+  });
+
+  it('leaves a gap for each tenant that is full as well: named in the event, and told once', async () => {
+    await start({ limit: 4 });
+    add(FIRST, 6);
+    add(SECOND, 3);
+
+    await lab.sweep();
+    clock.jump(MINUTE);
+    await lab.sweep();
+
+    const oldest = clock.now() - MINUTE - 4 * MINUTE;
+    expect(await openGaps()).toEqual([
+      { part: FIRST, reason: 'list-full', from: clock.now() - MINUTE - 30 * DAY, to: oldest + 1 },
+    ]);
+    const events = lab.told
+      .map(({ event }) => event)
+      .filter((event) => event['event.action'] === 'gap-opened');
+    expect(events).toMatchObject([{ 'penstock.gap.part': FIRST, 'penstock.gap.reason': 'list-full' }]);
+    expect(lab.lines).toMatchObject([{ penstock: { gap: { part: FIRST } } }]);
+    expect(told()).toHaveLength(7);
+  });
+
+  it('walks on where it was when the process died', async () => {
+    await start({ limit: 4 });
+    add(FIRST, 3);
+    add(SECOND, 3);
+    add(THIRD, 3);
+    await lab.sweep({ diesAfter: 2 });
+    const before = petra.requests.length;
+
+    await lab.sweep();
+
+    expect(asked().slice(before)).toEqual([
+      '/v1/incidents all',
+      '/v1/tenants all',
+      `/v1/incidents ${SECOND}`,
+      `/v1/incidents ${THIRD}`,
+    ]);
+    expect(told()).toHaveLength(9);
+    expect(await openGaps()).toEqual([]);
+  });
+
+  it('does not keep the newest waiting while many tenants are walked', async () => {
+    await start({ limit: 4, quota: { requests: 1, per: '1m' } });
+    add(FIRST, 3);
+    add(SECOND, 3);
+
+    await lab.sweep();
+
+    const lists = asked().filter((one) => one.startsWith('/v1/incidents'));
+    expect(lists.slice(0, 4)).toEqual([
+      '/v1/incidents all',
+      `/v1/incidents ${FIRST}`,
+      '/v1/incidents all',
+      `/v1/incidents ${SECOND}`,
+    ]);
+  });
+
+  it('says what is owed when a deadline ends the walk, and no failure', async () => {
+    await start({ limit: 4, quota: { requests: 2, per: '1m' } });
+    add(FIRST, 3);
+    add(SECOND, 3);
+
+    const { outcome, errors } = await lab.sweep({ mode: 'once', deadline: 30_000 });
+
+    expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
+    expect((await lab.streams())[0]).toMatchObject({ owed: 2, lastComplete: undefined });
+  });
+});
+
+describe('a tenant that fails', () => {
+  it.each([404, 403, 500])('with %s is a gap, and does not stop the others', async (status) => {
+    await start({ limit: 4 });
+    add(FIRST, 3);
+    add(SECOND, 3);
+    petra.tenants.failing.set(FIRST, status);
+
+    const { outcome } = await lab.sweep();
+
+    expect(outcome).toBe('complete');
+    expect(told('organization.id')).toContain(SECOND);
+    expect(await openGaps()).toMatchObject([{ part: FIRST, reason: 'tenant-unavailable' }]);
+  });
+
+  it('is read when it answers again, and its gap closes', async () => {
+    await start({ limit: 4 });
+    add(FIRST, 3, 20 * DAY);
+    add(SECOND, 5);
+    petra.tenants.failing.set(FIRST, 404);
+    await lab.sweep();
+    const before = told().length;
+    petra.tenants.failing.clear();
+    clock.jump(15 * MINUTE);
+
+    await lab.sweep();
+
+    expect(told().length - before).toBe(3);
+    expect(await openGaps()).toMatchObject([
+      { part: SECOND, reason: 'list-full' },
+      { part: SECOND, reason: 'updates-out-of-reach' },
+    ]);
+  });
+
+  it('is no tenant’s failure when the vendor is away: the poll fails, and nothing is a gap', async () => {
+    await start({ limit: 4 });
+    add(FIRST, 5);
+    const down = { status: 503, body: { error: { code: 'DOWN', message: 'down' } } };
+    petra.script.push(undefined, undefined, down, down);
+
+    const { outcome } = await lab.sweep();
+
+    expect(outcome).toBe('failed');
+    expect(await lab.gaps()).toEqual([]);
+    await lab.sweep();
+    expect(told()).toHaveLength(4);
+  });
+});
+
+describe('answers that do not fit', () => {
+  it('are told as pipeline errors, once, and the rest as ever', async () => {
+    await start();
+    const row = {
+      id: 'i-1',
+      createdAt: '2026-03-02T11:00:00Z',
+      remediationStatus: 'BRAND_NEW',
+      user: null,
+      novel: 1,
+    };
+    const body = {
+      incidents: [row, { ...row, id: 'i-2', createdAt: 'yesterday', dwellTimeMinutes: 4.55 }, 'row', 'row'],
+    };
+    petra.script.push({ status: 200, body }, { status: 200, body });
+
+    await lab.sweep();
+    await lab.sweep();
+
+    expect(told('event.kind').toSorted(inOrder)).toEqual([
+      'alert',
+      'pipeline_error',
+      'pipeline_error',
+      'pipeline_error',
+    ]);
+    expect(told('event.original').filter((text) => text !== undefined)).toEqual([
+      '"row"',
+      '"row"',
+      '{"id":"i-2","createdAt":"yesterday","remediationStatus":"BRAND_NEW","user":null,"novel":1,"dwellTimeMinutes":4.55}',
+    ]);
+  });
+
+  it.each([{}, [], 'a text', { incidents: null }, { incidents: {} }])(
+    'fail the poll when there is no list: %j',
+    async (body) => {
+      await start();
+      petra.script.push({ status: 200, body: JSON.stringify(body) });
+
+      const { outcome, errors } = await lab.sweep();
+
+      expect(outcome).toBe('failed');
+      expect(errors).toMatchObject([{ name: 'UnexpectedAnswerError' }]);
+      expect(await lab.cursor()).toBeUndefined();
+    },
+  );
+});

@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import source from '../../../src/sources/petra-incidents/index.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { PetraLab } from '../petra/lab.ts';
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+let clock: DrivenClock;
+let petra: Petra;
+let lab: PetraLab;
+let ids: readonly string[];
+
+async function start(config: Record<string, unknown> = {}, tenants = 3): Promise<void> {
+  clock = new DrivenClock();
+  const drawn = drawTenants(seeded(2), tenants);
+  ids = drawn.map(({ petraTenantId }) => petraTenantId).toSorted();
+  petra = await startPetra({
+    clock,
+    random: seeded(1),
+    token: 'the key',
+    tenants: drawn,
+    incidentsPerDay: 0,
+  });
+  lab = await PetraLab.open({ source, url: petra.url, clock, config });
+}
+
+function add(tenant: string | undefined, count: number, ago: number): string[] {
+  return Array.from({ length: count }, (_, n) => {
+    const createdAt = clock.now() - ago - n * MINUTE;
+    return petra.incidents.add(tenant ?? '', { createdAt }).id;
+  });
+}
+
+function updates() {
+  return lab.events.filter((event) => event['event.action'] === 'incident-updated');
+}
+
+async function gaps(reason: string) {
+  return (await lab.gaps()).filter((gap) => gap.reason === reason);
+}
+
+/** Requests since the last call, as the tenant that they asked for. */
+function newRequests(): string[] {
+  const fresh = petra.requests.filter(({ path }) => path === '/v1/incidents').slice(seen);
+  seen += fresh.length;
+  return fresh.map(({ query }) => query.get('tenantId') ?? 'all');
+}
+let seen = 0;
+
+afterEach(async () => {
+  seen = 0;
+  await lab[Symbol.asyncDispose]();
+  await petra[Symbol.asyncDispose]();
+});
+
+describe('a refresh', () => {
+  it('tells a change with the status before, at the time it was seen', async () => {
+    await start();
+    const [id = ''] = add(ids[0], 1, 3 * DAY);
+    await lab.sweep();
+    clock.jump(15 * MINUTE);
+    petra.incidents.change(id, { remediationStatus: 'REMEDIATED', accountEnabled: false });
+
+    await lab.sweep();
+
+    expect(updates()).toMatchObject([
+      {
+        '@timestamp': '2026-03-02T12:15:00.000Z',
+        'petra.incident.id': id,
+        'petra.incident.remediation_status': 'REMEDIATED',
+        'petra.incident.previous.remediation_status': 'UNREMEDIATED',
+        'petra.incident.user.account_enabled': false,
+        'event.severity': 47,
+      },
+    ]);
+  });
+
+  it('tells A, B and A as three events with three ids', async () => {
+    await start();
+    const [id = ''] = add(ids[0], 1, DAY);
+    await lab.sweep();
+    for (const remediationStatus of ['REMEDIATED', 'UNREMEDIATED']) {
+      clock.jump(15 * MINUTE);
+      petra.incidents.change(id, { remediationStatus });
+      await lab.sweep();
+    }
+
+    expect(updates()).toHaveLength(2);
+    expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(3);
+  });
+
+  it('takes a dwell time that grows alone for no change', async () => {
+    await start();
+    const row = { id: 'i-1', createdAt: '2026-03-02T11:55:00Z', remediationStatus: 'UNREMEDIATED' };
+    const answers = [4.5, 9.5].map((dwellTimeMinutes) => ({ incidents: [{ ...row, dwellTimeMinutes }] }));
+    petra.script.push(...answers.map((body) => ({ status: 200, body })));
+
+    await lab.sweep();
+    await lab.sweep();
+
+    expect(lab.events).toHaveLength(1);
+  });
+
+  it.each(['run', 'once'] as const)('waits refresh_interval since the last one ended (%s)', async (mode) => {
+    await start();
+    const counts: number[] = [];
+    for (let minute = 0; minute <= 31; minute += 1) {
+      await lab.sweep({ mode });
+      counts.push(newRequests().length);
+      clock.jump(MINUTE);
+    }
+
+    expect(counts.flatMap((count, minute) => (count === 2 ? [minute] : []))).toEqual([15, 30]);
+  });
+
+  it('reads track_updates_for back, no further', async () => {
+    await start();
+    const [young = '', old = ''] = [...add(ids[0], 1, 13 * DAY), ...add(ids[0], 1, 15 * DAY)];
+    await lab.sweep();
+    clock.jump(15 * MINUTE);
+    for (const id of [young, old]) petra.incidents.change(id, { remediationStatus: 'PEN_TEST' });
+
+    await lab.sweep();
+
+    expect(updates().map((event) => event['petra.incident.id'])).toEqual([young]);
+    expect(await lab.gaps()).toEqual([]);
+  });
+
+  it('still knows what it tracks, and forgets what it does not', async () => {
+    await start();
+    add(ids[0], 1, 0);
+    await lab.sweep();
+    for (let day = 0; day < 16; day += 1) {
+      clock.jump(DAY);
+      await lab.sweep();
+    }
+
+    expect(lab.events).toHaveLength(1);
+    expect((await lab.streams())[0]?.ledger).toBe(0);
+  });
+});
+
+describe('a refresh of more than one list holds', () => {
+  it('asks tenant by tenant, behind the live polls, and goes on from poll to poll', async () => {
+    await start({ limit: 10 }, 12);
+    for (const id of ids) add(id, 3, DAY);
+    await lab.sweep();
+    newRequests();
+    const polls: string[][] = [];
+    clock.jump(15 * MINUTE);
+    for (let minute = 0; minute < 3; minute += 1) {
+      await lab.sweep();
+      polls.push(newRequests());
+      clock.jump(MINUTE);
+    }
+
+    expect(polls).toEqual([['all', 'all', ...ids.slice(0, 7)], ['all', ...ids.slice(7)], ['all']]);
+    expect(petra.busiestMinute('incidents')).toBeLessThanOrEqual(10);
+  });
+
+  it('says what it owes', async () => {
+    await start({ limit: 10 }, 12);
+    for (const id of ids) add(id, 3, DAY);
+    await lab.sweep();
+    clock.jump(15 * MINUTE);
+
+    await lab.sweep();
+
+    expect((await lab.streams())[0]).toMatchObject({ owed: 5, lastComplete: clock.now() });
+  });
+
+  it('shares a budget of one request at a time with the live polls', async () => {
+    await start({ limit: 4, quota: { requests: 1, per: '1m' } });
+    for (const id of ids) add(id, 3, DAY);
+    await lab.sweep();
+    newRequests();
+    clock.jump(15 * MINUTE);
+    const polls: string[][] = [];
+    for (let sweeps = 0; sweeps < 4; sweeps += 1) {
+      await lab.sweep();
+      polls.push(newRequests());
+      clock.jump(MINUTE);
+    }
+
+    expect(polls.map((poll) => poll.filter((tenant) => tenant !== 'all'))).toEqual([
+      [],
+      [ids[0]],
+      [ids[1]],
+      [ids[2]],
+    ]);
+  });
+
+  it('opens one gap for each tenant that it does not reach back in, and closes it when it does', async () => {
+    await start({ limit: 4 });
+    add(ids[0], 6, DAY);
+    add(ids[1], 2, DAY);
+    await lab.sweep();
+    for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+      clock.jump(15 * MINUTE);
+      await lab.sweep();
+    }
+    const open = await gaps('updates-out-of-reach');
+    clock.jump(14 * DAY);
+
+    await lab.sweep();
+
+    expect(open).toMatchObject([{ part: ids[0], closed: undefined, to: expect.any(Number) }]);
+    expect(await gaps('updates-out-of-reach')).toMatchObject([{ part: ids[0], closed: clock.now() }]);
+    expect(lab.told.filter(({ event }) => event['event.reason'] === 'updates-out-of-reach')).toHaveLength(1);
+  });
+
+  it('goes on where it was when the process died', async () => {
+    await start({ limit: 4 });
+    for (const id of ids) add(id, 3, DAY);
+    await lab.sweep();
+    clock.jump(15 * MINUTE);
+    await lab.sweep({ diesAfter: 3 });
+    newRequests();
+
+    await lab.sweep();
+
+    expect(newRequests()).toEqual(['all', ids[1], ids[2]]);
+  });
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EcsEvent } from '../../../src/ecs/event.ts';
+import type { GapState } from '../../../src/journal/journal.ts';
+import type { SimulatedIncident } from '../../../src/simulators/petra-incidents.ts';
+import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import source from '../../../src/sources/petra-incidents/index.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { PetraLab } from '../petra/lab.ts';
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+const TENANTS = drawTenants(seeded(2), 3);
+const STATUSES = ['REMEDIATED', 'UNREMEDIATED', 'INCORRECT', 'SOMETHING_NEW'] as const;
+
+const tenant = fc.nat(TENANTS.length - 1);
+const step = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('create'), tenant, count: fc.integer({ min: 1, max: 6 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('change'), which: fc.nat(), to: fc.constantFrom(...STATUSES) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('pass'),
+      ms: fc.oneof(fc.nat(MINUTE), fc.nat(20 * MINUTE), fc.nat(3 * DAY)),
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('sweep') }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('die'), after: fc.nat(4) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('fail'), tenant, status: fc.constantFrom(404, 500) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('heal'), tenant }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('away') }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer Drawn> ? Drawn : never;
+
+/** Incidents of the millisecond that the cursor moves to, more of them than one list shows. */
+const TIED: readonly Step[] = [
+  { do: 'die', after: 1 },
+  { do: 'create', tenant: 0, count: 4 },
+  { do: 'die', after: 1 },
+];
+
+/** Plays a history against the real pipeline, and ends it with sweeps that nothing disturbs. */
+async function play(
+  steps: readonly Step[],
+  check: (petra: Petra, lab: PetraLab, clock: DrivenClock) => Promise<void>,
+) {
+  const clock = new DrivenClock();
+  await using petra = await startPetra({
+    clock,
+    random: seeded(1),
+    token: 'the key',
+    tenants: TENANTS,
+    incidentsPerDay: 0,
+  });
+  await using lab = await PetraLab.open({ source, url: petra.url, clock, config: { limit: 4 } });
+  for (const one of steps) await act(one, petra, lab, clock);
+  petra.tenants.failing.clear();
+  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+    clock.jump(16 * MINUTE);
+    expect(await lab.sweep()).toMatchObject({ outcome: 'complete' });
+  }
+  await check(petra, lab, clock);
+}
+
+async function act(one: Step, petra: Petra, lab: PetraLab, clock: DrivenClock): Promise<void> {
+  const id = 'tenant' in one ? (TENANTS[one.tenant]?.petraTenantId ?? '') : '';
+  if ('count' in one) for (let made = 0; made < one.count; made += 1) petra.incidents.add(id);
+  if ('ms' in one) clock.jump(one.ms);
+  if ('status' in one) petra.tenants.failing.set(id, one.status);
+  if (one.do === 'heal') petra.tenants.failing.delete(id);
+  if (one.do === 'sweep') await lab.sweep();
+  if ('after' in one) await lab.sweep({ diesAfter: one.after });
+  if ('which' in one) {
+    const { all } = petra.incidents;
+    const chosen = all[one.which % Math.max(1, all.length)];
+    if (chosen !== undefined) petra.incidents.change(chosen.id, { remediationStatus: one.to });
+  }
+  if (one.do === 'away') {
+    await petra.away();
+    await lab.sweep();
+    await petra.back();
+  }
+}
+
+function tellingsOf({ id }: SimulatedIncident, lab: PetraLab): readonly EcsEvent[] {
+  return lab.events.filter((event) => event['petra.incident.id'] === id);
+}
+
+function isInGap({ tenant, createdAt }: SimulatedIncident, gaps: readonly GapState[]): boolean {
+  return gaps.some(
+    ({ part, from, to, closed }) =>
+      closed === undefined && part === tenant.petraTenantId && from <= createdAt && createdAt < to,
+  );
+}
+
+/** Whether the texts come one after another in the list, with others between. */
+function isSubsequence(texts: readonly unknown[], list: readonly unknown[]): boolean {
+  let at = 0;
+  return texts.every((text) => {
+    at = list.indexOf(text, at) + 1;
+    return at > 0;
+  });
+}
+
+describe('petra-incidents', () => {
+  it('tells each incident once, or has a gap that holds it', async () => {
+    const steps = fc.array(step, { minLength: 1, maxLength: 25 });
+    await fc.assert(
+      fc.asyncProperty(steps, (history) =>
+        play(history, async (petra, lab, clock) => {
+          const gaps = await lab.gaps();
+          for (const incident of petra.incidents.all) {
+            const created = tellingsOf(incident, lab).filter(
+              (event) => event['event.action'] === 'incident-created',
+            );
+            expect(created.length).toBeLessThanOrEqual(1);
+            expect(created.length === 1 || isInGap(incident, gaps)).toBe(true);
+          }
+          expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+          expect(Date.parse((await lab.cursor())['since'] as string)).toBeLessThanOrEqual(clock.now());
+          expect(petra.busiestMinute('incidents')).toBeLessThanOrEqual(10);
+        }),
+      ),
+      { numRuns: 40, examples: [[TIED]] },
+    );
+  });
+
+  it('tells changes in order, each with the status that was told before', async () => {
+    const steps = fc.array(step, { minLength: 1, maxLength: 25 });
+    await fc.assert(
+      fc.asyncProperty(steps, (history) =>
+        play(history, async (petra, lab) => {
+          for (const incident of petra.incidents.all) {
+            const tellings = tellingsOf(incident, lab);
+            const told = tellings.map((event) => event['petra.incident.remediation_status']);
+            const previous = tellings.map((event) => event['petra.incident.previous.remediation_status']);
+            expect(
+              isSubsequence(
+                told,
+                incident.states.map((state) => state.remediationStatus),
+              ),
+            ).toBe(true);
+            expect(previous).toEqual([undefined, ...told].slice(0, told.length));
+          }
+        }),
+      ),
+      { numRuns: 25 },
+    );
+  });
+});
