@@ -4,7 +4,10 @@ import type { SourceTypes } from './source-blocks.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** The JSON Schema of the configuration file, for editors; sources are told apart by their `type`. */
+/** A value with `${…}` in it: what it will be is not known to an editor. */
+const REFERENCE = { type: 'string', pattern: '\\$\\{' } as const;
+
+/** The JSON Schema (draft 7, which editors know best) of the configuration file; sources are told apart by `type`. */
 export function configSchema(types: SourceTypes): JsonSchema {
   const schema = toSchema(settingsSchema);
   const sources = schema.properties?.['sources'];
@@ -14,9 +17,50 @@ export function configSchema(types: SourceTypes): JsonSchema {
     return { title, ...block, properties: { ...block.properties, type: { const: id, description: title } } };
   });
   sources.additionalProperties = { anyOf: alternatives };
-  return { ...schema, title: 'Penstock configuration' };
+  return { ...schema, title: 'Penstock configuration', definitions: { reference: { ...REFERENCE } } };
 }
 
 function toSchema(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as JsonSchema;
+  return admitReferences(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as JsonSchema);
+}
+
+/** Lets `${…}` stand wherever a scalar does. */
+function admitReferences(schema: JsonSchema): JsonSchema {
+  const { description, default: fallback, writeOnly, $schema, ...rest } = schema;
+  const about = { $schema, description, default: fallback, writeOnly };
+  const inside = withParts(rest);
+  const narrow = rest.anyOf === undefined ? isNarrowScalar(rest) : rest.anyOf.some(isNarrowScalar);
+  if (!narrow) return withoutUndefined({ ...about, ...inside });
+  const anyOf = [...(inside.anyOf ?? [inside]), { $ref: '#/definitions/reference' }];
+  return withoutUndefined({ ...about, anyOf });
+}
+
+function withParts(schema: JsonSchema): JsonSchema {
+  const parts = { ...schema };
+  if (schema.properties !== undefined) {
+    const properties = Object.entries(schema.properties).map(
+      ([name, part]) => [name, admitIn(part)] as const,
+    );
+    parts.properties = Object.fromEntries(properties);
+  }
+  if (schema.additionalProperties !== undefined)
+    parts.additionalProperties = admitIn(schema.additionalProperties);
+  if (schema.items !== undefined && !Array.isArray(schema.items)) parts.items = admitIn(schema.items);
+  // The alternatives of a value get one reference beside them, not one each.
+  if (schema.anyOf !== undefined) parts.anyOf = schema.anyOf.map(withParts);
+  return parts;
+}
+
+function admitIn<Part extends JsonSchema | boolean>(part: Part): JsonSchema | Part {
+  return typeof part === 'object' ? admitReferences(part) : part;
+}
+
+/** Whether a text with `${…}` would be refused. */
+function isNarrowScalar({ type, pattern, enum: values, format, const: value }: JsonSchema): boolean {
+  if (type === 'string') return [pattern, values, format, value].some((rule) => rule !== undefined);
+  return ['boolean', 'integer', 'number'].includes(String(type));
+}
+
+function withoutUndefined(schema: Readonly<Record<string, unknown>>): JsonSchema {
+  return Object.fromEntries(Object.entries(schema).filter(([, value]) => value !== undefined));
 }
