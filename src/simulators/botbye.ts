@@ -30,7 +30,7 @@ export interface BotByeOptions {
 }
 
 /** What the simulator showed in one answer, for tests to compare with. */
-export interface ShownSummary {
+interface ShownSummary {
   readonly at: number;
   readonly project: string;
   readonly summary: SummaryType;

@@ -2,7 +2,7 @@ import type { Gap, Span } from '../../source.ts';
 import { bucketAt, type Calendar } from './bucket.ts';
 
 /** How long before an edge a bucket is read once more, ms: what is declined after that reading stays unseen. */
-export const EDGE_LEAD = 15_000;
+const EDGE_LEAD = 15_000;
 
 /** `Date` headers tell whole seconds, so that an answer at the very end of the guard may look too early. */
 const DATE_PRECISION = 1000;

@@ -18,6 +18,7 @@ export default defineSource({
   categorisation: { kind: 'metric', category: ['web'], type: ['info'] },
   stream: 'counter',
   askAgain: false,
+  scopedBy: ['account_id', 'project_ids', 'types'],
   options,
   cursor,
   record,

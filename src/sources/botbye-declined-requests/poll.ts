@@ -24,10 +24,7 @@ export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerat
   }
   const bucket = bucketAt(summary.date, calendarOf(run.options));
   if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, run.options.edge_guard)) {
-    run.log.info(
-      { event: { created: new Date(summary.date).toISOString() }, penstock: { stream: run.scope.id } },
-      'An answer dated at the edge of a bucket may still show the one before: it is put aside, and asked for again after edge_guard.',
-    );
+    noteAside(run, summary.date);
     return;
   }
   yield await readingPage(run, { summary, bucket, before });
@@ -89,6 +86,14 @@ async function openBucket(run: Poll, { from, to }: Span, { interval_type }: Cale
 
 function isOver(run: Poll, before: Cursor): boolean {
   return run.now() >= bucketAt(before.bucket, before).to + run.options.edge_guard;
+}
+
+function noteAside({ log, mode, scope }: Poll, date: number): void {
+  const fields = { event: { created: new Date(date).toISOString() }, penstock: { stream: scope.id } };
+  const what = 'An answer dated at the edge of a bucket may still show the one before, and is put aside.';
+  if (mode === 'run') log.info(fields, `${what} It is asked for again after edge_guard.`);
+  // A job that always starts at an edge would never read anything.
+  else log.warn(fields, `${what} Start \`penstock once\` a minute or more after the hour.`);
 }
 
 function warnOfFalls({ log, scope }: Poll, counted: readonly Observation[]): void {

@@ -39,6 +39,7 @@ interface Setting {
   readonly http: Http;
   readonly now: () => number;
   readonly scope?: string;
+  readonly mode?: 'run' | 'once';
   readonly options?: Record<string, unknown>;
 }
 
@@ -82,14 +83,14 @@ export class Collector {
   }
 
   #lend(): StreamRun<Options> {
-    const { http, now, scope = 'p-1/rule' } = this.#setting;
+    const { http, now, scope = 'p-1/rule', mode = 'run' } = this.#setting;
     return {
       options: this.options,
       http,
       log: this.#log,
       now,
       signal: new AbortController().signal,
-      mode: 'run',
+      mode,
       cursors: async () => new Map(),
       memo: new Map(),
       scope: { id: scope },

@@ -92,7 +92,16 @@ describe('poll', () => {
 
     expect(pages).toEqual([]);
     expect(collector.cursor).toEqual(before);
-    expect(collector.lines).toMatchObject([{ msg: expect.stringContaining('put aside') }]);
+    expect(collector.lines).toMatchObject([{ level: 30, msg: expect.stringContaining('put aside') }]);
+  });
+
+  it('warns of an answer put aside when nothing will ask again', async () => {
+    const { vendor } = start('2026-03-02T00:00:10Z');
+    const collector = new Collector({ http: vendor.http, now: () => vendor.now, mode: 'once' });
+
+    await collector.poll();
+
+    expect(collector.lines).toMatchObject([{ level: 40, msg: expect.stringContaining('a minute or more') }]);
   });
 
   it('puts the very first answer aside, too, when it is dated shortly after an edge', async () => {
