@@ -47,11 +47,15 @@ export class Sweep {
     return this.#complete;
   }
 
-  /** What to ask for next. It may be empty, when our clock is behind: the answer then brings the console's. */
+  /** What to ask for next: to what is settled by our estimate, which the answer then corrects. */
   window(): Span {
     const { options } = this.#run;
     const from = this.#at;
-    const settled = Math.max(this.#run.now(), this.#date) - options.settle;
+    const settled = Math.max(
+      this.#run.now() - options.settle,
+      this.#date - options.settle,
+      this.#before.next,
+    );
     const slice = Math.min(this.#cursor.slice ?? options.slice, options.slice);
     return { from, to: Math.max(from, Math.min(settled, from + slice)) };
   }
@@ -88,7 +92,8 @@ export class Sweep {
   #endWindow(settled: number): void {
     this.#lengthen();
     if (this.#goBack(settled)) return;
-    if (settled - this.#at > Math.max(this.#run.options.settle, LEAST_LAG)) return;
+    const overlapped = this.#at >= Math.min(this.#before.next, settled - PRECISION);
+    if (!overlapped || settled - this.#at > Math.max(this.#run.options.settle, LEAST_LAG)) return;
     this.#complete = true;
     this.#cursor = { ...this.#cursor, polled: this.#began };
   }

@@ -1,0 +1,174 @@
+import { pino } from 'pino';
+import { decide, remembered } from '../../src/collect/decide.ts';
+import { tell } from '../../src/collect/tell.ts';
+import type { SourceConfig } from '../../src/config/types.ts';
+import type { JournaledEvent } from '../../src/ecs/event.ts';
+import { Budgets } from '../../src/http/budget.ts';
+import { createHttp } from '../../src/http/client.ts';
+import type { SourceHttp } from '../../src/http/settings.ts';
+import { parseJson, toJson } from '../../src/json.ts';
+import type { LedgerEntry } from '../../src/journal/journal.ts';
+import type { CommonOptions, Gap, Observation, Page, Run, Scope, Source, Span } from '../../src/source.ts';
+import { MemoryJournal } from '../http/support/memory-journal.ts';
+import type { DrivenClock } from './driven-clock.ts';
+
+interface Setup {
+  readonly source: Source;
+  readonly baseUrl: string;
+  readonly clock: DrivenClock;
+  /** The source's block of the configuration, without `type` and `base_url`. Retries default to 0. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** What a stream has in the journal. */
+class StreamState {
+  cursor: unknown;
+  readonly ledger = new Map<string, LedgerEntry & { readonly at: number }>();
+  readonly covered: Span[] = [];
+}
+
+/**
+ * One source under the rules of the pipeline, with the real client and a journal in memory. What is lent lasts one
+ * `Process`; what is durable lasts as long as the lab.
+ */
+export class SourceLab {
+  /** Journaled, in order. */
+  readonly told: JournaledEvent[] = [];
+  readonly gaps: Gap[] = [];
+  /** Lines of the log, of all processes. */
+  readonly lines: Record<string, unknown>[] = [];
+  readonly setup: Setup;
+  readonly #streams = new Map<string, StreamState>();
+  readonly #budgets: Budgets;
+
+  constructor(setup: Setup) {
+    this.setup = setup;
+    this.#budgets = new Budgets({ journal: new MemoryJournal(), clock: setup.clock });
+  }
+
+  /** Starts a process; one at a time. */
+  start(config: Readonly<Record<string, unknown>> = {}): Process {
+    return new Process(this, this.#budgets, { ...this.setup.config, ...config });
+  }
+
+  /** A process that polls once, all streams, and ends. Returns the pages. */
+  async once(config: Readonly<Record<string, unknown>> = {}): Promise<Page<unknown>[]> {
+    await using process = this.start(config);
+    return await process.sweep();
+  }
+
+  stream(id: string): StreamState {
+    const stream = this.#streams.get(id) ?? new StreamState();
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  get streams(): ReadonlyMap<string, StreamState> {
+    return this.#streams;
+  }
+}
+
+/** One life of a process: connections, the vendor's clock, and what a source keeps in memory. */
+export class Process implements AsyncDisposable {
+  readonly options: CommonOptions;
+  readonly run: Run<CommonOptions>;
+  readonly http: SourceHttp;
+  readonly #lab: SourceLab;
+  readonly #stop = new AbortController();
+
+  constructor(lab: SourceLab, budgets: Budgets, config: Readonly<Record<string, unknown>>) {
+    const { source, baseUrl, clock } = lab.setup;
+    const block = { type: source.id, base_url: baseUrl, retries: 0, timeout: '1d', ...config };
+    this.#lab = lab;
+    this.options = source.options.parse(block);
+    const log = pino(
+      { base: null, level: 'debug' },
+      { write: (line) => void lab.lines.push(JSON.parse(line)) },
+    );
+    this.http = createHttp({
+      options: this.options,
+      authorise: () => source.authorise(this.options),
+      quotas: source.quotas(this.options),
+      budgets,
+      clock,
+      random: () => 1,
+      log,
+      signal: this.#stop.signal,
+      userAgent: 'penstock/test',
+      env: {},
+    });
+    this.run = {
+      options: this.options,
+      http: this.http,
+      log,
+      now: () => this.http.vendorNow(),
+      signal: this.#stop.signal,
+      mode: 'once',
+      cursors: async () => new Map([...lab.streams].map(([id, { cursor }]) => [id, cursor])),
+      memo: new Map(),
+    };
+  }
+
+  abort(reason: Error): void {
+    this.#stop.abort(reason);
+  }
+
+  /** Polls every stream to its end and commits each page. Returns the pages. */
+  async sweep(): Promise<Page<unknown>[]> {
+    const all: Page<unknown>[] = [];
+    for await (const scope of this.#lab.setup.source.streams(this.run)) {
+      for await (const page of this.poll(scope)) {
+        this.commit(scope, page);
+        all.push(page);
+      }
+    }
+    return all;
+  }
+
+  /** The pages of one stream; what is not committed never happened. */
+  poll(scope: Scope): AsyncIterable<Page<unknown>> {
+    const { source } = this.#lab.setup;
+    const state = this.#lab.stream(scope.id);
+    const run = {
+      ...this.run,
+      scope,
+      coverage: async () => state.covered,
+      ledger: async (prefix: string) =>
+        new Map(
+          [...state.ledger].filter(([key]) => key.startsWith(prefix)).map(([key, { value }]) => [key, value]),
+        ),
+    };
+    return source.poll(run, state.cursor === undefined ? undefined : source.cursor.decode(state.cursor));
+  }
+
+  /** As the pipeline does: decides by the ledger, tells, and keeps what the journal would. */
+  commit(scope: Scope, page: Page<unknown>): void {
+    const state = this.#lab.stream(scope.id);
+    for (const observation of page.observations) this.#tell(scope, state, observation);
+    state.cursor = parseJson(toJson(page.cursor));
+    if (page.covered !== undefined) state.covered.push(page.covered);
+    this.#lab.gaps.push(...(page.gaps ?? []));
+    for (const [key, { at }] of state.ledger) if (at < (page.forgetBefore ?? 0)) state.ledger.delete(key);
+  }
+
+  #tell(scope: Scope, { ledger }: StreamState, observation: Observation): void {
+    const { source } = this.#lab.setup;
+    const before = ledger.get(observation.key);
+    const decision = decide(source.stream, observation, before);
+    if (decision.outcome === 'repeated') return;
+    const observedAt = this.run.now();
+    const value = remembered(observation);
+    let uid = before?.uid ?? '';
+    if (decision.outcome === 'told') {
+      const config = { name: 'lab', definition: source, options: this.options } as SourceConfig;
+      const { event } = tell({ config, scope, observation, before, decision, observedAt });
+      this.#lab.told.push(event);
+      uid = event.uid;
+    }
+    ledger.set(observation.key, { value, uid, at: observation.at ?? observedAt });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.http[Symbol.asyncDispose]();
+  }
+}
