@@ -33,10 +33,10 @@ export async function runProgram(args: readonly string[], io: Io): Promise<ExitC
     )
     .version(VERSION)
     .helpCommand(false);
-  for (const { describe, run } of COMMANDS) {
-    const command = describe(program.command('-'));
+  for (const known of COMMANDS) {
+    const command = known.describe(program.command('-'));
     command.action(async () => {
-      code = await run(io, command.opts(), command.args);
+      code = await known.run(io, command.opts(), command.args);
     });
   }
   for (const command of [program, ...program.commands]) settle(command, io);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
 import type { EcsEvent, JournaledEvent } from '../ecs/event.ts';
@@ -39,8 +40,8 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
   mapped: EcsEvent;
   misfit: boolean;
 } {
-  const { record, normalise } = config.definition;
-  const parsed = record.safeParse(observation.record);
+  const { definition } = config;
+  const parsed = definition.record.safeParse(observation.record);
   if (!parsed.success)
     return { mapped: misfitEvent(observation.record, problemOf(parsed.error.issues)), misfit: true };
   const telling: Telling = {
@@ -51,7 +52,7 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
     delta: decision.delta,
   };
   try {
-    return { mapped: normalise(parsed.data, telling), misfit: false };
+    return { mapped: definition.normalise(parsed.data, telling), misfit: false };
   } catch (error) {
     return { mapped: misfitEvent(observation.record, `the mapping failed: ${explain(error)}`), misfit: true };
   }

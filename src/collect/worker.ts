@@ -1,3 +1,4 @@
+import { StateError } from '../errors.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { CollectContext } from './context.ts';
 import { Halt } from './halt.ts';
@@ -8,14 +9,14 @@ import { sweep, type SweepResult } from './sweep.ts';
  * a first run, and a due time that passed meanwhile, is due at once.
  */
 export async function work(context: CollectContext, schedule: Schedule, halt: Halt): Promise<void> {
-  const { journal, clock, signal, config } = context;
+  const { clock, signal } = context;
   let due = await firstDue(context, schedule);
   while (!signal.aborted) {
     await clock.sleep(due - clock.now(), signal).catch(() => undefined);
     if (signal.aborted) return;
     await turn(context, halt);
     due = nextDue(context, schedule);
-    await journal.setNextDue(config.name, due);
+    await remember(context, due);
   }
 }
 
@@ -54,4 +55,14 @@ function nextDue({ config, clock, run }: CollectContext, schedule: Schedule): nu
   const vendorNow = run.now();
   const edge = config.definition.nextEdge?.(config.options, vendorNow);
   return edge === undefined ? scheduled : Math.min(scheduled, now + edge - vendorNow);
+}
+
+/** A due time that could not be stored (a full disk) costs an early poll at the next start, nothing else. */
+async function remember({ journal, config, log }: CollectContext, due: number): Promise<void> {
+  try {
+    await journal.setNextDue(config.name, due);
+  } catch (error) {
+    if (error instanceof StateError) throw error;
+    log.error({ err: error }, 'The next due time could not be stored.');
+  }
 }

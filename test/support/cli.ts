@@ -53,13 +53,13 @@ export function runCli(args: readonly string[], options?: SpawnOptions): Promise
   return startCli(args, options).ended;
 }
 
-/** A directory of its own for one test, with a configuration file in it; removed when disposed. */
+/** A directory of its own for one test, with a configuration file in it (made for its path); removed when disposed. */
 export async function workspace(
-  config?: string,
+  config?: string | ((path: string) => string),
 ): Promise<AsyncDisposable & { readonly path: string; readonly config: string }> {
   const path = await mkdtemp(join(tmpdir(), 'penstock-test-'));
   const file = join(path, 'penstock.yaml');
-  if (config !== undefined) await writeFile(file, config);
+  if (config !== undefined) await writeFile(file, typeof config === 'string' ? config : config(path));
   return {
     path,
     config: file,

@@ -1,0 +1,201 @@
+import type { Clock, Random } from './clock.ts';
+import type { CollectContext } from './collect/context.ts';
+import { Halt } from './collect/halt.ts';
+import type { Tally } from './collect/tally.ts';
+import { resourceAttributes } from './config/otel-environment.ts';
+import { tenantSettings } from './config/tenant-settings.ts';
+import type { Config, DestinationConfig, SourceConfig } from './config/types.ts';
+import { Delivery } from './deliver/deliver.ts';
+import { Sender } from './deliver/sender.ts';
+import { Budgets } from './http/budget.ts';
+import { createHttp, type SourceHttp } from './http/client.ts';
+import type { Journal } from './journal/journal.ts';
+import { openJournal } from './journal/sqlite-journal.ts';
+import { parseSchedule, type Schedule } from './schedule/schedule.ts';
+import type { CommonOptions, Run } from './source.ts';
+import type { Logger } from './telemetry/log.ts';
+import { VERSION } from './version.ts';
+
+/** What a process lends the pipeline. A test lends its own clock, journal and network. */
+export interface AppParts {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly mode: Run<CommonOptions>['mode'];
+  /** Ends collecting: a stop or a deadline. */
+  readonly collecting: AbortSignal;
+  /** Ends delivering. */
+  readonly delivering: AbortSignal;
+  readonly onPage?: (source: string, added: Tally) => void;
+  /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
+  readonly instrument?: {
+    readonly journal?: (journal: Journal) => Journal;
+    readonly http?: (http: SourceHttp) => SourceHttp;
+    readonly sender?: (sender: Sender) => Sender;
+  };
+}
+
+/** One source, ready to be swept. */
+export interface SourceUnit {
+  readonly context: CollectContext;
+  readonly schedule: Schedule;
+  readonly halt: Halt;
+}
+
+/** The pipeline, composed: sources and destinations over one journal. Disposing it closes them in reverse order. */
+export interface App extends AsyncDisposable {
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sources: readonly SourceUnit[];
+  readonly deliveries: readonly Delivery[];
+  /** Aborted when delivering is to end. */
+  readonly delivering: AbortSignal;
+  /** Ends all its loops, as the signals that it was given would. */
+  abort(): void;
+}
+
+/**
+ * Opens the state and composes the pipeline of a configuration. Nothing is polled or sent yet.
+ * @throws StateError when the state cannot be used, or was made for another configuration.
+ */
+export async function openApp(given: AppParts): Promise<App> {
+  const aborted = new AbortController();
+  const parts = {
+    ...given,
+    collecting: AbortSignal.any([given.collecting, aborted.signal]),
+    delivering: AbortSignal.any([given.delivering, aborted.signal]),
+  };
+  const { config, clock, log } = parts;
+  await using opened = new AsyncDisposableStack();
+  const journal = await openStore(parts, opened);
+  const budgets = new Budgets({ journal, clock });
+  const sources = config.sources.map((source) => openSource({ ...parts, journal, budgets, opened }, source));
+  const deliveries = config.destinations.map((destination) =>
+    openDelivery({ ...parts, journal, opened }, destination),
+  );
+  const resources = opened.move();
+  return {
+    config,
+    journal,
+    clock,
+    log,
+    sources,
+    deliveries,
+    delivering: parts.delivering,
+    abort: () => aborted.abort(),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function openStore(
+  { config, clock, log, instrument }: AppParts,
+  opened: AsyncDisposableStack,
+): Promise<Journal> {
+  const store = opened.use(await openJournal({ ...config.state, clock, log }));
+  const journal = instrument?.journal?.(store) ?? store;
+  await journal.openSources(
+    config.sources.map(({ name, definition, options }) => ({
+      name,
+      type: definition.id,
+      origin: options.base_url,
+    })),
+  );
+  await journal.openDestinations(
+    config.destinations.map(({ name }) => name),
+    clock.now(),
+  );
+  return journal;
+}
+
+interface Shared extends AppParts {
+  readonly journal: Journal;
+  readonly budgets: Budgets;
+  readonly opened: AsyncDisposableStack;
+}
+
+function openSource(shared: Shared, config: SourceConfig): SourceUnit {
+  const {
+    clock,
+    random,
+    env,
+    mode,
+    journal,
+    budgets,
+    opened,
+    collecting: signal,
+    onPage,
+    instrument,
+  } = shared;
+  const { definition, options } = config;
+  const log = shared.log.child({ penstock: { source: config.name } });
+  const client = createHttp({
+    options,
+    authorise: () => definition.authorise(options),
+    quotas: definition.quotas(options),
+    budgets,
+    clock,
+    random,
+    log,
+    signal,
+    userAgent: `penstock/${VERSION}`,
+    env,
+  });
+  const http = instrument?.http?.(opened.use(client)) ?? opened.use(client);
+  const run: Run<CommonOptions> = {
+    options,
+    http,
+    log,
+    now: () => http.vendorNow(),
+    signal,
+    mode,
+    cursors: () => cursorsOf(journal, config),
+    memo: new Map(),
+  };
+  return {
+    context: {
+      config,
+      journal,
+      http,
+      clock,
+      log,
+      signal,
+      run,
+      onPage: (added) => onPage?.(config.name, added),
+    },
+    schedule: parseSchedule(options.schedule, options.timezone, random),
+    halt: new Halt(options),
+  };
+}
+
+async function cursorsOf(
+  journal: Journal,
+  { definition, options }: SourceConfig,
+): Promise<ReadonlyMap<string, unknown>> {
+  const streams = await journal.streams();
+  const own = streams.filter(({ type, origin }) => type === definition.id && origin === options.base_url);
+  return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
+}
+
+function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
+  const { config, clock, random, env, journal, opened, instrument } = shared;
+  const log = shared.log.child({ penstock: { destination: destination.name } });
+  const resource = resourceAttributes(env);
+  const identity = { serviceName: resource['service.name'], resource };
+  const sender = new Sender({ destination, clock, proxyEnv: env, identity });
+  return new Delivery({
+    destination,
+    journal,
+    sender: instrument?.sender?.(opened.use(sender)) ?? opened.use(sender),
+    clock,
+    random,
+    log,
+    namespaceOf: (name, event) => {
+      const source = config.sources.find((candidate) => candidate.name === name);
+      return source && (tenantSettings(source.options, event)?.namespace ?? source.namespace);
+    },
+  });
+}

@@ -1,0 +1,16 @@
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/types.ts';
+import { loadSources } from '../sources/registry.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import type { Io } from './io.ts';
+
+/** Reads the configuration that the flags name, and makes the log that it asks for. Throws ConfigError. */
+export async function setUp(
+  io: Io,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<{ config: Config; log: Logger }> {
+  const file = flags['config'] as string | undefined;
+  const config = await loadConfig({ file, env: io.env, types: await loadSources(), cwd: io.cwd });
+  return { config, log: createLogger({ ...config.log, stream: io.stderr }) };
+}

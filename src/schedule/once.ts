@@ -1,0 +1,39 @@
+import type { App } from '../app.ts';
+import type { SweepResult } from '../collect/sweep.ts';
+import { turn } from '../collect/worker.ts';
+import { together } from './together.ts';
+
+/** What one pass did. */
+export interface OnceSummary {
+  readonly sweeps: readonly SweepResult[];
+  /** Events that the journal holds and some destination still lacks. */
+  readonly undelivered: number;
+}
+
+/**
+ * Polls every stream now, whatever its schedule, while delivery goes on; then waits until every destination has all of
+ * it, is paused, or the app's signals abort. Rejects only when the state cannot be used.
+ */
+export async function once(app: App): Promise<OnceSummary> {
+  const sweeps: SweepResult[] = [];
+  const pass = collect(app, sweeps)
+    .then(() => Promise.all(app.deliveries.map((delivery) => delivery.idle())))
+    .finally(() => app.abort());
+  await together([pass, ...app.deliveries.map((delivery) => delivery.run(app.delivering))], () =>
+    app.abort(),
+  );
+  await app.journal.trim(app.clock.now());
+  const waiting = await Promise.all(
+    app.config.destinations.map(({ name, sources }) => app.journal.waiting(name, sources)),
+  );
+  return { sweeps, undelivered: Math.max(0, ...waiting) };
+}
+
+async function collect({ sources }: App, sweeps: SweepResult[]): Promise<void> {
+  await Promise.all(
+    sources.map(async ({ context, halt }) => {
+      const result = await turn(context, halt);
+      if (result !== undefined) sweeps.push(result);
+    }),
+  );
+}

@@ -1,0 +1,33 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { setImmediate as turn } from 'node:timers/promises';
+
+/** Requests that this process has made and that have not ended, by either HTTP client (Node's and undici's). */
+const inFlight = new Set<unknown>();
+
+const CHANNELS: Readonly<Record<string, boolean>> = {
+  'undici:request:create': true,
+  'undici:request:trailers': false,
+  'undici:request:error': false,
+  'http.client.request.start': true,
+  'http.client.response.finish': false,
+  'http.client.request.error': false,
+};
+
+for (const [channel, begins] of Object.entries(CHANNELS)) {
+  subscribe(channel, (message) => {
+    const { request } = message as { request: unknown };
+    if (begins) inFlight.add(request);
+    else inFlight.delete(request);
+  });
+}
+
+/** So many turns of the event loop without a request, and what runs waits for time alone. */
+const QUIET_TURNS = 12;
+
+/** Resolves when no request is under way and none was begun for some turns: whatever runs here waits for its clock. */
+export async function atRest(): Promise<void> {
+  for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
+    await turn();
+    if (inFlight.size > 0) quiet = 0;
+  }
+}
