@@ -105,7 +105,7 @@ describe('counting', () => {
         ]);
         expect(sumsBySeries(collector.told)).toEqual(Object.fromEntries(expected));
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     ));
 
   it('tells every run as final exactly once, last, with the count that its deltas sum up to', () =>
@@ -126,7 +126,7 @@ describe('counting', () => {
           expect(counters.every(({ delta }) => delta >= 0)).toBe(true);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     ));
 
   it('never covers what it tells as a gap, and leaves nothing out but the moments before an edge', () =>
@@ -144,6 +144,6 @@ describe('counting', () => {
           expect(next - to).toBeLessThanOrEqual(15_000 + GUARD);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     ));
 });

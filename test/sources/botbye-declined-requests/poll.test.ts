@@ -411,7 +411,7 @@ describe('answers that are not as documented', () => {
     expect(misfits.map(({ event }) => event['event.original'])).toEqual(malformed.map(toJson));
   });
 
-  it('makes an event or a pipeline_error of every row of thousands of odd answers', async () => {
+  it('makes an event or a pipeline_error of every row of 1,500 odd answers', async () => {
     const value = fc.oneof(
       fc.constantFrom(null, '', 'a', '__proto__', 'constructor', '?', '/a?b?c', 'usa', true, -1, 0, 7, 1.5),
       fc.jsonValue({ maxDepth: 1 }),
@@ -430,7 +430,7 @@ describe('answers that are not as documented', () => {
         const told = collector.told.filter((one) => one.event['botbye.declined_requests.final'] !== true);
         expect(told).toHaveLength(rows.length);
       }),
-      { numRuns: 2500 },
+      { numRuns: 1500 },
     );
   });
 });

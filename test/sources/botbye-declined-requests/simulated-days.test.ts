@@ -20,7 +20,7 @@ afterEach(() => botbye[Symbol.asyncDispose]());
 async function live(interval_type: IntervalType, zone: string) {
   const clock = new DrivenClock('2026-02-27T18:00:00Z');
   const account = { clock, random: seeded(7), key: 'the key', accountId: 'acc-1', projectIds: [PROJECT] };
-  botbye = await startBotBye({ ...account, zone, lag: 20_000, perMinute: 3 });
+  botbye = await startBotBye({ ...account, zone, lag: 20_000, perMinute: 2 });
   const lab = new SourceLab({
     source,
     baseUrl: botbye.url,
