@@ -57,18 +57,18 @@ function check(
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
-  return { settings, sources, environment: fromEnvironment(tree, env, problems) };
+  return { settings, sources, environment: fromEnvironment(tree, { env, cwd }, problems) };
 }
 
 /** The environment's destination, asked for only where the file names none. */
 function fromEnvironment(
   tree: Tree,
-  env: LoadOptions['env'],
+  { env, cwd }: Pick<LoadOptions, 'env' | 'cwd'>,
   problems: Problems,
 ): DestinationConfig | undefined {
   const section = tree.value['destinations'];
   if (isRecord(section) ? Object.keys(section).length > 0 : section !== undefined) return undefined;
-  if (namesEndpoint(env)) return environmentDestination(env, problems);
+  if (namesEndpoint(env)) return environmentDestination(env, cwd, problems);
   problems.add(
     tree.places.nearestKey(['destinations']),
     ['destinations'],

@@ -12,17 +12,7 @@ import {
 } from './fields.ts';
 import { proxy, tls } from './transport.ts';
 
-export {
-  bytes,
-  duration,
-  filePath,
-  httpUrl,
-  labels,
-  namespace,
-  schedule,
-  secret,
-  timezone,
-} from './fields.ts';
+export { duration, httpUrl, schedule, secret, timezone } from './fields.ts';
 
 /** The options that every source has (DESIGN §8). */
 const common = {

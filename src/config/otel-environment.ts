@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { destinationSchema, logsUrl, readEndpoint, toDestination } from './destination.ts';
 import { whyUnreadable } from './files.ts';
 import { Problems } from './problems.ts';
@@ -33,7 +34,11 @@ export function namesEndpoint(env: Environment): boolean {
  * The destination `otlp` that OTEL_EXPORTER_OTLP_* describe; undefined without an endpoint. What is wrong is added to
  * `problems`.
  */
-export function environmentDestination(env: Environment, problems: Problems): DestinationConfig | undefined {
+export function environmentDestination(
+  env: Environment,
+  cwd: string,
+  problems: Problems,
+): DestinationConfig | undefined {
   const endpoint = find(env, 'ENDPOINT');
   if (endpoint === undefined) return undefined;
   if (readEndpoint(endpoint.value) === undefined) {
@@ -46,7 +51,7 @@ export function environmentDestination(env: Environment, problems: Problems): De
     compression: choice(find(env, 'COMPRESSION'), ['gzip', 'none'], problems),
     headers: pairs(find(env, 'HEADERS'), problems),
     timeout: milliseconds(find(env, 'TIMEOUT'), problems),
-    tls: tls(env, problems),
+    tls: tls(env, cwd, problems),
   });
   // The logs endpoint is the whole URL; only the general one is a base.
   const whole = endpoint.name.includes('_LOGS_') ? endpoint.value : logsUrl(endpoint.value);
@@ -78,14 +83,15 @@ const TLS_FILES = {
   CLIENT_KEY: 'key_file',
 } as const;
 
-function tls(env: Environment, problems: Problems): Record<string, string> {
+function tls(env: Environment, cwd: string, problems: Problems): Record<string, string> {
   const files: Record<string, string> = {};
   for (const [setting, option] of Object.entries(TLS_FILES)) {
     const variable = find(env, setting);
     if (variable === undefined) continue;
-    const problem = whyUnreadable(variable.value);
+    const file = resolve(cwd, variable.value);
+    const problem = whyUnreadable(file);
     if (problem !== undefined) problems.addVariable(variable.name, problem);
-    files[option] = variable.value;
+    files[option] = file;
   }
   if ((files['cert_file'] === undefined) === (files['key_file'] === undefined)) return files;
   problems.addVariable(

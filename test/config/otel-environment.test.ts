@@ -37,7 +37,7 @@ test('every variable is honoured, and headers are percent-decoded', async () => 
     OTEL_EXPORTER_OTLP_COMPRESSION: 'none',
     OTEL_EXPORTER_OTLP_TIMEOUT: '2500',
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a%3Db%2Cc, x-tenant = north==,',
-    OTEL_EXPORTER_OTLP_CERTIFICATE: `${cwd}/ca.pem`,
+    OTEL_EXPORTER_OTLP_CERTIFICATE: 'ca.pem',
     OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: `${cwd}/cert.pem`,
     OTEL_EXPORTER_OTLP_CLIENT_KEY: `${cwd}/key.pem`,
   };
