@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { countUid, creationUid, digest, updateUid } from '../../src/ecs/uid.ts';
+
+const stream = { type: 'petra-incidents', scope: 't-1' };
+
+describe('digest', () => {
+  it('differs whenever the parts do, however they would run together', () => {
+    const parts = fc.array(fc.string({ maxLength: 3 }), { maxLength: 4 });
+    fc.assert(
+      fc.property(parts, parts, (one, other) => {
+        const same = JSON.stringify(one) === JSON.stringify(other);
+
+        expect(digest(...one) === digest(...other)).toBe(same);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is the same in every process and release: what was sent is known by it', () => {
+    expect(creationUid(stream, 'INC-1')).toMatchInlineSnapshot(`"818ce5e47998608467eda14ca3a8c04988195eee"`);
+  });
+});
+
+describe('ids', () => {
+  it('of a creation depend on type, scope and key alone', () => {
+    const ids = [
+      creationUid(stream, 'INC-1'),
+      creationUid(stream, 'INC-2'),
+      creationUid({ ...stream, scope: 't-2' }, 'INC-1'),
+      creationUid({ ...stream, type: 'petra-failed-attacks' }, 'INC-1'),
+    ];
+
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(creationUid({ ...stream }, 'INC-1')).toBe(ids[0]);
+  });
+
+  it('of updates there and back again are all different', () => {
+    const first = creationUid(stream, 'INC-1');
+    const there = updateUid(stream, 'INC-1', { changed: { status: 'B' }, previous: first });
+    const back = updateUid(stream, 'INC-1', { changed: { status: 'A' }, previous: there });
+    const again = updateUid(stream, 'INC-1', { changed: { status: 'B' }, previous: back });
+
+    expect(new Set([first, there, back, again]).size).toBe(4);
+  });
+
+  it('of an update do not depend on the order of the fields', () => {
+    const one = updateUid(stream, 'INC-1', { changed: { a: 1, b: 2 }, previous: 'p' });
+
+    expect(updateUid(stream, 'INC-1', { changed: { b: 2, a: 1 }, previous: 'p' })).toBe(one);
+  });
+
+  it('of a counter depend on count, base, final and the telling before', () => {
+    const told = { count: 5, base: 2, final: false, previous: 'p' };
+    const ids = [
+      told,
+      { ...told, count: 6 },
+      { ...told, base: 3 },
+      { ...told, final: true },
+      { ...told, previous: 'q' },
+    ];
+
+    expect(new Set(ids.map((one) => countUid(stream, 'k', one))).size).toBe(ids.length);
+  });
+});
