@@ -21,8 +21,18 @@ export function wordsOf(seen: Seen): string {
 function bodyWords(body: Buffer): string {
   const text = body.toString('utf8');
   const parsed = parseObject(text);
-  const told = parsed?.['message'] ?? parsed?.['error'] ?? parsed?.['detail'];
+  const told = parsed?.['message'] ?? parsed?.['error'] ?? parsed?.['detail'] ?? statusMessage(body);
   return typeof told === 'string' ? told : text;
+}
+
+/**
+ * The message of a protobuf `google.rpc.Status`. Its fields 1 and 2 are a number and a string as those of a partial
+ * success are, so it is read as one, with the tag and the length of that before it.
+ */
+function statusMessage(body: Buffer): unknown {
+  const { length } = body;
+  const wrapped = Buffer.concat([Buffer.from([0x0a, (length & 0x7f) | 0x80, length >>> 7]), body]);
+  return asObject(parseProtobuf(wrapped)?.['partialSuccess'])?.['errorMessage'];
 }
 
 function printable(text: string): string {

@@ -20,6 +20,9 @@ const ENOUGH_TROUBLE = 3;
 /** So many single records refused, and none taken, say that everything is refused. */
 const ENOUGH_HELD = 4;
 
+/** From so many of the records held last the next one tried keeps its distance. */
+const RECENTLY_HELD = 16;
+
 /**
  * A batch on its way: which records are settled, and which to send next. A refused request is halved down to the
  * record at fault, k of n in O(k log n) requests, and what was taken is never sent again. A single refused record is
@@ -133,14 +136,19 @@ export class Shipment {
     return this.#oneOf(range, this.#open(range)[0] ?? range.from);
   }
 
-  /** A record that was not refused alone yet: the last first, as far as can be from the one that was. */
+  /** A record that was not refused alone yet, as far as can be from those that were: faults come in runs. */
   #untried(): Range | undefined {
     const held = new Set(this.#held.map(({ from }) => from));
-    for (const range of this.#pending.toReversed()) {
-      const index = this.#open(range).findLast((open) => !held.has(open));
-      if (index !== undefined) return this.#oneOf(range, index);
+    const recent = [...held].slice(-RECENTLY_HELD);
+    const distance = (index: number) => Math.min(...recent.map((other) => Math.abs(index - other)));
+    let farthest: { readonly range: Range; readonly index: number; readonly distance: number } | undefined;
+    for (const range of this.#pending) {
+      for (const index of this.#open(range)) {
+        if (held.has(index) || distance(index) <= (farthest?.distance ?? 0)) continue;
+        farthest = { range, index, distance: distance(index) };
+      }
     }
-    return undefined;
+    return farthest && this.#oneOf(farthest.range, farthest.index);
   }
 
   #oneOf(range: Range, index: number): Range {

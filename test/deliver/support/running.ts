@@ -69,6 +69,13 @@ export async function startDelivery({
       while (clock.next === undefined) await turn();
       return clock.next - clock.now();
     },
+    /** Lets it sleep through whatever it waits for, until this holds. */
+    async play(done: () => boolean) {
+      while (!done()) {
+        if (clock.next === undefined) await turn();
+        else await clock.advance(clock.next - clock.now());
+      }
+    },
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await running;

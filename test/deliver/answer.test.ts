@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import { understand } from '../../src/deliver/answer.ts';
+
+const NOW = Date.parse('2026-03-02T12:00:00Z');
+
+interface Came {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string;
+  readonly complete?: boolean;
+}
+
+function answer(status: number, { headers = {}, body = '', complete = true }: Came = {}) {
+  return understand({ status, headers, body: Buffer.from(body), complete }, NOW);
+}
+
+/** A protobuf `partial_success` of less than 128 bytes. */
+function protobuf(rejected: number, words: string): Buffer {
+  const partial = Buffer.concat([Buffer.from([8, rejected, 18, words.length]), Buffer.from(words)]);
+  return Buffer.concat([Buffer.from([10, partial.length]), partial]);
+}
+
+describe('a success', () => {
+  test.each([
+    ['an empty body', 200, ''],
+    ['204', 204, ''],
+    ['202', 202, 'accepted'],
+    ['an empty object', 200, '{}'],
+    ['the Collector’s JSON', 200, '{"partialSuccess":{}}'],
+    ['the Collector’s protobuf', 200, Buffer.from([10, 0])],
+    ['Quickwit’s', 200, '{"partialSuccess":{"rejectedLogRecords":"0","errorMessage":""}}'],
+    ['a body that cannot be read', 200, Buffer.from([255, 255, 255])],
+    ['null', 200, 'null'],
+  ])('is %s', (_what, status, body) => {
+    expect(answer(status, { body })).toMatchObject({
+      kind: 'acknowledge',
+      rejected: 0,
+      duplicatesOnly: false,
+    });
+  });
+
+  test.each([
+    [
+      'JSON, the number as a string',
+      '{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}}',
+    ],
+    ['JSON, the number as a number', '{"partialSuccess":{"rejectedLogRecords":3,"errorMessage":"too old"}}'],
+    [
+      'JSON in the proto’s own names',
+      '{"partial_success":{"rejected_log_records":3,"error_message":"too old"}}',
+    ],
+    ['protobuf', protobuf(3, 'too old')],
+    ['protobuf that begins like a line of JSON', protobuf(3, `too old ${'-'.repeat(111)}`)],
+  ])('that is partial is read from %s', (_what, body) => {
+    const headers = { 'content-type': 'application/json' };
+
+    expect(answer(200, { headers, body })).toMatchObject({
+      kind: 'acknowledge',
+      rejected: 3,
+      words: expect.stringMatching(/^too old/),
+      duplicatesOnly: false,
+    });
+  });
+
+  test('with words and nothing rejected is a warning', () => {
+    const body = '{"partialSuccess":{"errorMessage":"slow down"}}';
+
+    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', rejected: 0, words: 'slow down' });
+  });
+
+  test.each([
+    [true, 'Index [logs-a] returned status [409] for 3 documents. Sample error message: version conflict'],
+    [true, '[1]: version_conflict_engine_exception: document already exists'],
+    [true, '3 duplicates'],
+    [
+      false,
+      'Index [a] returned status [409] for 2 documents; Index [b] returned status [400] for 1 documents',
+    ],
+    [
+      false,
+      'Index [a] returned status [400] for 409 documents. Sample error message: mapper_parsing_exception',
+    ],
+    [false, 'version conflict; mapper_parsing_exception'],
+    [false, ''],
+  ])('names duplicates only: %s, %s', (duplicatesOnly, errorMessage) => {
+    const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
+
+    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', rejected: 3, duplicatesOnly });
+  });
+
+  test('that was cut off is asked for again', () => {
+    expect(answer(200, { complete: false })).toMatchObject({ kind: 'wait' });
+  });
+});
+
+describe('a pause', () => {
+  test.each([
+    ['an HTML content type', 200, { headers: { 'content-type': 'Text/HTML; charset=utf-8' } }, /web page/],
+    ['an HTML body', 200, { body: '\n<!DOCTYPE html><html>' }, /web page/],
+    [
+      'a redirect',
+      302,
+      { headers: { location: 'https://sso.example.com/?token=secret' } },
+      /sso\.example\.com/,
+    ],
+    ['a redirect without a place', 307, {}, /Redirects/],
+    ['401', 401, {}, /credential/],
+    ['403', 403, {}, /credential/],
+    ['404', 404, {}, /endpoint/],
+    ['405', 405, {}, /endpoint/],
+    ['415', 415, {}, /protocol/],
+    ['another 4xx', 411, {}, /documentation/],
+  ])('is %s', (_what, status, came, advice) => {
+    const understood = answer(status, came);
+
+    expect(understood).toMatchObject({ kind: 'pause', status, whatToDo: expect.stringMatching(advice) });
+    expect(JSON.stringify(understood)).not.toContain('secret');
+  });
+
+  test('is a request that cannot be made', () => {
+    const error = Object.assign(new Error('Invalid character in header'), { code: 'ERR_INVALID_CHAR' });
+
+    expect(understand({ error }, NOW)).toMatchObject({ kind: 'pause', status: undefined });
+  });
+});
+
+describe('a wait', () => {
+  test.each([408, 429, 500, 501, 502, 503, 504, 507, 599])('is %i', (status) => {
+    expect(answer(status)).toMatchObject({ kind: 'wait', status, retryAfterMs: undefined });
+  });
+
+  test('is an HTML page of a gateway', () => {
+    expect(answer(503, { body: '<html>busy</html>' })).toMatchObject({ kind: 'wait' });
+  });
+
+  test.each(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ENOENT', 'CERT_HAS_EXPIRED', 'ERR_TIMED_OUT'])(
+    'is %s',
+    (code) => {
+      const error = Object.assign(new Error('no way'), { code });
+
+      expect(understand({ error }, NOW)).toMatchObject({ kind: 'wait', status: undefined, words: 'no way' });
+    },
+  );
+
+  test.each([
+    ['30', 30_000],
+    ['999999', 999_999_000],
+    ['Mon, 02 Mar 2026 12:02:00 GMT', 120_000],
+    ['0', undefined],
+    ['-5', undefined],
+    ['soon', undefined],
+    ['Mon, 02 Mar 2026 11:00:00 GMT', undefined],
+  ])('of Retry-After %s is %s ms', (retryAfter, retryAfterMs) => {
+    expect(answer(503, { headers: { 'retry-after': retryAfter } })).toMatchObject({ retryAfterMs });
+  });
+
+  test('until a date counts from the server’s own', () => {
+    const headers = { 'retry-after': 'Mon, 02 Mar 2026 15:01:00 GMT', date: 'Mon, 02 Mar 2026 15:00:00 GMT' };
+
+    expect(answer(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
+  });
+
+  test.each([
+    [429, {}, 'too-much'],
+    [429, { 'retry-after': '5' }, undefined],
+    [500, {}, 'failing'],
+    [501, {}, 'failing'],
+    [503, {}, undefined],
+    [507, {}, undefined],
+  ])('of %i %o suspects %s', (status, headers, suspicion) => {
+    expect(answer(status, { headers })).toMatchObject({ suspicion });
+  });
+});
+
+describe('a bisection', () => {
+  test.each([400, 413, 422])('is %i', (status) => {
+    expect(answer(status, { body: 'no' })).toMatchObject({ kind: 'bisect', status, words: 'no' });
+  });
+
+  test.each([
+    [true, 413, ''],
+    [true, 400, "entry for stream '{}' has timestamp too old: 2026-02-01T00:00:00Z"],
+    [true, 400, 'entry too far behind, oldest acceptable timestamp is: 2026-03-02T11:00:00Z'],
+    [true, 400, "Max entry size '262144' bytes exceeded for stream '{}'"],
+    [true, 400, 'http: request body too large'],
+    [true, 400, 'stream has too many structured metadata labels: 130, limit: 128'],
+    [false, 400, 'ingestion rate limit exceeded'],
+    [false, 400, 'json encoding isn’t supported for opentelemetry format'],
+    [false, 422, 'at least one valid stream is required'],
+  ])('is about the record itself: %s, %i %s', (aboutItself, status, body) => {
+    expect(answer(status, { body })).toMatchObject({ kind: 'bisect', aboutItself });
+  });
+});
+
+test.each([
+  ['a protobuf Status', Buffer.from('\u0012\u0010timestamp is old'), 'timestamp is old'],
+  [
+    'a longer protobuf Status',
+    Buffer.from(`\u0008\u0003\u0012A${'timestamp too old'.padEnd(65, '!')}`),
+    'timestamp too old'.padEnd(65, '!'),
+  ],
+  ['a JSON message', '{"code":3,"message":"bad field"}', 'bad field'],
+  ['a JSON error', '{"error":"bad field"}', 'bad field'],
+  ['JSON without words', '{"error":{"type":"x"}}', '{"error":{"type":"x"}}'],
+  ['text', '404 page\n not found\n', '404 page  not found'],
+  ['too much', 'x'.repeat(9_000), 'x'.repeat(500)],
+])('the words of %s', (_what, body, words) => {
+  expect(answer(400, { body }).words).toBe(words);
+});

@@ -1,0 +1,173 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { DestinationConfig } from '../../src/config/types.ts';
+import { Secret } from '../../src/config/secret.ts';
+import type { Seen } from '../../src/deliver/exchange.ts';
+import { toLogRecord } from '../../src/deliver/record.ts';
+import { Sender } from '../../src/deliver/sender.ts';
+import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
+import { destination, event } from './support/events.ts';
+
+const STATUSES = [200, 204, 302, 400, 401, 408, 413, 422, 429, 500, 502, 503, 504, 507] as const;
+
+const WAYS = (['http/protobuf', 'http/json'] as const).flatMap((protocol) =>
+  (['gzip', 'none'] as const).map((compression) => ({ protocol, compression })),
+);
+
+function answering(answer: SimulatedAnswer): Promise<Simulator> {
+  return serve(() => answer, { clock: systemClock });
+}
+
+function senderTo(url: string, overrides: Partial<DestinationConfig> = {}, proxyEnv = {}): Sender {
+  return new Sender({
+    destination: destination(url, overrides),
+    identity: { serviceName: undefined, resource: {} },
+    clock: systemClock,
+    proxyEnv,
+  });
+}
+
+function parcel(number = 1) {
+  const page = { source: 'console', dataset: 'qradar.login_attempts', observedAt: 0 };
+  const record = toLogRecord(event(number), page, { profile: 'attributes', namespaceOf: () => undefined });
+  return { dataset: 'qradar.login_attempts', lane: 'live' as const, record };
+}
+
+describe.each(WAYS)('$protocol, $compression', (way) => {
+  test.each(STATUSES)('one export is one request, and its answer is seen: %i', async (status) => {
+    const headers = { 'retry-after': '0', location: '/elsewhere', 'x-told': 'yes' };
+    await using server = await answering({ status, headers, ...(status === 204 ? {} : { body: 'words' }) });
+    await using sender = senderTo(server.url, way);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject({ status, complete: true });
+    expect(seen).toHaveProperty(['headers', 'x-told'], 'yes');
+    expect('body' in seen && seen.body.toString()).toBe(status === 204 ? '' : 'words');
+    expect(server.requests).toHaveLength(1);
+    expect(server.requests[0]?.headers).toMatchObject({
+      'content-type': way.protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
+      'user-agent': expect.stringMatching(/^penstock /),
+    });
+    expect(server.requests[0]?.headers['content-encoding']).toBe(
+      way.compression === 'gzip' ? 'gzip' : undefined,
+    );
+  });
+
+  test('a reset is one request', async () => {
+    await using server = await answering({ status: 200, fault: 'reset' });
+    await using sender = senderTo(server.url, way);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toHaveProperty('error.code', 'ECONNRESET');
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('a truncated success is no success', async () => {
+    await using server = await answering({ status: 200, body: 'half of this is lost', fault: 'truncate' });
+    await using sender = senderTo(server.url, way);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject({ status: 200, complete: false });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ['hang', { error: expect.any(Error) }],
+    ['stall', { complete: false }],
+  ] as const)('a server that does %s is one request, and ends in time', async (fault, outcome) => {
+    await using server = await answering({ status: 200, body: 'words', fault });
+    await using sender = senderTo(server.url, { ...way, timeout: 100 });
+
+    const seen: Seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject(outcome);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('a refused connection is told once', async () => {
+    await using server = await answering({ status: 200 });
+    await server.away();
+    await using sender = senderTo(server.url, way);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toHaveProperty('error.code', 'ECONNREFUSED');
+  });
+});
+
+describe('headers', () => {
+  afterEach(() => {
+    delete process.env['OTEL_EXPORTER_OTLP_HEADERS'];
+  });
+
+  test('are the configured ones, read again for every request', async () => {
+    let token = 'first-token';
+    await using server = await answering({ status: 200 });
+    await using sender = senderTo(server.url, {
+      headers: { authorization: new Secret(token).rereadBy(() => token) },
+    });
+
+    await sender.send([parcel()]);
+    token = 'second-token';
+    await sender.send([parcel()]);
+
+    expect(server.requests.map(({ headers }) => headers['authorization'])).toEqual([
+      'first-token',
+      'second-token',
+    ]);
+  });
+
+  test('of the environment are merged by the exporter, which is why they are taken out before', async () => {
+    await using server = await answering({ status: 200 });
+    process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-other-backend=key';
+    await using leaking = senderTo(server.url);
+    delete process.env['OTEL_EXPORTER_OTLP_HEADERS'];
+    await using clean = senderTo(server.url);
+
+    await leaking.send([parcel()]);
+    await clean.send([parcel()]);
+
+    expect(server.requests.map(({ headers }) => headers['x-other-backend'])).toEqual(['key', undefined]);
+  });
+
+  test('that HTTP does not allow fail without a request', async () => {
+    await using server = await answering({ status: 200 });
+    await using sender = senderTo(server.url, { headers: { authorization: new Secret('line\nbreak') } });
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toHaveProperty('error.code', 'ERR_INVALID_CHAR');
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+test('a proxy of the environment is used, and NO_PROXY honoured', async () => {
+  await using proxy = await answering({ status: 200 });
+  await using proxied = senderTo('http://siem.test:4318', {}, { HTTP_PROXY: proxy.url });
+  await using direct = senderTo(proxy.url, {}, { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' });
+
+  const first = await proxied.send([parcel()]);
+  const second = await direct.send([parcel()]);
+
+  expect(first).toMatchObject({ status: 200 });
+  expect(second).toMatchObject({ status: 200 });
+  expect(proxy.requests[0]?.headers['host']).toBe('siem.test:4318');
+});
+
+test('a request that ended badly does not spoil the next one', async () => {
+  await using server = await answering({ status: 200 });
+  server.script.push({ status: 503 }, { status: 200, fault: 'reset' }, { status: 413, body: 'too large' });
+  await using sender = senderTo(server.url);
+
+  const outcomes = [];
+  for (let round = 0; round < 4; round += 1) {
+    const seen = await sender.send([parcel(round)]);
+    outcomes.push('error' in seen ? 'error' : seen.status);
+  }
+
+  expect(outcomes).toEqual([503, 'error', 413, 200]);
+  expect(server.requests).toHaveLength(4);
+});

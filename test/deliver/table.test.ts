@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import {
+  ACCEPTED,
+  ANSWER_LOST,
+  type Answering,
+  HTML_LOGIN,
+  loki,
+  partial,
+  type ReceiverAnswer,
+  refusing,
+} from '../../src/simulators/otlp-receiver-answers.ts';
+import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import { events } from './support/events.ts';
+import { startDelivery } from './support/running.ts';
+
+const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
+
+const SIZE = 16;
+const ALL = events(SIZE).map(({ uid }) => uid);
+
+const without = (...uids: readonly string[]) => ALL.filter((uid) => !uids.includes(uid));
+const isOneOf =
+  (...uids: readonly string[]) =>
+  ({ uid }: ReceivedRecord) =>
+    uids.includes(uid);
+
+/** So many times this, then the Collector's success. */
+function first(times: number, answer: ReceiverAnswer): Answering {
+  let given = 0;
+  return () => (given++ < times ? answer : ACCEPTED);
+}
+
+interface Row {
+  readonly answer: () => Answering;
+  /** What the receiver has in the end, each once. Default: everything. */
+  readonly has?: readonly string[];
+  /** What lies in the dead letters, with which status. Default: nothing. */
+  readonly dead?: Readonly<Record<string, number>>;
+  readonly requests: number;
+  /** Default: everything was passed. */
+  readonly passed?: number;
+  readonly pauses?: number;
+  /** How many records it was told of in all, repeats too. Default: each once. */
+  readonly told?: number;
+}
+
+/** The table of reference/destinations.md §5, row by row. */
+const ROWS: Readonly<Record<string, Row>> = {
+  success: { answer: () => () => ACCEPTED, requests: 1 },
+  '204 without a body': { answer: () => () => ({ status: 204 }), requests: 1 },
+  'HTML, then mended': { answer: () => first(2, HTML_LOGIN), requests: 4, pauses: 1 },
+  'a redirect, then mended': {
+    answer: () => first(1, { status: 302, headers: { location: '/login' } }),
+    requests: 3,
+    pauses: 1,
+  },
+  'partial success': {
+    answer: () => first(1, partial(3, 'record too old')),
+    has: without('uid-0', 'uid-1', 'uid-2'),
+    dead: Object.fromEntries(ALL.map((uid) => [uid, 200])),
+    requests: 1,
+  },
+  'partial success that names duplicates only': {
+    answer: () => first(1, { ...partial(3, 'status [409]: version conflict'), take: () => true }),
+    requests: 1,
+  },
+  'a warning': { answer: () => first(1, partial(0, 'slow down')), requests: 1 },
+  '400 for one record': {
+    answer: () => refusing(isOneOf('uid-11')),
+    has: without('uid-11'),
+    dead: { 'uid-11': 400 },
+    requests: 9,
+  },
+  '413 for one record': {
+    answer: () => refusing(isOneOf('uid-3'), { status: 413 }),
+    has: without('uid-3'),
+    dead: { 'uid-3': 413 },
+    requests: 9,
+  },
+  '422 for the first and the last record': {
+    answer: () => refusing(isOneOf('uid-0', 'uid-15'), { status: 422 }),
+    has: without('uid-0', 'uid-15'),
+    dead: { 'uid-0': 422, 'uid-15': 422 },
+    requests: 13,
+  },
+  'a request larger than the receiver takes': {
+    answer: () => noMoreThan(2, { status: 400, words: 'http: request body too large' }),
+    requests: 15,
+  },
+  '401, then mended': { answer: () => first(1, { status: 401 }), requests: 3, pauses: 1 },
+  '403, then mended': { answer: () => first(1, { status: 403 }), requests: 3, pauses: 1 },
+  '404, then mended': { answer: () => first(1, { status: 404 }), requests: 3, pauses: 1 },
+  '405, then mended': { answer: () => first(1, { status: 405 }), requests: 3, pauses: 1 },
+  '415, then mended': { answer: () => first(1, { status: 415 }), requests: 3, pauses: 1 },
+  '408, once': { answer: () => first(1, { status: 408 }), requests: 2 },
+  '429 with Retry-After': {
+    answer: () => first(5, { status: 429, headers: { 'retry-after': '7' } }),
+    requests: 6,
+  },
+  '429 above the burst, for ever': { answer: () => noMoreThan(5, { status: 429 }), requests: 3 + 2 * 3 + 4 },
+  '500 for one record, for ever': {
+    answer: () => refusing(isOneOf('uid-9'), { status: 500 }),
+    has: without('uid-9'),
+    dead: { 'uid-9': 500 },
+    requests: 19,
+  },
+  '502, once': { answer: () => first(1, { status: 502 }), requests: 2 },
+  '503, ten times': { answer: () => first(10, { status: 503 }), requests: 11 },
+  '504, once': { answer: () => first(1, { status: 504 }), requests: 2 },
+  '507, once': { answer: () => first(1, { status: 507 }), requests: 2 },
+  'a lost answer': { answer: () => first(1, ANSWER_LOST), requests: 2, told: 2 * SIZE },
+  'everything refused': {
+    answer: () => () => ({ status: 400, words: 'no JSON here' }),
+    has: [],
+    requests: 8,
+    passed: 0,
+    pauses: 1,
+  },
+  'Loki, which keeps the others of a refused request': {
+    answer: () => loki(isOneOf('uid-5')),
+    has: without('uid-5'),
+    dead: { 'uid-5': 400 },
+    requests: 9,
+    told: 41,
+  },
+};
+
+/** Refuses requests of more records than this. */
+function noMoreThan(most: number, refusal: ReceiverAnswer): Answering {
+  return ({ records }) => (records.length > most ? refusal : ACCEPTED);
+}
+
+describe.each(PROTOCOLS)('%s', (protocol) => {
+  test.each(Object.entries(ROWS))('%s', async (_name, row) => {
+    await using running = await startDelivery({ overrides: { protocol } });
+    running.receiver.answer = row.answer();
+    running.journal.add(events(SIZE));
+    const passed = row.passed ?? SIZE;
+
+    running.start();
+    await running.play(
+      () => running.journal.passed >= passed && running.receiver.exports.length >= row.requests,
+    );
+    await running.stop();
+
+    expect([...running.receiver.ids().keys()].toSorted()).toEqual([...(row.has ?? ALL)].toSorted());
+    expect(running.receiver.received()).toHaveLength(row.told ?? (row.has ?? ALL).length);
+    expect(Object.fromEntries(running.journal.letters.map(({ uid, status }) => [uid, status]))).toEqual(
+      row.dead ?? {},
+    );
+    expect(running.receiver.exports).toHaveLength(row.requests);
+    expect(running.journal.pauses.filter((reason) => reason !== undefined)).toHaveLength(row.pauses ?? 0);
+    expect(running.journal.passed).toBe(passed);
+  });
+});
+
+test('a repeat of a lost answer is byte for byte the same', async () => {
+  await using running = await startDelivery();
+  running.receiver.answer = first(1, ANSWER_LOST);
+  running.journal.add(events(2));
+
+  running.start();
+  await running.clock.advance(await running.asleep());
+  await running.delivery.idle();
+
+  const repeats = [...running.receiver.ids().values()];
+  expect(repeats.map((records) => records.length)).toEqual([2, 2]);
+  for (const [one, other] of repeats) expect(other?.bytes).toEqual(one?.bytes);
+});
