@@ -24,7 +24,7 @@ export class DrivenClock implements Clock {
     signal?.throwIfAborted();
     if (ms <= 0) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const sleeper: Sleeper = { at: this.#now + ms, wake: resolve };
+    const sleeper: Sleeper = { at: this.#now + Math.ceil(ms), wake: resolve };
     const abort = () => reject(signal?.reason as Error);
     this.#sleepers.add(sleeper);
     signal?.addEventListener('abort', abort, { once: true });

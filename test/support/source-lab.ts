@@ -113,11 +113,12 @@ export class Process implements AsyncDisposable {
     this.#stop.abort(reason);
   }
 
-  /** Polls every stream to its end and commits each page. Returns the pages. */
-  async sweep(): Promise<Page<unknown>[]> {
+  /** Polls every stream to its end and commits each page; or dies when so many are durable. Returns the pages. */
+  async sweep({ diesAfter = Infinity }: { readonly diesAfter?: number } = {}): Promise<Page<unknown>[]> {
     const all: Page<unknown>[] = [];
     for await (const scope of this.#lab.setup.source.streams(this.run)) {
       for await (const page of this.poll(scope)) {
+        if (all.length === diesAfter) return all;
         this.commit(scope, page);
         all.push(page);
       }

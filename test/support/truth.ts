@@ -1,3 +1,5 @@
+import { DateTime } from 'luxon';
+import type { EcsEvent } from '../../src/ecs/event.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
 
@@ -29,4 +31,13 @@ export function distinct(ids: ReadonlyMap<string, readonly ReceivedRecord[]>): R
     if (different !== undefined) throw new Error(`a repeat of ${uid} is not the same to the byte`);
     return first;
   });
+}
+
+/** The ECS document of a record, as a store would have it. */
+export function arrivedEvent({ record }: ReceivedRecord): EcsEvent {
+  const { 'log.record.uid': _, ...fields } = record.attributes as EcsEvent;
+  const time = DateTime.fromMillis(Number(record.timeUnixNano / 1_000_000n), {
+    zone: 'utc',
+  }).toISO() as string;
+  return { ...fields, '@timestamp': time, message: String(record.body) };
 }
