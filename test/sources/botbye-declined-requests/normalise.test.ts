@@ -1,18 +1,11 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nest, type EcsEvent } from '../../../src/ecs/event.ts';
+import type { EcsEvent } from '../../../src/ecs/event.ts';
 import type { Telling } from '../../../src/source.ts';
 import { normalise } from '../../../src/sources/botbye-declined-requests/normalise.ts';
 import { record } from '../../../src/sources/botbye-declined-requests/record.ts';
 import { Collector } from './collector.ts';
 import { Vendor } from './vendor.ts';
-
-const FIXTURES = new URL('../../../src/sources/botbye-declined-requests/fixtures/', import.meta.url);
-
-function fixture(name: string): unknown {
-  return JSON.parse(readFileSync(new URL(`${name}.json`, FIXTURES), 'utf8'));
-}
 
 function map(row: Record<string, unknown>, telling: Partial<Telling> = {}): EcsEvent {
   const parsed = record.parse({
@@ -28,18 +21,6 @@ function map(row: Record<string, unknown>, telling: Partial<Telling> = {}): EcsE
   const observedAt = Date.parse('2026-03-02T12:00:00Z');
   return normalise(parsed, { scope, observedAt, reason: 'new', previous: undefined, delta: 3, ...telling });
 }
-
-describe('the document’s own examples', () => {
-  it.each(['attack_source', 'country', 'endpoint', 'reason', 'rule'])('%s', async (type) => {
-    const vendor = new Vendor('2026-03-02T12:00:00Z');
-    const collector = new Collector({ http: vendor.http, now: () => vendor.now, scope: `p-1/${type}` });
-    vendor.body = fixture(type);
-
-    await collector.poll();
-
-    expect(collector.told.map(({ event }) => nest(event))).toEqual(fixture(`${type}.ecs`));
-  });
-});
 
 describe('normalise', () => {
   it.each([
