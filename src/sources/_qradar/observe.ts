@@ -79,7 +79,14 @@ function keyOf(row: unknown, time: number, ordinals: Ordinals): string {
   return `${name}:${ordinals.next(name)}`;
 }
 
+const MISFIT = 'misfit:';
+
 function misfitKey(row: unknown, ordinals: Ordinals): string {
-  const name = `misfit:${digest(row)}`;
+  const name = MISFIT + digest(row);
   return `${name}:${ordinals.next(name)}`;
+}
+
+/** Whether the record is shipped as it came, since it does not fit. */
+export function isMisfit({ key }: Attempt): boolean {
+  return key.startsWith(MISFIT);
 }

@@ -10,7 +10,7 @@ const text = z.unknown().transform(asText).optional();
  * it is known. Only the time is required; enums are open.
  */
 export const LoginAttempt = z.looseObject({
-  attempt_time: z.custom<number>(isTimestamp, 'attempt_time is no integer of epoch milliseconds'),
+  attempt_time: z.custom<number>(isTimestamp, 'no integer of epoch milliseconds'),
   /** Digits, exact beyond 2^53. */
   user_id: text,
   remote_ip: text,

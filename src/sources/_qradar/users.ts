@@ -1,6 +1,6 @@
 import { VendorError } from '../../errors.ts';
 import { getPart } from './list.ts';
-import type { Attempt } from './observe.ts';
+import { type Attempt, isMisfit } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
 import { userIdOf } from './record.ts';
 
@@ -32,16 +32,20 @@ export async function withNames(run: ConsoleRun, attempts: readonly Attempt[]): 
 }
 
 function withName(attempt: Attempt, names: ReadonlyMap<string, string>): Attempt {
-  const username = names.get(userIdOf(attempt.record) ?? '');
+  const username = names.get(userOf(attempt) ?? '');
   return username === undefined
     ? attempt
     : { ...attempt, record: { ...(attempt.record as object), username } };
 }
 
+function userOf(attempt: Attempt): string | undefined {
+  return isMisfit(attempt) ? undefined : userIdOf(attempt.record);
+}
+
 async function needsNames(run: ConsoleRun, attempts: readonly Attempt[]): Promise<boolean> {
   const names = directoryOf(run)?.names;
-  const nameless = attempts.filter(({ record }) => {
-    const id = userIdOf(record);
+  const nameless = attempts.filter((attempt) => {
+    const id = userOf(attempt);
     return id !== undefined && names?.has(id) !== true;
   });
   if (nameless.length === 0) return false;

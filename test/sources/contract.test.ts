@@ -1,0 +1,273 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { nest } from '../../src/ecs/event.ts';
+import {
+  explain,
+  ThrottledError,
+  UnauthorisedError,
+  UnavailableError,
+  UnexpectedAnswerError,
+} from '../../src/errors.ts';
+import { parseJson, toJson } from '../../src/json.ts';
+import type { Source } from '../../src/source.ts';
+import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
+import { loadSources } from '../../src/sources/registry.ts';
+import { drive, failure, until } from '../http/support/rig.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { ecsProblems } from '../support/ecs-rules.ts';
+import { SourceLab } from '../support/source-lab.ts';
+import type { SourceHarness } from './harness.ts';
+
+const sources = [...(await loadSources()).values()];
+
+async function harnessOf({ id }: Source): Promise<SourceHarness> {
+  return ((await import(`./${id}/harness.ts`)) as { harness: SourceHarness }).harness;
+}
+
+function fixturesOf({ id }: Source): URL {
+  return new URL(`../../src/sources/${id}/fixtures/`, import.meta.url);
+}
+
+function casesOf(source: Source): string[] {
+  const golden = /^(.+)\.ecs\.json$/;
+  if (!existsSync(fixturesOf(source))) return [];
+  return readdirSync(fixturesOf(source)).flatMap((file) => golden.exec(file)?.[1] ?? []);
+}
+
+function exampleOf(source: Source, name: string): { name: string; body: unknown } {
+  return { name, body: parseJson(readFileSync(new URL(`${name}.json`, fixturesOf(source)), 'utf8')) };
+}
+
+/** A lab against a vendor that answers everything as told. */
+async function against(source: Source, answer: Parameters<typeof serve>[0]) {
+  const { config, now } = await harnessOf(source);
+  const clock = new DrivenClock(now);
+  const vendor = await serve(answer, { clock });
+  return { vendor, clock, lab: new SourceLab({ source, baseUrl: vendor.url, clock, config }) };
+}
+
+/** A lab against the source's simulator. */
+async function simulated(source: Source): Promise<{ vendor: Simulator; clock: DrivenClock; lab: SourceLab }> {
+  const { config, now, start } = await harnessOf(source);
+  const clock = new DrivenClock(now);
+  const vendor = await start(clock);
+  return { vendor, clock, lab: new SourceLab({ source, baseUrl: vendor.url, clock, config }) };
+}
+
+const keysOf = (lab: SourceLab) => [...lab.told].map(({ event }) => event['event.id']);
+
+describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, source) => {
+  it('is named as its folder, in kebab case', () => {
+    expect(id).toMatch(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);
+    expect(readdirSync(new URL('../../src/sources/', import.meta.url))).toContain(id);
+    expect(source.dataset).toMatch(/^[a-z]+\.[a-z_]+$/);
+  });
+
+  it('describes every option, marks its secrets, and has a JSON Schema', () => {
+    const schema = z.toJSONSchema(source.options, { io: 'input' }) as JsonSchema;
+
+    const options = propertiesOf(schema);
+    expect(options.filter(([, { description }]) => description === undefined).map(([name]) => name)).toEqual(
+      [],
+    );
+    const secrets = options.filter(([name]) => /(?:^|\.)(?:token|password|secret)$/.test(name));
+    expect(secrets.length).toBeGreaterThan(0);
+    expect(secrets.filter(([, { writeOnly }]) => writeOnly !== true).map(([name]) => name)).toEqual([]);
+  });
+
+  it('has a README and examples', () => {
+    expect(readFileSync(new URL('../README.md', fixturesOf(source)), 'utf8')).toMatch(/^# /);
+    expect(casesOf(source).length).toBeGreaterThan(0);
+  });
+
+  it.each(casesOf(source))('makes of example %s the events that are written beside it', async (name) => {
+    const { answer } = await harnessOf(source);
+    const example = exampleOf(source, name);
+    const { vendor, clock, lab } = await against(source, (request) => answer(request, example));
+    await using _ = vendor;
+
+    await drive(clock, lab.once());
+
+    const events = lab.told.map(({ event }) => nest(event));
+    await expect(`${JSON.stringify(events, null, 2)}\n`).toMatchFileSnapshot(
+      new URL(`${name}.ecs.json`, fixturesOf(source)).pathname,
+    );
+  });
+
+  it('makes events that keep the rules of ECS, with ids of their own', async () => {
+    const { vendor, clock, lab } = await simulated(source);
+    await using _ = vendor;
+
+    await drive(clock, lab.once());
+
+    expect(lab.told.length).toBeGreaterThan(0);
+    expect(lab.told.flatMap(({ event }) => ecsProblems(event))).toEqual([]);
+    expect(new Set(lab.told.map(({ event }) => event['event.dataset']))).toEqual(new Set([source.dataset]));
+    expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+  });
+
+  it('has a cursor that comes back from JSON as it was', async () => {
+    const { vendor, clock, lab } = await simulated(source);
+    await using _ = vendor;
+
+    const pages = await drive(clock, lab.once());
+
+    expect(pages.length).toBeGreaterThan(1);
+    for (const { cursor } of pages) {
+      const stored: unknown = JSON.parse(toJson(cursor));
+      expect(JSON.parse(toJson(source.cursor.encode(source.cursor.decode(stored))))).toEqual(stored);
+    }
+  });
+
+  it('loses and repeats nothing when a process dies after any of its pages', async () => {
+    const whole = await simulated(source);
+    await using _ = whole.vendor;
+    const pages = await drive(whole.clock, whole.lab.once());
+    const deaths = Array.from({ length: Math.min(pages.length, 8) }, (_, n) =>
+      Math.floor((n * pages.length) / 8),
+    );
+
+    for (const diesAfter of new Set(deaths)) {
+      const { vendor, clock, lab } = await simulated(source);
+      await using _ = vendor;
+      {
+        await using process = lab.start();
+        await drive(clock, process.sweep({ diesAfter }));
+      }
+      await drive(clock, lab.once());
+
+      expect(keysOf(lab)).toEqual(expect.arrayContaining(keysOf(whole.lab)));
+      expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+    }
+  });
+
+  it('asks for nothing more while nobody takes its next page', async () => {
+    const { vendor, clock, lab } = await simulated(source);
+    await using _ = vendor;
+    await using process = lab.start();
+    const scopes = source.streams(process.run)[Symbol.asyncIterator]();
+    const scope = (await drive(clock, scopes.next())).value as { id: string };
+    const pages = process.poll(scope)[Symbol.asyncIterator]();
+    await drive(clock, pages.next());
+    const asked = vendor.requests.length;
+
+    for (let turns = 0; turns < 50; turns += 1) await turn();
+
+    expect(vendor.requests).toHaveLength(asked);
+    await pages.return?.();
+  });
+
+  it('ends at once, with the reason, when it is stopped in a request', async () => {
+    const { vendor, lab } = await against(source, () => ({ status: 200, fault: 'hang' }));
+    await using _ = vendor;
+    await using process = lab.start();
+    const stopped = failure(process.sweep());
+    await until(() => vendor.requests.length > 0);
+
+    process.abort(new Error('Enough.'));
+
+    expect((await stopped).message).toBe('Enough.');
+    expect(vendor.requests).toHaveLength(1);
+  });
+
+  it.each<[string, SimulatedAnswer, new (...args: never[]) => Error]>([
+    ['401', { status: 401, body: { message: 'No.' } }, UnauthorisedError],
+    ['429', { status: 429, headers: { 'retry-after': '7' } }, ThrottledError],
+    ['503', { status: 503 }, UnavailableError],
+    [
+      'a login page',
+      { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' },
+      UnavailableError,
+    ],
+    ['half of a JSON text', { status: 200, body: '[{"id":' }, UnexpectedAnswerError],
+    ['another JSON', { status: 200, body: '"maintenance"' }, UnexpectedAnswerError],
+  ])('fails the poll, showing no secret, when all that is answered is %s', async (_, answer, type) => {
+    const { secret } = await harnessOf(source);
+    const { vendor, clock, lab } = await against(source, () => answer);
+    await using __ = vendor;
+
+    const error = await failure(drive(clock, lab.once()));
+
+    expect(error).toBeInstanceOf(type);
+    const said = [explain(error), error.stack ?? '', toJson(lab.lines)].join('\n');
+    for (const form of [secret, btoa(secret), encodeURIComponent(secret)]) expect(said).not.toContain(form);
+    expect(lab.told).toEqual([]);
+  });
+
+  it('sends a refused credential once, whatever `retries` says', async () => {
+    const { vendor, clock, lab } = await against(source, () => ({ status: 401 }));
+    await using _ = vendor;
+
+    await failure(drive(clock, lab.once({ retries: 5 })));
+
+    expect(vendor.requests).toHaveLength(1);
+  });
+
+  it('maps a record without changing it, always to the same', async () => {
+    const { vendor, clock, lab } = await simulated(source);
+    await using _ = vendor;
+    const pages = await drive(clock, lab.once());
+    const telling = {
+      scope: { id: '' },
+      observedAt: clock.now(),
+      reason: 'new',
+      previous: undefined,
+      delta: 1,
+    } as const;
+
+    for (const { record } of pages.flatMap(({ observations }) => observations)) {
+      const frozen = freeze(source.record.parse(record));
+
+      expect(source.normalise(frozen, telling)).toEqual(source.normalise(frozen, telling));
+    }
+  });
+
+  it('tells every record, whatever the vendor sends in its place', async () => {
+    const { answer, insert, malformed } = await harnessOf(source);
+    const example = exampleOf(source, casesOf(source)[0] as string);
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(malformed, { maxLength: 20 }), async (records) => {
+        const body = insert(example.body, records);
+        const { vendor, clock, lab } = await against(source, (request) =>
+          answer(request, { ...example, body }),
+        );
+        await using _ = vendor;
+        const plain = await against(source, (request) => answer(request, example));
+        await using __ = plain.vendor;
+
+        await drive(clock, lab.once());
+        await drive(plain.clock, plain.lab.once());
+
+        expect(lab.told.length - plain.lab.told.length).toBe(records.length);
+        expect(lab.told.flatMap(({ event }) => ecsProblems(event))).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+interface JsonSchema {
+  readonly description?: string;
+  readonly writeOnly?: boolean;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+}
+
+/** All properties, nested ones by their dotted path. */
+function propertiesOf(schema: JsonSchema, prefix = ''): (readonly [string, JsonSchema])[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => [
+    [prefix + name, property] as const,
+    ...propertiesOf(property, `${prefix}${name}.`),
+  ]);
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach(freeze);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,31 @@
+import type fc from 'fast-check';
+import type { SimulatedAnswer, SimulatedRequest, Simulator } from '../../src/simulators/server.ts';
+import type { DrivenClock } from '../support/driven-clock.ts';
+
+/**
+ * What `contract.test.ts` must know of a source to hold it to the laws that every source keeps. Each folder of
+ * `src/sources` has one: `test/sources/<id>/harness.ts` exports it as `harness`.
+ *
+ * Beside it, `src/sources/<id>/fixtures/` holds answers as the vendor's documents show them, `<case>.json`, and the
+ * events that they become, `<case>.ecs.json`. For a new case, make both files, the second one empty, and let
+ * `vitest -u` write it; then read it.
+ */
+export interface SourceHarness {
+  /** Its block of the configuration without `type` and `base_url`, with pages so small that a poll has several. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The credential in it: no log line and no error may show it. */
+  readonly secret: string;
+  /** When the clocks show it, the fixtures are settled and new. ISO 8601. */
+  readonly now: string;
+  /** Starts the vendor's simulator, with data that fill at least two pages. */
+  readonly start: (clock: DrivenClock) => Promise<Simulator>;
+  /** How the vendor answers when `body` is what it has: the answer of that case, and what else a poll asks for. */
+  readonly answer: (
+    request: SimulatedRequest,
+    example: { readonly name: string; readonly body: unknown },
+  ) => SimulatedAnswer;
+  /** The body with these records among its own. */
+  readonly insert: (body: unknown, records: readonly unknown[]) => unknown;
+  /** What a vendor might send in place of a record; each is told as one event. */
+  readonly malformed: fc.Arbitrary<unknown>;
+}

@@ -1,0 +1,3 @@
+import { consoleHarness } from '../_qradar/console-harness.ts';
+
+export const harness = consoleHarness('jsa');

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { sourceOptions } from '../../../src/config/options.ts';
+import { defineSource } from '../../../src/source.ts';
+
+/** The smallest source: `registry.test.ts` puts it beside the others, as somebody who adds one would. */
+export default defineSource({
+  id: 'sample-source',
+  title: 'A sample',
+  vendor: 'Sample',
+  product: 'Sample',
+  dataset: 'sample.rows',
+  categorisation: { kind: 'event', category: ['web'], type: ['info'] },
+  stream: 'append-only',
+  askAgain: true,
+  options: sourceOptions({}),
+  cursor: z.object({ offset: z.int() }),
+  record: z.looseObject({ id: z.string() }),
+  quotas: () => [],
+  authorise: () => ({}),
+  async *streams() {
+    yield { id: '' };
+  },
+  async *poll() {
+    yield { observations: [], cursor: { offset: 0 }, complete: true };
+  },
+  normalise: ({ id }) => ({ 'event.id': id }),
+});
