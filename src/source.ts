@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { EcsEvent } from './ecs/event.ts';
+import type { FieldTable } from './ecs/fields.ts';
 import type { Http } from './http/http.ts';
 import type { Json } from './json.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -23,6 +24,8 @@ export interface Source<
   readonly dataset: string;
   /** `event.kind`, `event.category`, `event.type` of its events (DESIGN §6); misfits keep category and type. */
   readonly categorisation: Categorisation;
+  /** The fields of its events that ECS does not define, and how a store is to type them (`deploy/elastic`). */
+  readonly fields: FieldTable;
   /** append-only: seen keys are dropped. mutable: a changed value is an update. counter: tells `count` and `delta`. */
   readonly stream: 'append-only' | 'mutable' | 'counter';
   /** Version of the cursor schema, 1 when absent; raised when an old cursor can no longer be decoded as it is. */

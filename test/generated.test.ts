@@ -1,11 +1,30 @@
 import { expect, test } from 'vitest';
 import { configSchema } from '../src/config/schema.ts';
+import { GAPS_DATASET } from '../src/ecs/gap.ts';
 import { loadSources } from '../src/sources/registry.ts';
+import { componentTemplate, indexTemplate } from './support/elastic-template.ts';
+import { ownFields } from './support/own-fields.ts';
 
 /** Files that are made from the code. A stale one fails here; `npm run generate` writes it anew. */
 
 test('config/penstock.schema.json is what the sources and settings say', async () => {
   const schema = configSchema(await loadSources());
 
-  await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot('../config/penstock.schema.json');
+  await expect(written(schema)).toMatchFileSnapshot('../config/penstock.schema.json');
 });
+
+test('deploy/elastic types what the sources declare and what ECS defines', async () => {
+  const sources = [...(await loadSources()).values()];
+  const datasets = [...new Set(sources.map(({ dataset }) => dataset)), GAPS_DATASET, 'penstock.health'];
+
+  await expect(written(componentTemplate(await ownFields()))).toMatchFileSnapshot(
+    '../deploy/elastic/component-template.json',
+  );
+  await expect(written(indexTemplate(datasets.toSorted()))).toMatchFileSnapshot(
+    '../deploy/elastic/index-template.json',
+  );
+});
+
+function written(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

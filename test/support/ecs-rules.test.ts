@@ -49,6 +49,16 @@ describe('ecsProblems', () => {
     ['a time that is not ISO 8601 in UTC', { 'event.start': '2026-03-02 12:00' }, 'event.start is no date'],
     ['a field that ECS does not have', { 'user.nickname': 'a' }, 'user.nickname is no field of ECS'],
     ['a vendor of which we know nothing', { 'acme.rows': 1 }, 'acme.rows is no field of ECS'],
+    [
+      'a field that its vendor does not have',
+      { 'petra.incident.mood': 'x' },
+      "petra.incident.mood is no field of ECS, and in no source's `fields`",
+    ],
+    [
+      'a field of a vendor that is typed otherwise',
+      { 'petra.failed_attacks.count': 'x' },
+      'petra.failed_attacks.count is no long: x',
+    ],
     ['a nested label', { 'labels.a.b': 'c' }, 'labels.a.b is no field of ECS'],
     [
       'both a field and its child',

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { EcsFlat } from '@elastic/ecs';
 import type { EcsEvent, EcsValue } from '../../src/ecs/event.ts';
+import { ownFields } from './own-fields.ts';
 
 /** What `@elastic/ecs` says of one field, as far as the rules need it. */
 interface Field {
@@ -17,8 +18,8 @@ interface Field {
 
 const FIELDS = EcsFlat as unknown as Readonly<Record<string, Field>>;
 
-/** Namespaces of fields that ECS does not define: the vendors' own, and ours. */
-const OWN = /^(?:qradar|jsa|petra|botbye|penstock)\.[a-z0-9_]+(?:\.[a-z0-9_]+)*$/;
+/** Fields that ECS does not define: the vendors' own, and ours. */
+const OWN = await ownFields();
 
 /** Every event has them (DESIGN §6). */
 const REQUIRED = [
@@ -49,7 +50,7 @@ export function ecsProblems(event: EcsEvent): string[] {
 function fieldProblems(name: string, value: EcsValue): string[] {
   if (/^labels\.[^.]+$/.test(name)) return typeof value === 'string' ? [] : [`${name} is no text`];
   const field = FIELDS[name];
-  if (field === undefined) return OWN.test(name) ? ownProblems(name, value) : [`${name} is no field of ECS`];
+  if (field === undefined) return ownProblems(name, value);
   if (field.type === 'object' || field.type === 'nested') return [`${name} is an object and takes no value`];
   const isArray = Array.isArray(value);
   if (field.normalize.includes('array') !== isArray) {
@@ -60,8 +61,10 @@ function fieldProblems(name: string, value: EcsValue): string[] {
 }
 
 function ownProblems(name: string, value: EcsValue): string[] {
-  const types = new Set((Array.isArray(value) ? value : [value]).map((one) => typeof one));
-  return types.size > 1 ? [`${name} mixes types`] : [];
+  const type = OWN[name];
+  if (type === undefined) return [`${name} is no field of ECS, and in no source's \`fields\``];
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return values.filter((one) => !hasType(type, one)).map((one) => `${name} is no ${type}: ${String(one)}`);
 }
 
 function valueProblems(name: string, field: Field, value: unknown): string[] {

@@ -2,6 +2,7 @@ import { defineSource } from '../../source.ts';
 import { calendarOf } from './bucket.ts';
 import { cursor } from './cursor.ts';
 import { nextEdge } from './edge.ts';
+import { DECLINED_FIELDS } from './fields.ts';
 import { normalise } from './normalise.ts';
 import { options, type Options } from './options.ts';
 import { poll } from './poll.ts';
@@ -16,6 +17,7 @@ export default defineSource({
   product: 'BotBye',
   dataset: 'botbye.declined_requests',
   categorisation: { kind: 'metric', category: ['web'], type: ['info'] },
+  fields: DECLINED_FIELDS,
   stream: 'counter',
   askAgain: false,
   scopedBy: ['account_id', 'project_ids', 'types'],

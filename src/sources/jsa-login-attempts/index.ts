@@ -1,6 +1,7 @@
 import { defineSource } from '../../source.ts';
 import { Cursor } from '../_qradar/cursor.ts';
 import { loginAttemptEvent } from '../_qradar/ecs.ts';
+import { loginAttemptFields } from '../_qradar/fields.ts';
 import { authorise, ConsoleOptions } from '../_qradar/options.ts';
 import { poll } from '../_qradar/poll.ts';
 import { LoginAttempt } from '../_qradar/record.ts';
@@ -14,6 +15,7 @@ export default defineSource({
   product: 'JSA',
   dataset: 'jsa.login_attempts',
   categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
+  fields: loginAttemptFields('jsa'),
   stream: 'append-only',
   askAgain: true,
   options: ConsoleOptions,

@@ -1,7 +1,9 @@
 import type { Page } from '../../source.ts';
 import { defineSource } from '../../source.ts';
 import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
+import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
 import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
+import { INCIDENT_FIELDS } from './fields.ts';
 import { fillHoles } from './fan-out.ts';
 import type { Poll } from './list.ts';
 import { readLive } from './live.ts';
@@ -18,6 +20,7 @@ export default defineSource({
   product: 'Petra',
   dataset: 'petra.incidents',
   categorisation: { kind: 'alert', category: ['intrusion_detection'], type: ['info'] },
+  fields: { ...TENANT_FIELDS, ...INCIDENT_FIELDS },
   stream: 'mutable',
   askAgain: true,
   options,

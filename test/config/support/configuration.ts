@@ -15,6 +15,7 @@ const plain = {
   product: 'Acme',
   dataset: 'acme.logins',
   categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
+  fields: {},
   stream: 'append-only',
   askAgain: true,
   cursor: z.object({}),

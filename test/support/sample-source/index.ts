@@ -10,6 +10,7 @@ export default defineSource({
   product: 'Sample',
   dataset: 'sample.rows',
   categorisation: { kind: 'event', category: ['web'], type: ['info'] },
+  fields: {},
   stream: 'append-only',
   askAgain: true,
   options: sourceOptions({}),
