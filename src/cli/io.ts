@@ -8,12 +8,18 @@ export interface Io {
   readonly random: Random;
   /** When the process started, epoch ms: deadlines count from it. */
   readonly startedAt: number;
+  /** What a command is given to read, or an operator's answer to a question. */
+  readonly stdin: Input;
   /** Results. */
   readonly stdout: Output;
   /** The log, progress, errors. */
   readonly stderr: Output;
   /** Aborts at SIGTERM or SIGINT. */
   readonly stop: AbortSignal;
+}
+
+export interface Input extends AsyncIterable<Uint8Array | string> {
+  readonly isTTY?: boolean;
 }
 
 export interface Output {

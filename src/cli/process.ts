@@ -26,6 +26,7 @@ function processIo(stop: AbortSignal): Io {
     clock: systemClock,
     random: Math.random,
     startedAt: Date.now() - process.uptime() * 1000,
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     stop,

@@ -16,7 +16,13 @@ export interface PenstockCommand {
   run(io: Io, flags: Readonly<Record<string, unknown>>, args: readonly string[]): Promise<ExitCode>;
 }
 
-const COMMANDS: readonly PenstockCommand[] = [
+/** Commands under one name, such as `penstock state list`. */
+export interface CommandGroup {
+  describe(command: Command): Command;
+  readonly commands: readonly PenstockCommand[];
+}
+
+const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   runCommand,
   onceCommand,
   sourcesCommand,
@@ -31,15 +37,12 @@ export async function runProgram(args: readonly string[], io: Io): Promise<ExitC
     .description(
       'Ships what security APIs only tell when asked, as ECS-shaped OpenTelemetry logs. Nothing is lost on the way.',
     )
-    .version(VERSION)
-    .helpCommand(false);
-  for (const known of COMMANDS) {
-    const command = known.describe(program.command('-'));
-    command.action(async () => {
-      code = await known.run(io, command.opts(), command.args);
-    });
-  }
-  for (const command of [program, ...program.commands]) settle(command, io);
+    .version(VERSION);
+  const run = async (known: PenstockCommand, command: Command) => {
+    code = await known.run(io, command.opts(), command.args);
+  };
+  for (const known of COMMANDS) add(program, known, run);
+  settle(program, io);
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;
@@ -48,15 +51,31 @@ export async function runProgram(args: readonly string[], io: Io): Promise<ExitC
   }
 }
 
+function add(
+  parent: Command,
+  known: PenstockCommand | CommandGroup,
+  run: (known: PenstockCommand, command: Command) => Promise<void>,
+): void {
+  const command = known.describe(parent.command('-'));
+  if ('commands' in known) for (const member of known.commands) add(command, member, run);
+  else command.action(() => run(known, command));
+}
+
 /** Commander neither ends the process nor writes to it by itself. */
 function settle(command: Command, io: Io): void {
   command
+    .helpCommand(false)
     .exitOverride()
-    .showHelpAfterError(`See: ${command.parent === null ? '' : 'penstock '}${command.name()} --help`)
+    .showHelpAfterError(`See: ${fullName(command)} --help`)
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(mask(text)),
     });
+  for (const member of command.commands) settle(member, io);
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
 function failed(error: unknown, io: Io): ExitCode {
