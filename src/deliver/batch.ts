@@ -36,7 +36,7 @@ type Selection = Pick<
   'sources' | 'tenants' | 'maxRequestBytes' | 'maxEventAge' | 'protocol'
 >;
 
-interface BatcherSettings {
+export interface BatcherSettings {
   readonly journal: Pick<Journal, 'read'>;
   readonly destination: Selection;
   readonly shaping: Shaping;

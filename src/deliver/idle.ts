@@ -12,8 +12,13 @@ export class Idle {
     if (this.#rest === 'paused' || this.#rest === 'stopped') return Promise.resolve(this.#rest);
     const { promise, resolve } = Promise.withResolvers<Rest>();
     this.#waiting.push(resolve);
-    this.#nudge.abort();
+    this.nudge();
     return promise;
+  }
+
+  /** Makes it look again. */
+  nudge(): void {
+    this.#nudge.abort();
   }
 
   /** Called before it is looked whether there is work. The signal aborts when somebody asks after that. */

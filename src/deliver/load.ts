@@ -3,6 +3,7 @@ import type { Position } from '../journal/journal.ts';
 import type { Acknowledge, Answer } from './answer.ts';
 import type { Batch, Item } from './batch.ts';
 import { ageReason, condemn } from './condemn.ts';
+import type { Settled } from './errand.ts';
 import { Shipment } from './shipment.ts';
 
 /** What an answer did to a load, for counting. */
@@ -22,13 +23,16 @@ export interface Settlement {
 /** A batch and what became of its records: which go out next, which were taken, which are dead letters. */
 export class Load {
   readonly #items: Item[] = [];
-  readonly #shipment = new Shipment(0);
+  readonly #shipment: Shipment;
   readonly #letters = new Map<number, DeadLetter>();
+  #taken: Item[] = [];
   #end: Position;
   /** Indices of the last request. */
   #sent: readonly number[] = [];
 
-  constructor(batch: Batch, now: number) {
+  /** `expendable`: its records lie elsewhere already, so that one refused alone is refused. */
+  constructor(batch: Batch, now: number, { expendable = false } = {}) {
+    this.#shipment = new Shipment(0, { expendable });
     this.#end = batch.end;
     this.append(batch, now);
   }
@@ -73,15 +77,17 @@ export class Load {
     return this.#refusal(this.#troubled(suspicion), answer, now);
   }
 
-  /** What is new since the last call of `settled`. */
+  /** How far it is settled without a hole, and the dead letters before that which were not told yet. */
   takeSettlement(): Settlement {
     const upTo = this.#shipment.settledUpTo;
-    const letters = [...this.#letters].filter(([index]) => index < upTo).toSorted(([a], [b]) => a - b);
-    for (const [index] of letters) this.#letters.delete(index);
-    return {
-      position: this.#items[upTo]?.position ?? this.#end,
-      deadLetters: letters.map(([, letter]) => letter),
-    };
+    return { position: this.#items[upTo]?.position ?? this.#end, deadLetters: this.#takeLetters(upTo) };
+  }
+
+  /** What was settled since the last call, holes or not. */
+  takeSettled(): Settled {
+    const taken = this.#taken;
+    this.#taken = [];
+    return { taken, refused: this.#takeLetters(this.size) };
   }
 
   #acknowledge({ status, words, rejected, duplicatesOnly }: Acknowledge, now: number): Effect {
@@ -90,6 +96,8 @@ export class Load {
     if (rejected > 0 && !duplicatesOnly) {
       const reason = `perhaps refused: ${rejected} of ${sent.length} records sent together were; ${words}`;
       for (const index of sent) this.#condemn(index, status, reason, now);
+    } else {
+      for (const index of sent) this.#taken.push(...this.#items.slice(index, index + 1));
     }
     const lost = duplicatesOnly ? 0 : Math.min(rejected, sent.length);
     return this.#effect({ delivered: sent.length - lost, rejected: lost });
@@ -102,6 +110,12 @@ export class Load {
   #refusal(refusal: ReturnType<Shipment['trouble']>, { status, words }: Answer, now: number): Effect {
     if (refusal?.kind === 'condemned') this.#condemn(refusal.index, status, words, now);
     return this.#effect();
+  }
+
+  #takeLetters(upTo: number): readonly DeadLetter[] {
+    const letters = [...this.#letters].filter(([index]) => index < upTo).toSorted(([a], [b]) => a - b);
+    for (const [index] of letters) this.#letters.delete(index);
+    return letters.map(([, letter]) => letter);
   }
 
   #ageOut(index: number, now: number, maxEventAge: number | undefined): boolean {

@@ -39,8 +39,11 @@ export class Shipment {
   #held: Range[] = [];
   #sent: Range | undefined;
   #acceptances = 0;
+  readonly #expendable: boolean;
 
-  constructor(size: number) {
+  /** `expendable`: a single record refused is condemned at once, because nothing is lost by it. */
+  constructor(size: number, { expendable = false } = {}) {
+    this.#expendable = expendable;
     this.append(size);
   }
 
@@ -92,7 +95,7 @@ export class Shipment {
     const refused = { ...sent, troubles: 0, refusedAt: sent.refusedAt ?? this.#acceptances };
     if (indices.length > 1) return this.#split(sent, refused, indices);
     const [index = 0] = indices;
-    if (aboutItself || this.#provenAtFault(refused)) {
+    if (aboutItself || this.#expendable || this.#provenAtFault(refused)) {
       this.settle(index);
       return { kind: 'condemned', index };
     }

@@ -8,6 +8,7 @@ interface DeadLetterRow {
   readonly id: number;
   readonly destination: string;
   readonly stream: string;
+  readonly source: string;
   readonly dataset: string;
   readonly lane: Lane;
   readonly observedAt: number;
@@ -22,6 +23,8 @@ interface DeadLetterRow {
 export class DeadLetterStore {
   readonly #put: StatementSync;
   readonly #all: Query<DeadLetterRow>;
+  readonly #bytes: Query<{ bytes: number }>;
+  readonly #remove: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#put = database.prepare(
@@ -32,11 +35,16 @@ export class DeadLetterStore {
     );
     this.#all = new Query(
       database,
-      `SELECT dead_letter.id, destination, stream.key AS stream, dataset, lane, observed_at AS observedAt, uid, status,
+      `SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
          reason, at, event
        FROM dead_letter JOIN stream ON stream.id = dead_letter.stream
        WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`,
     );
+    this.#bytes = new Query(
+      database,
+      'SELECT coalesce(sum(octet_length(event) + octet_length(reason)), 0) AS bytes FROM dead_letter',
+    );
+    this.#remove = database.prepare('DELETE FROM dead_letter WHERE destination = :destination AND id = :id');
   }
 
   put(destination: string, letter: DeadLetter): void {
@@ -55,6 +63,14 @@ export class DeadLetterStore {
     });
     if (Number(changes) === 0)
       throw new Error(`A dead letter names the stream ${stream}, which was never opened.`);
+  }
+
+  remove(destination: string, id: number): void {
+    this.#remove.run({ destination, id });
+  }
+
+  bytes(): number {
+    return this.#bytes.first()?.bytes ?? 0;
   }
 
   /** Of one destination, or of all; oldest first. */

@@ -65,6 +65,14 @@ export interface Journal extends AsyncDisposable {
   ): Promise<void>;
   /** Of one destination or of all, oldest first. */
   deadLetters(destination?: string): Promise<readonly HeldDeadLetter[]>;
+  /** What the events of all dead letters take, about. */
+  deadLetterBytes(): Promise<number>;
+  /** After dead letters were tried again: removes those taken, by id, and notes why others were refused once more. */
+  settleDeadLetters(
+    destination: string,
+    taken: readonly number[],
+    refused: readonly DeadLetter[],
+  ): Promise<void>;
   /** Marks a destination paused with the reason, or (undefined) going again. */
   setPaused(destination: string, reason: string | undefined, now: number): Promise<void>;
   /** Removes pages that every destination has passed and whose `retain` is over. Small transactions. */
@@ -200,6 +208,8 @@ export interface DestinationState {
 /** A dead letter as the journal holds it. */
 export interface HeldDeadLetter extends DeadLetter {
   readonly id: number;
+  /** The source's name of now. */
+  readonly source: string;
   readonly destination: string;
 }
 

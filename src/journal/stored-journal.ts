@@ -167,6 +167,18 @@ export class StoredJournal implements Journal {
     return this.#do(({ deadLetters }) => deadLetters.of(destination));
   }
 
+  deadLetterBytes(): Promise<number> {
+    return this.#do(({ deadLetters }) => deadLetters.bytes());
+  }
+
+  settleDeadLetters(
+    destination: string,
+    taken: readonly number[],
+    refused: readonly DeadLetter[],
+  ): Promise<void> {
+    return this.#do((stores) => stores.settleDeadLetters(destination, taken, refused));
+  }
+
   setPaused(destination: string, reason: string | undefined, now: number): Promise<void> {
     return this.#do(({ deliveries }) => deliveries.setPaused(destination, reason, now));
   }

@@ -72,6 +72,13 @@ export class Stores {
     });
   }
 
+  settleDeadLetters(destination: string, taken: readonly number[], refused: readonly DeadLetter[]): void {
+    transact(this.#database, () => {
+      for (const id of taken) this.deadLetters.remove(destination, id);
+      for (const letter of refused) this.deadLetters.put(destination, letter);
+    });
+  }
+
   recordPoll(poll: PollRecord): void {
     const stream = this.streams.require(poll.stream);
     transact(this.#database, () => {

@@ -16,6 +16,9 @@ function batcher(journal: MemoryJournal, overrides: Partial<DestinationConfig> =
   return { providers, batcher: new Batcher({ journal, destination: config, providers, shaping }) };
 }
 
+const padded = (length: number) => [event(0, { message: 'x'.repeat(length) })];
+const at = (time: string) => event(0, { '@timestamp': time });
+
 /** All batches up to the end of the journal. */
 async function cut(journal: MemoryJournal, overrides: Partial<DestinationConfig> = {}) {
   const { batcher: cutter, providers } = batcher(journal, overrides);
@@ -93,7 +96,6 @@ test('an event that is larger alone is unfit, and does not keep the others', asy
 
 test('an event that just fits is sent', async () => {
   const journal = new MemoryJournal();
-  const padded = (length: number) => [event(0, { message: 'x'.repeat(length) })];
   journal.add(padded(15_000));
   const { batches, providers } = await cut(journal);
   const spare = 16_384 - providers.exactSize(batches[0]?.items ?? [], 'http/protobuf');
@@ -111,7 +113,6 @@ test('an event that just fits is sent', async () => {
 
 test('an event older than max_event_age is unfit', async () => {
   const journal = new MemoryJournal();
-  const at = (time: string) => event(0, { '@timestamp': time });
   journal.add([at('2026-03-02T11:00:00Z'), at('2026-03-02T10:59:59Z')]);
 
   const { batches } = await cut(journal, { maxEventAge: 3_600_000 });

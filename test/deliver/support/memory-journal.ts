@@ -1,4 +1,4 @@
-import type { DeliveryJournal } from '../../../src/deliver/deliver.ts';
+import type { DeliveryJournal } from '../../../src/deliver/delivery-parts.ts';
 import type { JournaledEvent } from '../../../src/ecs/event.ts';
 import type { DeadLetter } from '../../../src/journal/dead-letter.ts';
 import type { DestinationState, JournalPage, Position, Room } from '../../../src/journal/journal.ts';
@@ -13,6 +13,7 @@ export class MemoryJournal implements DeliveryJournal {
   /** Every pause and (undefined) end of one. */
   readonly pauses: (string | undefined)[] = [];
   space: Room = 'free';
+  letterBytes = 0;
   readonly #waiters: (() => void)[] = [];
 
   add(events: readonly JournaledEvent[], page: Partial<JournalPage> = {}): void {
@@ -68,6 +69,14 @@ export class MemoryJournal implements DeliveryJournal {
 
   async room(): Promise<Room> {
     return this.space;
+  }
+
+  async stats() {
+    return { events: 0, bytes: 1_000, oldest: undefined };
+  }
+
+  async deadLetterBytes(): Promise<number> {
+    return this.letterBytes;
   }
 
   async changed(signal: AbortSignal, position?: Position): Promise<void> {

@@ -110,9 +110,33 @@ export function describeDelivery(subject: Subject): void {
       await expect(stray).rejects.toThrow('unknown');
       expect(await subject.positionOf('siem')).toEqual({ sequence: 1, offset: 1 });
       expect(await subject.journal.deadLetters('siem')).toEqual([
-        { ...letter, reason: 'still no', id: 1, destination: 'siem' },
+        { ...letter, reason: 'still no', id: 1, destination: 'siem', source: 'console' },
       ]);
       expect(await subject.journal.deadLetters('other')).toEqual([]);
+    });
+
+    test('dead letters that were tried again are gone when taken, and say why when not', async () => {
+      await subject.journal.openDestinations(['siem'], subject.clock.now());
+      const place = { stream: KEY, dataset: 'd', lane: 'live' as const, observedAt: 4, status: 400, at: 5 };
+      const letters = events(3).map((event) => ({ ...place, ...event, reason: 'no' }));
+      await subject.journal.advance('siem', { sequence: 1, offset: 3 }, '400', 5, letters);
+      const held = await subject.journal.deadLetters('siem');
+      const bytes = await subject.journal.deadLetterBytes();
+
+      await subject.journal.settleDeadLetters('other', [1], []);
+      await subject.journal.settleDeadLetters(
+        'siem',
+        held.slice(0, 1).map(({ id }) => id),
+        letters.slice(1, 2).map((letter) => ({ ...letter, reason: 'still no' })),
+      );
+
+      const left = await subject.journal.deadLetters('siem');
+      expect(left.map(({ uid, reason }) => [uid, reason])).toEqual([
+        ['event-1', 'still no'],
+        ['event-2', 'no'],
+      ]);
+      expect(await subject.journal.deadLetterBytes()).toBeLessThan(bytes);
+      expect(await subject.journal.deadLetterBytes()).toBeGreaterThan(0);
     });
   });
 }

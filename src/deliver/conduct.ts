@@ -1,0 +1,142 @@
+import type { Clock, Random } from '../clock.ts';
+import { JournalWriteError } from '../journal/errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { describe, logFields } from './describe.ts';
+import { type Answer, type Pause, type Wait } from './answer.ts';
+import { Backoff } from './backoff.ts';
+import type { Idle } from './idle.ts';
+import type { Standing } from './standing.ts';
+
+interface ConductParts {
+  readonly name: string;
+  readonly journal: Pick<Journal, 'setPaused'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly idle: Idle;
+}
+
+/** A paused destination is tried again so often, in milliseconds. */
+const PROBE_EVERY = 60_000;
+
+/** How a delivery bears what its destination does: it goes on, waits, or pauses; and says so, once. */
+export class Conduct {
+  readonly #parts: ConductParts;
+  readonly #backoff: Backoff;
+  #paused: string | undefined;
+  #advice: string | undefined;
+  #standing: Standing;
+  #signal: AbortSignal | undefined;
+
+  constructor(parts: ConductParts) {
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.random);
+    this.#standing = { kind: 'idle', since: parts.clock.now(), reason: undefined };
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** The signal ends every rest. */
+  start(signal: AbortSignal): void {
+    this.#signal = signal;
+  }
+
+  /** Goes on as the process before left it: paused with a reason, or not. */
+  resume(paused: string | undefined): void {
+    this.#paused = paused;
+  }
+
+  /** Whether only one record is to be sent, to find out how things are. */
+  get probing(): boolean {
+    return this.#paused !== undefined;
+  }
+
+  /** There is nothing to send. */
+  rest(): void {
+    this.#stand('idle');
+  }
+
+  /** Something is about to be sent. */
+  begin(): void {
+    if (this.#standing.kind === 'idle') this.#stand('sending');
+  }
+
+  /** The destination answered, and refuses parts at most: no reason to wait. */
+  answered(): void {
+    this.#backoff.reset();
+  }
+
+  /** Records were taken. */
+  async goOn(answer: Answer): Promise<void> {
+    const { journal, name, clock, log } = this.#parts;
+    if (this.#paused !== undefined) await this.persist(() => journal.setPaused(name, undefined, clock.now()));
+    this.#paused = undefined;
+    if (this.#standing.kind === 'paused' || this.#standing.kind === 'waiting') {
+      log.info(logFields(answer), 'Destination takes records again.');
+    }
+    this.#stand('sending');
+  }
+
+  /** Waits as long as the answer asks, else by the backoff. */
+  async wait(answer: Wait): Promise<void> {
+    const ms = answer.retryAfterMs ?? this.#backoff.next();
+    if (this.#paused === undefined) {
+      if (this.#standing.kind !== 'waiting') {
+        const fields = { ...logFields(answer), penstock: { retry_after_ms: Math.round(ms) } };
+        this.#parts.log.warn(fields, 'Destination does not take records now; they wait.');
+      }
+      this.#stand('waiting', describe(answer));
+    }
+    await this.#sleep(ms);
+  }
+
+  /** Marks the destination paused, loudly, and rests until it is to be tried again. */
+  async pause(reason: string, whatToDo: Pause['whatToDo']): Promise<void> {
+    const { log, journal, name, clock, idle } = this.#parts;
+    // Once in this process, and again when there is something else to do: a pause that lasts is shown by `status`.
+    if (this.#standing.kind !== 'paused' || this.#advice !== whatToDo) {
+      const fields = { error: { message: reason }, penstock: { advice: whatToDo } };
+      log.error(fields, 'Destination is paused; its records are kept, and it is tried again every minute.');
+    }
+    if (this.#paused !== reason) await this.persist(() => journal.setPaused(name, reason, clock.now()));
+    this.#paused = reason;
+    this.#advice = whatToDo;
+    this.#stand('paused', reason);
+    idle.at('paused');
+    await this.#sleep(PROBE_EVERY);
+    idle.busy();
+  }
+
+  /**
+   * Writes to the journal until it is written (its disk may be full for a while), since what the destination has
+   * taken must not be sent again. Rejects with `JournalWriteError` when the signal aborts meanwhile.
+   */
+  async persist<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof JournalWriteError) || this.#signal?.aborted === true) throw error;
+        this.#parts.log.error({ err: error }, 'The journal could not be written or read; it is tried again.');
+        await this.#sleep(this.#backoff.next());
+      }
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    try {
+      await this.#parts.clock.sleep(ms, this.#signal);
+    } catch (error) {
+      if (this.#signal?.aborted !== true) throw error;
+    }
+  }
+
+  #stand(kind: Standing['kind'], reason?: string): void {
+    const before = this.#standing;
+    if (before.kind === kind && before.reason === reason) return;
+    this.#standing = { kind, since: before.kind === kind ? before.since : this.#parts.clock.now(), reason };
+  }
+}

@@ -1,0 +1,39 @@
+import type { Clock, Random } from '../clock.ts';
+import type { DestinationConfig } from '../config/types.ts';
+import type { EcsEvent } from '../ecs/event.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Answer } from './answer.ts';
+import type { Sender } from './sender.ts';
+
+/** What of the journal a delivery needs. */
+export type DeliveryJournal = Pick<
+  Journal,
+  'destinations' | 'read' | 'advance' | 'setPaused' | 'changed' | 'room' | 'stats' | 'deadLetterBytes'
+>;
+
+/** What a delivery is lent. */
+export interface DeliveryParts {
+  readonly destination: DestinationConfig;
+  readonly journal: DeliveryJournal;
+  readonly sender: Sender;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** `data_stream.namespace` that a source or tenant sets; undefined: the destination's, else `default`. */
+  readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
+  readonly onAnswer?: ((told: Told) => void) | undefined;
+}
+
+/** What one answer came to; for metrics. */
+export interface Told {
+  readonly destination: string;
+  readonly answer: Answer['kind'];
+  readonly status: number | undefined;
+  /** Events taken by the destination. */
+  readonly delivered: number;
+  /** Events of a request that it took, which it refused for good. */
+  readonly rejected: number;
+  /** Events laid aside with it. */
+  readonly deadLetters: number;
+}
