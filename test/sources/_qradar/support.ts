@@ -1,10 +1,21 @@
+import { afterEach, beforeEach } from 'vitest';
 import type { EcsEvent } from '../../../src/ecs/event.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
 import source from '../../../src/sources/qradar-login-attempts/index.ts';
 import { toJson } from '../../../src/json.ts';
-import type { DrivenClock } from '../../support/driven-clock.ts';
+import type { Page } from '../../../src/source.ts';
+import { type SimulatedConsole, startConsole } from '../../../src/simulators/qradar.ts';
+import type { ConsoleOptions } from '../../../src/simulators/qradar-options.ts';
+import type { SimulatedRequest } from '../../../src/simulators/server.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
 import { SourceLab } from '../../support/source-lab.ts';
 
+export const NOW = Date.parse('2026-03-02T12:00:00Z');
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+export const LIST = '/api/access/login_attempts';
 export const TOKEN = 'token-of-an-authorised-service';
 
 /** A lab for the collector against a console. */
@@ -46,4 +57,59 @@ export function toldRows({ told }: SourceLab): Record<string, unknown>[] {
 
 function rowOf(event: EcsEvent): Record<string, unknown> {
   return Object.fromEntries(FIELDS.map((name) => [name, event[`qradar.login_attempt.${name}`]]));
+}
+
+export const cursorOf = (lab: SourceLab) => lab.stream('').cursor as Record<string, unknown>;
+export const isComplete = (pages: readonly Page<unknown>[]) => pages.map(({ complete = false }) => complete);
+
+interface Bench {
+  readonly clock: DrivenClock;
+  readonly console: SimulatedConsole;
+  /** Starts the console of this test; it stops by itself. */
+  start(options?: Partial<ConsoleOptions>): Promise<void>;
+  lab(config?: Readonly<Record<string, unknown>>, ours?: DrivenClock): SourceLab;
+  /** What was asked of the list: the span, in milliseconds from NOW, and the range. */
+  asked(): { from: number; to: number; range: string }[];
+  /** The console hangs on spans longer than this. Milliseconds. */
+  slowBeyond(span: number): void;
+}
+
+/** A clock that shows NOW and a console of its own for each test of the file. */
+export function consoleBench(): Bench {
+  let clock: DrivenClock;
+  let vendor: SimulatedConsole;
+  beforeEach(() => {
+    clock = new DrivenClock('2026-03-02T12:00:00Z');
+  });
+  afterEach(() => vendor[Symbol.asyncDispose]());
+  return {
+    get clock() {
+      return clock;
+    },
+    get console() {
+      return vendor;
+    },
+    start: async (options = {}) => {
+      vendor = await startConsole({ clock, token: TOKEN, ...options });
+    },
+    lab: (config = {}, ours = clock) => labFor(vendor, ours, config),
+    asked: () =>
+      vendor.requests
+        .filter(({ path }) => path === LIST)
+        .map((request) => ({ ...spanOf(request), range: request.headers['range'] ?? '' })),
+    slowBeyond: (span) => {
+      vendor.onRequest = (request) => {
+        if (request.path !== LIST) return undefined;
+        const { from, to } = spanOf(request);
+        return to - from > span ? { status: 200, fault: 'hang' } : undefined;
+      };
+    },
+  };
+}
+
+function spanOf({ query }: SimulatedRequest): { from: number; to: number } {
+  const [from, to] = [...(query.get('filter') ?? '').matchAll(/\d+/g)].map(
+    ([digits]) => Number(digits) - NOW,
+  );
+  return { from: from ?? NaN, to: to ?? NaN };
 }

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { attempt, consoleBench, MINUTE, NOW } from './support.ts';
+
+const bench = consoleBench();
+
+describe('records', () => {
+  it('that do not fit are told once as pipeline errors, and stop nothing', async () => {
+    const odd = ['text', null, 7, [], {}, { attempt_time: '1772452680000' }, { attempt_time: 1.5 }, 'text'];
+    await bench.start({ rows: [attempt(NOW - 40 * MINUTE), attempt(NOW - 20 * MINUTE)] });
+    for (const record of odd) bench.console.addRaw(NOW - 3 * MINUTE, record);
+    const lab = bench.lab({ initial_lookback: '1h', page_size: 3 });
+
+    await lab.once();
+    await lab.once();
+
+    const kinds = lab.told
+      .map(({ event }) => String(event['event.kind']))
+      .toSorted((a, b) => (a < b ? -1 : 1));
+    expect(kinds).toEqual(['event', 'event', ...odd.map(() => 'pipeline_error')]);
+    expect(lab.told.map(({ event }) => event['event.original'])).toContain(
+      '{"attempt_time":"1772452680000"}',
+    );
+  });
+
+  it('keep every digit of a user id', async () => {
+    await bench.start({ rows: [attempt(NOW - 30 * MINUTE, { user_id: 9_007_199_254_740_993n })] });
+    const lab = bench.lab();
+
+    await lab.once();
+
+    expect(lab.told[0]?.event['user.id']).toBe('9007199254740993');
+  });
+
+  it('are events when an address or an enum is unknown', async () => {
+    await bench.start({
+      rows: [
+        attempt(NOW - 30 * MINUTE, {
+          remote_ip: 'host.example',
+          attempt_result: 'MAYBE',
+          attempt_method: 'SAML_2 (SSO)',
+        }),
+        attempt(NOW - 20 * MINUTE, { remote_ip: '' }),
+      ],
+    });
+    const lab = bench.lab();
+
+    await lab.once();
+
+    const [odd, empty] = lab.told.map(({ event }) => event);
+    expect(odd).toMatchObject({
+      'event.outcome': 'unknown',
+      'event.action': 'saml-2-sso',
+      'source.address': 'host.example',
+    });
+    expect(odd).not.toHaveProperty('source.ip');
+    expect(empty).not.toHaveProperty('source.address');
+  });
+});

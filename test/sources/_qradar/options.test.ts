@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { mask } from '../../../src/config/secret.ts';
+import { authorise, ConsoleOptions } from '../../../src/sources/_qradar/options.ts';
+
+const block = { type: 'qradar-login-attempts', base_url: 'https://qradar.example.com' };
+
+describe('options', () => {
+  it('have the documented defaults', () => {
+    expect(ConsoleOptions.parse({ ...block, token: 'a token' })).toMatchObject({
+      page_size: 1000,
+      settle: 60_000,
+      overlap: 300_000,
+      initial_lookback: 604_800_000,
+      slice: 86_400_000,
+      resolve_users: true,
+    });
+  });
+
+  it.each([
+    ['no credential', {}],
+    ['half of one', { username: 'admin' }],
+    ['two', { token: 'a token', username: 'admin', password: 'a password' }],
+  ])('refuse %s', (_, credential) => {
+    const { error } = ConsoleOptions.safeParse({ ...block, ...credential });
+
+    expect(error?.issues).toMatchObject([
+      { path: ['token'], message: expect.stringContaining('either') as string },
+    ]);
+  });
+
+  it.each([
+    ['26.0', '26.0'],
+    [26, '26.0'],
+    [26.1, '26.1'],
+  ])('take the version %j for %s', (api_version, sent) => {
+    expect(ConsoleOptions.parse({ ...block, token: 'a token', api_version }).api_version).toBe(sent);
+  });
+});
+
+describe('authorise', () => {
+  it('sends a token as SEC', () => {
+    expect(authorise(ConsoleOptions.parse({ ...block, token: 'a token' }))).toEqual({ sec: 'a token' });
+  });
+
+  it('sends name and password as Basic, and has that masked wherever it surfaces', () => {
+    const options = ConsoleOptions.parse({ ...block, username: 'admin', password: 'a password' });
+
+    const headers = authorise(options);
+
+    expect(headers).toEqual({ authorization: `Basic ${btoa('admin:a password')}` });
+    expect(mask(JSON.stringify(headers))).not.toContain(btoa('admin:a password'));
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { TimedOutError } from '../../../src/errors.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { drive, failure } from '../../http/support/rig.ts';
+import {
+  attempt,
+  consoleBench,
+  cursorOf,
+  DAY,
+  HOUR,
+  MINUTE,
+  multiset,
+  NOW,
+  SECOND,
+  toldRows,
+} from './support.ts';
+
+const bench = consoleBench();
+
+describe('a console that is too slow', () => {
+  it('is asked for half as much within the same poll, and for more again later', async () => {
+    const rows = Array.from({ length: 24 }, (_, n) => attempt(NOW - DAY + n * HOUR));
+    await bench.start({ rows });
+    const lab = bench.lab({ initial_lookback: '1d', slice: '1d', timeout: '30s' });
+    bench.slowBeyond(7 * HOUR);
+
+    await drive(bench.clock, lab.once(), MINUTE);
+
+    expect(multiset(toldRows(lab))).toEqual(multiset(rows));
+    const spans = bench.asked().map(({ from, to }) => (to - from) / HOUR);
+    expect(Math.round(spans[0] as number)).toBe(24);
+    expect(spans.slice(1, 3).map(Math.round)).toEqual([12, 6]);
+  });
+
+  it('stays asked for less after a crash', async () => {
+    await bench.start();
+    const lab = bench.lab({ initial_lookback: '1d', slice: '1d', timeout: '30s' });
+    bench.slowBeyond(7 * HOUR);
+    await using process = lab.start();
+    const pages = process.poll({ id: '' })[Symbol.asyncIterator]();
+    for (const _ of [1, 2])
+      process.commit({ id: '' }, (await drive(bench.clock, pages.next(), MINUTE)).value);
+    const before = bench.asked().length;
+
+    await drive(bench.clock, lab.once(), MINUTE);
+
+    const [first] = bench.asked().slice(before);
+    expect(Math.round(((first?.to ?? 0) - (first?.from ?? 0)) / HOUR)).toBe(6);
+  });
+
+  it('fails the poll when a second of it takes too long', async () => {
+    await bench.start();
+    const lab = bench.lab({ initial_lookback: '1h', timeout: '30s' });
+    bench.slowBeyond(-1);
+
+    const error = await failure(drive(bench.clock, lab.once(), MINUTE));
+
+    expect(error).toBeInstanceOf(TimedOutError);
+    const last = bench.asked().at(-1);
+    expect((last?.to ?? 0) - (last?.from ?? 0)).toBe(SECOND);
+  });
+});
+
+describe('clocks', () => {
+  it.each([
+    ['a day ahead', DAY],
+    ['a day behind', -DAY],
+    ['five seconds behind', -5 * SECOND],
+  ])('commits no more than the console had settled when our clock is %s', async (_, jump) => {
+    await bench.start({ rows: [attempt(NOW - 2 * MINUTE), attempt(NOW - 30 * SECOND)] });
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    const lab = bench.lab({ overlap: '0s' }, ours);
+    await lab.once();
+    ours.jump(jump);
+    await bench.clock.advance(10 * MINUTE);
+    bench.console.add([attempt(NOW + 5 * MINUTE), attempt(NOW + 9 * MINUTE + 1)]);
+
+    await lab.once();
+
+    expect(multiset(toldRows(lab))).toEqual(
+      multiset([attempt(NOW - 2 * MINUTE), attempt(NOW - 30 * SECOND), attempt(NOW + 5 * MINUTE)]),
+    );
+    expect(cursorOf(lab)['next']).toBe(NOW + 9 * MINUTE);
+  });
+
+  it('reads the overlap also when our clock is a little behind', async () => {
+    await bench.start();
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    const lab = bench.lab({ settle: '2s', overlap: '3s' }, ours);
+    await lab.once();
+    ours.jump(-5 * SECOND);
+    bench.console.add([attempt(NOW - 4 * SECOND)]);
+
+    await lab.once();
+
+    expect(lab.told).toHaveLength(1);
+  });
+
+  it('reads again what a console may have dated anew when its clock went back', async () => {
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    await bench.start({ rows: [attempt(NOW - 90 * MINUTE), attempt(NOW - 2 * MINUTE)] });
+    const lab = bench.lab({}, ours);
+    await lab.once();
+    await bench.clock.advance(10 * MINUTE);
+    await ours.advance(10 * MINUTE);
+    bench.clock.jump(-HOUR);
+    bench.console.add([attempt(NOW - 59 * MINUTE), attempt(NOW - 52 * MINUTE)]);
+
+    await lab.once();
+    await bench.clock.advance(2 * HOUR);
+    await ours.advance(2 * HOUR);
+    await lab.once();
+
+    expect(multiset(toldRows(lab))).toEqual(
+      multiset([90, 2, 59, 52].map((minutes) => attempt(NOW - minutes * MINUTE))),
+    );
+    expect(lab.lines.filter(({ msg }) => /clock went back/.test(String(msg)))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { attempt, consoleBench, HOUR, MINUTE, NOW } from './support.ts';
+
+const bench = consoleBench();
+
+describe('names', () => {
+  const USERS = '/api/config/access/users';
+  const usersAsked = () => bench.console.requests.filter(({ path }) => path === USERS).length;
+
+  it('come from the list of users, read once an hour and only for attempts that are new', async () => {
+    await bench.start({ users: [{ id: 7, username: 'anna' } as never], rows: [attempt(NOW - 3 * MINUTE)] });
+    const lab = bench.lab({ resolve_users: true });
+    await using process = lab.start();
+
+    await process.sweep();
+    bench.console.add([attempt(NOW - 2 * MINUTE, { user_id: 8 })]);
+    await process.sweep();
+    await bench.clock.advance(HOUR);
+    await process.sweep();
+
+    expect(lab.told.map(({ event }) => event['user.name'])).toEqual(['anna', undefined]);
+    expect(lab.told[0]?.event['related.user']).toEqual(['7', 'anna']);
+    expect(usersAsked()).toBe(1);
+  });
+
+  it.each([403, 404, 500])(
+    'are left out, with one warning, when the list of users answers %i',
+    async (status) => {
+      await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
+      bench.console.onRequest = ({ path }) => (path === USERS ? { status, body: {} } : undefined);
+      const lab = bench.lab({ resolve_users: true });
+
+      await lab.once();
+
+      expect(lab.told[0]?.event).toMatchObject({ 'user.id': '7' });
+      expect(lab.lines.filter(({ msg }) => /list of users/.test(String(msg)))).toHaveLength(1);
+    },
+  );
+});
