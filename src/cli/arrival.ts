@@ -1,5 +1,6 @@
 import { nest, type EcsEvent } from '../ecs/event.ts';
 import { isoTime } from '../ecs/time.ts';
+import { toJson } from '../json.ts';
 import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { jsonLine, type Output } from './io.ts';
 
@@ -11,7 +12,7 @@ export function printArrival(output: Output, { record, uid }: ReceivedRecord): v
   const event: EcsEvent = {
     '@timestamp': isoTime(Number(record.timeUnixNano / 1_000_000n)),
     ...(record.attributes as EcsEvent),
-    message: String(record.body),
+    message: textOf(record.body),
     'log.record.uid': uid,
   };
   if (output.isTTY !== true) {
@@ -20,7 +21,11 @@ export function printArrival(output: Output, { record, uid }: ReceivedRecord): v
   }
   const { '@timestamp': time, message, 'event.dataset': dataset, ...rest } = event;
   const fields = Object.entries(rest).filter(([name]) => !COMMON.test(name));
-  output.write(`\u001b[1m${time} ${String(dataset)}\u001b[0m  ${message}\n`);
-  for (const [name, value] of fields)
-    output.write(`    ${name}: ${Array.isArray(value) ? value.join(', ') : String(value)}\n`);
+  output.write(`\u001b[1m${textOf(time)} ${textOf(dataset)}\u001b[0m  ${textOf(message)}\n`);
+  for (const [name, value] of fields) output.write(`    ${name}: ${textOf(value)}\n`);
+}
+
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  return typeof value === 'string' ? value : toJson(value);
 }

@@ -1,44 +1,71 @@
-import { RefusedError, UnauthorisedError } from '../errors.ts';
 import { Secret } from '../config/secret.ts';
+import { RefusedError, UnauthorisedError } from '../errors.ts';
 
 /** A refused credential is tried again this often, with one request. */
 const RETRY_AFTER = 3_600_000;
 
+interface Stop {
+  readonly error: UnauthorisedError | RefusedError;
+  readonly at: number;
+}
+
 /**
- * Whether a source may poll. 401 and 403 stop it until its secret file changes, and once an hour it tries one request;
- * 422 stops it until its secret changes, a reload or a start: a request answered 422 is not sent again (DESIGN §5).
+ * What of a source may be polled. 401 stops all of it, 403 the stream that was refused: until a secret file changes,
+ * and once an hour one request is tried. 422 stops the stream until a secret changes, a reload or a start, because a
+ * request answered 422 is not sent again (DESIGN §5). Lives in memory: a start tries everything.
  */
 export class Halt {
   readonly #secrets: readonly Secret[];
-  #stopped: { readonly error: UnauthorisedError | RefusedError; readonly at: number } | undefined;
+  #source: Stop | undefined;
+  readonly #streams = new Map<string, Stop>();
 
-  /** `options` is searched for secrets, which are read again before each try. */
+  /** `options` is searched for secrets, which are read again before each sweep. */
   constructor(options: unknown) {
     this.#secrets = [...secretsIn(options)];
   }
 
-  /** The error that stopped the source, undefined while it goes. */
+  /** The error that stopped the whole source, undefined while it goes. */
   get error(): UnauthorisedError | RefusedError | undefined {
-    return this.#stopped?.error;
+    return this.#source?.error;
   }
 
-  /** Reads the secret files again, and says whether the source may poll now. */
+  /** Reads the secret files again, and says whether the source may be polled now. A changed secret frees everything. */
   mayPoll(now: number): boolean {
-    const changed = this.#secrets.map((secret) => secret.refresh()).includes(true);
-    if (this.#stopped === undefined || changed) return true;
-    return (
-      this.#stopped.error instanceof UnauthorisedError && Math.abs(now - this.#stopped.at) >= RETRY_AFTER
-    );
+    if (this.#secrets.map((secret) => secret.refresh()).includes(true)) {
+      this.#source = undefined;
+      this.#streams.clear();
+    }
+    return mayTry(this.#source, now);
   }
 
-  /** Takes note of how a sweep ended. Returns true when this stops a source that was going. */
-  note(error: unknown, now: number): boolean {
-    const going = this.#stopped === undefined;
-    const stops =
-      error instanceof UnauthorisedError || (error instanceof RefusedError && error.status === 422);
-    this.#stopped = stops ? { error, at: now } : undefined;
-    return stops && going;
+  /** The error of a stream that must not be polled now; undefined when it may. */
+  stopped(scope: string, now: number): UnauthorisedError | RefusedError | undefined {
+    const stop = this.#streams.get(scope);
+    return mayTry(stop, now) ? undefined : stop?.error;
   }
+
+  /**
+   * Takes note of how a stream's poll ended (`error` undefined: well), or, without a scope, what came of asking for
+   * the streams. Returns true when it stops something that was going.
+   */
+  note(scope: string | undefined, error: unknown, now: number): boolean {
+    const wasGoing = this.#source === undefined && !this.#streams.has(scope ?? '');
+    if (error === undefined) this.#source = undefined;
+    if (scope !== undefined) this.#streams.delete(scope);
+    if (!isRefusal(error)) return false;
+    if (scope === undefined || error.status === 401) this.#source = { error, at: now };
+    else this.#streams.set(scope, { error, at: now });
+    return wasGoing;
+  }
+}
+
+function isRefusal(error: unknown): error is UnauthorisedError | RefusedError {
+  return error instanceof UnauthorisedError || (error instanceof RefusedError && error.status === 422);
+}
+
+function mayTry(stop: Stop | undefined, now: number): boolean {
+  if (stop === undefined) return true;
+  return stop.error instanceof UnauthorisedError && Math.abs(now - stop.at) >= RETRY_AFTER;
 }
 
 function* secretsIn(value: unknown): Iterable<Secret> {

@@ -1,5 +1,7 @@
-import { StateError, UnauthorisedError } from '../errors.ts';
+import { StateError } from '../errors.ts';
+import type { Scope } from '../source.ts';
 import type { CollectContext } from './context.ts';
+import type { Halt } from './halt.ts';
 import { pollStream, type PollResult } from './poll-stream.ts';
 import { report } from './report.ts';
 import { Tally } from './tally.ts';
@@ -20,43 +22,51 @@ export const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
  * Polls every stream of a source once, in the order that the source gives. A stream that fails does not stop the
  * others, but a refused credential does: it is the same for all. Rejects only when the state cannot be used.
  */
-export async function sweep(context: CollectContext): Promise<SweepResult> {
+export async function sweep(context: CollectContext, halt: Halt): Promise<SweepResult> {
   const tally = new Tally();
   const errors: unknown[] = [];
   let outcome: PollResult['outcome'] = 'complete';
-  for await (const result of polls(context)) {
+  for await (const result of polls(context, halt)) {
     tally.add(result.tally);
     if (result.outcome === 'failed') errors.push(result.error);
     if (SEVERITY.indexOf(result.outcome) > SEVERITY.indexOf(outcome)) outcome = result.outcome;
-    if (endsSweep(result)) break;
+    if (result.outcome === 'cut' || result.outcome === 'owed' || halt.error !== undefined) break;
   }
   return { source: context.config.name, outcome, tally, errors };
 }
 
-function endsSweep({ outcome, error }: PollResult): boolean {
-  return outcome === 'cut' || outcome === 'owed' || error instanceof UnauthorisedError;
-}
-
-async function* polls(context: CollectContext): AsyncIterable<PollResult> {
-  const { config, run, signal, log } = context;
+async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollResult> {
+  const { config, run, signal, log, clock } = context;
   const failed = new Set<string>();
   try {
     for await (const scope of config.definition.streams(run)) {
       // A source that orders its work by cursors would offer a failed part for ever: its cursor did not move.
       if (failed.has(scope.id)) continue;
-      const result = await pollStream(context, scope);
+      const result = await pollUnlessStopped(context, halt, scope);
       if (result.outcome === 'failed') failed.add(scope.id);
-      report(context, result);
       yield result;
     }
   } catch (error) {
     if (error instanceof StateError) throw error;
     const outcome = signal.aborted ? 'cut' : 'failed';
-    if (outcome === 'failed')
-      log.error(
-        { err: error, penstock: { source: config.name } },
-        'What there is to poll could not be found out.',
-      );
+    if (outcome === 'failed') {
+      log.error({ err: error }, 'What there is to poll could not be found out.');
+      if (halt.note(undefined, error, clock.now())) log.error(STOPPED);
+    }
     yield { scope: { id: '' }, outcome, tally: new Tally(), error };
   }
+}
+
+const STOPPED =
+  'Stopped, because it is refused. Mend its settings or its secret; the cursor is kept. A refused credential is tried again once an hour.';
+
+async function pollUnlessStopped(context: CollectContext, halt: Halt, scope: Scope): Promise<PollResult> {
+  const { clock, log } = context;
+  const stopped = halt.stopped(scope.id, clock.now());
+  if (stopped !== undefined) return { scope, outcome: 'failed', tally: new Tally(), error: stopped };
+  const result = await pollStream(context, scope);
+  report(context, result);
+  if (result.outcome === 'cut' || result.outcome === 'owed') return result;
+  if (halt.note(scope.id, result.error, clock.now())) log.error({ penstock: { stream: scope.id } }, STOPPED);
+  return result;
 }

@@ -28,11 +28,8 @@ export function tell(subject: Subject): { event: JournaledEvent; misfit: boolean
   const { config, observedAt } = subject;
   const uid = uidOf(subject);
   const { mapped, misfit } = map(subject);
-  const event = withCommonFields(mapped, config.definition, {
-    uid,
-    observedAt,
-    labels: config.options.labels,
-  });
+  const labels = { ...config.options.labels, ...tenantSettings(config.options, mapped)?.labels };
+  const event = withCommonFields(mapped, config.definition, { uid, observedAt, labels });
   return { event: { uid, event }, misfit };
 }
 

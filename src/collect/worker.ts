@@ -1,7 +1,7 @@
 import { StateError } from '../errors.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { CollectContext } from './context.ts';
-import { Halt } from './halt.ts';
+import type { Halt } from './halt.ts';
 import { sweep, type SweepResult } from './sweep.ts';
 
 /**
@@ -22,17 +22,7 @@ export async function work(context: CollectContext, schedule: Schedule, halt: Ha
 
 /** One sweep, unless the source is stopped. Undefined: it was. */
 export async function turn(context: CollectContext, halt: Halt): Promise<SweepResult | undefined> {
-  const { clock, log, config } = context;
-  if (!halt.mayPoll(clock.now())) return undefined;
-  const result = await sweep(context);
-  if (result.outcome === 'cut') return result;
-  if (halt.note(result.errors.at(-1), clock.now())) {
-    log.error(
-      { penstock: { source: config.name }, error: { message: halt.error?.message } },
-      'Source stopped: it is refused. Mend its settings or its secret; its cursor is kept.',
-    );
-  }
-  return result;
+  return halt.mayPoll(context.clock.now()) ? sweep(context, halt) : undefined;
 }
 
 async function firstDue(

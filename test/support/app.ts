@@ -116,12 +116,12 @@ class TestLab implements Lab {
   }
 
   async once(): Promise<OnceSummary> {
-    let ended = false;
+    const state = { ended: false };
     const pass = once(this.app).finally(() => {
-      ended = true;
+      state.ended = true;
     });
     pass.catch(() => undefined);
-    for (await atRest(); !ended; await atRest()) {
+    for (await atRest(); !state.ended; await atRest()) {
       const next = this.#options.clock.next;
       if (next !== undefined)
         await this.#options.clock.advance(Math.max(0, next - this.#options.clock.now()), atRest);

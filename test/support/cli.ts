@@ -40,7 +40,7 @@ export function startCli(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.end(stdin ?? '');
-  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const output = Promise.all([text(child.stdout).catch(() => ''), text(child.stderr)]);
   const ended = once(child, 'close').then(async ([code, signal]) => {
     const [stdout, stderr] = await output;
     return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };

@@ -41,3 +41,13 @@ export function arrivedEvent({ record }: ReceivedRecord): EcsEvent {
   }).toISO() as string;
   return { ...fields, '@timestamp': time, message: String(record.body) };
 }
+
+/** A nested document as a flat one; the inverse of `nest`. */
+export function flatten(document: Readonly<Record<string, unknown>>, path = ''): EcsEvent {
+  const entries = Object.entries(document).flatMap(([name, value]) => {
+    const nested = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (nested) return Object.entries(flatten(value as Record<string, unknown>, `${path}${name}.`));
+    return [[`${path}${name}`, value] as const];
+  });
+  return Object.fromEntries(entries) as EcsEvent;
+}

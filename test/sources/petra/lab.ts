@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { CollectContext } from '../../../src/collect/context.ts';
+import { Halt } from '../../../src/collect/halt.ts';
+import { Halt } from '../../../src/collect/halt.ts';
 import { sweep, type SweepResult } from '../../../src/collect/sweep.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/ecs/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';
@@ -24,6 +26,8 @@ interface Setup {
   readonly url: string;
   readonly clock: DrivenClock;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Told of every page that became durable. */
+  readonly onCommit?: () => void;
 }
 
 interface Turn {
@@ -61,8 +65,16 @@ export class PetraLab implements AsyncDisposable {
     const stop = new AbortController();
     const { clock } = this.#setup;
     await using opened = new AsyncDisposableStack();
-    const context = this.#context({ mode, signal: stop.signal, opened, journal: this.#mortal(diesAfter) });
-    const result = await drive(clock, sweep(context), { after: deadline ?? Infinity, stop });
+    const context = this.#context({
+      mode,
+      signal: stop.signal,
+      opened,
+      journal: this.#mortal(stop, diesAfter),
+    });
+    const result = await drive(clock, sweep(context, new Halt(undefined)), {
+      after: deadline ?? Infinity,
+      stop,
+    });
     stop.abort();
     await this.#read();
     return result;
@@ -146,13 +158,17 @@ export class PetraLab implements AsyncDisposable {
   }
 
   /** The journal, of which a commit fails, and all after it: the process is dead, and nothing of them is durable. */
-  #mortal(diesAfter = Infinity): Journal {
+  #mortal(stop: AbortController, diesAfter = Infinity): Journal {
     let commits = 0;
+    const commit: Journal['commit'] = async (page) => {
+      if (commits++ >= diesAfter) stop.abort(new Error('killed'));
+      stop.signal.throwIfAborted();
+      await this.#journal.commit(page);
+      this.#setup.onCommit?.();
+    };
     return new Proxy(this.#journal, {
       get: (journal, name) => {
-        if (name === 'commit' && commits++ >= diesAfter) {
-          return () => Promise.reject(new Error('killed'));
-        }
+        if (name === 'commit') return commit;
         const value: unknown = Reflect.get(journal, name);
         return typeof value === 'function' ? (value.bind(journal) as unknown) : value;
       },
