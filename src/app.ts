@@ -1,6 +1,7 @@
 import type { Clock, Random } from './clock.ts';
 import type { CollectContext } from './collect/context.ts';
 import { Halt } from './collect/halt.ts';
+import { lendRun, openHttp } from './collect/lend-source.ts';
 import type { Tally } from './collect/tally.ts';
 import { resourceAttributes } from './config/otel-environment.ts';
 import { tenantSettings } from './config/tenant-settings.ts';
@@ -8,13 +9,12 @@ import type { Config, DestinationConfig, SourceConfig } from './config/types.ts'
 import { Delivery } from './deliver/deliver.ts';
 import { Sender } from './deliver/sender.ts';
 import { Budgets } from './http/budget.ts';
-import { createHttp, type SourceHttp } from './http/client.ts';
+import type { SourceHttp } from './http/client.ts';
 import type { Journal } from './journal/journal.ts';
 import { openJournal } from './journal/sqlite-journal.ts';
 import { parseSchedule, type Schedule } from './schedule/schedule.ts';
 import type { CommonOptions, Run } from './source.ts';
 import type { Logger } from './telemetry/log.ts';
-import { VERSION } from './version.ts';
 
 /** What a process lends the pipeline. A test lends its own clock, journal and network. */
 export interface AppParts {
@@ -130,31 +130,10 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
     onPage,
     instrument,
   } = shared;
-  const { definition, options } = config;
+  const { options } = config;
   const log = shared.log.child({ penstock: { source: config.name } });
-  const client = createHttp({
-    options,
-    authorise: () => definition.authorise(options),
-    quotas: definition.quotas(options),
-    budgets,
-    clock,
-    random,
-    log,
-    signal,
-    userAgent: `penstock/${VERSION}`,
-    env,
-  });
-  const http = instrument?.http?.(opened.use(client)) ?? opened.use(client);
-  const run: Run<CommonOptions> = {
-    options,
-    http,
-    log,
-    now: () => http.vendorNow(),
-    signal,
-    mode,
-    cursors: () => cursorsOf(journal, config),
-    memo: new Map(),
-  };
+  const client = opened.use(openHttp({ budgets, clock, random, log, signal, env }, config));
+  const http = instrument?.http?.(client) ?? client;
   return {
     context: {
       config,
@@ -163,21 +142,12 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       clock,
       log,
       signal,
-      run,
+      run: lendRun({ journal, http, log, signal, mode }, config),
       onPage: (added) => onPage?.(config.name, added),
     },
     schedule: parseSchedule(options.schedule, options.timezone, random),
     halt: new Halt(options),
   };
-}
-
-async function cursorsOf(
-  journal: Journal,
-  { definition, options }: SourceConfig,
-): Promise<ReadonlyMap<string, unknown>> {
-  const streams = await journal.streams();
-  const own = streams.filter(({ type, origin }) => type === definition.id && origin === options.base_url);
-  return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
 }
 
 function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
