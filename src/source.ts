@@ -57,6 +57,16 @@ export interface Source<
     run: StreamRun<z.output<Options>>,
     cursor: z.output<Cursor> | undefined,
   ): AsyncIterable<Page<z.input<Cursor>>>;
+  /**
+   * Asks the vendor what an operator must know before it is polled (`penstock check`): at most one request a route.
+   * Tells what it found, and returns how many streams a sweep polls. What the main route throws is told by who called it.
+   */
+  probe?(run: Run<z.output<Options>>): AsyncGenerator<Finding, number>;
+  /**
+   * The cursor of a poll that reads again from `to` (epoch ms) on; never later than it was. Absent: the vendor
+   * cannot be asked for the past.
+   */
+  rewind?(cursor: z.output<Cursor>, to: number): z.output<Cursor>;
   /** A time, besides the schedule, at which it wants to be polled next (before a bucket's edge). Epoch ms, after `now`. */
   nextEdge?(options: z.output<Options>, now: number): number;
   /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */
@@ -87,6 +97,16 @@ export interface Categorisation {
   readonly kind: 'event' | 'alert' | 'metric';
   readonly category: readonly string[];
   readonly type: readonly string[];
+}
+
+/** One thing that `penstock check` looked at, of a source or a destination. */
+export interface Finding {
+  /** What was looked at, in a word or two: `credentials`, `clock`. */
+  readonly probe: string;
+  readonly verdict: 'ok' | 'warn' | 'fail';
+  readonly detail: string;
+  /** What to do next; '' only when the verdict is ok. */
+  readonly advice: string;
 }
 
 /** `requests` in any sliding window of `per` milliseconds, for one (origin, credential, route). */
