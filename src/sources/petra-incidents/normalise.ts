@@ -2,6 +2,7 @@ import { compact, type EcsEvent } from '../../ecs/event.ts';
 import { isoTime } from '../../ecs/time.ts';
 import type { Telling } from '../../source.ts';
 import { principalFields } from '../_petra/account.ts';
+import { tenantFields } from '../_petra/tenant-fields.ts';
 import { utc } from '../_petra/time.ts';
 import { nanosecondsOfMinutes } from './duration.ts';
 import type { Incident } from './record.ts';
@@ -21,9 +22,7 @@ export function normalise(incident: Incident, { reason, observedAt, previous }: 
     'event.start': utc(incident.occurredAt),
     'event.duration': duration === undefined ? undefined : Number(duration),
     'event.url': incident.url,
-    'organization.id': tenant?.petraTenantId,
-    'organization.name': tenant?.name,
-    'cloud.account.id': tenant?.microsoftTenantId,
+    ...tenantFields(tenant),
     'user.id': user?.id,
     ...principalFields(user?.userPrincipalName),
     'user.email': user?.mail,
@@ -40,9 +39,6 @@ export function normalise(incident: Incident, { reason, observedAt, previous }: 
     'petra.incident.user.account_enabled': user?.accountEnabled,
     'petra.incident.user.last_password_change_date_time': utc(user?.lastPasswordChangeDateTime),
     'petra.incident.user.user_principal_name': user?.userPrincipalName,
-    'petra.tenant.id': tenant?.petraTenantId,
-    'petra.tenant.name': tenant?.name,
-    'petra.tenant.microsoft_tenant_id': tenant?.microsoftTenantId,
   });
 }
 

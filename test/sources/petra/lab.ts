@@ -6,7 +6,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { CollectContext } from '../../../src/collect/context.ts';
 import { Halt } from '../../../src/collect/halt.ts';
-import { Halt } from '../../../src/collect/halt.ts';
 import { sweep, type SweepResult } from '../../../src/collect/sweep.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/ecs/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';

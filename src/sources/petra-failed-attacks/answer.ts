@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { UnexpectedAnswerError } from '../../errors.ts';
+import type { Span, StreamRun } from '../../source.ts';
+import { ROUTES, urlOf } from '../_petra/api.ts';
+import { vendorTime, parseTime } from '../_petra/time.ts';
+import { isoDay, spanOf, type Day } from './day.ts';
+import type { Options } from './options.ts';
+
+export type Poll = StreamRun<Options>;
+
+const time = vendorTime.transform((text) => parseTime(text) ?? 0);
+
+/** `FailedAttacksResponse` of the documents; its rows are looked at one by one. */
+const envelope = z.looseObject({
+  dateRange: z.looseObject({ startDate: time, endDate: time }),
+  tenant: z.unknown(),
+  totalCount: z.unknown(),
+  byCountry: z.array(z.unknown()),
+  byDay: z.array(z.unknown()),
+  topTargetedUsers: z.array(z.unknown()),
+});
+
+/** What Petra counted in one day of one tenant. */
+export interface Reading {
+  readonly day: Day;
+  readonly report: z.output<typeof envelope>;
+  /** The whole answer, as it came. */
+  readonly body: unknown;
+  /** The vendor's clock at the answer, epoch ms. */
+  readonly date: number;
+  /** Whether the answer covers the day that was asked, and nothing else. */
+  readonly fits: 'exactly' | 'too-wide' | 'too-narrow';
+}
+
+const PATH = '/v1/failed-attacks';
+/** The least that an end may lack: vendors leave milliseconds out. */
+const SECOND = 1000;
+
+/**
+ * Asks for a single day, from its first to its last millisecond, so that totals are those of the day whether the end
+ * is inclusive or not.
+ *
+ * @throws UnexpectedAnswerError when the answer is no report, else what `Http.get` throws.
+ */
+export async function readDay(run: Poll, day: Day): Promise<Reading> {
+  const iso = isoDay(day);
+  const answer = await run.http.get({
+    path: PATH,
+    query: { tenantId: run.scope.id, startDate: `${iso}T00:00:00.000Z`, endDate: `${iso}T23:59:59.999Z` },
+    route: ROUTES.failedAttacks,
+  });
+  const body = answer.json();
+  const parsed = envelope.safeParse(body);
+  if (!parsed.success) {
+    throw new UnexpectedAnswerError(
+      `The failed attacks are not what Petra documents: ${z.prettifyError(parsed.error)}`,
+      urlOf(run.options, PATH),
+      answer.status,
+      { cause: parsed.error },
+    );
+  }
+  const { startDate: from, endDate: to } = parsed.data.dateRange;
+  return { day, report: parsed.data, body, date: answer.date, fits: compare({ from, to }, spanOf(day)) };
+}
+
+function compare({ from, to }: Span, day: Span): Reading['fits'] {
+  if (from < day.from || to >= day.to) return 'too-wide';
+  return from > day.from || to < day.to - SECOND ? 'too-narrow' : 'exactly';
+}

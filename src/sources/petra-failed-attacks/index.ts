@@ -1,0 +1,31 @@
+import { defineSource } from '../../source.ts';
+import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
+import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
+import { cursor } from './cursor.ts';
+import { ATTACK_FIELDS } from './fields.ts';
+import { normalise } from './normalise.ts';
+import { options } from './options.ts';
+import { poll } from './poll.ts';
+import { record } from './record.ts';
+import { streams } from './sweep.ts';
+
+/** Petra Security's counts of failed attacks, per tenant and UTC day, as counters. A stream per tenant. */
+export default defineSource({
+  id: 'petra-failed-attacks',
+  title: 'Petra Security failed attacks',
+  vendor: 'Petra Security',
+  product: 'Petra',
+  dataset: 'petra.failed_attacks',
+  categorisation: { kind: 'metric', category: ['authentication'], type: ['info'] },
+  fields: { ...TENANT_FIELDS, ...ATTACK_FIELDS },
+  stream: 'counter',
+  askAgain: true,
+  options,
+  cursor,
+  record,
+  quotas: () => [{ route: ROUTES.failedAttacks, requests: 1, per: 60_000 }, TENANTS_QUOTA],
+  authorise,
+  streams,
+  poll,
+  normalise,
+});

@@ -1,0 +1,59 @@
+import { compact, type EcsEvent, type EcsValue } from '../../ecs/event.ts';
+import { isoTime } from '../../ecs/time.ts';
+import type { Telling } from '../../source.ts';
+import { principalFields } from '../_petra/account.ts';
+import { tenantFields } from '../_petra/tenant-fields.ts';
+import { dayOf, spanOf } from './day.ts';
+import { countOf, subjectOf, type AttackCount } from './record.ts';
+
+/** A counter's telling (DESIGN §6): `@timestamp` is when it was read, `event.start` and `event.end` are its day. */
+export function normalise(counted: AttackCount, { observedAt, reason, delta }: Telling): EcsEvent {
+  const { from, to } = spanOf(dayOf(Date.parse(counted.day)));
+  return compact({
+    '@timestamp': isoTime(observedAt),
+    message: sentence(counted, reason === 'final', delta),
+    'event.start': isoTime(from),
+    'event.end': isoTime(to),
+    ...tenantFields(counted.tenant),
+    ...subjectFields(counted),
+    'petra.failed_attacks.dimension': counted.dimension,
+    'petra.failed_attacks.count': countOf(counted),
+    'petra.failed_attacks.delta': delta,
+    'petra.failed_attacks.final': reason === 'final',
+  });
+}
+
+function subjectFields(counted: AttackCount): Readonly<Record<string, EcsValue | null | undefined>> {
+  if (counted.dimension === 'user') return userFields(counted.row);
+  if (counted.dimension === 'attack_type') {
+    return { 'petra.failed_attacks.attack_type': counted.row.attackType };
+  }
+  if (counted.dimension === 'total') return {};
+  return {
+    'source.geo.country_iso_code': counted.row.countryCode,
+    'source.geo.country_name': counted.row.name,
+  };
+}
+
+function userFields(
+  row: Extract<AttackCount, { dimension: 'user' }>['row'],
+): Readonly<Record<string, EcsValue | null | undefined>> {
+  return {
+    ...principalFields(row.userPrincipalName),
+    'user.email': row.userPrincipalName,
+    'user.full_name': row.fullName,
+    'petra.failed_attacks.user.job_title': row.jobTitle,
+    'petra.failed_attacks.user.attack_origin_countries': (row.attackOriginCountries ?? [])
+      .map(({ countryCode }) => countryCode)
+      .filter((code) => typeof code === 'string'),
+  };
+}
+
+function sentence(counted: AttackCount, final: boolean, delta: number): string {
+  const { tenant, day, dimension } = counted;
+  const of =
+    dimension === 'total' ? 'in all' : `of ${dimension.replace('_', ' ')} ${subjectOf(counted) || 'unknown'}`;
+  const where = tenant.name ?? tenant.petraTenantId ?? 'an unnamed tenant';
+  const closed = final ? ', and the day is closed' : '';
+  return `Petra counts ${countOf(counted)} failed attacks ${of} on ${where} on ${day}, ${delta} of them told now${closed}.`;
+}

@@ -1,0 +1,71 @@
+import { isRead, unreadDays, type Cursor } from './cursor.ts';
+import { dayOf, newestClosed, type Day } from './day.ts';
+import type { Options } from './options.ts';
+
+/** One request: a day of a tenant, and why it is read. */
+export interface Task {
+  readonly kind: 'newest' | 'older' | 'partial' | 'again';
+  readonly day: Day;
+}
+
+/** What a tenant waits for. */
+export interface Due extends Task {
+  /** The longest-waiting first: when it was last read, or last failed; 0 when never. Epoch ms. */
+  readonly since: number;
+}
+
+export interface Moment {
+  /** The vendor's clock, epoch ms. */
+  readonly now: number;
+  /** Days read before this are read again although `revise_interval` has not passed; 0: none. Epoch ms. */
+  readonly againBefore: number;
+}
+
+const ORDER: Readonly<Record<Task['kind'], number>> = { newest: 0, older: 1, partial: 2, again: 3 };
+
+/**
+ * All that is due of one tenant: its unread closed days, the day that goes on, and what is to be read again for
+ * revisions (DESIGN §5).
+ */
+export function dueOf(state: Cursor, options: Options, { now, againBefore }: Moment): Due[] {
+  const newest = newestClosed(now, options.settle);
+  const failed = state.failedAt ?? 0;
+  const unread = unreadDays(state, newest).map((day): Due => {
+    return { kind: day === newest ? 'newest' : 'older', day, since: failed };
+  });
+  return [...unread, ...partial(state, options, now), ...again(state, options, { now, againBefore })];
+}
+
+function partial({ partialAt }: Cursor, { intraday_interval: interval }: Options, now: number): Due[] {
+  if (interval === null || !hasPassed(interval, partialAt, now)) return [];
+  return [{ kind: 'partial', day: dayOf(now), since: partialAt ?? 0 }];
+}
+
+function again(
+  state: Cursor,
+  { settle, revise_days: days, revise_interval: interval }: Options,
+  { now, againBefore }: Moment,
+): Due[] {
+  const newest = newestClosed(now, settle);
+  return Array.from({ length: days }, (_, back) => newest - back)
+    .filter((day) => isRead(state, day))
+    .map((day) => ({ day, since: state.readAt.find((one) => one.day === day)?.at ?? 0 }))
+    .filter(({ since }) => hasPassed(interval, since, now) || since < againBefore)
+    .map((due) => ({ kind: 'again', ...due }));
+}
+
+/** A time ahead of now was noted by a clock that went back since. */
+function hasPassed(interval: number, since: number | undefined, now: number): boolean {
+  return since === undefined || since > now || now - since >= interval;
+}
+
+/**
+ * Which of two tasks, of whatever tenants, is done first: the newest closed day of all, then older days, newest first,
+ * then the day that goes on, then what is read again, least recently read first.
+ */
+export function compareDue(one: Due, other: Due): number {
+  const kinds = ORDER[one.kind] - ORDER[other.kind];
+  if (kinds !== 0) return kinds;
+  const days = one.kind === 'older' ? other.day - one.day : 0;
+  return days === 0 ? one.since - other.since : days;
+}

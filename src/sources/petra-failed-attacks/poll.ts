@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import {
+  RefusedError,
+  ThrottledError,
+  TooLargeError,
+  UnauthorisedError,
+  UnavailableError,
+  UnexpectedAnswerError,
+} from '../../errors.ts';
+import type { Observation, Page } from '../../source.ts';
+import { readDay, type Poll, type Reading } from './answer.ts';
+import {
+  cursor,
+  initialCursor,
+  isRead,
+  unreadDays,
+  withRead,
+  type Cursor,
+  type StoredCursor,
+} from './cursor.ts';
+import { newestClosed, spanOf } from './day.ts';
+import { compareDue, dueOf, type Task } from './plan.ts';
+import { dayPrefix, observe, observeMisread } from './series.ts';
+import type { Turn } from './sweep.ts';
+
+/** One turn of one tenant: one request and one page, or a page that only says how the tenant stands. */
+export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
+  const state = before ?? initialCursor(run.now(), run.options);
+  const turn = (run.scope.task as Turn | undefined) ?? mostUrgent(run, state);
+  if (turn === 'standing') {
+    yield pageOf(run, state, []);
+    return;
+  }
+  let reading: Reading;
+  try {
+    reading = await readDay(run, turn.day);
+  } catch (error) {
+    if (isOfTenant(error)) yield pageOf(run, { ...state, failedAt: run.now() }, []);
+    throw error;
+  }
+  yield await pageOfReading(run, state, reading);
+}
+
+/** Without a sweep that chooses: the tenant's own order. */
+function mostUrgent({ options, now }: Poll, state: Cursor): Task | 'standing' {
+  return dueOf(state, options, { now: now(), againBefore: 0 }).toSorted(compareDue)[0] ?? 'standing';
+}
+
+/** Whether the failure is remembered, so that the tenant's next turn comes after those of others. */
+function isOfTenant(error: unknown): boolean {
+  if (error instanceof UnauthorisedError) return error.status === 403;
+  if (error instanceof UnavailableError) return !(error instanceof ThrottledError);
+  return [RefusedError, TooLargeError, UnexpectedAnswerError].some((type) => error instanceof type);
+}
+
+/** The vendor's clock at the answer says whether the day is closed: ours may have been ahead. */
+async function pageOfReading(run: Poll, state: Cursor, reading: Reading): Promise<Page<StoredCursor>> {
+  const { settle, revise_days } = run.options;
+  const { day, date, fits } = reading;
+  const final = day <= newestClosed(date, settle);
+  // The day that goes on may be answered up to now; a closed one is whole, or its counts are wrong.
+  if (fits === 'too-wide' || (fits === 'too-narrow' && final)) {
+    warnOfWindow(run, reading);
+    return pageOf(run, state, observeMisread(reading));
+  }
+  const observations = observe(reading, await run.ledger(dayPrefix(day)), { final });
+  if (!final) return pageOf(run, { ...state, partialAt: date }, observations);
+  const next = withRead(state, day, date, revise_days);
+  return { ...pageOf(run, next, observations), covered: spanOf(day) };
+}
+
+function warnOfWindow({ log, scope }: Poll, { report: { dateRange }, fits }: Reading): void {
+  log.warn(
+    {
+      organization: { id: scope.id },
+      event: {
+        start: new Date(dateRange.startDate).toISOString(),
+        end: new Date(dateRange.endDate).toISOString(),
+        reason: fits,
+      },
+    },
+    'Petra answered for another window than the day that was asked: it is shipped as a pipeline error, and not counted.',
+  );
+}
+
+function pageOf(run: Poll, state: Cursor, observations: readonly Observation[]): Page<StoredCursor> {
+  const { options, now } = run;
+  const newest = newestClosed(now(), options.settle);
+  const unread = unreadDays(state, newest);
+  const oldest = Math.min(newest - options.revise_days, ...unread);
+  return {
+    observations,
+    cursor: z.encode(cursor, state),
+    complete: isRead(state, newest),
+    owed: dueOf(state, options, { now: now(), againBefore: 0 }).length,
+    // A day that was read while it went on is known until it is closed, and a closed one while it is read again.
+    forgetBefore: spanOf(oldest).from,
+  };
+}

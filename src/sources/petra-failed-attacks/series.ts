@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import type { LedgerValue, Observation } from '../../source.ts';
+import { misfitKeys } from '../_petra/misfits.ts';
+import { parseTime } from '../_petra/time.ts';
+import type { Reading } from './answer.ts';
+import { dayOf, isoDay, spanOf, type Day } from './day.ts';
+import { countOf, record, subjectOf, withCount, type AttackCount, type Dimension } from './record.ts';
+
+/** A row as it came, before it is known to fit. */
+interface Row {
+  /** `by_day` and `date_range` are parts of an answer that fit nowhere: their record is refused by its schema. */
+  readonly dimension: Dimension | 'by_day' | 'date_range';
+  readonly row: unknown;
+}
+
+const dayEntry = z.looseObject({ date: z.string().transform(parseTime), byType: z.array(z.unknown()) });
+
+/** Ledger keys of a day begin with this. */
+export function dayPrefix(day: Day): string {
+  return `${isoDay(day)}|`;
+}
+
+/**
+ * The counters of one reading: total, attack types, countries, users. Known totals, types and countries that are gone
+ * have fallen to 0; a user who is gone only left the list of the most targeted.
+ */
+export function observe(
+  reading: Reading,
+  known: ReadonlyMap<string, LedgerValue>,
+  { final }: { final: boolean },
+): Observation[] {
+  const { counters, misfits } = sort(reading);
+  const unsure = new Set(misfits.map(({ record }) => dimensionOf(record as Row)));
+  const gone = [...known].flatMap(([key, value]) => {
+    const fallen = counters.has(key) ? undefined : fallenTo0(reading, key, value);
+    // A row that does not fit may be the one that is missed.
+    if (fallen === undefined || unsure.has(fallen.dimension)) return [];
+    return [[key, fallen] as const];
+  });
+  const told = [...counters, ...gone].map(([key, counted]): Observation => {
+    return { key, record: counted, value: valueOf(counted), final, at: spanOf(reading.day).from };
+  });
+  return [...told, ...misfits];
+}
+
+function dimensionOf({ dimension }: Row): Row['dimension'] {
+  return dimension === 'by_day' ? 'attack_type' : dimension;
+}
+
+/** The whole answer as one record that does not fit: it counts something else than was asked. */
+export function observeMisread(reading: Reading): Observation[] {
+  const record = placed(reading, { dimension: 'date_range', row: reading.body });
+  return [{ key: misfitKeys()(record), record }];
+}
+
+function sort(reading: Reading): { counters: Map<string, AttackCount>; misfits: Observation[] } {
+  const counters = new Map<string, AttackCount>();
+  const misfits: Observation[] = [];
+  const misfitKey = misfitKeys();
+  for (const row of rowsOf(reading)) {
+    const raw = placed(reading, row);
+    const { data: counted } = record.safeParse(raw);
+    if (counted === undefined) {
+      misfits.push({ key: misfitKey(raw), record: raw, at: spanOf(reading.day).from });
+      continue;
+    }
+    const key = `${dayPrefix(reading.day)}${counted.dimension}|${subjectOf(counted)}`;
+    const before = counters.get(key);
+    // Two rows of one subject are parts of its count.
+    counters.set(key, before === undefined ? counted : withCount(before, countOf(before) + countOf(counted)));
+  }
+  return { counters, misfits };
+}
+
+function rowsOf({ day, report }: Reading): Row[] {
+  const { totalCount, byCountry, byDay, topTargetedUsers } = report;
+  return [
+    { dimension: 'total', row: { totalCount } },
+    ...byDay.flatMap((entry) => typesOf(entry, day)),
+    ...byCountry.map((row): Row => ({ dimension: 'country', row })),
+    ...topTargetedUsers.map((row): Row => ({ dimension: 'user', row })),
+  ];
+}
+
+/** Rows of other days than the one asked are dropped: they are counted when their own day is read. */
+function typesOf(entry: unknown, day: Day): Row[] {
+  const { data } = dayEntry.safeParse(entry);
+  if (data?.date === undefined) return [{ dimension: 'by_day', row: entry }];
+  if (dayOf(data.date) !== day) return [];
+  return data.byType.map((row) => ({ dimension: 'attack_type', row }));
+}
+
+function placed({ day, report }: Reading, { dimension, row }: Row) {
+  return { tenant: report.tenant, day: isoDay(day), dimension, row };
+}
+
+function fallenTo0(reading: Reading, key: string, { name = null }: LedgerValue): AttackCount | undefined {
+  const [dimension, ...rest] = key.slice(dayPrefix(reading.day).length).split('|');
+  const subject = rest.join('|');
+  const rows: Readonly<Record<string, unknown>> = {
+    total: { totalCount: 0 },
+    attack_type: { attackType: subject, count: 0 },
+    country: { countryCode: subject, name, count: 0 },
+  };
+  return record.safeParse({
+    ...placed(reading, { dimension: 'total', row: rows[dimension ?? ''] }),
+    dimension,
+  }).data;
+}
+
+/** What the ledger keeps: the count, and what a row that is gone is told by. */
+function valueOf(counted: AttackCount): LedgerValue {
+  const count = countOf(counted);
+  return counted.dimension === 'country' ? { count, name: counted.row.name ?? null } : { count };
+}

@@ -1,0 +1,284 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EcsEvent } from '../../../src/ecs/event.ts';
+import type { AttackReport } from '../../../src/simulators/petra-attacks.ts';
+import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import type { SimulatedRequest } from '../../../src/simulators/server.ts';
+import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import source from '../../../src/sources/petra-failed-attacks/index.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { PetraLab } from '../petra/lab.ts';
+
+const HOUR = 3_600_000;
+const TENANTS = drawTenants(seeded(2), 2);
+const FIRST = TENANTS[0]!;
+
+/** What an event counts, without the day: `country RU`. */
+function seriesOf(event: EcsEvent): string {
+  const dimension = event['petra.failed_attacks.dimension'] as string;
+  const subject = {
+    total: '',
+    attack_type: event['petra.failed_attacks.attack_type'],
+    country: event['source.geo.country_iso_code'],
+    user: event['user.email'],
+  }[dimension];
+  return `${dimension} ${subject as string}`;
+}
+
+function keyOf(event: EcsEvent): string {
+  return [event['petra.tenant.id'], (event['event.start'] as string).slice(0, 10), seriesOf(event)].join('|');
+}
+
+/** Tenant and day that were asked for. */
+function dayOf({ query }: SimulatedRequest): string {
+  return `${query.get('tenantId')}|${query.get('startDate')?.slice(0, 10)}`;
+}
+
+/** A report as counts by series. */
+function countsOf({ totalCount, byDay, byCountry, topTargetedUsers }: AttackReport): Map<string, number> {
+  return new Map([
+    ['total ', totalCount],
+    ...byDay.flatMap(({ byType }) =>
+      byType.map((row) => [`attack_type ${row.attackType}`, row.count] as const),
+    ),
+    ...byCountry.map((row) => [`country ${row.countryCode}`, row.count] as const),
+    ...topTargetedUsers.map((row) => [`user ${row.userPrincipalName}`, row.count] as const),
+  ]);
+}
+
+const count = (event: EcsEvent | undefined) => event?.['petra.failed_attacks.count'] as number;
+const delta = (event: EcsEvent) => event['petra.failed_attacks.delta'] as number;
+
+/** What each event counts: series, count, delta, final. */
+function brief(events: readonly EcsEvent[] | undefined): unknown[][] {
+  return (events ?? []).map((event) => [
+    seriesOf(event),
+    count(event),
+    delta(event),
+    event['petra.failed_attacks.final'],
+  ]);
+}
+
+describe('the counters of petra-failed-attacks', () => {
+  it('sum up to what the vendor last showed, whatever was read when', async () => {
+    const step = fc.oneof(
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('pass'), ms: fc.nat(20 * HOUR) }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('run', 'once') }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('die'), after: fc.nat(5) }) },
+    );
+    const history = fc.record({ seed: fc.nat(), steps: fc.array(step, { minLength: 1, maxLength: 12 }) });
+    await fc.assert(
+      fc.asyncProperty(history, async ({ seed, steps }) => {
+        const clock = new DrivenClock('2026-03-10T12:00:00Z');
+        const world = { clock, random: seeded(seed), token: 'the key', tenants: TENANTS };
+        await using petra = await startPetra({ ...world, incidentsPerDay: 0, revisions: 0.6, top: 3 });
+        const config = { initial_lookback: '2d', intraday_interval: '5h' };
+        const read = new Map<string, SimulatedRequest>();
+        const onCommit = () => {
+          const request = petra.requests.at(-1);
+          if (request?.query.has('endDate')) read.set(dayOf(request), request);
+        };
+        await using lab = await PetraLab.open({ source, url: petra.url, clock, config, onCommit });
+        for (const one of steps) {
+          if ('ms' in one) clock.jump(one.ms);
+          else if ('after' in one) await lab.sweep({ diesAfter: one.after });
+          else await lab.sweep({ mode: one.do });
+        }
+        await lab.sweep();
+
+        expect(untruths(petra, lab, read)).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+/** Series whose sum is not their last count, or whose last count is not that of the last answer that showed it. */
+function untruths(petra: Petra, lab: PetraLab, read: ReadonlyMap<string, SimulatedRequest>): string[] {
+  const told = Map.groupBy(lab.events, keyOf);
+  const last = (key: string) => count(told.get(key)?.at(-1));
+  const unsummed = [...told.keys()].filter(
+    (key) => told.get(key)?.reduce((sum, event) => sum + delta(event), 0) !== last(key),
+  );
+  const wrong = [...read].flatMap(([day, { query, at }]) => {
+    const tenant = petra.tenants.find(query.get('tenantId') ?? '') ?? FIRST;
+    const [from, to] = ['startDate', 'endDate'].map((name) => Date.parse(query.get(name) ?? '')) as [
+      number,
+      number,
+    ];
+    const shown = countsOf(petra.attacks.report(tenant, { from, to }, at));
+    const missed = [...shown].flatMap(([series, expected]) =>
+      last(`${day}|${series}`) === expected ? [] : [`${day}|${series}`],
+    );
+    const kept = [...told.keys()].filter(
+      (key) =>
+        key.startsWith(`${day}|`) &&
+        !key.startsWith(`${day}|user`) &&
+        last(key) !== (shown.get(key.slice(day.length + 1)) ?? 0),
+    );
+    return [...missed, ...kept];
+  });
+  return [...unsummed, ...wrong];
+}
+
+describe('one day', () => {
+  let clock: DrivenClock;
+  let petra: Petra;
+  let lab: PetraLab;
+
+  async function start(): Promise<void> {
+    clock = new DrivenClock('2026-03-10T12:00:00Z');
+    petra = await startPetra({
+      clock,
+      random: seeded(1),
+      token: 'the key',
+      tenants: [FIRST],
+      incidentsPerDay: 0,
+    });
+    const config = { initial_lookback: '1d', intraday_interval: null };
+    lab = await PetraLab.open({ source, url: petra.url, clock, config });
+  }
+
+  /** Two sweeps read the same closed day, and get these answers. */
+  async function read(...answers: Record<string, unknown>[]): Promise<EcsEvent[][]> {
+    const told: EcsEvent[][] = [];
+    for (const own of answers) {
+      const before = lab.events.length;
+      const { petraTenantId, name, microsoftTenantId } = FIRST;
+      const body = {
+        dateRange: { startDate: '2026-03-09T00:00:00.000Z', endDate: '2026-03-09T23:59:59.999Z' },
+        tenant: { petraTenantId, name, microsoftTenantId },
+        totalCount: 0,
+        byCountry: [],
+        byDay: [],
+        topTargetedUsers: [],
+        ...own,
+      };
+      petra.script.push(undefined, { status: 200, body });
+      await lab.sweep();
+      told.push(lab.events.slice(before));
+      clock.jump(6 * HOUR);
+    }
+    return told;
+  }
+
+  afterEach(async () => {
+    await lab[Symbol.asyncDispose]();
+    await petra[Symbol.asyncDispose]();
+  });
+
+  it('is final at its first settled read, a quiet one too', async () => {
+    await start();
+
+    const [told] = await read({});
+
+    expect(brief(told)).toEqual([['total ', 0, 0, true]]);
+    expect(told?.[0]).toMatchObject({
+      '@timestamp': '2026-03-10T12:00:00.000Z',
+      'event.start': '2026-03-09T00:00:00.000Z',
+      'event.end': '2026-03-10T00:00:00.000Z',
+      'event.kind': 'metric',
+    });
+  });
+
+  it('tells only what was revised, and what vanished falls to 0, but for users', async () => {
+    await start();
+    const user = { userPrincipalName: 'pink.jones@acmecorp.com', count: 5 };
+
+    const [, told] = await read(
+      {
+        totalCount: 12,
+        byCountry: [
+          { name: 'Russia', countryCode: 'RU', count: 7 },
+          { name: 'China', countryCode: 'CN', count: 5 },
+        ],
+        byDay: [{ date: '2026-03-09T00:00:00.000Z', byType: [{ attackType: 'PYTHON', count: 12 }] }],
+        topTargetedUsers: [user],
+      },
+      { totalCount: 5, byCountry: [{ name: 'China', countryCode: 'CN', count: 5 }] },
+    );
+
+    expect(brief(told)).toEqual([
+      ['total ', 5, -7, true],
+      ['attack_type PYTHON', 0, -12, true],
+      ['country RU', 0, -7, true],
+    ]);
+    expect(told?.[2]).toMatchObject({ 'source.geo.country_name': 'Russia' });
+  });
+
+  it('does not count rows of other days', async () => {
+    await start();
+    const byType = [{ attackType: 'PYTHON', count: 12 }];
+
+    const [told] = await read({
+      byDay: ['2026-03-08', '2026-03-09', '2026-03-10'].map((date) => ({ date, byType })),
+    });
+
+    expect(brief(told)).toEqual([
+      ['total ', 0, 0, true],
+      ['attack_type PYTHON', 12, 12, true],
+    ]);
+  });
+
+  it.each([
+    ['2026-03-09T00:00:00.000Z', '2026-03-10T00:00:00.000Z'],
+    ['2026-02-09T00:00:00.000Z', '2026-03-09T23:59:59.999Z'],
+    ['2026-03-09T12:00:00.000Z', '2026-03-09T23:59:59.999Z'],
+  ])('is no count when the answer is of another window: %s to %s', async (startDate, endDate) => {
+    await start();
+
+    const [told, again] = await read(
+      { dateRange: { startDate, endDate }, totalCount: 99 },
+      { dateRange: { startDate, endDate }, totalCount: 99 },
+    );
+
+    expect(told).toMatchObject([
+      { 'event.kind': 'pipeline_error', 'event.original': expect.stringContaining('"totalCount":99') },
+    ]);
+    expect(again).toEqual([]);
+    expect((await lab.streams())[0]?.lastComplete).toBeUndefined();
+  });
+
+  it('takes rows of one subject together', async () => {
+    await start();
+
+    const [told] = await read({
+      byCountry: [
+        { name: null, countryCode: null, count: 2 },
+        { name: null, countryCode: '', count: 3 },
+      ],
+    });
+
+    expect(brief(told)).toContainEqual(['country undefined', 5, 5, true]);
+  });
+
+  it('ships rows that do not fit, and does not let others of their kind fall to 0', async () => {
+    await start();
+    const china = { name: 'China', countryCode: 'CN', count: 5 };
+
+    const [, told] = await read(
+      { byCountry: [china] },
+      { byCountry: [{ ...china, count: 'many' }], byDay: ['yesterday'], totalCount: -1 },
+    );
+
+    expect(told?.map((event) => event['event.kind'])).toEqual([
+      'pipeline_error',
+      'pipeline_error',
+      'pipeline_error',
+    ]);
+  });
+
+  it.each([{ byCountry: null }, { dateRange: undefined }, { topTargetedUsers: 'none' }])(
+    'fails the poll when the answer is no report: %j',
+    async (own) => {
+      await start();
+
+      const [told] = await read(own);
+
+      expect(told).toEqual([]);
+      expect((await lab.cursor(FIRST.petraTenantId))['read']).toEqual([]);
+      expect((await lab.streams())[0]?.lastError).toContain('not what Petra documents');
+    },
+  );
+});

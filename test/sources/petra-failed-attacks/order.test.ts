@@ -1,0 +1,248 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import source from '../../../src/sources/petra-failed-attacks/index.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { PetraLab } from '../petra/lab.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+let clock: DrivenClock;
+let petra: Petra;
+let lab: PetraLab;
+let ids: readonly string[];
+
+async function start(tenants: number, config: Record<string, unknown> = {}, limit = 1): Promise<void> {
+  clock = new DrivenClock('2026-03-10T12:00:00Z');
+  const drawn = drawTenants(seeded(2), tenants);
+  ids = drawn.map(({ petraTenantId }) => petraTenantId).toSorted();
+  const world = { clock, random: seeded(1), token: 'the key', tenants: drawn, incidentsPerDay: 0 };
+  petra = await startPetra({ ...world, limits: { 'failed-attacks': limit } });
+  lab = await PetraLab.open({ source, url: petra.url, clock, config });
+}
+
+function inOrder(one: [string, string], other: [string, string]): number {
+  return one.join() < other.join() ? -1 : 1;
+}
+
+let seen = 0;
+
+/** Days asked for since the last call, each with its tenant. */
+function newRequests(): [day: string, tenant: string][] {
+  const fresh = petra.requests.filter(({ path }) => path === '/v1/failed-attacks').slice(seen);
+  seen += fresh.length;
+  return fresh.map(({ query }) => [query.get('startDate')?.slice(0, 10) ?? '', query.get('tenantId') ?? '']);
+}
+
+function days(): string[] {
+  return newRequests().map(([day]) => day);
+}
+
+async function standing() {
+  const streams = await lab.streams();
+  return streams.map(({ scope, owed, lastComplete }) => ({
+    scope,
+    owed,
+    complete: lastComplete !== undefined,
+  }));
+}
+
+afterEach(async () => {
+  seen = 0;
+  await lab[Symbol.asyncDispose]();
+  await petra[Symbol.asyncDispose]();
+});
+
+describe('the budget of petra-failed-attacks', () => {
+  it('goes to the newest closed day of all tenants first, and is never idle nor exceeded while work waits', async () => {
+    await start(40, { initial_lookback: '3d', intraday_interval: null });
+
+    await lab.sweep();
+
+    const asked = newRequests();
+    const times = petra.asks('failed-attacks');
+    const expected = ['2026-03-09', '2026-03-08', '2026-03-07'].flatMap((day) => ids.map((id) => [day, id]));
+    expect(asked).toEqual(expected);
+    expect(petra.busiestMinute('failed-attacks')).toBe(1);
+    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThanOrEqual((119 * MINUTE) / 0.99);
+    expect(await standing()).toEqual(ids.map((scope) => ({ scope, owed: 0, complete: true })));
+  });
+
+  it('asks for one whole UTC day', async () => {
+    await start(1, { initial_lookback: '1d', intraday_interval: null });
+
+    await lab.sweep();
+
+    const [request] = petra.requests.filter(({ path }) => path === '/v1/failed-attacks');
+    expect(Object.fromEntries(request?.query ?? [])).toEqual({
+      tenantId: ids[0],
+      startDate: '2026-03-09T00:00:00.000Z',
+      endDate: '2026-03-09T23:59:59.999Z',
+    });
+  });
+
+  it('takes a day for closed when it is settled, by the vendor’s clock', async () => {
+    await start(1, { initial_lookback: '1d', intraday_interval: null });
+    clock.jump(13 * HOUR + 59 * MINUTE);
+    await lab.sweep();
+    const before = days();
+    clock.jump(MINUTE);
+
+    await lab.sweep();
+
+    expect(before).toEqual(['2026-03-09']);
+    expect(days()).toEqual(['2026-03-10']);
+  });
+
+  it('puts a day that closes meanwhile before older ones', async () => {
+    await start(2, { initial_lookback: '10d', intraday_interval: null });
+    clock.jump(13 * HOUR + 55 * MINUTE);
+
+    await lab.sweep();
+
+    // The sixth was chosen before the day closed, and waited for its minute.
+    expect(days().slice(0, 9).join(' ')).toBe(
+      '2026-03-09 2026-03-09 2026-03-08 2026-03-08 2026-03-07 2026-03-07 2026-03-10 2026-03-10 2026-03-06',
+    );
+  });
+
+  it('reads the day that goes on last, every intraday_interval', async () => {
+    await start(1, { initial_lookback: '2d', intraday_interval: '1h' });
+    await lab.sweep();
+    clock.jump(30 * MINUTE);
+    await lab.sweep();
+    clock.jump(40 * MINUTE);
+    await lab.sweep();
+
+    expect(days()).toEqual(['2026-03-09', '2026-03-08', '2026-03-10', '2026-03-10']);
+  });
+
+  it('reads the last revise_days again every revise_interval, least recently read first', async () => {
+    await start(1, { initial_lookback: '3d', intraday_interval: null });
+    await lab.sweep();
+    const first = days();
+    clock.jump(5 * HOUR);
+    await lab.sweep();
+    const early = days();
+    clock.jump(2 * HOUR);
+    await lab.sweep();
+
+    expect(first).toEqual(['2026-03-09', '2026-03-08', '2026-03-07']);
+    expect(early).toEqual([]);
+    expect(days()).toEqual(['2026-03-09', '2026-03-08']);
+  });
+
+  it('reads again in `once` whatever the interval, when there is room', async () => {
+    await start(1, { initial_lookback: '1d', intraday_interval: null });
+    await lab.sweep({ mode: 'once' });
+    const first = days();
+    clock.jump(5 * MINUTE);
+
+    await lab.sweep({ mode: 'once' });
+
+    expect(first).toEqual(['2026-03-09']);
+    expect(days()).toEqual(['2026-03-09']);
+  });
+
+  it('reads again all that it may in `once`, each day once', async () => {
+    const quota = { requests: 1000, per: '1m' };
+    await start(3, { initial_lookback: '2d', intraday_interval: null, quota }, 1000);
+    await lab.sweep({ mode: 'once' });
+    newRequests();
+    clock.jump(MINUTE);
+
+    await lab.sweep({ mode: 'once' });
+
+    const both = ['2026-03-09', '2026-03-08'];
+    expect(newRequests().toSorted(inOrder)).toEqual(
+      ids.flatMap((id) => both.map((day): [string, string] => [day, id])).toSorted(inOrder),
+    );
+  });
+
+  it('is spent as far as the deadline goes; the rest is owed, no failure, and comes next', async () => {
+    await start(5, { initial_lookback: '2d', intraday_interval: null });
+
+    const { outcome, errors } = await lab.sweep({ mode: 'once', deadline: 3.5 * MINUTE });
+    const stands = await standing();
+    const asked = newRequests();
+    await lab.sweep({ mode: 'once', deadline: 2 * MINUTE });
+
+    expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
+    expect(asked.map(([, tenant]) => tenant)).toEqual(ids.slice(0, 4));
+    expect(stands).toEqual(ids.map((scope, n) => ({ scope, owed: n < 4 ? 1 : 2, complete: n < 4 })));
+    expect(newRequests()).toEqual([
+      ['2026-03-09', ids[4]],
+      ['2026-03-08', ids[0]],
+    ]);
+  });
+
+  it('keeps its place when the process dies', async () => {
+    await start(2, { initial_lookback: '2d', intraday_interval: null });
+    await lab.sweep({ diesAfter: 4 });
+    const before = days();
+
+    await lab.sweep();
+
+    expect(before).toEqual(['2026-03-09', '2026-03-09', '2026-03-08', '2026-03-08']);
+    expect(days()).toEqual(['2026-03-08']);
+    expect(await standing()).toEqual(ids.map((scope) => ({ scope, owed: 0, complete: true })));
+  });
+
+  it('does not let tenants that fail take the turns of the others', async () => {
+    await start(4, { initial_lookback: '3d', intraday_interval: null });
+    for (const id of ids.slice(0, 2)) petra.tenants.failing.set(id, 404);
+
+    const { outcome } = await lab.sweep({ mode: 'once', deadline: 3.5 * MINUTE });
+    await lab.sweep({ mode: 'once', deadline: 1.5 * MINUTE });
+
+    expect(outcome).toBe('failed');
+    expect(
+      newRequests()
+        .slice(0, 6)
+        .map(([, tenant]) => tenant),
+    ).toEqual([...ids, ids[0], ids[1]]);
+  });
+
+  it('says that a tenant at rest is complete, without a request', async () => {
+    await start(2, { initial_lookback: '1d', intraday_interval: null });
+    await lab.sweep();
+    newRequests();
+    clock.jump(20 * MINUTE);
+
+    await lab.sweep();
+
+    expect(newRequests()).toEqual([]);
+    expect((await lab.streams()).map(({ lastComplete }) => lastComplete)).toEqual([clock.now(), clock.now()]);
+  });
+
+  it('takes the date of the tenants’ answer for the clock on a first run', async () => {
+    await start(1, { initial_lookback: '1d', intraday_interval: null });
+    const date = new Date(clock.now() - 3 * 24 * HOUR).toUTCString();
+    petra.script.push(
+      { status: 200, headers: { date }, body: { tenants: petra.tenants.all } },
+      { status: 500, headers: { date } },
+    );
+
+    await lab.sweep();
+
+    expect(days()).toEqual(['2026-03-06']);
+  });
+
+  it('reads listed tenants, by either id, under the canonical one', async () => {
+    await start(3, { initial_lookback: '1d', intraday_interval: null });
+    const [chosen] = petra.tenants.all;
+    const listed = await PetraLab.open({
+      source,
+      url: petra.url,
+      clock,
+      config: { tenants: [chosen?.microsoftTenantId], initial_lookback: '1d', intraday_interval: null },
+    });
+
+    await listed.sweep();
+
+    expect((await listed.streams()).map(({ scope }) => scope)).toEqual([chosen?.petraTenantId]);
+    await listed[Symbol.asyncDispose]();
+  });
+});
