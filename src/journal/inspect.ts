@@ -24,9 +24,7 @@ export function inspectDirectory(files: StateFiles, known: number): boolean {
     if (evidence.length > 0) throw lostDatabase(files.directory, evidence);
     return false;
   }
-  // Immutable: SQLite makes no side files and takes no locks, so a foreign database is not touched.
-  const url = `${pathToFileURL(files.database).href}?immutable=1`;
-  examine(files, url, (database) => {
+  examine(files, untouched(files), (database) => {
     requireOurs(files, database, known);
   });
   return true;
@@ -37,14 +35,19 @@ export function inspectDirectory(files: StateFiles, known: number): boolean {
  * @throws StateError foreign, corrupt, newer.
  */
 export function inspectDatabase(files: StateFiles, known: number): void {
-  examine(files, files.database, (database) => {
+  examine(files, existsSync(files.wal) ? files.database : untouched(files), (database) => {
     requireOurs(files, database, known);
     database.prepare('SELECT count(*) FROM sqlite_schema').get();
     if (statSync(files.database).size > CHECKED_IN_FULL) return;
     const [first] = database.prepare('PRAGMA quick_check(1)').all();
     const finding = String(Object.values(first ?? {})[0]);
-    if (finding !== 'ok') throw corrupt(files.database, finding);
+    if (finding !== 'ok') throw corrupt(files.database, finding.replaceAll(/\s+/g, ' '));
   });
+}
+
+/** Immutable: SQLite makes no side files and takes no locks, so that a database that is not ours is not touched. */
+function untouched({ database }: StateFiles): string {
+  return `${pathToFileURL(database).href}?immutable=1`;
 }
 
 /** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */

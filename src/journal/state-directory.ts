@@ -85,9 +85,17 @@ function openOwn(files: StateFiles, { migrations, clock }: StateSettings): Datab
   }
 }
 
+/** Level by level: where a file system makes no directories, Node's own recursion never ends (`/proc`, tried). */
 function makeDirectory(directory: string): void {
-  const first = mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
-  if (first !== undefined) syncToDisk(dirname(first));
+  if (existsSync(directory)) return;
+  makeDirectory(dirname(directory));
+  try {
+    mkdirSync(directory, DIRECTORY_MODE);
+  } catch (error) {
+    // Another process starts at the same moment.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  syncToDisk(dirname(directory));
 }
 
 function nearestExisting(path: string): string {

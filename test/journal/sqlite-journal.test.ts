@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import type { Logger } from '../../src/telemetry/log.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { describeJournal } from './contract.ts';
 
@@ -9,4 +11,19 @@ describeJournal('the SQLite journal', async () => {
     open: (options) => openJournal({ ...options, path: join(directory.path, 'state'), maxBytes: 2 ** 31 }),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
+});
+
+test('spendings that a clock that went back makes void are told in the log', async () => {
+  await using directory = await temporaryDirectory();
+  const warn = vi.fn<Logger['warn']>();
+  const log = { warn } as unknown as Logger;
+  await using journal = await openJournal({ path: directory.path, maxBytes: 2 ** 31, retain: 0, log });
+  await journal.spend('budget', { requests: 1, per: 10 }, 1_000);
+
+  await journal.spend('budget', { requests: 1, per: 10 }, 1);
+
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    { penstock: { budget: 'budget', dropped: 1 } },
+    expect.stringContaining('clock went back'),
+  );
 });

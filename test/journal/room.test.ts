@@ -1,0 +1,129 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Journal } from '../../src/journal/journal.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { held, page, STREAM } from './support/commits.ts';
+import { LOCAL, options } from './support/states.ts';
+
+const MIB = 2 ** 20;
+const CAP = 8 * MIB;
+const DAY = 24 * 60 * 60_000;
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let path: string;
+let journal: Journal;
+let free: number;
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+  path = join(directory.path, 'state');
+  free = 2 ** 30;
+  const statfs = () => ({ ...LOCAL, bavail: free });
+  journal = await openJournal(options(path, { maxBytes: CAP, retain: DAY, statfs }));
+  await journal.openStream(STREAM);
+  await journal.openDestinations(['siem'], Date.now());
+});
+
+afterEach(async () => {
+  await journal[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+/** Commits pages of half a mebibyte that nothing compresses. */
+async function fill(pages: number): Promise<void> {
+  for (let index = 0; index < pages; index += 1) {
+    const event = { text: randomBytes(MIB / 2).toString('latin1') };
+    await journal.commit(page({ events: [{ uid: `${index}`, event }] }));
+  }
+}
+
+async function deliverAll(): Promise<void> {
+  const last = (await journal.stats()).events;
+  await journal.advance('siem', { sequence: last + 1, offset: 0 }, '200', Date.now());
+}
+
+async function bytesOnDisk(): Promise<number> {
+  const sizes = ['penstock.db', 'penstock.db-wal'].map(async (name) => (await stat(join(path, name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+test('there is room while the files are below the cap', async () => {
+  await fill(2);
+
+  expect(await journal.room(Date.now())).toBe('free');
+  expect((await journal.stats()).bytes).toBe(await bytesOnDisk());
+});
+
+test('at the cap what is not delivered is kept, and there is no room', async () => {
+  await fill(12);
+
+  expect(await journal.room(Date.now())).toBe('full');
+  expect(await held(journal)).toHaveLength(12);
+});
+
+test('a quarter above the cap is the brim', async () => {
+  await fill(16);
+
+  expect(await journal.room(Date.now())).toBe('brim');
+});
+
+test('the log is folded in before the cap is found to be reached', async () => {
+  await fill(10);
+  const before = await bytesOnDisk();
+
+  const room = await journal.room(Date.now());
+
+  expect(before).toBeGreaterThan(CAP);
+  expect(room).toBe('free');
+  expect(await held(journal)).toHaveLength(10);
+});
+
+test('at the cap delivered pages go whatever their age, the oldest first, until there is room', async () => {
+  await fill(14);
+  await deliverAll();
+
+  const room = await journal.room(Date.now());
+
+  expect(room).toBe('free');
+  expect(await bytesOnDisk()).toBeLessThan(CAP);
+});
+
+test('a reader beside us does not hold us up at the cap', async () => {
+  await fill(14);
+  await deliverAll();
+  await using view = await openJournalReadOnly(path);
+  await view.streams();
+
+  expect(await journal.room(Date.now())).toBe('free');
+});
+
+test('a file system that is nearly full is the brim, until delivered pages have given space back', async () => {
+  await fill(2);
+  free = 64 * MIB - 1;
+
+  const undelivered = await journal.room(Date.now());
+  await deliverAll();
+  const delivered = await journal.room(Date.now());
+  const left = await held(journal);
+  free = 64 * MIB;
+
+  expect([undelivered, delivered]).toEqual(['brim', 'brim']);
+  expect(left).toEqual([]);
+  expect(await journal.room(Date.now())).toBe('free');
+});
+
+test('a trimmed file gives space back', async () => {
+  await fill(14);
+  await deliverAll();
+  const before = await bytesOnDisk();
+
+  await journal.trim(Date.now() + DAY);
+  await journal[Symbol.asyncDispose]();
+  const after = (await stat(join(path, 'penstock.db'))).size;
+  journal = await openJournal(options(path));
+
+  expect(after).toBeLessThan(before - 4 * MIB);
+});

@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { StateError } from '../../src/errors.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { held } from './support/commits.ts';
+import { LOCAL, options, peek, tamper, usedState } from './support/states.ts';
+
+const nfs = () => ({ ...LOCAL, type: 0x6969 });
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let path: string;
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+  path = join(directory.path, 'state');
+});
+
+afterEach(() => directory[Symbol.asyncDispose]());
+
+/** The words with which opening is refused; no file may be added, removed or changed by it. */
+async function refusal(changes: Parameters<typeof options>[1] = {}): Promise<string> {
+  const before = await contents(path);
+  const error: unknown = await openJournal(options(path, changes)).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(StateError);
+  expect(await contents(path)).toEqual(before);
+  return (error as StateError).message;
+}
+
+/** The files of a folder (or a file itself) by name, as hashes. */
+async function contents(folder: string): Promise<ReadonlyMap<string, string>> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found === undefined) return new Map();
+  if (!found.isDirectory()) return new Map([['', await hashOf(folder)]]);
+  const names = await readdir(folder);
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await hashOf(join(folder, name))] as const)),
+  );
+}
+
+async function hashOf(file: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+}
+
+async function modeOf(file: string): Promise<string> {
+  return ((await stat(file)).mode & 0o777).toString(8);
+}
+
+describe('a first run', () => {
+  test('makes the directory and its files for the owner alone', async () => {
+    await using journal = await openJournal(options(join(path, 'deep')));
+
+    expect(await journal.streams()).toEqual([]);
+    expect(await modeOf(join(path, 'deep'))).toBe('700');
+    for (const name of await readdir(join(path, 'deep')))
+      expect(await modeOf(join(path, 'deep', name))).toBe('600');
+  });
+
+  test('sets what cannot be set later', async () => {
+    await using _ = await openJournal(options(path));
+    const file = join(path, 'penstock.db');
+
+    expect(peek(file, 'PRAGMA auto_vacuum')).toEqual({ auto_vacuum: 2 });
+    expect(peek(file, 'PRAGMA journal_mode')).toEqual({ journal_mode: 'wal' });
+    expect(peek(file, 'PRAGMA application_id')).toEqual({ application_id: 0x50_6e_73_74 });
+    expect(peek(file, 'PRAGMA user_version')).toEqual({ user_version: 1 });
+  });
+
+  test.each(['lost+found', 'notes.txt'])('is one in a directory that holds only %s', async (name) => {
+    await mkdir(path);
+    await writeFile(join(path, name), '');
+
+    await using journal = await openJournal(options(path));
+
+    expect(await journal.streams()).toEqual([]);
+  });
+
+  test('leaves the mode of a directory that is there', async () => {
+    await mkdir(path);
+    await chmod(path, 0o755);
+
+    await using _ = await openJournal(options(path));
+
+    expect(await modeOf(path)).toBe('755');
+  });
+
+  test('is one again when the first was cut off before the database was complete', async () => {
+    await mkdir(path);
+    await writeFile(join(path, 'penstock.lock'), '');
+    await writeFile(join(path, 'penstock.db.new'), 'half a database');
+
+    await using journal = await openJournal(options(path));
+
+    expect(await journal.streams()).toEqual([]);
+    expect(await readdir(path)).not.toContain('penstock.db.new');
+  });
+});
+
+describe('a state that cannot be used', () => {
+  test('is one with a file in its place', async () => {
+    await writeFile(path, 'something');
+
+    expect(await refusal()).toMatch(/not a directory.*state\.path/);
+  });
+
+  test('is one below a file', async () => {
+    await writeFile(path, 'something');
+
+    await expect(openJournal(options(join(path, 'below')))).rejects.toThrow(StateError);
+  });
+
+  test('is one that has lost its database, and the choices are listed', async () => {
+    await usedState(path);
+    await rm(join(path, 'penstock.db'));
+
+    expect(await refusal()).toMatch(/lost its database.*penstock\.lock.*restore.*begin again/);
+  });
+
+  test.each(['penstock.db-wal', 'penstock.db.v1'])('is one of which only %s is left', async (name) => {
+    await mkdir(path);
+    await writeFile(join(path, name), 'x');
+
+    expect(await refusal()).toMatch(new RegExp(`lost its database.*${name}`));
+  });
+
+  test('is one with the database of another application', async () => {
+    await mkdir(path);
+    tamper(join(path, 'penstock.db'), 'CREATE TABLE theirs (x)');
+
+    expect(await refusal()).toMatch(/another application/);
+  });
+
+  test('is one with an empty file for a database', async () => {
+    await mkdir(path);
+    await writeFile(join(path, 'penstock.db'), '');
+
+    expect(await refusal()).toMatch(/empty file/);
+  });
+
+  test('is one with something else for a database', async () => {
+    await mkdir(path);
+    await writeFile(join(path, 'penstock.db'), 'no database, but long enough to be looked at '.repeat(100));
+
+    expect(await refusal()).toMatch(/corrupt or no database.*backup/);
+  });
+
+  test('is one whose database has damaged pages', async () => {
+    await usedState(path);
+    const file = join(path, 'penstock.db');
+    const bytes = await readFile(file);
+    bytes.fill(0xa5, 4096 * 3, 4096 * 12);
+    await writeFile(file, bytes);
+
+    expect(await refusal()).toMatch(/corrupt.*backup/);
+  });
+
+  test('is one with a foreign lock file', async () => {
+    await usedState(path);
+    await writeFile(
+      join(path, 'penstock.lock'),
+      'not ours, and long enough to be read as a header'.repeat(100),
+    );
+
+    expect(await refusal()).toMatch(/penstock\.lock.*lock file is not one of ours/);
+  });
+
+  test('is one of a newer release, and the message says how to go back', async () => {
+    await usedState(path);
+    await copyFile(join(path, 'penstock.db'), join(path, 'penstock.db.v1'));
+    tamper(join(path, 'penstock.db'), 'PRAGMA user_version = 9');
+
+    expect(await refusal()).toMatch(
+      /newer release \(schema version 9.*knows 1\).*penstock\.db-wal.*rename penstock\.db\.v1/,
+    );
+  });
+
+  test('is one on a network file system, unless that is allowed', async () => {
+    expect(await refusal({ statfs: nfs })).toMatch(/network file system \(NFS\).*allow_network_fs: true/);
+    await using journal = await openJournal(options(path, { statfs: nfs, allowNetworkFs: true }));
+
+    expect(await journal.streams()).toEqual([]);
+  });
+
+  test('is one that cannot be written, and the cause is told', async () => {
+    await expect(openJournal(options('/proc/penstock/state'))).rejects.toThrow(/cannot be used: ENOENT/);
+  });
+
+  test('is one that was removed while it was open', async () => {
+    await using journal = await openJournal(options(path));
+    await rm(path, { recursive: true });
+
+    await expect(journal.room(0)).rejects.toThrow(/removed or replaced/);
+  });
+});
+
+describe('the lock', () => {
+  test('keeps a second holder out and says who has it', async () => {
+    await using _ = await openJournal(options(path));
+
+    const second = openJournal(options(path));
+
+    await expect(second).rejects.toThrow(StateError);
+    await expect(second).rejects.toThrow(new RegExp(`in use by process ${process.pid} on host .+, since 2`));
+  });
+
+  test('ends with the journal', async () => {
+    await usedState(path);
+
+    await using journal = await openJournal(options(path));
+
+    expect(await held(journal)).toEqual(['event-0', 'event-1']);
+  });
+});
+
+describe('reading beside the holder', () => {
+  test('sees what is committed, and takes no lock', async () => {
+    await using journal = await openJournal(options(path));
+    await using view = await openJournalReadOnly(path);
+    const before = await view.streams();
+
+    await journal.openStream({ source: 's', type: 't', origin: 'o', scope: '', cursorVersion: 1 });
+
+    expect(before).toEqual([]);
+    expect(await view.streams()).toMatchObject([{ key: 't|o|' }]);
+  });
+
+  test('a state that does not exist yet reads as empty and is not made', async () => {
+    await using view = await openJournalReadOnly(path);
+
+    expect(await view.stats()).toEqual({ events: 0, bytes: 0, oldest: undefined });
+    expect(await readdir(directory.path)).toEqual([]);
+  });
+
+  test('a lost database is not an empty one', async () => {
+    await usedState(path);
+    await rm(join(path, 'penstock.db'));
+
+    await expect(openJournalReadOnly(path)).rejects.toThrow(/lost its database/);
+  });
+});

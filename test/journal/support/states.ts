@@ -1,0 +1,33 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { FileSystemFacts } from '../../../src/journal/network-fs.ts';
+import type { JournalOptions } from '../../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../../src/journal/sqlite-journal.ts';
+import { events, page, STREAM } from './commits.ts';
+
+export const GIB = 2 ** 30;
+export const LOCAL: FileSystemFacts = { type: 0xef53, bavail: GIB, bsize: 1 };
+
+/** Options with room for everything; delivered pages go at once. */
+export function options(path: string, changes: Partial<JournalOptions> = {}): JournalOptions {
+  return { path, maxBytes: 2 * GIB, retain: 0, statfs: () => LOCAL, ...changes };
+}
+
+/** A state that was used and closed: one stream, one page of two events. */
+export async function usedState(path: string): Promise<void> {
+  await using journal = await openJournal(options(path));
+  await journal.openStream(STREAM);
+  await journal.openDestinations(['siem'], 0);
+  await journal.commit(page({ events: events(2), cursor: { at: 1 } }));
+}
+
+/** Runs SQL on a database file, as a careless hand would. */
+export function tamper(file: string, sql: string): void {
+  using database = new DatabaseSync(file);
+  database.exec(sql);
+}
+
+/** A query's first row, read beside whoever has the database open. */
+export function peek(file: string, sql: string): Record<string, unknown> | undefined {
+  using database = new DatabaseSync(file, { readOnly: true });
+  return database.prepare(sql).get();
+}

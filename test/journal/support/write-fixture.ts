@@ -1,0 +1,63 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MIGRATIONS } from '../../../src/journal/schema.ts';
+import { openJournal } from '../../../src/journal/sqlite-journal.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { events, KEY, page, STREAM } from './commits.ts';
+
+/**
+ * Writes a state of the current schema version to `fixtures/v<N>/`, something in every table. Run it once, with
+ * `npx node test/journal/support/write-fixture.ts`, before a version is released; released fixtures are never written again.
+ */
+const clock = new DrivenClock();
+const now = clock.now();
+const path = new URL(`../fixtures/v${MIGRATIONS.length}`, import.meta.url).pathname;
+await mkdir(path, { recursive: true });
+
+{
+  await using journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 0, clock });
+  const { source: name, type, origin } = STREAM;
+  await journal.openSources([{ name, type, origin }]);
+  await journal.openStream(STREAM);
+  await journal.openDestinations(['siem'], now);
+  await journal.commit(
+    page({
+      observedAt: now,
+      events: events(3),
+      ledger: [{ key: 'key', at: now, uid: 'uid', value: { count: 2n ** 64n } }],
+      cursor: { from: now },
+      covered: { from: now - 4_800_000, to: now },
+      gaps: [{ from: 1, to: 2, part: 'tenant', reason: 'page-limit' }],
+      owed: 2,
+    }),
+  );
+  const poll = {
+    stream: KEY,
+    source: name,
+    at: now,
+    durationMs: 12.5,
+    requests: 3,
+    rows: 3,
+    new: 3,
+    changed: 0,
+  };
+  await journal.recordPoll({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
+  const letters = events(1).map((event) => ({
+    ...event,
+    stream: KEY,
+    dataset: 'qradar.login_attempts',
+    lane: 'live' as const,
+    observedAt: now,
+    status: 400,
+    reason: 'refused',
+    at: now,
+  }));
+  await journal.advance('siem', { sequence: 1, offset: 2 }, '200', now, letters);
+  await journal.setPaused('siem', '401', now);
+  await journal.setNextDue(name, now + 60_000);
+  await journal.spend('budget', { requests: 2, per: 60_000 }, now);
+  await journal.pauseBudget('paused', now + 60_000);
+}
+
+// The lock is made anew where the fixture is opened.
+await rm(join(path, 'penstock.lock'));
