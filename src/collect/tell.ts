@@ -65,7 +65,7 @@ function problemOf(
 
 function uidOf({ config, scope, observation, before, decision }: Subject): string {
   const { key, value = {} } = observation;
-  const where: UidScope = { type: config.definition.id, scope: scope.id };
+  const where: UidScope = { type: config.definition.id, origin: config.options.base_url, scope: scope.id };
   if (config.definition.stream === 'counter' && observation.value !== undefined) {
     const count = Number(value['count']);
     const final = decision.reason === 'final';

@@ -6,6 +6,8 @@ import type { LedgerValue } from '../source.ts';
 export interface UidScope {
   /** Source type. */
   readonly type: string;
+  /** Normalised `base_url`: two consoles may hold the same row, and these are two events. */
+  readonly origin: string;
   /** The vendor's canonical scope id. */
   readonly scope: string;
 }
@@ -16,8 +18,8 @@ export function digest(...parts: readonly unknown[]): string {
 }
 
 /** Of the first telling of an entity, and of the only one in an append-only stream. */
-export function creationUid({ type, scope }: UidScope, key: string): string {
-  return digest('created', type, scope, key);
+export function creationUid({ type, origin, scope }: UidScope, key: string): string {
+  return digest('created', type, origin, scope, key);
 }
 
 /**
@@ -25,12 +27,12 @@ export function creationUid({ type, scope }: UidScope, key: string): string {
  * before it, so that A→B→A is three events.
  */
 export function updateUid(
-  { type, scope }: UidScope,
+  { type, origin, scope }: UidScope,
   key: string,
   { changed, previous }: { readonly changed: LedgerValue; readonly previous: string },
 ): string {
   const entries = Object.entries(changed).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return digest('updated', type, scope, key, entries, previous);
+  return digest('updated', type, origin, scope, key, entries, previous);
 }
 
 interface Count {
@@ -44,9 +46,9 @@ interface Count {
 
 /** Of a counter's telling. */
 export function countUid(
-  { type, scope }: UidScope,
+  { type, origin, scope }: UidScope,
   key: string,
   { count, base, final, previous }: Count,
 ): string {
-  return digest('counted', type, scope, key, count, base, final, previous);
+  return digest('counted', type, origin, scope, key, count, base, final, previous);
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countUid, creationUid, digest, updateUid } from '../../src/ecs/uid.ts';
 
-const stream = { type: 'petra-incidents', scope: 't-1' };
+const stream = { type: 'petra-incidents', scope: 't-1', origin: 'https://api.example.com' };
 
 describe('digest', () => {
   it('differs whenever the parts do, however they would run together', () => {
@@ -18,16 +18,17 @@ describe('digest', () => {
   });
 
   it('is the same in every process and release: what was sent is known by it', () => {
-    expect(creationUid(stream, 'INC-1')).toMatchInlineSnapshot(`"818ce5e47998608467eda14ca3a8c04988195eee"`);
+    expect(creationUid(stream, 'INC-1')).toMatchInlineSnapshot(`"57a8dbc22aefce65c88443c5b3665c4df449a0d4"`);
   });
 });
 
 describe('ids', () => {
-  it('of a creation depend on type, scope and key alone', () => {
+  it('of a creation depend on type, origin, scope and key alone', () => {
     const ids = [
       creationUid(stream, 'INC-1'),
       creationUid(stream, 'INC-2'),
       creationUid({ ...stream, scope: 't-2' }, 'INC-1'),
+      creationUid({ ...stream, origin: 'https://other.example.com' }, 'INC-1'),
       creationUid({ ...stream, type: 'petra-failed-attacks' }, 'INC-1'),
     ];
 
