@@ -24,6 +24,7 @@ export class DeadLetterStore {
   readonly #put: StatementSync;
   readonly #all: Query<DeadLetterRow>;
   readonly #bytes: Query<{ bytes: number }>;
+  readonly #count: Query<{ letters: number }>;
   readonly #remove: StatementSync;
 
   constructor(database: DatabaseSync) {
@@ -43,6 +44,10 @@ export class DeadLetterStore {
     this.#bytes = new Query(
       database,
       'SELECT coalesce(sum(octet_length(event) + octet_length(reason)), 0) AS bytes FROM dead_letter',
+    );
+    this.#count = new Query(
+      database,
+      'SELECT count(*) AS letters FROM dead_letter WHERE destination = :destination',
     );
     this.#remove = database.prepare('DELETE FROM dead_letter WHERE destination = :destination AND id = :id');
   }
@@ -71,6 +76,10 @@ export class DeadLetterStore {
 
   bytes(): number {
     return this.#bytes.first()?.bytes ?? 0;
+  }
+
+  count(destination: string): number {
+    return this.#count.first({ destination })?.letters ?? 0;
   }
 
   /** Of one destination, or of all; oldest first. */

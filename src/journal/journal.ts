@@ -20,6 +20,7 @@ export interface Journal extends AsyncDisposable {
   orphanStreams(source: string, scopes: readonly string[]): Promise<void>;
   /** Makes the stream known, or adopts it under a new source name. Returns what is stored of it. */
   openStream(identity: StreamIdentity): Promise<StreamState>;
+  /** All but those of Penstock's own events (`OWN_TYPE`). */
   streams(): Promise<readonly StreamState[]>;
   /** What the ledger holds of these keys (at most a page's). */
   ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>>;
@@ -67,6 +68,8 @@ export interface Journal extends AsyncDisposable {
   deadLetters(destination?: string): Promise<readonly HeldDeadLetter[]>;
   /** What the events of all dead letters take, about. */
   deadLetterBytes(): Promise<number>;
+  /** How many dead letters a destination has. */
+  deadLetterCount(destination: string): Promise<number>;
   /** After dead letters were tried again: removes those taken, by id, and notes why others were refused once more. */
   settleDeadLetters(
     destination: string,
@@ -102,6 +105,7 @@ export type JournalView = AsyncDisposable &
     | 'pausedUntil'
     | 'destinations'
     | 'deadLetters'
+    | 'deadLetterCount'
     | 'read'
     | 'stats'
     | 'waiting'
@@ -116,6 +120,9 @@ export interface SourceIdentity {
   readonly type: string;
   readonly origin: string;
 }
+
+/** Type of the streams of Penstock's own events, which no vendor has and nobody polls. */
+export const OWN_TYPE = 'penstock';
 
 /** A stream's identity is source type, normalised origin and scope; its source's name may change (DESIGN §2). */
 export interface StreamIdentity {

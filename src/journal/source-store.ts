@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { SourceIdentity } from './journal.ts';
+import { OWN_TYPE, type SourceIdentity } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { changedSource } from './state-problems.ts';
 import { transact } from './transaction.ts';
@@ -37,7 +37,9 @@ export class SourceStore {
       'UPDATE stream SET orphaned = 1 WHERE source NOT IN (SELECT value FROM json_each(:names))',
     );
     this.#orphanScopes = database.prepare(
-      'UPDATE stream SET orphaned = 1 WHERE source = :source AND scope NOT IN (SELECT value FROM json_each(:scopes))',
+      `UPDATE stream SET orphaned = 1
+       WHERE source = :source AND orphaned = 0 AND type <> '${OWN_TYPE}'
+         AND scope NOT IN (SELECT value FROM json_each(:scopes))`,
     );
   }
 

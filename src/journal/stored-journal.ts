@@ -171,6 +171,10 @@ export class StoredJournal implements Journal {
     return this.#do(({ deadLetters }) => deadLetters.bytes());
   }
 
+  deadLetterCount(destination: string): Promise<number> {
+    return this.#do(({ deadLetters }) => deadLetters.count(destination));
+  }
+
   settleDeadLetters(
     destination: string,
     taken: readonly number[],

@@ -1,6 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parseJson, toJson } from '../json.ts';
-import type { PageCommit, PollRecord, StreamIdentity, StreamState } from './journal.ts';
+import {
+  OWN_TYPE,
+  type PageCommit,
+  type PollRecord,
+  type StreamIdentity,
+  type StreamState,
+} from './journal.ts';
 import { Query, orUndefined } from './query.ts';
 
 interface StreamRow extends StreamIdentity {
@@ -37,7 +43,7 @@ export class StreamStore {
     );
     this.#id = new Query(database, 'SELECT id FROM stream WHERE key = :key');
     this.#one = new Query(database, `SELECT ${COLUMNS} FROM stream WHERE key = :key`);
-    this.#all = new Query(database, `SELECT ${COLUMNS} FROM stream ORDER BY key`);
+    this.#all = new Query(database, `SELECT ${COLUMNS} FROM stream WHERE type <> '${OWN_TYPE}' ORDER BY key`);
     this.#move = database.prepare(
       `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
          owed = coalesce(:owed, owed), last_complete = coalesce(:complete, last_complete),

@@ -131,6 +131,8 @@ export function describeDelivery(subject: Subject): void {
       );
 
       const left = await subject.journal.deadLetters('siem');
+      expect(await subject.journal.deadLetterCount('siem')).toBe(2);
+      expect(await subject.journal.deadLetterCount('other')).toBe(0);
       expect(left.map(({ uid, reason }) => [uid, reason])).toEqual([
         ['event-1', 'still no'],
         ['event-2', 'no'],

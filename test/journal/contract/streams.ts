@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { StateError } from '../../../src/errors.ts';
+import { OWN_TYPE } from '../../../src/journal/journal.ts';
 import { events, KEY, page, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
@@ -43,6 +44,18 @@ export function describeStreams(subject: Subject): void {
 
       expect(before).toMatchObject({ cursorVersion: 1, cursor: { at: 1 } });
       expect(after).toMatchObject({ cursorVersion: 2, cursor: { from: 1 } });
+    });
+
+    test('a stream of our own events is delivered from, and is not among those of the sources', async () => {
+      const own = await subject.journal.openStream({ ...STREAM, type: OWN_TYPE, scope: 'console' });
+
+      await subject.journal.commit(page({ stream: own.key, cursor: { beat: 1 }, events: events(1) }));
+      await subject.journal.orphanStreams(STREAM.source, []);
+
+      expect(await subject.journal.streams()).toEqual([]);
+      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toMatchObject({ source: 'console' });
+      const again = await subject.journal.openStream({ ...STREAM, type: OWN_TYPE, scope: 'console' });
+      expect(again).toMatchObject({ cursor: { beat: 1 } });
     });
 
     test('a commit to a stream that was never opened is refused', async () => {
