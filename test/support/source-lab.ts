@@ -162,7 +162,7 @@ export class Process implements AsyncDisposable {
     let uid = before?.uid ?? '';
     if (decision.outcome === 'told') {
       const config = { name: 'lab', definition: source, options: this.options } as SourceConfig;
-      const { event } = tell({ config, scope, observation, before, decision, observedAt });
+      const { event } = tell({ config: atHome(config), scope, observation, before, decision, observedAt });
       this.#lab.told.push(event);
       uid = event.uid;
     }
@@ -172,4 +172,9 @@ export class Process implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.http[Symbol.asyncDispose]();
   }
+}
+
+/** The source as if its vendor always answered at one place: ids depend on it, and a simulator's port changes. */
+function atHome(config: SourceConfig): SourceConfig {
+  return { ...config, options: { ...config.options, base_url: 'https://vendor.example.com' } };
 }
