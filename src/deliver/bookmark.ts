@@ -51,6 +51,7 @@ export class Bookmark {
     );
     this.#position = position;
     this.#warn(deadLetters);
+    if (deadLetters.length > 0) this.#parts.onDeadLetters?.(deadLetters.length);
     return deadLetters.length;
   }
 

@@ -23,6 +23,8 @@ export interface DeliveryParts {
   /** `data_stream.namespace` that a source or tenant sets; undefined: the destination's, else `default`. */
   readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
   readonly onAnswer?: ((told: Told) => void) | undefined;
+  /** Told how many events were laid aside, with an answer or for their age. */
+  readonly onDeadLetters?: ((count: number) => void) | undefined;
 }
 
 /** What one answer came to; for metrics. */

@@ -1,6 +1,6 @@
 import type { HrTime } from '@opentelemetry/api';
 
-const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9})\d*)?(Z|[+-]\d{2}:\d{2})$/;
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.(\d{1,9})\d*)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** OTLP counts nanoseconds since 1970 in 64 bits without sign: the last whole second that fits (July 2554). */
 const LAST_SECOND = 18_446_744_073;
@@ -11,8 +11,10 @@ const LAST_SECOND = 18_446_744_073;
  * Undefined when the text is no such time.
  */
 export function hrTimeOf(text: unknown): HrTime | undefined {
-  const [, whole, fraction = '', zone] = ISO.exec(String(text)) ?? [];
-  const seconds = Date.parse(`${whole}${zone}`) / 1000;
+  const match = typeof text === 'string' ? ISO.exec(text) : null;
+  if (match === null) return undefined;
+  const [whole, fraction = ''] = match;
+  const seconds = Math.floor(Date.parse(whole) / 1000);
   if (Number.isNaN(seconds)) return undefined;
   if (seconds < 0) return [0, 0];
   if (seconds >= LAST_SECOND) return [LAST_SECOND, 0];

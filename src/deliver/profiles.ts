@@ -30,25 +30,22 @@ export const PROFILES: Readonly<Record<DestinationConfig['profile'], Profile>> =
   attributes: {
     scope: {},
     severity: true,
-    shape: ({ uid, event }) => ({
-      body: sentence(event),
-      attributes: { ...fields(event), ...identity(uid) },
-    }),
+    shape: ({ uid, event }) => ({ body: sentence(event), attributes: fields(event, identity(uid)) }),
   },
   'elastic-ecs': {
     scope: { 'elastic.mapping.mode': 'ecs' },
     severity: false,
-    shape: (telling) => ({
-      body: sentence(telling.event),
-      attributes: { ...fields(telling.event), ...routing(telling), ...elasticIdentity(telling.uid) },
+    shape: (told) => ({
+      body: sentence(told.event),
+      attributes: fields(told.event, { ...routing(told), ...elasticIdentity(told.uid) }),
     }),
   },
   'elastic-bodymap': {
     scope: { 'elastic.mapping.mode': 'bodymap' },
     severity: true,
-    shape: (telling) => ({
-      body: nest({ ...telling.event, ...routing(telling) }),
-      attributes: { ...routing(telling), ...elasticIdentity(telling.uid) },
+    shape: (told) => ({
+      body: nest({ ...told.event, ...routing(told) }),
+      attributes: { ...routing(told), ...elasticIdentity(told.uid) },
     }),
   },
   'json-body': {
@@ -77,10 +74,13 @@ function sentence(event: EcsEvent): string {
   return told.find((text) => typeof text === 'string' && text !== '')?.toString() ?? 'event';
 }
 
-/** All but what the record carries elsewhere: `@timestamp` is its Timestamp, `message` its Body. */
-function fields(event: EcsEvent): Attributes {
-  const { '@timestamp': _timestamp, message: _message, ...others } = event;
-  return others;
+/** All but what the record carries elsewhere (`@timestamp` is its Timestamp, `message` its Body), and some more. */
+function fields(event: EcsEvent, more: Attributes): Attributes {
+  const attributes: Attributes = {};
+  for (const name of Object.keys(event)) {
+    if (name !== '@timestamp' && name !== 'message') attributes[name] = event[name];
+  }
+  return Object.assign(attributes, more);
 }
 
 function identity(uid: string): Attributes {

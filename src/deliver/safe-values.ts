@@ -8,12 +8,26 @@ import { toJson } from '../json.ts';
  * (reference/destinations.md §7, §10). Such integers become strings; what is no value (null, NaN) is absent.
  */
 export function makeSafe(event: EcsEvent): EcsEvent {
+  const entries = Object.entries<AnyValue>(event);
+  if (entries.every(([name, value]) => name.isWellFormed() && isSafe(value))) return event;
   const safe: Record<string, EcsValue> = {};
-  for (const [name, value] of Object.entries<AnyValue>(event)) {
+  for (const [name, value] of entries) {
     const made = Array.isArray(value) ? safeArray(value) : safeScalar(value);
     if (name !== '' && made !== undefined) safe[name.toWellFormed()] = made;
   }
   return safe;
+}
+
+/** What nearly every value is: then nothing need be copied. */
+function isSafe(value: AnyValue): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value === 'number') return safeNumber(value) === value;
+  if (typeof value === 'boolean') return true;
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => typeof item === 'string' && item.isWellFormed())
+  );
 }
 
 /** An array keeps one type: a string among its elements makes all of them strings. */

@@ -1,7 +1,13 @@
-import { expect, test } from 'vitest';
-import { ACCEPTED, HTML_LOGIN } from '../../src/simulators/otlp-receiver-answers.ts';
-import { events } from './support/events.ts';
+import { describe, expect, test } from 'vitest';
+import { ACCEPTED, HTML_LOGIN, refusing } from '../../src/simulators/otlp-receiver-answers.ts';
+import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import { event, events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
+
+const is =
+  (...uids: readonly string[]) =>
+  ({ uid }: ReceivedRecord) =>
+    uids.includes(uid);
 
 test('delivers what is journaled, and what is journaled later', async () => {
   await using running = await startDelivery();
@@ -13,17 +19,81 @@ test('delivers what is journaled, and what is journaled later', async () => {
   const rest = await running.delivery.idle();
 
   expect(rest).toBe('caught-up');
-  expect(running.receiver.received().map(({ uid }) => uid)).toEqual([
-    'uid-0',
-    'uid-1',
-    'uid-2',
-    'uid-3',
-    'uid-4',
-  ]);
+  expect(running.receiver.received().map(({ uid }) => uid)).toEqual(events(5).map(({ uid }) => uid));
   expect(running.journal.passed).toBe(5);
+  expect(running.lines).toEqual([]);
 });
 
-test('waits with a backoff from one second to thirty, and goes on', async () => {
+test('wakes by itself when something is journaled', async () => {
+  await using running = await startDelivery();
+
+  running.start();
+  await running.delivery.idle();
+  running.journal.add(events(1));
+  await running.receiver.until(1);
+
+  expect(running.receiver.exports).toHaveLength(1);
+});
+
+test('sends nothing when there is nothing', async () => {
+  await using running = await startDelivery();
+
+  running.start();
+  const rest = await running.delivery.idle();
+
+  expect(rest).toBe('caught-up');
+  expect(running.receiver.requests).toEqual([]);
+});
+
+test('the position never runs ahead, and moves with every answer', async () => {
+  await using running = await startDelivery({ overrides: { maxRequestBytes: 16_384 } });
+  running.journal.add(events(300));
+  const ahead: number[] = [];
+  running.receiver.onRecords = () => {
+    ahead.push(running.journal.passed - (running.receiver.received().length - 1));
+  };
+
+  running.start();
+  await running.delivery.idle();
+
+  expect(Math.max(...ahead)).toBeLessThanOrEqual(0);
+  expect(running.journal.positions).toHaveLength(running.receiver.exports.length);
+  expect(running.journal.positions.length).toBeGreaterThan(3);
+});
+
+test('an end during a request still commits its answer, and sends no more', async () => {
+  await using running = await startDelivery({ overrides: { maxRequestBytes: 16_384 } });
+  running.journal.add(events(300));
+  const { promise: answered, resolve: answerNow } = Promise.withResolvers<void>();
+  running.receiver.answer = async () => {
+    await answered;
+    return ACCEPTED;
+  };
+
+  running.start();
+  await running.receiver.asked(1);
+  const stopped = running.stop();
+  answerNow();
+  await stopped;
+
+  expect(running.receiver.exports).toHaveLength(1);
+  expect(running.journal.passed).toBe(running.receiver.received().length);
+});
+
+test('an end during a wait is prompt', async () => {
+  await using running = await startDelivery();
+  running.journal.add(events(1));
+  running.receiver.answer = () => ({ status: 503, headers: { 'retry-after': '86400' } });
+
+  running.start();
+  const slept = await running.asleep();
+  await running.stop();
+
+  expect(slept).toBe(86_400_000);
+  expect(await running.delivery.idle()).toBe('stopped');
+});
+
+test('waits with a backoff from one second to thirty, says so once, and goes on', async () => {
   await using running = await startDelivery();
   running.journal.add(events(1));
   running.receiver.answer = () => ({ status: 503, words: 'busy' });
@@ -45,22 +115,169 @@ test('waits with a backoff from one second to thirty, and goes on', async () => 
   ]);
 });
 
-test('pauses loudly on a web page, keeps the data, and goes on by itself', async () => {
+test('says how it stands', async () => {
   await using running = await startDelivery();
-  running.journal.add(events(3));
-  running.receiver.answer = () => HTML_LOGIN;
+  running.journal.add(events(1));
+  running.receiver.answer = () => ({ status: 503, words: 'busy' });
 
   running.start();
-  const rest = await running.delivery.idle();
-  await running.clock.advance(await running.asleep());
+  const since = running.clock.now();
   await running.asleep();
+  await running.clock.advance(1_000);
+  await running.asleep();
+  const waiting = running.delivery.standing;
   running.receiver.answer = () => ACCEPTED;
-  await running.clock.advance(60_000);
-  await running.receiver.until(3);
+  await running.clock.advance(2_000);
   await running.delivery.idle();
 
-  expect(rest).toBe('paused');
-  expect(running.receiver.exports.map(({ records }) => records.length)).toEqual([3, 1, 1, 2]);
-  expect(running.journal.pauses).toEqual([expect.stringContaining('HTTP 200'), undefined]);
-  expect(running.lines.filter(({ level }) => level === 50)).toHaveLength(1);
+  expect(waiting).toEqual({ kind: 'waiting', since, reason: 'HTTP 503: busy' });
+  expect(running.delivery.standing.kind).toBe('idle');
+  expect(running.told.map(({ answer, delivered }) => [answer, delivered])).toEqual([
+    ['wait', 0],
+    ['wait', 0],
+    ['acknowledge', 1],
+  ]);
+});
+
+describe('a pause', () => {
+  test('is loud once, keeps the data, tries one record a minute, and ends by itself', async () => {
+    await using running = await startDelivery();
+    running.journal.add(events(3));
+    running.receiver.answer = () => HTML_LOGIN;
+
+    running.start();
+    const rest = await running.delivery.idle();
+    await running.clock.advance(await running.asleep());
+    await running.asleep();
+    running.receiver.answer = () => ACCEPTED;
+    await running.clock.advance(60_000);
+    await running.receiver.until(3);
+    await running.delivery.idle();
+
+    expect(rest).toBe('paused');
+    expect(running.receiver.exports.map(({ records }) => records.length)).toEqual([3, 1, 1, 2]);
+    expect(running.journal.pauses).toEqual([expect.stringContaining('HTTP 200'), undefined]);
+    expect(running.lines.filter(({ level }) => level === 50)).toHaveLength(1);
+  });
+
+  test('of the process before is tried at once, with one record', async () => {
+    await using running = await startDelivery();
+    running.journal.add(events(3));
+    running.journal.pauses.push('HTTP 401');
+
+    running.start();
+    await running.delivery.idle();
+
+    expect(running.receiver.exports.map(({ records }) => records.length)).toEqual([1, 2]);
+    expect(running.journal.pauses).toEqual(['HTTP 401', undefined]);
+  });
+
+  test('for a record refused when there is no other ends when a later one is taken', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = refusing(is('uid-0'));
+    running.journal.add(events(1));
+
+    running.start();
+    const rest = await running.delivery.idle();
+    const letters = running.journal.letters.length;
+    await running.asleep();
+    running.journal.add(events(2, 1));
+    await running.play(() => running.journal.passed === 3);
+    await running.delivery.idle();
+
+    expect([rest, letters]).toEqual(['paused', 0]);
+    expect(running.journal.letters.map(({ uid, status, reason }) => [uid, status, reason])).toEqual([
+      ['uid-0', 400, 'record refused'],
+    ]);
+    expect([...running.receiver.ids().keys()].toSorted()).toEqual(['uid-1', 'uid-2']);
+    expect(running.receiver.received()).toHaveLength(2);
+  });
+
+  test('for a receiver that refused everything, and was mended, costs no record', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = () => ({ status: 400, words: 'json encoding is not supported' });
+    running.journal.add(events(50));
+
+    running.start();
+    await running.delivery.idle();
+    for (let minutes = 0; minutes < 3; minutes += 1) await running.clock.advance(await running.asleep());
+    running.receiver.answer = () => ACCEPTED;
+    await running.play(() => running.journal.passed === 50);
+
+    expect(running.journal.letters).toEqual([]);
+    expect(running.receiver.received()).toHaveLength(50);
+  });
+});
+
+describe('dead letters', () => {
+  test('are made of events that became too old while they waited, without a request', async () => {
+    await using running = await startDelivery({ overrides: { maxEventAge: 3_600_000 } });
+    running.journal.add([event(0), event(1, { '@timestamp': '2026-03-02T12:59:00Z' })]);
+    running.receiver.answer = () => ({ status: 503, headers: { 'retry-after': '3600' } });
+
+    running.start();
+    await running.asleep();
+    running.receiver.answer = () => ACCEPTED;
+    await running.clock.advance(3_600_000);
+    await running.delivery.idle();
+
+    expect(running.receiver.ids().keys().toArray()).toEqual(['uid-1']);
+    expect(running.journal.letters).toMatchObject([
+      { uid: 'uid-0', status: undefined, reason: expect.stringContaining('max_event_age') },
+    ]);
+    expect(running.journal.passed).toBe(2);
+  });
+
+  test('hold the whole event, and all that a later try needs', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = refusing(is('uid-1'));
+    running.journal.add(events(2), { lane: 'backfill' });
+
+    running.start();
+    await running.delivery.idle();
+
+    expect(running.journal.letters).toEqual([
+      {
+        ...event(1),
+        stream: 'qradar-login-attempts|https://qradar.example.com|',
+        dataset: 'qradar.login_attempts',
+        lane: 'backfill',
+        observedAt: Date.parse('2026-03-02T12:00:00Z'),
+        status: 400,
+        reason: 'record refused',
+        at: running.clock.now(),
+      },
+    ]);
+  });
+
+  test('for which there is no room pause the destination, until there is', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = refusing(is('uid-1'));
+    running.journal.add(events(4));
+    Object.assign(running.journal, { space: 'full', letterBytes: 800 });
+
+    running.start();
+    const rest = await running.delivery.idle();
+    const before = running.journal.letters.length;
+    await running.asleep();
+    running.journal.space = 'free';
+    await running.play(() => running.journal.passed === 4);
+
+    expect([rest, before]).toEqual(['paused', 0]);
+    expect(running.journal.letters.map(({ uid }) => uid)).toEqual(['uid-1']);
+    expect(running.receiver.received()).toHaveLength(3);
+  });
+
+  test('are made in a journal that is full of what waits, because that lets it move on', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = refusing(is('uid-1'));
+    running.journal.add(events(4));
+    Object.assign(running.journal, { space: 'full', letterBytes: 200 });
+
+    running.start();
+    const rest = await running.delivery.idle();
+
+    expect(rest).toBe('caught-up');
+    expect(running.journal.letters).toHaveLength(1);
+  });
 });

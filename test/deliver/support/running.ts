@@ -5,7 +5,7 @@ import type { DestinationConfig } from '../../../src/config/types.ts';
 import { Delivery } from '../../../src/deliver/deliver.ts';
 import type { DeliveryParts, Told } from '../../../src/deliver/delivery-parts.ts';
 import { Sender } from '../../../src/deliver/sender.ts';
-import { startReceiver } from '../../../src/simulators/otlp-receiver.ts';
+import { type Receiver, startReceiver } from '../../../src/simulators/otlp-receiver.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { destination } from './events.ts';
 import { MemoryJournal } from './memory-journal.ts';
@@ -20,13 +20,16 @@ export async function startDelivery({
   overrides = {},
   journal = new MemoryJournal(),
   parts = {},
+  receiver: given,
 }: {
   overrides?: Partial<DestinationConfig>;
   journal?: MemoryJournal;
   parts?: Partial<DeliveryParts>;
+  /** One that is there already, and stays when this ends. */
+  receiver?: Receiver;
 } = {}) {
   const clock = new DrivenClock();
-  const receiver = await startReceiver({ clock: systemClock });
+  const receiver = given ?? (await startReceiver({ clock: systemClock }));
   const config = destination(receiver.url, overrides);
   const sender = new Sender({
     destination: config,
@@ -81,7 +84,7 @@ export async function startDelivery({
       stopping.abort();
       await running;
       await sender[Symbol.asyncDispose]();
-      await receiver[Symbol.asyncDispose]();
+      if (given === undefined) await receiver[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,0 +1,172 @@
+import { expect, test } from 'vitest';
+import type { JournaledEvent } from '../../src/ecs/event.ts';
+import type { DeliveryJournal } from '../../src/deliver/delivery-parts.ts';
+import { replayErrand, retryErrand } from '../../src/deliver/errand.ts';
+import { JournalWriteError } from '../../src/journal/errors.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { ACCEPTED, refusing } from '../../src/simulators/otlp-receiver-answers.ts';
+import { page, STREAM } from '../journal/support/commits.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { events } from './support/events.ts';
+import { startDelivery } from './support/running.ts';
+
+const SIZE = 12;
+const ALL = events(SIZE).map(({ uid }) => uid);
+
+/** A real journal with events in pages of five, for the destination `siem`. */
+async function filled(path: string, told: readonly JournaledEvent[] = events(SIZE)): Promise<Journal> {
+  const journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 86_400_000, allowNetworkFs: true });
+  await journal.openStream(STREAM);
+  await journal.openDestinations(['siem'], 0);
+  for (let from = 0; from < told.length; from += 5) {
+    await journal.commit(
+      page({ events: told.slice(from, from + 5), dataset: 'qradar.login_attempts', observedAt: from }),
+    );
+  }
+  return journal;
+}
+
+class Crash extends Error {}
+
+/** The journal, until it is asked to commit a position for the n-th time: then the process is gone. */
+function crashingAt(journal: Journal, commit: number): DeliveryJournal {
+  let commits = 0;
+  return new Proxy(journal, {
+    get(target, name) {
+      const method = Reflect.get(target, name) as (...given: unknown[]) => unknown;
+      if (name !== 'advance') return method.bind(target);
+      return (...given: unknown[]) => {
+        commits += 1;
+        return commits === commit ? Promise.reject(new Crash()) : method.apply(target, given);
+      };
+    },
+  });
+}
+
+const BAD = ['uid-0', 'uid-7'];
+const badRefused = refusing(({ uid }) => BAD.includes(uid));
+
+test.each([1, 3, 5, 7, 9])(
+  'a crash before commit %i while records at fault are sought loses nothing, and condemns each once',
+  async (commit) => {
+    await using directory = await temporaryDirectory();
+    await using journal = await filled(directory.path);
+    await using first = await startDelivery({ parts: { journal: crashingAt(journal, commit) } });
+    first.receiver.answer = badRefused;
+    const crashed = await first.delivery.run(AbortSignal.timeout(5_000)).catch((error: unknown) => error);
+
+    await using second = await startDelivery({ parts: { journal }, receiver: first.receiver });
+    second.start();
+    await second.delivery.idle();
+
+    const letters = await journal.deadLetters('siem');
+    const repeats = [...first.receiver.ids().values()];
+    expect(crashed).toBeInstanceOf(Crash);
+    expect(first.receiver.ids().keys().toArray().toSorted()).toEqual(
+      ALL.filter((uid) => !BAD.includes(uid)).toSorted(),
+    );
+    expect(
+      repeats.every((all) => new Set(all.map(({ bytes }) => Buffer.from(bytes).toString('hex'))).size === 1),
+    ).toBe(true);
+    expect(letters.map(({ uid }) => uid)).toEqual(BAD);
+    expect(await journal.waiting('siem')).toBe(0);
+  },
+);
+
+test('a journal that cannot be written for a while is written later, and nothing is sent twice', async () => {
+  await using directory = await temporaryDirectory();
+  await using journal = await filled(directory.path);
+  let failures = 3;
+  const full: DeliveryJournal = new Proxy(journal, {
+    get(target, name) {
+      const method = Reflect.get(target, name) as (...given: unknown[]) => unknown;
+      if (name !== 'advance') return method.bind(target);
+      return (...given: unknown[]) =>
+        failures-- > 0 ? Promise.reject(new JournalWriteError('disk full')) : method.apply(target, given);
+    },
+  });
+  await using running = await startDelivery({ parts: { journal: full } });
+
+  running.start();
+  await running.play(() => failures < 0);
+  await running.delivery.idle();
+
+  expect(running.receiver.received()).toHaveLength(SIZE);
+  expect(await journal.waiting('siem')).toBe(0);
+});
+
+test('dead letters tried again go behind live events, and lie there no longer when taken', async () => {
+  await using directory = await temporaryDirectory();
+  await using journal = await filled(directory.path);
+  await using running = await startDelivery({ parts: { journal } });
+  running.receiver.answer = badRefused;
+  running.start();
+  await running.delivery.idle();
+  running.receiver.answer = refusing(({ uid }) => uid === 'uid-7', { words: 'still no' });
+  await journal.commit(page({ events: events(1, SIZE) }));
+
+  await running.delivery.runErrand(await retryErrand(journal, 'siem'));
+
+  const letters = await journal.deadLetters('siem');
+  expect(letters.map(({ uid, reason }) => [uid, reason])).toEqual([['uid-7', 'still no']]);
+  expect(
+    running.receiver
+      .received()
+      .slice(-2)
+      .map(({ uid }) => uid),
+  ).toEqual([`uid-${SIZE}`, 'uid-0']);
+  expect(running.delivery.standing.kind).not.toBe('paused');
+});
+
+test('only the dead letters named are tried again', async () => {
+  await using directory = await temporaryDirectory();
+  await using journal = await filled(directory.path);
+  await using running = await startDelivery({ parts: { journal } });
+  running.receiver.answer = badRefused;
+  running.start();
+  await running.delivery.idle();
+  const [first] = await journal.deadLetters('siem');
+  running.receiver.answer = () => ACCEPTED;
+
+  await running.delivery.runErrand(await retryErrand(journal, 'siem', [first?.id ?? 0]));
+
+  expect((await journal.deadLetters('siem')).map(({ uid }) => uid)).toEqual(['uid-7']);
+});
+
+test('a replay sends again what was journaled since then, the same bytes, and makes no dead letters', async () => {
+  await using directory = await temporaryDirectory();
+  await using journal = await filled(directory.path);
+  await using running = await startDelivery({ parts: { journal } });
+  running.start();
+  await running.delivery.idle();
+  running.receiver.answer = badRefused;
+
+  const refused: string[] = [];
+  const errand = await replayErrand(journal, running.delivery.destination, 5, (settled) => {
+    refused.push(...settled.refused.map(({ uid }) => uid));
+  });
+  await running.delivery.runErrand(errand);
+
+  const repeated = [...running.receiver.ids()].filter(([, all]) => all.length === 2);
+  expect(repeated.map(([uid]) => uid)).toEqual(ALL.slice(5).filter((uid) => uid !== 'uid-7'));
+  for (const [, [one, other]] of repeated) expect(other?.bytes).toEqual(one?.bytes);
+  expect(refused).toEqual(['uid-7']);
+  expect(await journal.deadLetters('siem')).toEqual([]);
+});
+
+test('an errand that is cut by the end says so', async () => {
+  await using directory = await temporaryDirectory();
+  await using journal = await filled(directory.path);
+  await using running = await startDelivery({ parts: { journal } });
+  running.start();
+  await running.delivery.idle();
+  running.receiver.answer = () => ({ status: 503 });
+
+  const errand = running.delivery.runErrand(await replayErrand(journal, running.delivery.destination, 0));
+  const outcome = errand.catch((error: unknown) => error);
+  await running.asleep();
+  await running.stop();
+
+  expect(await outcome).toMatchObject({ name: 'AbortError' });
+});
