@@ -9,6 +9,8 @@ export interface Tenant {
   /** Petra's own id: the canonical one. */
   readonly id: string;
   readonly name: string | undefined;
+  /** False: the options name it, and Petra does not list it. */
+  readonly listed: boolean;
 }
 
 const PATH = '/v1/tenants';
@@ -28,7 +30,8 @@ interface Directory {
   readonly tenants: readonly z.output<typeof listed>[];
 }
 
-type PetraRun = Run<CommonOptions & { readonly tenants: Tenants }>;
+/** A run of any source of Petra. */
+export type PetraRun = Run<CommonOptions & { readonly tenants: Tenants }>;
 
 /**
  * The tenants to read, by id in order: all, or those that the options name by Petra or Microsoft id. A named one that
@@ -46,9 +49,10 @@ export async function readTenants(run: PetraRun): Promise<readonly Tenant[]> {
         name: undefined,
       },
   );
+  const listedIds = new Set(tenants.map(({ petraTenantId }) => petraTenantId));
   const byId = new Map((chosen ?? tenants).map((tenant) => [tenant.petraTenantId, tenant]));
   return [...byId]
-    .map(([id, { name }]) => ({ id, name: name ?? undefined }))
+    .map(([id, { name }]) => ({ id, name: name ?? undefined, listed: listedIds.has(id) }))
     .toSorted((one, other) => (one.id < other.id ? -1 : 1));
 }
 

@@ -23,6 +23,8 @@ export interface ListPart {
   readonly start: number | undefined;
   /** The console's clock, epoch ms. */
   readonly date: number;
+  /** The console marks this version of its API so. */
+  readonly deprecated: boolean;
   readonly text: string;
 }
 
@@ -49,7 +51,15 @@ export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): P
     return partOf(answer, request, run.options.base_url);
   } catch (error) {
     if (!(error instanceof RefusedError && error.status === 416)) throw error;
-    return { rows: [], more: false, total: undefined, start: undefined, date: run.now(), text: '' };
+    return {
+      rows: [],
+      more: false,
+      total: undefined,
+      start: undefined,
+      date: run.now(),
+      deprecated: false,
+      text: '',
+    };
   }
 }
 
@@ -66,7 +76,8 @@ function partOf(answer: HttpAnswer, { path, offset, limit }: ListRequest, baseUr
   // More rows than asked for: the console took no notice of Range and sent all that there are.
   const full = rows.length === limit;
   const promised = rows.length > 0 && total !== undefined && offset + rows.length < total;
-  return { rows, more: full || promised, total, start, date: answer.date, text: answer.text };
+  const deprecated = answer.headers['deprecated'] !== undefined;
+  return { rows, more: full || promised, total, start, date: answer.date, deprecated, text: answer.text };
 }
 
 /** The header is `items 0-4/12`; past the end a star stands for the span. */

@@ -1,8 +1,8 @@
 import { UnexpectedAnswerError } from '../../errors.ts';
-import type { Span } from '../../source.ts';
+import type { Run, Span } from '../../source.ts';
 import { getPart, type ListPart } from './list.ts';
 import { Ordinals } from './observe.ts';
-import type { ConsoleRun } from './options.ts';
+import type { ConsoleOptions } from './options.ts';
 
 export const ATTEMPTS = { path: '/api/access/login_attempts', route: 'login_attempts' } as const;
 
@@ -21,14 +21,14 @@ const MAX_RESTARTS = 3;
  */
 export class Reading {
   readonly asked: Span;
-  readonly #run: ConsoleRun;
+  readonly #run: Run<ConsoleOptions>;
   readonly #sorted: boolean;
   #ordinals = new Ordinals();
   #offset = 0;
   #last: ListPart | undefined;
   #restarts = 0;
 
-  constructor(run: ConsoleRun, asked: Span, { sorted }: { readonly sorted: boolean }) {
+  constructor(run: Run<ConsoleOptions>, asked: Span, { sorted }: { readonly sorted: boolean }) {
     this.#run = run;
     this.asked = asked;
     this.#sorted = sorted;

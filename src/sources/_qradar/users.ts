@@ -4,7 +4,7 @@ import { type Attempt, isMisfit } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
 import { userIdOf } from './record.ts';
 
-const USERS = {
+export const USERS = {
   path: '/api/config/access/users',
   route: 'users',
   query: { fields: 'id,username' },

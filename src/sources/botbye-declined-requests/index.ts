@@ -6,6 +6,7 @@ import { DECLINED_FIELDS } from './fields.ts';
 import { normalise } from './normalise.ts';
 import { options, type Options } from './options.ts';
 import { poll } from './poll.ts';
+import { probe } from './probe.ts';
 import { record } from './record.ts';
 import { scopeOf } from './summary.ts';
 
@@ -30,6 +31,7 @@ export default defineSource({
     for (const project of project_ids) for (const type of types) yield scopeOf(project, type);
   },
   poll,
+  probe,
   nextEdge: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
   normalise,
 });

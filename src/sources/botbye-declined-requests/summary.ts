@@ -25,7 +25,11 @@ export interface Summary {
  * Asks for the stream's summary.
  * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
  */
-export async function readSummary({ http, options, scope }: StreamRun<Options>): Promise<Summary> {
+export async function readSummary({
+  http,
+  options,
+  scope,
+}: Pick<StreamRun<Options>, 'http' | 'options' | 'scope'>): Promise<Summary> {
   const { project, dimension } = partsOf(scope);
   const path = `/api/v1/${encodeURIComponent(options.account_id)}/projects/${encodeURIComponent(project)}/overviews/${options.resource}`;
   const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };

@@ -6,7 +6,9 @@ import { ATTACK_FIELDS } from './fields.ts';
 import { normalise } from './normalise.ts';
 import { options } from './options.ts';
 import { poll } from './poll.ts';
+import { probe } from './probe.ts';
 import { record } from './record.ts';
+import { rewind } from './rewind.ts';
 import { streams } from './sweep.ts';
 
 /** Petra Security's counts of failed attacks, per tenant and UTC day, as counters. A stream per tenant. */
@@ -27,5 +29,7 @@ export default defineSource({
   authorise,
   streams,
   poll,
+  probe,
+  rewind,
   normalise,
 });

@@ -9,8 +9,10 @@ import type { Poll } from './list.ts';
 import { readLive } from './live.ts';
 import { normalise } from './normalise.ts';
 import { options } from './options.ts';
+import { probe } from './probe.ts';
 import { record } from './record.ts';
 import { refresh } from './refresh.ts';
+import { rewind } from './rewind.ts';
 
 /** Petra Security's incidents: created, and changed for days after. */
 export default defineSource({
@@ -32,6 +34,8 @@ export default defineSource({
     yield { id: '' };
   },
   poll,
+  probe,
+  rewind,
   normalise,
 });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../errors.ts';
 import type { HttpAnswer } from '../../http/http.ts';
-import type { Observation, StreamRun } from '../../source.ts';
+import type { Observation, Run, StreamRun } from '../../source.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
 import { misfitKeys } from '../_petra/misfits.ts';
 import { parseTime } from '../_petra/time.ts';
@@ -36,7 +36,7 @@ const created = z.looseObject({ createdAt: z.string().transform(parseTime) });
  *
  * @throws UnexpectedAnswerError when the answer is no list of incidents, else what `Http.get` throws.
  */
-export async function readList(run: Poll, { from, tenantId }: Question): Promise<IncidentList> {
+export async function readList(run: Run<Options>, { from, tenantId }: Question): Promise<IncidentList> {
   const { limit } = run.options;
   const startDate = new Date(Math.max(0, from)).toISOString();
   const answer = await run.http.get({
@@ -52,7 +52,7 @@ export async function readList(run: Poll, { from, tenantId }: Question): Promise
   };
 }
 
-function rowsOf({ options }: Poll, body: unknown, status: number): readonly unknown[] {
+function rowsOf({ options }: Run<Options>, body: unknown, status: number): readonly unknown[] {
   const parsed = envelope.safeParse(body);
   if (parsed.success) return parsed.data.incidents;
   throw new UnexpectedAnswerError(
@@ -71,7 +71,7 @@ function oldestOf(rows: readonly unknown[], date: number): number {
   return times.length === 0 ? date : Math.min(...times);
 }
 
-function observe(run: Poll, rows: readonly unknown[], answer: HttpAnswer): Observation[] {
+function observe(run: Run<Options>, rows: readonly unknown[], answer: HttpAnswer): Observation[] {
   const keyOf = misfitKeys();
   return rows.flatMap((row, index) => {
     const incident = record.safeParse(row);
@@ -86,7 +86,7 @@ function observe(run: Poll, rows: readonly unknown[], answer: HttpAnswer): Obser
   });
 }
 
-function isWanted({ options }: Poll, { tenant }: Incident): boolean {
+function isWanted({ options }: Run<Options>, { tenant }: Incident): boolean {
   const { only } = options.tenants;
   const ids = [tenant?.petraTenantId, tenant?.microsoftTenantId];
   return only === undefined || only.some((id) => ids.includes(id));

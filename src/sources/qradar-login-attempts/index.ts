@@ -4,7 +4,9 @@ import { loginAttemptEvent } from '../_qradar/ecs.ts';
 import { loginAttemptFields } from '../_qradar/fields.ts';
 import { authorise, ConsoleOptions } from '../_qradar/options.ts';
 import { poll } from '../_qradar/poll.ts';
+import { probe } from '../_qradar/probe.ts';
 import { LoginAttempt } from '../_qradar/record.ts';
+import { rewind } from '../_qradar/rewind.ts';
 import { noDocumentedLimits, wholeConsole } from '../_qradar/scope.ts';
 
 /** Logins to an IBM QRadar console: `GET /api/access/login_attempts` (api/qradar-login-attempts.txt). */
@@ -25,5 +27,7 @@ export default defineSource({
   authorise,
   streams: wholeConsole,
   poll,
+  probe,
+  rewind,
   normalise: (attempt) => loginAttemptEvent('qradar', attempt),
 });
