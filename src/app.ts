@@ -10,10 +10,12 @@ import { Delivery } from './deliver/deliver.ts';
 import { Sender } from './deliver/sender.ts';
 import { Budgets } from './http/budget.ts';
 import type { SourceHttp } from './http/client.ts';
+import type { RequestTold } from './http/settings.ts';
 import type { Journal } from './journal/journal.ts';
 import { openJournal } from './journal/sqlite-journal.ts';
 import { parseSchedule, type Schedule } from './schedule/schedule.ts';
 import type { CommonOptions, Run } from './source.ts';
+import { Live } from './telemetry/live.ts';
 import type { Logger } from './telemetry/log.ts';
 
 /** What a process lends the pipeline. A test lends its own clock, journal and network. */
@@ -29,6 +31,8 @@ export interface AppParts {
   /** Ends delivering. */
   readonly delivering: AbortSignal;
   readonly onPage?: (source: string, added: Tally) => void;
+  /** What this process has seen, where it goes on after a reload. */
+  readonly live?: Live;
   /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
   readonly instrument?: {
     readonly journal?: (journal: Journal) => Journal;
@@ -52,6 +56,7 @@ export interface App extends AsyncDisposable {
   readonly log: Logger;
   readonly sources: readonly SourceUnit[];
   readonly deliveries: readonly Delivery[];
+  readonly live: Live;
   /** Aborted when delivering is to end. */
   readonly delivering: AbortSignal;
   /** Ends all its loops, as the signals that it was given would. */
@@ -66,6 +71,7 @@ export async function openApp(given: AppParts): Promise<App> {
   const aborted = new AbortController();
   const parts = {
     ...given,
+    live: given.live ?? new Live(given.clock),
     collecting: AbortSignal.any([given.collecting, aborted.signal]),
     delivering: AbortSignal.any([given.delivering, aborted.signal]),
   };
@@ -85,6 +91,7 @@ export async function openApp(given: AppParts): Promise<App> {
     log,
     sources,
     deliveries,
+    live: parts.live,
     delivering: parts.delivering,
     abort: () => aborted.abort(),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
@@ -112,6 +119,7 @@ async function openStore(
 }
 
 interface Shared extends AppParts {
+  readonly live: Live;
   readonly journal: Journal;
   readonly budgets: Budgets;
   readonly opened: AsyncDisposableStack;
@@ -129,10 +137,16 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
     collecting: signal,
     onPage,
     instrument,
+    live,
   } = shared;
   const { options } = config;
+  const watch = live.source(config.name);
   const log = shared.log.child({ penstock: { source: config.name } });
-  const client = opened.use(openHttp({ budgets, clock, random, log, signal, env }, config));
+  const onRequest = (told: RequestTold) => {
+    watch.request(told);
+    live.sourceMoves(config);
+  };
+  const client = opened.use(openHttp({ budgets, clock, random, log, signal, env, onRequest }, config));
   const http = instrument?.http?.(client) ?? client;
   return {
     context: {
@@ -143,7 +157,15 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       log,
       signal,
       run: lendRun({ journal, http, log, signal, mode }, config),
-      onPage: (added) => onPage?.(config.name, added),
+      onPage: (added) => {
+        watch.page(added);
+        onPage?.(config.name, added);
+      },
+      watch: {
+        poll: (result) => watch.poll(result),
+        sweep: (result, duration) => watch.sweep(result, duration),
+        moves: (rest) => live.sourceMoves(config, rest),
+      },
     },
     schedule: parseSchedule(options.schedule, options.timezone, random),
     halt: new Halt(options),
@@ -151,7 +173,7 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
 }
 
 function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
-  const { config, clock, random, env, journal, opened, instrument } = shared;
+  const { config, clock, random, env, journal, opened, instrument, live } = shared;
   const log = shared.log.child({ penstock: { destination: destination.name } });
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
@@ -167,5 +189,7 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
       const source = config.sources.find((candidate) => candidate.name === name);
       return source && (tenantSettings(source.options, event)?.namespace ?? source.namespace);
     },
+    onAnswer: (told) => live.answered(destination, told),
+    onDeadLetters: (count) => live.destination(destination.name).laidAside(count),
   });
 }

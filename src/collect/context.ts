@@ -4,7 +4,19 @@ import type { SourceHttp } from '../http/client.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { CommonOptions, Run } from '../source.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { PollResult } from './poll-stream.ts';
+import type { SweepResult } from './sweep.ts';
 import type { Tally } from './tally.ts';
+
+/** Is told what happens, for metrics and health. */
+export interface CollectWatch {
+  /** A poll ended. */
+  poll(result: PollResult): void;
+  /** A sweep ended after so many milliseconds. */
+  sweep(result: SweepResult, duration: number): void;
+  /** The loop moves; it rests for so many milliseconds, or (undefined) begins a sweep. */
+  moves(rest?: number): void;
+}
 
 /** What collecting from one source needs; made once per source and process. */
 export interface CollectContext {
@@ -19,4 +31,5 @@ export interface CollectContext {
   readonly run: Run<CommonOptions>;
   /** Told after each durable page, with what that page added: progress and metrics. */
   readonly onPage: (added: Tally) => void;
+  readonly watch?: CollectWatch;
 }

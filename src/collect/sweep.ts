@@ -36,16 +36,19 @@ export async function sweep(context: CollectContext, halt: Halt): Promise<SweepR
 }
 
 async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollResult> {
-  const { config, run, signal, log, clock } = context;
+  const { config, run, signal, log, clock, journal } = context;
+  const offered = new Set<string>();
   const failed = new Set<string>();
   try {
     for await (const scope of config.definition.streams(run)) {
+      offered.add(scope.id);
       // A source that orders its work by cursors would offer a failed part for ever: its cursor did not move.
       if (failed.has(scope.id)) continue;
       const result = await pollUnlessStopped(context, halt, scope);
       if (result.outcome === 'failed') failed.add(scope.id);
       yield result;
     }
+    await journal.orphanStreams(config.name, [...offered]);
   } catch (error) {
     if (error instanceof StateError) throw error;
     const outcome = signal.aborted ? 'cut' : 'failed';
@@ -66,6 +69,7 @@ async function pollUnlessStopped(context: CollectContext, halt: Halt, scope: Sco
   if (stopped !== undefined) return { scope, outcome: 'failed', tally: new Tally(), error: stopped };
   const result = await pollStream(context, scope);
   report(context, result);
+  context.watch?.poll(result);
   if (result.outcome === 'cut' || result.outcome === 'owed') return result;
   if (halt.note(scope.id, result.error, clock.now())) log.error({ penstock: { stream: scope.id } }, STOPPED);
   return result;

@@ -11,18 +11,28 @@ import { sweep, type SweepResult } from './sweep.ts';
 export async function work(context: CollectContext, schedule: Schedule, halt: Halt): Promise<void> {
   const { clock, signal } = context;
   let due = await firstDue(context, schedule);
+  let last: SweepResult['outcome'] = 'complete';
   while (!signal.aborted) {
+    context.watch?.moves(Math.max(0, due - clock.now()));
     await clock.sleep(due - clock.now(), signal).catch(() => undefined);
-    if (signal.aborted) return;
-    await turn(context, halt);
+    if (signal.aborted) break;
+    last = (await turn(context, halt))?.outcome ?? 'failed';
     due = nextDue(context, schedule);
     await remember(context, due);
   }
+  // What was cut, and what failed or is refused, is tried as soon as there is a start or a reload.
+  if (last === 'cut' || last === 'failed') await remember(context, clock.now());
 }
 
 /** One sweep, unless the source is stopped. Undefined: it was. */
 export async function turn(context: CollectContext, halt: Halt): Promise<SweepResult | undefined> {
-  return halt.mayPoll(context.clock.now()) ? sweep(context, halt) : undefined;
+  const { clock, watch } = context;
+  const began = clock.now();
+  if (!halt.mayPoll(began)) return undefined;
+  watch?.moves();
+  const result = await sweep(context, halt);
+  watch?.sweep(result, Math.max(0, clock.now() - began));
+  return result;
 }
 
 async function firstDue(

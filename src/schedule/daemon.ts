@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import { work } from '../collect/worker.ts';
 import { StateError } from '../errors.ts';
+import { GRACE, JOURNAL_LOOP } from '../telemetry/live.ts';
 import { together } from './together.ts';
 
 const TRIM_EVERY = 60_000;
@@ -14,11 +15,20 @@ export async function daemon(app: App): Promise<void> {
     ...app.sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
+    ...(app.config.admin === undefined ? [] : [takePulse(app)]),
   ];
   await together(loops, () => app.abort());
+  app.live.pulse.rest();
 }
 
-async function trimNowAndThen({ journal, clock, log, delivering: signal }: App): Promise<void> {
+/** For `/livez`. */
+async function takePulse({ live, clock, delivering, deliveries }: App): Promise<void> {
+  await live.pulse.run(clock, delivering, () => {
+    for (const { destination, standing } of deliveries) live.deliveryRests(destination, standing);
+  });
+}
+
+async function trimNowAndThen({ journal, clock, log, live, delivering: signal }: App): Promise<void> {
   while (!signal.aborted) {
     try {
       await journal.trim(clock.now());
@@ -26,6 +36,7 @@ async function trimNowAndThen({ journal, clock, log, delivering: signal }: App):
       if (error instanceof StateError) throw error;
       log.error({ err: error }, 'The journal could not be trimmed; it is tried again in a minute.');
     }
+    live.pulse.expect(JOURNAL_LOOP, TRIM_EVERY + GRACE);
     await clock.sleep(TRIM_EVERY, signal).catch(() => undefined);
   }
 }

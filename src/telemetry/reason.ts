@@ -1,0 +1,20 @@
+/** Why a source, a destination or the journal is not as it should be (DESIGN §9). */
+export const REASONS = [
+  'stale',
+  'unauthorised',
+  'throttled',
+  'misconfigured',
+  'schema-changed',
+  'overflowing',
+  'destination-paused',
+  'destination-unreachable',
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+/** Something that is not as it should be, since then (epoch ms), in words. */
+export interface Trouble {
+  readonly reason: Reason;
+  readonly since: number;
+  readonly detail: string;
+}

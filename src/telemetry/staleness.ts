@@ -1,0 +1,56 @@
+import type { SourceConfig } from '../config/types.ts';
+import type { Schedule } from '../schedule/schedule.ts';
+import type { SourceStatus } from './status.ts';
+import type { SourceWatch } from './source-watch.ts';
+import type { Trouble } from './reason.ts';
+
+/** A sweep may be missed, and the next one be late, before anybody is told. */
+const PATIENCE = 3;
+
+/** How long a sweep takes when each of so many streams costs one request of the main route's budget. Milliseconds. */
+export function predictedSweep({ definition, options }: SourceConfig, streams: number): number {
+  const quota = options.quota ?? definition.quotas(options)[0];
+  return quota === undefined ? 0 : (streams * quota.per) / quota.requests;
+}
+
+interface Subject {
+  readonly status: SourceStatus;
+  readonly schedule: Schedule;
+  /** What this process has seen; without it, only what is durable counts. */
+  readonly watch?: SourceWatch | undefined;
+  readonly now: number;
+}
+
+/**
+ * Whether no complete sweep ended within three times the larger of the source's interval and its predicted sweep
+ * (DESIGN §9). One that never was complete is stale from the beginning; a stream that is new beside others that were
+ * is given the same time.
+ */
+export function staleness({ status, schedule, watch, now }: Subject): Trouble | undefined {
+  const { config, streams, lastComplete } = status;
+  const sweep = Math.max(predictedSweep(config, streams.length), watch?.longestSweep ?? 0);
+  const allowed = PATIENCE * Math.max(schedule.interval, sweep);
+  if (lastComplete === undefined) {
+    return {
+      reason: 'stale',
+      since: watch?.since ?? now,
+      detail: `No complete sweep has ended yet.${because(status)}`,
+    };
+  }
+  const waiting = streams
+    .filter((stream) => stream.lastComplete === undefined)
+    .map(({ key }) => watch?.firstSeen(key) ?? now);
+  const since = Math.min(lastComplete, ...waiting) + allowed;
+  if (since >= now) return undefined;
+  const last = new Date(Math.min(lastComplete, ...waiting)).toISOString();
+  const detail = `No complete sweep of every stream has ended since ${last}; one is expected every ${seconds(allowed)} s.${because(status)}`;
+  return { reason: 'stale', since, detail };
+}
+
+function because({ lastError }: SourceStatus): string {
+  return lastError === undefined ? '' : ` Last error: ${lastError}`;
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
+}
