@@ -23,7 +23,7 @@ export function stateFiles(directory: string): StateFiles {
 }
 
 /** Nobody but the owner may read what vendors told us. */
-export const FILE_MODE = 0o600;
+const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
 
 /**

@@ -4,7 +4,7 @@ import type { JournalOptions } from '../../../src/journal/sqlite-journal.ts';
 import { openJournal } from '../../../src/journal/sqlite-journal.ts';
 import { events, page, STREAM } from './commits.ts';
 
-export const GIB = 2 ** 30;
+const GIB = 2 ** 30;
 export const LOCAL: FileSystemFacts = { type: 0xef53, bavail: GIB, bsize: 1 };
 
 /** Options with room for everything; delivered pages go at once. */

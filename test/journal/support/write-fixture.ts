@@ -7,7 +7,7 @@ import { events, KEY, page, STREAM } from './commits.ts';
 
 /**
  * Writes a state of the current schema version to `fixtures/v<N>/`, something in every table. Run it once, with
- * `npx node test/journal/support/write-fixture.ts`, before a version is released; released fixtures are never written again.
+ * `npm run generate:state`, before a version is released; released fixtures are never written again.
  */
 const clock = new DrivenClock();
 const now = clock.now();
