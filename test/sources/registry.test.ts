@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { systemClock } from '../../src/clock.ts';
+import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { serve } from '../../src/simulators/server.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -30,17 +34,38 @@ describe('loadSources', () => {
     for (const [id, source] of sources) expect(source.id).toBe(id);
   });
 
-  it('is all that knows of a source: a folder added is a type more', async () => {
+  it('is all that knows of a source: a folder added is listed, polled and delivered', async () => {
     await using copy = await temporaryDirectory();
     await cp(join(ROOT, 'src'), join(copy.path, 'src'), { recursive: true });
     await cp(join(ROOT, 'package.json'), join(copy.path, 'package.json'));
     await symlink(join(ROOT, 'node_modules'), join(copy.path, 'node_modules'));
     await addSample(join(copy.path, 'src/sources'));
+    const rows = [{ id: 'first' }, { id: 'second' }];
+    await using vendor = await serve(
+      ({ query }) => ({ status: 200, body: rows.slice(Number(query.get('from'))) }),
+      { clock: systemClock },
+    );
+    await using receiver = await startReceiver({ clock: systemClock });
+    const settings = {
+      state: { path: join(copy.path, 'state') },
+      destinations: { siem: { endpoint: receiver.url } },
+      sources: { sample: { type: 'sample-source', base_url: vendor.url, token: 'any' } },
+    };
+    await writeFile(join(copy.path, 'penstock.yaml'), stringify(settings));
+    const penstock = (...args: string[]) =>
+      run(process.execPath, [join(copy.path, 'src/main.ts'), ...args], { cwd: copy.path });
 
-    const { stdout } = await run(process.execPath, [join(copy.path, 'src/main.ts'), 'sources']);
+    const { stdout } = await penstock('sources');
+    await penstock('once');
+    await penstock('once');
 
     expect(stdout).toContain('sample-source');
     expect(stdout).toContain('qradar-login-attempts');
+    expect(receiver.received().map(({ record }) => record.attributes['event.id'])).toEqual([
+      'first',
+      'second',
+    ]);
+    expect(vendor.requests.map(({ query }) => query.get('from'))).toEqual(['0', '2']);
   });
 
   it.each([

@@ -21,8 +21,11 @@ export default defineSource({
   async *streams() {
     yield { id: '' };
   },
-  async *poll() {
-    yield { observations: [], cursor: { offset: 0 }, complete: true };
+  async *poll(run, cursor = { offset: 0 }) {
+    const answer = await run.http.get({ path: '/rows', query: { from: cursor.offset }, route: 'rows' });
+    const rows = z.array(z.unknown()).parse(answer.json());
+    const observations = rows.map((record, index) => ({ key: `${cursor.offset + index}`, record }));
+    yield { observations, cursor: { offset: cursor.offset + rows.length }, complete: true };
   },
-  normalise: ({ id }) => ({ 'event.id': id }),
+  normalise: ({ id }) => ({ 'event.id': id, message: `Row ${id}` }),
 });
