@@ -83,7 +83,7 @@ export class Conduct {
   /** Waits as long as the answer asks, else by the backoff. */
   async wait(answer: Wait): Promise<void> {
     const ms = answer.retryAfterMs ?? this.#backoff.next();
-    if (this.#paused === undefined) {
+    if (this.#standing.kind !== 'paused') {
       if (this.#standing.kind !== 'waiting') {
         const fields = { ...logFields(answer), penstock: { retry_after_ms: Math.round(ms) } };
         this.#parts.log.warn(fields, 'Destination does not take records now; they wait.');

@@ -17,7 +17,7 @@ import type { Standing } from './standing.ts';
 type Commit = (answer: Answer | undefined) => Promise<number>;
 
 /** A load that is refused whole is not made longer than this by what comes after it. */
-const LONGEST_LOAD = 20_000;
+const LONGEST_LOAD = 5_000;
 
 /**
  * The delivery of one destination (DESIGN §2, §7): reads the journal from its position, sends, understands the answer,
@@ -139,16 +139,16 @@ export class Delivery {
   }
 
   async #follow(load: Load, answer: Answer, effect: Effect): Promise<void> {
-    if (answer.kind === 'wait') return this.#conduct.wait(answer);
-    this.#conduct.answered();
-    if (answer.kind === 'pause') return this.#conduct.pause(describe(answer), answer.whatToDo);
+    if (answer.kind !== 'wait') this.#conduct.answered();
     if (answer.kind === 'acknowledge') return this.#conduct.goOn(answer);
-    if (!effect.stuck) return;
-    await this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
-    await this.#lengthen(load);
+    if (answer.kind === 'pause') return this.#conduct.pause(describe(answer), answer.whatToDo);
+    if (answer.kind === 'wait') await this.#conduct.wait(answer);
+    else if (effect.stuck)
+      await this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
+    if (effect.stuck) await this.#lengthen(load);
   }
 
-  /** A later record may be taken where these are not, which proves them at fault. */
+  /** A later record may be taken where these are not, which proves these at fault. */
   async #lengthen(load: Load): Promise<void> {
     if (load.size >= LONGEST_LOAD) return;
     const { clock } = this.#parts;

@@ -108,7 +108,7 @@ export class Load {
   }
 
   #refusal(refusal: ReturnType<Shipment['trouble']>, { status, words }: Answer, now: number): Effect {
-    if (refusal?.kind === 'condemned') this.#condemn(refusal.index, status, words, now);
+    if (refusal?.kind === 'condemned') this.#condemn(refusal.index, status, words || `HTTP ${status}`, now);
     return this.#effect();
   }
 

@@ -46,7 +46,6 @@ export class Sender implements AsyncDisposable {
       headers: () => Promise.resolve(revealed(destination)),
       compression: COMPRESSION[destination.compression],
       timeoutMillis: destination.timeout,
-      concurrencyLimit: 1,
       userAgent: 'penstock',
       httpAgentOptions: (protocol) => {
         const onRequest = (request: ConstructorParameters<typeof Exchange>[0]) => {
@@ -72,8 +71,9 @@ export class Sender implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#exporter.shutdown();
+    // First, because the exporter waits for its request: one in flight ends now.
     this.#agent?.destroy();
+    await this.#exporter.shutdown();
   }
 
   #takeSeen(): Seen | undefined {

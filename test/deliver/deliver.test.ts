@@ -193,6 +193,23 @@ describe('a pause', () => {
     expect(running.receiver.received()).toHaveLength(2);
   });
 
+  test('is none for a record that a failing receiver never takes: a later one proves it at fault', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = refusing(is('uid-0'), { status: 500, words: 'backend refused' });
+    running.journal.add(events(1));
+
+    running.start();
+    for (let round = 0; round < 5; round += 1) await running.clock.advance(await running.asleep());
+    const letters = running.journal.letters.length;
+    running.journal.add(events(2, 1));
+    await running.play(() => running.journal.passed === 3);
+
+    expect(letters).toBe(0);
+    expect(running.journal.pauses).toEqual([]);
+    expect(running.journal.letters.map(({ uid, status }) => [uid, status])).toEqual([['uid-0', 500]]);
+    expect(running.receiver.received()).toHaveLength(2);
+  });
+
   test('for a receiver that refused everything, and was mended, costs no record', async () => {
     await using running = await startDelivery();
     running.receiver.answer = () => ({ status: 400, words: 'json encoding is not supported' });

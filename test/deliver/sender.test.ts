@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/config/secret.ts';
 import type { Seen } from '../../src/deliver/exchange.ts';
@@ -124,7 +128,7 @@ describe('headers', () => {
     await using server = await answering({ status: 200 });
     process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-other-backend=key';
     await using leaking = senderTo(server.url);
-    delete process.env['OTEL_EXPORTER_OTLP_HEADERS'];
+    takeOtelEnvironment(process.env);
     await using clean = senderTo(server.url);
 
     await leaking.send([parcel()]);
@@ -142,6 +146,35 @@ describe('headers', () => {
     expect(seen).toHaveProperty('error.code', 'ERR_INVALID_CHAR');
     expect(server.requests).toHaveLength(0);
   });
+});
+
+test('a server that answers byte by byte is not waited for without end', async () => {
+  const server = createServer((_request, response) => {
+    const dribble = setInterval(() => response.write('x'), 20);
+    response.on('close', () => clearInterval(dribble));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  await using sender = senderTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+    timeout: 200,
+  });
+
+  const seen = await sender.send([parcel()]);
+  server.closeAllConnections();
+  server.close();
+
+  expect(seen).toMatchObject({ status: 200, complete: false });
+});
+
+test('a request in flight ends when the sender is closed', async () => {
+  await using server = await answering({ status: 200, fault: 'hang' });
+  const sender = senderTo(server.url);
+
+  const seen = sender.send([parcel()]);
+  await server.asked(1);
+  await sender[Symbol.asyncDispose]();
+
+  expect(await seen).toHaveProperty('error');
 });
 
 test('a proxy of the environment is used, and NO_PROXY honoured', async () => {
