@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const root = new URL('..', import.meta.url).pathname;
 
-/** Two projects: `fast` is `npm test`; `system` runs the built CLI as real processes and is slow. */
+/** `fast` is `npm test`; `system` runs the built CLI as real processes; `receivers` sends to real receivers. The last two are slow. */
 export default defineConfig({
   root,
   test: {
@@ -22,6 +22,16 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'receivers',
+          include: ['test/receivers/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

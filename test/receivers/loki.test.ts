@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { systemClock } from '../../src/clock.ts';
+import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { runCli, workspace } from '../support/cli.ts';
+import { built } from './support/built.ts';
+import { startDeadlyProxy } from './support/deadly-proxy.ts';
+import { startLoki } from './support/loki.ts';
+import { deadLetters, journaled } from './support/state.ts';
+
+const TOKEN = 'token-of-the-loki-test';
+const FRESH = 1_500;
+const OLD = 40;
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+function configuration(baseUrl: string, endpoint: string, folder: string): string {
+  return stringify({
+    state: { path: `${folder}/state` },
+    destinations: { loki: { endpoint, max_request_bytes: 262_144 } },
+    sources: {
+      console: {
+        type: 'qradar-login-attempts',
+        base_url: baseUrl,
+        token: TOKEN,
+        schedule: 'every 1m',
+        settle: '0s',
+        initial_lookback: '10d',
+        slice: '10d',
+      },
+    },
+  });
+}
+
+const { folders, skipped } = await built('loki');
+
+describe.skipIf(skipped !== '')(`Penstock → Loki${skipped}`, () => {
+  it('holds every fresh event once, though killed after sending; those too old are in the dead letters alone', async () => {
+    const random = seeded(7);
+    const now = Date.now();
+    const fresh = { from: now - 30 * MINUTE, to: now - MINUTE };
+    // Loki's default is seven days.
+    const old = { from: now - 9 * DAY, to: now - 8 * DAY };
+    const rows = [
+      ...loginAttempts({ random, count: OLD, ...old }),
+      ...loginAttempts({ random, count: FRESH, ...fresh }),
+    ];
+    await using console = await startConsole({ clock: systemClock, token: TOKEN, rows });
+    await using loki = await startLoki(folders.loki);
+    await using proxy = await startDeadlyProxy(loki.url);
+    await using space = await workspace((folder) => configuration(console.url, `${proxy.url}/otlp`, folder));
+    const once = ['once', '-c', space.config];
+
+    await proxy.kill(once, 2);
+    await proxy.kill(once, 3);
+    const { code, stderr } = await runCli(once);
+
+    expect(code, stderr).toBe(0);
+    const events = await journaled(`${space.path}/state`);
+    const isOld = (at: unknown) => Date.parse(String(at)) < old.to;
+    const [aged, young] = [
+      events.filter(({ event }) => isOld(event['@timestamp'])),
+      events.filter(({ event }) => !isOld(event['@timestamp'])),
+    ];
+    expect([aged.length, young.length]).toEqual([OLD, FRESH]);
+    const entries = await loki.query('{service_name="penstock"}', { from: old.from, to: now });
+    expect(entries.map(({ labels }) => labels['log_record_uid']).toSorted()).toEqual(
+      young.map(({ uid }) => uid).toSorted(),
+    );
+    const failed = young.filter(({ event }) => event['event.outcome'] === 'failure');
+    const found = await loki.query('{service_name="penstock"} | event_outcome="failure"', fresh);
+    expect(found).toHaveLength(failed.length);
+    const letters = await deadLetters(`${space.path}/state`);
+    expect(letters.map(({ uid }) => uid).toSorted()).toEqual(aged.map(({ uid }) => uid).toSorted());
+    expect(letters.filter(({ reason }) => !/too old/.test(reason))).toEqual([]);
+  });
+});
