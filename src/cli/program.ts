@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { mask } from '../config/secret.ts';
 import { ConfigError, EXIT, StateError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import type { ExitCode, Io } from './io.ts';
 import { onceCommand } from './once.ts';
@@ -25,6 +26,7 @@ export interface CommandGroup {
 const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   runCommand,
   onceCommand,
+  checkCommand,
   sourcesCommand,
   schemaCommand,
   demoCommand,

@@ -14,3 +14,13 @@ export async function setUp(
   const config = await loadConfig({ file, env: io.env, types: await loadSources(), cwd: io.cwd });
   return { config, log: createLogger({ ...config.log, stream: io.stderr }) };
 }
+
+/** As `setUp`, for a command that somebody watches: a wait for a budget is told, however silent the log is set. */
+export async function setUpVisibly(
+  io: Io,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<{ config: Config; log: Logger }> {
+  const { config } = await setUp(io, flags);
+  const level = config.log.level === 'debug' ? 'debug' : 'info';
+  return { config, log: createLogger({ ...config.log, level, stream: io.stderr }) };
+}

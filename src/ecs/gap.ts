@@ -8,7 +8,8 @@ import { digest } from './uid.ts';
 /** `event.dataset` of gap events, which are Penstock's own. */
 export const GAPS_DATASET = 'penstock.gaps';
 
-const PENSTOCK: Origin = {
+/** Of events that Penstock tells of itself. */
+export const PENSTOCK: Origin = {
   vendor: 'Penstock',
   product: 'Penstock',
   dataset: GAPS_DATASET,

@@ -70,8 +70,8 @@ export async function openJournalReadOnly(
 }
 
 /**
- * Opens the state for reading and for spending budgets beside whoever holds it. A state that does not exist yet is
- * made, since what is spent must be remembered.
+ * Opens the state for reading and for spending budgets beside whoever holds it. One that does not exist yet is not
+ * made: then what is spent is remembered for the life of the process.
  * @throws StateError as `openJournal`; in use only when it must be migrated first.
  */
 export async function openJournalForBudgets(options: StateOptions): Promise<BudgetJournal> {
@@ -81,12 +81,12 @@ export async function openJournalForBudgets(options: StateOptions): Promise<Budg
     requireUsablePlace(files.directory, settings);
     const known = settings.migrations.length;
     const exists = existsSync(files.directory) && inspectDirectory(files, known);
-    if (!exists || storedVersion(files) < known) {
+    if (exists && storedVersion(files) < known) {
       const held = holdState(settings);
       held.database.close();
       held.lock[Symbol.dispose]();
     }
-    const database = openDatabase(files.database);
+    const database = exists ? openDatabase(files.database) : emptyState(settings.migrations);
     return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
   });
 }

@@ -1,0 +1,126 @@
+import { Option } from 'commander';
+import { openHttp, lendRun } from '../collect/lend-source.ts';
+import type { SharedAnswers } from '../collect/hearing.ts';
+import { probeSource } from '../collect/probe-source.ts';
+import { resourceAttributes } from '../config/otel-environment.ts';
+import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
+import { probeDestination } from '../deliver/probe-destination.ts';
+import { Sender } from '../deliver/sender.ts';
+import { EXIT } from '../errors.ts';
+import { Budgets } from '../http/budget.ts';
+import type { BudgetJournal } from '../journal/journal.ts';
+import { openJournalForBudgets } from '../journal/sqlite-journal.ts';
+import type { Finding } from '../source.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { CheckReport } from './check-report.ts';
+import { configFlag, examples, jsonFlag } from './flags.ts';
+import type { ExitCode, Io } from './io.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUpVisibly } from './set-up.ts';
+
+/** `penstock check`: what would keep the pipeline from working, and what to do about it. */
+export const checkCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('check')
+      .description(
+        'Check configuration, credentials, rights, clocks, quotas and destinations; one request a route, nothing written.',
+      )
+      .addOption(configFlag())
+      .addOption(
+        new Option('--offline', 'only the configuration and its secret files; asks nothing of the network'),
+      )
+      .addOption(new Option('--send-test', 'also send each destination one event, clearly marked as a test'))
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nIt spends from the same budgets as polling, and waits, visibly, for a free slot.\n' +
+          'Exit codes: 0 nothing failed (warnings do not count), 2 usage or configuration, 3 a source failed, 4 only destinations did,\n5 the state cannot be used.',
+      );
+    return examples(command, [
+      'penstock check',
+      'penstock check --offline',
+      'penstock check --send-test',
+      'penstock check --json | grep \'"fail"\'',
+    ]);
+  },
+
+  async run(io, flags) {
+    const { config, log } = await setUpVisibly(io, flags);
+    const report = new CheckReport(io.stdout, flags['json'] === true);
+    if (flags['offline'] === true)
+      for (const subject of subjects(config)) report.add(subject.name, [written]);
+    else await checkOnline(io, { config, log, report, sendTest: flags['sendTest'] === true });
+    report.end();
+    return exitCode(report);
+  },
+};
+
+const written: Finding = { probe: 'config', verdict: 'ok', detail: 'valid', advice: '' };
+
+interface Online {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly report: CheckReport;
+  readonly sendTest: boolean;
+}
+
+/** All at the same time, since one may wait for its budget; told in the order of the file. */
+async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
+  await using journal = await openJournalForBudgets({ ...config.state, clock: io.clock, log });
+  const shared: SharedAnswers = new Map();
+  const lent: Lent = { io, log, journal, budgets: new Budgets({ journal, clock: io.clock }), shared };
+  const checks = [
+    ...config.sources.map((source) => checkSource(lent, source)),
+    ...config.destinations.map((destination) => checkDestination(io, destination, sendTest)),
+  ];
+  // Each is awaited in its turn; one that fails before that must not end the process.
+  for (const check of checks) check.catch(() => undefined);
+  for (const [index, { name }] of subjects(config).entries()) {
+    report.add(name, [written, ...((await checks[index]) ?? [])]);
+  }
+}
+
+interface Lent {
+  readonly io: Io;
+  readonly log: Logger;
+  readonly journal: BudgetJournal;
+  readonly budgets: Budgets;
+  readonly shared: SharedAnswers;
+}
+
+async function checkSource(
+  { io, log: whole, journal, budgets, shared }: Lent,
+  source: SourceConfig,
+): Promise<readonly Finding[]> {
+  const { clock, random, env, stop: signal } = io;
+  const config = { ...source, options: { ...source.options, retries: 0 } };
+  const log = whole.child({ penstock: { source: source.name } });
+  await using http = openHttp({ budgets, clock, random, env, log, signal }, config);
+  const run = lendRun({ journal, http, log, signal, mode: 'run' }, config);
+  return await probeSource({ config, http, run, clock, shared });
+}
+
+async function checkDestination(
+  { clock, env }: Io,
+  destination: DestinationConfig,
+  sendTest: boolean,
+): Promise<readonly Finding[]> {
+  const resource = resourceAttributes(env);
+  const identity = { serviceName: resource['service.name'], resource };
+  await using sender = new Sender({ destination, clock, proxyEnv: env, identity });
+  return await probeDestination({ destination, sender, clock, sendTest });
+}
+
+function subjects({ sources, destinations }: Config): { readonly name: string }[] {
+  return [
+    ...sources.map(({ name }) => ({ name: `source ${name}` })),
+    ...destinations.map(({ name }) => ({ name: `destination ${name}` })),
+  ];
+}
+
+/** A failed source is the graver: what it does not tell is nowhere yet. */
+function exitCode({ failed }: CheckReport): ExitCode {
+  if (failed.some((subject) => subject.startsWith('source '))) return EXIT.incomplete;
+  return failed.length > 0 ? EXIT.undelivered : EXIT.done;
+}

@@ -1,0 +1,250 @@
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HTML_LOGIN, loki, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
+import { consoleUsers } from '../../src/simulators/qradar-users.ts';
+import { drive, until } from '../http/support/rig.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { ecsProblems } from '../support/ecs-rules.ts';
+import { arrivedEvent } from '../support/truth.ts';
+import type { Outcome } from './support/command.ts';
+import { openWorld, SECRETS, type World } from './support/world.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = await openWorld();
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+function finding({ rows }: Outcome, subject: string, probe: string) {
+  return rows.find((row) => row['subject'] === subject && row['probe'] === probe);
+}
+
+function expectSound({ rows, stdout, stderr }: Outcome): void {
+  for (const row of rows) {
+    expect(Object.keys(row)).toEqual(['subject', 'probe', 'verdict', 'detail', 'advice']);
+    expect(row['advice'] === '', JSON.stringify(row)).toBe(row['verdict'] === 'ok');
+  }
+  for (const secret of Object.values(SECRETS)) expect(stdout + stderr).not.toContain(secret);
+}
+
+describe('check', () => {
+  it('asks each vendor at most once a route, each destination once, and writes nothing', async () => {
+    await world.configure(world.blocks);
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(new Set(outcome.rows.map(({ verdict }) => verdict))).toEqual(new Set(['ok']));
+    for (const vendor of [world.console, world.petra, world.botbye]) {
+      const paths = vendor.requests.map(({ path }) => path);
+      expect(paths).toEqual([...new Set(paths)]);
+    }
+    expect(world.receiver.exports.map(({ records }) => records)).toEqual([[]]);
+    expect(existsSync(`${world.path}/state`)).toBe(false);
+  });
+
+  it('predicts how long a sweep takes', async () => {
+    await world.configure(world.blocks);
+
+    const outcome = await world.run('check');
+
+    expect(finding(outcome, 'source attacks', 'quota')).toMatchObject({
+      verdict: 'ok',
+      detail: '1 request per 1m; a sweep of 3 streams takes about 3m',
+    });
+  });
+
+  it('shows people a table with what to do', async () => {
+    world.console.tokens.clear();
+
+    const { code, stdout } = await world.run('check', { tty: true });
+
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^✗ {2}source console {4}credentials {2}.* answered 401.* → Put a valid token/m);
+    expect(stdout).toMatch(/^✓ {2}destination siem {2}encoding/m);
+    expect(stdout).toMatch(/\d+ ok, 0 to look at, 1 failed/);
+  });
+
+  it('sends a marked test event when it is asked to', async () => {
+    const outcome = await world.run('check --send-test');
+
+    expect(outcome.code).toBe(0);
+    const [record] = world.receiver.received();
+    const event = arrivedEvent(record!);
+    expect(event['message']).toMatch(/^Test event of `penstock check --send-test`/);
+    expect(ecsProblems(event)).toEqual([]);
+    expect(finding(outcome, 'destination siem', 'test event')?.['detail']).toContain(record!.uid);
+  });
+
+  it('makes no retries', async () => {
+    world.console.onRequest = () => ({ status: 503 });
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(3);
+    expectSound(outcome);
+    expect(finding(outcome, 'source console', 'answer')).toMatchObject({ verdict: 'fail' });
+    expect(new Set(world.console.requests.map(({ path }) => path)).size).toBe(world.console.requests.length);
+  });
+});
+
+describe('check of a source', () => {
+  it('fails on a console that is not there', async () => {
+    await world.console.away();
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(3);
+    expectSound(outcome);
+    expect(finding(outcome, 'source console', 'connection')).toMatchObject({ verdict: 'fail' });
+    expect(finding(outcome, 'source console', 'credentials')).toBeUndefined();
+  });
+
+  it('fails on a version that the console does not offer, and says so', async () => {
+    await world.configure({ console: { ...world.blocks['console'], api_version: '1.0' } });
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(3);
+    expect(finding(outcome, 'source console', 'request')?.['detail']).toContain('api_version');
+  });
+
+  it('warns of a token that sees its own rows only', async () => {
+    world.console.tokens.set(SECRETS.console, { userId: consoleUsers()[2]!.id });
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(finding(outcome, 'source console', 'rights')).toMatchObject({ verdict: 'warn' });
+  });
+
+  it('warns of a directory of users that it may not read', async () => {
+    world.console.onRequest = ({ path }) =>
+      path.endsWith('/users') ? { status: 403, body: { message: 'Not yours.' } } : undefined;
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(finding(outcome, 'source console', 'user directory')).toMatchObject({ verdict: 'warn' });
+    expect(finding(outcome, 'source console', 'rights')).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('warns of a tenant that the vendor does not list', async () => {
+    await world.configure({ incidents: { ...world.blocks['incidents'], tenants: ['nobody'] } });
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(0);
+    expect(finding(outcome, 'source incidents', 'tenants')).toMatchObject({
+      verdict: 'warn',
+      detail: '0 tenants are listed; not listed: nobody',
+    });
+  });
+
+  it('warns of clocks that are more than a minute apart', async () => {
+    const ours = { ...world.clock, now: () => world.clock.now() - 300_000 };
+
+    const outcome = await world.run('check', { clock: ours });
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(finding(outcome, 'source console', 'clock')).toMatchObject({
+      verdict: 'warn',
+      detail: expect.stringMatching(/^The vendor's clock is (5m|4m 59s|5m 1s) ahead of ours$/) as string,
+    });
+  });
+});
+
+describe('check of a destination', () => {
+  it.each<[string, ReceiverAnswer, string]>([
+    ['401', { status: 401 }, 'credentials'],
+    ['404', { status: 404 }, 'endpoint'],
+    ['415', { status: 415 }, 'encoding'],
+    ['503', { status: 503 }, 'answer'],
+    ['a login page', HTML_LOGIN, 'answer'],
+  ])('fails when it answers with %s', async (_, answer, probe) => {
+    world.receiver.answer = () => answer;
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(4);
+    expectSound(outcome);
+    expect(finding(outcome, 'destination siem', probe)).toMatchObject({ verdict: 'fail' });
+  });
+
+  it('takes 422 for an empty request as taken', async () => {
+    world.receiver.answer = loki();
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(0);
+    expect(finding(outcome, 'destination siem', 'encoding')).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('fails when nothing is there; a source that fails too is the graver', async () => {
+    await world.receiver.away();
+
+    const alone = await world.run('check');
+    world.console.tokens.clear();
+    const both = await world.run('check');
+
+    expect([alone.code, both.code]).toEqual([4, 3]);
+    expectSound(alone);
+    expect(finding(alone, 'destination siem', 'connection')).toMatchObject({ verdict: 'fail' });
+  });
+});
+
+describe('check --offline', () => {
+  it('asks nothing and writes nothing', async () => {
+    const outcome = await world.run('check --offline');
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(outcome.rows.map(({ subject, probe }) => [subject, probe])).toEqual([
+      ['source console', 'config'],
+      ['destination siem', 'config'],
+    ]);
+    expect(world.console.requests).toEqual([]);
+    expect(world.receiver.requests).toEqual([]);
+    expect(existsSync(`${world.path}/state`)).toBe(false);
+  });
+
+  it('exits 2 when a secret file is missing', async () => {
+    const { token: _, ...block } = world.blocks['console']!;
+    await world.configure({ console: { ...block, token_file: '/nonexistent/token' } });
+
+    const outcome = await world.run('check --offline');
+
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain('token_file');
+  });
+});
+
+it('spends from the budget of the state, and waits for a free slot where it can be seen', async () => {
+  const clock = new DrivenClock();
+  await using slow = await openWorld({ clock });
+  await slow.configure({
+    console: { ...slow.blocks['console'], resolve_users: false, quota: { requests: 1, per: '1m' } },
+  });
+  await drive(clock, slow.run('once --deadline 5s'));
+  const asked = slow.console.requests.length;
+
+  const before = clock.now();
+  const check = slow.run('check');
+  let ended = false;
+  void check.then(() => (ended = true));
+  await until(() => clock.next !== undefined);
+  expect(slow.console.requests).toHaveLength(asked);
+  const outcome = await drive(clock, check);
+
+  expect(ended).toBe(true);
+  expect(outcome.code).toBe(0);
+  expect(outcome.stderr).toContain('Request waits for its budget.');
+  expect(clock.now() - before).toBeGreaterThan(30_000);
+  expect(slow.console.requests).toHaveLength(asked + 1);
+});
