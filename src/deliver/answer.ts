@@ -39,7 +39,7 @@ export interface Pause extends Told {
 }
 
 /** Something in the request is refused: halve it, down to the record at fault. */
-export interface Bisect extends Told {
+interface Bisect extends Told {
   readonly kind: 'bisect';
   /** The words (or 413) are about the age or the size of what was sent: a single record is at fault itself. */
   readonly aboutItself: boolean;

@@ -4,7 +4,7 @@ import { type EcsEvent, nest } from '../ecs/event.ts';
 import { toJson } from '../json.ts';
 
 /** What a profile makes a record of. */
-export interface Telling {
+interface Telling {
   readonly uid: string;
   /** Made safe. */
   readonly event: EcsEvent;
