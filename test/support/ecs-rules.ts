@@ -83,7 +83,8 @@ const REAL = new Set(['float', 'double', 'half_float', 'scaled_float']);
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 
 function hasType(type: string, value: unknown): boolean {
-  if (WHOLE.has(type)) return Number.isSafeInteger(value);
+  // Beyond 2^53 a number is the nearest double, whole, and still fits: a long `event.duration` (DESIGN §5).
+  if (WHOLE.has(type)) return Number.isInteger(value) && Math.abs(value as number) < 2 ** 63;
   if (REAL.has(type)) return typeof value === 'number' && Number.isFinite(value);
   if (type === 'boolean') return typeof value === 'boolean';
   if (typeof value !== 'string') return false;

@@ -51,9 +51,8 @@ function userFields(
 
 function sentence(counted: AttackCount, final: boolean, delta: number): string {
   const { tenant, day, dimension } = counted;
-  const of =
-    dimension === 'total' ? 'in all' : `of ${dimension.replace('_', ' ')} ${subjectOf(counted) || 'unknown'}`;
+  const what = dimension === 'total' ? '' : ` (${dimension} ${subjectOf(counted) || 'unknown'})`;
   const where = tenant.name ?? tenant.petraTenantId ?? 'an unnamed tenant';
   const closed = final ? ', and the day is closed' : '';
-  return `Petra counts ${countOf(counted)} failed attacks ${of} on ${where} on ${day}, ${delta} of them told now${closed}.`;
+  return `Petra counted ${countOf(counted)} failed attacks${what} on ${where} on ${day}, ${delta} of them told now${closed}.`;
 }

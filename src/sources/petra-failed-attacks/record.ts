@@ -21,8 +21,13 @@ const user = z.looseObject({
 /** Which part of the answer a row is of. */
 const place = { tenant, day: z.iso.date() };
 
-/** One row of an answer, with the tenant and the day that it counts. The attack types are an open list. */
-export const record = z.discriminatedUnion('dimension', [
+/** Parts of an answer that are no rows, and so fit nowhere. */
+const MISPLACED: Readonly<Record<string, string>> = {
+  by_day: 'expected a day with its date and a list of attack types',
+  date_range: 'the answer is of another window than the day that was asked',
+};
+
+const dimensions = [
   z.object({ ...place, dimension: z.literal('total'), row: z.looseObject({ totalCount: count }) }),
   z.object({
     ...place,
@@ -31,7 +36,12 @@ export const record = z.discriminatedUnion('dimension', [
   }),
   z.object({ ...place, dimension: z.literal('country'), row: country.extend({ count }) }),
   z.object({ ...place, dimension: z.literal('user'), row: user }),
-]);
+] as const;
+
+/** One row of an answer, with the tenant and the day that it counts. The attack types are an open list. */
+export const record = z.discriminatedUnion('dimension', dimensions, {
+  error: ({ input }) => MISPLACED[(input as { dimension?: string } | undefined)?.dimension ?? ''],
+});
 
 export type AttackCount = z.output<typeof record>;
 export type Dimension = AttackCount['dimension'];

@@ -1,0 +1,78 @@
+import { pino } from 'pino';
+import { withCommonFields } from '../../../src/ecs/common.ts';
+import { misfitEvent } from '../../../src/ecs/misfit.ts';
+import { UnexpectedAnswerError } from '../../../src/errors.ts';
+import type { Http } from '../../../src/http/http.ts';
+import { parseJson, toJson } from '../../../src/json.ts';
+import type { CommonOptions, Observation, Source, StreamRun } from '../../../src/source.ts';
+import { ecsProblems } from '../../support/ecs-rules.ts';
+
+const NOW = Date.parse('2026-03-10T12:00:00Z');
+
+/** How many answers are tried: all of them where nobody waits. */
+export const ANSWERS = process.env['CI'] === undefined ? 1000 : 10_000;
+
+const LOG = pino({ enabled: false });
+
+/** The options of a source with nothing but what is required. */
+export function plainOptions(source: Source): CommonOptions {
+  return source.options.parse({ type: source.id, base_url: 'http://127.0.0.1:9', token: 'the key' });
+}
+
+/**
+ * What a poll observes when every request is answered with this body, undefined when it refuses the answer as a whole;
+ * thousands of answers a second, without a socket.
+ */
+export async function observe(
+  source: Source,
+  options: CommonOptions,
+  body: unknown,
+): Promise<readonly Observation[] | undefined> {
+  const text = toJson(body);
+  const http: Http = {
+    get: async () => ({
+      status: 200,
+      headers: {},
+      date: NOW,
+      text,
+      json: (asked) => parseJson(text, asked),
+    }),
+    available: async () => 0,
+  };
+  const run: StreamRun<CommonOptions> = {
+    options,
+    http,
+    log: LOG,
+    now: () => NOW,
+    signal: new AbortController().signal,
+    mode: 'once',
+    cursors: async () => new Map(),
+    memo: new Map(),
+    scope: { id: 'ZZk90t' },
+    ledger: async () => new Map(),
+    coverage: async () => [],
+  };
+  try {
+    const pages = await Array.fromAsync(source.poll(run, undefined));
+    return pages.flatMap(({ observations }) => observations);
+  } catch (error) {
+    if (error instanceof UnexpectedAnswerError) return undefined;
+    throw error;
+  }
+}
+
+/** What is wrong with the events of the observations. */
+export function problemsOf(source: Source, observations: readonly Observation[] = []): readonly string[] {
+  const telling = {
+    scope: { id: '' },
+    observedAt: NOW,
+    reason: 'new',
+    previous: undefined,
+    delta: 1,
+  } as const;
+  return observations.flatMap(({ record }) => {
+    const { data, error } = source.record.safeParse(record);
+    const event = error === undefined ? source.normalise(data, telling) : misfitEvent(record, error.message);
+    return ecsProblems(withCommonFields(event, source, { uid: 'an id', observedAt: NOW }));
+  });
+}
