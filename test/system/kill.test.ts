@@ -6,6 +6,7 @@ import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import type { Simulator } from '../../src/simulators/server.ts';
 import { pick, seeded } from '../../src/simulators/seeded.ts';
 import { HTML_UNAVAILABLE, throttled } from '../../src/simulators/faults.ts';
 import { runCli, startCli, workspace } from '../support/cli.ts';
@@ -33,18 +34,18 @@ log: { level: warn }
 `;
 }
 
-/** A moment that only the run itself decides: after so many further requests to the console or records at the receiver. */
+/** A moment that only the run itself decides: after some further requests to the console or to the receiver. */
 async function randomMoment(
   random: () => number,
   console: SimulatedConsole,
   receiver: Receiver,
   signal: AbortSignal,
-) {
-  const byRequests = random() < 0.5;
-  const mark = byRequests
-    ? console.asked(console.requests.length + 1 + Math.floor(random() * 14), signal)
-    : receiver.until(receiver.received().length + 1 + Math.floor(random() * 6_000), signal);
-  await mark.catch(() => undefined);
+): Promise<void> {
+  const some = (simulator: Simulator, most: number) =>
+    simulator
+      .asked(simulator.requests.length + 1 + Math.floor(random() * most), signal)
+      .catch(() => undefined);
+  await Promise.race([some(console, 14), some(receiver, 8)]);
   for (let turns = Math.floor(random() * 40); turns > 0; turns -= 1) await turn();
 }
 
