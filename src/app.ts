@@ -4,7 +4,7 @@ import { Halt } from './collect/halt.ts';
 import { lendRun, openHttp } from './collect/lend-source.ts';
 import type { Tally } from './collect/tally.ts';
 import { resourceAttributes } from './config/otel-environment.ts';
-import { tenantSettings } from './config/tenant-settings.ts';
+import { namespaceOf } from './config/tenant-settings.ts';
 import type { Config, DestinationConfig, SourceConfig } from './config/types.ts';
 import { Delivery } from './deliver/deliver.ts';
 import { Sender } from './deliver/sender.ts';
@@ -187,7 +187,7 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
     log,
     namespaceOf: (name, event) => {
       const source = config.sources.find((candidate) => candidate.name === name);
-      return source && (tenantSettings(source.options, event)?.namespace ?? source.namespace);
+      return source && namespaceOf(source, event);
     },
     onAnswer: (told) => live.answered(destination, told),
     onDeadLetters: (count) => live.destination(destination.name).laidAside(count),

@@ -6,6 +6,7 @@ import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import type { ExitCode, Io } from './io.ts';
 import { onceCommand } from './once.ts';
+import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { sourcesCommand } from './sources.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   runCommand,
   onceCommand,
   checkCommand,
+  previewCommand,
   sourcesCommand,
   schemaCommand,
   demoCommand,

@@ -2,13 +2,13 @@ import type { JournaledEvent } from '../ecs/event.ts';
 import { gapEvent } from '../ecs/gap.ts';
 import type { LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
 import type { Gap, Observation, Page, Scope } from '../source.ts';
-import type { CollectContext } from './context.ts';
+import type { PollContext } from './context.ts';
 import { decide, remembered } from './decide.ts';
 import { Tally } from './tally.ts';
 import { tell } from './tell.ts';
 
 interface PageTask {
-  readonly context: CollectContext;
+  readonly context: PollContext;
   readonly scope: Scope;
   readonly stream: StreamState;
   readonly page: Page<unknown>;
@@ -51,7 +51,7 @@ export async function commitPage({ context, scope, stream, page, tally }: PageTa
 }
 
 interface Telltale {
-  readonly context: CollectContext;
+  readonly context: PollContext;
   readonly scope: Scope;
   readonly page: Page<unknown>;
   /** Changed as the page is told: a key may come twice in one page. */
@@ -100,7 +100,7 @@ function tellOne(
 
 /** A gap is told once: a span inside a known one of the same reason and part is none. */
 async function untoldGaps(
-  context: CollectContext,
+  context: PollContext,
   stream: StreamState,
   gaps: readonly Gap[],
 ): Promise<readonly Gap[]> {
@@ -119,7 +119,7 @@ async function untoldGaps(
   );
 }
 
-function warnOfGap({ log, config }: CollectContext, scope: Scope, gap: Gap): void {
+function warnOfGap({ log, config }: PollContext, scope: Scope, gap: Gap): void {
   log.warn(
     {
       penstock: {

@@ -18,10 +18,16 @@ export interface CollectWatch {
   moves(rest?: number): void;
 }
 
-/** What collecting from one source needs; made once per source and process. */
-export interface CollectContext {
+/** What a poll needs of the journal. */
+export type PollJournal = Pick<
+  Journal,
+  'openStream' | 'ledger' | 'ledgerByPrefix' | 'commit' | 'coverage' | 'gaps' | 'recordPoll' | 'room'
+>;
+
+/** What polling one source needs. */
+export interface PollContext {
   readonly config: SourceConfig;
-  readonly journal: Journal;
+  readonly journal: PollJournal;
   readonly http: SourceHttp;
   readonly clock: Clock;
   readonly log: Logger;
@@ -31,5 +37,10 @@ export interface CollectContext {
   readonly run: Run<CommonOptions>;
   /** Told after each durable page, with what that page added: progress and metrics. */
   readonly onPage: (added: Tally) => void;
+}
+
+/** What collecting from one source needs; made once per source and process. */
+export interface CollectContext extends PollContext {
+  readonly journal: Journal;
   readonly watch?: CollectWatch;
 }

@@ -2,7 +2,7 @@ import { explain, JournalFullError, OutOfBudgetError, StateError } from '../erro
 import type { StreamState } from '../journal/journal.ts';
 import type { Page, Scope, StreamRun, CommonOptions } from '../source.ts';
 import { commitPage } from './commit-page.ts';
-import type { CollectContext } from './context.ts';
+import type { PollContext } from './context.ts';
 import { Tally } from './tally.ts';
 
 /** How one poll of one stream ended. */
@@ -21,7 +21,7 @@ export interface PollResult {
  * Polls one stream until it is caught up: each page is committed before the next is asked for, so the cursor never
  * runs ahead of durable data. Rejects only when the state cannot be used; what the vendor does is in the result.
  */
-export async function pollStream(context: CollectContext, scope: Scope): Promise<PollResult> {
+export async function pollStream(context: PollContext, scope: Scope): Promise<PollResult> {
   const { journal, clock, http } = context;
   const stream = await openStream(context, scope);
   const tally = new Tally();
@@ -43,7 +43,7 @@ export async function pollStream(context: CollectContext, scope: Scope): Promise
   return { scope, tally, ...ended };
 }
 
-function openStream({ config, journal }: CollectContext, scope: Scope): Promise<StreamState> {
+function openStream({ config, journal }: PollContext, scope: Scope): Promise<StreamState> {
   return journal.openStream({
     source: config.name,
     type: config.definition.id,
@@ -55,12 +55,7 @@ function openStream({ config, journal }: CollectContext, scope: Scope): Promise<
 
 type Ending = Pick<PollResult, 'outcome' | 'error'>;
 
-async function drain(
-  context: CollectContext,
-  scope: Scope,
-  stream: StreamState,
-  tally: Tally,
-): Promise<Ending> {
+async function drain(context: PollContext, scope: Scope, stream: StreamState, tally: Tally): Promise<Ending> {
   const { signal } = context;
   try {
     for await (const page of pages(context, scope, stream)) {
@@ -77,16 +72,12 @@ async function drain(
   }
 }
 
-async function* pages(
-  context: CollectContext,
-  scope: Scope,
-  stream: StreamState,
-): AsyncIterable<Page<unknown>> {
+async function* pages(context: PollContext, scope: Scope, stream: StreamState): AsyncIterable<Page<unknown>> {
   await requireRoom(context, stream);
   yield* context.config.definition.poll(lend(context, scope, stream), decodeCursor(context, stream));
 }
 
-function decodeCursor({ config }: CollectContext, stream: StreamState): unknown {
+function decodeCursor({ config }: PollContext, stream: StreamState): unknown {
   if (stream.cursor === undefined) return undefined;
   const decoded = config.definition.cursor.safeDecode(stream.cursor);
   if (decoded.success) return decoded.data;
@@ -96,7 +87,7 @@ function decodeCursor({ config }: CollectContext, stream: StreamState): unknown 
   );
 }
 
-function lend(context: CollectContext, scope: Scope, stream: StreamState): StreamRun<CommonOptions> {
+function lend(context: PollContext, scope: Scope, stream: StreamState): StreamRun<CommonOptions> {
   const { journal } = context;
   return {
     ...context.run,
@@ -110,7 +101,7 @@ function lend(context: CollectContext, scope: Scope, stream: StreamState): Strea
 }
 
 /** At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap. */
-async function requireRoom(context: CollectContext, stream: StreamState): Promise<void> {
+async function requireRoom(context: PollContext, stream: StreamState): Promise<void> {
   const { journal, clock, config } = context;
   const now = clock.now();
   const room = await journal.room(now);
@@ -123,7 +114,7 @@ async function requireRoom(context: CollectContext, stream: StreamState): Promis
 
 /** Not told as an event: there is no room for one. `gaps`, the log and readiness show it. */
 async function recordFullJournal(
-  { journal, config }: CollectContext,
+  { journal, config }: PollContext,
   stream: StreamState,
   now: number,
 ): Promise<void> {

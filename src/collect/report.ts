@@ -1,9 +1,9 @@
 import { explain, JournalFullError, PenstockError } from '../errors.ts';
-import type { CollectContext } from './context.ts';
+import type { PollContext } from './context.ts';
 import type { PollResult } from './poll-stream.ts';
 
 /** Says in the log how a poll ended. A poll that went well says nothing above debug. */
-export function report({ log, config }: CollectContext, { scope, outcome, tally, error }: PollResult): void {
+export function report({ log, config }: PollContext, { scope, outcome, tally, error }: PollResult): void {
   const fields = {
     penstock: {
       source: config.name,

@@ -1,6 +1,7 @@
 import type { EcsEvent } from '../ecs/event.ts';
 import type { CommonOptions } from '../source.ts';
 import type { Tenants } from './options.ts';
+import type { SourceConfig } from './types.ts';
 
 /** Where an event says whose it is: the vendor's tenant and Microsoft's, and the part of a gap. */
 const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part'] as const;
@@ -14,4 +15,9 @@ export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantS
   return TENANT_FIELDS.map((field) => tenants.settings[String(event[field])]).find(
     (settings) => settings !== undefined,
   );
+}
+
+/** `data_stream.namespace` that an event's tenant or its source sets; undefined where neither does. */
+export function namespaceOf({ options, namespace }: SourceConfig, event: EcsEvent): string | undefined {
+  return tenantSettings(options, event)?.namespace ?? namespace;
 }

@@ -1,0 +1,108 @@
+import { Argument, InvalidArgumentError, Option } from 'commander';
+import { openHttp } from '../collect/lend-source.ts';
+import { preview, type PreviewResult } from '../collect/preview.ts';
+import { mask } from '../config/secret.ts';
+import { namespaceOf } from '../config/tenant-settings.ts';
+import type { DestinationConfig, SourceConfig } from '../config/types.ts';
+import { PROFILES } from '../deliver/profiles.ts';
+import { toLogRecord } from '../deliver/record.ts';
+import { nest, type JournaledEvent } from '../ecs/event.ts';
+import { EXIT } from '../errors.ts';
+import { Budgets } from '../http/budget.ts';
+import { openJournalForBudgets } from '../journal/sqlite-journal.ts';
+import type { PageCommit } from '../journal/journal.ts';
+import { configFlag, examples, jsonFlag } from './flags.ts';
+import { jsonLine, type ExitCode, type Io } from './io.ts';
+import { sourceNamed } from './named.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUpVisibly } from './set-up.ts';
+import { table } from './table.ts';
+
+type Profile = DestinationConfig['profile'];
+
+/** What a terminal shows of a first poll, which may be of many days. */
+const ON_A_TERMINAL = 20;
+
+/** `penstock preview SOURCE`: what the source would ship next. */
+export const previewCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('preview')
+      .description(
+        'Show what a source would ship next, from where its cursor stands: one poll of each stream, nothing written.',
+      )
+      .addArgument(new Argument('<source>', 'a source of the configuration'))
+      .addOption(configFlag())
+      .addOption(
+        new Option(
+          '--limit <n>',
+          `end after so many events (default: ${ON_A_TERMINAL} on a terminal, else all of the poll)`,
+        ).argParser(countArgument),
+      )
+      .addOption(
+        new Option('--profile <name>', 'show body and attributes as a destination gets them').choices(
+          Object.keys(PROFILES),
+        ),
+      )
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nIt spends from the same budgets as polling, and waits, visibly, for a free slot. Exit codes: 0 done, 2 usage, configuration\nor an unknown source, 3 the poll failed, 5 the state cannot be used.',
+      );
+    return examples(command, [
+      'penstock preview console',
+      'penstock preview console --limit 1 --json',
+      'penstock preview console --profile elastic-ecs',
+    ]);
+  },
+
+  async run(io, flags, [name = '']) {
+    const { config, log } = await setUpVisibly(io, flags);
+    const source = sourceNamed(config, name);
+    const { clock, random, env, stop: signal } = io;
+    await using view = await openJournalForBudgets({ ...config.state, clock, log });
+    const budgets = new Budgets({ journal: view, clock });
+    await using http = openHttp({ budgets, clock, random, env, log, signal }, source);
+    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const rows: string[][] = [];
+    const profile = flags['profile'] as Profile | undefined;
+    const show = (event: JournaledEvent, page: PageCommit) => {
+      if (profile !== undefined) jsonLine(io.stdout, wireShape(source, profile, event, page));
+      else if (json) jsonLine(io.stdout, nest(event.event));
+      else rows.push(rowOf(event));
+    };
+    const limit = (flags['limit'] as number | undefined) ?? (json ? Infinity : ON_A_TERMINAL);
+    const result = await preview({ config: source, view, http, clock, log, signal, limit, show });
+    if (rows.length > 0) io.stdout.write(table(['TIME', 'DATASET', 'MESSAGE'], rows));
+    return ended(io, source.name, result);
+  },
+};
+
+function countArgument(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a number from 1.');
+}
+
+function rowOf({ event }: JournaledEvent): string[] {
+  return ['@timestamp', 'event.dataset', 'message'].map((field) => String(event[field] ?? ''));
+}
+
+/** A record as a destination of that profile gets it, with plain values. */
+function wireShape(source: SourceConfig, profile: Profile, event: JournaledEvent, page: PageCommit): unknown {
+  const record = toLogRecord(event, page, { profile, namespaceOf: (_, ecs) => namespaceOf(source, ecs) });
+  return {
+    timestamp: event.event['@timestamp'],
+    severityNumber: record.severityNumber,
+    severityText: record.severityText,
+    body: record.body,
+    attributes: record.attributes,
+  };
+}
+
+function ended({ stderr, stop }: Io, name: string, { shown, errors, partial }: PreviewResult): ExitCode {
+  for (const error of errors) stderr.write(mask(`The poll failed: ${error}\nSee: penstock check\n`));
+  if (partial) stderr.write('The budget has nothing left: further streams are left out. Try again later.\n');
+  if (errors.length > 0 || stop.aborted) return EXIT.incomplete;
+  if (shown === 0) stderr.write(`Source ${name} has nothing new to ship.\n`);
+  return EXIT.done;
+}

@@ -1,0 +1,96 @@
+import type {
+  GapState,
+  JournalView,
+  LedgerEntry,
+  PageCommit,
+  Room,
+  StreamIdentity,
+  StreamState,
+} from '../journal/journal.ts';
+import type { Gap, Span } from '../source.ts';
+import type { PollJournal } from './context.ts';
+
+type Held = Pick<JournalView, 'streams' | 'ledger' | 'ledgerByPrefix' | 'coverage' | 'gaps'>;
+
+/** What was committed of one stream. */
+interface Committed {
+  cursor: unknown;
+  readonly ledger: Map<string, LedgerEntry>;
+  readonly gaps: Gap[];
+}
+
+/**
+ * A journal that keeps what is committed in memory, over a state that it only reads: polls run on it as on the real
+ * one, and nothing of them stays.
+ */
+export class ShadowJournal implements PollJournal {
+  readonly #held: Held;
+  readonly #onCommit: (page: PageCommit) => void;
+  readonly #committed = new Map<string, Committed>();
+
+  /** `onCommit` is told each page that a real journal would hold from now on. */
+  constructor(held: Held, onCommit: (page: PageCommit) => void) {
+    this.#held = held;
+    this.#onCommit = onCommit;
+  }
+
+  async streams(): Promise<readonly StreamState[]> {
+    const held = await this.#held.streams();
+    return held.map((stream) => ({ ...stream, cursor: this.#of(stream.key).cursor ?? stream.cursor }));
+  }
+
+  async openStream(identity: StreamIdentity): Promise<StreamState> {
+    const key = `${identity.type}|${identity.origin}|${identity.scope}`;
+    const held = (await this.streams()).find((stream) => stream.key === key);
+    const fresh = { ledger: 0, lastComplete: undefined, lastError: undefined, owed: 0, orphaned: false };
+    return { ...fresh, cursor: this.#of(key).cursor, ...held, ...identity, key };
+  }
+
+  async ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>> {
+    const known = new Map(await this.#held.ledger(stream, keys));
+    const { ledger } = this.#of(stream);
+    for (const key of keys) {
+      const entry = ledger.get(key);
+      if (entry !== undefined) known.set(key, entry);
+    }
+    return known;
+  }
+
+  async ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>> {
+    const known = new Map(await this.#held.ledgerByPrefix(stream, prefix));
+    for (const [key, entry] of this.#of(stream).ledger) if (key.startsWith(prefix)) known.set(key, entry);
+    return known;
+  }
+
+  async commit(page: PageCommit): Promise<void> {
+    const committed = this.#of(page.stream);
+    if (page.cursor !== undefined) committed.cursor = page.cursor;
+    for (const { key, value, uid } of page.ledger) committed.ledger.set(key, { value, uid });
+    committed.gaps.push(...page.gaps);
+    this.#onCommit(page);
+  }
+
+  /** Of the state alone: what is read here is not told as covered. */
+  coverage(stream: string): Promise<readonly Span[]> {
+    return this.#held.coverage(stream);
+  }
+
+  async gaps(stream = ''): Promise<readonly GapState[]> {
+    const own = this.#of(stream).gaps.map((gap) => ({ ...gap, stream, opened: 0, closed: undefined }));
+    return [...(await this.#held.gaps(stream)), ...own];
+  }
+
+  async recordPoll(): Promise<void> {
+    // Nobody asks a shadow how its polls went.
+  }
+
+  async room(): Promise<Room> {
+    return 'free';
+  }
+
+  #of(stream: string): Committed {
+    const known = this.#committed.get(stream) ?? { cursor: undefined, ledger: new Map(), gaps: [] };
+    this.#committed.set(stream, known);
+    return known;
+  }
+}
