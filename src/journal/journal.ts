@@ -1,5 +1,6 @@
 import type { JournaledEvent } from '../ecs/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
+import type { RequestJournal } from './request.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
  *
  * @throws StateError from any method when the store is corrupt, full beyond repair, or no longer ours.
  */
-export interface Journal extends AsyncDisposable {
+export interface Journal extends RequestJournal, AsyncDisposable {
   // ---- collect
   /**
    * Makes the configured sources known, and marks the streams of all others orphaned: what they journaled still goes out.

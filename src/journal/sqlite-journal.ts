@@ -10,7 +10,9 @@ import { inspectDirectory } from './inspect.ts';
 import type { BudgetJournal, Journal, JournalView } from './journal.ts';
 import { applyMigrations } from './migrate.ts';
 import { systemStatfs, type Statfs } from './network-fs.ts';
+import type { RequestJournal } from './request.ts';
 import { MIGRATIONS } from './schema.ts';
+import { StateLock } from './state-lock.ts';
 import { StoredJournal } from './stored-journal.ts';
 import { holdState, orUnusable, requireUsablePlace } from './state-directory.ts';
 import { olderSchema } from './state-problems.ts';
@@ -75,6 +77,23 @@ export async function openJournalReadOnly(
  * @throws StateError as `openJournal`; in use only when it must be migrated first.
  */
 export async function openJournalForBudgets(options: StateOptions): Promise<BudgetJournal> {
+  return openBeside(options);
+}
+
+/**
+ * Opens the state for leaving requests to whoever holds it, and for following them.
+ * @throws StateError as `openJournalForBudgets`
+ */
+export async function openJournalForRequests(options: StateOptions): Promise<JournalView & RequestJournal> {
+  return openBeside(options);
+}
+
+/** Whether a process holds the state of this directory now. Takes nothing, and makes nothing. */
+export function isStateHeld(path: string): boolean {
+  return StateLock.isHeld(stateFiles(resolve(path)));
+}
+
+function openBeside(options: StateOptions): StoredJournal {
   const settings = withDefaults(options);
   const files = stateFiles(resolve(options.path));
   return orUnusable(files.directory, () => {

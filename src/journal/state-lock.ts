@@ -20,7 +20,10 @@ export class StateLock implements Disposable {
     this.#database = database;
   }
 
-  /** @throws StateError when another process holds it (the message says which), or the file is no lock of ours. */
+  /**
+   * @throws StateInUseError when another process holds it (the message says which).
+   * @throws StateError when the file is no lock of ours.
+   */
   static take(files: StateFiles): StateLock {
     if (!existsSync(files.lock)) createFile(files.lock);
     const database = new DatabaseSync(files.lock, { timeout: PATIENCE });
@@ -34,6 +37,21 @@ export class StateLock implements Disposable {
       throw error;
     }
     return new StateLock(database);
+  }
+
+  /** Whether some process holds it now. */
+  static isHeld({ lock }: StateFiles): boolean {
+    if (!existsSync(lock)) return false;
+    const database = new DatabaseSync(lock, { readOnly: true, timeout: 0 });
+    try {
+      database.prepare('SELECT count(*) FROM sqlite_schema').get();
+      return false;
+    } catch (error) {
+      if (isBusy(error)) return true;
+      throw error;
+    } finally {
+      database.close();
+    }
   }
 
   /**

@@ -1,6 +1,9 @@
 import { StateError, explain } from '../errors.ts';
 import { copiedVersion } from './copies.ts';
 
+/** Another process holds the state. It may take a request instead. */
+export class StateInUseError extends StateError {}
+
 /** Why a state directory cannot be used, and the operator's choices. Exit 5. */
 
 export function notADirectory(path: string): StateError {
@@ -63,8 +66,8 @@ export function olderSchema(path: string, found: number, known: number): StateEr
   );
 }
 
-export function locked(path: string, holder: string): StateError {
-  return new StateError(
+export function locked(path: string, holder: string): StateInUseError {
+  return new StateInUseError(
     `The state in ${path} is in use by ${holder}. Stop that process first, or give this one a state.path of its own; the lock ends with its holder.`,
   );
 }

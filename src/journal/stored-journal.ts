@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../clock.ts';
+import type { Json } from '../json.ts';
 import type { Span } from '../source.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Changes } from './changes.ts';
@@ -24,6 +25,7 @@ import type {
   StreamState,
 } from './journal.ts';
 import type { Statfs } from './network-fs.ts';
+import type { HeldRequest, LeftRequest } from './request.ts';
 import { Stores } from './stores.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -196,6 +198,26 @@ export class StoredJournal implements Journal {
       }
       await this.#trimmer.trim(now);
     });
+  }
+
+  leaveRequest(request: LeftRequest, now: number): Promise<number> {
+    return this.#do(({ requests }) => requests.leave(request, now));
+  }
+
+  openRequests(): Promise<readonly HeldRequest[]> {
+    return this.#do(({ requests }) => requests.open());
+  }
+
+  request(id: number): Promise<HeldRequest | undefined> {
+    return this.#do(({ requests }) => requests.find(id));
+  }
+
+  noteProgress(id: number, progress: Json): Promise<void> {
+    return this.#do(({ requests }) => requests.note(id, progress));
+  }
+
+  finishRequest(id: number, outcome: Json, now: number): Promise<void> {
+    return this.#do(({ requests }) => requests.finish(id, outcome, now));
   }
 
   changed(signal: AbortSignal, position?: Position): Promise<void> {

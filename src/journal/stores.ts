@@ -10,6 +10,7 @@ import type { PageCommit, PollRecord, Position } from './journal.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { PageStore } from './page-store.ts';
 import { PollStore } from './poll-store.ts';
+import { RequestStore } from './request-store.ts';
 import { SourceStore } from './source-store.ts';
 import { StreamStore } from './stream-store.ts';
 import { transact } from './transaction.ts';
@@ -33,6 +34,7 @@ export class Stores {
   readonly budgets: BudgetStore;
   readonly deliveries: DeliveryStore;
   readonly deadLetters: DeadLetterStore;
+  readonly requests: RequestStore;
   readonly #database: DatabaseSync;
 
   constructor(database: DatabaseSync, log?: Logger) {
@@ -47,6 +49,7 @@ export class Stores {
     this.budgets = new BudgetStore(database, log);
     this.deliveries = new DeliveryStore(database);
     this.deadLetters = new DeadLetterStore(database);
+    this.requests = new RequestStore(database);
   }
 
   /** Events, ledger, cursor, coverage and gaps of a page: all of it, or nothing. */

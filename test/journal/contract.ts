@@ -6,6 +6,7 @@ import { describeDelivery } from './contract/delivery.ts';
 import { describeGaps } from './contract/gaps.ts';
 import { describeLedger } from './contract/ledger.ts';
 import { describePolls } from './contract/polls.ts';
+import { describeRequests } from './contract/requests.ts';
 import { describeStreams } from './contract/streams.ts';
 import { describeTrimming } from './contract/trimming.ts';
 import { Subject, type JournalStore } from './contract/subject.ts';
@@ -21,6 +22,7 @@ export function describeJournal(name: string, makeStore: () => Promise<JournalSt
     describePolls(subject);
     describeBudgets(subject);
     describeDelivery(subject);
+    describeRequests(subject);
     describeTrimming(subject);
     describeChanged(subject);
   });

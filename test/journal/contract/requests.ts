@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import type { LeftRequest } from '../../../src/journal/request.ts';
+import type { Subject } from './subject.ts';
+
+const backfill: LeftRequest = {
+  kind: 'backfill',
+  source: 'console',
+  destination: undefined,
+  details: { from: 1, to: 2 },
+};
+
+/** What commands leave for the holder of the state. */
+export function describeRequests(subject: Subject): void {
+  describe('requests', () => {
+    it('are open until they are finished, oldest first, and survive a restart', async () => {
+      const first = await subject.journal.leaveRequest(backfill, 10);
+      const second = await subject.journal.leaveRequest({ ...backfill, source: 'other' }, 20);
+      await subject.journal.noteProgress(first, { done: 1 });
+
+      await subject.reopen();
+
+      expect(await subject.journal.openRequests()).toEqual([
+        {
+          ...backfill,
+          id: first,
+          created: 10,
+          progress: { done: 1 },
+          finished: undefined,
+          outcome: undefined,
+        },
+        expect.objectContaining({ id: second, source: 'other', progress: undefined }),
+      ]);
+    });
+
+    it('are found with their outcome once they are finished, and are open no longer', async () => {
+      const id = await subject.journal.leaveRequest(backfill, 10);
+
+      await subject.journal.finishRequest(id, { code: 0 }, 30);
+
+      expect(await subject.journal.openRequests()).toEqual([]);
+      expect(await subject.journal.request(id)).toMatchObject({ finished: 30, outcome: { code: 0 } });
+    });
+
+    it('that ask for the same are one while it is open, and another afterwards', async () => {
+      const first = await subject.journal.leaveRequest(backfill, 10);
+      const joined = await subject.journal.leaveRequest({ ...backfill }, 20);
+      const other = await subject.journal.leaveRequest({ ...backfill, details: { from: 1, to: 3 } }, 20);
+      await subject.journal.finishRequest(first, { code: 0 }, 30);
+      const again = await subject.journal.leaveRequest(backfill, 40);
+
+      expect(joined).toBe(first);
+      expect(new Set([first, other, again]).size).toBe(3);
+    });
+
+    it('that were finished long ago are forgotten', async () => {
+      const old = await subject.journal.leaveRequest(backfill, 10);
+      await subject.journal.finishRequest(old, { code: 0 }, 30);
+
+      await subject.journal.leaveRequest({ ...backfill, source: 'other' }, 30 + 8 * 86_400_000);
+
+      expect(await subject.journal.request(old)).toBeUndefined();
+    });
+  });
+}
