@@ -25,7 +25,7 @@ export interface PetraOptions {
   readonly limits?: Partial<Record<PetraRoute, number>>;
 }
 
-export type PetraRoute = 'tenants' | 'incidents' | 'failed-attacks';
+type PetraRoute = 'tenants' | 'incidents' | 'failed-attacks';
 
 export interface Petra extends Simulator {
   readonly tenants: PetraTenants;

@@ -25,7 +25,7 @@ export function pageOf(
   };
 }
 
-export function isCaughtUp({ walk, holes }: Cursor): boolean {
+function isCaughtUp({ walk, holes }: Cursor): boolean {
   return walk === undefined && holes.length === 0;
 }
 

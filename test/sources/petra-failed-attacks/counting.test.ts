@@ -89,7 +89,7 @@ describe('the counters of petra-failed-attacks', () => {
 
         expect(untruths(petra, lab, read)).toEqual([]);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });

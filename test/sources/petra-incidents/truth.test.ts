@@ -129,7 +129,7 @@ describe('petra-incidents', () => {
           expect(petra.busiestMinute('incidents')).toBeLessThanOrEqual(10);
         }),
       ),
-      { numRuns: 40, examples: [[TIED]] },
+      { numRuns: 30, examples: [[TIED]] },
     );
   });
 
@@ -152,7 +152,7 @@ describe('petra-incidents', () => {
           }
         }),
       ),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 });

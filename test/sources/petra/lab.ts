@@ -191,7 +191,7 @@ interface Deadline {
 }
 
 /** Lets time pass while work waits for it, up to a deadline, and not while it waits for anything else. */
-export async function drive<T>(clock: DrivenClock, work: Promise<T>, { after, stop }: Deadline): Promise<T> {
+async function drive<T>(clock: DrivenClock, work: Promise<T>, { after, stop }: Deadline): Promise<T> {
   const deadline = clock.now() + after;
   const ended = new AbortController();
   const settle = () => ended.abort();
