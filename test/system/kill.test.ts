@@ -127,6 +127,7 @@ describe.each([
 
     const kills = await killAndStartAgain(random, console, receiver, config);
     receiver.answer = () => ACCEPTED;
+    console.onRequest = undefined;
     await finish(config, receiver, () => console.rows.length);
 
     expect(kills).toBeGreaterThanOrEqual(KILLS / 2);
