@@ -9,9 +9,6 @@ import { ecsProblems } from '../../support/ecs-rules.ts';
 
 const NOW = Date.parse('2026-03-10T12:00:00Z');
 
-/** How many answers are tried: all of them where nobody waits. */
-export const ANSWERS = process.env['CI'] === undefined ? 1000 : 10_000;
-
 const LOG = pino({ enabled: false });
 
 /** The options of a source with nothing but what is required. */
