@@ -4,12 +4,14 @@ import { ConfigError, EXIT, StateError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { gapsCommand } from './gaps.ts';
 import type { ExitCode, Io } from './io.ts';
 import { onceCommand } from './once.ts';
 import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { sourcesCommand } from './sources.ts';
+import { statusCommand } from './status.ts';
 
 /** A command as the program knows it: what it is called, and what it does with the process. */
 export interface PenstockCommand {
@@ -29,6 +31,8 @@ const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   onceCommand,
   checkCommand,
   previewCommand,
+  gapsCommand,
+  statusCommand,
   sourcesCommand,
   schemaCommand,
   demoCommand,

@@ -17,3 +17,15 @@ export function hull(spans: readonly [Span, ...Span[]]): Span {
     to: spans.reduce((most, { to }) => Math.max(most, to), -Infinity),
   };
 }
+
+/** What of `span` lies in none of `others`, in order. */
+export function uncovered(span: Span, others: readonly Span[]): Span[] {
+  const rest: Span[] = [];
+  let { from } = span;
+  for (const other of others.toSorted((a, b) => a.from - b.from)) {
+    if (other.from >= span.to) break;
+    if (other.from > from) rest.push({ from, to: other.from });
+    from = Math.max(from, other.to);
+  }
+  return from < span.to ? [...rest, { from, to: span.to }] : rest;
+}

@@ -1,0 +1,110 @@
+import { Argument, Option } from 'commander';
+import { missing, type MissingSpan } from '../collect/missing.ts';
+import type { Config } from '../config/types.ts';
+import { isoTime } from '../ecs/time.ts';
+import { ConfigError, EXIT } from '../errors.ts';
+import type { JournalView } from '../journal/journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import type { Span } from '../source.ts';
+import { configFlag, examples, jsonFlag } from './flags.ts';
+import { jsonLine, type Io } from './io.ts';
+import { unknownName } from './named.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUp } from './set-up.ts';
+import { table } from './table.ts';
+import { timeFlag, type TimeFlag } from './times.ts';
+
+type Flags = Readonly<Record<string, unknown>>;
+
+/** `penstock gaps [SOURCE]`: was everything collected, and if not, why. */
+export const gapsCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('gaps')
+      .description(
+        'Show what was not collected, and why; exits 3 when something is missing, so that a script can ask.',
+      )
+      .addArgument(new Argument('[source]', 'only of this source'))
+      .addOption(configFlag())
+      .addOption(
+        timeFlag('from', 'only from then on, and also show what was never asked (reason never-asked)'),
+      )
+      .addOption(timeFlag('to', 'only before then; with --from, and now without it'))
+      .addOption(new Option('--closed', 'also show gaps that were closed since; they do not count'))
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nWithout times it shows open gaps. It reads the state beside a daemon, and changes nothing.\nExit codes: 0 nothing is missing, 2 usage or configuration, 3 something is, 5 the state cannot be used.',
+      );
+    return examples(command, [
+      'penstock gaps',
+      'penstock gaps console --from 2026-03-01 --to 2026-04-01',
+      'penstock gaps --from 24h --json',
+    ]);
+  },
+
+  async run(io, flags, [source]) {
+    const { config, log } = await setUp(io, flags);
+    const asked = askedSpan(flags, io.clock.now());
+    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    if (source !== undefined) await requireKnown(view, config, source);
+    const spans = await missing(view, config, { source, asked, closed: flags['closed'] === true });
+    show(io, spans, flags['json'] === true);
+    return spans.some(({ closed }) => closed === undefined) ? EXIT.incomplete : EXIT.done;
+  },
+};
+
+function askedSpan(flags: Flags, now: number): Span | undefined {
+  const from = (flags['from'] as TimeFlag | undefined)?.(now);
+  const to = (flags['to'] as TimeFlag | undefined)?.(now);
+  if (from === undefined && to === undefined) return undefined;
+  if (from === undefined) throw new ConfigError(['--to: expected --from too. See: penstock gaps --help']);
+  if (from < (to ?? now)) return { from, to: to ?? now };
+  throw new ConfigError([
+    `--from ${isoTime(from)}: expected a time before ${to === undefined ? 'now' : `--to ${isoTime(to)}`}`,
+  ]);
+}
+
+/** A source that left the file still has its gaps. */
+async function requireKnown(view: JournalView, { sources }: Config, name: string): Promise<void> {
+  const streams = await view.streams();
+  const known = new Set([...sources.map((source) => source.name), ...streams.map(({ source }) => source)]);
+  if (!known.has(name)) throw unknownName('source', name, [...known]);
+}
+
+function show({ stdout, stderr }: Io, spans: readonly MissingSpan[], json: boolean): void {
+  if (json || stdout.isTTY !== true) {
+    for (const span of spans) jsonLine(stdout, toRow(span));
+    return;
+  }
+  if (spans.length === 0) {
+    stderr.write('Nothing is missing.\n');
+    return;
+  }
+  const rows = spans
+    .map(toRow)
+    .map((row) => [
+      row.source,
+      row.stream.split('|').at(-1) ?? '',
+      row.part,
+      row.from,
+      row.to,
+      row.reason,
+      row.opened ?? '',
+      row.closed ?? '',
+    ]);
+  stdout.write(table(['SOURCE', 'STREAM', 'PART', 'FROM', 'TO', 'REASON', 'OPENED', 'CLOSED'], rows));
+}
+
+function toRow({ source, stream, part, from, to, reason, opened, closed }: MissingSpan) {
+  return {
+    source,
+    stream,
+    part,
+    from: isoTime(from),
+    to: isoTime(to),
+    reason,
+    opened: opened === undefined ? null : isoTime(opened),
+    closed: closed === undefined ? null : isoTime(closed),
+  };
+}

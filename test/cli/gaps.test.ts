@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import type { Gap, Span } from '../../src/source.ts';
+import { openWorld, type World } from './support/world.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = await openWorld();
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+const at = (time: string) => Date.parse(`2026-03-01T${time}:00Z`);
+const iso = (time: string) => new Date(at(time)).toISOString();
+
+/** A page of the console's stream that leaves this in the state. */
+async function commit(page: { covered?: Span; gaps?: readonly Gap[]; closedGaps?: readonly Gap[] }) {
+  await using journal = await openJournal({
+    path: `${world.path}/state`,
+    maxBytes: 2 ** 30,
+    retain: 0,
+    clock: world.clock,
+  });
+  const { key } = await journal.openStream({
+    source: 'console',
+    type: 'qradar-login-attempts',
+    origin: world.console.url,
+    scope: '',
+    cursorVersion: 1,
+  });
+  await journal.commit({
+    stream: key,
+    source: 'console',
+    dataset: 'qradar.login_attempts',
+    lane: 'live',
+    observedAt: world.clock.now(),
+    events: [],
+    ledger: [],
+    cursor: undefined,
+    gaps: page.gaps ?? [],
+    closedGaps: page.closedGaps ?? [],
+    covered: page.covered,
+    complete: true,
+    owed: 0,
+  });
+}
+
+const gap = (from: string, to: string): Gap => ({
+  from: at(from),
+  to: at(to),
+  reason: 'answer-too-large',
+  part: '',
+});
+
+describe('gaps', () => {
+  it('shows open gaps, and exits 3 for them alone', async () => {
+    await commit({ covered: { from: at('08:00'), to: at('09:00') } });
+    const none = await world.run('gaps');
+    await commit({ gaps: [gap('09:00', '09:30')] });
+
+    const some = await world.run('gaps console');
+
+    expect([none.code, none.rows]).toEqual([0, []]);
+    expect(some.code).toBe(3);
+    expect(some.rows).toEqual([
+      {
+        source: 'console',
+        stream: `qradar-login-attempts|${world.console.url}|`,
+        part: '',
+        from: iso('09:00'),
+        to: iso('09:30'),
+        reason: 'answer-too-large',
+        opened: expect.stringMatching(/Z$/) as string,
+        closed: null,
+      },
+    ]);
+  });
+
+  it('with times shows what was never asked between them, too', async () => {
+    await commit({ covered: { from: at('08:00'), to: at('09:00') } });
+    await commit({ covered: { from: at('09:30'), to: at('10:00') }, gaps: [gap('09:00', '09:20')] });
+
+    const asked = await world.run('gaps --from 2026-03-01T07:00 --to 2026-03-01T11:00Z');
+    const whole = await world.run('gaps --from 2026-03-01T08:00Z --to 2026-03-01T10:00+01:00');
+
+    expect(asked.code).toBe(3);
+    expect(asked.rows.map(({ from, to, reason }) => [from, to, reason])).toEqual([
+      [iso('07:00'), iso('08:00'), 'never-asked'],
+      [iso('09:00'), iso('09:20'), 'answer-too-large'],
+      [iso('09:20'), iso('09:30'), 'never-asked'],
+      [iso('10:00'), iso('11:00'), 'never-asked'],
+    ]);
+    expect([whole.code, whole.rows]).toEqual([0, []]);
+  });
+
+  it('shows what a source that was never polled lacks', async () => {
+    const { code, rows } = await world.run('gaps --from 2h');
+
+    expect(code).toBe(3);
+    expect(rows).toMatchObject([{ source: 'console', reason: 'never-asked', opened: null }]);
+  });
+
+  it('has nothing to show of a span that was read', async () => {
+    await world.run('once');
+
+    expect(await world.run('gaps --from 2h --to 5m')).toMatchObject({ code: 0, rows: [] });
+  });
+
+  it('shows closed gaps only when asked to, and does not count them', async () => {
+    await commit({ covered: { from: at('09:00'), to: at('09:30') }, gaps: [gap('09:00', '09:30')] });
+    await commit({ closedGaps: [gap('09:00', '09:30')] });
+
+    const open = await world.run('gaps');
+    const closed = await world.run('gaps --closed');
+
+    expect([open.code, open.rows]).toEqual([0, []]);
+    expect(closed.code).toBe(0);
+    expect(closed.rows).toMatchObject([{ closed: expect.stringMatching(/Z$/) as string }]);
+  });
+
+  it('reads beside the process that holds the state', async () => {
+    await commit({ gaps: [gap('09:00', '09:30')] });
+    await using _ = await openJournal({ path: `${world.path}/state`, maxBytes: 2 ** 30, retain: 0 });
+
+    const { code, stdout } = await world.run('gaps', { tty: true });
+
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^SOURCE +STREAM +PART +FROM/);
+    expect(stdout).toContain('answer-too-large');
+  });
+
+  it.each([
+    ['gaps consol', 'the nearest is console'],
+    ['gaps --to 2h', 'expected --from'],
+    ['gaps --from 1h --to 2h', 'expected a time before --to'],
+    ['gaps --from yesterday', 'Expected a time such as'],
+    ['gaps --form 1h', '--from'],
+  ])('exits 2 on %s', async (line, words) => {
+    const { code, stderr } = await world.run(line);
+
+    expect(code).toBe(2);
+    expect(stderr).toContain(words);
+  });
+});
