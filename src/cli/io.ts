@@ -16,6 +16,8 @@ export interface Io {
   readonly stderr: Output;
   /** Aborts at SIGTERM or SIGINT. */
   readonly stop: AbortSignal;
+  /** Calls the listener at each SIGHUP, which ends the process where nobody listens. Disposing ends that. */
+  readonly onReload?: (listener: () => void) => Disposable;
 }
 
 export interface Input extends AsyncIterable<Uint8Array | string> {

@@ -30,6 +30,10 @@ function processIo(stop: AbortSignal): Io {
     stdout: process.stdout,
     stderr: process.stderr,
     stop,
+    onReload(listener) {
+      process.on('SIGHUP', listener);
+      return { [Symbol.dispose]: () => process.off('SIGHUP', listener) };
+    },
   };
 }
 

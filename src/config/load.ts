@@ -5,7 +5,12 @@ import { checkRouting, checkStreams } from './cross-checks.ts';
 import { toDestination } from './destination.ts';
 import { fileReader, openFiles } from './files.ts';
 import { findConfig, readConfig } from './find.ts';
-import { checkResourceAttributes, environmentDestination, namesEndpoint } from './otel-environment.ts';
+import {
+  checkResourceAttributes,
+  environmentDestination,
+  metricsReceiver,
+  namesEndpoint,
+} from './otel-environment.ts';
 import { parseFiles, type ParsedFile } from './parse-files.ts';
 import { Problems } from './problems.ts';
 import { readTree } from './read-tree.ts';
@@ -42,6 +47,7 @@ interface Parts {
   readonly settings: z.output<typeof settingsSchema> | undefined;
   readonly sources: readonly SourceConfig[];
   readonly environment: DestinationConfig | undefined;
+  readonly metrics: DestinationConfig | undefined;
 }
 
 /** Every check runs, whatever another one finds. */
@@ -57,7 +63,8 @@ function check(
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
-  return { settings, sources, environment: fromEnvironment(tree, { env, cwd }, problems) };
+  const environment = fromEnvironment(tree, { env, cwd }, problems);
+  return { settings, sources, environment, metrics: metricsReceiver({ env, cwd, problems }) };
 }
 
 /** The environment's destination, asked for only where the file names none. */
@@ -68,7 +75,7 @@ function fromEnvironment(
 ): DestinationConfig | undefined {
   const section = tree.value['destinations'];
   if (isRecord(section) ? Object.keys(section).length > 0 : section !== undefined) return undefined;
-  if (namesEndpoint(env)) return environmentDestination(env, cwd, problems);
+  if (namesEndpoint(env)) return environmentDestination({ env, cwd, problems });
   problems.add(
     tree.places.nearestKey(['destinations']),
     ['destinations'],
@@ -77,7 +84,7 @@ function fromEnvironment(
   return undefined;
 }
 
-function assemble(file: string, cwd: string, { settings, sources, environment }: Parts): Config {
+function assemble(file: string, cwd: string, { settings, sources, environment, metrics }: Parts): Config {
   if (settings === undefined)
     throw new Error('The settings are missing although no problem was found in them.');
   const named = Object.entries(settings.destinations ?? {}).map(([name, block]) =>
@@ -98,6 +105,7 @@ function assemble(file: string, cwd: string, { settings, sources, environment }:
       allowances: definedOnly(settings.admin.allowances),
     },
     log: settings.log,
+    metrics,
     heartbeat: settings.heartbeat ?? undefined,
   };
 }

@@ -16,9 +16,12 @@ interface Variable {
   readonly value: string;
 }
 
-/** The variable of that setting: the one for logs, else the one for all signals. */
-function find(env: Environment, setting: string): Variable | undefined {
-  for (const name of [`OTEL_EXPORTER_OTLP_LOGS_${setting}`, `OTEL_EXPORTER_OTLP_${setting}`]) {
+/** What is sent: each has variables of its own. */
+type Signal = 'LOGS' | 'METRICS';
+
+/** The variable of that setting: the one for the signal, else the one for all signals. */
+function find(env: Environment, setting: string, signal: Signal = 'LOGS'): Variable | undefined {
+  for (const name of [`OTEL_EXPORTER_OTLP_${signal}_${setting}`, `OTEL_EXPORTER_OTLP_${setting}`]) {
     const value = env[name]?.trim() ?? '';
     if (value !== '') return { name, value };
   }
@@ -30,32 +33,57 @@ export function namesEndpoint(env: Environment): boolean {
   return find(env, 'ENDPOINT') !== undefined;
 }
 
+/** Where variables are looked up, and where what is wrong with them goes. */
+interface Lookup {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly problems: Problems;
+}
+
 /**
  * The destination `otlp` that OTEL_EXPORTER_OTLP_* describe; undefined without an endpoint. What is wrong is added to
  * `problems`.
  */
-export function environmentDestination(
-  env: Environment,
-  cwd: string,
-  problems: Problems,
+export function environmentDestination(lookup: Lookup): DestinationConfig | undefined {
+  const endpoint = find(lookup.env, 'ENDPOINT');
+  // The logs endpoint is the whole URL; only the general one is a base.
+  const toUrl = endpoint?.name.includes('_LOGS_') === true ? String : logsUrl;
+  return endpoint && receiver('otlp', { endpoint, toUrl, signal: 'LOGS' }, lookup);
+}
+
+/** Where metrics are pushed: only when OTEL_EXPORTER_OTLP_METRICS_ENDPOINT says so, whatever the others say. */
+export function metricsReceiver(lookup: Lookup): DestinationConfig | undefined {
+  const name = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT';
+  const value = lookup.env[name]?.trim() ?? '';
+  if (value === '') return undefined;
+  return receiver('metrics', { endpoint: { name, value }, toUrl: String, signal: 'METRICS' }, lookup);
+}
+
+interface Endpoint {
+  readonly endpoint: Variable;
+  readonly toUrl: (endpoint: string) => string | undefined;
+  readonly signal: Signal;
+}
+
+function receiver(
+  name: string,
+  { endpoint, toUrl, signal }: Endpoint,
+  { env, cwd, problems }: Lookup,
 ): DestinationConfig | undefined {
-  const endpoint = find(env, 'ENDPOINT');
-  if (endpoint === undefined) return undefined;
   if (readEndpoint(endpoint.value) === undefined) {
     problems.addVariable(endpoint.name, 'expected an http:// or https:// URL such as http://127.0.0.1:4318');
     return undefined;
   }
+  const setting = (setting: string) => find(env, setting, signal);
   const block = destinationSchema.parse({
     endpoint: endpoint.value,
-    protocol: choice(find(env, 'PROTOCOL'), ['http/protobuf', 'http/json'], problems),
-    compression: choice(find(env, 'COMPRESSION'), ['gzip', 'none'], problems),
-    headers: pairs(find(env, 'HEADERS'), problems),
-    timeout: milliseconds(find(env, 'TIMEOUT'), problems),
-    tls: tls(env, cwd, problems),
+    protocol: choice(setting('PROTOCOL'), ['http/protobuf', 'http/json'], problems),
+    compression: choice(setting('COMPRESSION'), ['gzip', 'none'], problems),
+    headers: pairs(setting('HEADERS'), problems),
+    timeout: milliseconds(setting('TIMEOUT'), problems),
+    tls: tls(setting, cwd, problems),
   });
-  // The logs endpoint is the whole URL; only the general one is a base.
-  const whole = endpoint.name.includes('_LOGS_') ? endpoint.value : logsUrl(endpoint.value);
-  return toDestination('otlp', block, whole);
+  return toDestination(name, block, toUrl(endpoint.value));
 }
 
 function choice(
@@ -83,10 +111,14 @@ const TLS_FILES = {
   CLIENT_KEY: 'key_file',
 } as const;
 
-function tls(env: Environment, cwd: string, problems: Problems): Record<string, string> {
+function tls(
+  find: (setting: string) => Variable | undefined,
+  cwd: string,
+  problems: Problems,
+): Record<string, string> {
   const files: Record<string, string> = {};
   for (const [setting, option] of Object.entries(TLS_FILES)) {
-    const variable = find(env, setting);
+    const variable = find(setting);
     if (variable === undefined) continue;
     const file = resolve(cwd, variable.value);
     const problem = whyUnreadable(file);

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { parseListenAddress } from '../telemetry/listen-address.ts';
+import { REASONS } from '../telemetry/reason.ts';
 import { destinationSchema } from './destination.ts';
 import { bytes, duration, filePath } from './fields.ts';
 
@@ -7,19 +9,7 @@ const NAME = /^[A-Za-z0-9][\w.-]*$/;
 /** The name of a source or a destination: it is typed on command lines, and a label of metrics. */
 const name = z.string().regex(NAME, 'expected a name of letters, digits, dots, dashes and underscores');
 
-/** The reasons of `/readyz` (DESIGN §9) that may be allowed for a while. */
-const REASONS = [
-  'stale',
-  'unauthorised',
-  'throttled',
-  'misconfigured',
-  'schema-changed',
-  'overflowing',
-  'destination-paused',
-  'destination-unreachable',
-] as const;
-
-const NO_LISTEN = 'expected HOST:PORT such as 127.0.0.1:9464 or [::1]:9464';
+const NO_LISTEN = 'expected HOST:PORT such as 127.0.0.1:9464, [::1]:9464, or :9464 for every address';
 
 const state = z
   .strictObject({
@@ -38,7 +28,7 @@ const state = z
 const admin = z.strictObject({
   listen: z
     .string(NO_LISTEN)
-    .refine(isListen, NO_LISTEN)
+    .refine((text) => parseListenAddress(text) !== undefined, NO_LISTEN)
     .describe('Address of /livez, /readyz, /metrics and the status page.'),
   allowances: z
     .partialRecord(z.enum(REASONS), duration())
@@ -76,8 +66,3 @@ export const settingsSchema = z.strictObject({
     .default(null)
     .describe('How often to ship a `penstock.health` event for each source; null: never.'),
 });
-
-function isListen(text: string): boolean {
-  const [, port] = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
-  return port !== undefined && Number(port) <= 65_535;
-}

@@ -12,6 +12,8 @@ export interface Config {
     | { readonly listen: string; readonly allowances: Readonly<Record<string, number>> }
     | undefined;
   readonly log: LogConfig;
+  /** Where metrics are pushed by OTLP; undefined: nowhere. */
+  readonly metrics?: DestinationConfig | undefined;
   /** Milliseconds, or undefined: off. */
   readonly heartbeat: number | undefined;
 }

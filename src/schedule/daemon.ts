@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import { work } from '../collect/worker.ts';
 import { StateError } from '../errors.ts';
+import { beatNowAndThen } from '../telemetry/heartbeat.ts';
 import { GRACE, JOURNAL_LOOP } from '../telemetry/live.ts';
 import { together } from './together.ts';
 
@@ -16,6 +17,7 @@ export async function daemon(app: App): Promise<void> {
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
     ...(app.config.admin === undefined ? [] : [takePulse(app)]),
+    ...(app.config.heartbeat === undefined ? [] : [beatNowAndThen(app, app.config.heartbeat)]),
   ];
   await together(loops, () => app.abort());
   app.live.pulse.rest();

@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import type { SweepResult } from '../collect/sweep.ts';
 import { turn } from '../collect/worker.ts';
+import { beatIfDue } from '../telemetry/heartbeat.ts';
 import { together } from './together.ts';
 
 /** What one pass did. */
@@ -16,7 +17,9 @@ export interface OnceSummary {
  */
 export async function once(app: App): Promise<OnceSummary> {
   const sweeps: SweepResult[] = [];
+  const { heartbeat } = app.config;
   const pass = collect(app, sweeps)
+    .then(() => (heartbeat === undefined ? undefined : beatIfDue(app, heartbeat)))
     .then(() => Promise.all(app.deliveries.map((delivery) => delivery.idle())))
     .finally(() => app.abort());
   await together([pass, ...app.deliveries.map((delivery) => delivery.run(app.delivering))], () =>

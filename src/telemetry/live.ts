@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { Told } from '../deliver/delivery-parts.ts';
 import type { Standing } from '../deliver/standing.ts';
+import type { Room } from '../journal/journal.ts';
 import { LONGEST_PAUSE } from '../http/retry-after.ts';
 import { DestinationWatch } from './destination-watch.ts';
 import { Pulse } from './pulse.ts';
@@ -19,6 +20,7 @@ export class Live {
   readonly #clock: Clock;
   readonly #sources = new Map<string, SourceWatch>();
   readonly #destinations = new Map<string, DestinationWatch>();
+  #overflowing: number | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -46,6 +48,12 @@ export class Live {
   /** A delivery that waits for something to send, or for a time, may be silent; one that sends may not. */
   deliveryRests({ name, timeout }: DestinationConfig, { kind }: Standing): void {
     if (kind !== 'sending') this.pulse.expect(`destination ${name}`, GRACE + timeout);
+  }
+
+  /** Since when the journal has been found without room; `now` while it has some. Epoch ms. */
+  roomSince(room: Room, now: number): number {
+    this.#overflowing = room === 'free' ? undefined : (this.#overflowing ?? now);
+    return this.#overflowing ?? now;
   }
 
   answered({ name, timeout }: DestinationConfig, told: Told): void {

@@ -1,3 +1,4 @@
+import { showDuration } from '../config/show-duration.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { SourceStatus } from './status.ts';
@@ -43,14 +44,10 @@ export function staleness({ status, schedule, watch, now }: Subject): Trouble | 
   const since = Math.min(lastComplete, ...waiting) + allowed;
   if (since >= now) return undefined;
   const last = new Date(Math.min(lastComplete, ...waiting)).toISOString();
-  const detail = `No complete sweep of every stream has ended since ${last}; one is expected every ${seconds(allowed)} s.${because(status)}`;
+  const detail = `No complete sweep of every stream has ended since ${last}; one is expected every ${showDuration(allowed)}.${because(status)}`;
   return { reason: 'stale', since, detail };
 }
 
 function because({ lastError }: SourceStatus): string {
   return lastError === undefined ? '' : ` Last error: ${lastError}`;
-}
-
-function seconds(ms: number): number {
-  return Math.round(ms / 1000);
 }

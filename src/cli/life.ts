@@ -1,0 +1,101 @@
+import { openApp, type App } from '../app.ts';
+import { ConfigError, StateError } from '../errors.ts';
+import { daemon } from '../schedule/daemon.ts';
+import { together } from '../schedule/together.ts';
+import type { Io } from './io.ts';
+import type { Operations } from './operations.ts';
+import { nextPlan, tellRefused, type Reloads } from './reloads.ts';
+import type { Plan } from './set-up.ts';
+
+/** After a stop, delivery may go on this long; what is journaled and not delivered by then waits for the next start. */
+const DRAIN = 5_000;
+
+/** What all lives of a daemon share. */
+export interface Daemon {
+  readonly io: Io;
+  readonly operations: Operations;
+  readonly reloads: Reloads;
+  readonly load: () => Promise<Plan>;
+}
+
+/** The app from one reload to the next. */
+export interface Life {
+  readonly plan: Plan;
+  readonly app: App;
+  readonly delivering: AbortController;
+}
+
+/**
+ * Opens a configuration's app.
+ * @throws ConfigError when the admin endpoint cannot listen; StateError when the state cannot be used.
+ */
+export async function begin({ io, operations }: Daemon, plan: Plan): Promise<Life> {
+  const { config, log } = plan;
+  await operations.listen(plan);
+  const delivering = new AbortController();
+  const app = await openApp({
+    ...io,
+    config,
+    log,
+    mode: 'run',
+    collecting: io.stop,
+    delivering: delivering.signal,
+    live: operations.live,
+  });
+  operations.show(app);
+  log.info(
+    { penstock: { sources: names(config.sources), destinations: names(config.destinations) } },
+    'Started.',
+  );
+  return { plan, app, delivering };
+}
+
+/** What only opening shows (an address in use, a state made for another source) leaves the old configuration in force. */
+export async function beginAnew(parts: Daemon, next: Plan, before: Plan): Promise<Life> {
+  try {
+    return await begin(parts, next);
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof StateError)) throw error;
+    tellRefused(before.log, error);
+    return begin(parts, before);
+  }
+}
+
+/** Polls and delivers; then closes the app. Returns the plan to go on with, undefined at a stop. */
+export async function live(parts: Daemon, life: Life): Promise<Plan | undefined> {
+  const { io, operations } = parts;
+  await using app = life.app;
+  const ended = new AbortController();
+  const next = nextPlan(parts, life.plan, AbortSignal.any([io.stop, ended.signal])).then((plan) => {
+    if (plan !== undefined) app.abort();
+    return plan;
+  });
+  try {
+    await together([daemon(app), operations.push(app), drain(io, life)], () => app.abort());
+  } finally {
+    ended.abort();
+    operations.hide();
+  }
+  return next;
+}
+
+/** At a stop, polling ends at once; delivery ends when all is delivered, or after a bound. */
+async function drain(io: Io, { app, delivering }: Life): Promise<void> {
+  await aborted(AbortSignal.any([io.stop, app.delivering]));
+  if (app.delivering.aborted) return;
+  app.log.info('Stopping: polling has ended, delivering what can be delivered.');
+  const idle = Promise.all(app.deliveries.map((delivery) => delivery.idle()));
+  await Promise.race([idle, io.clock.sleep(DRAIN)]);
+  delivering.abort();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  return promise;
+}
+
+function names(named: readonly { readonly name: string }[]): readonly string[] {
+  return named.map(({ name }) => name);
+}

@@ -1,0 +1,123 @@
+import type { Snapshot } from './snapshot.ts';
+
+/** One value of a metric. */
+export interface Point {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A metric: its name as Prometheus knows it, and what it is at a moment. */
+export interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'counter' | 'gauge';
+  readonly read: (snapshot: Snapshot) => readonly Point[];
+}
+
+const counter = (name: string, help: string, read: Family['read']): Family => {
+  return { kind: 'counter', name, help, read };
+};
+const gauge = (name: string, help: string, read: Family['read']): Family => {
+  return { kind: 'gauge', name, help, read };
+};
+
+/** What is counted by a second label, a point each. */
+function by(
+  label: string,
+  counts: Iterable<readonly [string, number]>,
+  labels: Readonly<Record<string, string>>,
+): Point[] {
+  return [...counts].map(([name, value]) => ({ value, labels: { ...labels, [label]: name } }));
+}
+
+function ofSources(
+  read: (source: Snapshot['sources'][number], labels: { readonly source: string }) => readonly Point[],
+): Family['read'] {
+  return ({ sources }) => sources.flatMap((source) => read(source, { source: source.config.name }));
+}
+
+function ofDestinations(
+  read: (one: Snapshot['destinations'][number], labels: { readonly destination: string }) => readonly Point[],
+): Family['read'] {
+  return ({ destinations }) => destinations.flatMap((one) => read(one, { destination: one.name }));
+}
+
+/** A point, unless there is nothing to tell. Times become seconds. */
+function seconds(ms: number | undefined, labels: Point['labels'] = {}): readonly Point[] {
+  return ms === undefined ? [] : [{ value: ms / 1000, labels }];
+}
+
+/** The metrics of DESIGN §9, whose labels take no values but names of the configuration and fixed words. */
+export const FAMILIES: readonly Family[] = [
+  counter(
+    'penstock_events_total',
+    'Rows read, by what the ledger made of them.',
+    ofSources(({ watch }, labels) => by('outcome', Object.entries(watch.events), labels)),
+  ),
+  counter(
+    'penstock_polls_total',
+    'Polls of streams, by how they ended.',
+    ofSources(({ watch }, labels) => by('outcome', Object.entries(watch.polls), labels)),
+  ),
+  counter(
+    'penstock_requests_total',
+    'Requests sent to the vendor, by HTTP status; timed-out and failed had no whole answer.',
+    ofSources(({ watch }, labels) => by('status', watch.requests, labels)),
+  ),
+  counter(
+    'penstock_retries_total',
+    'Requests among these that were further tries of one that failed.',
+    ofSources(({ watch }, labels) => [{ value: watch.retries, labels }]),
+  ),
+  gauge(
+    'penstock_quota_remaining',
+    'Requests that the budget of the main route would grant now.',
+    ofSources(({ quotaRemaining: value }, labels) => (value === undefined ? [] : [{ value, labels }])),
+  ),
+  gauge(
+    'penstock_last_complete_sweep_timestamp_seconds',
+    'When the last complete sweep ended; of several streams, the one longest ago.',
+    ofSources(({ lastComplete }, labels) => seconds(lastComplete, labels)),
+  ),
+  gauge(
+    'penstock_lag_seconds',
+    "How far what was completely read is behind the vendor's clock.",
+    ofSources(({ lag }, labels) => seconds(lag, labels)),
+  ),
+  gauge(
+    'penstock_gaps_open',
+    'Spans that could not be read completely.',
+    ofSources(({ openGaps }, labels) => [{ value: openGaps, labels }]),
+  ),
+  gauge('penstock_journal_events', 'Events that some destination still lacks.', ({ journal }) => [
+    { value: journal.events, labels: {} },
+  ]),
+  gauge('penstock_journal_bytes', 'Size of database and write-ahead log.', ({ journal }) => [
+    { value: journal.bytes, labels: {} },
+  ]),
+  gauge(
+    'penstock_journal_oldest_timestamp_seconds',
+    'When the oldest event that some destination still lacks was read; absent when there is none.',
+    ({ journal }) => seconds(journal.oldest),
+  ),
+  counter(
+    'penstock_deliveries_total',
+    'Requests sent to the destination, by what its answer meant.',
+    ofDestinations(({ watch }, labels) => by('answer', Object.entries(watch.answers), labels)),
+  ),
+  counter(
+    'penstock_delivered_events_total',
+    'Events that the destination took.',
+    ofDestinations(({ watch }, labels) => [{ value: watch.delivered, labels }]),
+  ),
+  counter(
+    'penstock_dead_letters_total',
+    'Events laid aside because the destination refused them, or for their age.',
+    ofDestinations(({ watch }, labels) => [{ value: watch.deadLetters, labels }]),
+  ),
+  gauge(
+    'penstock_destination_paused',
+    'Whether the destination is paused: 1 or 0.',
+    ofDestinations(({ paused }, labels) => [{ value: paused === undefined ? 0 : 1, labels }]),
+  ),
+];
