@@ -2,6 +2,7 @@ import type { Clock, Random } from './clock.ts';
 import type { CollectContext } from './collect/context.ts';
 import { Halt } from './collect/halt.ts';
 import { lendRun, openHttp } from './collect/lend-source.ts';
+import { Serial } from './collect/serial.ts';
 import type { Tally } from './collect/tally.ts';
 import { resourceAttributes } from './config/otel-environment.ts';
 import { namespaceOf } from './config/tenant-settings.ts';
@@ -157,6 +158,8 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       log,
       signal,
       run: lendRun({ journal, http, log, signal, mode }, config),
+      commits: new Serial(),
+      sweeps: new Serial(),
       onPage: (added) => {
         watch.page(added);
         onPage?.(config.name, added);

@@ -47,7 +47,10 @@ export interface Source<
   quotas(options: z.output<Options>): readonly Quota[];
   /** Headers that carry the credential; asked anew for every request, since secret files are read again. */
   authorise(options: z.output<Options>): Readonly<Record<string, string>>;
-  /** The streams to poll, in order; the same scope may come again when the work of a sweep is cut in parts. */
+  /**
+   * The streams to poll, in order; the same scope may come again when the work of a sweep is cut in parts, but a part
+   * that failed only after a while: the sweep ends when nothing more is offered.
+   */
   streams(run: Run<z.output<Options>>): AsyncIterable<Scope>;
   /**
    * Pages in order; each page's cursor is safe to resume from. The generator is not resumed until its page is
@@ -67,6 +70,8 @@ export interface Source<
    * cannot be asked for the past.
    */
   rewind?(cursor: z.output<Cursor>, to: number): z.output<Cursor>;
+  /** How a past span is read again (`penstock backfill`). Absent: the vendor cannot be asked for one. */
+  readonly backfill?: Backfill<z.output<Options>>;
   /** A time, besides the schedule, at which it wants to be polled next (before a bucket's edge). Epoch ms, after `now`. */
   nextEdge?(options: z.output<Options>, now: number): number;
   /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */
@@ -198,6 +203,20 @@ export interface Page<Cursor> {
   /** Requests of this stream that still wait for the budget: owed, which is no failure. 0 when absent. */
   readonly owed?: number;
 }
+
+/** How a source reads what lies in the past, besides its polls and without their cursor. */
+export interface Backfill<Options> {
+  /** Every stream that there is, once, in an order that stays. */
+  streams(run: Run<Options>): AsyncIterable<Scope>;
+  /**
+   * The parts of a span, in order: exactly what lies in it, under the keys that a poll would give, and none told before
+   * what it covers. The generator is not resumed until its part is durable. What is not settled yet is left out.
+   */
+  read(run: StreamRun<Options>, span: Span): AsyncIterable<PastPart>;
+}
+
+/** What one answer about the past adds. An observation without `at` is told even where the span is covered by now. */
+export type PastPart = Pick<Page<unknown>, 'observations' | 'covered'>;
 
 /** Why an event is told, for `normalise`. */
 export interface Telling {

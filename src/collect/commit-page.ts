@@ -1,31 +1,42 @@
 import type { JournaledEvent } from '../ecs/event.ts';
 import { gapEvent } from '../ecs/gap.ts';
-import type { LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
+import type { Lane, LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
 import type { Gap, Observation, Page, Scope } from '../source.ts';
 import type { PollContext } from './context.ts';
 import { decide, remembered } from './decide.ts';
 import { Tally } from './tally.ts';
 import { tell } from './tell.ts';
+import { untold } from './untold.ts';
 
 interface PageTask {
   readonly context: PollContext;
   readonly scope: Scope;
   readonly stream: StreamState;
-  readonly page: Page<unknown>;
+  /** Without a cursor, the stored one is kept. */
+  readonly page: Omit<Page<unknown>, 'cursor'> & { readonly cursor?: unknown };
   readonly tally: Tally;
+  readonly lane?: Lane;
+  /** Tells what the ledger knows once more, as if it were new. */
+  readonly again?: boolean;
 }
 
 /**
  * Decides what of a page is new, makes events of it, and commits events, ledger, gaps, coverage and cursor in one
  * transaction. Durable when it resolves.
  */
-export async function commitPage({ context, scope, stream, page, tally }: PageTask): Promise<void> {
+export function commitPage(task: PageTask): Promise<void> {
+  return task.context.commits.run(() => decideAndCommit(task));
+}
+
+async function decideAndCommit(task: PageTask): Promise<void> {
+  const { context, scope, stream, page, tally, lane = 'live', again = false } = task;
   const { journal, config } = context;
   const observedAt = context.run.now();
-  const keys = [...new Set(page.observations.map(({ key }) => key))];
-  const known = new Map(await journal.ledger(stream.key, keys));
+  const observations = await toDecide(task);
+  const keys = [...new Set(observations.map(({ key }) => key))];
+  const known = new Map(again ? [] : await journal.ledger(stream.key, keys));
   const added = new Tally();
-  const { events, ledger } = tellPage({ context, scope, page, known, observedAt, added });
+  const { events, ledger } = tellPage({ context, scope, observations, known, lane, observedAt, added });
   const untold = await untoldGaps(context, stream, page.gaps ?? []);
   added.gaps = untold.length;
   added.owed = page.owed ?? 0;
@@ -33,7 +44,7 @@ export async function commitPage({ context, scope, stream, page, tally }: PageTa
     stream: stream.key,
     source: config.name,
     dataset: config.definition.dataset,
-    lane: 'live',
+    lane,
     observedAt,
     events: [...events, ...untold.map((gap) => gapEvent({ config, scope, gap, observedAt }))],
     ledger: [...ledger.values()],
@@ -47,13 +58,26 @@ export async function commitPage({ context, scope, stream, page, tally }: PageTa
   });
   for (const gap of untold) warnOfGap(context, scope, gap);
   tally.add(added);
+  tally.owed = added.owed;
   context.onPage(added);
+}
+
+/** Of the past, without what live polling has told meanwhile. */
+async function toDecide({
+  context: { journal },
+  stream: { key },
+  page: { observations },
+  lane = 'live',
+  again = false,
+}: PageTask): Promise<readonly Observation[]> {
+  return lane === 'live' || again ? observations : untold(observations, await journal.coverage(key));
 }
 
 interface Telltale {
   readonly context: PollContext;
   readonly scope: Scope;
-  readonly page: Page<unknown>;
+  readonly observations: readonly Observation[];
+  readonly lane: Lane;
   /** Changed as the page is told: a key may come twice in one page. */
   readonly known: Map<string, LedgerEntry>;
   readonly observedAt: number;
@@ -63,8 +87,8 @@ interface Telltale {
 function tellPage(task: Telltale): { events: JournaledEvent[]; ledger: Map<string, LedgerWrite> } {
   const events: JournaledEvent[] = [];
   const ledger = new Map<string, LedgerWrite>();
-  task.added.rows = task.page.observations.length;
-  for (const observation of task.page.observations) {
+  task.added.rows = task.observations.length;
+  for (const observation of task.observations) {
     const told = tellOne(task, observation);
     if (told === undefined) continue;
     if (told.event !== undefined) events.push(told.event);
@@ -80,7 +104,7 @@ function tellPage(task: Telltale): { events: JournaledEvent[]; ledger: Map<strin
 }
 
 function tellOne(
-  { context: { config }, scope, known, observedAt, added }: Telltale,
+  { context: { config }, scope, known, lane, observedAt, added }: Telltale,
   observation: Observation,
 ): { event?: JournaledEvent; entry: LedgerEntry } | undefined {
   const before = known.get(observation.key);
@@ -91,7 +115,7 @@ function tellOne(
   }
   const value = remembered(observation);
   if (decision.outcome === 'adopted') return { entry: { value, uid: before?.uid ?? '' } };
-  const { event, misfit } = tell({ config, scope, observation, before, decision, observedAt });
+  const { event, misfit } = tell({ config, scope, observation, before, decision, lane, observedAt });
   if (misfit) added.malformed += 1;
   else if (before === undefined) added.new += 1;
   else added.updated += 1;

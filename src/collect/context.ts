@@ -5,6 +5,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { CommonOptions, Run } from '../source.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { PollResult } from './poll-stream.ts';
+import type { Serial } from './serial.ts';
 import type { SweepResult } from './sweep.ts';
 import type { Tally } from './tally.ts';
 
@@ -35,6 +36,8 @@ export interface PollContext {
   readonly signal: AbortSignal;
   /** What the source is lent. */
   readonly run: Run<CommonOptions>;
+  /** Pages of one source are decided and committed one after another: the ledger must not change in between. */
+  readonly commits: Serial;
   /** Told after each durable page, with what that page added: progress and metrics. */
   readonly onPage: (added: Tally) => void;
 }
@@ -42,5 +45,7 @@ export interface PollContext {
 /** What collecting from one source needs; made once per source and process. */
 export interface CollectContext extends PollContext {
   readonly journal: Journal;
+  /** Live sweeps, and what must not happen during one. */
+  readonly sweeps: Serial;
   readonly watch?: CollectWatch;
 }

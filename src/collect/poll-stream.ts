@@ -1,8 +1,10 @@
 import { explain, JournalFullError, OutOfBudgetError, StateError } from '../errors.ts';
 import type { StreamState } from '../journal/journal.ts';
-import type { Page, Scope, StreamRun, CommonOptions } from '../source.ts';
+import type { Page, Scope } from '../source.ts';
 import { commitPage } from './commit-page.ts';
 import type { PollContext } from './context.ts';
+import { lendStream, openStream } from './lend-stream.ts';
+import { decodeCursor } from './stored-cursor.ts';
 import { Tally } from './tally.ts';
 
 /** How one poll of one stream ended. */
@@ -43,16 +45,6 @@ export async function pollStream(context: PollContext, scope: Scope): Promise<Po
   return { scope, tally, ...ended };
 }
 
-function openStream({ config, journal }: PollContext, scope: Scope): Promise<StreamState> {
-  return journal.openStream({
-    source: config.name,
-    type: config.definition.id,
-    origin: config.options.base_url,
-    scope: scope.id,
-    cursorVersion: config.definition.cursorVersion ?? 1,
-  });
-}
-
 type Ending = Pick<PollResult, 'outcome' | 'error'>;
 
 async function drain(context: PollContext, scope: Scope, stream: StreamState, tally: Tally): Promise<Ending> {
@@ -66,7 +58,10 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
     return { outcome: 'complete' };
   } catch (error) {
     if (error instanceof StateError) throw error;
-    if (error instanceof OutOfBudgetError) return { outcome: 'owed', error };
+    if (error instanceof OutOfBudgetError) {
+      tally.owed = Math.max(tally.owed, 1);
+      return { outcome: 'owed', error };
+    }
     if (signal.aborted) return { outcome: 'cut', error };
     return { outcome: 'failed', error };
   }
@@ -74,30 +69,7 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
 
 async function* pages(context: PollContext, scope: Scope, stream: StreamState): AsyncIterable<Page<unknown>> {
   await requireRoom(context, stream);
-  yield* context.config.definition.poll(lend(context, scope, stream), decodeCursor(context, stream));
-}
-
-function decodeCursor({ config }: PollContext, stream: StreamState): unknown {
-  if (stream.cursor === undefined) return undefined;
-  const decoded = config.definition.cursor.safeDecode(stream.cursor);
-  if (decoded.success) return decoded.data;
-  throw new StateError(
-    `The cursor of source ${config.name} (stream ${stream.key}) cannot be read by this release: ${decoded.error.message}. ` +
-      `Go back to the release that wrote it, or begin this stream anew with: penstock state reset ${config.name}`,
-  );
-}
-
-function lend(context: PollContext, scope: Scope, stream: StreamState): StreamRun<CommonOptions> {
-  const { journal } = context;
-  return {
-    ...context.run,
-    scope,
-    coverage: () => journal.coverage(stream.key),
-    ledger: async (prefix) => {
-      const entries = await journal.ledgerByPrefix(stream.key, prefix);
-      return new Map([...entries].map(([key, { value }]) => [key, value]));
-    },
-  };
+  yield* context.config.definition.poll(lendStream(context, scope, stream), decodeCursor(context.config, stream));
 }
 
 /** At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap. */

@@ -3,10 +3,11 @@ import { explain, PenstockError, StateError } from '../errors.ts';
 import type { JournalView, PageCommit } from '../journal/journal.ts';
 import type { PollContext } from './context.ts';
 import { lendRun } from './lend-source.ts';
+import { Serial } from './serial.ts';
 import { pollStream, type PollResult } from './poll-stream.ts';
 import { ShadowJournal } from './shadow-journal.ts';
 
-interface PreviewParts extends Omit<PollContext, 'journal' | 'run' | 'onPage'> {
+interface PreviewParts extends Omit<PollContext, 'journal' | 'run' | 'commits' | 'onPage'> {
   readonly view: JournalView;
   /** Ends the preview after so many events. */
   readonly limit: number;
@@ -39,7 +40,14 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   const { config, http, log, signal } = parts;
   const run = lendRun({ journal, http, log, signal, mode: 'run' }, config);
   const ends = AbortSignal.any([signal, enough.signal]);
-  const context: PollContext = { ...parts, journal, run, signal: ends, onPage: () => undefined };
+  const context: PollContext = {
+    ...parts,
+    journal,
+    run,
+    signal: ends,
+    commits: new Serial(),
+    onPage: () => undefined,
+  };
   const errors: string[] = [];
   let partial = false;
   try {

@@ -6,7 +6,7 @@ import type { EcsEvent, JournaledEvent } from '../ecs/event.ts';
 import { misfitEvent } from '../ecs/misfit.ts';
 import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
 import { explain } from '../errors.ts';
-import type { LedgerEntry } from '../journal/journal.ts';
+import type { Lane, LedgerEntry } from '../journal/journal.ts';
 import type { LedgerValue, Observation, Scope, Telling } from '../source.ts';
 import type { Decision } from './decide.ts';
 
@@ -17,6 +17,7 @@ interface Subject {
   /** What the ledger knew; undefined for a key that it did not know. */
   readonly before: LedgerEntry | undefined;
   readonly decision: Extract<Decision, { outcome: 'told' }>;
+  readonly lane?: Lane;
   readonly observedAt: number;
 }
 
@@ -28,7 +29,11 @@ export function tell(subject: Subject): { event: JournaledEvent; misfit: boolean
   const { config, observedAt } = subject;
   const uid = uidOf(subject);
   const { mapped, misfit } = map(subject);
-  const labels = { ...config.options.labels, ...tenantSettings(config.options, mapped)?.labels };
+  const labels = {
+    ...config.options.labels,
+    ...tenantSettings(config.options, mapped)?.labels,
+    ...(subject.lane === 'backfill' && { penstock_lane: subject.lane }),
+  };
   const event = withCommonFields(mapped, config.definition, { uid, observedAt, labels });
   return { event: { uid, event }, misfit };
 }

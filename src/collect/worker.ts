@@ -30,7 +30,7 @@ export async function turn(context: CollectContext, halt: Halt): Promise<SweepRe
   const began = clock.now();
   if (!halt.mayPoll(began)) return undefined;
   watch?.moves();
-  const result = await sweep(context, halt);
+  const result = await context.sweeps.run(() => sweep(context, halt));
   watch?.sweep(result, Math.max(0, clock.now() - began));
   return result;
 }

@@ -58,6 +58,10 @@ class Client implements SourceHttp {
     return this.#settings.budgets.available(this.#budget(route));
   }
 
+  capacity(route: string): number {
+    return this.#budget(route).quota?.requests ?? Infinity;
+  }
+
   async get(request: HttpRequest): Promise<HttpAnswer> {
     const { options } = this.#settings;
     const url = joinUrl(options.base_url, request);

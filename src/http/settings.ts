@@ -43,6 +43,8 @@ export interface RequestTold {
 
 /** The client as the pipeline holds it; a source is lent its `Http`. Dispose it to close its connections. */
 export interface SourceHttp extends Http, AsyncDisposable {
+  /** How many requests of this route its budget grants in one window; Infinity without a quota. */
+  capacity(route: string): number;
   /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
   vendorNow(): number;
   /** Requests sent since it was made, retries and redirects too. */

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { CollectContext } from '../../../src/collect/context.ts';
 import { Halt } from '../../../src/collect/halt.ts';
+import { Serial } from '../../../src/collect/serial.ts';
 import { sweep, type SweepResult } from '../../../src/collect/sweep.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/ecs/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';
@@ -153,7 +154,18 @@ export class PetraLab implements AsyncDisposable {
       cursors: async () => new Map((await journal.streams()).map(({ scope, cursor }) => [scope, cursor])),
     };
     const source = { name: 'petra', definition, options, namespace: undefined };
-    return { config: source, journal, http, clock, log, signal, run, onPage: () => undefined };
+    return {
+      config: source,
+      journal,
+      http,
+      clock,
+      log,
+      signal,
+      run,
+      commits: new Serial(),
+      sweeps: new Serial(),
+      onPage: () => undefined,
+    };
   }
 
   /** The journal, of which a commit fails, and all after it: the process is dead, and nothing of them is durable. */

@@ -1,0 +1,31 @@
+import type { StreamState } from '../journal/journal.ts';
+import type { CommonOptions, Scope, StreamRun } from '../source.ts';
+import type { PollContext } from './context.ts';
+
+/** Makes a stream of the source known, and returns what the journal holds of it. */
+export function openStream({ config, journal }: PollContext, scope: Scope): Promise<StreamState> {
+  return journal.openStream({
+    source: config.name,
+    type: config.definition.id,
+    origin: config.options.base_url,
+    scope: scope.id,
+    cursorVersion: config.definition.cursorVersion ?? 1,
+  });
+}
+
+/** What a source is lent to read one stream. */
+export function lendStream(
+  { journal, run }: PollContext,
+  scope: Scope,
+  stream: StreamState,
+): StreamRun<CommonOptions> {
+  return {
+    ...run,
+    scope,
+    coverage: () => journal.coverage(stream.key),
+    ledger: async (prefix) => {
+      const entries = await journal.ledgerByPrefix(stream.key, prefix);
+      return new Map([...entries].map(([key, { value }]) => [key, value]));
+    },
+  };
+}
