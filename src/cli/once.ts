@@ -38,8 +38,8 @@ export const onceCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    const { config: whole, log } = await setUp(io, flags);
-    const config = only(whole, flags['source'] as readonly string[] | undefined);
+    const { config, log } = await setUp(io, flags);
+    const names = chosen(config, flags['source'] as readonly string[] | undefined);
     const ended = new AbortController();
     const deadline = io.startedAt + (flags['deadline'] as number);
     const late = new AbortController();
@@ -58,7 +58,7 @@ export const onceCommand: PenstockCommand = {
       delivering: signal,
       onPage: progress.page,
     });
-    const summary = await once(app);
+    const summary = await once(app, names);
     progress.end();
     ended.abort();
     await timer;
@@ -87,13 +87,12 @@ function told({ sweeps, undelivered }: OnceSummary): Record<string, unknown> {
   return { penstock: { sources, undelivered } };
 }
 
-function only(config: Config, names: readonly string[] | undefined): Config {
-  if (names === undefined) return config;
-  const unknown = names.filter((name) => !config.sources.some((source) => source.name === name));
-  if (unknown.length === 0)
-    return { ...config, sources: config.sources.filter(({ name }) => names.includes(name)) };
-  const known = config.sources.map(({ name }) => name).join(', ');
+/** The sources that `--source` names; undefined: all. The others stay part of the state, and are not polled. */
+function chosen(config: Config, names: readonly string[] | undefined): readonly string[] | undefined {
+  const known = config.sources.map(({ name }) => name);
+  const unknown = (names ?? []).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return names;
   throw new ConfigError(
-    unknown.map((name) => `--source ${name}: expected a source of the configuration: ${known}`),
+    unknown.map((name) => `--source ${name}: expected a source of the configuration: ${known.join(', ')}`),
   );
 }

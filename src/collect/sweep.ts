@@ -24,29 +24,27 @@ export const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
  */
 export async function sweep(context: CollectContext, halt: Halt): Promise<SweepResult> {
   const tally = new Tally();
+  const owed = new Map<string, number>();
   const errors: unknown[] = [];
   let outcome: PollResult['outcome'] = 'complete';
   for await (const result of polls(context, halt)) {
     tally.add(result.tally);
+    owed.set(result.scope.id, result.tally.owed);
     if (result.outcome === 'failed') errors.push(result.error);
     if (SEVERITY.indexOf(result.outcome) > SEVERITY.indexOf(outcome)) outcome = result.outcome;
     if (result.outcome === 'cut' || result.outcome === 'owed' || halt.error !== undefined) break;
   }
+  tally.owed = [...owed.values()].reduce((sum, requests) => sum + requests, 0);
   return { source: context.config.name, outcome, tally, errors };
 }
 
 async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollResult> {
   const { config, run, signal, log, clock, journal } = context;
   const offered = new Set<string>();
-  const failed = new Set<string>();
   try {
     for await (const scope of config.definition.streams(run)) {
       offered.add(scope.id);
-      // A source that orders its work by cursors would offer a failed part for ever: its cursor did not move.
-      if (failed.has(scope.id)) continue;
-      const result = await pollUnlessStopped(context, halt, scope);
-      if (result.outcome === 'failed') failed.add(scope.id);
-      yield result;
+      yield await pollUnlessStopped(context, halt, scope);
     }
     await journal.orphanStreams(config.name, [...offered]);
   } catch (error) {

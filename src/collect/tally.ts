@@ -6,7 +6,7 @@ export class Tally {
   repeated = 0;
   malformed = 0;
   gaps = 0;
-  /** Requests that still wait for the budget. */
+  /** Requests that still wait for the budget, as last said; not added up, since a later page knows better. */
   owed = 0;
   /** More than half of some page did not fit its schema: the vendor changed its answer. */
   schemaChanged = false;
@@ -18,7 +18,6 @@ export class Tally {
     this.repeated += other.repeated;
     this.malformed += other.malformed;
     this.gaps += other.gaps;
-    this.owed += other.owed;
     this.schemaChanged ||= other.schemaChanged;
   }
 

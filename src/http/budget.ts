@@ -25,6 +25,12 @@ interface Waiter {
   readonly log: Logger;
 }
 
+/**
+ * Added to a quota's window: a request is spent before it is sent, and on its way it may be held up, so two that left
+ * a window apart may arrive a little less. Milliseconds.
+ */
+const ARRIVAL_MARGIN = 500;
+
 /** Shorter waits are the normal rhythm of a budget, and would fill the log. Milliseconds. */
 const WORTH_TELLING = 1_000;
 
@@ -81,7 +87,7 @@ export class Budgets {
   /** How many requests could be sent now without waiting; Infinity without a quota. */
   async available({ name, quota }: Budget): Promise<number> {
     const now = this.#clock.now();
-    if (quota !== undefined) return this.#journal.available(name, quota, now);
+    if (quota !== undefined) return this.#journal.available(name, withMargin(quota), now);
     return (await this.#journal.pausedUntil(name)) > now ? 0 : Infinity;
   }
 
@@ -118,7 +124,7 @@ export class Budgets {
   async #ask({ name, quota }: Budget): Promise<number> {
     const now = this.#clock.now();
     if (quota === undefined) return Math.max(0, (await this.#journal.pausedUntil(name)) - now);
-    const at = await this.#journal.spend(name, quota, now);
+    const at = await this.#journal.spend(name, withMargin(quota), now);
     return at === 0 ? 0 : Math.max(1, at - now);
   }
 }
@@ -133,4 +139,8 @@ async function orAborted(turn: Promise<void>, signal: AbortSignal): Promise<void
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+function withMargin({ requests, per }: Pick<Quota, 'requests' | 'per'>): Pick<Quota, 'requests' | 'per'> {
+  return { requests, per: per + ARRIVAL_MARGIN };
 }

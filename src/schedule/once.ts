@@ -13,12 +13,12 @@ export interface OnceSummary {
 
 /**
  * Polls every stream now, whatever its schedule, while delivery goes on; then waits until every destination has all of
- * it, is paused, or the app's signals abort. Rejects only when the state cannot be used.
+ * it, is paused, or the app's signals abort. `names` limits what is polled. Rejects only when the state cannot be used.
  */
-export async function once(app: App): Promise<OnceSummary> {
+export async function once(app: App, names?: readonly string[]): Promise<OnceSummary> {
   const sweeps: SweepResult[] = [];
   const { heartbeat } = app.config;
-  const pass = collect(app, sweeps)
+  const pass = collect(app, sweeps, names)
     .then(() => (heartbeat === undefined ? undefined : beatIfDue(app, heartbeat)))
     .then(() => Promise.all(app.deliveries.map((delivery) => delivery.idle())))
     .finally(() => app.abort());
@@ -32,9 +32,14 @@ export async function once(app: App): Promise<OnceSummary> {
   return { sweeps, undelivered: Math.max(0, ...waiting) };
 }
 
-async function collect({ sources }: App, sweeps: SweepResult[]): Promise<void> {
+async function collect(
+  { sources }: App,
+  sweeps: SweepResult[],
+  names: readonly string[] | undefined,
+): Promise<void> {
+  const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
   await Promise.all(
-    sources.map(async ({ context, halt }) => {
+    wanted.map(async ({ context, halt }) => {
       const result = await turn(context, halt);
       if (result !== undefined) sweeps.push(result);
     }),

@@ -195,7 +195,7 @@ describe('the budget of petra-failed-attacks', () => {
     for (const id of ids.slice(0, 2)) petra.tenants.failing.set(id, 404);
 
     const { outcome } = await lab.sweep({ mode: 'once', deadline: 3.5 * MINUTE });
-    await lab.sweep({ mode: 'once', deadline: 1.5 * MINUTE });
+    await lab.sweep({ mode: 'once', deadline: 2 * MINUTE });
 
     expect(outcome).toBe('failed');
     expect(
