@@ -41,7 +41,7 @@ describe('requests', () => {
     expect(second.lines).toHaveLength(1);
     expect(second.lines[0]).toMatchObject({
       msg: 'Request waits for its budget.',
-      event: { reason: 'x', end: '2026-03-02T12:01:00.000Z' },
+      event: { reason: 'x', end: '2026-03-02T12:01:00.500Z' },
     });
     await second.http[Symbol.asyncDispose]();
   });
