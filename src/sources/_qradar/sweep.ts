@@ -6,7 +6,7 @@ import { userIdOf } from './record.ts';
 import type { Stretch } from './walk.ts';
 
 /** No window is made shorter than this when requests time out. Milliseconds. */
-const SHORTEST_SLICE = 1_000;
+export const SHORTEST_SLICE = 1_000;
 
 /** The `Date` header has whole seconds, so two clocks this near are the same. Milliseconds. */
 const PRECISION = 2_000;

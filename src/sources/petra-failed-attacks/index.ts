@@ -1,6 +1,7 @@
 import { defineSource } from '../../source.ts';
 import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
+import { readPast, tenantsOf } from './backfill.ts';
 import { cursor } from './cursor.ts';
 import { ATTACK_FIELDS } from './fields.ts';
 import { normalise } from './normalise.ts';
@@ -29,6 +30,7 @@ export default defineSource({
   authorise,
   streams,
   poll,
+  backfill: { streams: tenantsOf, read: readPast },
   probe,
   rewind,
   normalise,

@@ -69,7 +69,8 @@ async function pageOfReading(run: Poll, state: Cursor, reading: Reading): Promis
   return { ...pageOf(run, next, observations), covered: spanOf(day) };
 }
 
-function warnOfWindow({ log, scope }: Poll, { report: { dateRange }, fits }: Reading): void {
+/** Says that an answer is not of the day that was asked. */
+export function warnOfWindow({ log, scope }: Poll, { report: { dateRange }, fits }: Reading): void {
   log.warn(
     {
       organization: { id: scope.id },

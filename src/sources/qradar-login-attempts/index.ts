@@ -1,4 +1,5 @@
 import { defineSource } from '../../source.ts';
+import { readPast } from '../_qradar/backfill.ts';
 import { Cursor } from '../_qradar/cursor.ts';
 import { loginAttemptEvent } from '../_qradar/ecs.ts';
 import { loginAttemptFields } from '../_qradar/fields.ts';
@@ -27,6 +28,7 @@ export default defineSource({
   authorise,
   streams: wholeConsole,
   poll,
+  backfill: { streams: wholeConsole, read: readPast },
   probe,
   rewind,
   normalise: (attempt) => loginAttemptEvent('qradar', attempt),
