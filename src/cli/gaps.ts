@@ -1,16 +1,15 @@
 import { Argument, Option } from 'commander';
 import { missing, type MissingSpan } from '../collect/missing.ts';
-import type { Config } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../errors.ts';
-import type { JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import type { Span } from '../source.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';
-import { unknownName } from './named.ts';
+import { knownSources, unknownName } from './named.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
+import { scopeOf, timeOrNull } from './state-rows.ts';
 import { table } from './table.ts';
 import { timeFlag, type TimeFlag } from './times.ts';
 
@@ -47,7 +46,8 @@ export const gapsCommand: PenstockCommand = {
     const { config, log } = await setUp(io, flags);
     const asked = askedSpan(flags, io.clock.now());
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
-    if (source !== undefined) await requireKnown(view, config, source);
+    const known = await knownSources(view, config);
+    if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const spans = await missing(view, config, { source, asked, closed: flags['closed'] === true });
     show(io, spans, flags['json'] === true);
     return spans.some(({ closed }) => closed === undefined) ? EXIT.incomplete : EXIT.done;
@@ -65,13 +65,6 @@ function askedSpan(flags: Flags, now: number): Span | undefined {
   ]);
 }
 
-/** A source that left the file still has its gaps. */
-async function requireKnown(view: JournalView, { sources }: Config, name: string): Promise<void> {
-  const streams = await view.streams();
-  const known = new Set([...sources.map((source) => source.name), ...streams.map(({ source }) => source)]);
-  if (!known.has(name)) throw unknownName('source', name, [...known]);
-}
-
 function show({ stdout, stderr }: Io, spans: readonly MissingSpan[], json: boolean): void {
   if (json || stdout.isTTY !== true) {
     for (const span of spans) jsonLine(stdout, toRow(span));
@@ -85,7 +78,7 @@ function show({ stdout, stderr }: Io, spans: readonly MissingSpan[], json: boole
     .map(toRow)
     .map((row) => [
       row.source,
-      row.stream.split('|').at(-1) ?? '',
+      scopeOf(row.stream),
       row.part,
       row.from,
       row.to,
@@ -104,7 +97,7 @@ function toRow({ source, stream, part, from, to, reason, opened, closed }: Missi
     from: isoTime(from),
     to: isoTime(to),
     reason,
-    opened: opened === undefined ? null : isoTime(opened),
-    closed: closed === undefined ? null : isoTime(closed),
+    opened: timeOrNull(opened),
+    closed: timeOrNull(closed),
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../clock.ts';
+import { toJson } from '../json.ts';
 
 /** What the process lends a command, so that a command can be run by a test. */
 export interface Io {
@@ -33,7 +34,7 @@ export interface Output {
 /** A command's last word: the process's exit code (DESIGN §9). */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
 
-/** Writes one object as a JSON line. */
+/** Writes one object as a JSON line; integers beyond 2^53 with all their digits. */
 export function jsonLine(output: Output, object: unknown): void {
-  output.write(`${JSON.stringify(object)}\n`);
+  output.write(`${toJson(object)}\n`);
 }

@@ -1,16 +1,23 @@
 import { nearest } from '../config/nearest.ts';
 import type { Config, SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
+import type { JournalView } from '../journal/journal.ts';
 
 /** The source of that name. Throws ConfigError (2) that names the nearest one. */
 export function sourceNamed({ sources }: Config, name: string): SourceConfig {
   const found = sources.find((source) => source.name === name);
   if (found !== undefined) return found;
-  throw unknownName(
-    'source',
-    name,
-    sources.map(({ name: known }) => known),
-  );
+  const known = sources.map((source) => source.name);
+  throw unknownName('source', name, known);
+}
+
+/** Sources by name: those of the configuration, and those that left it and still have something in the state. */
+export async function knownSources(
+  view: Pick<JournalView, 'streams'>,
+  { sources }: Config,
+): Promise<readonly string[]> {
+  const streams = await view.streams();
+  return [...new Set([...sources.map(({ name }) => name), ...streams.map(({ source }) => source)])];
 }
 
 /** Says that there is no such source or destination, and which there are. */

@@ -11,6 +11,7 @@ import { previewCommand } from './preview.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { sourcesCommand } from './sources.ts';
+import { stateCommands } from './state.ts';
 import { statusCommand } from './status.ts';
 
 /** A command as the program knows it: what it is called, and what it does with the process. */
@@ -32,6 +33,7 @@ const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   checkCommand,
   previewCommand,
   gapsCommand,
+  stateCommands,
   statusCommand,
   sourcesCommand,
   schemaCommand,

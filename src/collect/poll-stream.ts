@@ -69,7 +69,10 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
 
 async function* pages(context: PollContext, scope: Scope, stream: StreamState): AsyncIterable<Page<unknown>> {
   await requireRoom(context, stream);
-  yield* context.config.definition.poll(lendStream(context, scope, stream), decodeCursor(context.config, stream));
+  yield* context.config.definition.poll(
+    lendStream(context, scope, stream),
+    decodeCursor(context.config, stream),
+  );
 }
 
 /** At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap. */

@@ -16,6 +16,7 @@ import { StateLock } from './state-lock.ts';
 import { StoredJournal } from './stored-journal.ts';
 import { holdState, orUnusable, requireUsablePlace } from './state-directory.ts';
 import { olderSchema } from './state-problems.ts';
+import { transact } from './transaction.ts';
 
 export interface StateOptions {
   /** The state directory. */
@@ -62,13 +63,8 @@ export async function openJournalReadOnly(
 ): Promise<JournalView> {
   const settings = withDefaults({ ...options, path, allowNetworkFs: true });
   const files = stateFiles(resolve(path));
-  return orUnusable(files.directory, () => {
-    requireUsablePlace(files.directory, settings);
-    const exists = existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
-    if (exists) requireCurrent(files, settings.migrations.length);
-    const database = exists ? openForReading(files) : emptyState(settings.migrations);
-    return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
-  });
+  const database = openViewDatabase(settings);
+  return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
 }
 
 /**
@@ -93,6 +89,38 @@ export function isStateHeld(path: string): boolean {
   return StateLock.isHeld(stateFiles(resolve(path)));
 }
 
+/**
+ * Does one thing with the tables of a state, as its only holder, in one transaction.
+ * @throws StateError as `openJournal`
+ */
+export function changeState<T>(options: StateOptions, work: (database: DatabaseSync) => T): T {
+  const held = holdState(withDefaults(options));
+  return orUnusable(held.files.directory, () => {
+    try {
+      return transact(held.database, () => work(held.database));
+    } finally {
+      held.database.close();
+      held.lock[Symbol.dispose]();
+    }
+  });
+}
+
+/**
+ * Reads the tables of a state as they are at one moment, beside whoever holds it. One that does not exist yet reads as
+ * empty.
+ * @throws StateError as `openJournalReadOnly`
+ */
+export function readState<T>(options: StateOptions, work: (database: DatabaseSync) => T): T {
+  const database = openViewDatabase(withDefaults({ ...options, allowNetworkFs: true }));
+  try {
+    // What a commit between two of the reads adds is not seen by either.
+    database.exec('BEGIN');
+    return work(database);
+  } finally {
+    database.close();
+  }
+}
+
 function openBeside(options: StateOptions): StoredJournal {
   const settings = withDefaults(options);
   const files = stateFiles(resolve(options.path));
@@ -113,6 +141,16 @@ function openBeside(options: StateOptions): StoredJournal {
 function withDefaults({ path, allowNetworkFs = false, clock = systemClock, ...rest }: StateOptions) {
   const { statfs = systemStatfs, migrations = MIGRATIONS, log } = rest;
   return { path, allowNetworkFs, clock, statfs, migrations, log };
+}
+
+function openViewDatabase(settings: ReturnType<typeof withDefaults>): DatabaseSync {
+  const files = stateFiles(resolve(settings.path));
+  return orUnusable(files.directory, () => {
+    requireUsablePlace(files.directory, settings);
+    const exists = existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
+    if (exists) requireCurrent(files, settings.migrations.length);
+    return exists ? openForReading(files) : emptyState(settings.migrations);
+  });
 }
 
 function openForReading({ database }: StateFiles): DatabaseSync {

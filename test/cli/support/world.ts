@@ -37,14 +37,23 @@ export interface World extends AsyncDisposable {
     sources: Readonly<Record<string, Record<string, unknown>>>,
     more?: Record<string, unknown>,
   ): Promise<void>;
-  /** Runs a command with that configuration. */
+  /** Runs a command with that configuration, unless the line names another. */
   run(line: string, setting?: Parameters<typeof command>[1]): Promise<Outcome>;
+}
+
+interface WorldOptions {
+  readonly clock?: Clock;
+  /** Login attempts of the last hour. */
+  readonly rows?: number;
+  /** What Petra answers of failed attacks in a minute; 1 by default. */
+  readonly attacksPerMinute?: number;
 }
 
 export async function openWorld({
   clock = systemClock,
   rows = 40,
-}: { clock?: Clock; rows?: number } = {}): Promise<World> {
+  attacksPerMinute = 1,
+}: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const random = seeded(11);
   const now = clock.now();
@@ -57,7 +66,13 @@ export async function openWorld({
     }),
   );
   const petra = opened.use(
-    await startPetra({ clock, random, token: SECRETS.petra, tenants: drawTenants(random, 3) }),
+    await startPetra({
+      clock,
+      random,
+      token: SECRETS.petra,
+      tenants: drawTenants(random, 3),
+      limits: { 'failed-attacks': attacksPerMinute },
+    }),
   );
   const botbye = opened.use(
     await startBotBye({ clock, random, key: SECRETS.botbye, accountId: 'acme', projectIds: ['shop'] }),
@@ -107,8 +122,11 @@ export async function openWorld({
       };
       await writeFile(space.config, stringify(settings));
     },
-    run: (line, setting) =>
-      command([...line.split(' '), '-c', space.config], { clock, cwd: space.path, ...setting }),
+    run: (line, setting) => {
+      const args = line.split(' ');
+      const config = args.includes('-c') ? [] : ['-c', space.config];
+      return command([...args, ...config], { clock, cwd: space.path, ...setting });
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
   await world.configure({ console: blocks.console });

@@ -1,0 +1,42 @@
+import { EXIT } from '../errors.ts';
+import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { exportState } from '../journal/transfer.ts';
+import { configFlag, examples } from './flags.ts';
+import { jsonLine } from './io.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUp } from './set-up.ts';
+import { requireState } from './state-exists.ts';
+
+/** `penstock state export`: what moves to another machine, as one JSON document. */
+export const stateExportCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('export')
+      .description(
+        'Print cursors, ledgers, coverage and gaps as one JSON document for state import; no secrets, nothing undelivered.',
+      )
+      .addOption(configFlag())
+      .addHelpText(
+        'after',
+        '\nTo hand over: stop the daemon here, deliver what waits (penstock once), export, import there, start there.',
+      );
+    return examples(command, [
+      'penstock state export > penstock-state.json',
+      'penstock state export | ssh other penstock state import -',
+    ]);
+  },
+
+  async run(io, flags) {
+    const { config, log } = await setUp(io, flags);
+    requireState(config.state.path);
+    jsonLine(io.stdout, exportState({ ...config.state, clock: io.clock, log }, io.clock.now()));
+    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    const { events } = await view.stats();
+    if (events > 0) {
+      io.stderr.write(
+        `${events} events in this state are not delivered everywhere, and do not travel: deliver them here before it is given up, with: penstock once\n`,
+      );
+    }
+    return EXIT.done;
+  },
+};

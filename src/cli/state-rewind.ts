@@ -1,0 +1,57 @@
+import { Argument } from 'commander';
+import { requireRewindable, rewindSource } from '../collect/rewind.ts';
+import { isoTime } from '../ecs/time.ts';
+import { ConfigError, EXIT } from '../errors.ts';
+import { openJournal } from '../journal/sqlite-journal.ts';
+import { configFlag, examples, jsonFlag } from './flags.ts';
+import { jsonLine } from './io.ts';
+import { sourceNamed } from './named.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUp } from './set-up.ts';
+import { requireState } from './state-exists.ts';
+import { timeFlag, type TimeFlag } from './times.ts';
+
+/** `penstock state rewind SOURCE --to T`: reads again from a time on. */
+export const stateRewindCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('rewind')
+      .description(
+        'Move the cursors of a source back to a time; what the state still knows of there is not told twice.',
+      )
+      .addArgument(new Argument('<source>', 'a source of the configuration'))
+      .addOption(timeFlag('to', 'where its next poll begins').makeOptionMandatory())
+      .addOption(configFlag())
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nWhat the state has forgotten meanwhile is told again, under the same ids. Counts (petra-failed-attacks) of days older than\nrevise_days would then be added up twice by a store that does not know ids.',
+      );
+    return examples(command, [
+      'penstock state rewind console --to 2026-03-01T08:00:00Z',
+      'penstock state rewind console --to 6h',
+    ]);
+  },
+
+  async run(io, flags, [name = '']) {
+    const { config, log } = await setUp(io, flags);
+    const source = sourceNamed(config, name);
+    const now = io.clock.now();
+    const to = (flags['to'] as TimeFlag)(now);
+    requireRewindable(source);
+    if (to > now) throw new ConfigError([`--to ${isoTime(to)}: expected a time that has passed`]);
+    requireState(config.state.path);
+    await using journal = await openJournal({ ...config.state, clock: io.clock, log });
+    const rewound = await rewindSource(journal, source, { to, now });
+    if (flags['json'] === true || io.stdout.isTTY !== true)
+      for (const { source: of, stream, before, cursor } of rewound)
+        jsonLine(io.stdout, { source: of, stream, before, cursor });
+    else if (rewound.length > 0) {
+      io.stdout.write(
+        `Rewound ${rewound.length} of the streams of ${name}; the next poll reads from ${isoTime(to)}.\n`,
+      );
+    }
+    if (rewound.length === 0) io.stderr.write('No cursor stands after that time: nothing is changed.\n');
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,93 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { SourceConfig } from '../config/types.ts';
+import { ConfigError } from '../errors.ts';
+import type { Journal, StreamState } from '../journal/journal.ts';
+import { decodeCursor } from './stored-cursor.ts';
+
+/** A stream whose cursor was moved back; cursors as they are stored. */
+export interface Rewound {
+  readonly source: string;
+  readonly stream: string;
+  readonly before: unknown;
+  readonly cursor: unknown;
+}
+
+type RewindJournal = Pick<Journal, 'streams' | 'openStream' | 'commit' | 'setNextDue'>;
+
+/**
+ * Moves the cursors of a source back to a time (epoch ms), so that its next poll, due at once, reads again from there.
+ * What the ledger still knows is recognised; the rest is told again, under the same ids. Cursors that stand before
+ * that time stay. No poll of the source may be under way: it would commit the cursor that it began with.
+ * @throws ConfigError when its vendor cannot be asked for the past, or it was never polled
+ */
+export async function rewindSource(
+  journal: RewindJournal,
+  config: SourceConfig,
+  { to, now }: { readonly to: number; readonly now: number },
+): Promise<readonly Rewound[]> {
+  const { name, definition } = config;
+  requireRewindable(config);
+  const streams = await polledStreams(journal, config);
+  if (streams.length === 0) {
+    throw new ConfigError([
+      `Source ${name} was never polled on this state: there is nothing to rewind. Its first poll begins initial_lookback ago. See: penstock state list`,
+    ]);
+  }
+  const rewound: Rewound[] = [];
+  for (const stream of streams) {
+    const decoded = definition.rewind?.(decodeCursor(config, stream), to);
+    const cursor: unknown = definition.cursor.encode(decoded);
+    if (isDeepStrictEqual(cursor, stream.cursor)) continue;
+    await move(journal, config, { stream, cursor, now });
+    rewound.push({ source: name, stream: stream.key, before: stream.cursor, cursor });
+  }
+  if (rewound.length > 0) await journal.setNextDue(name, now);
+  return rewound;
+}
+
+/** Throws ConfigError when its vendor cannot be asked for the past. */
+export function requireRewindable({ name, definition }: SourceConfig): void {
+  if (definition.rewind !== undefined) return;
+  throw new ConfigError([
+    `Source ${name} cannot be rewound: ${definition.id} shows only what is now, and cannot be asked for the past.`,
+  ]);
+}
+
+async function polledStreams(
+  journal: Pick<Journal, 'streams'>,
+  { definition, options }: SourceConfig,
+): Promise<readonly StreamState[]> {
+  const streams = await journal.streams();
+  return streams.filter(
+    ({ type, origin, orphaned, cursor }) =>
+      type === definition.id && origin === options.base_url && !orphaned && cursor !== undefined,
+  );
+}
+
+interface Move {
+  readonly stream: StreamState;
+  readonly cursor: unknown;
+  readonly now: number;
+}
+
+async function move(
+  journal: RewindJournal,
+  { name, definition }: SourceConfig,
+  { stream, cursor, now }: Move,
+): Promise<void> {
+  await journal.openStream({ ...stream, source: name, cursorVersion: definition.cursorVersion ?? 1 });
+  await journal.commit({
+    stream: stream.key,
+    source: name,
+    dataset: definition.dataset,
+    lane: 'live',
+    observedAt: now,
+    events: [],
+    ledger: [],
+    cursor,
+    gaps: [],
+    closedGaps: [],
+    complete: false,
+    owed: stream.owed,
+  });
+}
