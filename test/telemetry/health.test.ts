@@ -63,7 +63,7 @@ async function health(allowances: Readonly<Record<string, number>> = {}) {
 }
 
 /** Lets time pass until it is so; what is compressed or written meanwhile takes no time of the driven clock. */
-async function reach(expected: Awaited<ReturnType<typeof health>>): Promise<void> {
+async function expectSoon(expected: Awaited<ReturnType<typeof health>>): Promise<void> {
   for (let minutes = 0; minutes < 60 && !isDeepStrictEqual(await health(), expected); minutes += 1)
     await lab.advance(MINUTE);
   expect(await health()).toEqual(expected);
@@ -225,10 +225,10 @@ describe('a destination', () => {
     receiver.answer = () => ({ status: 401 });
     signIn();
 
-    await reach({ ready: false, reasons: ['destination siem: destination-paused'] });
+    await expectSoon({ ready: false, reasons: ['destination siem: destination-paused'] });
     receiver.answer = () => ACCEPTED;
 
-    await reach(READY);
+    await expectSoon(READY);
   });
 
   it('is unreachable when it has been away for five minutes, until it is back', async () => {
@@ -238,10 +238,10 @@ describe('a destination', () => {
 
     await lab.advance(4 * MINUTE);
     expect(await health()).toEqual(READY);
-    await reach({ ready: false, reasons: ['destination siem: destination-unreachable'] });
+    await expectSoon({ ready: false, reasons: ['destination siem: destination-unreachable'] });
     receiver.answer = () => ACCEPTED;
 
-    await reach(READY);
+    await expectSoon(READY);
   });
 });
 
@@ -257,7 +257,7 @@ describe('the journal', () => {
 
     expect(full.ready).toBe(false);
     expect(full.reasons).toContain('journal: overflowing');
-    await reach(READY);
+    await expectSoon(READY);
   });
 });
 

@@ -1,0 +1,60 @@
+/** A metric family of an exposition: its type, and the value of each series by its labels, `a="1",b="2"` sorted. */
+export interface Exposed {
+  readonly type: string;
+  readonly series: ReadonlyMap<string, number>;
+}
+
+const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (NaN|[+-]Inf|[-+]?[\d.]+(?:e[-+]?\d+)?)$/;
+const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/y;
+const META = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.*)$/;
+const TYPES = ['counter', 'gauge', 'histogram', 'summary', 'untyped'];
+
+/**
+ * Reads the text format of Prometheus, version 0.0.4
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/), and throws at whatever breaks its rules: each family
+ * told once, HELP and TYPE before its samples, no series twice, a line feed at the end.
+ */
+export function parsePrometheus(text: string): ReadonlyMap<string, Exposed> {
+  if (!text.endsWith('\n')) throw new Error('the last line does not end');
+  const families = new Map<string, Exposed & { readonly series: Map<string, number> }>();
+  const helped = new Set<string>();
+  let current = '';
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const [, kind, name = '', rest = ''] = META.exec(line) ?? [];
+    if (kind === 'HELP') {
+      if (helped.has(name)) throw new Error(`HELP of ${name} is told twice`);
+      helped.add(name);
+    } else if (kind === 'TYPE') {
+      if (families.has(name)) throw new Error(`${name} is told twice`);
+      if (!TYPES.includes(rest)) throw new Error(`${name} has no known type: ${rest}`);
+      families.set(name, { type: rest, series: new Map() });
+      current = name;
+    } else if (!line.startsWith('#')) addSample(families, current, line);
+  }
+  return families;
+}
+
+function addSample(
+  families: Map<string, { readonly series: Map<string, number> }>,
+  current: string,
+  line: string,
+) {
+  const [, name = '', labels = '', value = ''] = SAMPLE.exec(line) ?? [];
+  if (name === '') throw new Error(`no sample: ${line}`);
+  if (name !== current) throw new Error(`a sample of ${name} among those of ${current}`);
+  const key = labelsOf(labels).toSorted().join(',');
+  const { series } = families.get(name) ?? { series: new Map<string, number>() };
+  if (series.has(key)) throw new Error(`the series ${name}{${key}} is told twice`);
+  series.set(key, Number(value.replace('Inf', 'Infinity')));
+}
+
+function labelsOf(text: string): string[] {
+  const labels: string[] = [];
+  LABEL.lastIndex = 0;
+  while (LABEL.lastIndex < text.length) {
+    const found = LABEL.exec(text);
+    if (found === null) throw new Error(`no labels: ${text}`);
+    labels.push(`${found[1]}="${found[2]}"`);
+  }
+  return labels;
+}
