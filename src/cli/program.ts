@@ -3,6 +3,7 @@ import { mask } from '../config/secret.ts';
 import { ConfigError, EXIT, StateError } from '../errors.ts';
 import { VERSION } from '../version.ts';
 import { checkCommand } from './check.ts';
+import { deadLettersCommands } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { gapsCommand } from './gaps.ts';
 import type { ExitCode, Io } from './io.ts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   previewCommand,
   gapsCommand,
   stateCommands,
+  deadLettersCommands,
   statusCommand,
   sourcesCommand,
   schemaCommand,

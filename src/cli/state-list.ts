@@ -7,7 +7,7 @@ import { jsonLine, type Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 import { destinationRows, scopeOf, streamRow } from './state-rows.ts';
-import { table } from './table.ts';
+import { clip, table } from './table.ts';
 
 /** `penstock state list`: every stream and every destination, a line each. */
 export const stateListCommand: PenstockCommand = {
@@ -54,11 +54,11 @@ function show(
   const streamLines = streams.map((row) => [
     row.source,
     scopeOf(row.stream),
-    clip(toJson(row.cursor)),
+    clip(toJson(row.cursor), WIDEST),
     String(row.ledger),
     row.last_complete ?? 'never',
     row.next_due ?? '',
-    clip(row.last_error ?? ''),
+    clip(row.last_error ?? '', WIDEST),
   ]);
   const destinationLines = destinations.map((row) => [
     row.destination,
@@ -72,8 +72,4 @@ function show(
   );
   stdout.write('\n');
   stdout.write(table(['DESTINATION', 'POSITION', 'WAITING', '', 'REASON'], destinationLines));
-}
-
-function clip(text: string): string {
-  return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
 }

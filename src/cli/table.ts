@@ -12,3 +12,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .map((line) => `${line}\n`)
     .join('');
 }
+
+/** The beginning of a text that is too wide for a cell. */
+export function clip(text: string, widest: number): string {
+  return text.length <= widest ? text : `${text.slice(0, widest - 1)}…`;
+}

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { openWorld, SECRETS, type World } from './support/world.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = await openWorld();
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+describe('status --json', () => {
+  it('is one object before the first run, and makes no state', async () => {
+    const { code, rows } = await world.run('status --json');
+
+    expect(code).toBe(0);
+    expect(rows).toEqual([
+      {
+        sources: [
+          {
+            source: 'console',
+            type: 'qradar-login-attempts',
+            streams: 0,
+            last_complete: null,
+            last_error: null,
+            next_due: null,
+            read_up_to: null,
+            owed: 0,
+            gaps_open: 0,
+          },
+        ],
+        destinations: [
+          {
+            destination: 'siem',
+            waiting: 0,
+            paused: false,
+            reason: null,
+            since: null,
+            last_answer: null,
+            last_answer_at: null,
+            dead_letters: 0,
+          },
+        ],
+        journal: { events: 0, bytes: 0, oldest: null },
+      },
+    ]);
+  });
+
+  it('tells of a pass, beside whoever holds the state', async () => {
+    await world.run('once');
+    await using held = await openJournal({ path: `${world.path}/state`, maxBytes: 2 ** 30, retain: 0 });
+
+    const { code, rows } = await world.run('status --json');
+
+    expect(code).toBe(0);
+    expect(await held.streams()).toHaveLength(1);
+    expect(rows).toMatchObject([
+      {
+        sources: [{ streams: 1, last_complete: expect.stringMatching(/Z$/), last_error: null, owed: 0 }],
+        destinations: [{ waiting: 0, last_answer: 'HTTP 200' }],
+        journal: { events: 0, bytes: expect.any(Number), oldest: null },
+      },
+    ]);
+  });
+
+  it('tells what waits, why, and since when', async () => {
+    world.receiver.answer = () => ({ status: 401 });
+    const { code: undelivered } = await world.run('once --deadline 3s');
+
+    const { rows } = await world.run('status --json');
+
+    expect(undelivered).toBe(4);
+    expect(rows).toMatchObject([
+      {
+        destinations: [
+          {
+            waiting: 40,
+            paused: true,
+            reason: expect.stringContaining('401'),
+            since: expect.stringMatching(/Z$/),
+          },
+        ],
+        journal: { events: 40, oldest: expect.stringMatching(/Z$/) },
+      },
+    ]);
+  });
+});
+
+describe('status on a terminal', () => {
+  it('shows tables with ages', async () => {
+    world.receiver.answer = () => ({ status: 401 });
+    await world.run('once --deadline 3s');
+
+    const { code, stdout } = await world.run('status', { tty: true });
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^source +type +streams +last complete sweep/);
+    expect(stdout).toMatch(/console +qradar-login-attempts +1 +\d+s ago/);
+    expect(stdout).toMatch(/siem +40 +0 +HTTP 401.*paused \d+s ago: HTTP 401/);
+    expect(stdout).toMatch(/40 events wait, the oldest since \d+s\./);
+    for (const secret of Object.values(SECRETS)) expect(stdout).not.toContain(secret);
+  });
+
+  it('--watch looks again every two seconds until it is stopped', async () => {
+    const clock = new DrivenClock();
+    const stop = new AbortController();
+    const running = world.run('status --watch', { tty: true, clock, stop: stop.signal });
+
+    for (let looks = 0; looks < 3; looks += 1) {
+      while (clock.next === undefined) await new Promise((resolve) => void setImmediate(resolve));
+      await clock.advance(2_000);
+    }
+    while (clock.next === undefined) await new Promise((resolve) => void setImmediate(resolve));
+    stop.abort();
+
+    const { code, stdout } = await running;
+    expect(code).toBe(0);
+    expect(stdout.split('\u001b[H\u001b[J')).toHaveLength(5);
+  });
+});
