@@ -7,6 +7,7 @@ import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
+import { timeOrNull } from './state-rows.ts';
 import { table } from './table.ts';
 
 /** `--watch` looks again this often. Milliseconds. */
@@ -65,10 +66,10 @@ function toObject({ sources, destinations, journal }: Status) {
         source: config.name,
         type: config.definition.id,
         streams: streams.length,
-        last_complete: iso(lastComplete),
+        last_complete: timeOrNull(lastComplete),
         last_error: lastError ?? null,
-        next_due: iso(nextDue),
-        read_up_to: iso(readUpTo),
+        next_due: timeOrNull(nextDue),
+        read_up_to: timeOrNull(readUpTo),
         owed,
         gaps_open: openGaps,
       }),
@@ -79,16 +80,12 @@ function toObject({ sources, destinations, journal }: Status) {
         waiting,
         paused: paused !== undefined,
         reason: paused ?? null,
-        since: iso(since),
+        since: timeOrNull(since),
         last_answer: lastAnswer ?? null,
-        last_answer_at: iso(lastAnswerAt),
+        last_answer_at: timeOrNull(lastAnswerAt),
         dead_letters: deadLetters,
       }),
     ),
-    journal: { events: journal.events, bytes: journal.bytes, oldest: iso(journal.oldest) },
+    journal: { events: journal.events, bytes: journal.bytes, oldest: timeOrNull(journal.oldest) },
   };
-}
-
-function iso(at: number | undefined): string | null {
-  return at === undefined ? null : new Date(at).toISOString();
 }
