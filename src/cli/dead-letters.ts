@@ -6,6 +6,7 @@ import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../errors.ts';
 import type { HeldDeadLetter, JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { deadLettersRetryCommand } from './dead-letters-retry.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';
 import { unknownName } from './named.ts';
@@ -86,10 +87,10 @@ export const deadLettersCommands: CommandGroup = {
   describe(command) {
     command
       .name('dead-letters')
-      .description('See and export the events that a destination refused for good.');
-    return examples(command, ['penstock dead-letters list', 'penstock dead-letters show 12']);
+      .description('See, retry and export the events that a destination refused for good.');
+    return examples(command, ['penstock dead-letters list', 'penstock dead-letters retry']);
   },
-  commands: [listCommand, showCommand, exportCommand],
+  commands: [listCommand, showCommand, deadLettersRetryCommand, exportCommand],
 };
 
 function destinationFlag(): Option {

@@ -1,5 +1,5 @@
 import { nearest } from '../config/nearest.ts';
-import type { Config, SourceConfig } from '../config/types.ts';
+import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
 import type { JournalView } from '../journal/journal.ts';
 
@@ -9,6 +9,14 @@ export function sourceNamed({ sources }: Config, name: string): SourceConfig {
   if (found !== undefined) return found;
   const known = sources.map((source) => source.name);
   throw unknownName('source', name, known);
+}
+
+/** The destination of that name. Throws ConfigError (2) that names the nearest one. */
+export function destinationNamed({ destinations }: Config, name: string): DestinationConfig {
+  const found = destinations.find((destination) => destination.name === name);
+  if (found !== undefined) return found;
+  const known = destinations.map((destination) => destination.name);
+  throw unknownName('destination', name, known);
 }
 
 /** Sources by name: those of the configuration, and those that left it and still have something in the state. */

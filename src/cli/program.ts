@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { mask } from '../config/secret.ts';
 import { ConfigError, EXIT, StateError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { backfillCommand } from './backfill.ts';
 import { checkCommand } from './check.ts';
 import { deadLettersCommands } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
@@ -9,6 +10,7 @@ import { gapsCommand } from './gaps.ts';
 import type { ExitCode, Io } from './io.ts';
 import { onceCommand } from './once.ts';
 import { previewCommand } from './preview.ts';
+import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { sourcesCommand } from './sources.ts';
@@ -33,9 +35,11 @@ const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   onceCommand,
   checkCommand,
   previewCommand,
+  backfillCommand,
   gapsCommand,
   stateCommands,
   deadLettersCommands,
+  replayCommand,
   statusCommand,
   sourcesCommand,
   schemaCommand,

@@ -1,21 +1,28 @@
 import type { App } from '../app.ts';
 import { work } from '../collect/worker.ts';
 import { StateError } from '../errors.ts';
+import { serveRequests } from '../requests/serve.ts';
 import { beatNowAndThen } from '../telemetry/heartbeat.ts';
 import { GRACE, JOURNAL_LOOP } from '../telemetry/live.ts';
 import { together } from './together.ts';
 
 const TRIM_EVERY = 60_000;
 
+interface DaemonOptions {
+  /** How often it is looked what commands have left, milliseconds. */
+  readonly lookEvery?: number | undefined;
+}
+
 /**
  * Polls each source when it is due and delivers, until the app's signals have aborted. The loops share nothing but the
- * journal. Rejects when the state cannot be used: then everything ends, and nothing is lost.
+ * journal. Carries out what commands leave. Rejects when the state cannot be used: then everything ends, and nothing is lost.
  */
-export async function daemon(app: App): Promise<void> {
+export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promise<void> {
   const loops = [
     ...app.sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
+    serveRequests(app, { lookEvery }),
     ...(app.config.admin === undefined ? [] : [takePulse(app)]),
     ...(app.config.heartbeat === undefined ? [] : [beatNowAndThen(app, app.config.heartbeat)]),
   ];
@@ -30,7 +37,8 @@ async function takePulse({ live, clock, delivering, deliveries }: App): Promise<
   });
 }
 
-async function trimNowAndThen({ journal, clock, log, live, delivering: signal }: App): Promise<void> {
+/** Gives the journal's space back until delivering ends. */
+export async function trimNowAndThen({ journal, clock, log, live, delivering: signal }: App): Promise<void> {
   while (!signal.aborted) {
     try {
       await journal.trim(clock.now());

@@ -26,6 +26,8 @@ interface LabOptions {
   /** Watches the journal; a `lab.kill()` in it kills at exactly that step. */
   readonly onStep?: Step;
   readonly seed?: number;
+  /** How often it is looked what commands have left: seldom, so that simulated weeks stay short. Milliseconds. */
+  readonly lookEvery?: number;
 }
 
 /** The real app, on a driven clock, that can be killed at an exact step and started again on the same state. */
@@ -110,7 +112,7 @@ class TestLab implements Lab {
   }
 
   start(): void {
-    this.#running = daemon(this.app);
+    this.#running = daemon(this.app, { lookEvery: this.#options.lookEvery ?? 60_000 });
     // A life that is killed rejects nowhere; one that fails by itself is seen when it is stopped.
     this.#running.catch(() => undefined);
   }

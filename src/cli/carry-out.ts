@@ -1,0 +1,78 @@
+import { openApp } from '../app.ts';
+import { mask } from '../config/secret.ts';
+import { EXIT } from '../errors.ts';
+import { isStateHeld, openJournalForRequests } from '../journal/sqlite-journal.ts';
+import { StateInUseError } from '../journal/state-problems.ts';
+import { follow, type Followed } from '../requests/follow.ts';
+import { begin, leave, type Wanted } from '../requests/wanted.ts';
+import { alone } from '../schedule/alone.ts';
+import type { ExitCode, Io } from './io.ts';
+import { RequestDisplay } from './request-display.ts';
+import type { Plan } from './set-up.ts';
+
+interface Errand extends Plan {
+  readonly want: Wanted;
+  readonly json: boolean;
+}
+
+/**
+ * Has something done by whoever holds the state, and follows it; where nobody does, this process does it. The exit code
+ * is that of what was done.
+ * @throws StateError when the state cannot be used
+ */
+export async function carryOut(io: Io, errand: Errand): Promise<ExitCode> {
+  const display = new RequestDisplay(io, errand.json);
+  for (;;) {
+    const followed = (await byOneself(io, errand, display)) ?? (await beside(io, errand, display));
+    if (followed.kind === 'abandoned') continue;
+    display.end();
+    return conclude(io, errand, followed);
+  }
+}
+
+/** Undefined: another process holds the state. */
+async function byOneself(io: Io, errand: Errand, { show }: RequestDisplay): Promise<Followed | undefined> {
+  const { config, log, want } = errand;
+  const { clock, stop } = io;
+  try {
+    const mode = 'run';
+    await using app = await openApp({ ...io, config, log, mode, collecting: stop, delivering: stop });
+    const { journal, delivering: signal } = app;
+    const id = await leave(journal, want, clock.now());
+    await begin(journal, id);
+    const following = follow(journal, id, { clock, signal, show, isServed: () => true });
+    await alone(app, { request: id, polls: want.kind === 'backfill', until: following });
+    return await following;
+  } catch (error) {
+    if (error instanceof StateInUseError) return undefined;
+    throw error;
+  }
+}
+
+async function beside(io: Io, { config, log, want }: Errand, { show }: RequestDisplay): Promise<Followed> {
+  const { clock, stop: signal } = io;
+  await using journal = await openJournalForRequests({ ...config.state, clock, log });
+  const id = await leave(journal, want, clock.now());
+  const isServed = () => isStateHeld(config.state.path);
+  return follow(journal, id, { clock, signal, show, isServed });
+}
+
+function conclude(
+  io: Io,
+  { want, json }: Errand,
+  followed: Exclude<Followed, { kind: 'abandoned' }>,
+): ExitCode {
+  if (followed.kind === 'finished') {
+    const { code, message } = followed.outcome;
+    if (code !== EXIT.done) io.stderr.write(mask(`${message}\n`));
+    else if (!json) io.stdout.write(`${message}\n`);
+    return code;
+  }
+  const why = followed.kind === 'stuck' ? `${followed.why}\n` : '';
+  io.stderr.write(
+    mask(
+      `${why}The ${want.kind} is not finished: it goes on in the daemon, or with its next start, or with this command.\n`,
+    ),
+  );
+  return followed.kind === 'stopped' && want.kind === 'backfill' ? EXIT.incomplete : EXIT.undelivered;
+}

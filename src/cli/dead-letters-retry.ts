@@ -1,0 +1,86 @@
+import { Argument, Option } from 'commander';
+import type { Config } from '../config/types.ts';
+import { ConfigError, EXIT } from '../errors.ts';
+import type { HeldDeadLetter } from '../journal/journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { carryOut } from './carry-out.ts';
+import { configFlag, examples, jsonFlag } from './flags.ts';
+import type { Io } from './io.ts';
+import { destinationNamed } from './named.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUp } from './set-up.ts';
+
+/** `penstock dead-letters retry [ID…]`: sends dead letters once more. */
+export const deadLettersRetryCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('retry')
+      .description(
+        'Send dead letters once more, under the same ids, behind live events; what is taken lies there no longer.',
+      )
+      .addArgument(new Argument('[id...]', 'ids or uids, as the list shows them; without any, all'))
+      .addOption(new Option('--destination <name>', 'only those of this destination'))
+      .addOption(configFlag())
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nExit codes: 0 all were taken, 2 usage or configuration, 4 some were refused once more or wait, 5 the state cannot be used.',
+      );
+    return examples(command, [
+      'penstock dead-letters retry',
+      'penstock dead-letters retry 12 13',
+      'penstock dead-letters retry --destination siem',
+    ]);
+  },
+
+  async run(io, flags, ids) {
+    const plan = await setUp(io, flags);
+    const only = flags['destination'] as string | undefined;
+    if (only !== undefined) destinationNamed(plan.config, only);
+    const letters = chosen(await lettersOf(io, plan.config, only), ids);
+    const { going, orphaned } = sorted(letters, plan.config);
+    for (const name of new Set(orphaned.map(({ destination }) => destination))) {
+      io.stderr.write(`Destination ${name} has left the configuration: its dead letters stay.\n`);
+    }
+    if (going.length === 0) {
+      io.stderr.write('There is no dead letter to be sent.\n');
+      return EXIT.done;
+    }
+    const destinations = [...new Set(going.map(({ destination }) => destination))].toSorted();
+    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const some = ids.length === 0 ? {} : { ids: going.map(({ id }) => id) };
+    return carryOut(io, { ...plan, json, want: { kind: 'retry', destinations, ...some } });
+  },
+};
+
+async function lettersOf(
+  { clock }: Io,
+  { state }: Config,
+  destination?: string,
+): Promise<readonly HeldDeadLetter[]> {
+  await using view = await openJournalReadOnly(state.path, { clock });
+  return view.deadLetters(destination);
+}
+
+/** Throws ConfigError (2) for an id that none of them has. */
+function chosen(letters: readonly HeldDeadLetter[], ids: readonly string[]): readonly HeldDeadLetter[] {
+  const unknown = ids.filter((wanted) => !letters.some((letter) => has(letter, wanted)));
+  if (unknown.length > 0) {
+    throw new ConfigError(
+      unknown.map((wanted) => `There is no dead letter ${wanted}. See: penstock dead-letters list`),
+    );
+  }
+  return ids.length === 0 ? letters : letters.filter((letter) => ids.some((wanted) => has(letter, wanted)));
+}
+
+function has({ id, uid }: HeldDeadLetter, wanted: string): boolean {
+  return String(id) === wanted || uid === wanted;
+}
+
+function sorted(letters: readonly HeldDeadLetter[], { destinations }: Config) {
+  const isKnown = ({ destination }: HeldDeadLetter) => destinations.some(({ name }) => name === destination);
+  return {
+    going: letters.filter((letter) => isKnown(letter)),
+    orphaned: letters.filter((letter) => !isKnown(letter)),
+  };
+}

@@ -1,0 +1,46 @@
+import { Option } from 'commander';
+import { isoTime } from '../ecs/time.ts';
+import { ConfigError } from '../errors.ts';
+import { carryOut } from './carry-out.ts';
+import { configFlag, examples, jsonFlag } from './flags.ts';
+import { destinationNamed } from './named.ts';
+import type { PenstockCommand } from './program.ts';
+import { setUp } from './set-up.ts';
+import { requireState } from './state-exists.ts';
+import { timeFlag, type TimeFlag } from './times.ts';
+
+/** `penstock replay --destination D --from T`: sends again what the journal still holds. */
+export const replayCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('replay')
+      .description(
+        'Send a destination once more what the journal still holds (state.retain): the same bytes under the same ids, behind live events.',
+      )
+      .addOption(
+        new Option('--destination <name>', 'a destination of the configuration').makeOptionMandatory(),
+      )
+      .addOption(timeFlag('from', 'what was journaled from then on').makeOptionMandatory())
+      .addOption(configFlag())
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nWhat the destination has not been sent yet is not part of it: that comes anyway.\nExit codes: 0 sent, 2 usage or configuration, 4 not all was taken, 5 the state cannot be used.',
+      );
+    return examples(command, [
+      'penstock replay --destination siem --from 2h',
+      'penstock replay --destination siem --from 2026-03-01T08:00:00Z',
+    ]);
+  },
+
+  async run(io, flags) {
+    const plan = await setUp(io, flags);
+    const { name: destination } = destinationNamed(plan.config, flags['destination'] as string);
+    const now = io.clock.now();
+    const from = (flags['from'] as TimeFlag)(now);
+    if (from > now) throw new ConfigError([`--from ${isoTime(from)}: expected a time that has passed`]);
+    requireState(plan.config.state.path);
+    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    return carryOut(io, { ...plan, json, want: { kind: 'replay', destination, from } });
+  },
+};

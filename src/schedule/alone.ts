@@ -1,0 +1,26 @@
+import type { App } from '../app.ts';
+import { work } from '../collect/worker.ts';
+import { serveRequests } from '../requests/serve.ts';
+import { trimNowAndThen } from './daemon.ts';
+import { together } from './together.ts';
+
+interface AloneOptions {
+  /** The request to carry out. */
+  readonly request: number;
+  /** Whether sources are polled meanwhile, when they are due. */
+  readonly polls: boolean;
+  /** Everything ends when it settles. */
+  readonly until: Promise<unknown>;
+}
+
+/** Carries out a request without a daemon, and delivers meanwhile. Rejects when the state cannot be used. */
+export async function alone(app: App, { request, polls, until }: AloneOptions): Promise<void> {
+  const loops = [
+    ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
+    ...(polls ? app.sources.map(({ context, schedule, halt }) => work(context, schedule, halt)) : []),
+    trimNowAndThen(app),
+    serveRequests(app, { only: request }),
+    until.finally(() => app.abort()),
+  ];
+  await together(loops, () => app.abort());
+}
