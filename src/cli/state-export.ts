@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { isStateHeld, openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { exportState } from '../journal/transfer.ts';
 import { configFlag, examples } from './flags.ts';
 import { jsonLine } from './io.ts';
@@ -30,6 +30,11 @@ export const stateExportCommand: PenstockCommand = {
     const { config, log } = await setUp(io, flags);
     requireState(config.state.path);
     jsonLine(io.stdout, exportState({ ...config.state, clock: io.clock, log }, io.clock.now()));
+    if (isStateHeld(config.state.path)) {
+      io.stderr.write(
+        'A process holds this state and goes on: what it tells from now on would be told once more elsewhere. To hand over, stop it and export again.\n',
+      );
+    }
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
     const { events } = await view.stats();
     if (events > 0) {

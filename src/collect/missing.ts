@@ -4,7 +4,7 @@ import { uncovered } from '../journal/spans.ts';
 import type { Span } from '../source.ts';
 
 /** `reason` of a span that nobody asked the vendor for: before the first poll, or while nothing polled. */
-export const NEVER_ASKED = 'never-asked';
+const NEVER_ASKED = 'never-asked';
 
 /** A span that is not there, or (`closed`) was not for a time. Times are epoch ms. */
 export interface MissingSpan extends Omit<GapState, 'opened'> {

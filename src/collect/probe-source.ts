@@ -94,8 +94,8 @@ function connection(options: CommonOptions & { readonly tls?: TlsConfig | undefi
 
 /** Clocks further apart are worth a look. Milliseconds. */
 const SKEW = 60_000;
-/** `Date` has whole seconds: clocks this near are the same. Milliseconds. */
-const PRECISION = 2_000;
+/** `Date` has whole seconds, and answers take their time: clocks this near are the same. Milliseconds. */
+const PRECISION = 5_000;
 
 function clockFindings({ ahead, answered }: Hearing): Finding[] {
   const probe = 'clock';

@@ -361,7 +361,10 @@ describe('state export and import', () => {
     await world.run('once');
     await using _ = await held();
 
-    expect((await world.run('state export')).code).toBe(0);
+    const { code, stderr } = await world.run('state export');
+
+    expect(code).toBe(0);
+    expect(stderr).toContain('stop it and export again');
   });
 
   it('imports into no state that knows something, nor into one that is held', async () => {
