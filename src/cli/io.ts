@@ -21,7 +21,7 @@ export interface Io {
   readonly onReload?: (listener: () => void) => Disposable;
 }
 
-export interface Input extends AsyncIterable<Uint8Array | string> {
+interface Input extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean;
 }
 
