@@ -7,8 +7,6 @@ import { openApp, type App } from '../app.ts';
 import { EXIT } from '../errors.ts';
 import { daemon } from '../schedule/daemon.ts';
 import { once } from '../schedule/once.ts';
-import { startDemoVendors } from '../simulators/demo-vendors.ts';
-import { startReceiver } from '../simulators/otlp-receiver.ts';
 import { printArrival } from './arrival.ts';
 import { examples } from './flags.ts';
 import type { Io } from './io.ts';
@@ -28,6 +26,9 @@ export const demoCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
+    // Loaded here, since no other command needs the simulators in memory.
+    const { startDemoVendors } = await import('../simulators/demo-vendors.ts');
+    const { startReceiver } = await import('../simulators/otlp-receiver.ts');
     const ended = new AbortController();
     const signal = AbortSignal.any([io.stop, ended.signal]);
     await using opened = new AsyncDisposableStack();

@@ -21,7 +21,7 @@ export function openHttp(parts: HttpParts, { definition, options }: SourceConfig
 }
 
 interface RunParts {
-  readonly journal: Pick<Journal, 'streams'>;
+  readonly journal: Pick<Journal, 'cursors'>;
   readonly http: SourceHttp;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -35,16 +35,7 @@ export function lendRun({ journal, http, ...lent }: RunParts, config: SourceConf
     http,
     options: config.options,
     now: () => http.vendorNow(),
-    cursors: () => cursorsOf(journal, config),
+    cursors: () => journal.cursors({ type: config.definition.id, origin: config.options.base_url }),
     memo: new Map(),
   };
-}
-
-async function cursorsOf(
-  journal: Pick<Journal, 'streams'>,
-  { definition, options }: SourceConfig,
-): Promise<ReadonlyMap<string, unknown>> {
-  const streams = await journal.streams();
-  const own = streams.filter(({ type, origin }) => type === definition.id && origin === options.base_url);
-  return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
 }

@@ -39,6 +39,14 @@ export class ShadowJournal implements PollJournal {
     return held.map((stream) => ({ ...stream, cursor: this.#of(stream.key).cursor ?? stream.cursor }));
   }
 
+  async cursors({
+    type,
+    origin,
+  }: Pick<StreamIdentity, 'type' | 'origin'>): Promise<ReadonlyMap<string, unknown>> {
+    const own = (await this.streams()).filter((stream) => stream.type === type && stream.origin === origin);
+    return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
+  }
+
   async openStream(identity: StreamIdentity): Promise<StreamState> {
     const key = `${identity.type}|${identity.origin}|${identity.scope}`;
     const held = (await this.streams()).find((stream) => stream.key === key);

@@ -23,6 +23,8 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   openStream(identity: StreamIdentity): Promise<StreamState>;
   /** All but those of Penstock's own events (`OWN_TYPE`). */
   streams(): Promise<readonly StreamState[]>;
+  /** The cursors of one source's streams by scope, cheap also for a thousand of them. */
+  cursors(source: Pick<StreamIdentity, 'type' | 'origin'>): Promise<ReadonlyMap<string, unknown>>;
   /** What the ledger holds of these keys (at most a page's). */
   ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>>;
   ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>>;
@@ -96,6 +98,7 @@ export type JournalView = AsyncDisposable &
   Pick<
     Journal,
     | 'streams'
+    | 'cursors'
     | 'ledger'
     | 'ledgerByPrefix'
     | 'coverage'

@@ -75,6 +75,10 @@ export class StoredJournal implements Journal {
     return this.#do(({ streams }) => streams.open(identity));
   }
 
+  cursors(source: Pick<StreamIdentity, 'type' | 'origin'>): Promise<ReadonlyMap<string, unknown>> {
+    return this.#do(({ streams }) => streams.cursors(source));
+  }
+
   streams(): Promise<readonly StreamState[]> {
     return this.#do(({ streams }) => streams.all());
   }

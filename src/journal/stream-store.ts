@@ -32,6 +32,9 @@ export class StreamStore {
   readonly #id: Query<{ id: number }>;
   readonly #one: Query<StreamRow>;
   readonly #all: Query<StreamRow>;
+  readonly #cursors: Query<{ key: string; scope: string; cursor: string }>;
+  /** Cursors as they were read last: most of a thousand have not moved since. */
+  readonly #read = new Map<string, { readonly text: string; readonly cursor: unknown }>();
   readonly #move: StatementSync;
   readonly #setError: StatementSync;
 
@@ -44,6 +47,10 @@ export class StreamStore {
     this.#id = new Query(database, 'SELECT id FROM stream WHERE key = :key');
     this.#one = new Query(database, `SELECT ${COLUMNS} FROM stream WHERE key = :key`);
     this.#all = new Query(database, `SELECT ${COLUMNS} FROM stream WHERE type <> '${OWN_TYPE}' ORDER BY key`);
+    this.#cursors = new Query(
+      database,
+      'SELECT key, scope, cursor FROM stream WHERE type = :type AND origin = :origin AND cursor IS NOT NULL',
+    );
     this.#move = database.prepare(
       `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
          owed = coalesce(:owed, owed), last_complete = coalesce(:complete, last_complete),
@@ -63,6 +70,19 @@ export class StreamStore {
 
   all(): readonly StreamState[] {
     return this.#all.all().map(toState);
+  }
+
+  cursors({ type, origin }: Pick<StreamIdentity, 'type' | 'origin'>): ReadonlyMap<string, unknown> {
+    const rows = this.#cursors.all({ type, origin });
+    return new Map(rows.map(({ key, scope, cursor }) => [scope, this.#parsed(key, cursor)]));
+  }
+
+  #parsed(key: string, text: string): unknown {
+    const known = this.#read.get(key);
+    if (known?.text === text) return known.cursor;
+    const cursor = parseJson(text);
+    this.#read.set(key, { text, cursor });
+    return cursor;
   }
 
   /** The row id by which the other tables name a stream; undefined when it was never opened. */

@@ -1,0 +1,181 @@
+import { writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { systemClock } from '../../src/clock.ts';
+import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
+import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { serve, type Simulator } from '../../src/simulators/server.ts';
+import { startCli, workspace, type Running } from '../support/cli.ts';
+import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
+
+const TOKEN = 'token-of-the-reload-test';
+const HOUR = 3_600_000;
+const STARTED = '"message":"Started."';
+const REFUSED = 'The new configuration is not used';
+
+let first: SimulatedConsole;
+let second: SimulatedConsole;
+let receiver: Receiver;
+let space: Awaited<ReturnType<typeof workspace>>;
+let daemon: Running;
+
+function rows(seed: number): LoginAttempt[] {
+  const now = Date.now();
+  return loginAttempts({ random: seeded(seed), count: 300, from: now - HOUR, to: now - 60_000 });
+}
+
+function source(console: SimulatedConsole, more: Readonly<Record<string, unknown>> = {}) {
+  const type = 'qradar-login-attempts';
+  return { type, base_url: console.url, token: TOKEN, schedule: 'every 1s', settle: '0s', ...more };
+}
+
+/** Writes a configuration of these sources; the admin endpoint listens on any free port, or on that one. */
+function configure(sources: Readonly<Record<string, unknown>>, port = 0): Promise<void> {
+  return writeFile(
+    space.config,
+    stringify({
+      state: { path: `${space.path}/state` },
+      admin: { listen: `127.0.0.1:${port}` },
+      destinations: { siem: { endpoint: receiver.url } },
+      sources,
+    }),
+  );
+}
+
+beforeEach(async () => {
+  first = await startConsole({ clock: systemClock, token: TOKEN, rows: rows(1) });
+  second = await startConsole({ clock: systemClock, token: TOKEN, rows: rows(2) });
+  receiver = await startReceiver({ clock: systemClock });
+  space = await workspace();
+  await configure({ first: source(first) });
+  daemon = startCli(['run', '-c', space.config]);
+  await receiver.until(300);
+});
+
+afterEach(async () => {
+  daemon.child.kill('SIGKILL');
+  await daemon.ended;
+  for (const one of [first, second, receiver, space]) await one[Symbol.asyncDispose]();
+});
+
+function reload(): void {
+  daemon.child.kill('SIGHUP');
+}
+
+/** Ends the daemon in order, and returns what it wrote on stderr. */
+async function stop(): Promise<string> {
+  daemon.child.kill('SIGTERM');
+  const { code, stderr } = await daemon.ended;
+  expect(code, stderr).toBe(0);
+  return stderr;
+}
+
+/** What arrived is what the consoles have, once each. */
+function expectTruth(...consoles: readonly SimulatedConsole[]): void {
+  const all = consoles.flatMap((console) => console.rows as LoginAttempt[]);
+  expect(multiset(distinct(receiver.ids()).map(arrivedTuple))).toEqual(multiset(all.map(tupleOf)));
+  expect(receiver.received()).toHaveLength(receiver.ids().size);
+}
+
+it('polls what was added, and no longer what was removed', async () => {
+  await configure({ second: source(second) });
+  reload();
+  await daemon.said(STARTED, 2);
+  const asked = first.requests.length;
+
+  await receiver.until(600);
+  await second.asked(second.requests.length + 5);
+
+  expect(first.requests).toHaveLength(asked);
+  expectTruth(first, second);
+  await stop();
+});
+
+it('keeps the old configuration when the new one is wrong, and says where', async () => {
+  await writeFile(space.config, 'sources:\n  first:\n    type: qradar-login-attempts\n    nonsense: 1\n');
+  reload();
+  await daemon.said('nonsense');
+  first.add(rows(3));
+
+  await receiver.until(600);
+
+  const stderr = await stop();
+  const problems = stderr.split('\n').filter((line) => line.includes(REFUSED));
+  expect(problems.join('\n')).toMatch(/penstock\.yaml:4:5 sources\.first\.nonsense: expected /);
+  expect(problems.length).toBeGreaterThan(1);
+  expectTruth(first);
+});
+
+it('keeps the old configuration when the new address is in use', async () => {
+  await using other: Simulator = await serve(() => ({ status: 200 }), { clock: systemClock });
+  await configure({ second: source(second) }, Number(new URL(other.url).port));
+  reload();
+  await daemon.said('another process listens there');
+  first.add(rows(3));
+
+  await receiver.until(600);
+
+  expect(second.requests).toEqual([]);
+  expectTruth(first);
+  await stop();
+});
+
+it('keeps the old configuration when the state was made for another source of that name', async () => {
+  await configure({ first: source(second) });
+  reload();
+  await daemon.said(REFUSED);
+  first.add(rows(3));
+
+  await receiver.until(600);
+
+  expect(second.requests).toEqual([]);
+  expectTruth(first);
+  await stop();
+});
+
+it('tries a source again that was stopped for its token', async () => {
+  await configure({
+    first: source(first),
+    second: source(second, { token: 'an-older-token', schedule: 'every 1h' }),
+  });
+  reload();
+  await daemon.said('it is refused');
+
+  await configure({ first: source(first), second: source(second, { schedule: 'every 1h' }) });
+  reload();
+  await receiver.until(600);
+
+  expectTruth(first, second);
+  await stop();
+});
+
+it('keeps its listener and its counts', async () => {
+  const port = await adminPort();
+  const before = await delivered(port);
+  await configure({ first: source(first), second: source(second) });
+
+  reload();
+  await daemon.said(STARTED, 2);
+  const answers = await Promise.all([1, 2, 3].map(() => fetch(`http://127.0.0.1:${port}/livez`)));
+  await receiver.until(600);
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(before).toBe(300);
+  await expect.poll(() => delivered(port)).toBe(600);
+  await stop();
+});
+
+async function adminPort(): Promise<number> {
+  await daemon.said('The admin endpoint listens.');
+  const [, port] = /"port":(\d+)/.exec(daemon.stderr()) ?? [];
+  return Number(port);
+}
+
+async function delivered(port: number): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const [, count] = /^penstock_delivered_events_total\{.*\} (\d+)$/m.exec(await answer.text()) ?? [];
+  return Number(count);
+}
