@@ -55,6 +55,8 @@ export class PastReading {
       await this.#attempt(() => this.#read(scope, { from, index, streams: scopes.length }));
       if (this.errors.at(-1)?.status === 401) return;
     }
+    const total = scopes.length * (this.#parts.want.to - this.#parts.want.from);
+    await this.#parts.job.note({ done: total, total, events: this.events });
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {

@@ -38,7 +38,7 @@ const progress = z.object({
   /** Why it does not go on by itself: a destination that takes nothing. */
   stuck: z.string().optional(),
   /** Where a later process goes on; its kind's own. */
-  place: z.unknown(),
+  place: z.unknown().optional(),
 });
 
 export type Progress = Omit<z.output<typeof progress>, 'place'> & { readonly place?: Json };
