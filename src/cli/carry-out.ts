@@ -10,8 +10,11 @@ import type { ExitCode, Io } from './io.ts';
 import { RequestDisplay } from './request-display.ts';
 import type { Plan } from './set-up.ts';
 
-interface Errand extends Plan {
+interface Asking extends Plan {
   readonly want: Wanted;
+}
+
+interface Errand extends Asking {
   readonly json: boolean;
 }
 
@@ -23,7 +26,7 @@ interface Errand extends Plan {
 export async function carryOut(io: Io, errand: Errand): Promise<ExitCode> {
   const display = new RequestDisplay(io, errand.json);
   for (;;) {
-    const followed = (await byOneself(io, errand, display)) ?? (await beside(io, errand, display));
+    const followed = (await byOneself(io, errand, display)) ?? (await askHolder(io, errand, display.show));
     if (followed.kind === 'abandoned') continue;
     display.end();
     return conclude(io, errand, followed);
@@ -49,7 +52,12 @@ async function byOneself(io: Io, errand: Errand, { show }: RequestDisplay): Prom
   }
 }
 
-async function beside(io: Io, { config, log, want }: Errand, { show }: RequestDisplay): Promise<Followed> {
+/** Leaves a request to the process that holds the state, and follows it. */
+export async function askHolder(
+  io: Io,
+  { config, log, want }: Asking,
+  show: RequestDisplay['show'] = () => undefined,
+): Promise<Followed> {
   const { clock, stop: signal } = io;
   await using journal = await openJournalForRequests({ ...config.state, clock, log });
   const id = await leave(journal, want, clock.now());

@@ -1,13 +1,16 @@
 import { Argument } from 'commander';
-import { requireRewindable, rewindSource } from '../collect/rewind.ts';
+import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind.ts';
+import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
-import { ConfigError, EXIT } from '../errors.ts';
+import { ConfigError, EXIT, StateError } from '../errors.ts';
 import { openJournal } from '../journal/sqlite-journal.ts';
+import { StateInUseError } from '../journal/state-problems.ts';
+import { askHolder } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine } from './io.ts';
+import { jsonLine, type Io } from './io.ts';
 import { sourceNamed } from './named.ts';
 import type { PenstockCommand } from './program.ts';
-import { setUp } from './set-up.ts';
+import { setUp, type Plan } from './set-up.ts';
 import { requireState } from './state-exists.ts';
 import { timeFlag, type TimeFlag } from './times.ts';
 
@@ -41,8 +44,7 @@ export const stateRewindCommand: PenstockCommand = {
     requireRewindable(source);
     if (to > now) throw new ConfigError([`--to ${isoTime(to)}: expected a time that has passed`]);
     requireState(config.state.path);
-    await using journal = await openJournal({ ...config.state, clock: io.clock, log });
-    const rewound = await rewindSource(journal, source, { to, now });
+    const rewound = await rewind(io, { config, log }, { source, to, now });
     if (flags['json'] === true || io.stdout.isTTY !== true)
       for (const { source: of, stream, before, cursor } of rewound)
         jsonLine(io.stdout, { source: of, stream, before, cursor });
@@ -55,3 +57,28 @@ export const stateRewindCommand: PenstockCommand = {
     return EXIT.done;
   },
 };
+
+interface Rewinding {
+  readonly source: SourceConfig;
+  readonly to: number;
+  readonly now: number;
+}
+
+/** By this process; where another holds the state, by that one, between two of its polls. */
+async function rewind(io: Io, plan: Plan, { source, to, now }: Rewinding): Promise<readonly Rewound[]> {
+  try {
+    await using journal = await openJournal({ ...plan.config.state, clock: io.clock, log: plan.log });
+    return await rewindSource(journal, source, { to, now });
+  } catch (error) {
+    if (!(error instanceof StateInUseError)) throw error;
+  }
+  const followed = await askHolder(io, { ...plan, want: { kind: 'rewind', source: source.name, to } });
+  if (followed.kind !== 'finished') {
+    throw new StateError(
+      `The process that holds the state has not rewound ${source.name} yet. It is left to it, and to the next penstock run. See: penstock state show ${source.name}`,
+    );
+  }
+  const { code, message, results = [] } = followed.outcome;
+  if (code !== EXIT.done) throw new ConfigError([message]);
+  return results as unknown as readonly Rewound[];
+}
