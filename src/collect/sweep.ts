@@ -16,7 +16,7 @@ export interface SweepResult {
   readonly errors: readonly unknown[];
 }
 
-export const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
+const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
 
 /**
  * Polls every stream of a source once, in the order that the source gives. A stream that fails does not stop the

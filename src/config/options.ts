@@ -6,7 +6,6 @@ import {
   httpUrl,
   labels,
   namespace,
-  schedule,
   secret,
   timezone,
 } from './fields.ts';

@@ -15,6 +15,6 @@ export function addressOf(party: Party, address: string | undefined): Readonly<R
 }
 
 /** An IPv4 or IPv6 address without a zone, as Elasticsearch's `ip` type takes it. */
-export function isPlainIp(text: string): boolean {
+function isPlainIp(text: string): boolean {
   return isIP(text) !== 0 && !text.includes('%');
 }

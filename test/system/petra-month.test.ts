@@ -167,8 +167,7 @@ it(
     for (const incident of all) {
       const own = told.get(incident.id) ?? [];
       const created = own.filter((event) => event['event.action'] === 'incident-created');
-      if (created.length === 0) expect(isMissing(incident, gaps)).toBe(true);
-      else expect(created).toHaveLength(1);
+      expect(isMissing(incident, gaps) ? [0, 1] : [1]).toContain(created.length);
       if (own.length === 0) continue;
       const statuses = withoutRepeats(own.map((event) => String(event['petra.incident.remediation_status'])));
       const lived = withoutRepeats(incident.states.map(({ remediationStatus }) => remediationStatus));
