@@ -6,12 +6,13 @@ import {
   httpUrl,
   labels,
   namespace,
+  schedule,
   secret,
   timezone,
 } from './fields.ts';
 import { proxy, tls } from './transport.ts';
 
-export { duration, httpUrl, schedule, secret, timezone } from './fields.ts';
+export { duration, httpUrl, secret, timezone } from './fields.ts';
 
 /** The options that every source has (DESIGN §8). */
 const common = {
