@@ -49,6 +49,8 @@ describe('the component template', () => {
     ['botbye.declined_requests.final', 'boolean'],
     ['penstock.gap.from', 'date'],
     ['log.record.uid', 'keyword'],
+    ['elastic.mapping.mode', 'keyword'],
+    ['service.namespace', 'keyword'],
   ])('types %s as %s', (name, type) => {
     expect(typeOf(name)).toBe(type);
   });

@@ -25,8 +25,13 @@ const NESTED =
 /** What is told by name prefix (`labels`), and types that are no values. */
 const NO_VALUES = new Set(['object', 'nested', 'flattened']);
 
-/** What the exporters add to a document: the ids by which a store knows a repeat. */
-const DELIVERY: FieldTable = { 'log.record.uid': 'keyword', 'elasticsearch.document_id': 'keyword' };
+/** What a Collector leaves in a document of profile `elastic-ecs`: ids, the mapping mode, and our Resource. */
+const DELIVERY: FieldTable = {
+  'log.record.uid': 'keyword',
+  'elasticsearch.document_id': 'keyword',
+  'elastic.mapping.mode': 'keyword',
+  'service.namespace': 'keyword',
+};
 
 const LONGEST_KEYWORD = 1024;
 

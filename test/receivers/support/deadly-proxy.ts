@@ -1,6 +1,7 @@
 import { systemClock } from '../../../src/clock.ts';
-import { serve, type SimulatedAnswer, type SimulatedRequest } from '../../../src/simulators/server.ts';
+import { serve } from '../../../src/simulators/server.ts';
 import { startCli, type Running } from '../../support/cli.ts';
+import { forward } from './forward.ts';
 
 /**
  * Stands between Penstock and a receiver, and kills Penstock when the receiver has answered and Penstock has not heard it:
@@ -36,22 +37,5 @@ export async function startDeadlyProxy(target: string): Promise<DeadlyProxy> {
       if (signal !== 'SIGKILL') throw new Error(`ended with ${code} before request ${request}:\n${stderr}`);
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
-}
-
-async function forward(
-  target: string,
-  { method, path, headers, body }: SimulatedRequest,
-): Promise<SimulatedAnswer> {
-  const passed = ['content-type', 'content-encoding'].flatMap((name): [string, string][] => {
-    const value = headers[name];
-    return value === undefined ? [] : [[name, value]];
-  });
-  const response = await fetch(target + path, { method, headers: passed, body: Uint8Array.from(body) });
-  const type = response.headers.get('content-type');
-  return {
-    status: response.status,
-    headers: type === null ? {} : { 'content-type': type },
-    body: Buffer.from(await response.arrayBuffer()),
   };
 }

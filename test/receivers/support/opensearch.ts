@@ -1,9 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import { systemClock } from '../../../src/clock.ts';
+import { serve, type SimulatedAnswer, type SimulatedRequest } from '../../../src/simulators/server.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
+import { forward } from './forward.ts';
 import { startService } from './service.ts';
 
 /** One node on loopback. */
 export interface OpenSearch extends AsyncDisposable {
+  /**
+   * Where it passes for Elasticsearch: the exporter fails a request whose answer does not say so in a header, though only
+   * after it was carried out.
+   */
   readonly url: string;
   /** Every document of an index, or of all that a pattern names, as of now. */
   documents(index: string): Promise<readonly Hit[]>;
@@ -13,10 +20,7 @@ export interface OpenSearch extends AsyncDisposable {
 /** A document as a search finds it. */
 export interface Hit {
   readonly _id: string;
-  readonly _index: string;
   readonly _source: Readonly<Record<string, unknown>>;
-  /** Names of fields that were not indexed because their value did not fit. */
-  readonly _ignored?: readonly string[];
 }
 
 interface SearchAnswer {
@@ -46,7 +50,9 @@ export async function startOpenSearch(folder: string): Promise<OpenSearch> {
       ready: async (output) => (await fetch(`${urlOf(output)}/_cluster/health?wait_for_status=yellow`)).ok,
     }),
   );
-  const store = new Store(urlOf(node.output()), started.move());
+  const own = urlOf(node.output());
+  const proxy = started.use(await serve((request) => asElasticsearch(own, request), { clock: systemClock }));
+  const store = new Store(proxy.url, started.move());
   await store.put('/_component_template/penstock@mappings', await template('component-template'));
   await store.put('/_index_template/penstock', await template('index-template'));
   return store;
@@ -90,6 +96,11 @@ class Store implements OpenSearch {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer}`);
     return JSON.parse(answer);
   }
+}
+
+async function asElasticsearch(url: string, request: SimulatedRequest): Promise<SimulatedAnswer> {
+  const answer = await forward(url, request);
+  return { ...answer, headers: { ...answer.headers, 'x-elastic-product': 'Elasticsearch' } };
 }
 
 function urlOf(output: string): string {
