@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { Waiters } from '../../src/simulators/waiters.ts';
 
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
 
@@ -18,6 +19,10 @@ export interface Ended {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** What it wrote on stderr so far. */
+  stderr(): string;
+  /** Resolves when this was written on stderr so often, since the start. */
+  said(words: string, times?: number): Promise<void>;
 }
 
 interface SpawnOptions {
@@ -40,12 +45,27 @@ export function startCli(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.end(stdin ?? '');
-  const output = Promise.all([text(child.stdout).catch(() => ''), text(child.stderr)]);
-  const ended = once(child, 'close').then(async ([code, signal]) => {
-    const [stdout, stderr] = await output;
-    return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };
+  const output = text(child.stdout).catch(() => '');
+  const waiters = new Waiters();
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+    waiters.check();
   });
-  return { child, ended };
+  const ended = once(child, 'close').then(async ([code, signal]) => {
+    return {
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+      stdout: await output,
+      stderr,
+    };
+  });
+  return {
+    child,
+    ended,
+    stderr: () => stderr,
+    said: (words, times = 1) => waiters.until(() => stderr.split(words).length > times),
+  };
 }
 
 /** Runs the built CLI to its end. */

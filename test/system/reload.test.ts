@@ -22,9 +22,15 @@ let receiver: Receiver;
 let space: Awaited<ReturnType<typeof workspace>>;
 let daemon: Running;
 
-function rows(seed: number): LoginAttempt[] {
+/** 300 login attempts between then and now. */
+function rows(seed: number, from = HOUR): LoginAttempt[] {
   const now = Date.now();
-  return loginAttempts({ random: seeded(seed), count: 300, from: now - HOUR, to: now - 60_000 });
+  return loginAttempts({ random: seeded(seed), count: 300, from: now - from, to: now - 1_000 });
+}
+
+/** New ones, late by less than what each poll reads again. */
+function signIn(): void {
+  first.add(rows(3, 60_000));
 }
 
 function source(console: SimulatedConsole, more: Readonly<Record<string, unknown>> = {}) {
@@ -98,7 +104,7 @@ it('keeps the old configuration when the new one is wrong, and says where', asyn
   await writeFile(space.config, 'sources:\n  first:\n    type: qradar-login-attempts\n    nonsense: 1\n');
   reload();
   await daemon.said('nonsense');
-  first.add(rows(3));
+  signIn();
 
   await receiver.until(600);
 
@@ -114,7 +120,7 @@ it('keeps the old configuration when the new address is in use', async () => {
   await configure({ second: source(second) }, Number(new URL(other.url).port));
   reload();
   await daemon.said('another process listens there');
-  first.add(rows(3));
+  signIn();
 
   await receiver.until(600);
 
@@ -127,7 +133,7 @@ it('keeps the old configuration when the state was made for another source of th
   await configure({ first: source(second) });
   reload();
   await daemon.said(REFUSED);
-  first.add(rows(3));
+  signIn();
 
   await receiver.until(600);
 
