@@ -91,10 +91,14 @@ describe.skipIf(skipped !== '')(`Penstock → Loki${skipped}`, () => {
     expect(letters.filter(({ reason }) => !/too old/.test(reason))).toEqual([]);
   });
 
-  it('holds every event once that a Collector passed on', async () => {
+  it('holds every fresh event once that a Collector passed on, and Penstock hears which are too old', async () => {
+    const random = seeded(8);
     const now = Date.now();
     const fresh = { from: now - 30 * MINUTE, to: now - MINUTE };
-    const rows = loginAttempts({ random: seeded(8), count: 500, ...fresh });
+    const rows = [
+      ...loginAttempts({ random, count: 3, from: now - 9 * DAY, to: now - 8 * DAY }),
+      ...loginAttempts({ random, count: 500, ...fresh }),
+    ];
     await using console = await startConsole({ clock: systemClock, vendor: 'jsa', token: TOKEN, rows });
     await using collector = await startCollector(folders.collector, 'loki', { env: { LOKI_URL: loki.url } });
     await using space = await workspace((folder) => configuration('jsa', console.url, collector.url, folder));
@@ -102,11 +106,13 @@ describe.skipIf(skipped !== '')(`Penstock → Loki${skipped}`, () => {
     const { code, stderr } = await runCli(['once', '-c', space.config]);
 
     expect(code, stderr).toBe(0);
-    const events = await journaled(`${space.path}/state`);
-    expect(events).toHaveLength(rows.length);
+    const uids = (await journaled(`${space.path}/state`)).map(({ uid }) => uid);
+    expect(uids).toHaveLength(rows.length);
+    const letters = await deadLetters(`${space.path}/state`);
+    expect(letters.map(({ uid }) => uid)).toEqual(uids.slice(0, 3));
     const entries = await loki.query('{service_namespace="jsa.login_attempts"}', fresh);
     expect(entries.map(({ labels }) => labels['log_record_uid']).toSorted()).toEqual(
-      events.map(({ uid }) => uid).toSorted(),
+      uids.slice(3).toSorted(),
     );
   });
 });
