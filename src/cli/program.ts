@@ -13,6 +13,7 @@ import { previewCommand } from './preview.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
+import { simulateCommand } from './simulate.ts';
 import { sourcesCommand } from './sources.ts';
 import { stateCommands } from './state.ts';
 import { statusCommand } from './status.ts';
@@ -44,6 +45,7 @@ const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   sourcesCommand,
   schemaCommand,
   demoCommand,
+  simulateCommand,
 ];
 
 /** Runs the command that `args` name; never rejects. Errors are on stderr, in words, with no secret in them. */

@@ -1,12 +1,14 @@
 import { Option } from 'commander';
+import { mask } from '../config/secret.ts';
 import { EXIT } from '../errors.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { readStatus, type Status } from '../telemetry/status.ts';
 import { destinationRows, journalLine, sourceRows, type Rows } from '../telemetry/status-rows.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type Io } from './io.ts';
+import { jsonLine, type ExitCode, type Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
+import { staleSources } from './stale-sources.ts';
 import { timeOrNull } from './state-rows.ts';
 import { table } from './table.ts';
 
@@ -23,8 +25,19 @@ export const statusCommand: PenstockCommand = {
       .description('Show how each source and destination stands, beside a daemon or without one.')
       .addOption(configFlag())
       .addOption(new Option('--watch', 'look again every two seconds until stopped'))
+      .addOption(
+        new Option(
+          '--check',
+          'exit 3 unless every source has completed a sweep as recently as its schedule says: for health checks',
+        ).conflicts('watch'),
+      )
       .addOption(jsonFlag());
-    return examples(command, ['penstock status', 'penstock status --watch', 'penstock status --json']);
+    return examples(command, [
+      'penstock status',
+      'penstock status --watch',
+      'penstock status --json',
+      'penstock status --check',
+    ]);
   },
 
   async run(io, flags) {
@@ -37,6 +50,7 @@ export const statusCommand: PenstockCommand = {
       const status = await readStatus(journal, config);
       if (json) jsonLine(io.stdout, toObject(status));
       else io.stdout.write(`${flags['watch'] === true ? CLEAR : ''}${toText(status, clock.now())}`);
+      if (flags['check'] === true) return tellStale(io, status);
     } while (flags['watch'] === true && (await again(io)));
     return EXIT.done;
   },
@@ -45,6 +59,12 @@ export const statusCommand: PenstockCommand = {
 async function again({ clock, stop }: Io): Promise<boolean> {
   await clock.sleep(EVERY, stop).catch(() => undefined);
   return !stop.aborted;
+}
+
+function tellStale(io: Io, { sources }: Status): ExitCode {
+  const stale = staleSources(sources, io);
+  for (const { source, detail } of stale) io.stderr.write(mask(`Source ${source} is stale: ${detail}\n`));
+  return stale.length === 0 ? EXIT.done : EXIT.incomplete;
 }
 
 function toText({ sources, destinations, journal }: Status, now: number): string {

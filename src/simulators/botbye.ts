@@ -1,12 +1,11 @@
 import type { Clock, Random } from '../clock.ts';
 import { Declines, INTERVAL_TYPES, type IntervalType } from './botbye-declines.ts';
 import { SUMMARY_TYPES, type SummaryRow, type SummaryType } from './botbye-traffic.ts';
-import { serve, type SimulatedAnswer, type SimulatedRequest, type Simulator } from './server.ts';
+import { type Place, serve, type SimulatedAnswer, type SimulatedRequest, type Simulator } from './server.ts';
 
-export interface BotByeOptions {
+export interface BotByeOptions extends Place {
   readonly clock: Clock;
   readonly random: Random;
-  readonly port?: number;
   /** The API token. */
   readonly key: string;
   /** Which of the two documented headers is taken. Default `bearer`. */

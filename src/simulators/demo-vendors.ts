@@ -5,6 +5,7 @@ import { startPetra } from './petra.ts';
 import { loginAttempts } from './qradar-generator.ts';
 import { startTraffic } from './qradar-traffic.ts';
 import { startConsole } from './qradar.ts';
+import type { Place } from './server.ts';
 
 const HOUR = 3_600_000;
 
@@ -19,9 +20,11 @@ interface Lent {
   readonly random: Random;
   /** Ends the traffic. */
   readonly signal: AbortSignal;
+  /** The first vendor listens here, each other one a port further (0: on free ones); by default each on a free port of 127.0.0.1. */
+  readonly listen?: { readonly host: string; readonly port: number };
 }
 
-/** Every vendor that the demo polls, simulated on loopback, and the `sources:` that poll them. */
+/** Every vendor that the demo polls, simulated, and the `sources:` that poll them. */
 export interface DemoVendors extends AsyncDisposable {
   readonly sources: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
@@ -29,10 +32,10 @@ export interface DemoVendors extends AsyncDisposable {
 /** Starts a console of each vendor, Petra and BotBye, with some hours of history and traffic that goes on. */
 export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
   await using started = new AsyncDisposableStack();
-  const qradar = started.use(await startDemoConsole('qradar', lent));
-  const jsa = started.use(await startDemoConsole('jsa', lent));
-  const petra = started.use(await startDemoPetra(lent));
-  const botbye = started.use(await startDemoBotBye(lent));
+  const qradar = started.use(await startDemoConsole('qradar', lent, placeOf(lent, 0)));
+  const jsa = started.use(await startDemoConsole('jsa', lent, placeOf(lent, 1)));
+  const petra = started.use(await startDemoPetra(lent, placeOf(lent, 2)));
+  const botbye = started.use(await startDemoBotBye(lent, placeOf(lent, 3)));
   const login = { token: TOKEN, schedule: 'every 5s', settle: '2s', initial_lookback: '2h' };
   const budget = { requests: PER_MINUTE, per: '1m' };
   const resources = started.move();
@@ -68,8 +71,13 @@ export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
   };
 }
 
-async function startDemoConsole(vendor: 'qradar' | 'jsa', { clock, random, signal }: Lent) {
-  const console = await startConsole({ clock, vendor, token: TOKEN });
+function placeOf({ listen }: Lent, index: number): Place {
+  if (listen === undefined) return {};
+  return { host: listen.host, port: listen.port === 0 ? 0 : listen.port + index };
+}
+
+async function startDemoConsole(vendor: 'qradar' | 'jsa', { clock, random, signal }: Lent, place: Place) {
+  const console = await startConsole({ clock, vendor, token: TOKEN, ...place });
   const now = clock.now();
   console.add(loginAttempts({ random, count: 12, from: now - HOUR, to: now, users: console.users }));
   const traffic = startTraffic(console, { clock, random, perMinute: 20, signal });
@@ -82,7 +90,7 @@ async function startDemoConsole(vendor: 'qradar' | 'jsa', { clock, random, signa
   };
 }
 
-function startDemoPetra({ clock, random }: Lent) {
+function startDemoPetra({ clock, random }: Lent, place: Place) {
   const limits = { tenants: PER_MINUTE, incidents: PER_MINUTE, 'failed-attacks': PER_MINUTE };
   const history = 12 * HOUR;
   return startPetra({
@@ -93,10 +101,11 @@ function startDemoPetra({ clock, random }: Lent) {
     history,
     top: 3,
     limits,
+    ...place,
   });
 }
 
-function startDemoBotBye({ clock, random }: Lent) {
+function startDemoBotBye({ clock, random }: Lent, place: Place) {
   return startBotBye({
     clock,
     random,
@@ -104,5 +113,6 @@ function startDemoBotBye({ clock, random }: Lent) {
     accountId: 'demo',
     projectIds: ['shop'],
     history: HOUR / 4,
+    ...place,
   });
 }

@@ -4,12 +4,11 @@ import { PetraIncidents } from './petra-incidents.ts';
 import { answerAttacks, answerIncidents, answerTenants, failure } from './petra-routes.ts';
 import { PetraTenants, type PetraTenant } from './petra-tenants.ts';
 import { mostInAMinute, PetraThrottle } from './petra-throttle.ts';
-import { serve, type SimulatedAnswer, type SimulatedRequest, type Simulator } from './server.ts';
+import { type Place, serve, type SimulatedAnswer, type SimulatedRequest, type Simulator } from './server.ts';
 
-export interface PetraOptions {
+export interface PetraOptions extends Place {
   readonly clock: Clock;
   readonly random: Random;
-  readonly port?: number;
   /** The API key. */
   readonly token: string;
   readonly tenants: readonly PetraTenant[];

@@ -5,11 +5,11 @@ import type { Paging } from './qradar-list.ts';
 import type { Right } from './qradar-rights.ts';
 import type { ConsoleUser } from './qradar-users.ts';
 import type { Versions } from './qradar-versions.ts';
+import type { Place } from './server.ts';
 
 /** How a console is, and in what it departs from what is documented. */
-export interface ConsoleOptions extends Paging {
+export interface ConsoleOptions extends Paging, Place {
   readonly clock: Clock;
-  readonly port?: number | undefined;
   readonly vendor?: 'qradar' | 'jsa' | undefined;
   /** An administrator's token. */
   readonly token?: string | undefined;

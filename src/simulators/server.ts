@@ -35,7 +35,13 @@ export interface SimulatedAnswer {
 /** How a simulator answers. */
 export type Answerer = (request: SimulatedRequest) => SimulatedAnswer | Promise<SimulatedAnswer>;
 
-/** A loopback HTTP server that behaves as told, and remembers what it was asked. */
+/** Where a simulator listens: by default a free port of 127.0.0.1. */
+export interface Place {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+/** An HTTP server that behaves as told, and remembers what it was asked. */
 export interface Simulator extends AsyncDisposable {
   readonly url: string;
   readonly requests: readonly SimulatedRequest[];
@@ -49,10 +55,10 @@ export interface Simulator extends AsyncDisposable {
   back(): Promise<void>;
 }
 
-/** Starts a simulator on 127.0.0.1. Its `Date` header is its clock's; `port` 0 takes a free one. */
+/** Starts a simulator. Its `Date` header is its clock's; `port` 0 takes a free one. */
 export async function serve(
   answer: Answerer,
-  { clock, port = 0 }: { clock: Clock; port?: number | undefined },
+  { clock, host = '127.0.0.1', port = 0 }: Place & { readonly clock: Clock },
 ): Promise<Simulator> {
   const requests: SimulatedRequest[] = [];
   const script: (SimulatedAnswer | undefined)[] = [];
@@ -73,21 +79,21 @@ export async function serve(
     send(response, told, clock);
   }
 
-  const taken = await listen(server, port);
+  const taken = await listen(server, host, port);
   return {
-    url: `http://127.0.0.1:${taken}`,
+    url: `http://${host}:${taken}`,
     requests,
     script,
     asked: (count, signal) => askers.until(() => requests.length >= count, signal),
     away: () => close(server),
-    back: async () => void (await listen(server, taken)),
+    back: async () => void (await listen(server, host, taken)),
     [Symbol.asyncDispose]: () => close(server),
   };
 }
 
 /** Returns the port that it listens on. */
-async function listen(server: Server, port: number): Promise<number> {
-  server.listen(port, '127.0.0.1');
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  server.listen(port, host);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }

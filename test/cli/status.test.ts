@@ -120,3 +120,37 @@ describe('status on a terminal', () => {
     expect(stdout.split('\u001b[H\u001b[J')).toHaveLength(5);
   });
 });
+
+describe('status --check', () => {
+  it('is 3 before the first sweep, and says which source', async () => {
+    const { code, stderr } = await world.run('status --check');
+
+    expect(code).toBe(3);
+    expect(stderr).toBe('Source console is stale: No complete sweep has ended yet.\n');
+  });
+
+  it('is 0 once a sweep is complete, and 3 again when the schedule was missed for long', async () => {
+    await world.run('once');
+    const later = new DrivenClock(new Date(world.clock.now() + 4 * 60_000).toISOString());
+
+    const [fresh, missed] = [
+      await world.run('status --check'),
+      await world.run('status --check', { clock: later }),
+    ];
+
+    expect([fresh.code, fresh.stderr]).toEqual([0, '']);
+    expect(missed.code).toBe(3);
+    expect(missed.stderr).toMatch(/^Source console is stale: .* since .*Z; one is expected every/);
+  });
+
+  it('is 3 with the last error when no sweep was ever complete', async () => {
+    world.console.tokens.clear();
+    await world.run('once');
+
+    const { code, stderr, stdout } = await world.run('status --check');
+
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/No complete sweep has ended yet. Last error: .*401/);
+    for (const secret of Object.values(SECRETS)) expect(stdout + stderr).not.toContain(secret);
+  });
+});

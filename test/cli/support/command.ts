@@ -19,6 +19,8 @@ interface Setting {
   readonly stdin?: string;
   readonly stop?: AbortSignal;
   readonly env?: Io['env'];
+  /** Hears what is written on stdout, as it is written. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /** Runs a command line in this process, with what a process would lend it. */
@@ -37,7 +39,13 @@ export async function command(args: readonly string[], setting: Setting = {}): P
     random: seeded(1),
     startedAt: clock.now(),
     stdin: Object.assign(chunks(stdin), { isTTY: tty }),
-    stdout: output('stdout'),
+    stdout: {
+      ...output('stdout'),
+      write(text) {
+        written.stdout += text;
+        setting.onOutput?.(text);
+      },
+    },
     stderr: output('stderr'),
     stop: setting.stop ?? new AbortController().signal,
   });

@@ -1,0 +1,59 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { stringify } from 'yaml';
+import { ConfigError, EXIT, explain } from '../errors.ts';
+import { parseListenAddress } from '../telemetry/listen-address.ts';
+import { examples } from './flags.ts';
+import type { PenstockCommand } from './program.ts';
+
+const DEFAULT = '127.0.0.1:8081';
+
+/** `penstock simulate`: the demo's vendors as servers of their own, to try a configuration or a deployment on. */
+export const simulateCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('simulate')
+      .description(
+        'Serve simulated vendors until stopped (QRadar, JSA, Petra, BotBye, on four ports in a row), and print the sources that poll them.',
+      )
+      .addOption(
+        new Option('--listen <host:port>', 'where the first of them listens')
+          .argParser(listenArgument)
+          .default(listenArgument(DEFAULT), DEFAULT),
+      );
+    return examples(command, ['penstock simulate > sources.yaml', 'penstock simulate --listen 0.0.0.0:8081']);
+  },
+
+  async run(io, flags) {
+    // Loaded here, since no other command but the demo needs the simulators in memory.
+    const { startDemoVendors } = await import('../simulators/demo-vendors.ts');
+    const listen = flags['listen'] as Listen;
+    await using vendors = await startDemoVendors({ ...io, signal: io.stop, listen }).catch(
+      (error: unknown) => {
+        throw new ConfigError([
+          `The simulators cannot listen on ${listen.host}, ports ${listen.port} to ${listen.port + 3}: ${explain(error)}. Name another address with --listen.`,
+        ]);
+      },
+    );
+    io.stdout.write(stringify({ sources: vendors.sources }, { aliasDuplicateObjects: false }));
+    await stopped(io.stop);
+    return EXIT.done;
+  },
+};
+
+interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+function listenArgument(text: string): Listen {
+  const { host, port } = parseListenAddress(text) ?? {};
+  if (port === undefined) throw new InvalidArgumentError('Expected an address such as 127.0.0.1:8081.');
+  return { host: host ?? '0.0.0.0', port };
+}
+
+function stopped(stop: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stop.addEventListener('abort', () => resolve(), { once: true });
+  if (stop.aborted) resolve();
+  return promise;
+}
