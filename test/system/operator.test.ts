@@ -78,6 +78,7 @@ describe('the commands of an operator, as they print for machines', () => {
     await expectGolden('preview-profile', ['preview', 'console', '--limit', '1', '--profile', 'elastic-ecs']);
     await expectGolden('gaps-never-asked', ['gaps', 'console', '--from', '2026-03-01', '--to', '2026-03-02']);
     await expectGolden('state-list-empty', ['state', 'list']);
+    await expectGolden('status-empty', ['status']);
   });
 
   it('after it', async () => {
@@ -87,6 +88,7 @@ describe('the commands of an operator, as they print for machines', () => {
     await expectGolden('preview-nothing', ['preview', 'console']);
     await expectGolden('gaps', ['gaps', 'console', '--from', '2h', '--to', '5m']);
     await expectGolden('state-list', ['state', 'list']);
+    await expectGolden('status', ['status']);
     await expectGolden('state-show', ['state', 'show', 'console']);
     await expectGolden('state-rewind', ['state', 'rewind', 'console', '--to', '6h']);
     await expectGolden('state-reset-without-terminal', ['state', 'reset', 'console']);
