@@ -27,12 +27,14 @@ export async function work(context: CollectContext, schedule: Schedule, halt: Ha
 /** One sweep, unless the source is stopped. Undefined: it was. */
 export async function turn(context: CollectContext, halt: Halt): Promise<SweepResult | undefined> {
   const { clock, watch } = context;
-  const began = clock.now();
-  if (!halt.mayPoll(began)) return undefined;
+  if (!halt.mayPoll(clock.now())) return undefined;
   watch?.moves();
-  const result = await context.sweeps.run(() => sweep(context, halt));
-  watch?.sweep(result, Math.max(0, clock.now() - began));
-  return result;
+  return context.sweeps.run(async () => {
+    const began = clock.now();
+    const result = await sweep(context, halt);
+    watch?.sweep(result, Math.max(0, clock.now() - began));
+    return result;
+  });
 }
 
 async function firstDue(

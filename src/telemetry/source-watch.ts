@@ -13,8 +13,8 @@ export class SourceWatch {
   /** Requests by status: `200`, `timed-out`, `failed`. */
   readonly requests = new Map<string, number>();
   retries = 0;
-  /** How long the longest complete sweep took, milliseconds. */
-  longestSweep = 0;
+  /** How long the last complete sweep took, milliseconds. */
+  lastSweep = 0;
   /** When this process began to watch it, epoch ms. */
   readonly since: number;
   readonly #clock: Clock;
@@ -47,7 +47,7 @@ export class SourceWatch {
   /** A sweep ended. One that was cut says nothing. */
   sweep({ outcome, errors }: SweepResult, duration: number): void {
     if (outcome === 'cut') return;
-    if (outcome === 'complete') this.longestSweep = Math.max(this.longestSweep, duration);
+    if (outcome === 'complete') this.lastSweep = duration;
     const refused = errors.find((error) => error instanceof UnauthorisedError);
     const wrong = errors.find(
       (error) => error instanceof PenstockError && error.blame === 'operator' && error !== refused,

@@ -29,7 +29,7 @@ interface Subject {
  */
 export function staleness({ status, schedule, watch, now }: Subject): Trouble | undefined {
   const { config, streams, lastComplete } = status;
-  const sweep = Math.max(predictedSweep(config, streams.length), watch?.longestSweep ?? 0);
+  const sweep = Math.max(predictedSweep(config, streams.length), watch?.lastSweep ?? 0);
   const allowed = PATIENCE * Math.max(schedule.interval, sweep);
   if (lastComplete === undefined) {
     return {

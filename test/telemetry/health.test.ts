@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { throttled } from '../../src/simulators/faults.ts';
 import { startBotBye } from '../../src/simulators/botbye.ts';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
+import { drawTenants } from '../../src/simulators/petra-tenants.ts';
+import { startPetra } from '../../src/simulators/petra.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
@@ -187,6 +189,27 @@ describe('a source', () => {
     expect(changed).toEqual({ ready: false, reasons: ['source console: schema-changed'] });
     expect(silent).toEqual(changed);
     expect(await health()).toEqual(READY);
+  });
+
+  it('that owes for hours what its budget does not give is ready all the while', async () => {
+    await using petra = await startPetra({ clock, random, token: TOKEN, tenants: drawTenants(random, 5) });
+    const attacks = {
+      type: 'petra-failed-attacks',
+      base_url: petra.url,
+      token: TOKEN,
+      schedule: 'every 10m',
+      initial_lookback: '10d',
+    };
+    await configure({ attacks });
+    await startReady();
+    await lab.advance(8 * MINUTE);
+
+    const [owing] = (await takeSnapshot(lab.app)).sources;
+    expect(owing?.owed).toBeGreaterThan(10);
+    for (let quarters = 0; quarters < 16; quarters += 1) {
+      expect(await health()).toEqual(READY);
+      await lab.advance(15 * MINUTE);
+    }
   });
 
   it('is not stale for a stream that the file no longer has', async () => {
