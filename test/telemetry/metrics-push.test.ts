@@ -26,15 +26,20 @@ const pushed: Pushed[] = [];
 beforeEach(async () => {
   status = 200;
   pushed.length = 0;
-  server = createServer(async (request, response) => {
-    pushed.push({ url: request.url, headers: request.headers, body: await text(request) });
-    response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
+  server = createServer((request, response) => {
+    void text(request).then((body) => {
+      pushed.push({ url: request.url, headers: request.headers, body });
+      response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
 
-afterEach(() => void server.close().closeAllConnections());
+afterEach(() => {
+  server.close();
+  server.closeAllConnections();
+});
 
 function environment() {
   const { port } = server.address() as AddressInfo;
@@ -53,6 +58,10 @@ async function receiverOf(env: Readonly<Record<string, string>>) {
   return (await loadConfig({ env, types: TYPES, cwd })).metrics;
 }
 
+async function collect() {
+  return { resource: resourceFromAttributes({ 'service.name': 'penstock' }), scopeMetrics: [] };
+}
+
 async function pushFor(ms: number, env: Readonly<Record<string, string>> = environment()): Promise<string[]> {
   const clock = new DrivenClock();
   const lines: string[] = [];
@@ -60,10 +69,6 @@ async function pushFor(ms: number, env: Readonly<Record<string, string>> = envir
   if (receiver === undefined) throw new Error('no receiver of metrics');
   const stop = new AbortController();
   const log = pino({ base: null }, { write: (line) => void lines.push(line) });
-  const collect = async () => ({
-    resource: resourceFromAttributes({ 'service.name': 'penstock' }),
-    scopeMetrics: [],
-  });
   const running = pushMetrics({ receiver, env, clock, log, collect }, stop.signal);
   await clock.advance(ms, atRest);
   stop.abort();
