@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -23,15 +23,15 @@ let server: Server;
 let status = 200;
 const pushed: Pushed[] = [];
 
+async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  pushed.push({ url: request.url, headers: request.headers, body: await text(request) });
+  response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
+}
+
 beforeEach(async () => {
   status = 200;
   pushed.length = 0;
-  server = createServer((request, response) => {
-    void text(request).then((body) => {
-      pushed.push({ url: request.url, headers: request.headers, body });
-      response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
-    });
-  });
+  server = createServer((request, response) => void take(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
