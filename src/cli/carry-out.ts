@@ -62,7 +62,7 @@ export async function askHolder(
   await using journal = await openJournalForRequests({ ...config.state, clock, log });
   const id = await leave(journal, want, clock.now());
   const isServed = () => isStateHeld(config.state.path);
-  return follow(journal, id, { clock, signal, show, isServed });
+  return await follow(journal, id, { clock, signal, show, isServed });
 }
 
 function conclude(
