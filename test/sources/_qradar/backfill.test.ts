@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import type { PastPart, Span } from '../../../src/source.ts';
+import { readPast } from '../../../src/sources/_qradar/backfill.ts';
+import type { ConsoleRun } from '../../../src/sources/_qradar/options.ts';
+import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
+import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import { drive } from '../../http/support/rig.ts';
+import type { SourceLab } from '../../support/source-lab.ts';
+import { attempt, consoleBench, DAY, HOUR, MINUTE, multiset, NOW } from './support.ts';
+
+const bench = consoleBench();
+const SPAN: Span = { from: NOW - 2 * DAY, to: NOW - DAY };
+
+function rowsOf(count: number): LoginAttempt[] {
+  return loginAttempts({
+    random: seeded(count),
+    count,
+    from: SPAN.from - HOUR,
+    to: SPAN.to + HOUR,
+    shareMillisecond: 0.6,
+  });
+}
+
+/** What a backfill is lent; its ledger knows nothing, as after every later poll. */
+function lent(lab: SourceLab): ConsoleRun {
+  return {
+    ...(lab.start().run as ConsoleRun),
+    scope: { id: '' },
+    coverage: async () => [],
+    ledger: async () => new Map(),
+  };
+}
+
+async function read(lab: SourceLab, span: Span, most = Infinity): Promise<PastPart[]> {
+  const parts: PastPart[] = [];
+  for await (const part of readPast(lent(lab), span)) {
+    parts.push(part);
+    if (parts.length === most) break;
+  }
+  return parts;
+}
+
+const recordsOf = (parts: readonly PastPart[]) =>
+  parts.flatMap(({ observations }) => observations.map(({ record }) => record as LoginAttempt));
+
+function within(rows: readonly LoginAttempt[], { from, to }: Span): LoginAttempt[] {
+  return rows.filter(({ attempt_time: at }) => from <= at && at < to);
+}
+
+describe('reading the past', () => {
+  it.each([
+    { how: 'page by page', options: {}, config: { page_size: 7 } },
+    { how: 'with pages smaller than a group of equal times', options: {}, config: { page_size: 2 } },
+    { how: 'in slices', options: {}, config: { page_size: 50, slice: '3h' } },
+    { how: 'of a console that refuses to sort', options: { refuseSort: true }, config: { page_size: 20 } },
+    { how: 'of a console that caps its pages', options: { maxPage: 6 }, config: { page_size: 20 } },
+  ])('tells in each part exactly what that covers, $how', async ({ options, config }) => {
+    const rows = rowsOf(120);
+    await bench.start({ rows, ...options });
+
+    const parts = await read(bench.lab(config), SPAN);
+
+    const empty = parts.filter(({ covered }) => covered === undefined);
+    const spans = parts.flatMap(({ covered }) => covered ?? []);
+    expect(recordsOf(empty)).toEqual([]);
+    expect(spans.map(({ from }) => from)).toEqual([SPAN.from, ...spans.slice(0, -1).map(({ to }) => to)]);
+    expect(spans.at(-1)?.to).toBe(SPAN.to);
+    for (const { covered = SPAN, ...part } of parts.filter((one) => !empty.includes(one))) {
+      expect(multiset(recordsOf([part]))).toEqual(multiset(within(rows, covered)));
+    }
+  });
+
+  it('goes on behind any part, after a kill, without a row too many or too few', async () => {
+    const rows = rowsOf(60);
+    await bench.start({ rows });
+    const config = { page_size: 5 };
+    const whole = await read(bench.lab(config), SPAN);
+
+    for (let most = 1; most < whole.length; most += 1) {
+      const before = await read(bench.lab(config), SPAN, most);
+      const reached = before.reduce((at, { covered }) => covered?.to ?? at, SPAN.from);
+      const after = await read(bench.lab(config), { from: reached, to: SPAN.to });
+      expect(multiset(recordsOf([...before, ...after]))).toEqual(multiset(within(rows, SPAN)));
+    }
+  });
+
+  it('gives the keys of a poll', async () => {
+    await bench.start({ rows: rowsOf(80) });
+    const lab = bench.lab({ page_size: 9, initial_lookback: '3d' });
+    await lab.once();
+
+    const parts = await read(bench.lab({ page_size: 4 }), SPAN);
+
+    const keys = parts.flatMap(({ observations }) => observations.map(({ key }) => key));
+    const polled = [...lab.stream('').ledger].filter(([, { at }]) => SPAN.from <= at && at < SPAN.to);
+    expect(new Set(keys).size).toBe(keys.length);
+    // The ledger of a poll forgets what lies behind its overlap, so it is asked for what it told.
+    expect(polled.every(([key]) => keys.includes(key))).toBe(true);
+    expect(keys).toHaveLength(within(bench.console.rows as LoginAttempt[], SPAN).length);
+  });
+
+  it('leaves what is not settled to live polling', async () => {
+    const rows = [NOW - 10 * MINUTE, NOW - MINUTE - 1, NOW - MINUTE, NOW - 1].map((time) => attempt(time));
+    await bench.start({ rows });
+
+    const parts = await read(bench.lab({ settle: '60s' }), { from: NOW - HOUR, to: NOW });
+
+    expect(multiset(recordsOf(parts))).toEqual(multiset(rows.slice(0, 2)));
+    expect(parts.at(-1)?.covered?.to).toBe(NOW - MINUTE);
+  });
+
+  it('asks for less when the console is too slow for the span', async () => {
+    const rows = rowsOf(30);
+    await bench.start({ rows });
+    bench.slowBeyond(6 * HOUR);
+    const lab = bench.lab({ timeout: '30s' });
+
+    const parts = await drive(bench.clock, read(lab, SPAN), MINUTE);
+
+    expect(multiset(recordsOf(parts))).toEqual(multiset(within(rows, SPAN)));
+  });
+
+  it('tells a row without a time once, and never as covered', async () => {
+    await bench.start({ rows: rowsOf(30) });
+    bench.console.addRaw(SPAN.from + HOUR, { user_id: 7 });
+
+    const parts = await read(bench.lab({ page_size: 4, slice: '2h' }), SPAN);
+
+    const misfits = parts.flatMap(({ observations }) => observations.filter(({ at }) => at === undefined));
+    expect(misfits).toMatchObject([{ record: { user_id: 7 } }]);
+  });
+});
