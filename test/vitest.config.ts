@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 const root = new URL('..', import.meta.url).pathname;
 
-/** `fast` is `npm test`; `system` runs the built CLI as real processes; `receivers` sends to real receivers. The last two are slow. */
+/**
+ * `fast` is `npm test`; `system` runs the built CLI as real processes; `receivers` sends to real receivers; `deploy` asks a
+ * real API server, and runs what the manifests would. All but the first are slow.
+ */
 export default defineConfig({
   root,
   test: {
@@ -12,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'test/receivers/**'],
+          exclude: ['test/system/**', 'test/receivers/**', 'test/deploy/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -32,6 +35,16 @@ export default defineConfig({
         test: {
           name: 'receivers',
           include: ['test/receivers/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'deploy',
+          include: ['test/deploy/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

@@ -1,0 +1,58 @@
+{{- define "penstock.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/* At most 52 characters: a CronJob adds 11 to name its Jobs. */}}
+{{- define "penstock.fullname" -}}
+{{- $name := include "penstock.name" . }}
+{{- $long := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- .Values.fullnameOverride | default $long | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "penstock.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "penstock.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "penstock.labels" -}}
+{{ include "penstock.selectorLabels" . }}
+app.kubernetes.io/component: {{ .Values.mode }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "penstock.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "penstock.fullname" .) "default" .Values.serviceAccount.create) }}
+{{- end }}
+
+{{- define "penstock.claimName" -}}
+{{- .Values.state.existingClaim | default (printf "%s-state" (include "penstock.fullname" .)) }}
+{{- end }}
+
+{{/* Seconds of a duration such as 240s, 4m or 1h. */}}
+{{- define "penstock.seconds" -}}
+{{- $unit := dict "s" 1 "m" 60 "h" 3600 }}
+{{- mul (regexFind "^[0-9]+" . | int) (get $unit (regexFind "[smh]$" .)) }}
+{{- end }}
+
+{{/* penstock.yaml: the value `config`, and what the Pod decides. */}}
+{{- define "penstock.config" -}}
+{{- $config := fromYaml .Values.config }}
+{{- if hasKey $config "Error" }}
+{{- fail (printf "config is no YAML map: %s" $config.Error) }}
+{{- end }}
+{{- $state := merge (dict "path" "/var/lib/penstock/state") ($config.state | default dict) }}
+{{- $_ := set $config "state" $state }}
+{{- if not $config.destinations }}
+{{- $beside := eq .Values.mode "sidecar" }}
+{{- $endpoint := ternary "http://127.0.0.1:4318" .Values.endpoint $beside }}
+{{- $_ := set $config "destinations" (dict (ternary "collector" "siem" $beside) (dict "endpoint" $endpoint)) }}
+{{- end }}
+{{- if eq .Values.mode "cronjob" }}
+{{- $_ := unset $config "admin" }}
+{{- else }}
+{{- $_ := set $config "admin" (merge (dict "listen" ":9464") ($config.admin | default dict)) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}

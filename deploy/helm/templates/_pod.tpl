@@ -1,0 +1,93 @@
+{{/* What all three Pods have in common, but for their containers. */}}
+{{- define "penstock.podMetadata" -}}
+annotations:
+  checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
+  {{- with .Values.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+labels:
+  {{- include "penstock.selectorLabels" . | nindent 2 }}
+  app.kubernetes.io/component: {{ .Values.mode }}
+  {{- with .Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "penstock.podSpec" -}}
+serviceAccountName: {{ include "penstock.serviceAccountName" . }}
+automountServiceAccountToken: false
+# A Service of the same name would set variables that begin with PENSTOCK_.
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  # At each mount the other policy would give the group what the state directory keeps to its owner.
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumes:
+  - name: config
+    configMap:
+      name: {{ include "penstock.fullname" . }}
+  {{- with .Values.secretName }}
+  - name: secrets
+    secret:
+      secretName: {{ . }}
+      defaultMode: 0440
+  {{- end }}
+  - name: state
+    persistentVolumeClaim:
+      claimName: {{ include "penstock.claimName" . }}
+{{- end }}
+
+{{- define "penstock.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* Penstock's container, but for its probes: a dict of the root context and the arguments. */}}
+{{- define "penstock.container" -}}
+name: penstock
+image: {{ printf "%s:%s" .root.Values.image.repository (.root.Values.image.tag | default .root.Chart.AppVersion) }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+args: {{ concat .args (list "--config" "/etc/penstock/penstock.yaml") | toJson }}
+{{- with .root.Values.env }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "penstock.containerSecurity" . | nindent 2 }}
+resources:
+  {{- toYaml .root.Values.resources | nindent 2 }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/penstock
+    readOnly: true
+  {{- if .root.Values.secretName }}
+  - name: secrets
+    mountPath: /run/secrets/penstock
+    readOnly: true
+  {{- end }}
+  - name: state
+    mountPath: /var/lib/penstock
+{{- end }}

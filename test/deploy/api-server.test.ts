@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiServer, startApiServer } from './support/api-server.ts';
+import { template, type Values } from './support/helm.ts';
+import { manifests, podAlone } from './support/manifest.ts';
+import { refusal } from './support/judge.ts';
+import { SHAPES } from './support/render.ts';
+import { tools } from './support/tools.ts';
+
+const { folders, skipped } = await tools('kubernetes', 'helm');
+
+const NAMESPACE = 'penstock';
+const CRDS = new URL('support/monitoring-crds.yaml', import.meta.url);
+
+/** Values that reach every branch of the templates. */
+const VARIANTS: readonly { readonly name: string; readonly values: Values }[] = [
+  { name: 'the defaults', values: {} },
+  { name: 'a daemon', values: { mode: 'daemon' } },
+  { name: 'a sidecar', values: { mode: 'sidecar' } },
+  {
+    name: 'a daemon with everything that is off by default',
+    values: {
+      mode: 'daemon',
+      serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
+      prometheusRule: { enabled: true, labels: { release: 'prometheus' } },
+      env: [{ name: 'HTTPS_PROXY', value: 'http://proxy:3128' }],
+      imagePullSecrets: [{ name: 'registry' }],
+      podAnnotations: { team: 'security' },
+      podLabels: { team: 'security' },
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+      affinity: { nodeAffinity: {} },
+      'networkPolicy.extraEgress': [{ ports: [{ port: 3128 }] }],
+      'networkPolicy.adminFrom': [],
+      'state.storageClassName': 'fast',
+    },
+  },
+  {
+    name: 'a sidecar with secrets of its Collector, and a claim and an account that exist',
+    values: {
+      mode: 'sidecar',
+      'collector.secretName': 'collector',
+      'state.existingClaim': 'claim',
+      serviceAccount: { create: false, name: 'existing' },
+      serviceMonitor: { enabled: true },
+      prometheusRule: { enabled: true },
+    },
+  },
+  {
+    name: 'a CronJob without secrets, network policy and kept claim, by another name',
+    values: {
+      fullnameOverride: 'a-name-that-is-longer-than-a-cron-job-may-have-for-its-name',
+      secretName: '',
+      'networkPolicy.enabled': false,
+      'state.keep': false,
+      serviceMonitor: { enabled: true },
+    },
+  },
+];
+
+describe.skipIf(skipped !== '')(`Kubernetes' API server${skipped}`, () => {
+  let server: ApiServer;
+
+  beforeAll(async () => {
+    server = await startApiServer(folders.kubernetes);
+    await server.namespace(NAMESPACE, 'restricted');
+    await server.define(await readFile(CRDS, 'utf8'));
+  });
+
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  it.each(VARIANTS)('takes what the chart makes of $name', async ({ values }) => {
+    const text = await template(folders.helm, values);
+
+    expect(await refusal(server, NAMESPACE, text)).toBe('');
+  });
+
+  it.each(SHAPES)('takes deploy/kubernetes/%s, built by its kustomization', async (shape) => {
+    const { code, stdout, stderr } = await server.kubectl(['kustomize', kustomization(shape)]);
+
+    expect(code, stderr).toBe(0);
+    expect(await refusal(server, NAMESPACE, stdout)).toBe('');
+  });
+
+  it.each(SHAPES)('takes the Pod of %s under Pod Security "restricted"', async (shape) => {
+    const { stdout } = await server.kubectl(['kustomize', kustomization(shape)]);
+    const pod = podAlone(manifests(stdout));
+
+    expect(await refusal(server, NAMESPACE, pod)).toBe('');
+    expect(await refusal(server, NAMESPACE, pod.replace('runAsNonRoot: true', ''))).toMatch(
+      /violates PodSecurity "restricted/,
+    );
+  });
+
+  it('refuses a field that there is not', async () => {
+    const text = await template(folders.helm, {});
+    const mistaken = text.replace('concurrencyPolicy:', 'concurrencyPolice:');
+
+    expect(mistaken).not.toBe(text);
+    expect(await refusal(server, NAMESPACE, mistaken)).toMatch(/unknown field "spec.concurrencyPolice"/);
+  });
+
+  it('refuses a privileged container', async () => {
+    const text = await template(folders.helm, {});
+    const mistaken = text.replace('allowPrivilegeEscalation: false', 'privileged: true');
+
+    expect(mistaken).not.toBe(text);
+    expect(await refusal(server, NAMESPACE, mistaken)).toMatch(
+      /would violate PodSecurity "restricted.*privileged/,
+    );
+  });
+
+  it('refuses a field that a ServiceMonitor has not', async () => {
+    const text = await template(folders.helm, { mode: 'daemon', 'serviceMonitor.enabled': true });
+
+    expect(await refusal(server, NAMESPACE, text.replace('interval:', 'intervall:'))).toMatch(
+      /unknown field "spec.endpoints\[0\].intervall"/,
+    );
+  });
+});
+
+function kustomization(shape: string): string {
+  return new URL(`../../deploy/kubernetes/${shape}`, import.meta.url).pathname;
+}

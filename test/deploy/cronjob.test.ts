@@ -1,0 +1,71 @@
+import { stat } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
+import { startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { startCli } from '../support/cli.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
+import { kustomized } from './support/kustomized.ts';
+import { IMAGE, makePod, podsSkipped } from './support/pod.ts';
+import { tools } from './support/tools.ts';
+
+const TOKEN = 'token-of-the-deploy-tests';
+const DAY = 86_400_000;
+const MINUTE = 60_000;
+/** Of the console's list, in the first run: some days are read then, some are not. */
+const LAST_REQUEST = 6;
+
+const { folders, skipped } = await tools('kubernetes');
+const reason = skipped || podsSkipped();
+
+describe.skipIf(reason !== '')(`The CronJob of deploy/kubernetes${reason}`, () => {
+  it('ships everything once in three runs, the first of them killed, while the console goes on', async () => {
+    const clock = new DrivenClock();
+    const random = seeded(7);
+    const began = clock.now();
+    const rows = loginAttempts({ random, count: 8_000, from: began - 6 * DAY, to: began });
+    await using console = await startConsole({ clock, token: TOKEN, rows });
+    await using receiver = await startReceiver({ clock: systemClock });
+    await using pod = await makePod(await kustomized(folders.kubernetes, 'cronjob'), {
+      secrets: { 'qradar-token': `${TOKEN}\n` },
+      addresses: {
+        'https://qradar.example.com': console.url,
+        'http://opentelemetry-collector:4318': receiver.url,
+      },
+    });
+    const job = () => startCli(pod.args('penstock'), pod.container('penstock', IMAGE));
+    const pass = (from: number, count: number) => {
+      console.add(loginAttempts({ random, count, from, to: clock.now() + 5 * MINUTE }));
+      clock.jump(5 * MINUTE);
+    };
+
+    const first = job();
+    await console.asked(LAST_REQUEST);
+    first.child.kill('SIGKILL');
+    const killed = await first.ended;
+    const shippedThen = receiver.ids().size;
+    pass(clock.now(), 300);
+    const second = await job().ended;
+    // Some of these come late: they are older than what was read.
+    pass(clock.now() - 3 * MINUTE, 300);
+    clock.jump(2 * MINUTE);
+    const third = await job().ended;
+
+    expect(killed.signal, killed.stderr).toBe('SIGKILL');
+    expect(shippedThen).toBeLessThan(rows.length);
+    expect(second.code, second.stderr).toBe(0);
+    expect(third.code, third.stderr).toBe(0);
+    const arrived = distinct(receiver.ids()).filter(
+      ({ record }) => record.attributes['event.dataset'] === 'qradar.login_attempts',
+    );
+    expect(multiset(arrived.map(arrivedTuple))).toEqual(
+      multiset((console.rows as LoginAttempt[]).map(tupleOf)),
+    );
+    expect((await stat(`${pod.state}/state`)).mode & 0o777).toBe(0o700);
+    expect((await stat(pod.state)).mode & 0o7777).toBe(0o2775);
+  });
+});

@@ -1,0 +1,80 @@
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { type ApiServer, startApiServer } from './support/api-server.ts';
+import { run } from './support/run.ts';
+import { tools } from './support/tools.ts';
+
+const { folders, skipped } = await tools('kubernetes', 'helm');
+
+const REPOSITORY = new URL('../..', import.meta.url).pathname;
+
+/** Files that the commands take, which a reader has. */
+const FILES = {
+  'qradar-token': 'token-of-the-deploy-tests',
+  'penstock.yaml':
+    'sources: {console: {type: qradar-login-attempts, base_url: https://qradar.example.com, ' +
+    'token: "${file:/run/secrets/penstock/qradar-token}"}}\n',
+  'collector.yaml': await readFile(`${REPOSITORY}deploy/collector/loki.yaml`, 'utf8'),
+};
+
+/** The command lines of the indented blocks of a text. */
+function commands(text: string): string[] {
+  return [...text.matchAll(/^ {4}((?:helm|kubectl) .*)$/gm)].map(([, command]) => command as string);
+}
+
+async function chapter(title: string): Promise<string> {
+  const readme = await readFile(`${REPOSITORY}README.md`, 'utf8');
+  const [, rest = ''] = readme.split(`\n## ${title}\n`);
+  return rest.split('\n## ')[0] as string;
+}
+
+describe.skipIf(skipped !== '')(`The commands that are written down${skipped}`, () => {
+  let server: ApiServer;
+
+  beforeAll(async () => {
+    server = await startApiServer(folders.kubernetes);
+  });
+
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  /** Runs each as a reader of a clone would. */
+  async function follow(lines: readonly string[]): Promise<void> {
+    await using directory = await temporaryDirectory();
+    const { path } = directory;
+    for (const [name, content] of Object.entries(FILES)) await writeFile(`${path}/${name}`, content);
+    await symlink(`${REPOSITORY}deploy`, `${path}/deploy`);
+    await mkdir(`${path}/home`);
+    const env = {
+      PATH: `${folders.kubernetes}:${folders.helm}:${process.env['PATH']}`,
+      KUBECONFIG: server.kubeconfig,
+      HOME: `${path}/home`,
+    };
+    for (const line of lines) {
+      const { code, stdout, stderr } = await run('bash', ['-c', line], { cwd: path, env });
+      expect(code, `${line}\n${stdout}${stderr}`).toBe(0);
+    }
+  }
+
+  it('in the README install each shape, over the one before', async () => {
+    const lines = commands(await chapter('Kubernetes'));
+
+    expect(lines.length).toBeGreaterThan(7);
+    await follow(lines);
+
+    const { stdout } = await server.kubectl(['get', 'cronjob,pvc', '-n', 'penstock', '-o', 'name']);
+    expect(stdout.trim().split('\n')).toEqual([
+      'cronjob.batch/penstock',
+      'persistentvolumeclaim/penstock-state',
+    ]);
+  });
+
+  it('in the chart’s README install it', async () => {
+    const lines = commands(await readFile(`${REPOSITORY}deploy/helm/README.md`, 'utf8'));
+
+    expect(lines).toHaveLength(1);
+    await follow(lines);
+  });
+});

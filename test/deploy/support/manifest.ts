@@ -1,0 +1,69 @@
+import { parseAllDocuments, stringify } from 'yaml';
+
+/** A Kubernetes object, as far as every kind has it. */
+export interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly [field: string]: unknown;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly ports?: readonly { readonly containerPort: number }[];
+  readonly volumeMounts?: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly readOnly?: boolean;
+  }[];
+}
+
+export interface Volume {
+  readonly name: string;
+  readonly configMap?: { readonly name: string };
+  readonly secret?: { readonly secretName: string };
+  readonly persistentVolumeClaim?: { readonly claimName: string };
+}
+
+export interface PodSpec {
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+  readonly securityContext: { readonly runAsUser: number; readonly fsGroup: number };
+}
+
+/** The documents of a YAML stream that hold an object. */
+export function manifests(text: string): Manifest[] {
+  return parseAllDocuments(text, { schema: 'yaml-1.1' })
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null);
+}
+
+/** What the ConfigMap of that name holds, by key. */
+export function dataOf(all: readonly Manifest[], name: string): Readonly<Record<string, string>> {
+  const found = all.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === name);
+  if (found === undefined) throw new Error(`There is no ConfigMap ${name}.`);
+  return found['data'] as Record<string, string>;
+}
+
+/** The Pod that a CronJob or a Deployment among these makes. */
+export function podOf(all: readonly Manifest[]): PodSpec {
+  const owner = all.find(({ kind }) => kind === 'CronJob' || kind === 'Deployment');
+  if (owner === undefined) throw new Error('There is neither a CronJob nor a Deployment.');
+  type Template = { template: { spec: PodSpec } };
+  const spec = owner['spec'] as Template & { jobTemplate: { spec: Template } };
+  return (owner.kind === 'CronJob' ? spec.jobTemplate.spec : spec).template.spec;
+}
+
+/** One container of a Pod, also one that is started first. */
+export function containerOf({ initContainers = [], containers }: PodSpec, name: string): Container {
+  const found = [...initContainers, ...containers].find((container) => container.name === name);
+  if (found === undefined) throw new Error(`There is no container ${name}.`);
+  return found;
+}
+
+/** The same Pod without its owner, as a controller would ask for it. */
+export function podAlone(all: readonly Manifest[]): string {
+  return stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'alone' }, spec: podOf(all) });
+}

@@ -1,0 +1,9 @@
+import { builtBy } from '../../support/recipes.ts';
+
+/** What a recipe builds: the API server with kubectl, and Helm. */
+export type Tool = 'kubernetes' | 'helm';
+
+/** Tools to check manifests with, built first where they are not. */
+export function tools<Name extends Tool>(...names: readonly Name[]) {
+  return builtBy(new URL('../build.sh', import.meta.url), names);
+}
