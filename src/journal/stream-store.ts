@@ -63,8 +63,10 @@ export class StreamStore {
   open(identity: StreamIdentity): StreamState {
     const { source, type, origin, scope, cursorVersion } = identity;
     const key = `${type}|${origin}|${scope}`;
-    this.#open.run({ key, source, type, origin, scope, cursorVersion });
     this.#versions.set(key, cursorVersion);
+    const known = this.#one.first({ key });
+    if (known?.source === source && known.orphaned === 0) return toState(known);
+    this.#open.run({ key, source, type, origin, scope, cursorVersion });
     return toState(this.#one.first({ key }) as StreamRow);
   }
 

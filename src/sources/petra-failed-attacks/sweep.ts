@@ -42,6 +42,8 @@ class Sweep {
   /** When a task was offered, by tenant and task; when a tenant had its last turn, by its id. Epoch ms. */
   readonly #offered = new Map<string, number>();
   readonly #turns = new Map<string, number>();
+  /** Of a thousand cursors most have not moved since the last choice: each is decoded once. */
+  readonly #decoded = new WeakMap<object, Cursor>();
 
   constructor(run: Run<Options>) {
     this.#run = run;
@@ -55,7 +57,7 @@ class Sweep {
     const moment = { now: now(), againBefore: spare ? this.#started : 0 };
     const cursors = await this.#run.cursors();
     const choices = tenants.flatMap((tenant) => {
-      const state = stateOf(this.#run, cursors.get(tenant.id));
+      const state = this.#stateOf(cursors.get(tenant.id));
       if (this.#isResting(state)) return [];
       return dueOf(state, options, moment)
         .filter((due) => !this.#isFresh(this.#offered.get(keyOf(tenant, due)), PATIENCE))
@@ -83,6 +85,15 @@ class Sweep {
     }
   }
 
+  #stateOf(stored: unknown): Cursor {
+    if (stored === undefined) return initialCursor(this.#run.now(), this.#run.options);
+    const known = this.#decoded.get(stored as object);
+    if (known !== undefined) return known;
+    const state = cursor.decode(stored as never);
+    this.#decoded.set(stored as object, state);
+    return state;
+  }
+
   /** A tenant that failed in this sweep waits, so that its days do not take the turns of others one by one. */
   #isResting({ failedAt }: Cursor): boolean {
     return failedAt !== undefined && failedAt >= this.#started && this.#isFresh(failedAt, PATIENCE);
@@ -99,8 +110,4 @@ function keyOf({ id }: Tenant, { kind, day }: Task): string {
 
 function scopeOf({ id, name }: Tenant, task: Turn): Scope {
   return { id, task, ...(name !== undefined && { name }) };
-}
-
-function stateOf(run: Run<Options>, stored: unknown): Cursor {
-  return stored === undefined ? initialCursor(run.now(), run.options) : cursor.decode(stored as never);
 }
