@@ -1,5 +1,5 @@
 import type { Source } from '../source.ts';
-import { compact, ECS_VERSION, type EcsEvent, type EcsValue } from './event.ts';
+import { ECS_VERSION, type EcsEvent, type EcsValue } from './event.ts';
 import { isoTime } from './time.ts';
 
 /** What of a source every one of its events says. */
@@ -24,32 +24,51 @@ export function withCommonFields(
   { uid, observedAt, labels = {} }: Circumstances,
 ): EcsEvent {
   const observed = isoTime(observedAt);
-  const own = compact({
+  const { ips, users } = collectRelated(event);
+  const all: Record<string, EcsValue> = {
     '@timestamp': observed,
     'ecs.version': ECS_VERSION,
     'event.kind': categorisation.kind,
     'event.category': categorisation.category,
     'event.type': categorisation.type,
     'event.dataset': dataset,
-    'event.module': dataset.split('.')[0],
+    'event.module': dataset.split('.')[0] ?? dataset,
     'event.id': uid,
     'event.created': observed,
     'observer.vendor': vendor,
     'observer.product': product,
-  });
-  const added = compact({
-    'related.ip': collect(event, ADDRESSES, 'related.ip'),
-    'related.user': collect(event, USERS, 'related.user'),
-    ...Object.fromEntries(Object.entries(labels).map(([name, value]) => [`labels.${name}`, value])),
-  });
-  return { ...own, ...event, ...added };
+    ...event,
+  };
+  if (ips.size > 0) all['related.ip'] = [...ips];
+  if (users.size > 0) all['related.user'] = [...users];
+  for (const [name, value] of Object.entries(labels)) if (value !== '') all[`labels.${name}`] = value;
+  return all;
 }
 
-function collect(event: EcsEvent, fields: RegExp, related: string): readonly string[] {
-  const found = Object.entries(event).flatMap(([name, value]) =>
-    fields.test(name) || name === related ? texts(value) : [],
-  );
-  return [...new Set(found)];
+function collectRelated(event: EcsEvent): { ips: Set<string>; users: Set<string> } {
+  const ips = new Set<string>();
+  const users = new Set<string>();
+  for (const name of Object.keys(event)) {
+    const role = roleOf(name);
+    if (role === undefined) continue;
+    for (const text of texts(event[name] as EcsValue)) (role === 'ip' ? ips : users).add(text);
+  }
+  return { ips, users };
+}
+
+type Role = 'ip' | 'user' | undefined;
+
+/** There are few names of fields, and many events. */
+const roles = new Map<string, Role>();
+
+function roleOf(name: string): Role {
+  if (!roles.has(name)) roles.set(name, decideRole(name));
+  return roles.get(name);
+}
+
+function decideRole(name: string): Role {
+  if (name === 'related.ip' || ADDRESSES.test(name)) return 'ip';
+  return name === 'related.user' || USERS.test(name) ? 'user' : undefined;
 }
 
 function texts(value: EcsValue): readonly string[] {

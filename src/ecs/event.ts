@@ -19,14 +19,16 @@ export interface JournaledEvent {
 
 /** Drops what is absent: undefined, null, empty strings and empty arrays. A mapping lists every field, one a line. */
 export function compact(fields: Readonly<Record<string, EcsValue | null | undefined>>): EcsEvent {
-  const kept = Object.entries(fields).filter(
-    (entry): entry is [string, EcsValue] =>
-      entry[1] !== undefined &&
-      entry[1] !== null &&
-      entry[1] !== '' &&
-      !(Array.isArray(entry[1]) && entry[1].length === 0),
-  );
-  return Object.fromEntries(kept);
+  const kept: Record<string, EcsValue> = {};
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (value !== undefined && value !== null && !isEmpty(value)) kept[name] = value;
+  }
+  return kept;
+}
+
+function isEmpty(value: EcsValue): boolean {
+  return value === '' || (Array.isArray(value) && value.length === 0);
 }
 
 interface Nested {
