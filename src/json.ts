@@ -13,11 +13,15 @@ interface ParseOptions {
   readonly decimalText?: readonly string[];
 }
 
+/** Only a number with so many digits can be beyond 2^53; a text without any is parsed the fast way. */
+const MANY_DIGITS = /\d{16}/;
+
 /**
  * Parses JSON without losing digits: integers outside ±(2^53 − 1) become BigInt.
  * Throws `SyntaxError` on text that is not JSON.
  */
 export function parseJson(text: string, { decimalText = [] }: ParseOptions = {}): unknown {
+  if (decimalText.length === 0 && !MANY_DIGITS.test(text)) return JSON.parse(text);
   return JSON.parse(
     text,
     function exact(this: unknown, key: string, value: unknown, context?: { source?: string }) {
@@ -30,9 +34,14 @@ export function parseJson(text: string, { decimalText = [] }: ParseOptions = {})
 
 /** The JSON text of a value; BigInt is written as its digits. Keys keep their order. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'bigint' ? (JSON as unknown as RawJson).rawJSON(member.toString()) : member,
-  );
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // A BigInt is in it, which costs a call for every member; or it cannot be written, and this throws why.
+    return JSON.stringify(value, (_key, member: unknown) =>
+      typeof member === 'bigint' ? (JSON as unknown as RawJson).rawJSON(member.toString()) : member,
+    );
+  }
 }
 
 interface RawJson {

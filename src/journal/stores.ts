@@ -57,7 +57,11 @@ export class Stores {
     const stream = this.streams.require(page.stream);
     transact(this.#database, () => {
       if (page.events.length > 0) this.pages.append(stream, page, now);
-      this.ledger.write(stream, page.ledger);
+      // What would be forgotten at once need not be written first.
+      this.ledger.write(
+        stream,
+        page.ledger.filter(({ at }) => at >= (page.forgetBefore ?? -Infinity)),
+      );
       if (page.forgetBefore !== undefined) this.ledger.forgetBefore(stream, page.forgetBefore);
       this.streams.move(stream, page, now);
       if (page.covered !== undefined) this.coverage.add(stream, page.covered);
