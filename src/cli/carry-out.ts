@@ -26,8 +26,8 @@ interface Errand extends Asking {
 export async function carryOut(io: Io, errand: Errand): Promise<ExitCode> {
   const display = new RequestDisplay(io, errand.json);
   for (;;) {
-    const followed = (await byOneself(io, errand, display)) ?? (await askHolder(io, errand, display.show));
-    if (followed.kind === 'abandoned') continue;
+    const followed = (await byOneself(io, errand, display)) ?? (await askHolder(io, errand, display));
+    if (followed.kind === 'abandoned' || followed.kind === 'unheard') continue;
     display.end();
     return conclude(io, errand, followed);
   }
@@ -56,19 +56,25 @@ async function byOneself(io: Io, errand: Errand, { show }: RequestDisplay): Prom
 export async function askHolder(
   io: Io,
   { config, log, want }: Asking,
-  show: RequestDisplay['show'] = () => undefined,
+  { show, patience }: { show: RequestDisplay['show']; patience?: number },
 ): Promise<Followed> {
   const { clock, stop: signal } = io;
   await using journal = await openJournalForRequests({ ...config.state, clock, log });
   const id = await leave(journal, want, clock.now());
   const isServed = () => isStateHeld(config.state.path);
-  return await follow(journal, id, { clock, signal, show, isServed });
+  return await follow(journal, id, {
+    clock,
+    signal,
+    show,
+    isServed,
+    ...(patience !== undefined && { patience }),
+  });
 }
 
 function conclude(
   io: Io,
   { want, json }: Errand,
-  followed: Exclude<Followed, { kind: 'abandoned' }>,
+  followed: Exclude<Followed, { kind: 'abandoned' | 'unheard' }>,
 ): ExitCode {
   if (followed.kind === 'finished') {
     const { code, message } = followed.outcome;

@@ -14,6 +14,9 @@ import { setUp, type Plan } from './set-up.ts';
 import { requireState } from './state-exists.ts';
 import { timeFlag, type TimeFlag } from './times.ts';
 
+/** A daemon that moves begins with what is left within this time. Milliseconds. */
+const PATIENCE = 10_000;
+
 /** `penstock state rewind SOURCE --to T`: reads again from a time on. */
 export const stateRewindCommand: PenstockCommand = {
   describe(command) {
@@ -71,8 +74,18 @@ async function rewind(io: Io, plan: Plan, { source, to, now }: Rewinding): Promi
     return await rewindSource(journal, source, { to, now });
   } catch (error) {
     if (!(error instanceof StateInUseError)) throw error;
+    return await throughHolder(io, plan, { source, to, inUse: error });
   }
-  const followed = await askHolder(io, { ...plan, want: { kind: 'rewind', source: source.name, to } });
+}
+
+async function throughHolder(
+  io: Io,
+  plan: Plan,
+  { source, to, inUse }: Omit<Rewinding, 'now'> & { readonly inUse: StateInUseError },
+): Promise<readonly Rewound[]> {
+  const want = { kind: 'rewind', source: source.name, to } as const;
+  const followed = await askHolder(io, { ...plan, want }, { show: () => undefined, patience: PATIENCE });
+  if (followed.kind === 'unheard') throw inUse;
   if (followed.kind !== 'finished') {
     throw new StateError(
       `The process that holds the state has not rewound ${source.name} yet. It is left to it, and to the next penstock run. See: penstock state show ${source.name}`,

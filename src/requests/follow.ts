@@ -8,11 +8,15 @@ const LOOK_EVERY = 500;
 /** A request that nobody can carry out for so long is abandoned: a daemon that starts again is back sooner. Milliseconds. */
 const PATIENCE = 30_000;
 
+const WITHDRAWN = { code: 4, message: 'It was withdrawn, since nobody had begun with it.' };
+
 /** Why a request is followed no longer. */
 export type Followed =
   | { readonly kind: 'finished'; readonly outcome: Outcome }
   /** It is open, and waits for a destination. */
   | { readonly kind: 'stuck'; readonly why: string }
+  /** Nobody has begun with it in the time given; it is withdrawn. */
+  | { readonly kind: 'unheard' }
   /** It is open, and nobody holds the state any more. */
   | { readonly kind: 'abandoned' }
   /** It is open, and the signal aborted. */
@@ -25,15 +29,18 @@ interface Following {
   readonly show: (request: HeldRequest) => void;
   /** Whether there is a process that could carry it out. */
   readonly isServed: () => boolean;
+  /** How long it may take until somebody begins, milliseconds; then it is withdrawn. Default: as long as it takes. */
+  readonly patience?: number;
 }
 
 /** Follows a request until it is finished, or there is a reason not to wait for that. */
 export async function follow(
-  journal: Pick<RequestJournal, 'request'>,
+  journal: Pick<RequestJournal, 'request' | 'finishRequest'>,
   id: number,
-  { clock, signal, show, isServed }: Following,
+  { clock, signal, show, isServed, patience = Infinity }: Following,
 ): Promise<Followed> {
-  let servedAt = clock.now();
+  const askedAt = clock.now();
+  let servedAt = askedAt;
   for (;;) {
     const request = await journal.request(id);
     if (request === undefined) return { kind: 'abandoned' };
@@ -42,6 +49,10 @@ export async function follow(
     if (outcome !== undefined) return { kind: 'finished', outcome };
     const why = progressOf(request)?.stuck;
     if (why !== undefined) return { kind: 'stuck', why };
+    if (request.progress === undefined && clock.now() - askedAt >= patience) {
+      await journal.finishRequest(id, WITHDRAWN, clock.now());
+      return { kind: 'unheard' };
+    }
     if (isServed()) servedAt = clock.now();
     if (clock.now() - servedAt >= PATIENCE) return { kind: 'abandoned' };
     await clock.sleep(LOOK_EVERY, signal).catch(() => undefined);

@@ -75,15 +75,15 @@ export function leave(
   );
 }
 
-/** Who begins with a request, or begins anew, is to find out for itself whether it is stuck. */
+/** Notes that a request is begun, or begun anew: whether it is stuck is to be found out again. */
 export async function begin(
   journal: Pick<RequestJournal, 'request' | 'noteProgress'>,
   id: number,
 ): Promise<void> {
   const request = await journal.request(id);
   const before = request && progressOf(request);
-  if (before?.stuck === undefined) return;
-  const { stuck: _, ...progress } = before;
+  if (before !== undefined && before.stuck === undefined) return;
+  const { stuck: _, ...progress } = before ?? { done: 0, total: 0, events: 0 };
   await journal.noteProgress(id, progress);
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { Clock } from '../../src/clock.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
@@ -20,6 +21,17 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 const state = () => `${world.path}/state`;
+
+/** A clock on which waiting takes no time. */
+function hurried(): Clock {
+  let now = Date.now();
+  return {
+    now: () => now,
+    sleep: async (ms) => {
+      now += ms;
+    },
+  };
+}
 
 /** The state as a process that goes on running has it. */
 function held(): Promise<Journal> {
@@ -217,11 +229,11 @@ describe('state rewind', () => {
     expect(existsSync(state())).toBe(false);
   });
 
-  it('is refused while another process holds the state', async () => {
+  it('is refused while a process holds the state that does not take it over', async () => {
     await world.run('once');
     await using _ = await held();
 
-    const { code, stderr } = await world.run('state rewind console --to 1h');
+    const { code, stderr } = await world.run('state rewind console --to 1h', { clock: hurried() });
 
     expect(code).toBe(5);
     expect(stderr).toContain('in use');

@@ -69,6 +69,16 @@ it('waits for a daemon that starts again, and gives up when nobody holds the sta
   expect(await ended).toEqual({ kind: 'abandoned' });
 });
 
+it('withdraws what nobody begins with in the time given', async () => {
+  const id = await leave(journal, WANT, clock.now());
+  const { signal } = stop;
+  const ended = follow(journal, id, { clock, signal, show: () => {}, isServed: () => true, patience: 5_000 });
+  await clock.advance(6_000);
+
+  expect(await ended).toEqual({ kind: 'unheard' });
+  expect(await journal.openRequests()).toEqual([]);
+});
+
 it('does not wait for a destination that takes nothing, nor after a stop', async () => {
   const stuck = await following();
   await journal.noteProgress(stuck.id, { done: 0, total: 1, events: 0, stuck: 'siem is paused' });
