@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { FAMILIES } from '../../src/telemetry/families.ts';
 import { parseListenAddress } from '../../src/telemetry/listen-address.ts';
 import { CHART, helm, template } from './support/helm.ts';
-import { containerOf, dataOf, type Manifest, manifests, podOf } from './support/manifest.ts';
+import { containerOf, containersOf, dataOf, type Manifest, manifests, podOf } from './support/manifest.ts';
 import { SHAPES } from './support/render.ts';
 import { tools } from './support/tools.ts';
 
@@ -97,6 +97,24 @@ describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
 
     expect(configuration(all).destinations).toEqual(destinations);
   });
+
+  it.each(SHAPES)(
+    'bounds and hardens every container of a %s, and gives none a secret as a variable',
+    async (mode) => {
+      const pod = podOf(manifests(await template(folders.helm, { mode })));
+
+      expect(pod.automountServiceAccountToken).toBe(false);
+      for (const { resources, securityContext, env } of containersOf(pod)) {
+        expect(Object.keys(resources.requests).toSorted()).toEqual(['cpu', 'memory']);
+        expect(Object.keys(resources.limits)).toEqual(['memory']);
+        expect(securityContext).toMatchObject({
+          readOnlyRootFilesystem: true,
+          allowPrivilegeEscalation: false,
+        });
+        expect(env).toBeUndefined();
+      }
+    },
+  );
 
   it('makes a readiness probe for the daemon alone', async () => {
     expect(await probes('daemon')).toEqual(['startupProbe', 'livenessProbe', 'readinessProbe']);

@@ -11,7 +11,7 @@ import { freePort, startService, until } from '../receivers/support/service.ts';
 import { startCli } from '../support/cli.ts';
 import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 import { kustomized } from './support/kustomized.ts';
-import { IMAGE, makePod, type Pod, podsSkipped } from './support/pod.ts';
+import { IMAGE, makePod, type Pod, POD_ADDRESS, podsSkipped } from './support/pod.ts';
 import { tools } from './support/tools.ts';
 
 const TOKEN = 'token-of-the-deploy-tests';
@@ -44,9 +44,6 @@ function isAttempt({ record }: ReceivedRecord): boolean {
 function arrived(store: Receiver): ReadonlyMap<string, readonly ReceivedRecord[]> {
   return new Map([...store.ids()].filter(([, records]) => records.every(isAttempt)));
 }
-
-/** An address that only who listens on all of them answers at, as the Pod's own is. */
-const POD_ADDRESS = '127.0.0.2';
 
 describe.skipIf(reason !== '')(`The sidecar of deploy/kubernetes${reason}`, () => {
   it('loses nothing to a Collector that starts last, and is killed', async () => {

@@ -7,11 +7,23 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string; readonly host?: string };
+}
+
 export interface Container {
   readonly name: string;
   readonly args?: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
-  readonly ports?: readonly { readonly containerPort: number }[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly resources: {
+    readonly requests: Readonly<Record<string, string>>;
+    readonly limits: Readonly<Record<string, string>>;
+  };
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly startupProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
   readonly volumeMounts?: readonly {
     readonly name: string;
     readonly mountPath: string;
@@ -29,6 +41,8 @@ export interface Volume {
 export interface PodSpec {
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
+  readonly automountServiceAccountToken: boolean;
+  readonly terminationGracePeriodSeconds: number;
   readonly volumes: readonly Volume[];
   readonly securityContext: { readonly runAsUser: number; readonly fsGroup: number };
 }
@@ -56,9 +70,14 @@ export function podOf(all: readonly Manifest[]): PodSpec {
   return (owner.kind === 'CronJob' ? spec.jobTemplate.spec : spec).template.spec;
 }
 
+/** All containers of a Pod, also those that are started first. */
+export function containersOf({ initContainers = [], containers }: PodSpec): readonly Container[] {
+  return [...initContainers, ...containers];
+}
+
 /** One container of a Pod, also one that is started first. */
-export function containerOf({ initContainers = [], containers }: PodSpec, name: string): Container {
-  const found = [...initContainers, ...containers].find((container) => container.name === name);
+export function containerOf(pod: PodSpec, name: string): Container {
+  const found = containersOf(pod).find((container) => container.name === name);
   if (found === undefined) throw new Error(`There is no container ${name}.`);
   return found;
 }

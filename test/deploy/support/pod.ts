@@ -26,6 +26,9 @@ interface Started {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** An address that only who listens on all of them answers at, as the Pod's own is. */
+export const POD_ADDRESS = '127.0.0.2';
+
 const REPOSITORY = new URL('../../..', import.meta.url).pathname;
 
 /** What Penstock's image has: Node, and the built CLI with its packages. */
