@@ -8,7 +8,7 @@ const CHANNELS: Readonly<Record<string, boolean>> = {
   'undici:request:create': true,
   'undici:request:trailers': false,
   'undici:request:error': false,
-  'http.client.request.start': true,
+  'http.client.request.created': true,
   'http.client.response.finish': false,
   'http.client.request.error': false,
 };
