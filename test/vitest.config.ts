@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const root = new URL('..', import.meta.url).pathname;
 
 /**
- * `fast` is `npm test`; `system` runs the built CLI as real processes; `receivers` sends to real receivers; `deploy` asks a
- * real API server, and runs what the manifests would. All but the first are slow.
+ * `fast` is `npm test`; `system` runs the built CLI as real processes; `receivers` sends to real receivers; `image` builds
+ * and runs the Dockerfile; `deploy` asks a real API server, and runs what the manifests would. All but the first are slow.
  */
 export default defineConfig({
   root,
@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'test/receivers/**', 'test/deploy/**'],
+          exclude: ['test/system/**', 'test/receivers/**', 'test/deploy/**', 'test/image/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -35,6 +35,16 @@ export default defineConfig({
         test: {
           name: 'receivers',
           include: ['test/receivers/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'image',
+          include: ['test/image/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

@@ -34,17 +34,22 @@ interface SpawnOptions {
 }
 
 /** Starts the built CLI as a process of its own, with a clean environment. */
-export function startCli(
-  args: readonly string[],
-  { cwd, env = {}, stdin, under = [] }: SpawnOptions = {},
+export function startCli(args: readonly string[], { under = [], ...options }: SpawnOptions = {}): Running {
+  return startProgram([...under, process.execPath, MAIN, ...args], options);
+}
+
+/** Starts any program with a clean environment. */
+export function startProgram(
+  [program = '', ...args]: readonly string[],
+  { cwd, env = {}, stdin }: Omit<SpawnOptions, 'under'> = {},
 ): Running {
-  const [program = '', ...rest] = [...under, process.execPath, MAIN, ...args];
-  const child = spawn(program, rest, {
+  const child = spawn(program, args, {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  child.stdin.end(stdin ?? '');
+  // One that ends before it has read its input says so by its code.
+  child.stdin.on('error', () => undefined).end(stdin ?? '');
   const output = text(child.stdout).catch(() => '');
   const waiters = new Waiters();
   let stderr = '';

@@ -1,0 +1,50 @@
+# The image of Penstock; README, "Install", says how to build and run it. Where npm reaches its registry through a proxy or
+# with a certificate authority of its own, it takes that from a secret: --secret id=npmrc,src=$HOME/.npmrc
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /opt/penstock
+COPY package.json package-lock.json ./
+# Types and source maps are a third of it, and nothing reads them.
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /opt/penstock
+COPY package.json package-lock.json ./
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json ./
+COPY src ./src
+RUN npm run build
+
+FROM ${NODE_IMAGE}
+# Where this was built from: --build-arg SOURCE=… --build-arg VERSION=…
+ARG SOURCE=""
+ARG VERSION=""
+LABEL org.opencontainers.image.title="Penstock" \
+      org.opencontainers.image.description="Polls security APIs that only answer when asked, and ships what they say as ECS-shaped OpenTelemetry log records." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=dependencies /opt/penstock/node_modules /opt/penstock/node_modules
+COPY --from=build /opt/penstock/dist /opt/penstock/dist
+COPY package.json LICENSE /opt/penstock/
+# No package manager that could fetch anything, and no directory that everybody may write to, /tmp neither.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+      /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-* \
+    && find / -xdev -type d -perm -0002 -exec chmod o-w {} + \
+    && ln -s /opt/penstock/dist/main.js /usr/local/bin/penstock \
+    && mkdir -p /etc/penstock /var/lib/penstock \
+    && chown 65532:65532 /var/lib/penstock \
+    && chmod 0750 /var/lib/penstock
+# The demo and SQLite put what is temporary where they may write.
+ENV NODE_ENV=production TMPDIR=/var/lib/penstock
+USER 65532:65532
+# So the default state.path, ./state, is /var/lib/penstock/state.
+WORKDIR /var/lib/penstock
+VOLUME /var/lib/penstock
+HEALTHCHECK --interval=1m --timeout=30s --start-period=5m --retries=3 CMD ["penstock", "status", "--check"]
+ENTRYPOINT ["penstock"]
+CMD ["run"]

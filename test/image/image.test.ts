@@ -1,0 +1,193 @@
+import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { systemClock } from '../../src/clock.ts';
+import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { until } from '../receivers/support/service.ts';
+import { startProgram } from '../support/cli.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { arrivedTuple, tupleOf } from '../support/truth.ts';
+import { runContainer, startContainer } from './support/container.ts';
+import { builtImage } from './support/image.ts';
+
+const TOKEN = 'token-of-the-image-test';
+const STATE = '/var/lib/penstock';
+const UID = 65_532;
+const COUNT = 200;
+const HOUR = 3_600_000;
+
+const { image, skipped } = await builtImage();
+
+/** Host directories for the two places of the image that are not in it: state and configuration. */
+async function places(mode: 'owned' | 'kubernetes' = 'owned') {
+  const directory = await temporaryDirectory();
+  const [state, etc] = [`${directory.path}/volume`, `${directory.path}/etc`];
+  await chmod(directory.path, 0o755);
+  await mkdir(etc);
+  await mkdir(state);
+  if (mode === 'owned') {
+    // What a runtime makes of an image's volume: the directory as the image has it.
+    await chown(state, UID, UID);
+    await chmod(state, 0o750);
+  } else {
+    await mkdir(`${state}/lost+found`, { mode: 0o700 });
+    await chown(state, 0, UID);
+    await chmod(state, 0o2775);
+  }
+  return {
+    state,
+    mounts: [`${state}:${STATE}`, `${etc}:/etc/penstock:ro`],
+    configure: (settings: object) => writeFile(`${etc}/penstock.yaml`, stringify(settings)),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+async function startVendor(): Promise<SimulatedConsole> {
+  const now = Date.now();
+  const rows = loginAttempts({ random: seeded(9), count: COUNT, from: now - HOUR, to: now - 120_000 });
+  return startConsole({ clock: systemClock, token: TOKEN, rows });
+}
+
+function settings(baseUrl: string, endpoint: string, state = `${STATE}/state`): object {
+  const source = {
+    type: 'qradar-login-attempts',
+    base_url: baseUrl,
+    token: TOKEN,
+    schedule: 'every 1s',
+    retries: 0,
+  };
+  return {
+    state: { path: state },
+    destinations: { siem: { endpoint } },
+    sources: { console: { ...source, settle: '0s' } },
+  };
+}
+
+/** What the health check of the image runs. */
+const [, ...healthCheck] = image.config.Healthcheck?.Test ?? [];
+
+describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
+  it('says how it is run, and what it is', () => {
+    const { User, Entrypoint, Cmd, WorkingDir, Volumes, Labels, Healthcheck } = image.config;
+
+    expect({ User, Entrypoint, Cmd, WorkingDir }).toEqual({
+      User: `${UID}:${UID}`,
+      Entrypoint: ['penstock'],
+      Cmd: ['run'],
+      WorkingDir: STATE,
+    });
+    expect(Object.keys(Volumes)).toEqual([STATE]);
+    expect(Healthcheck.Test).toEqual(['CMD', 'penstock', 'status', '--check']);
+    expect(Labels).toMatchObject({
+      'org.opencontainers.image.title': 'Penstock',
+      'org.opencontainers.image.description': expect.stringMatching(/^Polls security APIs/),
+      'org.opencontainers.image.licenses': 'Apache-2.0',
+      'org.opencontainers.image.source': 'https://source.example/penstock',
+      'org.opencontainers.image.version': expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    });
+  });
+
+  it('holds the program and its production dependencies, and nothing that fetches or builds', async () => {
+    const manifest = JSON.parse(await readFile(`${image.root}/opt/penstock/package.json`, 'utf8')) as {
+      dependencies: object;
+      devDependencies: object;
+    };
+
+    const names = await readdir(`${image.root}/opt/penstock`);
+    const libraries = await readdir(`${image.root}/opt/penstock/node_modules`);
+    const programs = await readdir(`${image.root}/usr/local/bin`);
+
+    expect(names.toSorted()).toEqual(['LICENSE', 'dist', 'node_modules', 'package.json']);
+    for (const name of Object.keys(manifest.dependencies)) expect(libraries).toContain(name.split('/')[0]);
+    for (const name of Object.keys(manifest.devDependencies)) expect(libraries).not.toContain(name);
+    expect(programs).toContain('penstock');
+    expect(programs.filter((name) => /^(npm|npx|corepack|yarn)/.test(name))).toEqual([]);
+    expect(await readdir(`${image.root}/usr/local/lib`)).not.toContain('node_modules');
+    const { stdout } = await startProgram(['du', '-s', '--block-size=1MB', `${image.root}/opt/penstock`]).ended;
+    expect(Number.parseInt(stdout, 10)).toBeLessThan(35);
+  });
+
+  it('has its state directory, of its user, and nothing else that this user may write to, read-only or not', async () => {
+    const find = 'find / -xdev ( -path /dev -o -path /proc ) -prune -o -writable ! -type l -print'.split(' ');
+    const owned = await stat(image.root + STATE);
+
+    const user = [`--root=${image.root}`, `--setgid=${UID}`, `--setuid=${UID}`];
+    const { stdout } = await startProgram(['unshare', ...user, ...find]).ended;
+
+    expect([owned.uid, owned.gid, owned.mode & 0o777]).toEqual([UID, UID, 0o750]);
+    expect(stdout).toBe(`${STATE}\n`);
+  });
+
+  it('runs the demo without a network and with a read-only root, as process 1 of its user', async () => {
+    await using place = await places();
+    const { mounts } = place;
+    const script =
+      'echo $$ $(id -u):$(id -g); touch /tmp/no /opt/penstock/no /etc/no || exec penstock demo --once';
+
+    const { code, stdout, stderr } = await runContainer(image, {
+      mounts,
+      entrypoint: ['sh', '-c'],
+      args: [script],
+    });
+
+    expect(code, stderr).toBe(0);
+    expect(stderr.match(/Read-only file system/g)).toHaveLength(3);
+    const [who, ...lines] = stdout.trim().split('\n');
+    expect(who).toBe(`1 ${UID}:${UID}`);
+    const events = lines.map((line) => JSON.parse(line) as { event: { dataset: string } });
+    expect(new Set(events.map(({ event }) => event.dataset)).size).toBe(5);
+    expect(await readdir(place.state)).toEqual([]);
+  });
+
+  it.each([
+    ['below it', `${STATE}/state`],
+    ['itself', STATE],
+  ])(
+    'begins on a volume as Kubernetes gives it, the state %s, and leaves its mode alone',
+    async (_, state) => {
+      await using place = await places('kubernetes');
+      await using console = await startVendor();
+      await using receiver = await startReceiver({ clock: systemClock });
+      await place.configure(settings(console.url, receiver.url, state));
+      const before = await stat(place.state);
+
+      const { code, stderr } = await runContainer(image, { ...place, args: ['once'], network: 'host' });
+
+      expect(code, stderr).toBe(0);
+      expect(receiver.received().map(arrivedTuple).toSorted()).toEqual(
+        (console.rows as Parameters<typeof tupleOf>[0][]).map(tupleOf).toSorted(),
+      );
+      const after = await stat(place.state);
+      expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid]);
+      expect(await readdir(place.state)).toContain('lost+found');
+    },
+  );
+
+  it('is healthy from its first complete sweep on, and ends within 10 s of SIGTERM', async () => {
+    await using place = await places();
+    await using console = await startVendor();
+    await using receiver = await startReceiver({ clock: systemClock });
+    await place.configure(settings(console.url, receiver.url));
+    console.onRequest = () => ({ status: 503 });
+    const container = startContainer(image, { ...place, network: 'host' });
+    await console.asked(1);
+
+    const early = await container.exec(healthCheck);
+    console.onRequest = undefined;
+    await receiver.until(COUNT);
+    await until(async () => (await container.exec(healthCheck)).code === 0);
+    const stopped = Date.now();
+    await container.kill('SIGTERM');
+    const { code, signal, stderr } = await container.ended;
+
+    expect([early.code, early.stderr]).toEqual([
+      3,
+      expect.stringContaining('No complete sweep has ended yet.'),
+    ]);
+    expect([code, signal], stderr).toEqual([0, null]);
+    expect(Date.now() - stopped).toBeLessThan(10_000);
+  });
+});
