@@ -33,8 +33,8 @@ npm_settings() {
 main() {
   local base node work image authorities target container
   [ "$(id -u)" = 0 ] || unavailable "only root can build and run it here."
-  for tool in buildah mmdebstrap unshare setpriv npm; do
-    type -P "$tool" >/dev/null || unavailable "$tool is not on this machine (apt-get install --no-install-recommends buildah mmdebstrap)."
+  for tool in buildah mmdebstrap unshare setpriv ip npm; do
+    type -P "$tool" >/dev/null || unavailable "$tool is not on this machine (apt-get install --no-install-recommends buildah mmdebstrap iproute2)."
   done
   mkdir -p "$cache"
   # Whoever comes second waits, and finds it built.

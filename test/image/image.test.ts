@@ -106,7 +106,8 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
     expect(programs).toContain('penstock');
     expect(programs.filter((name) => /^(npm|npx|corepack|yarn)/.test(name))).toEqual([]);
     expect(await readdir(`${image.root}/usr/local/lib`)).not.toContain('node_modules');
-    const { stdout } = await startProgram(['du', '-s', '--block-size=1MB', `${image.root}/opt/penstock`]).ended;
+    const { stdout } = await startProgram(['du', '-s', '--block-size=1MB', `${image.root}/opt/penstock`])
+      .ended;
     expect(Number.parseInt(stdout, 10)).toBeLessThan(35);
   });
 
