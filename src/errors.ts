@@ -97,6 +97,13 @@ export class TimedOutError extends UnavailableError {
 export class TooLargeError extends VendorError {
   override readonly name = 'TooLargeError' as const;
   readonly blame = 'operator' as const;
+  /** What was asked about, epoch ms: a gap now. Undefined where the request was about no span. */
+  readonly asked: { readonly from: number; readonly to: number } | undefined;
+
+  constructor(message: string, url: string, status: number, asked?: TooLargeError['asked']) {
+    super(message, url, status);
+    this.asked = asked;
+  }
 }
 
 /** A 2xx whose body is not what the vendor documents: a failed poll, never an empty one. */

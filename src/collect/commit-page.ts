@@ -1,14 +1,17 @@
 import type { JournaledEvent } from '../ecs/event.ts';
 import { gapEvent } from '../ecs/gap.ts';
 import type { Lane, LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
+import { within } from '../journal/spans.ts';
 import type { Gap, Observation, Page, Scope } from '../source.ts';
 import type { PollContext } from './context.ts';
 import { decide, remembered } from './decide.ts';
 import { Tally } from './tally.ts';
 import { tell } from './tell.ts';
+import { closedTooLarge, isSameTooLarge } from './too-large.ts';
 import { untold } from './untold.ts';
 
-interface PageTask {
+/** A page of a stream, and where it came from. */
+export interface PageTask {
   readonly context: PollContext;
   readonly scope: Scope;
   readonly stream: StreamState;
@@ -52,7 +55,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     cursor: page.cursor,
     covered: page.covered,
     gaps: page.gaps ?? [],
-    closedGaps: page.closedGaps ?? [],
+    closedGaps: [...(page.closedGaps ?? []), ...(await closedTooLarge(journal, stream.key, page))],
     complete: page.complete ?? false,
     owed: page.owed ?? 0,
   });
@@ -133,12 +136,11 @@ async function untoldGaps(
   return gaps.filter(
     (gap) =>
       !known.some(
-        ({ reason, part, from, to, closed }) =>
-          closed === undefined &&
-          reason === gap.reason &&
-          part === gap.part &&
-          from <= gap.from &&
-          gap.to <= to,
+        (one) =>
+          one.closed === undefined &&
+          one.reason === gap.reason &&
+          one.part === gap.part &&
+          (within(gap, one) || isSameTooLarge(gap, one)),
       ),
   );
 }

@@ -1,11 +1,12 @@
 import { explain, JournalFullError, OutOfBudgetError, StateError } from '../errors.ts';
 import type { StreamState } from '../journal/journal.ts';
-import type { Page, Scope } from '../source.ts';
-import { commitPage } from './commit-page.ts';
+import type { Scope } from '../source.ts';
+import { commitPage, type PageTask } from './commit-page.ts';
 import type { PollContext } from './context.ts';
 import { lendStream, openStream } from './lend-stream.ts';
 import { decodeCursor } from './stored-cursor.ts';
 import { Tally } from './tally.ts';
+import { tooLargePage } from './too-large.ts';
 
 /** How one poll of one stream ended. */
 export interface PollResult {
@@ -50,7 +51,7 @@ type Ending = Pick<PollResult, 'outcome' | 'error'>;
 async function drain(context: PollContext, scope: Scope, stream: StreamState, tally: Tally): Promise<Ending> {
   const { signal } = context;
   try {
-    for await (const page of pages(context, scope, stream)) {
+    for await (const page of pages(context, { scope, stream, tally })) {
       await commitPage({ context, scope, stream, page, tally });
       signal.throwIfAborted();
       await requireRoom(context, stream);
@@ -67,12 +68,21 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
   }
 }
 
-async function* pages(context: PollContext, scope: Scope, stream: StreamState): AsyncIterable<Page<unknown>> {
+async function* pages(
+  context: PollContext,
+  { scope, stream, tally }: Pick<PageTask, 'scope' | 'stream' | 'tally'>,
+): AsyncIterable<PageTask['page']> {
   await requireRoom(context, stream);
-  yield* context.config.definition.poll(
-    lendStream(context, scope, stream),
-    decodeCursor(context.config, stream),
-  );
+  try {
+    yield* context.config.definition.poll(
+      lendStream(context, scope, stream),
+      decodeCursor(context.config, stream),
+    );
+  } catch (error) {
+    const page = tooLargePage(error, Math.max(stream.owed, tally.owed));
+    if (page !== undefined) yield page;
+    throw error;
+  }
 }
 
 /** At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap. */

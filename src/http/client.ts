@@ -91,7 +91,7 @@ class Client implements SourceHttp {
   }
 
   /** One request: its budget, the exchange, and what its headers say about further ones. */
-  async #send(url: URL, { route, headers }: HttpRequest, attempt: number): Promise<RawAnswer> {
+  async #send(url: URL, { route, headers, asked }: HttpRequest, attempt: number): Promise<RawAnswer> {
     const { budgets, options, clock, signal, log, onRequest } = this.#settings;
     const budget = this.#budget(route);
     await budgets.acquire(budget, { signal, log });
@@ -104,6 +104,7 @@ class Client implements SourceHttp {
         timeout: options.timeout,
         maxBytes: options.max_response_bytes,
         signal,
+        asked,
       });
     } catch (error) {
       onRequest?.({ ...told, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });

@@ -3,6 +3,7 @@ import { createBrotliDecompress, createUnzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
 import { TimedOutError, TooLargeError } from '../errors.ts';
+import type { Span } from '../source.ts';
 import { networkError } from './network-error.ts';
 import type { Headers } from './retry-after.ts';
 import { bareUrl } from './url.ts';
@@ -26,6 +27,8 @@ interface Limits {
   /** Bytes of a 2xx body after decompression. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** See `HttpRequest.asked`. */
+  readonly asked?: Span | undefined;
 }
 
 /** Enough of a failure's body to find the vendor's own words in it. Bytes. */
@@ -39,7 +42,7 @@ export async function exchange(
   connect: () => Promise<Dispatcher>,
   url: URL,
   headers: Headers,
-  { clock, timeout, maxBytes, signal }: Limits,
+  { clock, timeout, maxBytes, signal, asked }: Limits,
 ): Promise<RawAnswer> {
   signal.throwIfAborted();
   const overdue = new AbortController();
@@ -53,6 +56,7 @@ export async function exchange(
     return await get(await connect(), url, headers, {
       clock,
       maxBytes,
+      asked,
       signal: AbortSignal.any([signal, overdue.signal]),
     });
   } catch (error) {
@@ -69,7 +73,7 @@ async function get(
   dispatcher: Dispatcher,
   url: URL,
   headers: Headers,
-  { clock, maxBytes, signal }: Omit<Limits, 'timeout'>,
+  { clock, maxBytes, signal, asked }: Omit<Limits, 'timeout'>,
 ): Promise<RawAnswer> {
   const answer = await dispatcher.request({
     origin: url.origin,
@@ -84,7 +88,7 @@ async function get(
   const body = empty ? answer.body : decoded(answer.body, raw.headers['content-encoding']);
   if (status < 200 || status > 299) return { ...raw, text: text(await beginning(body, signal)) };
   const { chunks, cut } = await read(body, maxBytes);
-  if (cut) throw tooLarge(raw.url, status, maxBytes);
+  if (cut) throw tooLarge(raw, { maxBytes, asked });
   return { ...raw, text: text(chunks) };
 }
 
@@ -142,7 +146,10 @@ function timedOut(url: string, timeout: number): TimedOutError {
   return new TimedOutError(message, url);
 }
 
-function tooLarge(url: string, status: number, limit: number): TooLargeError {
-  const message = `The answer of ${url} is larger than ${limit} bytes. Raise \`max_response_bytes\`, or ask for less at once.`;
-  return new TooLargeError(message, url, status);
+function tooLarge(
+  { url, status }: Pick<RawAnswer, 'url' | 'status'>,
+  { maxBytes, asked }: Pick<Limits, 'maxBytes' | 'asked'>,
+): TooLargeError {
+  const message = `The answer of ${url} is larger than ${maxBytes} bytes. Raise \`max_response_bytes\`, or ask for less at once.`;
+  return new TooLargeError(message, url, status, asked);
 }

@@ -1,3 +1,5 @@
+import type { Span } from '../source.ts';
+
 /** One GET to a vendor, relative to the source's `base_url`. */
 export interface HttpRequest {
   /** Begins with `/`; joined to `base_url`, whose own path is kept. Never leaves its origin. */
@@ -9,6 +11,8 @@ export interface HttpRequest {
   readonly route: string;
   /** False: a time-out is not tried again, because the caller asks for less instead. Default true. */
   readonly retryTimeouts?: boolean;
+  /** The span of the stream's time that it asks about: a gap when the answer is above `max_response_bytes`. */
+  readonly asked?: Span;
 }
 
 /** A 2xx answer that is not HTML, whole. */

@@ -1,6 +1,6 @@
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
 import type { HttpAnswer } from '../../http/http.ts';
-import type { Run } from '../../source.ts';
+import type { Run, Span } from '../../source.ts';
 import type { ConsoleOptions } from './options.ts';
 
 /** A part of one of the console's lists, as asked for. */
@@ -11,6 +11,8 @@ export interface ListRequest {
   /** Of the first element asked for, from 0. */
   readonly offset: number;
   readonly limit: number;
+  /** What the filter asks about, where it does. */
+  readonly asked?: Span;
 }
 
 /** What was answered. */
@@ -37,7 +39,7 @@ export interface ListPart {
  * @throws UnexpectedAnswerError when the answer is no JSON array.
  */
 export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): Promise<ListPart> {
-  const { path, route, query, offset, limit } = request;
+  const { path, route, query, offset, limit, asked } = request;
   const { api_version: version } = run.options;
   const range = `items=${offset}-${offset + limit - 1}`;
   try {
@@ -47,6 +49,7 @@ export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): P
       query,
       headers: version === undefined ? { range } : { range, version },
       retryTimeouts: false,
+      ...(asked !== undefined && { asked }),
     });
     return partOf(answer, request, run.options.base_url);
   } catch (error) {

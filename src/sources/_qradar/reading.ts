@@ -73,6 +73,7 @@ export class Reading {
       },
       offset,
       limit: this.#run.options.page_size,
+      asked: this.asked,
     });
   }
 

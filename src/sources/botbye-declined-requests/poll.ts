@@ -16,7 +16,8 @@ type Poll = StreamRun<Options>;
 export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
   let summary: Summary;
   try {
-    summary = await readSummary(run);
+    const from = before?.read ?? bucketAt(run.now(), calendarOf(run.options)).from;
+    summary = await readSummary(run, { from, to: run.now() });
   } catch (error) {
     // While the vendor is away, or refuses us, no reading will close the bucket: the clock does.
     if (before !== undefined && isOver(run, before)) yield await closeByClock(run, before);

@@ -1,5 +1,5 @@
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
-import type { Scope, StreamRun } from '../../source.ts';
+import type { Scope, Span, StreamRun } from '../../source.ts';
 import type { Options } from './options.ts';
 
 /** A project and a type, as one stream's id. */
@@ -22,18 +22,18 @@ export interface Summary {
 }
 
 /**
- * Asks for the stream's summary.
+ * Asks for the stream's summary. `asked`: what it is to count that was not counted before.
  * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
  */
-export async function readSummary({
-  http,
-  options,
-  scope,
-}: Pick<StreamRun<Options>, 'http' | 'options' | 'scope'>): Promise<Summary> {
+export async function readSummary(
+  { http, options, scope }: Pick<StreamRun<Options>, 'http' | 'options' | 'scope'>,
+  asked?: Span,
+): Promise<Summary> {
   const { project, dimension } = partsOf(scope);
   const path = `/api/v1/${encodeURIComponent(options.account_id)}/projects/${encodeURIComponent(project)}/overviews/${options.resource}`;
   const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };
-  const answer = await http.get({ path, query, route: 'overviews' }).catch((error: unknown) => {
+  const request = { path, query, route: 'overviews', ...(asked !== undefined && { asked }) };
+  const answer = await http.get(request).catch((error: unknown) => {
     throw explained(error);
   });
   const body = answer.json();

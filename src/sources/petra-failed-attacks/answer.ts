@@ -48,6 +48,7 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
     path: PATH,
     query: { tenantId: run.scope.id, startDate: `${iso}T00:00:00.000Z`, endDate: `${iso}T23:59:59.999Z` },
     route: ROUTES.failedAttacks,
+    asked: spanOf(day),
   });
   const body = answer.json();
   const parsed = envelope.safeParse(body);

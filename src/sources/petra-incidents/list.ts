@@ -43,6 +43,7 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
     path: PATH,
     query: { tenantId, startDate, limit },
     route: ROUTES.incidents,
+    asked: { from, to: run.now() },
   });
   const rows = rowsOf(run, answer.json({ decimalText: ['dwellTimeMinutes'] }), answer.status);
   return {

@@ -1,0 +1,37 @@
+import { TooLargeError } from '../errors.ts';
+import { uncovered } from '../journal/spans.ts';
+import type { GapState } from '../journal/journal.ts';
+import type { Gap, Page, Span } from '../source.ts';
+import type { PollContext } from './context.ts';
+
+/** `reason` of a gap: the answer about the span was above `max_response_bytes`. */
+const TOO_LARGE = 'answer-too-large';
+
+/** What a poll that ended so leaves behind: the gap, and nothing else. Undefined for any other end. */
+export function tooLargePage(error: unknown, owed: number): Omit<Page<unknown>, 'cursor'> | undefined {
+  if (!(error instanceof TooLargeError) || error.asked === undefined) return undefined;
+  const { from, to } = error.asked;
+  if (to <= from) return undefined;
+  return { observations: [], gaps: [{ from, to, reason: TOO_LARGE, part: '' }], owed };
+}
+
+/** The cursor is kept, so the span is asked for again, up to a later end: that is the same gap. */
+export function isSameTooLarge(gap: Gap, known: GapState): boolean {
+  return gap.reason === TOO_LARGE && known.from < gap.to && gap.from < known.to;
+}
+
+/** Those of a stream that a page closes: their span is read by now, or nothing is left to be read up to their end. */
+export async function closedTooLarge(
+  journal: Pick<PollContext['journal'], 'gaps' | 'coverage'>,
+  stream: string,
+  { covered, complete, owed }: Pick<Page<unknown>, 'covered' | 'complete' | 'owed'>,
+): Promise<readonly Gap[]> {
+  if (covered === undefined) return [];
+  const open = (await journal.gaps(stream)).filter(
+    ({ reason, closed }) => reason === TOO_LARGE && closed === undefined,
+  );
+  if (open.length === 0) return [];
+  const read: readonly Span[] = [...(await journal.coverage(stream)), covered];
+  const caughtUp = complete === true && (owed ?? 0) === 0;
+  return open.filter((gap) => (caughtUp && gap.to <= covered.to) || uncovered(gap, read).length === 0);
+}
