@@ -2,7 +2,7 @@ import { digest } from '../../ecs/uid.ts';
 import type { Observation, Span } from '../../source.ts';
 import { timeOf } from './record.ts';
 
-/** An attempt as it was read: its key, and the time by which the ledger forgets it (the window's end, where it has none). */
+/** An attempt as it was read: its key, and the time by which the ledger forgets it. */
 export type Attempt = Observation & { readonly at: number };
 
 /** Counts equals from 0. One lasts as long as one reading of a list, since a new reading shows the same rows again. */
@@ -42,6 +42,12 @@ interface Asked {
 /** Later than anything that is ever forgotten. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
+/**
+ * How long a row without a time is known: no filter keeps it out, so every window may show it, for years. Not for ever,
+ * or a vendor that changes its rows would fill the ledger. Milliseconds.
+ */
+const LONG = 365 * 86_400_000;
+
 /** Makes observations of rows in the order of the console. */
 export function observe(rows: readonly unknown[], { asked, end, ordinals, after }: Asked): Observed {
   const attempts: Attempt[] = [];
@@ -50,7 +56,7 @@ export function observe(rows: readonly unknown[], { asked, end, ordinals, after 
   for (const row of rows) {
     const time = timeOf(row);
     if (time === undefined) {
-      attempts.push({ key: misfitKey(row, ordinals), record: row, at: asked.to });
+      attempts.push({ key: misfitKey(row, ordinals), record: row, at: asked.to + LONG });
     } else if (time < asked.from) {
       // Shown, though not asked for, so it is told; and never forgotten, since it may be shown for ever.
       attempts.push({ key: keyOf(row, time, ordinals), record: row, at: NEVER });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attempt, consoleBench, MINUTE, NOW } from './support.ts';
+import { attempt, consoleBench, DAY, LIST, MINUTE, NOW } from './support.ts';
 
 const bench = consoleBench();
 
@@ -20,6 +20,20 @@ describe('records', () => {
     expect(lab.told.map(({ event }) => event['event.original'])).toContain(
       '{"attempt_time":"1772452680000"}',
     );
+  });
+
+  it('without a time are told once, though every window of every poll shows them', async () => {
+    await bench.start();
+    bench.console.onRequest = ({ path }) =>
+      path === LIST ? { status: 200, body: [{ user_id: 7 }] } : undefined;
+    const lab = bench.lab({ initial_lookback: '5h', slice: '1h', page_size: 10 });
+
+    await lab.once();
+    bench.clock.jump(DAY);
+    await lab.once();
+
+    const misfits = lab.told.filter(({ event }) => event['event.kind'] === 'pipeline_error');
+    expect(misfits.map(({ event }) => event['event.original'])).toEqual(['{"user_id":7}']);
   });
 
   it('keep every digit of a user id', async () => {
