@@ -3,9 +3,10 @@ import type { EcsEvent, EcsValue } from '../ecs/event.ts';
 import { toJson } from '../json.ts';
 
 /**
- * Makes every value of an event one that the exporters carry unchanged: they lose BigInt and Date, bend integers
- * beyond 2^53, and send NaN as a `doubleValue: null` for which receivers refuse the whole request
- * (reference/destinations.md §7, §10). Such integers become strings; what is no value (null, NaN) is absent.
+ * Makes every value of an event one that the exporters carry unchanged: they lose BigInt and Date, send whole numbers
+ * that no 64-bit integer holds as one all the same, and NaN as a `doubleValue: null`; for both, receivers refuse the
+ * whole request (reference/destinations.md §7, §10). Such integers become strings; what is no value (null, NaN) is
+ * absent. A double beyond 2^53 that fits stays a number, so that a path keeps its type (`event.duration`, DESIGN §5).
  */
 export function makeSafe(event: EcsEvent): EcsEvent {
   const entries = Object.entries<AnyValue>(event);
@@ -17,6 +18,9 @@ export function makeSafe(event: EcsEvent): EcsEvent {
   }
   return safe;
 }
+
+/** Doubles from here on fit no 64-bit integer; those before it do. */
+const INT64_END = 2 ** 63;
 
 /** What nearly every value is: then nothing need be copied. */
 function isSafe(value: AnyValue): boolean {
@@ -49,7 +53,7 @@ function safeScalar(value: AnyValue): string | number | boolean | undefined {
 
 function safeNumber(value: number): number | string | undefined {
   if (!Number.isFinite(value)) return undefined;
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? String(BigInt(value)) : value;
+  return Number.isInteger(value) && Math.abs(value) >= INT64_END ? String(BigInt(value)) : value;
 }
 
 function safeObject(value: object): string {
