@@ -1,4 +1,4 @@
-/** A value of one ECS field. Arrays are arrays even for one value; integers beyond 2^53 are strings. */
+/** A value of one ECS field. Arrays are arrays even for one value; exact integers beyond 2^53 are strings. */
 export type EcsValue = string | number | boolean | readonly string[] | readonly number[];
 
 /**
