@@ -5,7 +5,7 @@ import type { ExitCode, Io } from './io.ts';
 import { runProgram } from './program.ts';
 
 /** How long an ending process may take after a stop, before it ends anyway: the journal is durable at every instant. */
-const LONGEST_STOP = 9_500;
+const LONGEST_STOP = 8_000;
 
 /** Runs the command of this process's arguments, and ends the process with its exit code. */
 export async function runProcess(): Promise<void> {
