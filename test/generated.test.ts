@@ -4,6 +4,7 @@ import { GAPS_DATASET } from '../src/ecs/gap.ts';
 import { loadSources } from '../src/sources/registry.ts';
 import { componentTemplate, indexTemplate } from './support/elastic-template.ts';
 import { ownFields } from './support/own-fields.ts';
+import { sourcePage } from './support/source-page.ts';
 
 /** Files that are made from the code. A stale one fails here; `npm run generate` writes it anew. */
 
@@ -24,6 +25,13 @@ test('deploy/elastic types what the sources declare and what ECS defines', async
     '../deploy/elastic/index-template.json',
   );
 });
+
+test.each([...(await loadSources()).values()].map((source) => [source.id, source] as const))(
+  'the page of %s has the options, the fields and an event of today',
+  async (id, source) => {
+    await expect(await sourcePage(source)).toMatchFileSnapshot(`../src/sources/${id}/README.md`);
+  },
+);
 
 function written(document: object): string {
   return `${JSON.stringify(document, null, 2)}\n`;
