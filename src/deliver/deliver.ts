@@ -68,8 +68,8 @@ export class Delivery {
   }
 
   /**
-   * Delivers until the signal aborts; a request in flight is then still awaited and its answer committed, so the
-   * caller bounds the wait. A destination that was paused is tried again at once.
+   * Delivers until the signal aborts; a request in flight is then still awaited for some seconds and its answer
+   * committed. A destination that was paused is tried again at once.
    * @throws StateError when the journal cannot be used
    */
   async run(signal: AbortSignal): Promise<void> {
@@ -94,7 +94,7 @@ export class Delivery {
     const batch = await this.#conduct.persist(() => this.#batcher.next(position, clock.now()));
     if (batch !== undefined) return this.#deliver(new Load(batch, clock.now()), signal);
     const next = await this.#conduct.persist(() => this.#errands.next(clock.now()));
-    if (next !== undefined) return this.#runOn(next.load, next.errand);
+    if (next !== undefined) return this.#runOn(next.load, next.errand, signal);
     this.#conduct.rest();
     this.#idle.at('caught-up');
     await journal.changed(AbortSignal.any([signal, asked]), position);
@@ -103,23 +103,24 @@ export class Delivery {
   async #deliver(load: Load, signal: AbortSignal): Promise<void> {
     this.#idle.busy();
     const commit: Commit = (answer) => this.#bookmark.advance(load, answer, signal);
-    while (!signal.aborted && (await this.#send(load, commit))) {
+    while (!signal.aborted && (await this.#send(load, commit, signal))) {
       // Each turn is one request and its answer.
     }
   }
 
-  async #runOn(load: Load, errand: Errand): Promise<void> {
+  async #runOn(load: Load, errand: Errand, signal: AbortSignal): Promise<void> {
     this.#idle.busy();
-    const more = await this.#send(load, async () => {
+    const commit: Commit = async () => {
       const settled = load.takeSettled();
       await this.#conduct.persist(() => errand.settle(settled));
       return settled.refused.length;
-    });
+    };
+    const more = await this.#send(load, commit, signal);
     if (!more) this.#errands.finishLoad();
   }
 
   /** Sends the next request of a load and does as the answer says; false when all of it is settled. */
-  async #send(load: Load, commit: Commit): Promise<boolean> {
+  async #send(load: Load, commit: Commit, signal: AbortSignal): Promise<boolean> {
     const { clock, sender, destination, onAnswer } = this.#parts;
     const how = { maxEventAge: destination.maxEventAge, alone: this.#conduct.probing };
     const items = load.next(clock.now(), how);
@@ -128,7 +129,7 @@ export class Delivery {
       return false;
     }
     this.#conduct.begin();
-    const answer = understand(await sender.send(items), clock.now());
+    const answer = understand(await sender.send(items, signal), clock.now());
     const effect = load.settle(answer, clock.now());
     const deadLetters = await commit(answer);
     const { delivered, rejected } = effect;

@@ -16,6 +16,12 @@ const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
   Record<DestinationConfig['compression'], Compression>
 >;
 
+/**
+ * When all is to end, an answer is awaited this much longer, in milliseconds: without it, what may have been taken is
+ * sent again.
+ */
+const LAST_ANSWER = 3_000;
+
 interface SenderSettings {
   readonly destination: DestinationConfig;
   readonly identity: Identity;
@@ -57,11 +63,14 @@ export class Sender implements AsyncDisposable {
     });
   }
 
-  /** Sends the parcels as one request and resolves when its outcome is known, after `timeout` at the latest. */
-  async send(parcels: readonly Parcel[]): Promise<Seen> {
+  /**
+   * Sends the parcels as one request and resolves when its outcome is known, after `timeout` at the latest, and soon
+   * after `ending` aborts.
+   */
+  async send(parcels: readonly Parcel[], ending?: AbortSignal): Promise<Seen> {
     const records = this.providers.gather(parcels);
     const done = new AbortController();
-    const bound = this.#bound(done.signal);
+    const bound = this.#bound(done.signal, ending);
     const { promise, resolve } = Promise.withResolvers<ExportResult>();
     this.#exporter.export(records, resolve);
     const result = await promise;
@@ -83,16 +92,28 @@ export class Sender implements AsyncDisposable {
   }
 
   /** The exporter's own time-out starts anew with every byte, and does not run while a connection is being made. */
-  async #bound(done: AbortSignal): Promise<void> {
+  async #bound(done: AbortSignal, ending: AbortSignal | undefined): Promise<void> {
+    const { timeout } = this.#destination;
+    const why = [this.#clock.sleep(timeout, done).then(() => `within ${timeout} ms`)];
+    if (ending !== undefined) {
+      const last = aborted(ending, done).then(() => this.#clock.sleep(LAST_ANSWER, done));
+      why.push(last.then(() => 'before Penstock had to end'));
+    }
     try {
-      await this.#clock.sleep(this.#destination.timeout, done);
+      const late = new Error(`No complete answer ${await Promise.race(why)}`);
+      this.#exchange?.abandon(Object.assign(late, { code: 'ERR_TIMED_OUT' }));
     } catch {
       // The export ended first.
-      return;
     }
-    const late = new Error(`No complete answer within ${this.#destination.timeout} ms`);
-    this.#exchange?.abandon(Object.assign(late, { code: 'ERR_TIMED_OUT' }));
   }
+}
+
+/** Resolves when `signal` aborts; never, once `done` has, so that nothing is left behind on a signal that lives long. */
+function aborted(signal: AbortSignal, done: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true, signal: done });
+  if (signal.aborted) resolve();
+  return promise;
 }
 
 /** Headers are asked for anew with every request, because the files that hold secrets are replaced while we run. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/config/secret.ts';
@@ -10,6 +10,7 @@ import type { Seen } from '../../src/deliver/exchange.ts';
 import { toLogRecord } from '../../src/deliver/record.ts';
 import { Sender } from '../../src/deliver/sender.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
 import { destination, event } from './support/events.ts';
 
 const STATUSES = [200, 204, 302, 400, 401, 408, 413, 422, 429, 500, 502, 503, 504, 507] as const;
@@ -22,11 +23,16 @@ function answering(answer: SimulatedAnswer): Promise<Simulator> {
   return serve(() => answer, { clock: systemClock });
 }
 
-function senderTo(url: string, overrides: Partial<DestinationConfig> = {}, proxyEnv = {}): Sender {
+function senderTo(
+  url: string,
+  overrides: Partial<DestinationConfig> = {},
+  proxyEnv: Readonly<Record<string, string>> = {},
+  clock: Clock = systemClock,
+): Sender {
   return new Sender({
     destination: destination(url, overrides),
     identity: { serviceName: undefined, resource: {} },
-    clock: systemClock,
+    clock,
     proxyEnv,
   });
 }
@@ -175,6 +181,20 @@ test('a request in flight ends when the sender is closed', async () => {
   await sender[Symbol.asyncDispose]();
 
   expect(await seen).toHaveProperty('error');
+});
+
+test('a request in flight is awaited for a few seconds more when all is to end', async () => {
+  await using server = await answering({ status: 200, fault: 'hang' });
+  const clock = new DrivenClock();
+  await using sender = senderTo(server.url, { timeout: 60_000 }, {}, clock);
+  const ending = new AbortController();
+
+  const seen = sender.send([parcel()], ending.signal);
+  await server.asked(1);
+  ending.abort();
+  await clock.advance(3_000);
+
+  expect(await seen).toHaveProperty('error.code', 'ERR_TIMED_OUT');
 });
 
 test('a proxy of the environment is used, and NO_PROXY honoured', async () => {
