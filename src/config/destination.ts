@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, duration, namespace, secret } from './fields.ts';
+import { maskFromNowOn } from './secret.ts';
 import { tls } from './transport.ts';
 import type { DestinationConfig } from './types.ts';
 
@@ -26,6 +27,9 @@ export function readEndpoint(endpoint: string): URL | undefined {
   return url.username === '' && url.password === '' && url.hash === '' ? url : undefined;
 }
 
+/** The name of an HTTP header (RFC 9110 §5.1). */
+export const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+
 /** A destination's block of the configuration. */
 export const destinationSchema = z.strictObject({
   endpoint: z
@@ -41,7 +45,7 @@ export const destinationSchema = z.strictObject({
     .default('attributes')
     .describe('The shape of the records: what the receiver makes documents of.'),
   headers: z
-    .record(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'expected the name of an HTTP header'), secret())
+    .record(z.string().regex(HEADER_NAME, 'expected the name of an HTTP header'), secret())
     .prefault({})
     .describe('Sent with every request; the values are never printed.'),
   compression: z.enum(['gzip', 'none']).default('gzip').describe('Compression of the requests.'),
@@ -73,6 +77,7 @@ export function toDestination(
   block: z.output<typeof destinationSchema>,
   url = logsUrl(block.endpoint) ?? block.endpoint,
 ): DestinationConfig {
+  hideQuery(url);
   return {
     name,
     url,
@@ -88,4 +93,14 @@ export function toDestination(
     tenants: block.tenants,
     namespace: block.namespace,
   };
+}
+
+/** Shorter values are settings; masking these would riddle every line. */
+const SHORTEST_KEY = 8;
+
+/** A query is sent as it stands and never shown: what receivers take there is a key. */
+function hideQuery(url: string): void {
+  const { search, searchParams } = new URL(url);
+  const keys = [...searchParams.values()].filter((value) => value.length >= SHORTEST_KEY);
+  for (const hidden of [search, ...keys]) maskFromNowOn(hidden);
 }

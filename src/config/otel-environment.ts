@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { destinationSchema, logsUrl, readEndpoint, toDestination } from './destination.ts';
+import { destinationSchema, HEADER_NAME, logsUrl, readEndpoint, toDestination } from './destination.ts';
 import { whyUnreadable } from './files.ts';
 import { Problems } from './problems.ts';
 import type { DestinationConfig } from './types.ts';
@@ -71,7 +71,10 @@ function receiver(
   { env, cwd, problems }: Lookup,
 ): DestinationConfig | undefined {
   if (readEndpoint(endpoint.value) === undefined) {
-    problems.addVariable(endpoint.name, 'expected an http:// or https:// URL such as http://127.0.0.1:4318');
+    problems.addVariable(
+      endpoint.name,
+      'expected an http:// or https:// URL such as http://127.0.0.1:4318, without credentials',
+    );
     return undefined;
   }
   const setting = (setting: string) => find(env, setting, signal);
@@ -79,7 +82,7 @@ function receiver(
     endpoint: endpoint.value,
     protocol: choice(setting('PROTOCOL'), ['http/protobuf', 'http/json'], problems),
     compression: choice(setting('COMPRESSION'), ['gzip', 'none'], problems),
-    headers: pairs(setting('HEADERS'), problems),
+    headers: headers(setting('HEADERS'), problems),
     timeout: milliseconds(setting('TIMEOUT'), problems),
     tls: tls(setting, cwd, problems),
   });
@@ -130,6 +133,13 @@ function tls(
     'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
     'expected together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
   );
+  return {};
+}
+
+function headers(variable: Variable | undefined, problems: Problems): Record<string, string> {
+  const found = pairs(variable, problems);
+  if (variable === undefined || Object.keys(found).every((name) => HEADER_NAME.test(name))) return found;
+  problems.addVariable(variable.name, 'expected the name of an HTTP header before each `=`');
   return {};
 }
 

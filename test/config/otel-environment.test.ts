@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { resourceAttributes, takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { mask } from '../../src/config/secret.ts';
 import { directoryWith, load, problemsOf, SIEM, TYPES } from './support/configuration.ts';
 
 const SOURCES = 'sources: {}\n';
@@ -93,6 +94,24 @@ test('gRPC is refused, and what to use is said', async () => {
   ]);
 });
 
+test('a name that no header can have is refused, without its value', async () => {
+  const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'x-fine=1,not(fine=secret-value' };
+
+  expect(await problemsOf(SOURCES, env)).toEqual([
+    'environment variable OTEL_EXPORTER_OTLP_HEADERS: expected the name of an HTTP header before each `=`',
+  ]);
+});
+
+test('the query of an endpoint is sent and never shown', async () => {
+  const url = 'https://logs.test/intake?api_key=key-in-the-query';
+
+  const found = await destination({ OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: url });
+
+  expect(found?.url).toBe(url);
+  expect(mask(`${url} answers 401`)).toBe('https://logs.test/intake[secret] answers 401');
+  expect(mask('No key key-in-the-query.')).toBe('No key [secret].');
+});
+
 test('all that is wrong with the variables shows at once, without their values', async () => {
   const problems = await problemsOf(SOURCES, {
     ...ENDPOINT,
@@ -121,7 +140,7 @@ test.each(['collector.test:4318', 'grpc://collector.test', 'http://user:password
   'the endpoint "%s" is refused',
   async (endpoint) => {
     expect(await problemsOf(SOURCES, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })).toEqual([
-      'environment variable OTEL_EXPORTER_OTLP_ENDPOINT: expected an http:// or https:// URL such as http://127.0.0.1:4318',
+      'environment variable OTEL_EXPORTER_OTLP_ENDPOINT: expected an http:// or https:// URL such as http://127.0.0.1:4318, without credentials',
     ]);
   },
 );
