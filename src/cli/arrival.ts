@@ -7,22 +7,30 @@ import { jsonLine, type Output } from './io.ts';
 /** What every event has in common: a reader of the terminal has seen it once. */
 const COMMON = /^(ecs\.|event\.(created|module|kind|category|type|id)|observer\.|related\.|log\.record\.uid)/;
 
-/** Prints a record as the receiver took it: with its ECS names on a terminal, else as a nested document, one a line. */
-export function printArrival(output: Output, { record, uid }: ReceivedRecord): void {
-  const event: EcsEvent = {
+/** Prints a record as the receiver took it: with its ECS names on a terminal, else as `printJson` does. */
+export function printArrival(output: Output, received: ReceivedRecord): void {
+  if (output.isTTY !== true) {
+    printJson(output, received);
+    return;
+  }
+  const { '@timestamp': time, message, 'event.dataset': dataset, ...rest } = eventOf(received);
+  const fields = Object.entries(rest).filter(([name]) => !COMMON.test(name));
+  output.write(`\u001b[1m${textOf(time)} ${textOf(dataset)}\u001b[0m  ${textOf(message)}\n`);
+  for (const [name, value] of fields) output.write(`    ${name}: ${textOf(value)}\n`);
+}
+
+/** Prints it as a nested document, one a line. */
+export function printJson(output: Output, received: ReceivedRecord): void {
+  jsonLine(output, nest(eventOf(received)));
+}
+
+function eventOf({ record, uid }: ReceivedRecord): EcsEvent {
+  return {
     '@timestamp': isoTime(Number(record.timeUnixNano / 1_000_000n)),
     ...(record.attributes as EcsEvent),
     message: textOf(record.body),
     'log.record.uid': uid,
   };
-  if (output.isTTY !== true) {
-    jsonLine(output, nest(event));
-    return;
-  }
-  const { '@timestamp': time, message, 'event.dataset': dataset, ...rest } = event;
-  const fields = Object.entries(rest).filter(([name]) => !COMMON.test(name));
-  output.write(`\u001b[1m${textOf(time)} ${textOf(dataset)}\u001b[0m  ${textOf(message)}\n`);
-  for (const [name, value] of fields) output.write(`    ${name}: ${textOf(value)}\n`);
 }
 
 function textOf(value: unknown): string {

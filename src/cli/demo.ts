@@ -7,8 +7,8 @@ import { openApp, type App } from '../app.ts';
 import { EXIT } from '../errors.ts';
 import { daemon } from '../schedule/daemon.ts';
 import { once } from '../schedule/once.ts';
-import { printArrival } from './arrival.ts';
-import { examples } from './flags.ts';
+import { printArrival, printJson } from './arrival.ts';
+import { examples, jsonFlag } from './flags.ts';
 import type { Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
@@ -21,7 +21,8 @@ export const demoCommand: PenstockCommand = {
       .description(
         'Run the whole pipeline against embedded simulators, and print each event that arrives: no key, no network.',
       )
-      .addOption(new Option('--once', 'end by itself when everything has arrived'));
+      .addOption(new Option('--once', 'end by itself when everything has arrived'))
+      .addOption(jsonFlag());
     return examples(command, ['penstock demo', 'penstock demo --once', 'penstock demo --once | head -1']);
   },
 
@@ -37,7 +38,8 @@ export const demoCommand: PenstockCommand = {
     const vendors = opened.use(await startDemoVendors({ ...io, signal }));
     opened.defer(() => ended.abort());
     const receiver = opened.use(await startReceiver({ clock: io.clock }));
-    receiver.onRecords = (records) => records.forEach((record) => printArrival(io.stdout, record));
+    const print = flags['json'] === true ? printJson : printArrival;
+    receiver.onRecords = (records) => records.forEach((record) => print(io.stdout, record));
     const settings = {
       state: { path: join(directory, 'state') },
       destinations: { receiver: { endpoint: receiver.url } },

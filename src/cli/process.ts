@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { systemClock } from '../clock.ts';
 import { takeOtelEnvironment } from '../config/otel-environment.ts';
+import { EXIT } from '../errors.ts';
 import type { ExitCode, Io } from './io.ts';
 import { runProgram } from './program.ts';
 
@@ -38,9 +39,17 @@ function processIo(stop: AbortSignal): Io {
 }
 
 function halt(stop: AbortController): void {
-  if (stop.signal.aborted) end(0);
+  if (stop.signal.aborted) end(codeOfStop());
   stop.abort();
-  setTimeout(() => end(0), LONGEST_STOP).unref();
+  setTimeout(() => end(codeOfStop()), LONGEST_STOP).unref();
+}
+
+/** Commands that go on until they are stopped. */
+const ENDLESS = ['run', 'demo', 'simulate', 'status'];
+
+/** For an end that the command did not come to itself: any command that ends by itself is cut short by it. */
+function codeOfStop(): ExitCode {
+  return ENDLESS.includes(process.argv[2] ?? '') ? EXIT.done : EXIT.incomplete;
 }
 
 /** Ends at once: what was written is out, since Linux writes to files, pipes and terminals synchronously. */

@@ -6,6 +6,7 @@ import { backfillCommand } from './backfill.ts';
 import { checkCommand } from './check.ts';
 import { deadLettersCommands } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
+import { examples } from './flags.ts';
 import { gapsCommand } from './gaps.ts';
 import type { ExitCode, Io } from './io.ts';
 import { onceCommand } from './once.ts';
@@ -60,6 +61,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<ExitC
     code = await known.run(io, command.opts(), command.args);
   };
   for (const known of COMMANDS) add(program, known, run);
+  examples(program, ['penstock demo', 'penstock check', 'penstock once --deadline 4m', 'penstock run']);
   settle(program, io);
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -105,6 +107,10 @@ function failed(error: unknown, io: Io): ExitCode {
   if (error instanceof StateError) {
     io.stderr.write(mask(`${error.message}\n`));
     return EXIT.state;
+  }
+  if (io.stop.aborted && error instanceof Error && error.name === 'AbortError') {
+    io.stderr.write('Stopped before it was done.\n');
+    return EXIT.incomplete;
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   io.stderr.write(mask(`A bug of Penstock, please report it: ${trace}\n`));

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { StateError } from '../errors.ts';
-import { stateFiles } from '../journal/files.ts';
+import { isStateThere } from '../journal/sqlite-journal.ts';
 
-/** Commands that change a state, or hand it over, make none. Throws StateError (5) when it does not exist. */
+/** Commands that change a state, or hand it over, make none. Throws StateError (5) when there is none, or it is damaged. */
 export function requireState(path: string): void {
-  if (existsSync(stateFiles(path).database)) return;
+  if (isStateThere(path)) return;
   throw new StateError(
     `There is no state in ${path}. Is state.path right? The first penstock run or penstock once makes it.`,
   );

@@ -3,6 +3,7 @@ import {
   OutOfBudgetError,
   PenstockError,
   RefusedError,
+  StateError,
   ThrottledError,
   TimedOutError,
   UnauthorisedError,
@@ -12,9 +13,9 @@ import type { Finding } from '../source.ts';
 
 type Failed = Pick<Finding, 'probe' | 'advice'>;
 
-/** What ended a probe, as a finding. Throws what is no error of a vendor or a budget: a bug. */
+/** What ended a probe, as a finding. Throws what is no error of a vendor or a budget: a bug, a state that is unusable. */
 export function failureFinding(error: unknown): Finding {
-  if (!(error instanceof PenstockError)) throw error;
+  if (!(error instanceof PenstockError) || error instanceof StateError) throw error;
   return { ...whatFailed(error), verdict: 'fail', detail: explain(error) };
 }
 

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { systemClock, type Clock } from '../clock.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { openDatabase } from './database.ts';
+import { translated } from './errors.ts';
 import { stateFiles, type StateFiles } from './files.ts';
 import { BUSY_TIMEOUT, schemaVersion } from './pragma.ts';
 import { inspectDirectory } from './inspect.ts';
@@ -84,6 +85,16 @@ export async function openJournalForRequests(options: StateOptions): Promise<Jou
   return openBeside(options);
 }
 
+/**
+ * Whether there is a state in this directory. Writes nothing.
+ * @throws StateError a file in its place, lost, foreign, newer.
+ */
+export function isStateThere(path: string): boolean {
+  const settings = withDefaults({ path, allowNetworkFs: true });
+  const files = stateFiles(resolve(path));
+  return orUnusable(files.directory, () => isThere(files, settings));
+}
+
 /** Whether a process holds the state of this directory now. Takes nothing, and makes nothing. */
 export function isStateHeld(path: string): boolean {
   return StateLock.isHeld(stateFiles(resolve(path)));
@@ -116,6 +127,8 @@ export function readState<T>(options: StateOptions, work: (database: DatabaseSyn
     // What a commit between two of the reads adds is not seen by either.
     database.exec('BEGIN');
     return work(database);
+  } catch (error) {
+    throw translated(error, options.path);
   } finally {
     database.close();
   }
@@ -125,9 +138,8 @@ function openBeside(options: StateOptions): StoredJournal {
   const settings = withDefaults(options);
   const files = stateFiles(resolve(options.path));
   return orUnusable(files.directory, () => {
-    requireUsablePlace(files.directory, settings);
     const known = settings.migrations.length;
-    const exists = existsSync(files.directory) && inspectDirectory(files, known);
+    const exists = isThere(files, settings);
     if (exists && storedVersion(files) < known) {
       const held = holdState(settings);
       held.database.close();
@@ -146,11 +158,15 @@ function withDefaults({ path, allowNetworkFs = false, clock = systemClock, ...re
 function openViewDatabase(settings: ReturnType<typeof withDefaults>): DatabaseSync {
   const files = stateFiles(resolve(settings.path));
   return orUnusable(files.directory, () => {
-    requireUsablePlace(files.directory, settings);
-    const exists = existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
+    const exists = isThere(files, settings);
     if (exists) requireCurrent(files, settings.migrations.length);
     return exists ? openForReading(files) : emptyState(settings.migrations);
   });
+}
+
+function isThere(files: StateFiles, settings: ReturnType<typeof withDefaults>): boolean {
+  requireUsablePlace(files.directory, settings);
+  return existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
 }
 
 function openForReading({ database }: StateFiles): DatabaseSync {

@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../clock.ts';
 import { StateError } from '../errors.ts';
 import { createDatabase, openDatabase } from './database.ts';
+import { isCorrupt, translated } from './errors.ts';
 import { DIRECTORY_MODE, stateFiles, syncToDisk, type StateFiles } from './files.ts';
 import { noteHolder } from './holder.ts';
 import { inspectDatabase, inspectDirectory } from './inspect.ts';
@@ -69,7 +70,7 @@ export function orUnusable<T>(directory: string, open: () => T): T {
     return open();
   } catch (error) {
     if (error instanceof StateError) throw error;
-    throw unusable(directory, error);
+    throw isCorrupt(error) ? translated(error, directory) : unusable(directory, error);
   }
 }
 

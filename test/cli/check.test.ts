@@ -7,6 +7,7 @@ import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { arrivedEvent } from '../support/truth.ts';
 import type { Outcome } from './support/command.ts';
+import { corruptDatabase } from './support/corrupt.ts';
 import { openWorld, SECRETS, type World } from './support/world.ts';
 
 let world: World;
@@ -196,6 +197,29 @@ describe('check of a destination', () => {
     expect([alone.code, both.code]).toEqual([4, 3]);
     expectSound(alone);
     expect(finding(alone, 'destination siem', 'connection')).toMatchObject({ verdict: 'fail' });
+  });
+});
+
+describe('check that cannot go on', () => {
+  it('exits 5 for a database that is corrupt', async () => {
+    await world.run('once');
+    await corruptDatabase(`${world.path}/state`);
+
+    const { code, stderr } = await world.run('check');
+
+    expect(code).toBe(5);
+    expect(stderr).toContain('is corrupt');
+  });
+
+  it('exits 3 when it is stopped', async () => {
+    world.console.script.push({ status: 200, fault: 'hang' });
+    const stop = new AbortController();
+
+    const checked = world.run('check', { stop: stop.signal });
+    await world.console.asked(1);
+    stop.abort();
+
+    expect(await checked).toMatchObject({ code: 3, stderr: 'Stopped before it was done.\n' });
   });
 });
 

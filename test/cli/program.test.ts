@@ -23,6 +23,13 @@ describe('--help', () => {
     );
   });
 
+  it('of penstock itself has examples, too', async () => {
+    const { code, stdout } = await command(['--help']);
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\nExamples:\n(?: {2}penstock .+\n)+$/);
+  });
+
   it.each([...groups.map((group) => [group]), ...commands].map((path) => [path.join(' '), path] as const))(
     'of %s has examples that can be typed',
     async (name, path) => {

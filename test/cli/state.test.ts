@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Clock } from '../../src/clock.ts';
@@ -10,6 +10,7 @@ import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { arrivedTuple, multiset, tupleOf } from '../support/truth.ts';
+import { corruptDatabase } from './support/corrupt.ts';
 import { openWorld, SECRETS, type World } from './support/world.ts';
 
 let world: World;
@@ -410,5 +411,25 @@ describe('state export and import', () => {
 
   it('exits 5 where there is nothing to export', async () => {
     expect((await world.run('state export')).code).toBe(5);
+  });
+
+  it('exits 5 for a database that is corrupt', async () => {
+    await world.run('once');
+    await corruptDatabase(state());
+
+    const { code, stdout, stderr } = await world.run('state export');
+
+    expect([code, stdout]).toEqual([5, '']);
+    expect(stderr).toContain('is corrupt');
+  });
+
+  it('says that a directory has lost its database', async () => {
+    await world.run('once');
+    await rm(`${state()}/penstock.db`);
+
+    const { code, stderr } = await world.run('state export');
+
+    expect(code).toBe(5);
+    expect(stderr).toContain('has lost its database');
   });
 });
