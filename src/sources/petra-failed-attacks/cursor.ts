@@ -15,6 +15,8 @@ export const cursor = z.object({
   partialAt: instant.optional(),
   /** When this tenant could not be read; its turn comes after that of others until it can. */
   failedAt: instant.optional(),
+  /** When it was last answered for another window than was asked; its turn comes after that of others for a while. */
+  misreadAt: instant.optional(),
 });
 
 export type Cursor = z.output<typeof cursor>;
@@ -37,7 +39,7 @@ export function unreadDays(state: Cursor, newest: Day): Day[] {
 
 /** The day is closed, and was read at that time. Times are kept of the last `keep` days only. */
 export function withRead(before: Cursor, read: Day, at: number, keep: number): Cursor {
-  const { failedAt: _, ...state } = before;
+  const { failedAt: _failed, misreadAt: _misread, ...state } = before;
   const readAt = [...state.readAt.filter((one) => one.day !== read), { day: read, at }].toSorted(
     (one, other) => one.day - other.day,
   );

@@ -61,7 +61,7 @@ async function pageOfReading(run: Poll, state: Cursor, reading: Reading): Promis
   // The day that goes on may be answered up to now; a closed one is whole, or its counts are wrong.
   if (fits === 'too-wide' || (fits === 'too-narrow' && final)) {
     warnOfWindow(run, reading);
-    return pageOf(run, state, observeMisread(reading));
+    return pageOf(run, { ...state, misreadAt: date }, observeMisread(reading));
   }
   const observations = observe(reading, await run.ledger(dayPrefix(day)), { final });
   if (!final) return pageOf(run, { ...state, partialAt: date }, observations);

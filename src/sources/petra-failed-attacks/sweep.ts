@@ -3,15 +3,13 @@ import { ROUTES } from '../_petra/api.ts';
 import { readTenants, type Tenant } from '../_petra/tenants.ts';
 import { cursor, initialCursor, type Cursor } from './cursor.ts';
 import type { Options } from './options.ts';
-import { compareDue, dueOf, type Due, type Task } from './plan.ts';
+import { compareDue, dueOf, PATIENCE, type Due, type Task } from './plan.ts';
 
 /** What a turn of `poll` is to do: one request, or only to say how the tenant stands. */
 export type Turn = Task | 'standing';
 
 /** How often tenants whose turn is far off say how they stand. Milliseconds. */
 const STANDING_EVERY = 600_000;
-/** A task that did not succeed is not offered again sooner. Milliseconds. */
-const PATIENCE = 600_000;
 
 /**
  * Spends the one request a minute where it is worth most, over all tenants, until nothing is due: chooses anew after

@@ -202,7 +202,26 @@ describe('the budget of petra-failed-attacks', () => {
       newRequests()
         .slice(0, 6)
         .map(([, tenant]) => tenant),
-    ).toEqual([...ids, ids[0], ids[1]]);
+    ).toEqual([...ids, ids[2], ids[3]]);
+  });
+
+  it('lets no tenant that fails, or is answered for another window, keep the others waiting across restarts', async () => {
+    await start(3, { initial_lookback: '2d', intraday_interval: null });
+    const [gone = '', wide, well] = ids;
+    petra.tenants.failing.set(gone, 404);
+    const dateRange = { startDate: '2026-03-08T00:00:00.000Z', endDate: '2026-03-09T23:59:59.999Z' };
+    const body = { dateRange, tenant: {}, totalCount: 0, byCountry: [], byDay: [], topTargetedUsers: [] };
+    // The tenants, then a report, in each life.
+    petra.script.push(undefined, undefined, undefined, { status: 200, body });
+
+    for (let life = 0; life < 4; life += 1) await lab.sweep({ mode: 'once', deadline: 0.99 * MINUTE });
+
+    expect(newRequests()).toEqual([
+      ['2026-03-09', gone],
+      ['2026-03-09', wide],
+      ['2026-03-09', well],
+      ['2026-03-08', well],
+    ]);
   });
 
   it('says that a tenant at rest is complete, without a request', async () => {
