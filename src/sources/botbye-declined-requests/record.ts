@@ -22,7 +22,7 @@ export const row = z.looseObject({
 export type Row = z.output<typeof row>;
 
 /** A row with what it does not say itself: where and when it was counted. */
-export const record = z.object({
+const framed = z.object({
   account: z.string(),
   project: z.string(),
   /** The `type` that was asked for. */
@@ -36,4 +36,13 @@ export const record = z.object({
   row,
 });
 
-export type DeclinedRequests = z.output<typeof record>;
+export type DeclinedRequests = z.output<typeof framed>;
+
+/** A row in its frame. One that does not fit is handed over as it came, so it is told what is wrong with the row itself. */
+export const record = z.unknown().transform((value, context): DeclinedRequests => {
+  const { data, error } = framed.safeParse(value);
+  if (data !== undefined) return data;
+  const { issues } = row.safeParse(value).error ?? error;
+  for (const { path, message } of issues) context.addIssue({ code: 'custom', path, message });
+  return z.NEVER;
+});

@@ -409,6 +409,8 @@ describe('answers that are not as documented', () => {
     expect(counter(counted!)).toEqual({ count: 4, delta: 4, final: false });
     expect(misfits.map(({ event }) => event['event.kind'])).toEqual(malformed.map(() => 'pipeline_error'));
     expect(misfits.map(({ event }) => event['event.original'])).toEqual(malformed.map(toJson));
+    expect(misfits[1]?.event['error.message']).toBe('id: Invalid input: expected string, received undefined');
+    expect(misfits[3]?.event['error.message']).toMatch(/^declinedReqCount: [^;]*$/);
   });
 
   it('makes an event or a pipeline_error of every row of 1,500 odd answers', async () => {
