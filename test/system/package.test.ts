@@ -1,0 +1,90 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { execPath } from 'node:process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startProgram, type Ended } from '../support/cli.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const REPOSITORY = new URL('../..', import.meta.url).pathname;
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let tarball: string;
+let files: readonly string[];
+
+/** This machine's settings of npm, without what the npm that runs this test says of itself. */
+function npmEnvironment(): Record<string, string> {
+  const own = /^npm_(?!config_)|^npm_config_(local|global)_prefix$/i;
+  const entries = Object.entries(process.env).filter(([name]) => !own.test(name));
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+async function npm(...args: readonly string[]): Promise<Ended> {
+  const quiet = ['--no-audit', '--no-fund', '--prefer-offline'];
+  const options = { cwd: directory.path, env: npmEnvironment() };
+  const ended = await startProgram(['npm', ...quiet, ...args], options).ended;
+  if (ended.code === 0) return ended;
+  throw new Error(`npm ${args.join(' ')} ended with ${ended.code}:\n${ended.stdout}${ended.stderr}`);
+}
+
+/** Runs an installed program in a directory that has nothing else, with Node in the PATH. */
+function run(...command: readonly string[]): Promise<Ended> {
+  const PATH = `${dirname(execPath)}:/usr/bin:/bin`;
+  return startProgram(command, { cwd: directory.path, env: { PATH } }).ended;
+}
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  const packed = await npm('pack', REPOSITORY, '--ignore-scripts', '--json');
+  const [told] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
+  tarball = `${directory.path}/${told.filename}`;
+  files = told.files.map(({ path }) => path);
+});
+
+afterAll(() => directory[Symbol.asyncDispose]());
+
+describe('the packed file', () => {
+  it('holds the built program, its example and its documents, and nothing else', () => {
+    const expected =
+      /^(dist\/.+\.js|config\/penstock\.(yaml|schema\.json)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
+
+    expect(files.length).toBeGreaterThan(100);
+    expect(files.filter((path) => !expected.test(path))).toEqual([]);
+    expect(files).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'config/penstock.yaml']),
+    );
+  });
+
+  it('is one that publint finds nothing wrong with', async () => {
+    const { stdout } = await npm('run', '--prefix', REPOSITORY, 'check:package', '--', tarball);
+
+    expect(stdout).toContain('All good!');
+  });
+
+  it.each([
+    ['globally', ['--global'], 'global/bin/penstock'],
+    ['into a project', [], 'project/node_modules/.bin/penstock'],
+  ])('is installed %s, and runs', async (_, flags, program) => {
+    const prefix = `${directory.path}/${program.split('/')[0]}`;
+    await mkdir(prefix);
+    await npm('install', ...flags, '--prefix', prefix, tarball);
+    const penstock = `${directory.path}/${program}`;
+    const { version } = JSON.parse(await readFile(`${REPOSITORY}package.json`, 'utf8')) as {
+      version: string;
+    };
+
+    const [told, schema, demo] = [
+      await run(penstock, '--version'),
+      await run(penstock, 'schema'),
+      await run(penstock, 'demo', '--once'),
+    ];
+
+    expect(told.stdout).toBe(`${version}\n`);
+    expect(schema.stdout).toBe(await readFile(`${REPOSITORY}config/penstock.schema.json`, 'utf8'));
+    expect(demo.code, demo.stderr).toBe(0);
+    const events = demo.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: { dataset: string } });
+    expect(new Set(events.map(({ event }) => event.dataset)).size).toBe(5);
+  });
+});
