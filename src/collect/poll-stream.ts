@@ -93,7 +93,7 @@ async function requireRoom(context: PollContext, stream: StreamState): Promise<v
   if (room === 'free' || (room === 'full' && !config.definition.askAgain)) return;
   if (!config.definition.askAgain) await recordFullJournal(context, stream, now);
   throw new JournalFullError(
-    'The journal is at its cap (state.max_bytes) because a destination lacks what it holds; polling goes on when it is delivered.',
+    'The journal has no room: it is at its cap (state.max_bytes) because a destination lacks what it holds, or the disk of state.path is nearly full. Polling goes on when there is room.',
   );
 }
 

@@ -2,12 +2,12 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { StateFiles } from './files.ts';
 import type { Room } from './journal.ts';
-import { freeBytes, type Statfs } from './network-fs.ts';
+import { freeBytes, sizeInBytes, type Statfs } from './network-fs.ts';
 import { replaced } from './state-problems.ts';
 
 /** Sources that cannot be asked again may go this far over the cap. */
 const BRIM = 1.25;
-/** Bytes that must stay free on the file system, for the log and for whoever else lives there. */
+/** Bytes that must stay free on the file system, for the log and for whoever else lives there; of a small one, half. */
 const RESERVE = 64 * 1024 * 1024;
 
 /** How much the journal takes on disk, against its cap. Cheap: three calls of `stat`. */
@@ -31,8 +31,9 @@ export class DiskUse {
 
   room(): Room {
     const bytes = this.bytes();
-    const free = freeBytes(this.#statfs(dirname(this.#files.database)));
-    if (bytes >= this.#cap * BRIM || free < RESERVE) return 'brim';
+    const facts = this.#statfs(dirname(this.#files.database));
+    const reserve = Math.min(RESERVE, sizeInBytes(facts) / 2);
+    if (bytes >= this.#cap * BRIM || freeBytes(facts) < reserve) return 'brim';
     return bytes >= this.#cap ? 'full' : 'free';
   }
 

@@ -5,6 +5,8 @@ export interface FileSystemFacts {
   readonly type: number;
   /** Blocks that an unprivileged user may still take. */
   readonly bavail: number;
+  /** Blocks there are. */
+  readonly blocks: number;
   readonly bsize: number;
 }
 
@@ -38,4 +40,8 @@ export function networkFileSystem(type: number): string | undefined {
 
 export function freeBytes({ bavail, bsize }: FileSystemFacts): number {
   return bavail * bsize;
+}
+
+export function sizeInBytes({ blocks, bsize }: FileSystemFacts): number {
+  return blocks * bsize;
 }

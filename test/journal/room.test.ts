@@ -16,12 +16,14 @@ let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let path: string;
 let journal: Journal;
 let free: number;
+let size: number;
 
 beforeEach(async () => {
   directory = await temporaryDirectory();
   path = join(directory.path, 'state');
   free = 2 ** 30;
-  const statfs = () => ({ ...LOCAL, bavail: free });
+  size = 2 ** 30;
+  const statfs = () => ({ ...LOCAL, bavail: free, blocks: size });
   journal = await openJournal(options(path, { maxBytes: CAP, retain: DAY, statfs }));
   await journal.openStream(STREAM);
   await journal.openDestinations(['siem'], Date.now());
@@ -113,6 +115,16 @@ test('a file system that is nearly full is the brim, until delivered pages have 
   expect([undelivered, delivered]).toEqual(['brim', 'brim']);
   expect(left).toEqual([]);
   expect(await journal.room(Date.now())).toBe('free');
+});
+
+test('of a small file system, half must stay free', async () => {
+  size = 32 * MIB;
+  free = 16 * MIB;
+  const roomy = await journal.room(Date.now());
+  free = 16 * MIB - 1;
+  const tight = await journal.room(Date.now());
+
+  expect([roomy, tight]).toEqual(['free', 'brim']);
 });
 
 test('a trimmed file gives space back', async () => {

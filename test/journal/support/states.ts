@@ -5,7 +5,7 @@ import { openJournal } from '../../../src/journal/sqlite-journal.ts';
 import { events, page, STREAM } from './commits.ts';
 
 const GIB = 2 ** 30;
-export const LOCAL: FileSystemFacts = { type: 0xef53, bavail: GIB, bsize: 1 };
+export const LOCAL: FileSystemFacts = { type: 0xef53, bavail: GIB, blocks: GIB, bsize: 1 };
 
 /** Options with room for everything; delivered pages go at once. */
 export function options(path: string, changes: Partial<JournalOptions> = {}): JournalOptions {
