@@ -116,5 +116,6 @@ export class UnexpectedAnswerError extends VendorError {
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own = error.message === '' ? error.name : error.message;
-  return error.cause === undefined ? own : `${own}: ${explain(error.cause)}`;
+  const cause = error.cause === undefined ? '' : explain(error.cause);
+  return own.includes(cause) ? own : `${own}: ${cause}`;
 }

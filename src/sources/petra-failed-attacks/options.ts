@@ -19,8 +19,9 @@ export const options = sourceOptions({
   revise_interval: duration('6h', { from: '1m' }).describe(
     'A closed day is not read again sooner; `penstock once` does so when the budget has room.',
   ),
-  intraday_interval: duration('1h', { from: '1m' })
+  intraday_interval: duration(undefined, { from: '1m' })
     .nullable()
+    .prefault('1h')
     .describe('Pause between two readings of the day that goes on; null: closed days only.'),
 });
 
