@@ -12,6 +12,8 @@ interface ContainerOptions {
   readonly entrypoint?: readonly string[];
   /** A host directory for each path of the image's volumes and of more, `host:path` or `host:path:ro`. */
   readonly mounts?: readonly string[];
+  /** Variables beside the image's, `NAME=value`. */
+  readonly env?: readonly string[];
   /** Whether it shares the host's network, or has none but its own loopback. */
   readonly network?: 'host' | 'none';
 }
@@ -28,9 +30,15 @@ export interface Container {
 }
 
 export function startContainer({ root, config }: Image, options: ContainerOptions = {}): Container {
-  const { args = config.Cmd, entrypoint = config.Entrypoint, mounts = [], network = 'none' } = options;
+  const {
+    args = config.Cmd,
+    entrypoint = config.Entrypoint,
+    mounts = [],
+    env = [],
+    network = 'none',
+  } = options;
   const unshared = ['--mount', '--pid', '--ipc', '--fork', ...(network === 'none' ? ['--net'] : [])];
-  const settings = [root, config.User, config.WorkingDir, ...config.Env, '--', ...mounts, '--'];
+  const settings = [root, config.User, config.WorkingDir, ...config.Env, ...env, '--', ...mounts, '--'];
   const running = startProgram(['unshare', ...unshared, 'bash', ENTER, ...settings, ...entrypoint, ...args]);
   return {
     ended: running.ended,
@@ -43,8 +51,9 @@ export function startContainer({ root, config }: Image, options: ContainerOption
       const inside = ['--mount', '--pid', '--net', '--root', `--wdns=${config.WorkingDir}`];
       const as = [`--setuid=${uid}`, `--setgid=${gid}`];
       const target = `--target=${await firstProcess(running)}`;
-      const env = Object.fromEntries(config.Env.map((entry) => entry.split(/=(.*)/s, 2)));
-      return startProgram(['nsenter', target, ...inside, ...as, ...command], { env }).ended;
+      const variables = [...config.Env, ...env].map((entry) => entry.split(/=(.*)/s, 2));
+      const line = ['nsenter', target, ...inside, ...as, ...command];
+      return startProgram(line, { env: Object.fromEntries(variables) }).ended;
     },
   };
 }
