@@ -33,8 +33,8 @@ export interface Source<
   /** Whether the vendor can be asked again for what a full journal makes us skip. Those sources stop polling first. */
   readonly askAgain: boolean;
   /**
-   * Options (besides `tenants`) that choose a part of the vendor's data, by text or list: two sources of one type and
-   * `base_url` must not overlap in all of them.
+   * Options whose values are in the scopes of its streams, by text or list: two sources of one type and `base_url` must
+   * not overlap in all of them. Absent: its streams are the same whatever the options, and one source reads them.
    */
   readonly scopedBy?: readonly string[];
   /** Its block of the configuration, `sourceOptions(…)` of `config/options.ts` extended; every field described. */

@@ -69,7 +69,7 @@ export function checkStreams(sources: readonly SourceConfig[], tree: Tree, probl
 
 function readSameStream(a: SourceConfig, b: SourceConfig): boolean {
   if (a.definition.id !== b.definition.id || a.options.base_url !== b.options.base_url) return false;
-  const scopes = ['tenants', ...(a.definition.scopedBy ?? [])];
+  const scopes = a.definition.scopedBy ?? [];
   return scopes.every((option) => overlap(partsOf(a, option), partsOf(b, option)));
 }
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { load, problemsOf, SIEM } from './support/configuration.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { loadSources } from '../../src/sources/registry.ts';
+import { directoryWith, load, problemsOf, problemsOfLoading, SIEM } from './support/configuration.ts';
 
 const logins = (url: string) => `{ type: acme-logins, base_url: "${url}", token: abcd }`;
 const tenants = (more: string) => `{ type: acme-tenants, token: abcd, ${more} }`;
@@ -35,6 +37,19 @@ test.each([
   const text = `${SIEM}sources:\n  one: ${tenants(one)}\n  other: ${tenants(other)}\n`;
 
   expect(await problemsOf(text)).toHaveLength(1);
+});
+
+test('two sources that share one stream for all tenants read one stream, whichever tenants they name', async () => {
+  const types = await loadSources();
+  const problemsOfTwo = async (type: string) => {
+    const block = (tenant: string) => `{ type: ${type}, token: abcd, tenants: [${tenant}] }`;
+    const text = `${SIEM}sources:\n  one: ${block('T1')}\n  other: ${block('T2')}\n`;
+    const cwd = await directoryWith({ 'penstock.yaml': text });
+    return await problemsOfLoading(loadConfig({ env: {}, types, cwd }));
+  };
+
+  expect(await problemsOfTwo('petra-incidents')).toHaveLength(1);
+  expect(await problemsOfTwo('petra-failed-attacks')).toEqual([]);
 });
 
 test.each([

@@ -21,7 +21,7 @@ export default defineSource({
   fields: DECLINED_FIELDS,
   stream: 'counter',
   askAgain: false,
-  scopedBy: ['account_id', 'project_ids', 'types'],
+  scopedBy: ['project_ids', 'types'],
   options,
   cursor,
   record,

@@ -23,6 +23,7 @@ export default defineSource({
   fields: { ...TENANT_FIELDS, ...ATTACK_FIELDS },
   stream: 'counter',
   askAgain: true,
+  scopedBy: ['tenants'],
   options,
   cursor,
   record,

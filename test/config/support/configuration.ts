@@ -48,7 +48,7 @@ export const TYPES: SourceTypes = new Map<string, Source>([
       ...plain,
       id: 'acme-tenants',
       title: 'Acme tenants',
-      scopedBy: ['project_ids'],
+      scopedBy: ['tenants', 'project_ids'],
       options: sourceOptions({
         base_url: httpUrl().prefault('https://api.acme.test').describe('Where Acme answers.'),
         tenants: tenants(),
