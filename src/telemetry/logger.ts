@@ -20,7 +20,22 @@ export function createLogger({ level, format, stream }: LogOptions): Logger {
   const show = format === 'pretty' || stream.isTTY === true ? prettyLines(stream.isTTY === true) : String;
   const formatters = { ...ecs.formatters, log: errorsToEcs };
   // Each line is written before the call returns: the last one before an exit is the one that matters.
-  return pino({ ...ecs, formatters, level }, { write: (line) => void stream.write(show(maskLine(line))) });
+  return pino(
+    {
+      ...ecs,
+      formatters,
+      level,
+      mixin: (_fields, _level, logger) => logger.bindings(),
+      mixinMergeStrategy: withBindings,
+    },
+    { write: (line) => void stream.write(show(maskLine(line))) },
+  );
+}
+
+/** A child's `penstock.source` stays beside what the line itself says of `penstock`, which would replace it. */
+function withBindings(fields: object, bindings: object): object {
+  const of = (given: object) => (given as { readonly penstock?: object }).penstock;
+  return of(fields) === undefined ? fields : { ...fields, penstock: { ...of(bindings), ...of(fields) } };
 }
 
 /** `err` as `error.*` (ECS, error fields). Done here, since the ECS format leaves out the causes. */

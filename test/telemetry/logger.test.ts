@@ -40,6 +40,14 @@ test('a line is one ECS document, with its fields and those of the child that wr
   });
 });
 
+test('a line keeps what its child says of the same field', () => {
+  const { log, lines } = logTo();
+
+  log.child({ penstock: { destination: 'siem' } }).warn({ penstock: { retry_after_ms: 500 } }, 'They wait.');
+
+  expect(parse(lines[0])['penstock']).toEqual({ destination: 'siem', retry_after_ms: 500 });
+});
+
 test('only lines of its level and above are written', () => {
   const { log, lines } = logTo({ level: 'warn' });
 
