@@ -8,6 +8,8 @@ import { ROUTES, urlOf } from './api.ts';
 export interface Tenant {
   /** Petra's own id: the canonical one. */
   readonly id: string;
+  /** All that the options may name it by: Petra's id, and Microsoft's. */
+  readonly ids: readonly string[];
   readonly name: string | undefined;
   /** False: the options name it, and Petra does not list it. */
   readonly listed: boolean;
@@ -46,13 +48,19 @@ export async function readTenants(run: PetraRun): Promise<readonly Tenant[]> {
     (id) =>
       tenants.find((tenant) => [tenant.petraTenantId, tenant.microsoftTenantId].includes(id)) ?? {
         petraTenantId: id,
+        microsoftTenantId: undefined,
         name: undefined,
       },
   );
   const listedIds = new Set(tenants.map(({ petraTenantId }) => petraTenantId));
   const byId = new Map((chosen ?? tenants).map((tenant) => [tenant.petraTenantId, tenant]));
   return [...byId]
-    .map(([id, { name }]) => ({ id, name: name ?? undefined, listed: listedIds.has(id) }))
+    .map(([id, { microsoftTenantId, name }]) => ({
+      id,
+      ids: [id, ...(typeof microsoftTenantId === 'string' ? [microsoftTenantId] : [])],
+      name: name ?? undefined,
+      listed: listedIds.has(id),
+    }))
     .toSorted((one, other) => (one.id < other.id ? -1 : 1));
 }
 

@@ -1,14 +1,19 @@
 import { z } from 'zod';
 import { instant, span } from '../_petra/time.ts';
 
+/** A span that was not read; `only`: of these tenants alone. */
+const hole = span.extend({ only: z.array(z.string()).optional() });
+
 /** How far the incidents of one organisation are read. Tenants are walked in the order of their ids. */
 export const cursor = z.object({
   /** All that was created before is read, but for `holes`, `walk` and gaps: the `Date` of the last list of all tenants. */
   since: instant,
-  /** Spans that full lists left unread, to be asked for tenant by tenant, in a walk that begins later. */
-  holes: z.array(span),
+  /** The tenants that the options named at the last poll, as they name them; absent: all. */
+  tenants: z.array(z.string()).optional(),
+  /** Spans to be asked for tenant by tenant, in a walk that begins later: full lists left them unread. */
+  holes: z.array(hole),
   /** The walk that goes on: its spans, and the tenant that it has come to. */
-  walk: z.object({ holes: z.array(span), after: z.string() }).optional(),
+  walk: z.object({ holes: z.array(hole), after: z.string() }).optional(),
   refresh: z.object({
     ended: instant,
     /** The re-read that goes on: of all tenants, or only of those in `unread`. */
@@ -22,3 +27,4 @@ export const cursor = z.object({
 
 export type Cursor = z.output<typeof cursor>;
 export type StoredCursor = z.input<typeof cursor>;
+export type Hole = z.output<typeof hole>;

@@ -1,6 +1,6 @@
 import type { Gap, Span } from '../../source.ts';
 import { readTenants } from '../_petra/tenants.ts';
-import type { Cursor } from './cursor.ts';
+import type { Cursor, Hole } from './cursor.ts';
 import { isStale, readLive } from './live.ts';
 import type { Poll } from './list.ts';
 import { pageOf, type Pages } from './page.ts';
@@ -16,7 +16,9 @@ export async function* fillHoles(run: Poll, start: Cursor): Pages {
   while (state.walk !== undefined || state.holes.length > 0) {
     const walk = state.walk ?? { holes: state.holes, after: '' };
     if (state.walk === undefined) state = { ...state, walk, holes: [] };
-    const left = (await readTenants(run)).filter(({ id }) => id > walk.after);
+    const left = (await readTenants(run)).filter(
+      ({ id }) => id > walk.after && holesOf(id, walk.holes).length > 0,
+    );
     for (const [index, { id }] of left.entries()) {
       if (isStale(run, state)) state = yield* readLive(run, state, left.length - index);
       state = yield* fillTenant(run, state, { id, holes: walk.holes, owed: left.length - index - 1 });
@@ -28,13 +30,15 @@ export async function* fillHoles(run: Poll, start: Cursor): Pages {
 
 interface Turn {
   readonly id: string;
-  readonly holes: readonly Span[];
+  /** Of the walk: other tenants' too. */
+  readonly holes: readonly Hole[];
   /** Tenants that are left after it. */
   readonly owed: number;
 }
 
 async function* fillTenant(run: Poll, start: Cursor, turn: Turn): Pages {
-  const { id, holes, owed } = turn;
+  const { id, owed } = turn;
+  const holes = holesOf(id, turn.holes);
   const reading = await readTenant(run, id, startOf(holes));
   if ('list' in reading) {
     const { reach, observations } = reading.list;
@@ -56,16 +60,21 @@ async function* fillTenant(run: Poll, start: Cursor, turn: Turn): Pages {
 }
 
 /** The spans are read, but for gaps that name a tenant. */
-async function* endWalk(run: Poll, start: Cursor, holes: readonly Span[]): Pages {
+async function* endWalk(run: Poll, start: Cursor, holes: readonly Hole[]): Pages {
   const { walk: _, ...state } = start;
-  for (const covered of holes.slice(0, -1)) yield pageOf(run, start, { covered });
-  const last = holes.at(-1);
+  const read = holes.filter(({ only }) => only === undefined);
+  for (const covered of read.slice(0, -1)) yield pageOf(run, start, { covered });
+  const last = read.at(-1);
   yield pageOf(run, state, last === undefined ? {} : { covered: last });
   return state;
 }
 
 function pass(state: Cursor, { id, holes }: Turn): Cursor {
   return { ...state, walk: { holes: [...holes], after: id } };
+}
+
+function holesOf(id: string, holes: readonly Hole[]): readonly Hole[] {
+  return holes.filter(({ only }) => only === undefined || only.includes(id));
 }
 
 function startOf(holes: readonly Span[]): number {

@@ -1,4 +1,5 @@
-import type { Cursor } from './cursor.ts';
+import { readTenants } from '../_petra/tenants.ts';
+import type { Cursor, Hole } from './cursor.ts';
 import { readList, type IncidentList, type Poll } from './list.ts';
 import { pageOf, type Pages } from './page.ts';
 
@@ -22,10 +23,14 @@ export async function* readLive(run: Poll, state: Cursor | undefined, owed?: num
   const before = state ?? initial(list.date);
   // What is dated later is ahead of the cursor, and so still to be read.
   const hole = { from: known, to: Math.min(list.reach, list.date) };
+  const { tenants: _, ...kept } = before;
+  const { only } = run.options.tenants;
+  const joined = await joinedHoles(run, before, list.date);
   const next = {
-    ...before,
+    ...kept,
+    ...(only !== undefined && { tenants: [...only] }),
     since: list.date,
-    holes: hole.to > hole.from ? [...before.holes, hole] : before.holes,
+    holes: [...before.holes, ...(hole.to > hole.from ? [hole] : []), ...joined],
   };
   const covered = { from: Math.max(from, list.reach), to: list.date };
   yield pageOf(run, next, {
@@ -34,6 +39,16 @@ export async function* readLive(run: Poll, state: Cursor | undefined, owed?: num
     ...(owed !== undefined && { owed }),
   });
   return next;
+}
+
+/** What tenants had that the options name now and did not before: they begin with a lookback of their own. */
+async function joinedHoles(run: Poll, { tenants, since }: Cursor, now: number): Promise<Hole[]> {
+  const { initial_lookback, tenants: wanted } = run.options;
+  const isNamed = (id: string) => tenants === undefined || tenants.includes(id);
+  if (tenants === undefined || wanted.only?.every(isNamed) === true) return [];
+  const only = (await readTenants(run)).filter(({ ids }) => !ids.some(isNamed)).map(({ id }) => id);
+  const from = now - initial_lookback;
+  return only.length === 0 || from >= since ? [] : [{ from, to: since, only }];
 }
 
 interface Reading {

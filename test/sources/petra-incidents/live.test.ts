@@ -46,6 +46,10 @@ function told(field = 'petra.incident.id'): string[] {
   return lab.events.map((event) => event[field] as string);
 }
 
+function microsoftId(id: string): string | undefined {
+  return TENANTS.find(({ petraTenantId }) => petraTenantId === id)?.microsoftTenantId;
+}
+
 function inOrder(one: string, other: string): number {
   return one < other ? -1 : 1;
 }
@@ -124,6 +128,38 @@ describe('a list that is not full', () => {
     await lab.sweep();
 
     expect(told('organization.name').toSorted(inOrder)).toEqual([TENANTS[0]?.name, TENANTS[1]?.name]);
+  });
+
+  it.each([
+    ['by Petra’s id', () => [FIRST, SECOND]],
+    ['by Microsoft’s ids', () => [FIRST, SECOND].map(microsoftId)],
+    ['with all others', () => 'all'],
+  ])('reads a tenant that is listed later from its own initial_lookback on, %s', async (_, later) => {
+    const config: Record<string, unknown> = { tenants: [FIRST] };
+    await start(config);
+    for (const tenant of [FIRST, SECOND]) add(tenant, 2, 20 * DAY);
+    await lab.sweep();
+    const first = told('petra.tenant.id');
+    clock.jump(MINUTE);
+    config['tenants'] = later();
+    const before = petra.requests.length;
+
+    await lab.sweep();
+    clock.jump(MINUTE);
+    await lab.sweep();
+
+    expect(first).toEqual([FIRST, FIRST]);
+    expect(told('petra.tenant.id')).toEqual([FIRST, FIRST, SECOND, SECOND]);
+    expect(
+      asked()
+        .slice(before)
+        .filter((one) => one.endsWith(FIRST)),
+    ).toEqual([]);
+    expect(
+      asked()
+        .slice(before)
+        .filter((one) => one.endsWith(SECOND)),
+    ).toHaveLength(1);
   });
 });
 
