@@ -11,6 +11,10 @@ interface LogOptions extends LogConfig {
   readonly stream: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
+interface OwnFields {
+  readonly penstock?: object;
+}
+
 /**
  * A log of ECS JSON lines, or of lines for people when `format` says so or the stream is a terminal. An error goes
  * into the field `err` and comes out as `error.*`, its causes included. No secret comes out, wherever in a line it is.
@@ -33,9 +37,9 @@ export function createLogger({ level, format, stream }: LogOptions): Logger {
 }
 
 /** A child's `penstock.source` stays beside what the line itself says of `penstock`, which would replace it. */
-function withBindings(fields: object, bindings: object): object {
-  const of = (given: object) => (given as { readonly penstock?: object }).penstock;
-  return of(fields) === undefined ? fields : { ...fields, penstock: { ...of(bindings), ...of(fields) } };
+function withBindings(fields: OwnFields, bindings: OwnFields): OwnFields {
+  if (fields.penstock === undefined) return fields;
+  return { ...fields, penstock: { ...bindings.penstock, ...fields.penstock } };
 }
 
 /** `err` as `error.*` (ECS, error fields). Done here, since the ECS format leaves out the causes. */
