@@ -9,7 +9,7 @@ import { namespaceOf } from './config/tenant-settings.ts';
 import type { Config, DestinationConfig, SourceConfig } from './config/types.ts';
 import { Delivery } from './deliver/deliver.ts';
 import { Sender } from './deliver/sender.ts';
-import { Budgets } from './http/budget.ts';
+import { Budgets, COURTESY } from './http/budget.ts';
 import type { SourceHttp } from './http/client.ts';
 import type { RequestTold } from './http/settings.ts';
 import type { Journal } from './journal/journal.ts';
@@ -79,7 +79,7 @@ export async function openApp(given: AppParts): Promise<App> {
   const { config, clock, log } = parts;
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
-  const budgets = new Budgets({ journal, clock });
+  const budgets = new Budgets({ journal, clock, courtesy: COURTESY });
   const sources = config.sources.map((source) => openSource({ ...parts, journal, budgets, opened }, source));
   const deliveries = config.destinations.map((destination) =>
     openDelivery({ ...parts, journal, opened }, destination),

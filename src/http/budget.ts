@@ -18,7 +18,12 @@ export interface Budget {
 interface Lent {
   readonly journal: Pick<Journal, 'spend' | 'available' | 'pauseBudget' | 'pausedUntil'>;
   readonly clock: Clock;
+  /** How much longer than it must a process waits that asks all the time, so that others have a turn. Milliseconds. */
+  readonly courtesy?: number;
 }
+
+/** For loops: enough for a command, which waits for the same moment, to be first. Milliseconds. */
+export const COURTESY = 100;
 
 interface Waiter {
   readonly signal: AbortSignal;
@@ -52,12 +57,14 @@ export function budgetName(
 export class Budgets {
   readonly #journal: Lent['journal'];
   readonly #clock: Clock;
+  readonly #courtesy: number;
   /** By budget name: settles when everyone who waits now has been served. */
   readonly #queues = new Map<string, Promise<void>>();
 
-  constructor({ journal, clock }: Lent) {
+  constructor({ journal, clock, courtesy = 0 }: Lent) {
     this.#journal = journal;
     this.#clock = clock;
+    this.#courtesy = courtesy;
   }
 
   /**
@@ -116,7 +123,7 @@ export class Budgets {
         log.info({ event: { reason: budget.route, end: until } }, 'Request waits for its budget.');
         told = true;
       }
-      await this.#clock.sleep(Math.min(wait, longest), signal);
+      await this.#clock.sleep(Math.min(wait, longest) + this.#courtesy, signal);
     }
   }
 

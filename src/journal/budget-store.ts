@@ -16,6 +16,8 @@ const LONGEST_WINDOW = 31 * 24 * 60 * 60 * 1000;
 export class BudgetStore {
   readonly #database: DatabaseSync;
   readonly #log: Logger | undefined;
+  /** The longest window that was asked for, by budget. Milliseconds. */
+  readonly #longest = new Map<string, number>();
   readonly #forget: StatementSync;
   readonly #forgetFuture: StatementSync;
   readonly #forgetAll: StatementSync;
@@ -37,7 +39,7 @@ export class BudgetStore {
     );
     this.#nth = new Query(
       database,
-      'SELECT at FROM quota WHERE budget = :budget ORDER BY at LIMIT 1 OFFSET :skip',
+      'SELECT at FROM quota WHERE budget = :budget AND at > :after ORDER BY at LIMIT 1 OFFSET :skip',
     );
     this.#spend = database.prepare('INSERT INTO quota (budget, at) VALUES (:budget, :now)');
     this.#pause = database.prepare(
@@ -56,14 +58,14 @@ export class BudgetStore {
     const paused = this.pausedUntil(budget, now);
     if (paused > 0) return paused;
     return transact(this.#database, () => {
-      this.#forget.run({ budget, until: now - per });
+      this.#forget.run({ budget, until: now - this.#longestOf(budget, per) });
       this.#dropFuture(budget, now + per);
       const spent = this.#spent(budget, { requests, per }, now);
       if (spent < requests) {
         this.#spend.run({ budget, now });
         return 0;
       }
-      const blocking = this.#nth.first({ budget, skip: spent - requests });
+      const blocking = this.#nth.first({ budget, after: now - per, skip: spent - requests });
       return (blocking?.at ?? now) + per;
     });
   }
@@ -90,6 +92,13 @@ export class BudgetStore {
   #spent(budget: string, { per }: Limit, now: number): number {
     const window = { budget, after: now - per, until: now + per };
     return this.#count.first(window)?.spent ?? 0;
+  }
+
+  /** Sources that share a budget may each have a window of their own. */
+  #longestOf(budget: string, per: number): number {
+    const longest = Math.max(per, this.#longest.get(budget) ?? 0);
+    this.#longest.set(budget, longest);
+    return longest;
   }
 
   /** Else a clock that went back would stop the source for as long as it went back. */

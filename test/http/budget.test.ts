@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { OutOfBudgetError } from '../../src/errors.ts';
-import { budgetName, Budgets } from '../../src/http/budget.ts';
+import { budgetName, Budgets, COURTESY } from '../../src/http/budget.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openAt, sharedJournal, stateFolder } from './support/journal.ts';
@@ -113,6 +113,23 @@ describe('requests', () => {
 });
 
 describe('a waiter', () => {
+  test('in a loop lets a command of another process go first, however long it has waited', async () => {
+    const { clock, journal, budget, log } = await waiting();
+    const loop = new Budgets({ journal, clock, courtesy: COURTESY });
+    const command = new Budgets({ journal, clock });
+    const { signal } = new AbortController();
+    const order: string[] = [];
+    await loop.acquire(budget, { signal, log });
+
+    const first = loop.acquire(budget, { signal, log }).then(() => order.push('loop'));
+    await clock.advance(MINUTE / 2);
+    const second = command.acquire(budget, { signal, log }).then(() => order.push('command'));
+    await clock.advance(3 * WINDOW);
+    await Promise.all([first, second]);
+
+    expect(order).toEqual(['command', 'loop']);
+  });
+
   test('that is stopped is out of budget, and does not hold up those behind it', async () => {
     const { clock, budget, budgets, log } = await waiting();
     const [stop, other] = [new AbortController(), new AbortController()];

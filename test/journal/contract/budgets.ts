@@ -39,6 +39,19 @@ export function describeBudgets(subject: Subject): void {
       );
     });
 
+    test('a shorter window does not forget what a longer one of the same budget counts', async () => {
+      const hourly = { requests: 1, per: 60 * MINUTE };
+      await subject.journal.spend('b', hourly, NOW);
+      const brief = await subject.journal.spend('b', quota, NOW + 2 * MINUTE);
+      const full = await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW + 2 * MINUTE);
+
+      expect([brief, full]).toEqual([0, NOW + 3 * MINUTE]);
+      expect(await subject.journal.available('b', hourly, NOW + 10 * MINUTE)).toBe(0);
+      expect(await subject.journal.spend('b', { requests: 2, per: 60 * MINUTE }, NOW + 10 * MINUTE)).toBe(
+        NOW + 60 * MINUTE,
+      );
+    });
+
     test('a quota of none is never granted', async () => {
       expect(await subject.journal.spend('b', { requests: 0, per: MINUTE }, NOW)).toBe(NOW + MINUTE);
     });
