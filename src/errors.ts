@@ -1,7 +1,7 @@
 /** Who must act on an error: the operator (settings, rights), nobody (wait, it passes), or us (a bug, a changed API). */
 export type Blame = 'operator' | 'nobody' | 'developer';
 
-/** Exit codes of the process (DESIGN §9). */
+/** Exit codes of the process. */
 export const EXIT = { done: 0, bug: 1, usage: 2, incomplete: 3, undelivered: 4, state: 5 } as const;
 
 /** Every error that Penstock raises on purpose. The message says what, where, and what to do next. */

@@ -6,7 +6,7 @@ import type { Json } from './json.ts';
 import type { Logger } from './telemetry/log.ts';
 
 /**
- * What one source type is (DESIGN §4): schemas, discovery, collection, mapping. Everything else is the pipeline's.
+ * What one source type is: schemas, discovery, collection, mapping. Everything else is the pipeline's.
  * A definition is a plain object, the default export of `src/sources/<id>/index.ts`.
  */
 export interface Source<
@@ -22,7 +22,7 @@ export interface Source<
   readonly product: string;
   /** `event.dataset`; `event.module` is the part before the dot. */
   readonly dataset: string;
-  /** `event.kind`, `event.category`, `event.type` of its events (DESIGN §6); misfits keep category and type. */
+  /** `event.kind`, `event.category`, `event.type` of its events; misfits keep category and type. */
   readonly categorisation: Categorisation;
   /** The fields of its events that ECS does not define, and how a store is to type them (`deploy/elastic`). */
   readonly fields: FieldTable;

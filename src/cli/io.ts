@@ -31,7 +31,7 @@ export interface Output {
   readonly columns?: number;
 }
 
-/** A command's last word: the process's exit code (DESIGN §9). */
+/** A command's last word: the process's exit code. */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** Writes one object as a JSON line; integers beyond 2^53 with all their digits. */

@@ -21,7 +21,7 @@ export async function runProcess(): Promise<void> {
 
 function processIo(stop: AbortSignal): Io {
   return {
-    // The OpenTelemetry exporters would merge these variables into what each destination is given (DESIGN §7).
+    // The OpenTelemetry exporters would merge these variables into what each destination is given.
     env: { ...process.env, ...takeOtelEnvironment(process.env) },
     cwd: process.cwd(),
     clock: systemClock,

@@ -9,7 +9,7 @@ interface StaleSource {
   readonly detail: string;
 }
 
-/** The sources without a complete sweep in the time that their schedule gives them (DESIGN §9), by the journal alone. */
+/** The sources without a complete sweep in the time that their schedule gives them, by the journal alone. */
 export function staleSources(
   sources: readonly SourceStatus[],
   { clock, random }: Pick<Io, 'clock' | 'random'>,

@@ -2,7 +2,7 @@ import type { Config } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import type { JournalView, StreamState } from '../journal/journal.ts';
 
-/** A stream as `state list` tells it (DESIGN §9). */
+/** A stream as `state list` tells it. */
 export function streamRow(
   { source, type, key, cursor, ledger, lastComplete, lastError }: StreamState,
   nextDue: number | undefined,

@@ -12,7 +12,7 @@ export type Decision =
 
 const REPEATED: Decision = { outcome: 'repeated' };
 
-/** Decides by what is known of the observation's key (undefined: nothing) whether and why it is told (DESIGN §4). */
+/** Decides by what is known of the observation's key (undefined: nothing) whether and why it is told. */
 export function decide(
   stream: Source['stream'],
   observation: Observation,

@@ -12,7 +12,7 @@ interface Stop {
 /**
  * What of a source may be polled. 401 stops all of it, 403 the stream that was refused: until a secret file changes,
  * and once an hour one request is tried. 422 stops the stream until a secret changes, a reload or a start, because a
- * request answered 422 is not sent again (DESIGN §5). Lives in memory: a start tries everything.
+ * request answered 422 is not sent again. Lives in memory: a start tries everything.
  */
 export class Halt {
   readonly #secrets: readonly Secret[];

@@ -22,7 +22,7 @@ interface Question {
   readonly closed: boolean;
 }
 
-/** What was not collected, and why: by stream, in the order of time (DESIGN §9, `gaps`). */
+/** What was not collected, and why: by stream, in the order of time. */
 export async function missing(
   view: Pick<JournalView, 'streams' | 'gaps' | 'coverage'>,
   { sources }: Config,

@@ -12,7 +12,7 @@ interface Search {
 
 /**
  * Where the configuration is: `--config`, else `$PENSTOCK_CONFIG`, else `./penstock.yaml`, else
- * `/etc/penstock/penstock.yaml` (DESIGN §9).
+ * `/etc/penstock/penstock.yaml`.
  * @throws ConfigError that says where it looked.
  */
 export async function findConfig({ file, env, cwd }: Search): Promise<string> {

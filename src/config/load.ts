@@ -30,7 +30,7 @@ export interface LoadOptions {
 }
 
 /**
- * Finds, reads and checks the configuration (DESIGN §8, §9). Writes nothing, asks nothing of the network.
+ * Finds, reads and checks the configuration. Writes nothing, asks nothing of the network.
  * @throws ConfigError with everything that is wrong, one line each: `file:line:column path: expected …`.
  */
 export async function loadConfig({ file, env, types, cwd }: LoadOptions): Promise<Config> {

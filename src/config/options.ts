@@ -14,7 +14,7 @@ import { proxy, tls } from './transport.ts';
 
 export { duration, httpUrl, secret, timezone } from './fields.ts';
 
-/** The options that every source has (DESIGN §8). */
+/** The options that every source has. */
 const common = {
   type: z.string().describe('The source type; `penstock sources` lists them.'),
   base_url: httpUrl().describe('Where the vendor answers.'),

@@ -1,7 +1,7 @@
 import type { CommonOptions, Source } from '../source.ts';
 import type { Secret } from './secret.ts';
 
-/** A whole configuration, checked; durations and sizes are numbers (ms, bytes). DESIGN §8. */
+/** A whole configuration, checked; durations and sizes are numbers (ms, bytes). */
 export interface Config {
   /** Where it was read from, for messages; undefined for the demo's. */
   readonly file: string | undefined;
@@ -59,7 +59,7 @@ export interface SourceConfig {
   readonly definition: Source;
   /** Output of the definition's `options`. */
   readonly options: CommonOptions;
-  /** `data_stream.namespace` for all of it, or per tenant (DESIGN §7). */
+  /** `data_stream.namespace` for all of it, or per tenant. */
   readonly namespace: string | undefined;
 }
 

@@ -101,7 +101,7 @@ const OTHER_TROUBLE =
 
 /**
  * Whether all that these words name is that records are there already: what Elasticsearch says of a repeat under the
- * same id (reference/destinations.md §1b). Words that name nothing do not count.
+ * same id. Words that name nothing do not count.
  */
 export function onlyDuplicates(words: string): boolean {
   const statuses = [...words.matchAll(STATUS)].map(([, status]) => status);

@@ -3,7 +3,7 @@ import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
 import { isHtml, onlyDuplicates, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
 
-/** What a destination's answer to one request means for us (the table of reference/destinations.md §5). */
+/** What a destination's answer to one request means for us. */
 export type Answer = Acknowledge | Wait | Pause | Bisect;
 
 interface Told {

@@ -20,7 +20,7 @@ type Commit = (answer: Answer | undefined) => Promise<number>;
 const LONGEST_LOAD = 5_000;
 
 /**
- * The delivery of one destination (DESIGN §2, §7): reads the journal from its position, sends, understands the answer,
+ * The delivery of one destination: reads the journal from its position, sends, understands the answer,
  * moves the position. One request is in flight at a time; the position and the dead letters behind it are committed
  * together, after every answer, so that nothing that was not taken is passed and a repeat begins where it must.
  */

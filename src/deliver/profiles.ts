@@ -17,7 +17,7 @@ interface Shape {
   readonly attributes: Attributes;
 }
 
-/** The shape in which a destination gets its records (DESIGN §7 "Profiles"). */
+/** The shape in which a destination gets its records. */
 export interface Profile {
   /** Attributes of the instrumentation scope: the Elasticsearch exporter reads its mapping mode there. */
   readonly scope: Attributes;
@@ -68,7 +68,7 @@ export function severityOf(event: EcsEvent): { severityNumber: SeverityNumber; s
     : { severityNumber: SeverityNumber.INFO, severityText: 'INFO' };
 }
 
-/** Never empty: Splunk drops a record without a body (reference/destinations.md §2). */
+/** Never empty: Splunk drops a record without a body. */
 function sentence(event: EcsEvent): string {
   const told = [event['message'], event['event.action'], event['event.dataset']];
   return told.find((text) => typeof text === 'string' && text !== '')?.toString() ?? 'event';

@@ -34,7 +34,7 @@ const FRAMING = 32;
 
 /**
  * Logger providers of the SDK, one for each feed, with a processor that only gathers: the SDK's own drop records
- * when full and hide every failure (DESIGN §7).
+ * when full and hide every failure.
  */
 export class Providers {
   readonly #identity: Identity;
@@ -95,7 +95,7 @@ export class Providers {
   }
 }
 
-/** Backfill has a namespace of its own, so that live data never makes it too old for Loki (DESIGN §7). */
+/** Backfill has a namespace of its own, so that live data never makes it too old for Loki. */
 function resourceOf({ serviceName, resource }: Identity, { dataset, lane }: Feed): Record<string, string> {
   return {
     ...resource,

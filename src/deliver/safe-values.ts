@@ -5,8 +5,8 @@ import { toJson } from '../json.ts';
 /**
  * Makes every value of an event one that the exporters carry unchanged: they lose BigInt and Date, send whole numbers
  * that no 64-bit integer holds as one all the same, and NaN as a `doubleValue: null`; for both, receivers refuse the
- * whole request (reference/destinations.md §7, §10). Such integers become strings; what is no value (null, NaN) is
- * absent. A double beyond 2^53 that fits stays a number, so that a path keeps its type (`event.duration`, DESIGN §5).
+ * whole request. Such integers become strings; what is no value (null, NaN) is absent. A double beyond 2^53 that fits
+ * stays a number, so that a path keeps its type (`event.duration`).
  */
 export function makeSafe(event: EcsEvent): EcsEvent {
   const entries = Object.entries<AnyValue>(event);

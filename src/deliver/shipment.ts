@@ -27,7 +27,7 @@ const RECENTLY_HELD = 16;
  * A batch on its way: which records are settled, and which to send next. A refused request is halved down to the
  * record at fault, k of n in O(k log n) requests, and what was taken is never sent again. A single refused record is
  * condemned only when another was taken since the batch's first refusal; until then it is held and others are tried,
- * so that a receiver that refuses everything costs no record (DESIGN §7). Knows only indices: no time, no network.
+ * so that a receiver that refuses everything costs no record. Knows only indices: no time, no network.
  */
 export class Shipment {
   #size = 0;

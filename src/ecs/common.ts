@@ -17,7 +17,7 @@ interface Circumstances {
 const USERS = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?(?:id|name|email)$/;
 const ADDRESSES = /^(?:source|destination|client|server|host)\.(?:nat\.)?ip$/;
 
-/** Adds the fields that every event has (DESIGN §6). What the mapping set itself is kept, an empty text too; `related.*` is added to. */
+/** Adds the fields that every event has. What the mapping set itself is kept, an empty text too; `related.*` is added to. */
 export function withCommonFields(
   event: EcsEvent,
   { vendor, product, dataset, categorisation }: Origin,

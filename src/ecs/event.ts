@@ -12,7 +12,7 @@ export const ECS_VERSION = '9.4.0';
 
 /** An event as the journal keeps it: finished, with the id that every repeat of it carries. */
 export interface JournaledEvent {
-  /** Sent as `log.record.uid`; hash of source type, vendor scope and key (DESIGN §7 "Ids"). */
+  /** Sent as `log.record.uid`; hash of source type, vendor scope and key. */
   readonly uid: string;
   readonly event: EcsEvent;
 }

@@ -2,7 +2,7 @@ import { toJson } from '../json.ts';
 import { compact, type EcsEvent } from './event.ts';
 
 /**
- * The event of a record that does not fit its schema: nothing that a vendor showed is dropped (DESIGN §4). Dataset,
+ * The event of a record that does not fit its schema: nothing that a vendor showed is dropped. Dataset,
  * category, type and the observed time are added with the common fields.
  */
 export function misfitEvent(record: unknown, problem: string): EcsEvent {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { toJson } from '../json.ts';
 import type { LedgerValue } from '../source.ts';
 
-/** A stream as ids name it: never the instance, the poll, or its time, so that a re-read makes the same id (DESIGN §7). */
+/** A stream as ids name it: never the instance, the poll, or its time, so that a re-read makes the same id. */
 export interface UidScope {
   /** Source type. */
   readonly type: string;

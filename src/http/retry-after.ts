@@ -15,8 +15,8 @@ const NUMBERS = /^\d+(\.\d+)?(, *\d+(\.\d+)?)*$/;
 
 /**
  * How long the headers whose names start with `retry-after` ask us to wait: milliseconds from 1 s to 1 h, the longest
- * when several tell; undefined when none does. Throttlers add a suffix to the name (`retry-after-public-api`:
- * reference/sources.md §2). Understood are seconds, HTTP dates (RFC 9110 §10.2.3), epoch seconds and milliseconds.
+ * when several tell; undefined when none does. Throttlers add a suffix to the name (`retry-after-public-api`
+ * at Petra). Understood are seconds, HTTP dates (RFC 9110 §10.2.3), epoch seconds and milliseconds.
  *
  * @param now the vendor's clock, epoch milliseconds
  */

@@ -18,9 +18,9 @@ const FIRST_BACKOFF = 1_000;
 const LONGEST_BACKOFF = 30_000;
 
 /**
- * The one layer that tries again (reference/sources.md §5 row 14: a second one below it would spend requests that
- * nobody counts). `attempt` is given its number, from 1. What does not pass by itself is thrown at once, and the last
- * error when the tries are used up; the signal's reason when aborted between two tries.
+ * The one layer that tries again: a second one below it would spend requests that this one does not know of. `attempt`
+ * is given its number, from 1. What does not pass by itself is thrown at once, and the last error when the tries are
+ * used up; the signal's reason when aborted between two tries.
  */
 export async function withRetries<T>(
   attempt: (number: number) => Promise<T>,

@@ -23,7 +23,7 @@ export interface HttpSettings {
   readonly log: Logger;
   /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
   readonly signal: AbortSignal;
-  /** Always sent: one vendor answers 403 to requests without (reference/sources.md §2). */
+  /** Always sent: one vendor answers 403 to requests without. */
   readonly userAgent: string;
   /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly env: Readonly<Record<string, string | undefined>>;

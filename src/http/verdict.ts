@@ -27,7 +27,7 @@ const WORDS_CHARACTERS = 300;
 /** 4xx that pass by themselves: time-out, conflict while the console deploys, throttling before 429, too early. */
 const PASSING = new Set([408, 409, 420, 425]);
 
-/** Whether it was refused for asking too often. Some vendors say so with 403 (reference/sources.md §5 row 17). */
+/** Whether it was refused for asking too often. Some vendors say so with 403. */
 export function isThrottled({ status, headers }: RawAnswer): boolean {
   return status === 429 || (status === 403 && saysThrottled(headers));
 }

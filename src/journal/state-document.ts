@@ -37,7 +37,7 @@ const stream = z.object({
 });
 
 /**
- * What moves to another machine (DESIGN §9, `state export`): cursors, ledgers, coverage and gaps. No budgets, no
+ * What moves to another machine: cursors, ledgers, coverage and gaps. No budgets, no
  * positions, nothing undelivered, and no secret. Times are epoch milliseconds.
  */
 export const StateDocument = z.object({

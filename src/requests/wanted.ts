@@ -45,7 +45,7 @@ export type Progress = Omit<z.output<typeof progress>, 'place'> & { readonly pla
 
 /** What became of a request. */
 const outcome = z.object({
-  /** The exit code of the command that asked for it (DESIGN §9). */
+  /** The exit code of the command that asked for it. */
   code: z.literal([0, 1, 2, 3, 4]),
   message: z.string(),
   /** What a command prints of it, an object a line. */

@@ -7,7 +7,7 @@ const ENTRIES = ['index.ts', 'index.js'];
 
 /**
  * Every source type by its id, in order: the folders beside this file. A folder whose name begins with `_` holds code
- * that sources share. Nothing else imports a source, so that adding one is adding its folder (DESIGN §4).
+ * that sources share. Nothing else imports a source, so that adding one is adding its folder.
  *
  * @throws Error on a folder that is no source, or whose `id` is not its name.
  */

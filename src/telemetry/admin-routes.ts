@@ -15,7 +15,7 @@ interface Parts {
 
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** What the admin endpoint answers (DESIGN §9). */
+/** What the admin endpoint answers. */
 export function adminRoutes({ app, metrics }: Parts): AdminRoutes {
   return new Map([
     ['/livez', async () => alive(await app())],

@@ -47,7 +47,7 @@ function seconds(ms: number | undefined, labels: Point['labels'] = {}): readonly
   return ms === undefined ? [] : [{ value: ms / 1000, labels }];
 }
 
-/** The metrics of DESIGN §9, whose labels take no values but names of the configuration and fixed words. */
+/** The metrics; their labels take no values but names of the configuration and fixed words. */
 export const FAMILIES: readonly Family[] = [
   counter(
     'penstock_events_total',

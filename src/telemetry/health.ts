@@ -57,7 +57,7 @@ export interface Readiness {
 /** How long a reason may last before it counts, where the configuration does not say. Milliseconds. */
 const ALLOWANCES: Partial<Record<Reason, number>> = { 'destination-unreachable': 300_000 };
 
-/** Whether everything is as it should be (DESIGN §9). `allowances`: milliseconds by reason. */
+/** Whether everything is as it should be. `allowances`: milliseconds by reason. */
 export function readiness(snapshot: Snapshot, allowances: Readonly<Record<string, number>> = {}): Readiness {
   const allowed = { ...ALLOWANCES, ...allowances };
   const isOver = ({ reason, since }: Trouble) => snapshot.at - since >= (allowed[reason] ?? 0);

@@ -1,4 +1,4 @@
-/** Why a source, a destination or the journal is not as it should be (DESIGN §9). */
+/** Why a source, a destination or the journal is not as it should be. */
 export const REASONS = [
   'stale',
   'unauthorised',

@@ -23,9 +23,9 @@ interface Subject {
 }
 
 /**
- * Whether no complete sweep ended within three times the larger of the source's interval and its predicted sweep
- * (DESIGN §9). One that never was complete is stale from the beginning; a stream that is new beside others that were
- * is given the same time.
+ * Whether no complete sweep ended within three times the larger of the source's interval and its predicted sweep.
+ * One that never was complete is stale from the beginning; a stream that is new beside others that were is given the
+ * same time.
  */
 export function staleness({ status, schedule, watch, now }: Subject): Trouble | undefined {
   const { config, streams, lastComplete } = status;

@@ -44,7 +44,7 @@ interface Row {
   readonly told?: number;
 }
 
-/** The table of reference/destinations.md §5, row by row. */
+/** What each answer of a receiver leads to, row by row. */
 const ROWS: Readonly<Record<string, Row>> = {
   success: { answer: () => () => ACCEPTED, requests: 1 },
   '204 without a body': { answer: () => () => ({ status: 204 }), requests: 1 },

@@ -21,7 +21,7 @@ const FIELDS = EcsFlat as unknown as Readonly<Record<string, Field>>;
 /** Fields that ECS does not define: the vendors' own, and ours. */
 const OWN = await ownFields();
 
-/** Every event has them (DESIGN §6). */
+/** Every event has them. */
 const REQUIRED = [
   '@timestamp',
   'ecs.version',
@@ -36,7 +36,7 @@ const REQUIRED = [
   'observer.product',
 ];
 
-/** What is wrong with an event by the eight rules of `reference/destinations.md` §6 and by DESIGN §6; empty: nothing. */
+/** What is wrong with an event: type, array, allowed values, category and type, addresses, undeclared fields; empty: nothing. */
 export function ecsProblems(event: EcsEvent): string[] {
   return [
     ...REQUIRED.filter((name) => !(name in event)).map((name) => `${name} is missing`),
@@ -83,7 +83,7 @@ const REAL = new Set(['float', 'double', 'half_float', 'scaled_float']);
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
 
 function hasType(type: string, value: unknown): boolean {
-  // Beyond 2^53 a number is the nearest double, whole, and still fits: a long `event.duration` (DESIGN §5).
+  // Beyond 2^53 a number is the nearest double, whole, and still fits: a long `event.duration`.
   if (WHOLE.has(type)) return Number.isInteger(value) && Math.abs(value as number) < 2 ** 63;
   if (REAL.has(type)) return typeof value === 'number' && Number.isFinite(value);
   if (type === 'boolean') return typeof value === 'boolean';

@@ -8,7 +8,7 @@ export interface NamedTenant {
   readonly microsoftTenantId?: string | null | undefined;
 }
 
-/** Petra's tenant is the organisation, Microsoft's is the cloud account (DESIGN §5); both under Petra's own name, too. */
+/** Petra's tenant is the organisation, Microsoft's is the cloud account; both under Petra's own name, too. */
 export function tenantFields(
   tenant: NamedTenant | null | undefined,
 ): Readonly<Record<string, EcsValue | null | undefined>> {

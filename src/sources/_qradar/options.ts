@@ -12,7 +12,7 @@ const version = z
 
 const CREDENTIALS = 'expected either a token (`token` or `token_file`) or `username` and `password`';
 
-/** The options of a QRadar or JSA console (DESIGN §8). */
+/** The options of a QRadar or JSA console. */
 export const ConsoleOptions = sourceOptions(
   {
     base_url: httpUrl().describe('The console, such as https://qradar.example.com; `/api/…` is added.'),

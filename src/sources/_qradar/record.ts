@@ -6,7 +6,7 @@ import { toJson } from '../../json.ts';
 const text = z.unknown().transform(asText).optional();
 
 /**
- * One row of `GET /api/access/login_attempts` (api/qradar-login-attempts.txt), with the user's name beside it where
+ * One row of `GET /api/access/login_attempts`, with the user's name beside it where
  * it is known. Only the time is required; enums are open.
  */
 export const LoginAttempt = z.looseObject({

@@ -23,7 +23,7 @@ function adviceFor({ status, body }: RefusedError): string | undefined {
   return ADVICE[codeOf(body) ?? 0];
 }
 
-/** By the vendor's code (api/qradar-login-attempts.txt, table 3; reference/sources.md §1.4). */
+/** By the vendor's code (IBM's and Juniper's API references, `GET /access/login_attempts`, response codes). */
 const ADVICE: Readonly<Record<number, string>> = {
   11: 'A parameter has a type that this API version does not take: set api_version.',
   30: 'This API version does not know one of the five fields: set api_version.',

@@ -1,6 +1,6 @@
 import type { Quota, Scope } from '../../source.ts';
 
-/** Neither vendor documents a limit (reference/sources.md §1.4). */
+/** Neither vendor documents a limit of requests. */
 export function noDocumentedLimits(): readonly Quota[] {
   return [];
 }

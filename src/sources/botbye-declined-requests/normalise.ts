@@ -5,7 +5,7 @@ import type { Telling } from '../../source.ts';
 import { alpha2Of } from './country.ts';
 import type { DeclinedRequests } from './record.ts';
 
-/** A counter's telling (DESIGN §6): `@timestamp` is when it was read, `event.start` and `event.end` are its bucket. */
+/** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its bucket. */
 export function normalise(record: DeclinedRequests, { observedAt, reason, delta }: Telling): EcsEvent {
   const { row, dimension } = record;
   const final = reason === 'final';

@@ -12,7 +12,7 @@ const segment = () => z.string(NO_ID).regex(/^(?!\.+$)[^/?#\s]+$/, NO_ID);
 
 const once = (values: readonly string[]) => new Set(values).size === values.length;
 
-/** The block of the configuration (DESIGN §8). */
+/** The block of the configuration. */
 export const options = sourceOptions({
   base_url: httpUrl().describe(
     'Where the BotBye API answers; the documents name no host. Without `/api/v1`.',

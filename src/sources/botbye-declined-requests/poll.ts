@@ -10,7 +10,7 @@ import { partsOf, readSummary, type Summary } from './summary.ts';
 type Poll = StreamRun<Options>;
 
 /**
- * One reading of one stream (DESIGN §5). Its answer's own date says which bucket it shows; a bucket that ended is
+ * One reading of one stream. Its answer's own date says which bucket it shows; a bucket that ended is
  * closed with the first reading of a later one, in the same page. Ends without a page when the answer is put aside.
  */
 export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {

@@ -6,7 +6,7 @@ import { tenantFields } from '../_petra/tenant-fields.ts';
 import { dayOf, spanOf } from './day.ts';
 import { countOf, subjectOf, type AttackCount } from './record.ts';
 
-/** A counter's telling (DESIGN §6): `@timestamp` is when it was read, `event.start` and `event.end` are its day. */
+/** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its day. */
 export function normalise(counted: AttackCount, { observedAt, reason, delta }: Telling): EcsEvent {
   const { from, to } = spanOf(dayOf(Date.parse(counted.day)));
   return compact({

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration, httpUrl, sourceOptions, tenants } from '../../config/options.ts';
 import { BASE_URL } from '../_petra/api.ts';
 
-/** The block of the configuration (DESIGN §8). */
+/** The block of the configuration. */
 export const options = sourceOptions({
   base_url: httpUrl().prefault(BASE_URL).describe('Where Petra’s API answers, without `/v1`.'),
   tenants: tenants(),

@@ -30,7 +30,7 @@ const ORDER: Readonly<Record<Task['kind'], number>> = { newest: 0, older: 1, par
 
 /**
  * All that is due of one tenant: its unread closed days, the day that goes on, and what is to be read again for
- * revisions (DESIGN §5).
+ * revisions.
  */
 export function dueOf(state: Cursor, options: Options, { now, againBefore }: Moment): Due[] {
   const newest = newestClosed(now, options.settle);

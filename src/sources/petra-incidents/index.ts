@@ -39,7 +39,7 @@ export default defineSource({
   normalise,
 });
 
-/** The newest first, then what their list did not hold, then what may have changed (DESIGN §5). */
+/** The newest first, then what their list did not hold, then what may have changed. */
 async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
   const live = yield* readLive(run, before);
   const filled = yield* fillHoles(run, live);

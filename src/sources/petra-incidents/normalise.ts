@@ -8,7 +8,7 @@ import { nanosecondsOfMinutes } from './duration.ts';
 import type { Incident } from './record.ts';
 import { severityOf } from './severity.ts';
 
-/** An incident's creation, or an update of it with the status before (DESIGN §5, §6). */
+/** An incident's creation, or an update of it with the status before. */
 export function normalise(incident: Incident, { reason, observedAt, previous }: Telling): EcsEvent {
   const { tenant, user, remediationStatus: status, dwellTimeMinutes: dwell } = incident;
   const updated = reason === 'updated';

@@ -38,7 +38,7 @@ export const record = z.looseObject({
 
 export type Incident = z.output<typeof record>;
 
-/** What makes an incident a changed one; a dwell time that grows alone does not (DESIGN §5). */
+/** What makes an incident a changed one; a dwell time that grows alone does not. */
 export function comparedValues({ remediationStatus, user }: Incident): LedgerValue {
   return {
     remediationStatus,
