@@ -23,6 +23,7 @@ export async function* poll(run: ConsoleRun, cursor: Cursor | undefined): AsyncG
     try {
       for await (const stretch of walk(run, window, sweep.cursor)) yield await pageOf(run, sweep, stretch);
     } catch (error) {
+      if (error instanceof UnauthorisedError) run.memo.set(REFUSED, true);
       yield adapted(sweep, window, error);
     }
   }
@@ -56,10 +57,12 @@ function adapted(sweep: Sweep, window: Span, error: unknown): Page<Cursor> {
   return { observations: [], cursor: sweep.cursor };
 }
 
+const REFUSED = 'refused';
+
 /** The first poll ever begins `initial_lookback` before the console's clock, which any of its answers brings. */
 async function beginning(run: ConsoleRun): Promise<Cursor> {
-  if (run.options.resolve_users) await readDirectory(run);
-  else await greet(run);
+  // A refusal has brought the clock, and the source is tried again with one request.
+  if (!run.memo.has(REFUSED)) await (run.options.resolve_users ? readDirectory(run) : greet(run));
   const start = Math.max(0, run.now() - run.options.initial_lookback);
   return { next: start, known: start };
 }

@@ -69,6 +69,21 @@ describe('a first poll', () => {
   });
 });
 
+describe('a first poll that is refused', () => {
+  it.each([401, 403])('with %i is one request when it is tried again', async (status) => {
+    await bench.start();
+    bench.console.onRequest = () => ({ status, body: {} });
+    await using process = bench.lab({ resolve_users: true }).start();
+    await expect(process.sweep()).rejects.toThrow(String(status));
+    const before = bench.console.requests.length;
+    await bench.clock.advance(HOUR);
+
+    await expect(process.sweep()).rejects.toThrow(String(status));
+
+    expect(bench.console.requests.length - before).toBe(1);
+  });
+});
+
 describe('a later poll', () => {
   it('is one request at rest: it moves the cursor, and tells nothing', async () => {
     await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
