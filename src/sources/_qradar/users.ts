@@ -11,6 +11,9 @@ export const USERS = {
   limit: 1000,
 } as const;
 
+/** What was answered 422 is not asked again (DESIGN §5). */
+const REFUSED = 'users refused';
+
 /** How long names are believed. Milliseconds. */
 const FRESH = 3_600_000;
 
@@ -60,9 +63,10 @@ async function needsNames(run: ConsoleRun, attempts: readonly Attempt[]): Promis
 export async function readDirectory(run: ConsoleRun): Promise<void> {
   const names = new Map(directoryOf(run)?.names);
   try {
-    for await (const [id, name] of users(run)) names.set(id, name);
+    if (!run.memo.has(REFUSED)) for await (const [id, name] of users(run)) names.set(id, name);
   } catch (error) {
     if (!(error instanceof VendorError) || error.status === 401) throw error;
+    if (error.status === 422) run.memo.set(REFUSED, true);
     warnOnce(run, error);
   }
   run.memo.set(USERS.route, { names, readAt: run.now() } satisfies Directory);

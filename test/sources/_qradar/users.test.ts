@@ -36,4 +36,20 @@ describe('names', () => {
       expect(lab.lines.filter(({ msg }) => /list of users/.test(String(msg)))).toHaveLength(1);
     },
   );
+
+  it.each([
+    { status: 500, asked: 2 },
+    { status: 422, asked: 1 },
+  ])('are asked for $asked times in two hours when that answers $status', async ({ status, asked }) => {
+    await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
+    bench.console.onRequest = ({ path }) => (path === USERS ? { status, body: {} } : undefined);
+    await using process = bench.lab({ resolve_users: true }).start();
+    await process.sweep();
+    await bench.clock.advance(2 * HOUR);
+    bench.console.add([attempt(NOW + HOUR, { user_id: 8 })]);
+
+    await process.sweep();
+
+    expect(usersAsked()).toBe(asked);
+  });
 });
