@@ -1,4 +1,5 @@
 import process from 'node:process';
+import type { Writable } from 'node:stream';
 import { systemClock } from '../clock.ts';
 import { takeOtelEnvironment } from '../config/otel-environment.ts';
 import { EXIT } from '../errors.ts';
@@ -16,7 +17,15 @@ export async function runProcess(): Promise<void> {
   // A reader that went away (`| head`) ends the output, not the work.
   process.stdout.on('error', () => stop.abort());
   const code = await runProgram(process.argv.slice(2), processIo(stop.signal));
+  await Promise.all([written(process.stdout), written(process.stderr)]);
   end(code);
+}
+
+/** A pipe holds some kilobytes; what its reader has not taken yet would end with the process. */
+function written(stream: Writable): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.write('', () => resolve());
+  return promise;
 }
 
 function processIo(stop: AbortSignal): Io {
@@ -52,7 +61,6 @@ function codeOfStop(): ExitCode {
   return ENDLESS.includes(process.argv[2] ?? '') ? EXIT.done : EXIT.incomplete;
 }
 
-/** Ends at once: what was written is out, since Linux writes to files, pipes and terminals synchronously. */
 function end(code: ExitCode): never {
   process.exit(code);
 }

@@ -55,6 +55,16 @@ describe('demo --once', () => {
   });
 });
 
+describe('an output that is longer than a pipe holds', () => {
+  it('is read whole', async () => {
+    const { code, stdout } = await runCli(['schema'], { under: ['sh', '-c', '"$@" | cat', 'sh'] });
+
+    expect(code).toBe(0);
+    expect(stdout.length).toBeGreaterThan(65_536);
+    expect(JSON.parse(stdout)).toHaveProperty('$schema');
+  });
+});
+
 describe('a configuration with five mistakes', () => {
   it('shows five errors with line and column, and exits 2', async () => {
     await using space = await workspace(`state:
