@@ -20,7 +20,7 @@ const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
  * When all is to end, an answer is awaited this much longer, in milliseconds: without it, what may have been taken is
  * sent again.
  */
-const LAST_ANSWER = 3_000;
+const LAST_ANSWER = 2_000;
 
 interface SenderSettings {
   readonly destination: DestinationConfig;

@@ -192,7 +192,7 @@ test('a request in flight is awaited for a few seconds more when all is to end',
   const seen = sender.send([parcel()], ending.signal);
   await server.asked(1);
   ending.abort();
-  await clock.advance(3_000);
+  await clock.advance(2_000);
 
   expect(await seen).toHaveProperty('error.code', 'ERR_TIMED_OUT');
 });
