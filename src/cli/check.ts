@@ -3,6 +3,7 @@ import { openHttp, lendRun } from '../collect/lend-source.ts';
 import type { SharedAnswers } from '../collect/hearing.ts';
 import { probeSource } from '../collect/probe-source.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
+import { identityOf } from '../config/source-identity.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { probeDestination } from '../deliver/probe-destination.ts';
 import { Sender } from '../deliver/sender.ts';
@@ -68,6 +69,7 @@ interface Online {
 /** All at the same time, since one may wait for its budget; told in the order of the file. */
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
   await using journal = await openJournalForBudgets({ ...config.state, clock: io.clock, log });
+  await journal.requireSame(config.sources.map(identityOf));
   const shared: SharedAnswers = new Map();
   const lent: Lent = { io, log, journal, budgets: new Budgets({ journal, clock: io.clock }), shared };
   const checks = [

@@ -2,6 +2,7 @@ import { Argument, InvalidArgumentError, Option } from 'commander';
 import { openHttp } from '../collect/lend-source.ts';
 import { preview, type PreviewResult } from '../collect/preview.ts';
 import { mask } from '../config/secret.ts';
+import { identityOf } from '../config/source-identity.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import { PROFILES } from '../deliver/profiles.ts';
@@ -61,6 +62,7 @@ export const previewCommand: PenstockCommand = {
     const source = sourceNamed(config, name);
     const { clock, random, env, stop: signal } = io;
     await using view = await openJournalForBudgets({ ...config.state, clock, log });
+    await view.requireSame([identityOf(source)]);
     const budgets = new Budgets({ journal: view, clock });
     await using http = openHttp({ budgets, clock, random, env, log, signal }, source);
     const json = flags['json'] === true || io.stdout.isTTY !== true;

@@ -4,7 +4,7 @@ import type { RequestJournal } from './request.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
 
 /**
- * The durable middle of Penstock (DESIGN §2): what was collected and not yet delivered everywhere, and every cursor,
+ * The durable middle of Penstock: what was collected and not yet delivered everywhere, and every cursor,
  * position and budget. Asynchronous, because a shared database may stand behind it later; each method is one
  * transaction of its own, durable when it resolves. Times are epoch milliseconds.
  *
@@ -17,6 +17,8 @@ export interface Journal extends RequestJournal, AsyncDisposable {
    * @throws StateError when a known name now has another type or origin; nothing is written then.
    */
   openSources(sources: readonly SourceIdentity[]): Promise<void>;
+  /** As `openSources` refuses them, but writes nothing. */
+  requireSame(sources: readonly SourceIdentity[]): Promise<void>;
   /** Marks those streams of a source orphaned whose scope is not among these: the vendor or the file no longer has it. */
   orphanStreams(source: string, scopes: readonly string[]): Promise<void>;
   /** Makes the stream known, or adopts it under a new source name. Returns what is stored of it. */
@@ -97,6 +99,7 @@ export interface Journal extends RequestJournal, AsyncDisposable {
 export type JournalView = AsyncDisposable &
   Pick<
     Journal,
+    | 'requireSame'
     | 'streams'
     | 'cursors'
     | 'ledger'
@@ -128,7 +131,7 @@ export interface SourceIdentity {
 /** Type of the streams of Penstock's own events, which no vendor has and nobody polls. */
 export const OWN_TYPE = 'penstock';
 
-/** A stream's identity is source type, normalised origin and scope; its source's name may change (DESIGN §2). */
+/** A stream's identity is source type, normalised origin and scope; its source's name may change. */
 export interface StreamIdentity {
   readonly source: string;
   readonly type: string;
@@ -245,7 +248,7 @@ export interface PollRecord {
   readonly error?: string | undefined;
 }
 
-/** Whether there is room (DESIGN §2): askable sources stop at `full`, the others only at `brim` (1.25 × the cap, or < 64 MiB free). */
+/** Whether there is room: askable sources stop at `full`, the others only at `brim` (1.25 × the cap, or < 64 MiB free). */
 export type Room = 'free' | 'full' | 'brim';
 
 export interface JournalStats {

@@ -45,10 +45,15 @@ export class SourceStore {
 
   open(sources: readonly SourceIdentity[]): void {
     transact(this.#database, () => {
-      for (const source of sources) this.#requireSame(source);
+      this.requireSame(sources);
       for (const { name, type, origin } of sources) this.#remember.run({ name, type, origin });
       this.#orphanUnnamed.run({ names: JSON.stringify(sources.map(({ name }) => name)) });
     });
+  }
+
+  /** @throws StateError for one whose type or origin changed: its cursors would be read as another vendor's. */
+  requireSame(sources: readonly SourceIdentity[]): void {
+    for (const source of sources) this.#requireSame(source);
   }
 
   orphanStreams(source: string, scopes: readonly string[]): void {
@@ -63,7 +68,6 @@ export class SourceStore {
     return orUndefined(this.#find.first({ name })?.nextDue ?? null);
   }
 
-  /** Its cursors would be read as another vendor's: never quietly. */
   #requireSame({ name, type, origin }: SourceIdentity): void {
     const known = this.#find.first({ name });
     if (known === undefined || known.type === null) return;

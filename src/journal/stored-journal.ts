@@ -67,6 +67,10 @@ export class StoredJournal implements Journal {
     return this.#do(({ sources: store }) => store.open(sources));
   }
 
+  requireSame(sources: readonly SourceIdentity[]): Promise<void> {
+    return this.#do(({ sources: store }) => store.requireSame(sources));
+  }
+
   orphanStreams(source: string, scopes: readonly string[]): Promise<void> {
     return this.#do(({ sources: store }) => store.orphanStreams(source, scopes));
   }

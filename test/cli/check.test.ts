@@ -211,6 +211,17 @@ describe('check that cannot go on', () => {
     expect(stderr).toContain('is corrupt');
   });
 
+  it('exits 5 when the state was made for another console of that name', async () => {
+    await world.run('once');
+    await world.configure({ console: { ...world.blocks['console'], base_url: 'http://127.0.0.1:1' } });
+
+    const checked = await world.run('check');
+    const previewed = await world.run('preview console');
+
+    expect([checked.code, previewed.code]).toEqual([5, 5]);
+    expect(checked.stderr).toContain('state reset console');
+  });
+
   it('exits 3 when it is stopped', async () => {
     world.console.script.push({ status: 200, fault: 'hang' });
     const stop = new AbortController();

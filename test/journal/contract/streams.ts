@@ -100,6 +100,7 @@ export function describeStreams(subject: Subject): void {
 
         await expect(refused).rejects.toThrow(StateError);
         await expect(refused).rejects.toThrow(/another name.*state reset console.*state\.path/);
+        await expect(subject.journal.requireSame([changed])).rejects.toThrow(StateError);
         await expect(
           subject.journal.openSources([{ name: 'new', type: 'z', origin: 'y' }]),
         ).resolves.toBeUndefined();
