@@ -5,6 +5,7 @@ import { lendRun, openHttp } from './collect/lend-source.ts';
 import { Serial } from './collect/serial.ts';
 import type { Tally } from './collect/tally.ts';
 import { resourceAttributes } from './config/otel-environment.ts';
+import { identityOf } from './config/source-identity.ts';
 import { namespaceOf } from './config/tenant-settings.ts';
 import type { Config, DestinationConfig, SourceConfig } from './config/types.ts';
 import { Delivery } from './deliver/deliver.ts';
@@ -105,13 +106,7 @@ async function openStore(
 ): Promise<Journal> {
   const store = opened.use(await openJournal({ ...config.state, clock, log }));
   const journal = instrument?.journal?.(store) ?? store;
-  await journal.openSources(
-    config.sources.map(({ name, definition, options }) => ({
-      name,
-      type: definition.id,
-      origin: options.base_url,
-    })),
-  );
+  await journal.openSources(config.sources.map(identityOf));
   await journal.openDestinations(
     config.destinations.map(({ name }) => name),
     clock.now(),
