@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LedgerValue } from '../../source.ts';
-import { utc, vendorTime } from '../_petra/time.ts';
+import { anyTime, utc, vendorTime } from '../_petra/time.ts';
 
 /** A number as the vendor wrote it: a double would lose digits of long dwell times. */
 const decimal = z
@@ -20,7 +20,7 @@ const user = z.looseObject({
   mail: z.string().nullish(),
   displayName: z.string().nullish(),
   accountEnabled: z.boolean().nullish(),
-  lastPasswordChangeDateTime: vendorTime.nullish(),
+  lastPasswordChangeDateTime: anyTime.nullish(),
 });
 
 /** `IncidentResponse` of the documents. `user` is null when the account is gone; statuses are an open list. */
@@ -28,7 +28,7 @@ export const record = z.looseObject({
   id: z.string().min(1),
   url: z.string().nullish(),
   createdAt: vendorTime,
-  occurredAt: vendorTime.nullish(),
+  occurredAt: anyTime.nullish(),
   remediationStatus: z.string().min(1),
   isLive: z.boolean().nullish(),
   dwellTimeMinutes: decimal.nullish(),

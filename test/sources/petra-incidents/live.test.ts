@@ -121,6 +121,18 @@ describe('a list that is not full', () => {
     expect(told()).toHaveLength(1);
   });
 
+  it('tells an incident of an account whose password was never changed, as Microsoft says it', async () => {
+    await start();
+    const user = { id: 'u-1', lastPasswordChangeDateTime: '0001-01-01T00:00:00Z' };
+    const incident = { id: 'i-1', createdAt: '2026-03-02T11:00:00Z', remediationStatus: 'REMEDIATED', user };
+    petra.script.push({ status: 200, body: { incidents: [incident] } });
+
+    await lab.sweep();
+
+    expect(lab.events).toMatchObject([{ 'event.kind': 'alert', 'user.id': 'u-1' }]);
+    expect(lab.events[0]).not.toHaveProperty(['petra.incident.user.last_password_change_date_time']);
+  });
+
   it('tells only the tenants that are listed, by either id', async () => {
     await start({ tenants: [TENANTS[0]?.petraTenantId, TENANTS[1]?.microsoftTenantId] });
     for (const { petraTenantId } of TENANTS) petra.incidents.add(petraTenantId);
