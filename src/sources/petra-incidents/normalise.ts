@@ -17,6 +17,7 @@ export function normalise(incident: Incident, { reason, observedAt, previous }: 
   return compact({
     '@timestamp': updated ? isoTime(observedAt) : utc(incident.createdAt),
     message: sentence(incident, updated, before),
+    'event.id': incident.id,
     'event.action': updated ? 'incident-updated' : 'incident-created',
     'event.severity': severityOf(status),
     'event.start': utc(incident.occurredAt),
