@@ -40,7 +40,12 @@ export function observe(
   const told = [...counters, ...gone].map(([key, counted]): Observation => {
     return { key, record: counted, value: valueOf(counted), final, at: spanOf(reading.day).from };
   });
-  return [...told, ...misfits];
+  return [...told.filter(({ key, value }) => final || !hasFallen(value, known.get(key))), ...misfits];
+}
+
+/** While a day goes on, a lower count waits: only a closed day is told downwards, and its final telling makes it true. */
+function hasFallen(value: LedgerValue | undefined, before: LedgerValue | undefined): boolean {
+  return before !== undefined && Number(value?.['count']) < Number(before['count']);
 }
 
 function dimensionOf({ dimension }: Row): Row['dimension'] {
