@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HTML_LOGIN, loki, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
 import { consoleUsers } from '../../src/simulators/qradar-users.ts';
-import { drive, until } from '../http/support/rig.ts';
+import { until } from '../http/support/rig.ts';
+import { passTime } from '../support/network.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { arrivedEvent } from '../support/truth.ts';
@@ -266,7 +267,7 @@ it('spends from the budget of the state, and waits for a free slot where it can 
   await slow.configure({
     console: { ...slow.blocks['console'], resolve_users: false, quota: { requests: 1, per: '1m' } },
   });
-  await drive(clock, slow.run('once --deadline 5s'));
+  await passTime(clock, slow.run('once --deadline 5s'));
   const asked = slow.console.requests.length;
 
   const before = clock.now();
@@ -275,7 +276,7 @@ it('spends from the budget of the state, and waits for a free slot where it can 
   void check.then(() => (ended = true));
   await until(() => clock.next !== undefined);
   expect(slow.console.requests).toHaveLength(asked);
-  const outcome = await drive(clock, check);
+  const outcome = await passTime(clock, check);
 
   expect(ended).toBe(true);
   expect(outcome.code).toBe(0);

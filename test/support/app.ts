@@ -10,7 +10,7 @@ import { loadSources } from '../../src/sources/registry.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { workspace } from './cli.ts';
 import type { DrivenClock } from './driven-clock.ts';
-import { atRest } from './network.ts';
+import { atRest, passTime } from './network.ts';
 
 type Method = Exclude<keyof Journal, symbol>;
 
@@ -118,17 +118,7 @@ class TestLab implements Lab {
   }
 
   async once(): Promise<OnceSummary> {
-    const state = { ended: false };
-    const pass = once(this.app).finally(() => {
-      state.ended = true;
-    });
-    pass.catch(() => undefined);
-    for (await atRest(); !state.ended; await atRest()) {
-      const next = this.#options.clock.next;
-      if (next !== undefined)
-        await this.#options.clock.advance(Math.max(0, next - this.#options.clock.now()), atRest);
-    }
-    return pass;
+    return passTime(this.#options.clock, once(this.app));
   }
 
   advance(ms: number): Promise<void> {

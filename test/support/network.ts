@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { DrivenClock } from './driven-clock.ts';
 
 /** Requests that this process has made and that have not ended, by either HTTP client (Node's and undici's). */
 const inFlight = new Set<unknown>();
@@ -30,4 +31,17 @@ export async function atRest(): Promise<void> {
     await turn();
     if (inFlight.size > 0) quiet = 0;
   }
+}
+
+/** Lets time pass until `work` ends, whenever everything waits for time and nothing for the network. */
+export async function passTime<T>(clock: DrivenClock, work: Promise<T>): Promise<T> {
+  const state = { ended: false };
+  const end = () => {
+    state.ended = true;
+  };
+  work.then(end, end);
+  for (await atRest(); !state.ended; await atRest()) {
+    if (clock.next !== undefined) await clock.advance(Math.max(0, clock.next - clock.now()), atRest);
+  }
+  return work;
 }
