@@ -14,6 +14,7 @@ export default defineConfig({
         root,
         test: {
           name: 'fast',
+          setupFiles: ['test/support/seed.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', 'test/receivers/**', 'test/deploy/**', 'test/image/**'],
           testTimeout: 60_000,

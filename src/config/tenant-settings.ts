@@ -12,9 +12,9 @@ type TenantSettings = Tenants['settings'][string];
 export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantSettings | undefined {
   const { tenants } = options as CommonOptions & { readonly tenants?: Tenants };
   if (tenants === undefined) return undefined;
-  return TENANT_FIELDS.map((field) => tenants.settings[String(event[field])]).find(
-    (settings) => settings !== undefined,
-  );
+  const ids = TENANT_FIELDS.map((field) => String(event[field]));
+  const named = ids.find((id) => Object.hasOwn(tenants.settings, id));
+  return named === undefined ? undefined : tenants.settings[named];
 }
 
 /** `data_stream.namespace` that an event's tenant or its source sets; undefined where neither does. */

@@ -21,10 +21,14 @@ export function loginAttemptEvent(vendor: string, attempt: LoginAttempt): EcsEve
   });
 }
 
-const OUTCOMES: Readonly<Record<string, string>> = { SUCCESS: 'success', FAILURE: 'failure' };
+/** A Map, since a vendor's word may be the name of something that every object has. */
+const OUTCOMES = new Map([
+  ['SUCCESS', 'success'],
+  ['FAILURE', 'failure'],
+]);
 
 function outcome(result: string | undefined): string {
-  return OUTCOMES[result ?? ''] ?? 'unknown';
+  return OUTCOMES.get(result ?? '') ?? 'unknown';
 }
 
 function kebab(method: string | undefined): string | undefined {
