@@ -40,8 +40,8 @@ async function decideAndCommit(task: PageTask): Promise<void> {
   const known = new Map(again ? [] : await journal.ledger(stream.key, keys));
   const added = new Tally();
   const { events, ledger } = tellPage({ context, scope, observations, known, lane, observedAt, added });
-  const untold = await untoldGaps(context, stream, page.gaps ?? []);
-  added.gaps = untold.length;
+  const newGaps = await untoldGaps(context, stream, page.gaps ?? []);
+  added.gaps = newGaps.length;
   added.owed = page.owed ?? 0;
   await journal.commit({
     stream: stream.key,
@@ -49,7 +49,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     dataset: config.definition.dataset,
     lane,
     observedAt,
-    events: [...events, ...untold.map((gap) => gapEvent({ config, scope, gap, observedAt }))],
+    events: [...events, ...newGaps.map((gap) => gapEvent({ config, scope, gap, observedAt }))],
     ledger: [...ledger.values()],
     forgetBefore: page.forgetBefore,
     cursor: page.cursor,
@@ -59,7 +59,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     complete: page.complete ?? false,
     owed: page.owed ?? 0,
   });
-  for (const gap of untold) warnOfGap(context, scope, gap);
+  for (const gap of newGaps) warnOfGap(context, scope, gap);
   tally.add(added);
   tally.owed = added.owed;
   context.onPage(added);
