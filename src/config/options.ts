@@ -24,8 +24,14 @@ const common = {
     .describe('File that holds the token, instead of `token`; read again when the vendor refuses it.'),
   schedule: schedule()
     .default('every 5m')
-    .describe('When to poll: `every 5m`, or a cron expression of five or six fields.'),
-  timezone: timezone().default('UTC').describe('IANA time zone that a cron schedule is read in.'),
+    .describe(
+      'When to poll: `every 5m`, or a cron expression of five or six fields, read as cron and Kubernetes read it.',
+    ),
+  timezone: timezone()
+    .default('UTC')
+    .describe(
+      'IANA time zone of a cron schedule. A local time that is skipped runs once, right after; one that comes twice runs once.',
+    ),
   quota: z
     .strictObject({
       requests: z.int().min(1).describe('Requests in any window of `per`.'),

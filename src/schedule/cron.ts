@@ -2,17 +2,26 @@ import { IANAZone } from 'luxon';
 import { createTask, parse, validateDetailed, type ScheduledTask } from 'node-cron';
 
 const DAY = 86_400_000;
-/** `0 0 29 2 1` (a Monday) may be this far away: the days of the week come round once in 28 years, longer over 2100. */
+/** 29 February may be eight years away (over 2100); one that must also be a Monday, forty. */
 const HORIZON = 40 * 366 * DAY;
+
+/** Hours of a day: an expression that names all of them runs by elapsed time when the clocks go back. */
+const HOURS = 24;
 
 /**
  * A five- or six-field cron expression in a time zone. node-cron parses and matches; the next time is found here,
- * because its own timers pass over a local time that the clocks skip. Such a time runs at the shift, and an hour
- * that comes twice runs twice.
+ * because its own timers pass over a local time that the clocks skip.
+ *
+ * As in crontab(5) and Kubernetes: when the day of the month and the day of the week are both restricted (neither
+ * begins with `*` or `?`), either of them is enough. A local time that the clocks skip runs once, at the shift. One that
+ * comes twice runs once, unless the expression names every hour: then it runs in both, as cron does, so that
+ * `*\/5 * * * *` does not pause for an hour.
  */
 export class Cron {
-  readonly #task: ScheduledTask;
-  readonly #times: { readonly hour: number[]; readonly minute: number[]; readonly second: number[] };
+  /** A day runs when one of them matches it. */
+  readonly #days: readonly ScheduledTask[];
+  /** In ascending order. */
+  readonly #times: Record<'hour' | 'minute' | 'second', readonly number[]>;
   readonly #zone: IANAZone;
 
   /** Throws an `Error` in words when the expression or the zone is not valid. */
@@ -21,12 +30,28 @@ export class Cron {
     if (!valid) throw new Error(errors.map(({ message }) => message).join('; '));
     this.#zone = IANAZone.create(timezone);
     if (!this.#zone.isValid) throw new Error(`no time zone is named ${timezone}`);
-    this.#times = parse(expression);
-    this.#task = createTask(expression, () => {}, { timezone: 'UTC' });
+    const { hour, minute, second } = parse(expression);
+    // A list or a range that wraps, such as `20,8` or `22-2`, comes in the order in which it is written.
+    this.#times = { hour: ascending(hour), minute: ascending(minute), second: ascending(second) };
+    this.#days = dayExpressions(expression).map((each) => createTask(each, () => {}, { timezone: 'UTC' }));
   }
 
   /** The first due instant after `after`; undefined when none comes within 40 years. Epoch ms. */
   next(after: number): number | undefined {
+    let due = this.#nextOf(after);
+    while (due !== undefined && this.#isRepeated(due)) due = this.#nextOf(due);
+    return due;
+  }
+
+  /** Whether the clocks went back over this local time, and it ran before they did. */
+  #isRepeated(instant: number): boolean {
+    if (this.#times.hour.length === HOURS) return false;
+    const before = this.#offset(instant - DAY);
+    const earlier = instant + this.#offset(instant) - before;
+    return earlier < instant && this.#offset(earlier) === before;
+  }
+
+  #nextOf(after: number): number | undefined {
     let from = Math.floor(after / 1000) * 1000 + 1000;
     const end = from + HORIZON;
     while (from < end) {
@@ -72,7 +97,8 @@ export class Cron {
 
   #runsOn(day: number): boolean {
     const { hour, minute, second } = this.#times;
-    return this.#task.match(new Date(at(day, hour[0] ?? 0, minute[0] ?? 0, second[0] ?? 0)));
+    const first = new Date(at(day, hour[0] ?? 0, minute[0] ?? 0, second[0] ?? 0));
+    return this.#days.some((task) => task.match(first));
   }
 
   #firstTime(day: number, from: number): number | undefined {
@@ -87,6 +113,22 @@ export class Cron {
     }
     return undefined;
   }
+}
+
+function ascending(values: readonly number[]): readonly number[] {
+  return values.toSorted((a, b) => a - b);
+}
+
+/** The expression; one for each kind of day when both are restricted. */
+function dayExpressions(expression: string): readonly string[] {
+  const fields = expression.trim().split(/\s+/);
+  const [ofMonth = '*', month = '*', ofWeek = '*'] = fields.slice(-3);
+  if ([ofMonth, ofWeek].some((field) => /^[*?]/.test(field))) return [expression];
+  const times = fields.slice(0, -3);
+  return [
+    [...times, ofMonth, month, '*'],
+    [...times, '*', month, ofWeek],
+  ].map((each) => each.join(' '));
 }
 
 function at(day: number, hour: number, minute: number, second: number): number {
