@@ -1,4 +1,4 @@
-import { parseHttpDate } from '../http/retry-after.ts';
+import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry-after.ts';
 import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
 import { isHtml, onlyDuplicates, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
@@ -84,9 +84,11 @@ function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowled
 }
 
 function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: 'too-much' | 'failing'): Wait {
-  const retryAfterMs = retryAfter(seen.headers, now);
-  const told429 = suspicion === 'too-much' && retryAfterMs !== undefined;
-  return { kind: 'wait', ...told, retryAfterMs, suspicion: told429 ? undefined : suspicion };
+  // Times that are told count from the receiver's own clock.
+  const retryAfterMs = retryAfter(seen.headers, parseHttpDate(seen.headers['date']) ?? now);
+  // A burst that is too large is told to come back at once, for ever.
+  const waitingHelps = suspicion === 'too-much' && (retryAfterMs ?? 0) > SHORTEST_PAUSE;
+  return { kind: 'wait', ...told, retryAfterMs, suspicion: waitingHelps ? undefined : suspicion };
 }
 
 function pause(told: Told, seen: SeenAnswer): Pause {
@@ -102,16 +104,4 @@ function understandFailure({ error }: SeenFailure): Pause | Wait {
     return { kind: 'pause', ...told, whatToDo: NETWORK_ADVICE };
   }
   return { kind: 'wait', ...told, retryAfterMs: undefined, suspicion: undefined };
-}
-
-/**
- * `Retry-After` (RFC 9110 §10.2.3) in milliseconds, however long; a date counts from the server's own. Undefined when
- * absent, unreadable, or not in the future, since to ask again at once is never what is meant.
- */
-function retryAfter(headers: SeenAnswer['headers'], now: number): number | undefined {
-  const text = headers['retry-after']?.trim() ?? '';
-  const date = parseHttpDate(text);
-  const wait =
-    date === undefined ? Number(text || Number.NaN) * 1000 : date - (parseHttpDate(headers['date']) ?? now);
-  return wait > 0 && Number.isFinite(wait) ? wait : undefined;
 }

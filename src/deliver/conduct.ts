@@ -20,6 +20,9 @@ interface ConductParts {
 /** A paused destination is tried again so often, in milliseconds. */
 const PROBE_EVERY = 60_000;
 
+/** A wait of so many milliseconds is worth a line of its own. */
+const LONG_WAIT = 60_000;
+
 /** How a delivery bears what its destination does: it goes on, waits, or pauses; and says so, once. */
 export class Conduct {
   readonly #parts: ConductParts;
@@ -80,16 +83,18 @@ export class Conduct {
     this.#stand('sending');
   }
 
-  /** Waits as long as the answer asks, else by the backoff. */
+  /** Waits as long as the answer asks, else by the backoff. A long wait is logged each time, others once. */
   async wait(answer: Wait): Promise<void> {
     const ms = answer.retryAfterMs ?? this.#backoff.next();
-    if (this.#standing.kind !== 'paused') {
-      if (this.#standing.kind !== 'waiting') {
-        const fields = { ...logFields(answer), penstock: { retry_after_ms: Math.round(ms) } };
-        this.#parts.log.warn(fields, 'Destination does not take records now; they wait.');
-      }
-      this.#stand('waiting', describe(answer));
+    if (this.#standing.kind === 'sending' || this.#standing.kind === 'idle' || ms >= LONG_WAIT) {
+      const next = new Date(this.#parts.clock.now() + ms).toISOString();
+      const fields = {
+        ...logFields(answer),
+        penstock: { retry_after_ms: Math.round(ms), next_try_at: next },
+      };
+      this.#parts.log.warn(fields, 'Destination does not take records now; they wait.');
     }
+    if (this.#standing.kind !== 'paused') this.#stand('waiting', describe(answer));
     await this.#sleep(ms);
   }
 

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { TlsConfig } from '../config/types.ts';
+import { sendWhole } from './whole-body.ts';
 
 interface AgentSettings {
   readonly tls: TlsConfig;
@@ -22,8 +23,8 @@ interface Addressable {
 }
 
 /**
- * An agent for the exporters' `httpAgentOptions` factory: shows each request to `onRequest`, takes TLS settings and
- * proxies. Node's own agents know `proxyEnv`; the exporters' ignore it. Certificates are read for every connection,
+ * An agent for the exporters' `httpAgentOptions` factory: shows each request to `onRequest`, gives each its
+ * `Content-Length`, takes TLS settings and proxies. Node's own agents know `proxyEnv`; the exporters' ignore it. Certificates are read for every connection,
  * so that a renewed one is used without a restart.
  *
  * @param protocol `http:` or `https:`
@@ -37,6 +38,7 @@ export function watchingAgent(
   const addressable = agent as unknown as Addressable;
   const addRequest = addressable.addRequest.bind(agent);
   addressable.addRequest = (request, ...rest) => {
+    sendWhole(request);
     onRequest(request);
     addRequest(request, ...rest);
   };

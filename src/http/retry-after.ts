@@ -4,7 +4,7 @@ import { DateTime } from 'luxon';
 export type Headers = Readonly<Record<string, string>>;
 
 /** No vendor makes us spin, and none makes us wait longer than this without being asked again. Milliseconds. */
-const SHORTEST_PAUSE = 1_000;
+export const SHORTEST_PAUSE = 1_000;
 export const LONGEST_PAUSE = 3_600_000;
 
 /** Numbers from here on are points in time: seconds since the epoch (2001 on), then milliseconds (1973 on). */

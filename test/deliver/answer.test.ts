@@ -143,13 +143,21 @@ describe('a wait', () => {
 
   test.each([
     ['30', 30_000],
-    ['999999', 999_999_000],
+    ['1.5', 1_500],
+    ['999999', 3_600_000],
+    ['31536000', 3_600_000],
+    ['2027', 2_027_000],
     ['Mon, 02 Mar 2026 12:02:00 GMT', 120_000],
-    ['0', undefined],
+    [String(NOW / 1000 + 90), 90_000],
+    [String(NOW + 90_000), 90_000],
+    [String(NOW + 864_000_000), 3_600_000],
+    ['0', 1_000],
+    ['Mon, 02 Mar 2026 11:00:00 GMT', 1_000],
+    [String(NOW / 1000 - 90), 1_000],
     ['-5', undefined],
     ['soon', undefined],
-    ['Mon, 02 Mar 2026 11:00:00 GMT', undefined],
-  ])('of Retry-After %s is %s ms', (retryAfter, retryAfterMs) => {
+    ['', undefined],
+  ])('of Retry-After %j is %s ms', (retryAfter, retryAfterMs) => {
     expect(answer(503, { headers: { 'retry-after': retryAfter } })).toMatchObject({ retryAfterMs });
   });
 
@@ -159,9 +167,20 @@ describe('a wait', () => {
     expect(answer(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
   });
 
+  test('until a time since the epoch counts from the server’s own', () => {
+    const headers = {
+      'retry-after': String(Date.parse('2026-03-02T15:01:00Z') / 1000),
+      date: 'Mon, 02 Mar 2026 15:00:00 GMT',
+    };
+
+    expect(answer(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
+  });
+
   test.each([
     [429, {}, 'too-much'],
     [429, { 'retry-after': '5' }, undefined],
+    [429, { 'retry-after': '0' }, 'too-much'],
+    [429, { 'retry-after': '-5' }, 'too-much'],
     [500, {}, 'failing'],
     [501, {}, 'failing'],
     [503, {}, undefined],

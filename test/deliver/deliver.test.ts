@@ -89,7 +89,7 @@ test('an end during a wait is prompt', async () => {
   const slept = await running.asleep();
   await running.stop();
 
-  expect(slept).toBe(86_400_000);
+  expect(slept).toBe(3_600_000);
   expect(await running.delivery.idle()).toBe('stopped');
 });
 
@@ -112,6 +112,28 @@ test('waits with a backoff from one second to thirty, says so once, and goes on'
   expect(running.lines.map(({ msg }) => msg)).toEqual([
     'Destination does not take records now; they wait.',
     'Destination takes records again.',
+  ]);
+});
+
+test('a wait that the receiver asks for is at most an hour, and logged with the time of the next try', async () => {
+  await using running = await startDelivery();
+  running.journal.add(events(1));
+  const headers = { 'retry-after': '86400', date: 'Mon, 02 Mar 2026 12:00:00 GMT' };
+  running.receiver.answer = () => ({ status: 503, headers, words: 'maintenance' });
+
+  running.start();
+  const first = await running.asleep();
+  await running.clock.advance(first);
+  const second = await running.asleep();
+
+  expect([first, second]).toEqual([3_600_000, 3_600_000]);
+  expect(running.lines).toMatchObject([
+    {
+      msg: 'Destination does not take records now; they wait.',
+      penstock: { retry_after_ms: 3_600_000, next_try_at: '2026-03-02T13:00:00.000Z' },
+      error: { message: 'maintenance' },
+    },
+    { penstock: { next_try_at: '2026-03-02T14:00:00.000Z' } },
   ]);
 });
 

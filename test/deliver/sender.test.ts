@@ -64,6 +64,20 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     );
   });
 
+  test('a request tells its length, and is not sent in chunks', async () => {
+    await using server = await answering({ status: 200 });
+    await using sender = senderTo(server.url, way);
+
+    await sender.send([]);
+    await sender.send(Array.from({ length: 3_000 }, (_, number) => parcel(number)));
+
+    for (const { headers, body } of server.requests) {
+      expect(headers['content-length']).toBe(String(body.length));
+      expect(headers['transfer-encoding']).toBeUndefined();
+    }
+    expect(server.requests[1]?.body.length).toBeGreaterThan(20_000);
+  });
+
   test('a reset is one request', async () => {
     await using server = await answering({ status: 200, fault: 'reset' });
     await using sender = senderTo(server.url, way);
