@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { mask } from '../config/secret.ts';
 import { ConfigError, EXIT, StateError } from '../errors.ts';
+import { diskFailure } from '../journal/disk-failure.ts';
+import { JournalWriteError } from '../journal/errors.ts';
 import { VERSION } from '../version.ts';
 import { backfillCommand } from './backfill.ts';
 import { checkCommand } from './check.ts';
@@ -111,6 +113,11 @@ function failed(error: unknown, io: Io): ExitCode {
   if (io.stop.aborted && error instanceof Error && error.name === 'AbortError') {
     io.stderr.write('Stopped before it was done.\n');
     return EXIT.incomplete;
+  }
+  const disk = error instanceof JournalWriteError ? error.message : diskFailure(error, 'a file of Penstock');
+  if (disk !== undefined) {
+    io.stderr.write(mask(`${disk}\n`));
+    return EXIT.state;
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   io.stderr.write(mask(`A bug of Penstock, please report it: ${trace}\n`));

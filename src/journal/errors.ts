@@ -1,4 +1,9 @@
-import { PenstockError, StateError } from '../errors.ts';
+import { explain, PenstockError, StateError } from '../errors.ts';
+import { diskFailure } from './disk-failure.ts';
+import type { StateFiles } from './files.ts';
+import { findDamageIn } from './integrity.ts';
+import { isCorrupt, isReadOnly, mayPass, resultCode } from './result-codes.ts';
+import { corrupt } from './state-problems.ts';
 
 /**
  * The store did not take a write or a read, and everything is as it was before: no space, an I/O error, a lock that
@@ -9,58 +14,35 @@ export class JournalWriteError extends PenstockError {
   readonly blame = 'nobody' as const;
 }
 
-/** Primary result codes, https://sqlite.org/rescode.html */
-const BUSY = 5;
-const READONLY = 8;
-const IOERR = 10;
-const CORRUPT = 11;
-const FULL = 13;
-const CANTOPEN = 14;
-const NOTADB = 26;
-const PASSES = [BUSY, IOERR, FULL, CANTOPEN];
-
-/** The primary result code of an error that SQLite raised, undefined for any other error. */
-function resultCode(error: unknown): number | undefined {
-  const code = (error as { errcode?: unknown } | null)?.errcode;
-  return typeof code === 'number' ? code & 0xff : undefined;
-}
-
-export function isBusy(error: unknown): boolean {
-  return resultCode(error) === BUSY;
-}
-
-export function isFull(error: unknown): boolean {
-  return resultCode(error) === FULL;
-}
-
-/** Not a database at all, or one whose pages contradict each other. */
-export function isCorrupt(error: unknown): boolean {
-  return [CORRUPT, NOTADB].includes(resultCode(error) ?? 0);
-}
-
 /** What an error of the store means to the rest of Penstock; errors that are not the store's come back as they are. */
-export function translated(error: unknown, path: string): unknown {
-  const code = resultCode(error);
-  if (code === undefined) return error;
-  if (isCorrupt(error)) {
+export function translated(error: unknown, files: StateFiles): unknown {
+  if (resultCode(error) === undefined) return error;
+  if (isCorrupt(error)) return proven(error, files);
+  if (isReadOnly(error)) {
     return new StateError(
-      `The database in ${path} is corrupt. Stop Penstock, keep a copy of the directory, and restore penstock.db from a backup or a penstock.db.v<N> copy (without penstock.db-wal and -shm), or move it away to begin again.`,
+      `The database in ${files.directory} cannot be written. Check its owner, its mode and its mount.`,
       { cause: error },
     );
   }
-  if (code === READONLY) {
-    return new StateError(
-      `The database in ${path} cannot be written. Check its owner, its mode and its mount.`,
-      {
-        cause: error,
-      },
-    );
+  if (!mayPass(error)) return error;
+  const words =
+    diskFailure(error, files.directory) ??
+    `The journal in ${files.directory} could not be written or read: ${explain(error)}.`;
+  return new JournalWriteError(`${words} The state is as it was before.`, { cause: error });
+}
+
+/** SQLite also calls a database corrupt that another process is changing: only a check through the log proves it. */
+function proven(error: unknown, files: StateFiles): Error {
+  let doubt: string;
+  try {
+    const damage = findDamageIn(files);
+    if (damage !== undefined) return corrupt(files.database, damage, error);
+    doubt = 'an integrity check finds nothing wrong';
+  } catch (failure) {
+    doubt = `an integrity check could not be made (${diskFailure(failure, files.directory) ?? explain(failure)})`;
   }
-  if (!PASSES.includes(code)) return error;
   return new JournalWriteError(
-    `The journal in ${path} could not be written or read; it is as it was before`,
-    {
-      cause: error,
-    },
+    `The journal in ${files.directory} could not be read (${explain(error)}), yet ${doubt}. The state is left as it is; try again.`,
+    { cause: error },
   );
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The files of a state directory. Nothing else in it is ours, and is left alone. */
@@ -8,7 +8,13 @@ export interface StateFiles {
   /** Where a first database is made, before it gets its name. */
   readonly unfinished: string;
   readonly wal: string;
+  /** The index of the log, shared by all who have the database open. */
+  readonly shm: string;
   readonly lock: string;
+  /** Who holds the lock. */
+  readonly holder: string;
+  /** How far the state was, by which a restored copy is known. */
+  readonly last: string;
 }
 
 export function stateFiles(directory: string): StateFiles {
@@ -18,7 +24,10 @@ export function stateFiles(directory: string): StateFiles {
     database,
     unfinished: `${database}.new`,
     wal: `${database}-wal`,
+    shm: `${database}-shm`,
     lock: join(directory, 'penstock.lock'),
+    holder: join(directory, 'penstock.holder'),
+    last: join(directory, 'penstock.last'),
   };
 }
 
@@ -42,4 +51,17 @@ export function syncToDisk(path: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** Replaces a small file as a whole, also for who reads it at the same moment; it survives a power cut. */
+export function replaceFile(path: string, content: string): void {
+  const unfinished = `${path}.new`;
+  const handle = openSync(unfinished, 'w', FILE_MODE);
+  try {
+    writeFileSync(handle, content);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(unfinished, path);
 }

@@ -1,30 +1,56 @@
+import { readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { DatabaseSync } from 'node:sqlite';
-import type { StateFiles } from './files.ts';
+import { replaceFile, type StateFiles } from './files.ts';
 
-interface Holder {
+/** Who holds a state. */
+export interface Holder {
   readonly host: string;
   readonly pid: number;
+  /** RFC 3339. */
   readonly since: string;
+  /** The command, `run` for a daemon; undefined where it was not said. */
+  readonly command?: string | undefined;
 }
 
-/** Notes who holds the state, for the message to whoever comes second; the lock itself is elsewhere. */
-export function noteHolder(database: DatabaseSync, now: number): void {
-  const holder: Holder = { host: hostname(), pid: process.pid, since: new Date(now).toISOString() };
-  database
-    .prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('holder', ?)")
-    .run(JSON.stringify(holder));
+/**
+ * Notes who holds the state, for whoever comes second: beside the database, since the database may still have to be made.
+ * Only words are lost where it cannot be noted. Disposing takes the note back.
+ */
+export function noteHolder({ holder }: StateFiles, command: string | undefined, now: number): Disposable {
+  const noted: Holder = { host: hostname(), pid: process.pid, since: new Date(now).toISOString(), command };
+  const content = `${JSON.stringify(noted)}\n`;
+  attempt(() => replaceFile(holder, content));
+  return {
+    [Symbol.dispose]: () =>
+      attempt(() => {
+        if (readFileSync(holder, 'utf8') === content) rmSync(holder);
+      }),
+  };
+}
+
+/** What fails here (a full disk, a directory that was removed) is found where something is written that matters. */
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // Whoever comes second is told less.
+  }
+}
+
+/** Who noted itself last: whoever holds the lock, except in the instant after it was taken. */
+export function currentHolder({ holder }: StateFiles): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(holder, 'utf8')) as Holder;
+  } catch {
+    // Nobody has noted itself yet, or could.
+    return undefined;
+  }
 }
 
 /** Who holds the state, in words. */
-export function currentHolder({ database: path }: StateFiles): string {
-  try {
-    using database = new DatabaseSync(path, { readOnly: true });
-    const row = database.prepare("SELECT value FROM meta WHERE name = 'holder'").get();
-    const { host, pid, since } = JSON.parse(String(row?.['value'])) as Holder;
-    return `process ${pid} on host ${host}, since ${since}`;
-  } catch (error) {
-    // Only the words are missing: the holder may be about to make the database.
-    return `another process (its name cannot be read yet: ${(error as Error).message})`;
-  }
+export function holderWords(holder: Holder | undefined): string {
+  if (holder === undefined) return 'another process (which has not said yet which it is)';
+  const { pid, host, since, command } = holder;
+  const name = command === undefined ? '' : ` (penstock ${command})`;
+  return `process ${pid} on host ${host}${name}, since ${since}`;
 }

@@ -1,11 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
+import type { DatabaseSync } from 'node:sqlite';
 import { StateError } from '../errors.ts';
 import { copiesIn } from './copies.ts';
-import { isCorrupt } from './errors.ts';
+import { translated } from './errors.ts';
 import type { StateFiles } from './files.ts';
-import { BUSY_TIMEOUT, pragma, schemaVersion } from './pragma.ts';
+import { findDamage, openToCheck } from './integrity.ts';
+import { pragma, schemaVersion } from './pragma.ts';
+import { openForReading, openUntouched } from './read-only.ts';
+import { isCorrupt } from './result-codes.ts';
 import { APPLICATION_ID } from './schema.ts';
 import { corrupt, foreign, lostDatabase, newerSchema } from './state-problems.ts';
 
@@ -24,9 +26,7 @@ export function inspectDirectory(files: StateFiles, known: number): boolean {
     if (evidence.length > 0) throw lostDatabase(files.directory, evidence);
     return false;
   }
-  examine(files, untouched(files), (database) => {
-    requireOurs(files, database, known);
-  });
+  requireOurs(files, identityInFile(files) ?? identityThroughLog(files), known);
   return true;
 }
 
@@ -35,19 +35,15 @@ export function inspectDirectory(files: StateFiles, known: number): boolean {
  * @throws StateError foreign, corrupt, newer.
  */
 export function inspectDatabase(files: StateFiles, known: number): void {
-  examine(files, existsSync(files.wal) ? files.database : untouched(files), (database) => {
-    requireOurs(files, database, known);
-    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+  using database = openToCheck(files);
+  try {
+    requireOurs(files, identityOf(database), known);
     if (statSync(files.database).size > CHECKED_IN_FULL) return;
-    const [first] = database.prepare('PRAGMA quick_check(1)').all();
-    const finding = String(Object.values(first ?? {})[0]);
-    if (finding !== 'ok') throw corrupt(files.database, finding.replaceAll(/\s+/g, ' '));
-  });
-}
-
-/** Immutable: SQLite makes no side files and takes no locks, so that a database that is not ours is not touched. */
-function untouched({ database }: StateFiles): string {
-  return `${pathToFileURL(database).href}?immutable=1`;
+    const damage = findDamage(database, 'quick_check');
+    if (damage !== undefined) throw corrupt(files.database, damage);
+  } catch (error) {
+    throw error instanceof StateError ? error : translated(error, files);
+  }
 }
 
 /** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */
@@ -58,20 +54,42 @@ function traces({ directory, wal, lock }: StateFiles): readonly string[] {
   return found;
 }
 
-function requireOurs({ directory, database: path }: StateFiles, database: DatabaseSync, known: number): void {
-  if (pragma(database, 'application_id') !== APPLICATION_ID) throw foreign(path);
-  const found = schemaVersion(database);
-  if (found > known) throw newerSchema({ path, found, known, copies: copiesIn(directory) });
+/** By which an application and its release know a database. */
+interface Identity {
+  readonly application: number;
+  readonly version: number;
 }
 
-function examine(files: StateFiles, location: string, look: (database: DatabaseSync) => void): void {
-  const database = new DatabaseSync(location, { readOnly: true, timeout: BUSY_TIMEOUT });
+function identityOf(database: DatabaseSync): Identity {
+  return { application: pragma(database, 'application_id'), version: schemaVersion(database) };
+}
+
+/**
+ * By the file alone, so that a database that is not ours is not touched. Both numbers are in the file before anybody
+ * else can open it, and the version only grows. Undefined where the file needs its log to make sense: while it is
+ * written, and after a crash in the middle of that.
+ */
+function identityInFile(files: StateFiles): Identity | undefined {
+  using database = openUntouched(files);
   try {
-    look(database);
+    return identityOf(database);
   } catch (error) {
-    if (error instanceof StateError || !isCorrupt(error)) throw error;
-    throw corrupt(files.database, (error as Error).message, error);
-  } finally {
-    database.close();
+    if (isCorrupt(error)) return undefined;
+    throw error;
   }
+}
+
+function identityThroughLog(files: StateFiles): Identity {
+  try {
+    using database = openForReading(files);
+    return identityOf(database);
+  } catch (error) {
+    throw translated(error, files);
+  }
+}
+
+function requireOurs({ directory, database: path }: StateFiles, found: Identity, known: number): void {
+  if (found.application !== APPLICATION_ID) throw foreign(path);
+  if (found.version <= known) return;
+  throw newerSchema({ path, found: found.version, known, copies: copiesIn(directory) });
 }

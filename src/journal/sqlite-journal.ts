@@ -6,11 +6,12 @@ import type { Logger } from '../telemetry/log.ts';
 import { openDatabase } from './database.ts';
 import { translated } from './errors.ts';
 import { stateFiles, type StateFiles } from './files.ts';
-import { BUSY_TIMEOUT, schemaVersion } from './pragma.ts';
+import { schemaVersion } from './pragma.ts';
 import { inspectDirectory } from './inspect.ts';
 import type { BudgetJournal, Journal, JournalView } from './journal.ts';
 import { applyMigrations } from './migrate.ts';
 import { systemStatfs, type Statfs } from './network-fs.ts';
+import { openForReading } from './read-only.ts';
 import type { RequestJournal } from './request.ts';
 import { MIGRATIONS } from './schema.ts';
 import { StateLock } from './state-lock.ts';
@@ -26,6 +27,8 @@ export interface StateOptions {
   readonly clock?: Clock;
   readonly statfs?: Statfs;
   readonly log?: Logger;
+  /** The command that holds the state, for whoever finds it held: `run` for a daemon. */
+  readonly command?: string;
   /** The schema's steps; tests bring their own. */
   readonly migrations?: readonly string[];
 }
@@ -45,13 +48,15 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const settings = withDefaults(options);
   const { maxBytes, retain } = options;
   const held = holdState(settings);
-  try {
-    return new StoredJournal({ ...settings, ...held, maxBytes, retain });
-  } catch (error) {
-    held.database.close();
-    held.lock[Symbol.dispose]();
-    throw error;
-  }
+  return orUnusable(held.files, () => {
+    try {
+      return new StoredJournal({ ...settings, ...held, maxBytes, retain });
+    } catch (error) {
+      held.database.close();
+      held.lock[Symbol.dispose]();
+      throw error;
+    }
+  });
 }
 
 /**
@@ -65,7 +70,10 @@ export async function openJournalReadOnly(
   const settings = withDefaults({ ...options, path, allowNetworkFs: true });
   const files = stateFiles(resolve(path));
   const database = openViewDatabase(settings);
-  return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
+  return orUnusable(
+    files,
+    () => new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity }),
+  );
 }
 
 /**
@@ -92,12 +100,13 @@ export async function openJournalForRequests(options: StateOptions): Promise<Jou
 export function isStateThere(path: string): boolean {
   const settings = withDefaults({ path, allowNetworkFs: true });
   const files = stateFiles(resolve(path));
-  return orUnusable(files.directory, () => isThere(files, settings));
+  return orUnusable(files, () => isThere(files, settings));
 }
 
 /** Whether a process holds the state of this directory now. Takes nothing, and makes nothing. */
 export function isStateHeld(path: string): boolean {
-  return StateLock.isHeld(stateFiles(resolve(path)));
+  const files = stateFiles(resolve(path));
+  return orUnusable(files, () => StateLock.isHeld(files));
 }
 
 /**
@@ -106,7 +115,7 @@ export function isStateHeld(path: string): boolean {
  */
 export function changeState<T>(options: StateOptions, work: (database: DatabaseSync) => T): T {
   const held = holdState(withDefaults(options));
-  return orUnusable(held.files.directory, () => {
+  return orUnusable(held.files, () => {
     try {
       return transact(held.database, () => work(held.database));
     } finally {
@@ -128,7 +137,7 @@ export function readState<T>(options: StateOptions, work: (database: DatabaseSyn
     database.exec('BEGIN');
     return work(database);
   } catch (error) {
-    throw translated(error, options.path);
+    throw translated(error, stateFiles(resolve(options.path)));
   } finally {
     database.close();
   }
@@ -137,7 +146,7 @@ export function readState<T>(options: StateOptions, work: (database: DatabaseSyn
 function openBeside(options: StateOptions): StoredJournal {
   const settings = withDefaults(options);
   const files = stateFiles(resolve(options.path));
-  return orUnusable(files.directory, () => {
+  return orUnusable(files, () => {
     const known = settings.migrations.length;
     const exists = isThere(files, settings);
     if (exists && storedVersion(files) < known) {
@@ -151,13 +160,13 @@ function openBeside(options: StateOptions): StoredJournal {
 }
 
 function withDefaults({ path, allowNetworkFs = false, clock = systemClock, ...rest }: StateOptions) {
-  const { statfs = systemStatfs, migrations = MIGRATIONS, log } = rest;
-  return { path, allowNetworkFs, clock, statfs, migrations, log };
+  const { statfs = systemStatfs, migrations = MIGRATIONS, log, command } = rest;
+  return { path, allowNetworkFs, clock, statfs, migrations, log, command };
 }
 
 function openViewDatabase(settings: ReturnType<typeof withDefaults>): DatabaseSync {
   const files = stateFiles(resolve(settings.path));
-  return orUnusable(files.directory, () => {
+  return orUnusable(files, () => {
     const exists = isThere(files, settings);
     if (exists) requireCurrent(files, settings.migrations.length);
     return exists ? openForReading(files) : emptyState(settings.migrations);
@@ -167,10 +176,6 @@ function openViewDatabase(settings: ReturnType<typeof withDefaults>): DatabaseSy
 function isThere(files: StateFiles, settings: ReturnType<typeof withDefaults>): boolean {
   requireUsablePlace(files.directory, settings);
   return existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
-}
-
-function openForReading({ database }: StateFiles): DatabaseSync {
-  return new DatabaseSync(database, { readOnly: true, timeout: BUSY_TIMEOUT });
 }
 
 function emptyState(migrations: readonly string[]): DatabaseSync {

@@ -4,12 +4,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../clock.ts';
 import { StateError } from '../errors.ts';
 import { createDatabase, openDatabase } from './database.ts';
-import { isCorrupt, translated } from './errors.ts';
+import { translated } from './errors.ts';
 import { DIRECTORY_MODE, stateFiles, syncToDisk, type StateFiles } from './files.ts';
-import { noteHolder } from './holder.ts';
 import { inspectDatabase, inspectDirectory } from './inspect.ts';
 import { migrate } from './migrate.ts';
 import { networkFileSystem, type Statfs } from './network-fs.ts';
+import { isCorrupt } from './result-codes.ts';
 import { StateLock } from './state-lock.ts';
 import { notADirectory, onNetwork, unusable } from './state-problems.ts';
 
@@ -18,6 +18,8 @@ export interface StateSettings {
   readonly allowNetworkFs: boolean;
   readonly clock: Clock;
   readonly statfs: Statfs;
+  /** What the holder is called; see `Holder`. */
+  readonly command?: string | undefined;
   readonly migrations: readonly string[];
 }
 
@@ -35,7 +37,7 @@ export interface HeldState {
  */
 export function holdState(settings: StateSettings): HeldState {
   const files = stateFiles(resolve(settings.path));
-  return orUnusable(files.directory, () => {
+  return orUnusable(files, () => {
     requireUsablePlace(files.directory, settings);
     const known = settings.migrations.length;
     if (existsSync(files.directory)) inspectDirectory(files, known);
@@ -46,6 +48,7 @@ export function holdState(settings: StateSettings): HeldState {
       if (inspectDirectory(files, known)) inspectDatabase(files, known);
       else createDatabase(files, settings.migrations);
       lock.markComplete();
+      lock.note(settings.command, settings.clock.now());
       return { files, lock, database: openOwn(files, settings) };
     } catch (error) {
       lock[Symbol.dispose]();
@@ -65,20 +68,19 @@ export function requireUsablePlace(
 }
 
 /** Whatever the operating system refuses while a state is opened is a state that cannot be used. */
-export function orUnusable<T>(directory: string, open: () => T): T {
+export function orUnusable<T>(files: StateFiles, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    if (error instanceof StateError) throw error;
-    throw isCorrupt(error) ? translated(error, directory) : unusable(directory, error);
+    const meaning = isCorrupt(error) ? translated(error, files) : error;
+    throw meaning instanceof StateError ? meaning : unusable(files.directory, meaning);
   }
 }
 
-function openOwn(files: StateFiles, { migrations, clock }: StateSettings): DatabaseSync {
+function openOwn(files: StateFiles, { migrations }: StateSettings): DatabaseSync {
   const database = openDatabase(files.database);
   try {
     migrate(database, files, migrations);
-    noteHolder(database, clock.now());
     return database;
   } catch (error) {
     database.close();

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { isBusy, isCorrupt } from './errors.ts';
 import { createFile, type StateFiles } from './files.ts';
-import { currentHolder } from './holder.ts';
+import { currentHolder, noteHolder } from './holder.ts';
+import { isBusy, isCorrupt } from './result-codes.ts';
 import { APPLICATION_ID } from './schema.ts';
 import { corrupt, locked } from './state-problems.ts';
 
@@ -15,9 +15,12 @@ const PATIENCE = 1_000;
  */
 export class StateLock implements Disposable {
   readonly #database: DatabaseSync;
+  readonly #files: StateFiles;
+  #note: Disposable | undefined;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, files: StateFiles) {
     this.#database = database;
+    this.#files = files;
   }
 
   /**
@@ -36,7 +39,7 @@ export class StateLock implements Disposable {
       if (isCorrupt(error)) throw corrupt(files.lock, 'the lock file is not one of ours', error);
       throw error;
     }
-    return new StateLock(database);
+    return new StateLock(database, files);
   }
 
   /** Whether some process holds it now. */
@@ -65,7 +68,13 @@ export class StateLock implements Disposable {
     );
   }
 
+  /** Says who holds it, by the name of its command. `now`: epoch ms. */
+  note(command: string | undefined, now: number): void {
+    this.#note = noteHolder(this.#files, command, now);
+  }
+
   [Symbol.dispose](): void {
+    this.#note?.[Symbol.dispose]();
     this.#database.close();
   }
 

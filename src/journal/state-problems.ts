@@ -1,8 +1,21 @@
 import { StateError, explain } from '../errors.ts';
 import { copiedVersion } from './copies.ts';
+import { diskFailure } from './disk-failure.ts';
+import { holderWords, type Holder } from './holder.ts';
 
 /** Another process holds the state. It may take a request instead. */
-export class StateInUseError extends StateError {}
+export class StateInUseError extends StateError {
+  /** Undefined where it is not known yet. */
+  readonly holder: Holder | undefined;
+
+  constructor(message: string, holder: Holder | undefined) {
+    super(message);
+    this.holder = holder;
+  }
+}
+
+/** The disk of the state is full or fails. It may pass. */
+export class StateDiskError extends StateError {}
 
 /** Why a state directory cannot be used, and the operator's choices. Exit 5. */
 
@@ -66,13 +79,16 @@ export function olderSchema(path: string, found: number, known: number): StateEr
   );
 }
 
-export function locked(path: string, holder: string): StateInUseError {
+export function locked(path: string, holder: Holder | undefined): StateInUseError {
   return new StateInUseError(
-    `The state in ${path} is in use by ${holder}. Stop that process first, or give this one a state.path of its own; the lock ends with its holder.`,
+    `The state in ${path} is in use by ${holderWords(holder)}. Stop that process first, or give this one a state.path of its own; the lock ends with its holder.`,
+    holder,
   );
 }
 
 export function unusable(path: string, cause: unknown): StateError {
+  const disk = diskFailure(cause, path);
+  if (disk !== undefined) return new StateDiskError(disk, { cause });
   return new StateError(
     `The state directory ${path} cannot be used: ${explain(cause)}. Check that it exists or can be made, that this user may write to it, and that the disk has space.`,
     { cause },

@@ -274,7 +274,7 @@ export class StoredJournal implements Journal {
     try {
       return await work(this.#stores);
     } catch (error) {
-      throw translated(error, this.#parts.files.directory);
+      throw translated(error, this.#parts.files);
     }
   }
 }

@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DeliveryStore } from './delivery-store.ts';
-import { isFull } from './errors.ts';
 import { BUSY_TIMEOUT, pragma } from './pragma.ts';
 import type { Position } from './journal.ts';
 import { Query } from './query.ts';
+import { isFull } from './result-codes.ts';
 
 /** Pages removed in one transaction: the log must not grow by much, since the disk may be full. */
 const BATCH = 100;

@@ -1,0 +1,43 @@
+import { copyFile, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { isStateThere, openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { held } from './support/commits.ts';
+import { options, usedState } from './support/states.ts';
+
+const PAGE = 4096;
+
+/**
+ * A state as a full disk leaves it, and as it is for an instant beside a busy daemon: the log is partly folded into the
+ * database. Its first page is of after the commit and tells of pages that are in the log alone.
+ */
+async function halfFolded(path: string): Promise<void> {
+  await usedState(path);
+  const file = join(path, 'penstock.db');
+  {
+    using database = new DatabaseSync(file);
+    database.exec(`PRAGMA wal_autocheckpoint = 0;
+      INSERT INTO meta (name, value) VALUES ('long', printf('%.*c', ${40 * PAGE}, 'x'))`);
+    for (const name of ['', '-wal']) await copyFile(`${file}${name}`, `${file}${name}.kept`);
+  }
+  const folded = await readFile(file);
+  for (const name of ['', '-wal']) await copyFile(`${file}${name}.kept`, `${file}${name}`);
+  await using handle = await open(file, 'r+');
+  await handle.write(folded, 0, PAGE, 0);
+}
+
+test('a log that is partly folded into the database is no corruption', async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, 'state');
+  await halfFolded(path);
+
+  expect(isStateThere(path)).toBe(true);
+  {
+    await using view = await openJournalReadOnly(path);
+    expect(await view.streams()).toHaveLength(1);
+  }
+  await using journal = await openJournal(options(path));
+  expect(await held(journal)).toEqual(['event-0', 'event-1']);
+});
