@@ -33,10 +33,12 @@ export interface Source<
   /** Whether the vendor can be asked again for what a full journal makes us skip. Those sources stop polling first. */
   readonly askAgain: boolean;
   /**
-   * Options whose values are in the scopes of its streams, by text or list: two sources of one type and `base_url` must
-   * not overlap in all of them. Absent: its streams are the same whatever the options, and one source reads them.
+   * Options whose values are in the scopes of its streams, by text or list: two sources of one type, `base_url` and
+   * account must not overlap in all of them. Absent: its streams are the same whatever the options, and one source reads them.
    */
   readonly scopedBy?: readonly string[];
+  /** Its own option that names the vendor account, a text: what `account` is where it is empty. */
+  readonly accountOption?: string;
   /** Its block of the configuration, `sourceOptions(…)` of `config/options.ts` extended; every field described. */
   readonly options: Options;
   /** What is checkpointed. What is not in here does not survive a restart. */
@@ -88,6 +90,8 @@ export function defineSource<O extends z.ZodType<CommonOptions>, C extends z.Zod
 /** The options that the pipeline itself reads; every source has them. */
 export interface CommonOptions {
   readonly base_url: string;
+  /** Tells accounts of one vendor apart whose URL does not; '' when there is one. */
+  readonly account: string;
   readonly schedule: string;
   readonly timezone: string;
   readonly quota?: { readonly requests: number; readonly per: number } | undefined;

@@ -3,9 +3,10 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Argument } from 'commander';
 import { z } from 'zod';
+import { identityOf } from '../config/source-identity.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../errors.ts';
-import { StateDocument } from '../journal/state-document.ts';
+import { StateDocument, type ExportedStream } from '../journal/state-document.ts';
 import { importState } from '../journal/transfer.ts';
 import { parseJson } from '../json.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
@@ -68,13 +69,18 @@ function parse(file: string, content: string): StateDocument {
 
 /** A stream that no source of this configuration reads would go on nowhere. */
 function warnOfUnread({ stderr }: Io, { sources }: Config, { streams }: StateDocument): void {
+  const known = sources.map(identityOf);
   const unread = streams.filter(
-    ({ type, origin }) =>
-      !sources.some(({ definition, options }) => definition.id === type && options.base_url === origin),
+    ({ type, origin, account }) =>
+      !known.some((one) => one.type === type && one.origin === origin && one.account === account),
   );
-  for (const { type, origin } of new Map(unread.map((one) => [`${one.type} ${one.origin}`, one])).values()) {
+  for (const who of new Set(unread.map(inWords))) {
     stderr.write(
-      `No source of this configuration is ${type} at ${origin}: what was imported of it is kept, and not polled.\n`,
+      `No source of this configuration is ${who}: what was imported of it is kept, and not polled.\n`,
     );
   }
+}
+
+function inWords({ type, origin, account }: ExportedStream): string {
+  return `${type} at ${origin}${account === '' ? '' : `, account ${account}`}`;
 }

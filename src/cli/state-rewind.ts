@@ -71,7 +71,8 @@ interface Rewinding {
 async function rewind(io: Io, plan: Plan, { source, to, now }: Rewinding): Promise<readonly Rewound[]> {
   try {
     await using journal = await openJournal({ ...plan.config.state, clock: io.clock, log: plan.log });
-    return await rewindSource(journal, source, { to, now });
+    const others = plan.config.sources.map(({ name }) => name).filter((name) => name !== source.name);
+    return await rewindSource(journal, source, { to, now, others });
   } catch (error) {
     if (!(error instanceof StateInUseError)) throw error;
     return await throughHolder(io, plan, { source, to, inUse: error });

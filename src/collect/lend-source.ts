@@ -1,3 +1,4 @@
+import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { createHttp, type SourceHttp } from '../http/client.ts';
 import type { HttpSettings } from '../http/settings.ts';
@@ -35,7 +36,7 @@ export function lendRun({ journal, http, ...lent }: RunParts, config: SourceConf
     http,
     options: config.options,
     now: () => http.vendorNow(),
-    cursors: () => journal.cursors({ type: config.definition.id, origin: config.options.base_url }),
+    cursors: () => journal.cursors(identityOf(config)),
     memo: new Map(),
   };
 }

@@ -1,13 +1,14 @@
+import { identityOf } from '../config/source-identity.ts';
 import type { StreamState } from '../journal/journal.ts';
 import type { CommonOptions, Scope, StreamRun } from '../source.ts';
 import type { PollContext } from './context.ts';
 
 /** Makes a stream of the source known, and returns what the journal holds of it. */
 export function openStream({ config, journal }: PollContext, scope: Scope): Promise<StreamState> {
+  const { name, ...names } = identityOf(config);
   return journal.openStream({
-    source: config.name,
-    type: config.definition.id,
-    origin: config.options.base_url,
+    ...names,
+    source: name,
     scope: scope.id,
     cursorVersion: config.definition.cursorVersion ?? 1,
   });

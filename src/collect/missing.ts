@@ -1,5 +1,7 @@
+import { identityOf } from '../config/source-identity.ts';
 import type { Config } from '../config/types.ts';
 import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
+import { streamKey } from '../journal/stream-key.ts';
 import { uncovered } from '../journal/spans.ts';
 import type { Span } from '../source.ts';
 
@@ -36,8 +38,9 @@ export async function missing(
   const unknown = sources.filter(
     ({ name }) => wanted(name) && !streams.some((stream) => stream.source === name),
   );
-  for (const { name, definition, options } of unknown) {
-    found.push(neverAsked({ source: name, key: `${definition.id}|${options.base_url}|` }, asked));
+  for (const config of unknown) {
+    const key = streamKey({ ...identityOf(config), scope: '' });
+    found.push(neverAsked({ source: config.name, key }, asked));
   }
   return found;
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../errors.ts';
 import type { Journal, StreamState } from '../journal/journal.ts';
@@ -12,6 +13,14 @@ export interface Rewound {
   readonly cursor: unknown;
 }
 
+interface Rewinding {
+  /** Epoch ms. */
+  readonly to: number;
+  readonly now: number;
+  /** Names of the other sources of the configuration: one may read other parts of the same account. */
+  readonly others: readonly string[];
+}
+
 type RewindJournal = Pick<Journal, 'streams' | 'openStream' | 'commit' | 'setNextDue'>;
 
 /**
@@ -23,11 +32,11 @@ type RewindJournal = Pick<Journal, 'streams' | 'openStream' | 'commit' | 'setNex
 export async function rewindSource(
   journal: RewindJournal,
   config: SourceConfig,
-  { to, now }: { readonly to: number; readonly now: number },
+  { to, now, others }: Rewinding,
 ): Promise<readonly Rewound[]> {
   const { name, definition } = config;
   requireRewindable(config);
-  const streams = await polledStreams(journal, config);
+  const streams = await polledStreams(journal, config, others);
   if (streams.length === 0) {
     throw new ConfigError([
       `Source ${name} was never polled on this state: there is nothing to rewind. Its first poll begins initial_lookback ago. See: penstock state list`,
@@ -55,12 +64,19 @@ export function requireRewindable({ name, definition }: SourceConfig): void {
 
 async function polledStreams(
   journal: Pick<Journal, 'streams'>,
-  { definition, options }: SourceConfig,
+  config: SourceConfig,
+  others: readonly string[],
 ): Promise<readonly StreamState[]> {
+  const { type, origin, account } = identityOf(config);
   const streams = await journal.streams();
   return streams.filter(
-    ({ type, origin, orphaned, cursor }) =>
-      type === definition.id && origin === options.base_url && !orphaned && cursor !== undefined,
+    (stream) =>
+      stream.type === type &&
+      stream.origin === origin &&
+      stream.account === account &&
+      !others.includes(stream.source) &&
+      !stream.orphaned &&
+      stream.cursor !== undefined,
   );
 }
 

@@ -4,9 +4,11 @@ import type {
   LedgerEntry,
   PageCommit,
   Room,
+  SourceIdentity,
   StreamIdentity,
   StreamState,
 } from '../journal/journal.ts';
+import { streamKey } from '../journal/stream-key.ts';
 import type { Gap, Span } from '../source.ts';
 import type { PollJournal } from './context.ts';
 
@@ -42,13 +44,16 @@ export class ShadowJournal implements PollJournal {
   async cursors({
     type,
     origin,
-  }: Pick<StreamIdentity, 'type' | 'origin'>): Promise<ReadonlyMap<string, unknown>> {
-    const own = (await this.streams()).filter((stream) => stream.type === type && stream.origin === origin);
+    account,
+  }: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>> {
+    const own = (await this.streams()).filter(
+      (stream) => stream.type === type && stream.origin === origin && stream.account === account,
+    );
     return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
   }
 
   async openStream(identity: StreamIdentity): Promise<StreamState> {
-    const key = `${identity.type}|${identity.origin}|${identity.scope}`;
+    const key = streamKey(identity);
     const held = (await this.streams()).find((stream) => stream.key === key);
     const fresh = { ledger: 0, lastComplete: undefined, lastError: undefined, owed: 0, orphaned: false };
     return { ...fresh, cursor: this.#of(key).cursor, ...held, ...identity, key };

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { identityOf } from '../config/source-identity.ts';
 import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
@@ -70,7 +71,7 @@ function problemOf(
 
 function uidOf({ config, scope, observation, before, decision }: Subject): string {
   const { key, value = {} } = observation;
-  const where: UidScope = { type: config.definition.id, origin: config.options.base_url, scope: scope.id };
+  const where: UidScope = { ...identityOf(config), scope: scope.id };
   if (config.definition.stream === 'counter' && observation.value !== undefined) {
     const count = Number(value['count']);
     const final = decision.reason === 'final';

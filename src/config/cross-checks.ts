@@ -2,6 +2,7 @@ import { isRecord, membersOf, type Tree } from './tree.ts';
 import { nearest } from './nearest.ts';
 import type { Problems } from './problems.ts';
 import { showPlace, type Path } from './location.ts';
+import { identityOf } from './source-identity.ts';
 import type { SourceConfig } from './types.ts';
 
 /** Checks that destinations take the sources there are. Looks at the tree itself, so that other mistakes hide nothing. */
@@ -58,17 +59,25 @@ export function checkStreams(sources: readonly SourceConfig[], tree: Tree, probl
     if (first === undefined) continue;
     const path = ['sources', source.name];
     const place = tree.places.key(['sources', first.name]);
-    const at = place === undefined ? '' : ` (${showPlace(place)})`;
+    const at = place === undefined ? '' : ` (\`${first.name}\` is at ${showPlace(place)})`;
     problems.add(
       tree.places.key(path),
       path,
-      `expected another part of the vendor's data than \`${first.name}\`${at} reads; remove one of the two`,
+      `\`${source.name}\` reads the same data as \`${first.name}\`, so every event would be sent twice; ${distinction(source)}, or remove one${at}`,
     );
   }
 }
 
+/** What to set so that two sources of one type read different data. */
+function distinction({ definition: { accountOption, scopedBy = [] } }: SourceConfig): string {
+  if (accountOption === undefined) return 'set `account` on both';
+  const options = [accountOption, ...scopedBy].map((option) => `\`${option}\``);
+  return `give them different ${options.slice(0, -1).join(', ')} or ${options.at(-1)}`;
+}
+
 function readSameStream(a: SourceConfig, b: SourceConfig): boolean {
-  if (a.definition.id !== b.definition.id || a.options.base_url !== b.options.base_url) return false;
+  const [one, other] = [identityOf(a), identityOf(b)];
+  if (one.type !== other.type || one.origin !== other.origin || one.account !== other.account) return false;
   const scopes = a.definition.scopedBy ?? [];
   return scopes.every((option) => overlap(partsOf(a, option), partsOf(b, option)));
 }

@@ -124,6 +124,14 @@ export function timezone() {
   return z.string(NO_ZONE).refine((zone) => IANAZone.isValidZone(zone), NO_ZONE);
 }
 
+const NO_ACCOUNT =
+  'expected the name of an account, as text on one line without blanks at its ends (quote it when it looks like a number)';
+
+/** The name of a vendor account, or nothing. */
+export function account() {
+  return z.string(NO_ACCOUNT).regex(/^(?!\s)[^\p{Cc}\p{Cs}]*(?<!\s)$/u, NO_ACCOUNT);
+}
+
 /** A path; a relative one counts from the working directory, as with other tools. */
 export function filePath() {
   return z.string('expected a path').min(1, 'expected a path');

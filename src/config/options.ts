@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  account,
   bytes,
   duration,
   filePath,
@@ -18,6 +19,11 @@ export { duration, httpUrl, secret, timezone } from './fields.ts';
 const common = {
   type: z.string().describe('The source type; `penstock sources` lists them.'),
   base_url: httpUrl().describe('Where the vendor answers.'),
+  account: account()
+    .default('')
+    .describe(
+      'Name of the vendor account, where `base_url` does not tell two accounts apart. Part of event ids: once polled, it cannot change.',
+    ),
   token: secret().optional().describe('The API token. Better `${VAR}` or `${file:…}` than the token itself.'),
   token_file: filePath()
     .optional()

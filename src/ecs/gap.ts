@@ -1,9 +1,10 @@
-import type { SourceConfig } from '../config/types.ts';
-import type { Gap, Scope, Source } from '../source.ts';
+import { identityOf, type Identified } from '../config/source-identity.ts';
+import { streamKey } from '../journal/stream-key.ts';
+import type { Gap, Scope } from '../source.ts';
 import { withCommonFields, type Origin } from './common.ts';
 import { compact, type JournaledEvent } from './event.ts';
 import { isoTime } from './time.ts';
-import { digest } from './uid.ts';
+import { digest, partsOf } from './uid.ts';
 
 /** `event.dataset` of gap events, which are Penstock's own. */
 export const GAPS_DATASET = 'penstock.gaps';
@@ -17,10 +18,7 @@ export const PENSTOCK: Origin = {
 };
 
 interface GapNotice {
-  readonly config: Pick<SourceConfig, 'name'> & {
-    readonly definition: Pick<Source, 'id'>;
-    readonly options: Pick<SourceConfig['options'], 'base_url' | 'labels'>;
-  };
+  readonly config: Identified;
   readonly scope: Scope;
   readonly gap: Gap;
   /** Epoch ms. */
@@ -29,24 +27,27 @@ interface GapNotice {
 
 /** The event that tells a gap: what could not be read, and why. Told again, it has the same id. */
 export function gapEvent({ config, scope, gap, observedAt }: GapNotice): JournaledEvent {
-  const { definition, options } = config;
+  const names = { ...identityOf(config), scope: scope.id };
   const { part, reason } = gap;
   const [from, to] = [isoTime(gap.from), isoTime(gap.to)];
-  const uid = digest('gap', definition.id, options.base_url, scope.id, part, reason, from, to);
+  const uid = digest('gap', ...partsOf(names), part, reason, from, to);
   const event = compact({
     'event.action': 'gap-opened',
     'event.reason': reason,
     'event.start': from,
     'event.end': to,
     'penstock.gap.source': config.name,
-    'penstock.gap.stream': [definition.id, options.base_url, scope.id].join('|'),
+    'penstock.gap.stream': streamKey(names),
     'penstock.gap.part': part,
     'penstock.gap.from': from,
     'penstock.gap.to': to,
     'penstock.gap.reason': reason,
     message: `Source ${config.name} could not read ${from} to ${to}${of(part)} completely: ${reason}.`,
   });
-  return { uid, event: withCommonFields(event, PENSTOCK, { uid, observedAt, labels: options.labels }) };
+  return {
+    uid,
+    event: withCommonFields(event, PENSTOCK, { uid, observedAt, labels: config.options.labels }),
+  };
 }
 
 function of(part: string): string {

@@ -1,9 +1,10 @@
+import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from './common.ts';
 import { compact, type JournaledEvent } from './event.ts';
 import { PENSTOCK } from './gap.ts';
 import { isoTime } from './time.ts';
-import { digest } from './uid.ts';
+import { digest, partsOf } from './uid.ts';
 
 /** `event.dataset` of heartbeats, which are Penstock's own. */
 export const HEALTH_DATASET = 'penstock.health';
@@ -33,8 +34,8 @@ interface Heartbeat {
  */
 export function healthEvent(beat: Heartbeat): JournaledEvent {
   const { config, at, reasons, lastComplete, journal } = beat;
-  const { name, definition, options } = config;
-  const uid = digest('health', definition.id, options.base_url, name, isoTime(at));
+  const { name, options } = config;
+  const uid = digest('health', ...partsOf({ ...identityOf(config), scope: name }), isoTime(at));
   const healthy = reasons.length === 0;
   const event = compact({
     'event.action': 'heartbeat',

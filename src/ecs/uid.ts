@@ -8,6 +8,8 @@ export interface UidScope {
   readonly type: string;
   /** Normalised `base_url`: two consoles may hold the same row, and these are two events. */
   readonly origin: string;
+  /** '' where nothing names it; then it is in no id. */
+  readonly account: string;
   /** The vendor's canonical scope id. */
   readonly scope: string;
 }
@@ -18,8 +20,13 @@ export function digest(...parts: readonly unknown[]): string {
 }
 
 /** Of the first telling of an entity, and of the only one in an append-only stream. */
-export function creationUid({ type, origin, scope }: UidScope, key: string): string {
-  return digest('created', type, origin, scope, key);
+export function creationUid(stream: UidScope, key: string): string {
+  return digest('created', ...partsOf(stream), key);
+}
+
+/** The parts of a stream's name: one more with an account, so that no two streams have the same ones. */
+export function partsOf({ type, origin, account, scope }: UidScope): readonly string[] {
+  return account === '' ? [type, origin, scope] : [type, origin, account, scope];
 }
 
 /**
@@ -27,12 +34,12 @@ export function creationUid({ type, origin, scope }: UidScope, key: string): str
  * before it, so that A→B→A is three events.
  */
 export function updateUid(
-  { type, origin, scope }: UidScope,
+  stream: UidScope,
   key: string,
   { changed, previous }: { readonly changed: LedgerValue; readonly previous: string },
 ): string {
   const entries = Object.entries(changed).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return digest('updated', type, origin, scope, key, entries, previous);
+  return digest('updated', ...partsOf(stream), key, entries, previous);
 }
 
 interface Count {
@@ -45,10 +52,6 @@ interface Count {
 }
 
 /** Of a counter's telling. */
-export function countUid(
-  { type, origin, scope }: UidScope,
-  key: string,
-  { count, base, final, previous }: Count,
-): string {
-  return digest('counted', type, origin, scope, key, count, base, final, previous);
+export function countUid(stream: UidScope, key: string, { count, base, final, previous }: Count): string {
+  return digest('counted', ...partsOf(stream), key, count, base, final, previous);
 }

@@ -1,6 +1,7 @@
 import type { JournaledEvent } from '../ecs/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { RequestJournal } from './request.ts';
+import type { StreamNames } from './stream-key.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
 
 /**
@@ -14,7 +15,7 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   // ---- collect
   /**
    * Makes the configured sources known, and marks the streams of all others orphaned: what they journaled still goes out.
-   * @throws StateError when a known name now has another type or origin; nothing is written then.
+   * @throws StateError when a known name now has another type, origin or account; nothing is written then.
    */
   openSources(sources: readonly SourceIdentity[]): Promise<void>;
   /** As `openSources` refuses them, but writes nothing. */
@@ -26,7 +27,7 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   /** All but those of Penstock's own events (`OWN_TYPE`). */
   streams(): Promise<readonly StreamState[]>;
   /** The cursors of one source's streams by scope, cheap also for a thousand of them. */
-  cursors(source: Pick<StreamIdentity, 'type' | 'origin'>): Promise<ReadonlyMap<string, unknown>>;
+  cursors(source: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>>;
   /** What the ledger holds of these keys (at most a page's). */
   ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>>;
   ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>>;
@@ -121,28 +122,27 @@ export type JournalView = AsyncDisposable &
 /** A view that can also spend budgets: all that `check` and `preview` may write. */
 export type BudgetJournal = JournalView & Pick<Journal, 'spend' | 'pauseBudget'>;
 
-/** A source's name stands for one type and origin for the life of the state. */
+/** A source's name stands for one type, origin and account for the life of the state. */
 export interface SourceIdentity {
   readonly name: string;
   readonly type: string;
   readonly origin: string;
+  /** The vendor account that it reads; '' where nothing names it. */
+  readonly account: string;
 }
 
 /** Type of the streams of Penstock's own events, which no vendor has and nobody polls. */
 export const OWN_TYPE = 'penstock';
 
-/** A stream's identity is source type, normalised origin and scope; its source's name may change. */
-export interface StreamIdentity {
+/** A stream's identity is source type, normalised origin, account and scope; its source's name may change. */
+export interface StreamIdentity extends StreamNames {
   readonly source: string;
-  readonly type: string;
-  readonly origin: string;
-  readonly scope: string;
   /** Version of the cursor's schema, so that a later release can migrate it. */
   readonly cursorVersion: number;
 }
 
 export interface StreamState extends StreamIdentity {
-  /** `type|origin|scope`. */
+  /** As `streamKey` makes it. */
   readonly key: string;
   /** JSON, as the source's cursor schema encodes it; undefined before the first page. */
   readonly cursor: unknown;

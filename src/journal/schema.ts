@@ -16,6 +16,7 @@ export const MIGRATIONS: readonly string[] = [
     name TEXT PRIMARY KEY,
     type TEXT,
     origin TEXT,
+    account TEXT,
     next_due INTEGER
   ) STRICT, WITHOUT ROWID;
 
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly string[] = [
     source TEXT NOT NULL,
     type TEXT NOT NULL,
     origin TEXT NOT NULL,
+    account TEXT NOT NULL,
     scope TEXT NOT NULL,
     cursor_version INTEGER NOT NULL,
     cursor TEXT,

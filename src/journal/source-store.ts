@@ -7,6 +7,7 @@ import { transact } from './transaction.ts';
 interface SourceRow {
   readonly type: string | null;
   readonly origin: string | null;
+  readonly account: string | null;
   readonly nextDue: number | null;
 }
 
@@ -23,11 +24,12 @@ export class SourceStore {
     this.#database = database;
     this.#find = new Query(
       database,
-      'SELECT type, origin, next_due AS nextDue FROM source WHERE name = :name',
+      'SELECT type, origin, account, next_due AS nextDue FROM source WHERE name = :name',
     );
     this.#remember = database.prepare(
-      `INSERT INTO source (name, type, origin) VALUES (:name, :type, :origin)
-       ON CONFLICT (name) DO UPDATE SET type = excluded.type, origin = excluded.origin`,
+      `INSERT INTO source (name, type, origin, account) VALUES (:name, :type, :origin, :account)
+       ON CONFLICT (name) DO UPDATE
+       SET type = excluded.type, origin = excluded.origin, account = excluded.account`,
     );
     this.#due = database.prepare(
       `INSERT INTO source (name, next_due) VALUES (:name, :at)
@@ -46,12 +48,13 @@ export class SourceStore {
   open(sources: readonly SourceIdentity[]): void {
     transact(this.#database, () => {
       this.requireSame(sources);
-      for (const { name, type, origin } of sources) this.#remember.run({ name, type, origin });
+      for (const { name, type, origin, account } of sources)
+        this.#remember.run({ name, type, origin, account });
       this.#orphanUnnamed.run({ names: JSON.stringify(sources.map(({ name }) => name)) });
     });
   }
 
-  /** @throws StateError for one whose type or origin changed: its cursors would be read as another vendor's. */
+  /** @throws StateError for one whose type, origin or account changed: its cursors would be read as another vendor's. */
   requireSame(sources: readonly SourceIdentity[]): void {
     for (const source of sources) this.#requireSame(source);
   }
@@ -68,10 +71,15 @@ export class SourceStore {
     return orUndefined(this.#find.first({ name })?.nextDue ?? null);
   }
 
-  #requireSame({ name, type, origin }: SourceIdentity): void {
-    const known = this.#find.first({ name });
+  #requireSame(source: SourceIdentity): void {
+    const known = this.#find.first({ name: source.name });
     if (known === undefined || known.type === null) return;
-    if (known.type === type && known.origin === origin) return;
-    throw changedSource(name, `${known.type} at ${known.origin}`, `${type} at ${origin}`);
+    const { type, origin, account } = source;
+    if (known.type === type && known.origin === origin && known.account === account) return;
+    throw changedSource(source.name, inWords(known), inWords(source));
   }
+}
+
+function inWords({ type, origin, account }: Pick<SourceRow, 'type' | 'origin' | 'account'>): string {
+  return `${type} at ${origin}${account === '' ? '' : `, account ${account}`}`;
 }

@@ -14,6 +14,7 @@ const stream = z.object({
   source: z.string().min(1),
   type: z.string().min(1),
   origin: z.string().min(1),
+  account: z.string().default(''),
   scope: z.string(),
   cursor_version: z.int(),
   cursor: json,

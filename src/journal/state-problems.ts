@@ -104,6 +104,6 @@ export function replaced(path: string): StateError {
 export function changedSource(name: string, was: string, is: string): StateError {
   return new StateError(
     `The state knows source ${name} as ${was}, and the configuration says ${is}. Choose: give the new source another name; ` +
-      `put type and base_url back; forget what is known of it with: penstock state reset ${name}; or use another state.path.`,
+      `put type, base_url and account back; forget what is known of it with: penstock state reset ${name}; or use another state.path.`,
   );
 }

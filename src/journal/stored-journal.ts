@@ -79,7 +79,7 @@ export class StoredJournal implements Journal {
     return this.#do(({ streams }) => streams.open(identity));
   }
 
-  cursors(source: Pick<StreamIdentity, 'type' | 'origin'>): Promise<ReadonlyMap<string, unknown>> {
+  cursors(source: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>> {
     return this.#do(({ streams }) => streams.cursors(source));
   }
 

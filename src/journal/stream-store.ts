@@ -4,10 +4,12 @@ import {
   OWN_TYPE,
   type PageCommit,
   type PollRecord,
+  type SourceIdentity,
   type StreamIdentity,
   type StreamState,
 } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
+import { streamKey } from './stream-key.ts';
 
 interface StreamRow extends StreamIdentity {
   readonly key: string;
@@ -20,7 +22,7 @@ interface StreamRow extends StreamIdentity {
 }
 
 const COLUMNS = `
-  key, source, type, origin, scope, cursor_version AS cursorVersion, cursor, last_complete AS lastComplete,
+  key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor, last_complete AS lastComplete,
   last_error AS lastError, owed, orphaned, (SELECT count(*) FROM ledger WHERE ledger.stream = stream.id) AS ledger`;
 
 /** The streams: their cursors, and how their last sweep went. */
@@ -40,8 +42,8 @@ export class StreamStore {
 
   constructor(database: DatabaseSync) {
     this.#open = database.prepare(
-      `INSERT INTO stream (key, source, type, origin, scope, cursor_version)
-       VALUES (:key, :source, :type, :origin, :scope, :cursorVersion)
+      `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version)
+       VALUES (:key, :source, :type, :origin, :account, :scope, :cursorVersion)
        ON CONFLICT (key) DO UPDATE SET source = excluded.source, orphaned = 0`,
     );
     this.#id = new Query(database, 'SELECT id FROM stream WHERE key = :key');
@@ -49,7 +51,8 @@ export class StreamStore {
     this.#all = new Query(database, `SELECT ${COLUMNS} FROM stream WHERE type <> '${OWN_TYPE}' ORDER BY key`);
     this.#cursors = new Query(
       database,
-      'SELECT key, scope, cursor FROM stream WHERE type = :type AND origin = :origin AND cursor IS NOT NULL',
+      `SELECT key, scope, cursor FROM stream
+       WHERE type = :type AND origin = :origin AND account = :account AND cursor IS NOT NULL`,
     );
     this.#move = database.prepare(
       `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
@@ -61,12 +64,12 @@ export class StreamStore {
   }
 
   open(identity: StreamIdentity): StreamState {
-    const { source, type, origin, scope, cursorVersion } = identity;
-    const key = `${type}|${origin}|${scope}`;
+    const { source, type, origin, account, scope, cursorVersion } = identity;
+    const key = streamKey(identity);
     this.#versions.set(key, cursorVersion);
     const known = this.#one.first({ key });
     if (known?.source === source && known.orphaned === 0) return toState(known);
-    this.#open.run({ key, source, type, origin, scope, cursorVersion });
+    this.#open.run({ key, source, type, origin, account, scope, cursorVersion });
     return toState(this.#one.first({ key }) as StreamRow);
   }
 
@@ -74,8 +77,8 @@ export class StreamStore {
     return this.#all.all().map(toState);
   }
 
-  cursors({ type, origin }: Pick<StreamIdentity, 'type' | 'origin'>): ReadonlyMap<string, unknown> {
-    const rows = this.#cursors.all({ type, origin });
+  cursors({ type, origin, account }: Omit<SourceIdentity, 'name'>): ReadonlyMap<string, unknown> {
+    const rows = this.#cursors.all({ type, origin, account });
     return new Map(rows.map(({ key, scope, cursor }) => [scope, this.#parsed(key, cursor)]));
   }
 

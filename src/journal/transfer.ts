@@ -4,6 +4,7 @@ import { parseJson, toJson, type Json } from '../json.ts';
 import type { LedgerValue, Span } from '../source.ts';
 import { Query } from './query.ts';
 import { changeState, readState, type StateOptions } from './sqlite-journal.ts';
+import { streamKey } from './stream-key.ts';
 import { stateDocument, type ExportedStream, type StateDocument } from './state-document.ts';
 
 /** All streams of a state as they are at one moment. `now`: epoch ms. */
@@ -59,7 +60,7 @@ class Reader {
   constructor(database: DatabaseSync) {
     this.#streams = new Query(
       database,
-      `SELECT id, source, type, origin, scope, cursor_version, cursor, last_complete, owed, orphaned
+      `SELECT id, source, type, origin, account, scope, cursor_version, cursor, last_complete, owed, orphaned
        FROM stream ORDER BY key`,
     );
     this.#ledger = new Query(
@@ -93,8 +94,8 @@ class Reader {
 
 function writer(database: DatabaseSync): (stream: ExportedStream) => void {
   const insertStream = database.prepare(
-    `INSERT INTO stream (key, source, type, origin, scope, cursor_version, cursor, last_complete, owed, orphaned)
-     VALUES (:key, :source, :type, :origin, :scope, :cursor_version, :cursor, :last_complete, :owed, :orphaned)`,
+    `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, cursor, last_complete, owed, orphaned)
+     VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :orphaned)`,
   );
   const insertEntry = database.prepare(
     'INSERT INTO ledger (stream, key, at, uid, value) VALUES (:id, :key, :at, :uid, :value)',
@@ -109,7 +110,7 @@ function writer(database: DatabaseSync): (stream: ExportedStream) => void {
   return ({ cursor, orphaned, ledger, coverage, gaps, ...row }) => {
     const { lastInsertRowid: id } = insertStream.run({
       ...row,
-      key: `${row.type}|${row.origin}|${row.scope}`,
+      key: streamKey(row),
       cursor: cursor === null ? null : toJson(cursor),
       orphaned: Number(orphaned),
     });

@@ -11,8 +11,11 @@ export async function runRewind({ app }: Job, { source, to }: Rewind): Promise<O
   if (context === undefined)
     return { code: 2, message: `The configuration has no source ${source} any more.` };
   try {
+    const others = app.sources
+      .map(({ context: { config } }) => config.name)
+      .filter((name) => name !== source);
     const rewound = await context.sweeps.run(() =>
-      rewindSource(journal, context.config, { to, now: clock.now() }),
+      rewindSource(journal, context.config, { to, now: clock.now(), others }),
     );
     const results = rewound.map((one) => ({ ...one }) as Readonly<Record<string, Json>>);
     return { code: 0, message: `Rewound ${rewound.length} of the streams of ${source}.`, results };

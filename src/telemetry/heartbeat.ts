@@ -60,6 +60,7 @@ function openHeartbeats({ journal }: App, { config }: SourceSnapshot) {
     source: config.name,
     type: OWN_TYPE,
     origin: 'health',
+    account: '',
     scope: config.name,
     cursorVersion: 1,
   });

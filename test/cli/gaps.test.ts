@@ -26,6 +26,7 @@ async function commit(page: { covered?: Span; gaps?: readonly Gap[]; closedGaps?
     source: 'console',
     type: 'qradar-login-attempts',
     origin: world.console.url,
+    account: '',
     scope: '',
     cursorVersion: 1,
   });

@@ -4,6 +4,8 @@ import { loadSources } from '../../src/sources/registry.ts';
 import { directoryWith, load, problemsOf, problemsOfLoading, SIEM } from './support/configuration.ts';
 
 const logins = (url: string) => `{ type: acme-logins, base_url: "${url}", token: abcd }`;
+const botbye = (own: string) =>
+  `{ type: botbye-declined-requests, base_url: "https://botbye.test", token: abcd, ${own} }`;
 const tenants = (more: string) => `{ type: acme-tenants, token: abcd, ${more} }`;
 
 test('two sources that read one stream are refused, however its URL is spelt', async () => {
@@ -13,8 +15,45 @@ test('two sources that read one stream are refused, however its URL is spelt', a
 `;
 
   expect(await problemsOf(text)).toEqual([
-    "penstock.yaml:4:3 sources.other: expected another part of the vendor's data than `one` (penstock.yaml:3:3) reads; remove one of the two",
+    'penstock.yaml:4:3 sources.other: `other` reads the same data as `one`, so every event would be sent twice; set `account` on both, or remove one (`one` is at penstock.yaml:3:3)',
   ]);
+});
+
+test.each(['account: north', 'account: "north"'])(
+  'two accounts of one vendor are two streams: %s',
+  async (north) => {
+    const text = (other: string) => `${SIEM}sources:\n  one: ${tenants(north)}\n  other: ${tenants(other)}\n`;
+
+    expect((await load(text('account: south'))).sources).toHaveLength(2);
+    expect((await load(text('labels: {}'))).sources).toHaveLength(2);
+    expect(await problemsOf(text(north))).toHaveLength(1);
+  },
+);
+
+test.each(['7', '" north"', '"north "', '"a\\nb"', '[north]'])(
+  '%s is no name of an account',
+  async (account) => {
+    const text = `${SIEM}sources:\n  one: { type: acme-tenants, token: abcd, account: ${account} }\n`;
+
+    expect(await problemsOf(text)).toEqual([expect.stringContaining('expected the name of an account')]);
+  },
+);
+
+test('two sources of BotBye are one stream only in one account, project, type and type of interval', async () => {
+  const types = await loadSources();
+  const problemsOfTwo = async (one: string, other: string) => {
+    const text = `${SIEM}sources:\n  one: ${botbye(one)}\n  other: ${botbye(other)}\n`;
+    const cwd = await directoryWith({ 'penstock.yaml': text });
+    return await problemsOfLoading(loadConfig({ env: {}, types, cwd }));
+  };
+  const days = 'account_id: acc-1, project_ids: [shop]';
+
+  expect(await problemsOfTwo(days, days)).toEqual([
+    'penstock.yaml:4:3 sources.other: `other` reads the same data as `one`, so every event would be sent twice; give them different `account_id`, `project_ids`, `types` or `interval_type`, or remove one (`one` is at penstock.yaml:3:3)',
+  ]);
+  expect(await problemsOfTwo(days, `${days}, interval_type: HOUR`)).toEqual([]);
+  expect(await problemsOfTwo(days, 'account_id: acc-2, project_ids: [shop]')).toEqual([]);
+  expect(await problemsOfTwo(days, `${days}, types: [rule]`)).toHaveLength(1);
 });
 
 test('two servers, or two types, are two streams', async () => {

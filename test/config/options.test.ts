@@ -16,6 +16,7 @@ test('a source has the common options with their defaults, typed', () => {
   expect(options).toEqual({
     type: 'acme',
     base_url: 'https://acme.test',
+    account: '',
     token: expect.any(Secret),
     schedule: 'every 5m',
     timezone: 'UTC',

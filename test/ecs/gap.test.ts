@@ -6,7 +6,7 @@ const NOW = Date.parse('2026-03-02T12:00:00Z');
 const config = {
   name: 'incidents',
   definition: { id: 'petra-incidents' },
-  options: { base_url: 'https://api.example.com', labels: { site: 'north' } },
+  options: { base_url: 'https://api.example.com', account: '', labels: { site: 'north' } },
 };
 const gap = { from: NOW - 3_600_000, to: NOW, reason: 'page-full', part: 'tenant-1' };
 const notice = { config, scope: { id: '' }, gap, observedAt: NOW };

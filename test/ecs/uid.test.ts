@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countUid, creationUid, digest, updateUid } from '../../src/ecs/uid.ts';
 
-const stream = { type: 'petra-incidents', scope: 't-1', origin: 'https://api.example.com' };
+const stream = { type: 'petra-incidents', scope: 't-1', origin: 'https://api.example.com', account: '' };
 
 describe('digest', () => {
   it('differs whenever the parts do, however they would run together', () => {
@@ -29,6 +29,8 @@ describe('ids', () => {
       creationUid(stream, 'INC-2'),
       creationUid({ ...stream, scope: 't-2' }, 'INC-1'),
       creationUid({ ...stream, origin: 'https://other.example.com' }, 'INC-1'),
+      creationUid({ ...stream, account: 'acme' }, 'INC-1'),
+      creationUid({ ...stream, account: 't-1', scope: 'INC-1' }, 'INC-1'),
       creationUid({ ...stream, type: 'petra-failed-attacks' }, 'INC-1'),
     ];
 

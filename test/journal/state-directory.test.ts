@@ -222,7 +222,14 @@ describe('reading beside the holder', () => {
     await using view = await openJournalReadOnly(path);
     const before = await view.streams();
 
-    await journal.openStream({ source: 's', type: 't', origin: 'o', scope: '', cursorVersion: 1 });
+    await journal.openStream({
+      source: 's',
+      type: 't',
+      origin: 'o',
+      account: '',
+      scope: '',
+      cursorVersion: 1,
+    });
 
     expect(before).toEqual([]);
     expect(await view.streams()).toMatchObject([{ key: 't|o|' }]);

@@ -40,8 +40,3 @@ export function bucketAt(at: number, { interval_type, zone }: Calendar): Span {
       .toMillis(),
   };
 }
-
-/** Whether buckets of the two calendars cannot be compared. */
-export function differ(one: Calendar, other: Calendar): boolean {
-  return one.interval_type !== other.interval_type || one.zone !== other.zone;
-}

@@ -11,7 +11,7 @@ const instant = z.codec(z.iso.datetime(), z.number(), {
 export const cursor = z.object({
   /** Start of the bucket that is open. */
   bucket: instant,
-  /** The options that it was counted with: when they change, it closes. */
+  /** What it is counted in; the zone is that of the options then, and the bucket closes when they name another. */
   interval_type: z.enum(INTERVAL_TYPES),
   zone: z.string(),
   /** Everything before is counted, or told as a gap: the `Date` of the last reading. */

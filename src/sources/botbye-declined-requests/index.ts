@@ -21,14 +21,15 @@ export default defineSource({
   fields: DECLINED_FIELDS,
   stream: 'counter',
   askAgain: false,
-  scopedBy: ['project_ids', 'types'],
+  accountOption: 'account_id',
+  scopedBy: ['project_ids', 'types', 'interval_type'],
   options,
   cursor,
   record,
   quotas: () => [],
   authorise,
-  async *streams({ options: { project_ids, types } }) {
-    for (const project of project_ids) for (const type of types) yield scopeOf(project, type);
+  async *streams({ options: { project_ids, types, interval_type } }) {
+    for (const project of project_ids) for (const type of types) yield scopeOf(project, type, interval_type);
   },
   poll,
   probe,

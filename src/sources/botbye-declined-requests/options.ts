@@ -32,7 +32,9 @@ export const options = sourceOptions({
   interval_type: z
     .enum(INTERVAL_TYPES)
     .default('DAY')
-    .describe('The bucket that BotBye counts in. A change closes the open buckets.'),
+    .describe(
+      'The bucket that BotBye counts in. Each has streams of its own: two sources can count hours and days side by side.',
+    ),
   interval: z
     .literal(1, 'expected 1: nothing documents which buckets a longer interval has')
     .default(1)

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Observation, Page, Span, StreamRun } from '../../source.ts';
-import { bucketAt, calendarOf, differ, type Calendar } from './bucket.ts';
+import { bucketAt, calendarOf, type Calendar } from './bucket.ts';
 import { BucketCount, bucketPrefix } from './bucket-count.ts';
 import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
 import { isAmbiguous, unseen } from './edge.ts';
@@ -43,7 +43,7 @@ async function readingPage(
 ): Promise<Page<StoredCursor>> {
   const { edge_guard } = run.options;
   const calendar = calendarOf(run.options);
-  const rebase = before !== undefined && differ(before, calendar);
+  const rebase = before !== undefined && before.zone !== calendar.zone;
   const goesOn = before !== undefined && !rebase && before.bucket === bucket.from;
   const counted = (await openBucket(run, bucket, calendar)).tell(rows, {
     rebase,

@@ -2,15 +2,16 @@ import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
 import type { Scope, Span, StreamRun } from '../../source.ts';
 import type { Options } from './options.ts';
 
-/** A project and a type, as one stream's id. */
-export function scopeOf(project: string, dimension: string): Scope {
-  return { id: `${project}/${dimension}` };
+/** A project, a type and a type of interval, as one stream's id: counters of hours and of days run side by side. */
+export function scopeOf(project: string, dimension: string, intervalType: Options['interval_type']): Scope {
+  return { id: `${project}/${dimension}/${intervalType}` };
 }
 
 /** What `scopeOf` put together. */
 export function partsOf({ id }: Scope): { project: string; dimension: string } {
-  const slash = id.lastIndexOf('/');
-  return { project: id.slice(0, slash), dimension: id.slice(slash + 1) };
+  // No part holds a slash: the project is one segment of a path.
+  const [project = '', dimension = ''] = id.split('/');
+  return { project, dimension };
 }
 
 /** One answer: the totals so far of the bucket that holds `date`. */

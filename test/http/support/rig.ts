@@ -54,6 +54,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
     budgets,
     options: {
       base_url: baseUrl,
+      account: '',
       schedule: 'every 1m',
       timezone: 'UTC',
       timeout: TIMEOUT,

@@ -63,13 +63,13 @@ export function describeStreams(subject: Subject): void {
     });
 
     test('streams of sources that left the configuration are orphaned, until they come back', async () => {
-      const { source: name, type, origin } = STREAM;
-      await subject.journal.openSources([{ name, type, origin }]);
+      const { source: name, type, origin, account } = STREAM;
+      await subject.journal.openSources([{ name, type, origin, account }]);
       await subject.journal.openStream(STREAM);
 
       await subject.journal.openSources([]);
       const left = await subject.journal.streams();
-      await subject.journal.openSources([{ name, type, origin }]);
+      await subject.journal.openSources([{ name, type, origin, account }]);
       const back = await subject.journal.openStream(STREAM);
 
       expect(left).toMatchObject([{ orphaned: true }]);
@@ -87,24 +87,57 @@ export function describeStreams(subject: Subject): void {
     });
 
     test.each([
-      ['type', { name: 'console', type: 'petra-incidents', origin: STREAM.origin }],
-      ['origin', { name: 'console', type: STREAM.type, origin: 'https://other.example.com' }],
+      ['type', { type: 'petra-incidents' }],
+      ['origin', { origin: 'https://other.example.com' }],
+      ['account', { account: 'other' }],
     ])(
       'a source whose %s changed is refused with the choices, and nothing is written',
-      async (_what, changed) => {
-        const { source: name, type, origin } = STREAM;
-        await subject.journal.openSources([{ name, type, origin }]);
+      async (_what, change) => {
+        const { source: name, type, origin, account } = STREAM;
+        await subject.journal.openSources([{ name, type, origin, account }]);
         await subject.journal.openStream(STREAM);
+        const changed = { name, type, origin, account, ...change };
+        const added = { name: 'new', type: 'x', origin: 'y', account: '' };
 
-        const refused = subject.journal.openSources([{ name: 'new', type: 'x', origin: 'y' }, changed]);
+        const refused = subject.journal.openSources([added, changed]);
 
         await expect(refused).rejects.toThrow(StateError);
         await expect(refused).rejects.toThrow(/another name.*state reset console.*state\.path/);
         await expect(subject.journal.requireSame([changed])).rejects.toThrow(StateError);
-        await expect(
-          subject.journal.openSources([{ name: 'new', type: 'z', origin: 'y' }]),
-        ).resolves.toBeUndefined();
+        await expect(subject.journal.openSources([{ ...added, type: 'z' }])).resolves.toBeUndefined();
       },
     );
+
+    test('accounts of one vendor have streams of their own, whatever their names and scopes hold', async () => {
+      const parts = [
+        ['', ''],
+        ['', 'a'],
+        ['', 'a|b'],
+        ['a', ''],
+        ['a', 'b'],
+        ['a|b', ''],
+        ['a%7Cb', ''],
+      ] as const;
+      for (const [account, scope] of parts) {
+        const { key } = await subject.journal.openStream({ ...STREAM, account, scope });
+        await subject.journal.commit(page({ stream: key, cursor: `${account}/${scope}` }));
+      }
+
+      const { type, origin } = STREAM;
+      const cursors = await subject.journal.cursors({ type, origin, account: 'a' });
+
+      expect(await subject.journal.streams()).toHaveLength(parts.length);
+      expect([...cursors]).toEqual([
+        ['', 'a/'],
+        ['b', 'a/b'],
+      ]);
+    });
+
+    test('the key of a stream names the account, where there is one', async () => {
+      const { key } = await subject.journal.openStream({ ...STREAM, account: 'acme', scope: 't-1' });
+
+      expect(key).toBe('qradar-login-attempts|https://qradar.example.com|acme|t-1');
+      expect((await subject.journal.openStream(STREAM)).key).toBe(KEY);
+    });
   });
 }

@@ -5,6 +5,7 @@ export const STREAM: StreamIdentity = {
   source: 'console',
   type: 'qradar-login-attempts',
   origin: 'https://qradar.example.com',
+  account: '',
   scope: '',
   cursorVersion: 1,
 };

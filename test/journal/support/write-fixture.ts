@@ -16,8 +16,8 @@ await mkdir(path, { recursive: true });
 
 {
   await using journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 0, clock });
-  const { source: name, type, origin } = STREAM;
-  await journal.openSources([{ name, type, origin }]);
+  const { source: name, type, origin, account } = STREAM;
+  await journal.openSources([{ name, type, origin, account }]);
   await journal.openStream(STREAM);
   await journal.openDestinations(['siem'], now);
   await journal.commit(

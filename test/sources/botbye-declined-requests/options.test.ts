@@ -42,16 +42,16 @@ describe('options', () => {
     expect(source.authorise(optionsOf({ auth }))).toEqual(headers);
   });
 
-  it('make a stream of each project and type', async () => {
+  it('make a stream of each project and type, for the type of interval', async () => {
     const run = { options: optionsOf({ project_ids: ['p-1', 'p-2'], types: ['rule', 'total_endpoint'] }) };
 
     const scopes = await Array.fromAsync(source.streams(run as never));
 
     expect(scopes.map(({ id }) => id)).toEqual([
-      'p-1/rule',
-      'p-1/total_endpoint',
-      'p-2/rule',
-      'p-2/total_endpoint',
+      'p-1/rule/DAY',
+      'p-1/total_endpoint/DAY',
+      'p-2/rule/DAY',
+      'p-2/total_endpoint/DAY',
     ]);
   });
 });
