@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Argument } from 'commander';
 import { z } from 'zod';
+import { absolutePath } from '../config/path.ts';
 import { identityOf } from '../config/source-identity.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../errors.ts';
@@ -47,7 +47,7 @@ export const stateImportCommand: PenstockCommand = {
 async function read({ stdin, cwd }: Io, file: string): Promise<string> {
   if (file === '-') return text(stdin);
   try {
-    return await readFile(resolve(cwd, file), 'utf8');
+    return await readFile(absolutePath(cwd, file), 'utf8');
   } catch (error) {
     throw new ConfigError([`${file} cannot be read: ${explain(error)}. Make it with: penstock state export`]);
   }

@@ -1,3 +1,4 @@
+import { EVERY_TYPE } from './defaults.ts';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { nearest } from './nearest.ts';
 import type { Problems } from './problems.ts';
@@ -17,6 +18,21 @@ export function checkRouting(tree: Tree, problems: Problems): void {
   }
   // A misspelt name is one mistake, not two.
   if (unknown.length === 0) checkTaken(sources, wanted, tree, problems);
+}
+
+/** Checks that `defaults` names types that there are; what it holds is checked in the sources of that type. */
+export function checkDefaults(tree: Tree, types: readonly string[], problems: Problems): void {
+  for (const [type, options] of membersOf(tree.value['defaults'])) {
+    const path = ['defaults', type];
+    const known = [...types, EVERY_TYPE];
+    if (!known.includes(type)) {
+      const message = `expected a source type or \`*\`; the nearest is \`${nearest(type, known)}\``;
+      problems.add(tree.places.key(path), path, message);
+    }
+    if (!isRecord(options) || !Object.hasOwn(options, 'type')) continue;
+    const typePath = [...path, 'type'];
+    problems.add(tree.places.key(typePath), typePath, 'expected no `type` here: each source names its own');
+  }
 }
 
 interface Wanted {

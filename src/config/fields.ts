@@ -1,6 +1,7 @@
 import { Duration, IANAZone } from 'luxon';
 import { z } from 'zod';
 import { parseSchedule } from '../schedule/schedule.ts';
+import { namesOtherHome } from './path.ts';
 import { Secret } from './secret.ts';
 
 /**
@@ -132,9 +133,15 @@ export function account() {
   return z.string(NO_ACCOUNT).regex(/^(?!\s)[^\p{Cc}\p{Cs}]*(?<!\s)$/u, NO_ACCOUNT);
 }
 
-/** A path; a relative one counts from the working directory, as with other tools. */
+/** A path; a relative one counts from the working directory, as with other tools, and `~/` from the home directory. */
 export function filePath() {
-  return z.string('expected a path').min(1, 'expected a path');
+  return z
+    .string('expected a path')
+    .min(1, 'expected a path')
+    .refine(
+      (path) => !namesOtherHome(path),
+      'expected a whole path: of those that begin with ~, only ~/ is the home directory (a file of such a name is ./~name)',
+    );
 }
 
 const NO_NAMESPACE =

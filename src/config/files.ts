@@ -1,15 +1,16 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, constants, statSync } from 'node:fs';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { readSecretFile } from './interpolate.ts';
 import { identify, type Path } from './location.ts';
+import { absolutePath } from './path.ts';
 import type { Problems } from './problems.ts';
+import { codeOrWords, readRegularFile } from './regular-file.ts';
 
 const TLS_FILES = ['ca_file', 'cert_file', 'key_file'] as const;
 
 /** Reads files relative to the working directory. */
 export function fileReader(cwd: string): (path: string) => string {
-  return (path) => readFileSync(resolve(cwd, path), 'utf8');
+  return (path) => readRegularFile(absolutePath(cwd, path)).toString('utf8');
 }
 
 /**
@@ -37,8 +38,9 @@ function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context
   for (const key of TLS_FILES) {
     const file = tls[key];
     if (typeof file !== 'string' || file === '') continue;
-    tls[key] = resolve(cwd, file);
-    const problem = whyUnreadable(resolve(cwd, file));
+    const absolute = absolutePath(cwd, file);
+    tls[key] = absolute;
+    const problem = whyUnreadable(absolute);
     if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
   }
 }
@@ -47,9 +49,10 @@ function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context
 export function whyUnreadable(file: string): string | undefined {
   try {
     accessSync(file, constants.R_OK);
-    return undefined;
+    if (statSync(file).isFile()) return undefined;
+    return `expected a readable file at ${file} (not a regular file)`;
   } catch (error) {
-    return `expected a readable file at ${file} (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`;
+    return `expected a readable file at ${file} (${codeOrWords(error)})`;
   }
 }
 

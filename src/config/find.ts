@@ -1,7 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ConfigError } from '../errors.ts';
 import type { SourceFile } from './parse-files.ts';
+import { absolutePath } from './path.ts';
+import { readConfigurationFile } from './regular-file.ts';
 
 interface Search {
   /** `--config`. */
@@ -18,7 +20,7 @@ interface Search {
 export async function findConfig({ file, env, cwd }: Search): Promise<string> {
   const named = file ?? (env['PENSTOCK_CONFIG'] || undefined);
   const candidates = named === undefined ? ['penstock.yaml', '/etc/penstock/penstock.yaml'] : [named];
-  for (const candidate of candidates) if (await exists(resolve(cwd, candidate))) return candidate;
+  for (const candidate of candidates) if (await exists(absolutePath(cwd, candidate))) return candidate;
   const by = named !== undefined && file === undefined ? ' (from PENSTOCK_CONFIG)' : '';
   throw new ConfigError([
     `No configuration at ${candidates.join(' or ')}${by}. Name a file or a directory with --config or PENSTOCK_CONFIG, ` +
@@ -45,14 +47,19 @@ export async function readConfig(path: string, cwd: string): Promise<SourceFile[
 }
 
 async function filesOf(path: string, cwd: string): Promise<string[]> {
-  if (!(await stat(resolve(cwd, path))).isDirectory()) return [path];
+  if (!(await stat(absolutePath(cwd, path))).isDirectory()) return [path];
   // Names that begin with a dot are the machinery of Kubernetes' mounts, and editors' leftovers.
-  const names = (await readdir(resolve(cwd, path))).filter((name) => /^[^.].*\.ya?ml$/.test(name));
+  const names = (await readdir(absolutePath(cwd, path))).filter((name) => /^[^.].*\.ya?ml$/.test(name));
   return names.toSorted().map((name) => join(path, name));
 }
 
 async function read(file: string, cwd: string): Promise<SourceFile> {
-  return { file, text: await readFile(resolve(cwd, file), 'utf8') };
+  const bytes = await readConfigurationFile(absolutePath(cwd, file));
+  try {
+    return { file, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch (error) {
+    throw new Error(`${file} is not valid UTF-8`, { cause: error });
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

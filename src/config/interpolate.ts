@@ -1,3 +1,5 @@
+import { codeOrWords } from './regular-file.ts';
+
 /** What `${…}` is filled in from. */
 export interface Origin {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -56,12 +58,7 @@ export function readSecretFile(path: string, readFile: Origin['readFile']): stri
   try {
     content = readFile(path);
   } catch (error) {
-    throw new Error(
-      `expected a readable file at ${path} (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`,
-      {
-        cause: error,
-      },
-    );
+    throw new Error(`expected a readable file at ${path} (${codeOrWords(error)})`, { cause: error });
   }
   const value = content.replace(/[\r\n]+$/, '');
   if (value === '') throw new Error(`expected a value in the file ${path}, which is empty`);

@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { checkBlock } from './block.ts';
-import { checkRouting, checkStreams } from './cross-checks.ts';
+import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
 import { toDestination } from './destination.ts';
 import { fileReader, openFiles } from './files.ts';
 import { findConfig, readConfig } from './find.ts';
@@ -12,6 +11,7 @@ import {
   namesEndpoint,
 } from './otel-environment.ts';
 import { parseFiles, type ParsedFile } from './parse-files.ts';
+import { absolutePath } from './path.ts';
 import { Problems } from './problems.ts';
 import { readTree } from './read-tree.ts';
 import { settingsSchema } from './settings.ts';
@@ -60,6 +60,7 @@ function check(
   openFiles(tree, cwd, problems);
   const settings = checkBlock(settingsSchema, [], tree, problems);
   const sources = readSources(tree, types, problems);
+  checkDefaults(tree, [...types.keys()], problems);
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
@@ -93,7 +94,7 @@ function assemble(file: string, cwd: string, { settings, sources, environment, m
   return {
     file,
     state: {
-      path: resolve(cwd, settings.state.path),
+      path: absolutePath(cwd, settings.state.path),
       maxBytes: settings.state.max_bytes,
       retain: settings.state.retain,
       allowNetworkFs: settings.state.allow_network_fs,

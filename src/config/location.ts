@@ -35,6 +35,13 @@ export class Places {
     this.#values.set(identify(path), place);
   }
 
+  /** What is written at `from` stands at `to` as well. */
+  inherit(from: Path, to: Path): void {
+    const [key, value] = [this.key(from), this.#values.get(identify(from))];
+    if (key !== undefined) this.setKey(to, key);
+    if (value !== undefined) this.setValue(to, value);
+  }
+
   /** Undefined when there is no such key. */
   key(path: Path): Place | undefined {
     return this.#keys.get(identify(path));

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { destinationSchema, HEADER_NAME, logsUrl, readEndpoint, toDestination } from './destination.ts';
 import { whyUnreadable } from './files.ts';
+import { absolutePath } from './path.ts';
 import { Problems } from './problems.ts';
 import type { DestinationConfig } from './types.ts';
 
@@ -123,7 +123,7 @@ function tls(
   for (const [setting, option] of Object.entries(TLS_FILES)) {
     const variable = find(setting);
     if (variable === undefined) continue;
-    const file = resolve(cwd, variable.value);
+    const file = absolutePath(cwd, variable.value);
     const problem = whyUnreadable(file);
     if (problem !== undefined) problems.addVariable(variable.name, problem);
     files[option] = file;

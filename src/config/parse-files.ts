@@ -42,6 +42,7 @@ export function parseFiles(files: readonly SourceFile[], problems: Problems): Pa
 
 function explain({ pos, message }: { pos: [number, number]; message: string }, text: string): string {
   if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'expected quotes around "${…}" within { } or [ ]';
+  if (/call stack/.test(message)) return 'expected fewer levels: this is nested too deeply to be read';
   // The parser quotes what it found, which may be a secret.
   return `expected YAML (${message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '')})`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EVERY_TYPE } from './defaults.ts';
 import { settingsSchema } from './settings.ts';
 import type { SourceTypes } from './source-blocks.ts';
 
@@ -17,7 +18,23 @@ export function configSchema(types: SourceTypes): JsonSchema {
     return { title, ...block, properties: { ...block.properties, type: { const: id, description: title } } };
   });
   sources.additionalProperties = { anyOf: alternatives };
+  const defaults = schema.properties?.['defaults'];
+  if (typeof defaults !== 'object') throw new Error('The schema of the settings has no defaults.');
+  defaults.additionalProperties = false;
+  defaults.properties = {
+    [EVERY_TYPE]: { type: 'object', description: 'Options for sources of every type.' },
+    ...Object.fromEntries([...types.values()].map(({ id, options }) => [id, defaultsOf(id, options)])),
+  };
+  // Names that begin with x- hold anchors.
+  schema.patternProperties = { '^x-': {} };
   return { ...schema, title: 'Penstock configuration', definitions: { reference: { ...REFERENCE } } };
+}
+
+/** What `defaults` may hold for a type: any of its options but `type`. */
+function defaultsOf(id: string, options: z.ZodType): JsonSchema {
+  const { $schema: _, required: _required, properties, ...block } = toSchema(options);
+  const { type: _type, ...others } = properties ?? {};
+  return { ...block, properties: others, description: `Options for sources of type ${id}.` };
 }
 
 function toSchema(schema: z.ZodType): JsonSchema {

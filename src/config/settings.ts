@@ -59,6 +59,14 @@ export const settingsSchema = z.strictObject({
   sources: z
     .record(name, z.looseObject({}), 'expected a map from a name of your choice to the options of a source')
     .describe('What is polled: a name of your choice, and the options of its `type`.'),
+  defaults: z
+    .record(
+      z.string(),
+      z.looseObject({}, 'expected a map of options'),
+      'expected a map from a type of source to options',
+    )
+    .optional()
+    .describe('Options for all sources of a type, or of every type (`*`), that do not set them themselves.'),
   admin: admin.optional().describe('HTTP endpoint for probes and metrics; off unless it is here.'),
   log: log.describe('The log, on stderr.'),
   heartbeat: duration(undefined, { from: '1s' })

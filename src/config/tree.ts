@@ -1,5 +1,8 @@
 import type { Path, Places } from './location.ts';
 
+/** Sections that the files of a directory may each add entries to. */
+export const UNITED = ['sources', 'destinations', 'defaults'];
+
 /** A value that was filled in, with a way to fill it in again. */
 export interface Substitution {
   readonly path: Path;
@@ -16,7 +19,7 @@ export interface Tree {
   /** By `identify(path)`. */
   readonly substitutions: Map<string, Substitution>;
   /** By `identify(path)`: values that could not be filled in, which is said already. */
-  readonly unfilled: ReadonlySet<string>;
+  readonly unfilled: Set<string>;
 }
 
 /** Whether a value is a map, whose members can be looked at. */

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { directoryWith, load, problemsOf, problemsOfLoading, SIEM, TYPES } from './support/configuration.ts';
+
+const source = (more: string) => `sources: { a: { type: acme-logins, base_url: https://a.test, ${more} } }\n`;
+
+test('aliases that repeat each other end with one error', async () => {
+  const levels = Array.from({ length: 9 }, (_, level) => {
+    const below = level === 0 ? '1' : `*l${level - 1}`;
+    return `  l${level}: &l${level} [${Array.from({ length: 10 }, () => below).join(', ')}]`;
+  });
+
+  const problems = await problemsOf(`${SIEM}sources:\n${levels.join('\n')}\n`);
+
+  expect(problems).toContainEqual(
+    expect.stringContaining('expected at most 500000 values in all; do aliases repeat each other?'),
+  );
+});
+
+test('merges that repeat each other end with one error', async () => {
+  const levels = Array.from({ length: 12 }, (_, level) => {
+    const below = level === 0 ? '{}' : `*l${level - 1}`;
+    return `  l${level}: &l${level} { <<: [${Array.from({ length: 10 }, () => below).join(', ')}] }`;
+  });
+
+  const problems = await problemsOf(`${SIEM}sources:\n${levels.join('\n')}\n`);
+
+  expect(problems).toContainEqual(expect.stringContaining('do aliases repeat each other?'));
+});
+
+test('nesting without end is an error', async () => {
+  expect(await problemsOf('a: '.repeat(1) + '['.repeat(100_000))).toEqual([
+    expect.stringContaining('nested too deeply to be read'),
+  ]);
+  expect(await problemsOf(`${SIEM}sources: ${'['.repeat(200)}${']'.repeat(200)}\n`)).toContainEqual(
+    expect.stringContaining('expected at most 50 levels'),
+  );
+});
+
+test.each([
+  'token_file: /dev/zero',
+  'token: "${file:/dev/zero}"',
+  'token_file: pipe',
+  'token: "${file:pipe}"',
+])('a secret that is no regular file is an error: %s', async (option) => {
+  const cwd = await directoryWith({ 'penstock.yaml': SIEM + source(option) });
+  execFileSync('mkfifo', [join(cwd, 'pipe')]);
+
+  const problems = await problemsOfLoading(loadConfig({ env: {}, types: TYPES, cwd }));
+
+  expect(problems).toEqual([expect.stringContaining('(not a regular file)')]);
+});
+
+test('a certificate that is no regular file is an error', async () => {
+  expect(await problemsOf(SIEM + source('token: token-of-a, tls: { ca_file: /dev/zero }'))).toEqual([
+    expect.stringContaining('expected a readable file at /dev/zero (not a regular file)'),
+  ]);
+});
+
+test('a configuration that is a device, too large or not UTF-8 is refused', async () => {
+  const cwd = await directoryWith({ 'large.yaml': `x-a: ${'a'.repeat(5 * 1024 * 1024)}\n` });
+  const problemsAt = (file: string) => problemsOfLoading(loadConfig({ file, env: {}, types: TYPES, cwd }));
+
+  expect(await problemsAt('/dev/zero')).toEqual([expect.stringContaining('(not a regular file)')]);
+  expect(await problemsAt('large.yaml')).toEqual([expect.stringContaining('larger than 4096 KiB')]);
+  execFileSync('sh', ['-c', "printf '\\377\\376x' > utf16.yaml"], { cwd });
+  expect(await problemsAt('utf16.yaml')).toEqual([expect.stringContaining('not valid UTF-8')]);
+});
+
+test('a byte order mark before the configuration does no harm', async () => {
+  const config = await load(`\uFEFF${SIEM}${source('token: token-of-a')}`);
+
+  expect(config.sources).toHaveLength(1);
+});
+
+test('a very long list is read', async () => {
+  const ids = Array.from({ length: 100_000 }, (_, index) => `tenant-${index}`);
+
+  const config = await load(
+    `${SIEM}sources: { a: { type: acme-tenants, token: token-of-a, tenants: [${ids.join(', ')}] } }\n`,
+  );
+
+  expect(config.sources[0]?.options).toMatchObject({
+    tenants: { only: expect.objectContaining({ length: 100_000 }) },
+  });
+});
+
+test('~ is the home directory in every path', async () => {
+  const config = await load(`${SIEM}state: { path: ~/state }\nsources: {}\n`);
+
+  expect(config.state.path).toBe(join(homedir(), 'state'));
+  expect(await problemsOf(SIEM + source('token_file: ~/no/such/token'))).toEqual([
+    expect.stringContaining('(ENOENT)'),
+  ]);
+  expect(await problemsOf(SIEM + source('token: token-of-a, tls: { ca_file: ~/no/such/ca.pem }'))).toEqual([
+    expect.stringContaining(`expected a readable file at ${homedir()}/no/such/ca.pem (ENOENT)`),
+  ]);
+  expect(await problemsOf(`${SIEM}state: { path: ~ann/state }\nsources: {}\n`)).toEqual([
+    expect.stringContaining('expected a whole path'),
+  ]);
+});
