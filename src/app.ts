@@ -28,6 +28,8 @@ export interface AppParts {
   readonly random: Random;
   readonly log: Logger;
   readonly mode: Run<CommonOptions>['mode'];
+  /** What this process is called to others that want the state: its command. Default: its mode. */
+  readonly command?: string;
   /** Ends collecting: a stop or a deadline. */
   readonly collecting: AbortSignal;
   /** Ends delivering. */
@@ -59,6 +61,8 @@ export interface App extends AsyncDisposable {
   readonly sources: readonly SourceUnit[];
   readonly deliveries: readonly Delivery[];
   readonly live: Live;
+  /** Whether this process notes how far the state is: `run` and `once` do. */
+  readonly keepsLast: boolean;
   /** Aborted when delivering is to end. */
   readonly delivering: AbortSignal;
   /** Ends all its loops, as the signals that it was given would. */
@@ -94,24 +98,34 @@ export async function openApp(given: AppParts): Promise<App> {
     sources,
     deliveries,
     live: parts.live,
+    keepsLast: keepsLast(parts),
     delivering: parts.delivering,
     abort: () => aborted.abort(),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 
-async function openStore(
-  { config, clock, log, instrument }: AppParts,
-  opened: AsyncDisposableStack,
-): Promise<Journal> {
-  const store = opened.use(await openJournal({ ...config.state, clock, log }));
+async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
+  const { config, clock, log, instrument, mode, command = mode } = parts;
+  const store = opened.use(await openJournal({ ...config.state, clock, log, command }));
   const journal = instrument?.journal?.(store) ?? store;
   await journal.openSources(config.sources.map(identityOf));
   await journal.openDestinations(
     config.destinations.map(({ name }) => name),
     clock.now(),
   );
+  if (keepsLast(parts)) {
+    await journal.compareLast();
+    await journal.noteLast(clock.now());
+    opened.defer(async () => {
+      await journal.noteLast(clock.now());
+    });
+  }
   return journal;
+}
+
+function keepsLast({ mode, command = mode }: AppParts): boolean {
+  return command === 'run' || command === 'once';
 }
 
 interface Shared extends AppParts {

@@ -38,8 +38,8 @@ async function byOneself(io: Io, errand: Errand, { show }: RequestDisplay): Prom
   const { config, log, want } = errand;
   const { clock, stop } = io;
   try {
-    const mode = 'run';
-    await using app = await openApp({ ...io, config, log, mode, collecting: stop, delivering: stop });
+    const how = { mode: 'run', command: nameOf(want), collecting: stop, delivering: stop } as const;
+    await using app = await openApp({ ...io, config, log, ...how });
     const { journal, delivering: signal } = app;
     const id = await leave(journal, want, clock.now());
     await begin(journal, id);
@@ -50,6 +50,13 @@ async function byOneself(io: Io, errand: Errand, { show }: RequestDisplay): Prom
     if (error instanceof StateInUseError) return undefined;
     throw error;
   }
+}
+
+/** The command that asks for it. */
+function nameOf({ kind }: Wanted): string {
+  return { backfill: 'backfill', replay: 'replay', retry: 'dead-letters retry', rewind: 'state rewind' }[
+    kind
+  ];
 }
 
 /** Leaves a request to the process that holds the state, and follows it. */

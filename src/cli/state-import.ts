@@ -34,7 +34,7 @@ export const stateImportCommand: PenstockCommand = {
   async run(io, flags, [file = '-']) {
     const { config, log } = await setUp(io, flags);
     const document = parse(file, await read(io, file));
-    importState({ ...config.state, clock: io.clock, log }, document);
+    importState({ ...config.state, clock: io.clock, log, command: 'state import' }, document);
     warnOfUnread(io, config, document);
     const streams = document.streams.length;
     const ledger = document.streams.reduce((sum, stream) => sum + stream.ledger.length, 0);

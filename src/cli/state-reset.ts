@@ -46,7 +46,10 @@ export const stateResetCommand: PenstockCommand = {
       }
     }
     requireState(path);
-    const { streams, ledger } = forgetSource({ ...config.state, clock: io.clock, log }, name);
+    const { streams, ledger } = forgetSource(
+      { ...config.state, clock: io.clock, log, command: 'state reset' },
+      name,
+    );
     if (flags['json'] === true || io.stdout.isTTY !== true)
       jsonLine(io.stdout, { source: name, streams, ledger });
     else io.stdout.write(`Forgot source ${name}: ${streams} streams, ${ledger} ledger entries.\n`);

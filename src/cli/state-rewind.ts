@@ -70,7 +70,9 @@ interface Rewinding {
 /** By this process; where another holds the state, by that one, between two of its polls. */
 async function rewind(io: Io, plan: Plan, { source, to, now }: Rewinding): Promise<readonly Rewound[]> {
   try {
-    await using journal = await openJournal({ ...plan.config.state, clock: io.clock, log: plan.log });
+    const { clock } = io;
+    const command = 'state rewind';
+    await using journal = await openJournal({ ...plan.config.state, clock, log: plan.log, command });
     const others = plan.config.sources.map(({ name }) => name).filter((name) => name !== source.name);
     return await rewindSource(journal, source, { to, now, others });
   } catch (error) {

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import type { StateFiles } from './files.ts';
 import type { Room } from './journal.ts';
 import { freeBytes, sizeInBytes, type Statfs } from './network-fs.ts';
-import { replaced } from './state-problems.ts';
 
 /** Sources that cannot be asked again may go this far over the cap. */
 const BRIM = 1.25;
@@ -15,13 +14,11 @@ export class DiskUse {
   readonly #files: StateFiles;
   readonly #cap: number;
   readonly #statfs: Statfs;
-  readonly #inode: number | undefined;
 
   constructor(files: StateFiles, cap: number, statfs: Statfs) {
     this.#files = files;
     this.#cap = cap;
     this.#statfs = statfs;
-    this.#inode = statSync(files.database, { throwIfNoEntry: false })?.ino;
   }
 
   /** Database and write-ahead log. */
@@ -35,16 +32,6 @@ export class DiskUse {
     const reserve = Math.min(RESERVE, sizeInBytes(facts) / 2);
     if (bytes >= this.#cap * BRIM || freeBytes(facts) < reserve) return 'brim';
     return bytes >= this.#cap ? 'full' : 'free';
-  }
-
-  /**
-   * A database that was removed still takes commits, and loses them with its last handle.
-   * @throws StateError
-   */
-  requirePresent(): void {
-    if (statSync(this.#files.database, { throwIfNoEntry: false })?.ino !== this.#inode) {
-      throw replaced(this.#files.database);
-    }
   }
 }
 

@@ -47,9 +47,10 @@ export function inspectDatabase(files: StateFiles, known: number): void {
 }
 
 /** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */
-function traces({ directory, wal, lock }: StateFiles): readonly string[] {
+function traces({ directory, wal, lock, last }: StateFiles): readonly string[] {
   const found = [...copiesIn(directory)];
   if (existsSync(wal)) found.push('penstock.db-wal');
+  if (existsSync(last)) found.push('penstock.last');
   if ((statSync(lock, { throwIfNoEntry: false })?.size ?? 0) > 0) found.push('penstock.lock');
   return found;
 }

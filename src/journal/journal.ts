@@ -42,6 +42,14 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   /** What may still be written: see `Room`. Trims what may be trimmed before it answers. */
   room(now: number): Promise<Room>;
 
+  // ---- the state itself
+  /** @throws StateError when a file of the state was removed or replaced. Also looked at before a page or a spending. */
+  requirePresent(): Promise<void>;
+  /** Warns in the log when the state is older than one that was used before in the same directory. */
+  compareLast(): Promise<void>;
+  /** Notes how far the state is, for `compareLast`. False: nothing was committed yet, and nothing is noted. */
+  noteLast(now: number): Promise<boolean>;
+
   // ---- budgets
   /**
    * Spends one request of a budget. Returns 0 when it is granted (and durable), else the time at which to ask again,

@@ -101,6 +101,18 @@ export function replaced(path: string): StateError {
   );
 }
 
+export function logReplaced(path: string): StateError {
+  return new StateError(
+    `${path} was removed or replaced while Penstock had it open; it is part of the database, and what is committed now would be lost with it. Leave the files of the state directory alone while Penstock runs, then start it again; what was committed is folded into the database if nobody else has it open.`,
+  );
+}
+
+export function lockReplaced(path: string): StateError {
+  return new StateError(
+    `${path} was removed or replaced while Penstock held it, so that another process could use the state as well. Make sure that none does, leave the files of the state directory alone while Penstock runs, then start it again.`,
+  );
+}
+
 export function changedSource(name: string, was: string, is: string): StateError {
   return new StateError(
     `The state knows source ${name} as ${was}, and the configuration says ${is}. Choose: give the new source another name; ` +

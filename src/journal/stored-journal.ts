@@ -26,6 +26,8 @@ import type {
 } from './journal.ts';
 import type { Statfs } from './network-fs.ts';
 import type { HeldRequest, LeftRequest } from './request.ts';
+import { LastNote } from './last-note.ts';
+import { Presence } from './presence.ts';
 import { Stores } from './stores.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -53,6 +55,9 @@ export class StoredJournal implements Journal {
   readonly #stores: Stores;
   readonly #trimmer: Trimmer;
   readonly #disk: DiskUse;
+  /** Of who holds the state; a view is nobody's loss. */
+  readonly #presence: Presence | undefined;
+  readonly #last: LastNote;
   readonly #changes = new Changes();
   #tidied = -Infinity;
 
@@ -61,6 +66,8 @@ export class StoredJournal implements Journal {
     this.#stores = new Stores(parts.database, parts.log);
     this.#trimmer = new Trimmer(parts.database, this.#stores.deliveries, parts.retain);
     this.#disk = new DiskUse(parts.files, parts.maxBytes, parts.statfs);
+    this.#presence = parts.lock && new Presence(parts.files);
+    this.#last = new LastNote(parts.database, parts.files, this.#stores.deliveries, parts.log);
   }
 
   openSources(sources: readonly SourceIdentity[]): Promise<void> {
@@ -96,7 +103,10 @@ export class StoredJournal implements Journal {
   }
 
   async commit(page: PageCommit): Promise<void> {
-    await this.#do((stores) => stores.commit(page, this.#parts.clock.now()));
+    await this.#do((stores) => {
+      this.#presence?.require();
+      stores.commit(page, this.#parts.clock.now());
+    });
     if (page.events.length > 0) this.#changes.announce();
   }
 
@@ -127,7 +137,7 @@ export class StoredJournal implements Journal {
 
   room(now: number): Promise<Room> {
     return this.#do(async () => {
-      this.#disk.requirePresent();
+      this.#presence?.require();
       const before = this.#disk.room();
       if (before === 'free') return before;
       await this.#trimmer.makeRoom(() => this.#disk.room() === 'free', now);
@@ -135,8 +145,23 @@ export class StoredJournal implements Journal {
     });
   }
 
+  requirePresent(): Promise<void> {
+    return this.#do(() => this.#presence?.require());
+  }
+
+  compareLast(): Promise<void> {
+    return this.#do(() => this.#last.compare());
+  }
+
+  noteLast(now: number): Promise<boolean> {
+    return this.#do(() => (this.#presence?.isWhole ?? true) && this.#last.write(now));
+  }
+
   spend(budget: string, quota: Limit, now: number): Promise<number> {
-    return this.#do(({ budgets }) => budgets.spend(budget, quota, now));
+    return this.#do(({ budgets }) => {
+      this.#presence?.require();
+      return budgets.spend(budget, quota, now);
+    });
   }
 
   available(budget: string, quota: Limit, now: number): Promise<number> {
@@ -254,11 +279,8 @@ export class StoredJournal implements Journal {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#do(() => {
-      try {
-        if (this.#parts.database.isOpen) this.#parts.database.close();
-      } finally {
-        this.#parts.lock?.[Symbol.dispose]();
-      }
+      using _ = this.#parts.lock;
+      if (this.#parts.database.isOpen) this.#parts.database.close();
     });
   }
 

@@ -3,6 +3,7 @@ import { work } from '../collect/worker.ts';
 import { serveRequests } from '../requests/serve.ts';
 import { trimNowAndThen } from './daemon.ts';
 import { together } from './together.ts';
+import { watchState } from './watch-state.ts';
 
 interface AloneOptions {
   /** The request to carry out. */
@@ -20,6 +21,7 @@ export async function alone(app: App, { request, polls, until }: AloneOptions): 
     ...(polls ? app.sources.map(({ context, schedule, halt }) => work(context, schedule, halt)) : []),
     trimNowAndThen(app),
     serveRequests(app, { only: request }),
+    watchState(app),
     until.finally(() => app.abort()),
   ];
   await together(loops, () => app.abort());

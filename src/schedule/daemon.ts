@@ -5,6 +5,7 @@ import { serveRequests } from '../requests/serve.ts';
 import { beatNowAndThen } from '../telemetry/heartbeat.ts';
 import { GRACE, JOURNAL_LOOP } from '../telemetry/live.ts';
 import { together } from './together.ts';
+import { watchState } from './watch-state.ts';
 
 const TRIM_EVERY = 60_000;
 
@@ -23,6 +24,7 @@ export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promi
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
     serveRequests(app, { lookEvery }),
+    watchState(app, lookEvery),
     ...(app.config.admin === undefined ? [] : [takePulse(app)]),
     ...(app.config.heartbeat === undefined ? [] : [beatNowAndThen(app, app.config.heartbeat)]),
   ];

@@ -3,6 +3,7 @@ import type { SweepResult } from '../collect/sweep.ts';
 import { turn } from '../collect/worker.ts';
 import { beatIfDue } from '../telemetry/heartbeat.ts';
 import { together } from './together.ts';
+import { watchState } from './watch-state.ts';
 
 /** What one pass did. */
 export interface OnceSummary {
@@ -22,9 +23,8 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
     .then(() => (heartbeat === undefined ? undefined : beatIfDue(app, heartbeat)))
     .then(() => Promise.all(app.deliveries.map((delivery) => delivery.idle())))
     .finally(() => app.abort());
-  await together([pass, ...app.deliveries.map((delivery) => delivery.run(app.delivering))], () =>
-    app.abort(),
-  );
+  const loops = [pass, watchState(app), ...app.deliveries.map((delivery) => delivery.run(app.delivering))];
+  await together(loops, () => app.abort());
   await app.journal.trim(app.clock.now());
   const waiting = await Promise.all(
     app.config.destinations.map(({ name, sources }) => app.journal.waiting(name, sources)),

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StateError } from '../../src/errors.ts';
 import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { held } from './support/commits.ts';
+import { events, held, page, STREAM } from './support/commits.ts';
 import { LOCAL, options, peek, tamper, usedState } from './support/states.ts';
 
 const nfs = () => ({ ...LOCAL, type: 0x6969 });
@@ -120,12 +120,15 @@ describe('a state that cannot be used', () => {
     expect(await refusal()).toMatch(/lost its database.*penstock\.lock.*restore.*begin again/);
   });
 
-  test.each(['penstock.db-wal', 'penstock.db.v1'])('is one of which only %s is left', async (name) => {
-    await mkdir(path);
-    await writeFile(join(path, name), 'x');
+  test.each(['penstock.db-wal', 'penstock.db.v1', 'penstock.last'])(
+    'is one of which only %s is left',
+    async (name) => {
+      await mkdir(path);
+      await writeFile(join(path, name), 'x');
 
-    expect(await refusal()).toMatch(new RegExp(`lost its database.*${name}`));
-  });
+      expect(await refusal()).toMatch(new RegExp(`lost its database.*${name}`));
+    },
+  );
 
   test('is one with the database of another application', async () => {
     await mkdir(path);
@@ -194,6 +197,36 @@ describe('a state that cannot be used', () => {
     await rm(path, { recursive: true });
 
     await expect(journal.room(0)).rejects.toThrow(/removed or replaced/);
+  });
+
+  test.each(['penstock.db', 'penstock.db-wal', 'penstock.db-shm', 'penstock.lock'])(
+    'is one whose %s was removed while it was open, and nothing is collected into it any more',
+    async (name) => {
+      await using journal = await openJournal(options(path));
+      await journal.openStream(STREAM);
+      await journal.openDestinations(['siem'], 0);
+      await journal.requirePresent();
+      await rm(join(path, name));
+
+      const refused = new RegExp(`${name} was removed or replaced`);
+      await expect(journal.requirePresent()).rejects.toThrow(refused);
+      await expect(journal.commit(page({ events: events(1) }))).rejects.toThrow(refused);
+      await expect(journal.spend('b', { requests: 1, per: 1000 }, 0)).rejects.toThrow(refused);
+    },
+  );
+
+  test('keeps what was committed when only its log was removed while it was open', async () => {
+    const journal = await openJournal(options(path));
+    await journal.openStream(STREAM);
+    await journal.openDestinations(['siem'], 0);
+    await journal.commit(page({ events: events(2) }));
+    await rm(join(path, 'penstock.db-wal'));
+    await expect(journal.requirePresent()).rejects.toThrow(StateError);
+    await journal[Symbol.asyncDispose]();
+
+    await using again = await openJournal(options(path));
+
+    expect(await held(again)).toEqual(['event-0', 'event-1']);
   });
 });
 

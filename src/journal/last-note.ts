@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { explain } from '../errors.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { DeliveryStore } from './delivery-store.ts';
+import { replaceFile, type StateFiles } from './files.ts';
+import type { Position } from './journal.ts';
+import { Query } from './query.ts';
+
+const position = z.object({ sequence: z.int(), offset: z.int() });
+
+/** `penstock.last`: how far a state was when it was written. */
+const Noted = z.object({
+  /** Of the last page that was committed. */
+  sequence: z.int(),
+  /** What each destination had answered for. */
+  destinations: z.record(z.string(), position),
+  /** RFC 3339. */
+  written: z.string(),
+});
+
+type Noted = z.output<typeof Noted>;
+
+/**
+ * Notes beside the database how far the state is, by which a database that was restored from an older copy is known. It
+ * is a note only: what it says, and whatever happens to it, is a warning at most.
+ */
+export class LastNote {
+  readonly #files: StateFiles;
+  readonly #deliveries: DeliveryStore;
+  readonly #last: Query<{ sequence: number }>;
+  readonly #log: Logger | undefined;
+  #failing = false;
+
+  constructor(database: DatabaseSync, files: StateFiles, deliveries: DeliveryStore, log: Logger | undefined) {
+    this.#files = files;
+    this.#deliveries = deliveries;
+    this.#last = new Query(database, "SELECT seq AS sequence FROM sqlite_sequence WHERE name = 'journal'");
+    this.#log = log;
+  }
+
+  /** Warns when the state is behind what was noted of it. */
+  compare(): void {
+    const noted = this.#read();
+    if (noted === undefined) return;
+    const { sequence, destinations } = this.#current();
+    const behind = Object.entries(noted.destinations).flatMap(([name, was]) => {
+      const is = destinations[name];
+      return is !== undefined && isBefore(is, was) ? [{ destination: name, is, was }] : [];
+    });
+    if (sequence >= noted.sequence && behind.length === 0) return;
+    const fields = { last_sequence: { is: sequence, was: noted.sequence }, behind, noted: noted.written };
+    this.#log?.warn(
+      { penstock: fields },
+      'The state is older than one that was used here: it was restored from a copy, or its write-ahead log was removed. What was read since is read and sent again: creations under the same ids, updates and counters under other ones. Sums of `delta` count it twice; see "Restore a copy" in the README.',
+    );
+  }
+
+  /** Writes the note; false where nothing was ever committed. `now`: epoch ms. */
+  write(now: number): boolean {
+    try {
+      const current = this.#current();
+      if (current.sequence === 0) return false;
+      const noted: Noted = { ...current, written: new Date(now).toISOString() };
+      replaceFile(this.#files.last, `${JSON.stringify(noted)}\n`);
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) {
+        this.#log?.warn(
+          { err: error },
+          'How far the state is could not be noted in penstock.last; it is tried again in a minute.',
+        );
+      }
+      this.#failing = true;
+    }
+    return true;
+  }
+
+  #current(): Omit<Noted, 'written'> {
+    return {
+      sequence: this.#last.first()?.sequence ?? 0,
+      destinations: Object.fromEntries(this.#deliveries.all().map(({ name, position: at }) => [name, at])),
+    };
+  }
+
+  #read(): Noted | undefined {
+    try {
+      return Noted.parse(JSON.parse(readFileSync(this.#files.last, 'utf8')));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#log?.warn(
+          { error: { message: explain(error) } },
+          'penstock.last cannot be read: whether the state was restored from an older copy is not known.',
+        );
+      return undefined;
+    }
+  }
+}
+
+function isBefore(a: Position, b: Position): boolean {
+  return a.sequence < b.sequence || (a.sequence === b.sequence && a.offset < b.offset);
+}
