@@ -15,11 +15,13 @@ export function adviceFor(status: number, html: boolean, location: string | unde
   if (status >= 300 && status < 400) {
     return `Redirects are not followed. Set \`endpoint\` to where logs are taken${location === undefined ? '' : ` (it points to ${bare(location)})`}.`;
   }
+  if (status === 403 || status === 406) {
+    return 'Check the credential in `headers`, its right to write logs, and what a filter before the receiver refuses.';
+  }
   if (html)
     return 'A web page answered. Set `endpoint` to the receiver itself, not to a login page or a user interface.';
   switch (status) {
     case 401:
-    case 403:
       return 'Check the credential in `headers`, and its right to write logs. Secret files are read again by themselves.';
     case 404:
     case 405:

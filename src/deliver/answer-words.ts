@@ -43,10 +43,9 @@ function printable(text: string): string {
     .toWellFormed();
 }
 
-/** A page for people, not an answer for machines. */
-export function isHtml({ headers, body }: SeenAnswer): boolean {
-  if (/^\s*(text\/html|application\/xhtml\+xml)\b/i.test(headers['content-type'] ?? '')) return true;
-  return /^\uFEFF?\s*<(!doctype\s+html|html|head|body)\b/i.test(body.toString('utf8', 0, 256));
+/** A page for people, not an answer for machines: known by its first character, since labels are often wrong. */
+export function isPage({ body }: SeenAnswer): boolean {
+  return /^\uFEFF?\s*</.test(body.toString('utf8', 0, 256));
 }
 
 export interface PartialSuccess {

@@ -1,7 +1,8 @@
 import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry-after.ts';
 import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
-import { isHtml, onlyDuplicates, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
+import { GRPC_ADVICE } from './grpc.ts';
+import { isPage, onlyDuplicates, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
 
 /** What a destination's answer to one request means for us. */
 export type Answer = Acknowledge | Wait | Pause | Bisect;
@@ -27,15 +28,20 @@ export interface Wait extends Told {
   readonly retryAfterMs: number | undefined;
   /**
    * Why waiting alone may not help, when it lasts. too-much: a rate limit's burst below the batch's size.
-   * failing: a receiver without a queue, whose backend refuses a record for good.
+   * failing: a receiver without a queue, whose backend refuses a record for good. unanswered: a request that is too much
+   * for its time-out, or a record that the receiver, or what is before it, breaks off at.
    */
-  readonly suspicion: 'too-much' | 'failing' | undefined;
+  readonly suspicion: Suspicion | undefined;
 }
+
+export type Suspicion = 'too-much' | 'failing' | 'unanswered';
 
 /** The destination is set up wrongly: the data is kept until that is mended. */
 export interface Pause extends Told {
   readonly kind: 'pause';
   readonly whatToDo: string;
+  /** A filter before the receiver may have refused a single record: 403 and 406 say no more. */
+  readonly perhapsRecord: boolean;
 }
 
 /** Something in the request is refused: halve it, down to the record at fault. */
@@ -50,7 +56,8 @@ export function understand(seen: Seen, now: number): Answer {
   if ('error' in seen) return understandFailure(seen);
   const { status } = seen;
   const told = { status, words: wordsOf(seen) };
-  if (isHtml(seen) && status < 400) return pause(told, seen);
+  if (seen.headers['content-type']?.startsWith('application/grpc') === true) return grpcPort(told);
+  if (isPage(seen) && status < 400) return pause(told, seen);
   if (status < 300) return understandSuccess(seen, told, now);
   switch (status) {
     case 400:
@@ -72,7 +79,8 @@ export function understand(seen: Seen, now: number): Answer {
 
 function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowledge | Wait {
   // What was cut off may have been a partial success: the same bytes again, under the same ids, will tell.
-  if (!seen.complete) return wait(seen, { ...told, words: 'the answer ended before it was complete' }, now);
+  if (!seen.complete)
+    return wait(seen, { ...told, words: 'the answer ended before it was complete' }, now, 'unanswered');
   const { rejected, words } = partialSuccess(seen.body);
   return {
     kind: 'acknowledge',
@@ -83,7 +91,7 @@ function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowled
   };
 }
 
-function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: 'too-much' | 'failing'): Wait {
+function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: Suspicion): Wait {
   // Times that are told count from the receiver's own clock.
   const retryAfterMs = retryAfter(seen.headers, parseHttpDate(seen.headers['date']) ?? now);
   // A burst that is too large is told to come back at once, for ever.
@@ -91,17 +99,29 @@ function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: 'too-much' 
   return { kind: 'wait', ...told, retryAfterMs, suspicion: waitingHelps ? undefined : suspicion };
 }
 
+const PERHAPS_RECORD: readonly number[] = [403, 406];
+
 function pause(told: Told, seen: SeenAnswer): Pause {
-  return { kind: 'pause', ...told, whatToDo: adviceFor(seen.status, isHtml(seen), seen.headers['location']) };
+  const whatToDo = adviceFor(seen.status, isPage(seen), seen.headers['location']);
+  return { kind: 'pause', ...told, whatToDo, perhapsRecord: PERHAPS_RECORD.includes(seen.status) };
 }
 
 /** Errors that no repeat mends, since the request could not even be made of what is configured. */
 const UNSENDABLE = /^ERR_(INVALID_|UNESCAPED_)/;
 
-function understandFailure({ error }: SeenFailure): Pause | Wait {
+function understandFailure({ error, unanswered = false, grpc }: SeenFailure): Pause | Wait {
   const told = { status: undefined, words: wordsOf({ error }) };
   if (UNSENDABLE.test((error as NodeJS.ErrnoException).code ?? '')) {
-    return { kind: 'pause', ...told, whatToDo: NETWORK_ADVICE };
+    return { kind: 'pause', ...told, whatToDo: NETWORK_ADVICE, perhapsRecord: false };
   }
-  return { kind: 'wait', ...told, retryAfterMs: undefined, suspicion: undefined };
+  if (grpc === 'certain') return grpcPort(told);
+  const words = grpc === 'likely' ? `${told.words}. ${GRPC_ADVICE}` : told.words;
+  const suspicion = unanswered ? 'unanswered' : undefined;
+  return { kind: 'wait', status: undefined, words, retryAfterMs: undefined, suspicion };
+}
+
+/** It is no receiver of OTLP over HTTP. The words are shown where the advice is not. */
+function grpcPort({ status, words }: Told): Pause {
+  const what = [words, GRPC_ADVICE].filter((text) => text !== '').join('. ');
+  return { kind: 'pause', status, words: what, whatToDo: GRPC_ADVICE, perhapsRecord: false };
 }

@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../config/types.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import { REFUSES_EVERYTHING } from './advice.ts';
-import { type Answer, understand } from './answer.ts';
+import { type Acknowledge, type Answer, understand } from './answer.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
 import { Conduct } from './conduct.ts';
@@ -11,6 +11,7 @@ import type { Errand } from './errand.ts';
 import { Errands } from './errands.ts';
 import { Idle, type Rest } from './idle.ts';
 import { type Effect, Load } from './load.ts';
+import { ANY_SIZE, halved, type RequestSize, taken } from './request-size.ts';
 import type { Standing } from './standing.ts';
 
 /** Commits what an answer settled (undefined: what needed none); returns how many dead letters that made. */
@@ -31,6 +32,7 @@ export class Delivery {
   readonly #conduct: Conduct;
   readonly #bookmark: Bookmark;
   readonly #idle = new Idle();
+  #size = ANY_SIZE;
 
   constructor(parts: DeliveryParts) {
     const settings = batcherSettings(parts);
@@ -122,7 +124,8 @@ export class Delivery {
   /** Sends the next request of a load and does as the answer says; false when all of it is settled. */
   async #send(load: Load, commit: Commit, signal: AbortSignal): Promise<boolean> {
     const { clock, sender, destination, onAnswer } = this.#parts;
-    const how = { maxEventAge: destination.maxEventAge, alone: this.#conduct.probing };
+    const size = this.#size;
+    const how = { maxEventAge: destination.maxEventAge, alone: this.#conduct.probing, size };
     const items = load.next(clock.now(), how);
     if (items.length === 0) {
       await commit(undefined);
@@ -130,7 +133,8 @@ export class Delivery {
     }
     this.#conduct.begin();
     const answer = understand(await sender.send(items, signal), clock.now());
-    const effect = load.settle(answer, clock.now());
+    const effect = load.settle(answer, clock.now(), size);
+    this.#size = resized(size, answer, effect, items.length);
     const deadLetters = await commit(answer);
     const { delivered, rejected } = effect;
     const { kind, status } = answer;
@@ -142,10 +146,11 @@ export class Delivery {
   async #follow(load: Load, answer: Answer, effect: Effect): Promise<void> {
     if (answer.kind !== 'wait') this.#conduct.answered();
     if (answer.kind === 'acknowledge') return this.#conduct.goOn(answer);
-    if (answer.kind === 'pause') return this.#conduct.pause(describe(answer), answer.whatToDo);
-    if (answer.kind === 'wait') await this.#conduct.wait(answer);
-    else if (effect.stuck)
-      await this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
+    if (!goesOnAtOnce(answer, effect)) {
+      if (answer.kind === 'wait') await this.#conduct.wait(answer);
+      else if (answer.kind === 'pause') await this.#conduct.pause(describe(answer), answer.whatToDo);
+      else await this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
+    }
     if (effect.stuck) await this.#lengthen(load);
   }
 
@@ -156,6 +161,22 @@ export class Delivery {
     const more = await this.#conduct.persist(() => this.#batcher.next(load.end, clock.now()));
     if (more !== undefined) load.append(more, clock.now());
   }
+}
+
+/** Whether other records, or fewer, go out next, so that nothing need be waited for. */
+function goesOnAtOnce(answer: Exclude<Answer, Acknowledge>, { refusal, stuck }: Effect): boolean {
+  if (answer.kind === 'bisect') return !stuck;
+  if (answer.kind === 'pause') return refusal !== undefined && !stuck;
+  return answer.suspicion === 'unanswered' && (refusal === 'split' || refusal === 'condemned');
+}
+
+/** What an answer to so many records tells of how many may be sent at once. */
+function resized(size: RequestSize, answer: Answer, { refusal }: Effect, records: number): RequestSize {
+  if (answer.kind === 'acknowledge') return taken(size, records);
+  if (answer.kind !== 'wait' || answer.suspicion !== 'unanswered') return size;
+  // It was one record, and no matter of how many.
+  if (refusal === 'condemned') return ANY_SIZE;
+  return refusal === 'split' ? halved(size) : size;
 }
 
 function batcherSettings({ destination, journal, sender, namespaceOf }: DeliveryParts): BatcherSettings {

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { answersAsGrpc, onGrpcPort } from './grpc.ts';
 
 /** What came back for one export: an answer, or why there is none. */
 export type Seen = SeenAnswer | SeenFailure;
@@ -14,6 +15,10 @@ export interface SeenAnswer {
 
 export interface SeenFailure {
   readonly error: Error;
+  /** The whole request was sent, and within the time-out nothing came back, or nothing that is an answer. */
+  readonly unanswered?: boolean;
+  /** The endpoint looks like a port for gRPC. certain: what it sent is no HTTP/1.1. */
+  readonly grpc?: 'certain' | 'likely' | undefined;
 }
 
 /** A status that the exporters do not try again by themselves. */
@@ -29,21 +34,33 @@ const LONGEST_BODY = 4_194_304;
  */
 export class Exchange {
   readonly #request: ClientRequest;
+  readonly #url: string;
   readonly #chunks: Buffer[] = [];
   #length = 0;
   #response: IncomingMessage | undefined;
   #status = 0;
+  #sent = false;
+  #grpc = false;
   #error: Error | undefined;
 
-  constructor(request: ClientRequest) {
+  /** `url`: where the request goes. */
+  constructor(request: ClientRequest, url: string) {
     this.#request = request;
+    this.#url = url;
     request.prependOnceListener('response', (response) => this.#watch(response));
     request.prependListener('error', (error) => this.#fail(error));
+    request.once('finish', () => {
+      this.#sent = true;
+    });
   }
 
   /** What was seen so far; undefined before there is an answer or an error. */
   get seen(): Seen | undefined {
-    if (this.#response === undefined) return this.#error && { error: this.#error };
+    if (this.#response === undefined) {
+      const likely = this.#sent && onGrpcPort(this.#url) ? 'likely' : undefined;
+      const grpc = this.#grpc ? 'certain' : likely;
+      return this.#error && { error: this.#error, unanswered: this.#sent, grpc };
+    }
     const headers = Object.entries(this.#response.headersDistinct).map(([name, values = []]) => [
       name,
       values.join(', '),
@@ -72,6 +89,7 @@ export class Exchange {
   }
 
   #fail(error: Error & { code?: string }): void {
+    this.#grpc ||= answersAsGrpc(error, this.#url);
     this.#error ??= Object.assign(new Error(error.message, { cause: error }), { code: error.code });
     if (error.code !== undefined) error.code = `SEEN_${error.code}`;
   }

@@ -4,14 +4,25 @@ import type { Acknowledge, Answer } from './answer.ts';
 import type { Batch, Item } from './batch.ts';
 import { ageReason, condemn } from './condemn.ts';
 import type { Settled } from './errand.ts';
-import { Shipment } from './shipment.ts';
+import type { RequestSize } from './request-size.ts';
+import { type Refusal, Shipment } from './shipment.ts';
 
 /** What an answer did to a load, for counting. */
 export interface Effect {
   readonly delivered: number;
   readonly rejected: number;
+  /** What a refusal led to; undefined: none, or the same records are sent again. */
+  readonly refusal: Refusal['kind'] | undefined;
   /** Nothing is taken: the destination pauses until another record is. */
   readonly stuck: boolean;
+}
+
+/** How the next request is to be. Times are in milliseconds. */
+interface Request {
+  readonly maxEventAge: number | undefined;
+  /** Only one record, because the destination is paused. */
+  readonly alone: boolean;
+  readonly size: RequestSize;
 }
 
 /** Where a load's records are settled up to, and what was laid aside on the way: committed together. */
@@ -58,23 +69,20 @@ export class Load {
   }
 
   /** The records of the next request, empty when all are settled. What has become too old is laid aside instead. */
-  next(
-    now: number,
-    { maxEventAge, alone }: { maxEventAge: number | undefined; alone: boolean },
-  ): readonly Item[] {
+  next(now: number, { maxEventAge, alone, size }: Request): readonly Item[] {
     for (;;) {
-      this.#sent = this.#shipment.next({ alone });
+      this.#sent = this.#shipment.next({ alone, most: size.most });
       const aged = this.#sent.filter((index) => this.#ageOut(index, now, maxEventAge));
       if (aged.length === 0) return this.#sent.flatMap((index) => this.#items[index] ?? []);
     }
   }
 
-  /** Settles what the answer to the last request settles. */
-  settle(answer: Answer, now: number): Effect {
+  /** Settles what the answer to the last request settles. `size`: as for that request. */
+  settle(answer: Answer, now: number, size: RequestSize): Effect {
     if (answer.kind === 'acknowledge') return this.#acknowledge(answer, now);
-    if (answer.kind === 'bisect') return this.#refusal(this.#shipment.refuse(answer), answer, now);
-    const suspicion = answer.kind === 'wait' ? answer.suspicion : undefined;
-    return this.#refusal(this.#troubled(suspicion), answer, now);
+    const refusal = this.#refused(answer, this.#sent.length > size.proven);
+    if (refusal?.kind === 'condemned') this.#condemn(refusal.index, answer.status, reasonOf(answer), now);
+    return this.#effect({ refusal: refusal?.kind });
   }
 
   /** How far it is settled without a hole, and the dead letters before that which were not told yet. */
@@ -103,13 +111,10 @@ export class Load {
     return this.#effect({ delivered: sent.length - lost, rejected: lost });
   }
 
-  #troubled(suspicion: 'too-much' | 'failing' | undefined) {
-    return suspicion && this.#shipment.trouble({ refusable: suspicion === 'failing' });
-  }
-
-  #refusal(refusal: ReturnType<Shipment['trouble']>, { status, words }: Answer, now: number): Effect {
-    if (refusal?.kind === 'condemned') this.#condemn(refusal.index, status, words || `HTTP ${status}`, now);
-    return this.#effect();
+  #refused(answer: Exclude<Answer, Acknowledge>, larger: boolean): Refusal | undefined {
+    if (answer.kind === 'bisect') return this.#shipment.refuse(answer);
+    if (answer.kind === 'pause') return answer.perhapsRecord ? this.#shipment.forbid() : undefined;
+    return answer.suspicion && this.#shipment.trouble(answer.suspicion, { larger });
   }
 
   #takeLetters(upTo: number): readonly DeadLetter[] {
@@ -133,6 +138,13 @@ export class Load {
   }
 
   #effect(counts: Partial<Effect> = {}): Effect {
-    return { delivered: 0, rejected: 0, stuck: this.#shipment.stuck, ...counts };
+    return { delivered: 0, rejected: 0, refusal: undefined, stuck: this.#shipment.stuck, ...counts };
   }
+}
+
+/** Why a record that was refused alone lies in the dead letters. */
+function reasonOf(answer: Answer): string {
+  const { status, words } = answer;
+  if (answer.kind !== 'wait' || answer.suspicion !== 'unanswered') return words || `HTTP ${status}`;
+  return `the receiver never answered a request with this record alone, though it took others: ${words}`;
 }

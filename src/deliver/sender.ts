@@ -55,7 +55,7 @@ export class Sender implements AsyncDisposable {
       userAgent: 'penstock',
       httpAgentOptions: (protocol) => {
         const onRequest = (request: ConstructorParameters<typeof Exchange>[0]) => {
-          this.#exchange = new Exchange(request);
+          this.#exchange = new Exchange(request, destination.url);
         };
         this.#agent = watchingAgent(protocol, { tls: destination.tls, proxyEnv, onRequest });
         return this.#agent;
@@ -75,8 +75,10 @@ export class Sender implements AsyncDisposable {
     this.#exporter.export(records, resolve);
     const result = await promise;
     done.abort();
-    await bound;
-    return this.#takeSeen() ?? { error: failure(result) };
+    const cutShort = await bound;
+    const seen = this.#takeSeen() ?? { error: failure(result) };
+    // Neither the receiver nor what it was sent is to blame when it was not given its time.
+    return cutShort ? withoutBlame(seen) : seen;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,21 +93,40 @@ export class Sender implements AsyncDisposable {
     return seen;
   }
 
-  /** The exporter's own time-out starts anew with every byte, and does not run while a connection is being made. */
-  async #bound(done: AbortSignal, ending: AbortSignal | undefined): Promise<void> {
+  /**
+   * The exporter's own time-out starts anew with every byte, and does not run while a connection is being made.
+   * Resolves with whether the request was given up while all is to end.
+   */
+  async #bound(done: AbortSignal, ending: AbortSignal | undefined): Promise<boolean> {
     const { timeout } = this.#destination;
-    const why = [this.#clock.sleep(timeout, done).then(() => `within ${timeout} ms`)];
-    if (ending !== undefined) {
-      const last = aborted(ending, done).then(() => this.#clock.sleep(LAST_ANSWER, done));
-      why.push(last.then(() => 'before Penstock had to end'));
-    }
+    const late = this.#clock.sleep(timeout, done).then(() => timedOut(`within ${timeout} ms`));
+    const ended = ending && this.#afterEnd(ending, done);
     try {
-      const late = new Error(`No complete answer ${await Promise.race(why)}`);
-      this.#exchange?.abandon(Object.assign(late, { code: 'ERR_TIMED_OUT' }));
+      const error = await Promise.race(ended === undefined ? [late] : [late, ended]);
+      this.#exchange?.abandon(error);
+      return ending?.aborted === true;
     } catch {
       // The export ended first.
+      return false;
     }
   }
+
+  async #afterEnd(ending: AbortSignal, done: AbortSignal): Promise<Error> {
+    await aborted(ending, done);
+    await this.#clock.sleep(LAST_ANSWER, done);
+    return timedOut(BEFORE_END);
+  }
+}
+
+function withoutBlame(seen: Seen): Seen {
+  if ('error' in seen) return { error: seen.error };
+  return seen.complete ? seen : { error: timedOut(BEFORE_END) };
+}
+
+const BEFORE_END = 'before Penstock had to end';
+
+function timedOut(when: string): Error {
+  return Object.assign(new Error(`No complete answer ${when}`), { code: 'ERR_TIMED_OUT' });
 }
 
 /** Resolves when `signal` aborts; never, once `done` has, so that nothing is left behind on a signal that lives long. */

@@ -1,3 +1,5 @@
+import type { Suspicion } from './answer.ts';
+
 /** Part of a batch, sent as one request. */
 interface Range {
   readonly from: number;
@@ -5,7 +7,9 @@ interface Range {
   readonly to: number;
   /** Answers in a row for which waiting alone may not help. */
   readonly troubles: number;
-  /** How many requests had been taken when it was refused first; undefined when it never was. */
+  /** Part of a request that was never answered. */
+  readonly suspect?: boolean;
+  /** How many requests had been taken when it was refused; undefined when it never was. */
   readonly refusedAt?: number;
 }
 
@@ -16,6 +20,9 @@ export type Refusal =
 
 /** After so many troubled answers the same request is not repeated unchanged. */
 const ENOUGH_TROUBLE = 3;
+
+/** So many requests in a row without an answer do not come of a moment's trouble. */
+const ENOUGH_SILENCE = 2;
 
 /** So many single records refused, and none taken, say that everything is refused. */
 const ENOUGH_HELD = 4;
@@ -39,6 +46,8 @@ export class Shipment {
   #held: Range[] = [];
   #sent: Range | undefined;
   #acceptances = 0;
+  /** How many requests had been taken when the destination was paused first. */
+  #pausedAt: number | undefined;
   readonly #expendable: boolean;
 
   /** `expendable`: a single record refused is condemned at once, because nothing is lost by it. */
@@ -75,10 +84,14 @@ export class Shipment {
     this.#held = this.#held.filter(({ from }) => from !== index);
   }
 
-  /** Indices of the next request, empty when everything is settled. `alone`: only one, to find out how things are. */
-  next({ alone = false } = {}): readonly number[] {
+  /**
+   * Indices of the next request, at most `most`, empty when everything is settled. `alone`: only one, to find out how
+   * things are while the destination is paused.
+   */
+  next({ alone = false, most = Infinity } = {}): readonly number[] {
+    if (alone) this.#pausedAt ??= this.#acceptances;
     this.#pending = this.#pending.filter((range) => this.#open(range).length > 0);
-    this.#sent = this.#choose(alone);
+    this.#sent = this.#cut(this.#choose(alone), most);
     return this.#lastSent();
   }
 
@@ -94,30 +107,75 @@ export class Shipment {
     if (sent === undefined) return { kind: 'held' };
     const refused = { ...sent, troubles: 0, refusedAt: sent.refusedAt ?? this.#acceptances };
     if (indices.length > 1) return this.#split(sent, refused, indices);
-    const [index = 0] = indices;
-    if (aboutItself || this.#expendable || this.#provenAtFault(refused)) {
-      this.settle(index);
-      return { kind: 'condemned', index };
-    }
-    this.#held = [
-      ...this.#held.filter(({ from }) => from !== index),
-      { ...refused, from: index, to: index + 1 },
-    ];
-    return { kind: 'held' };
+    return aboutItself || this.#expendable || this.#provenAtFault(refused)
+      ? this.#condemn(indices)
+      : this.#hold(refused, indices);
   }
 
   /**
-   * The last request met trouble for which waiting alone may not help. After three times it is split; a single record
-   * is then refused if `refusable`. Undefined: send it again.
+   * The last request met trouble for which waiting alone may not help. After some times it is split; a single record is
+   * then refused, unless it was only too much. `larger`: than what was answered before, so that it is split at once.
+   * Undefined: send it again.
    */
-  trouble({ refusable }: { refusable: boolean }): Refusal | undefined {
+  trouble(suspicion: Suspicion, { larger = false } = {}): Refusal | undefined {
     const [sent, alone] = [this.#sent, this.#lastSent().length === 1];
-    if (sent === undefined || (alone && !refusable)) return undefined;
+    if (sent === undefined || (alone && suspicion === 'too-much')) return undefined;
+    if (suspicion === 'unanswered') return this.#silence(sent, larger);
     const troubles = sent.troubles + 1;
     // While one by one is tried whether anything is taken at all, each is tried once and then the next.
     if (troubles >= ENOUGH_TROUBLE || (alone && this.#trying)) return this.refuse();
     this.#replace(sent, [{ ...sent, troubles, refusedAt: sent.refusedAt ?? this.#acceptances }]);
     return undefined;
+  }
+
+  /**
+   * The last request was refused in a way that may be about the destination or about a record. Undefined: the
+   * destination is to pause. It is about a record when another was taken since the first pause.
+   */
+  forbid(): Refusal | undefined {
+    const [sent, indices] = [this.#sent, this.#lastSent()];
+    if (sent === undefined) return undefined;
+    const aboutRecord = this.#pausedAt !== undefined && this.#acceptances > this.#pausedAt;
+    this.#pausedAt ??= this.#acceptances;
+    const refused = { ...sent, troubles: sent.troubles + 1, refusedAt: this.#acceptances };
+    if (indices.length > 1)
+      return aboutRecord ? this.#split(sent, { ...refused, troubles: 0 }, indices) : undefined;
+    if (this.#provenAtFault(sent) || (this.#expendable && sent.troubles > 0)) return this.#condemn(indices);
+    // The next one tried is another.
+    const held = this.#hold(refused, indices);
+    return aboutRecord ? held : undefined;
+  }
+
+  /**
+   * What is sent alone is at fault when it was not answered twice, and another request was taken since it was not
+   * answered before, in company or alone: a receiver that stops answering in the middle of a batch costs no record.
+   */
+  #silence(sent: Range, larger: boolean): Refusal | undefined {
+    const indices = this.#lastSent();
+    const proven = this.#provenAtFault(sent);
+    const troubles = sent.troubles + 1;
+    const enough = troubles >= ENOUGH_SILENCE;
+    if (indices.length > 1) {
+      const range = { ...sent, troubles, refusedAt: this.#acceptances };
+      if (enough || larger || sent.suspect === true) {
+        return this.#split(sent, { ...range, troubles: 0, suspect: true }, indices);
+      }
+      this.#replace(sent, [range]);
+      return undefined;
+    }
+    if (enough && (proven || this.#expendable)) return this.#condemn(indices);
+    return this.#hold({ ...sent, troubles, ...(!proven && { refusedAt: this.#acceptances }) }, indices);
+  }
+
+  #condemn([index = 0]: readonly number[]): Refusal {
+    this.settle(index);
+    return { kind: 'condemned', index };
+  }
+
+  #hold(range: Range, [index = 0]: readonly number[]): Refusal {
+    const others = this.#held.filter(({ from }) => from !== index);
+    this.#held = [...others, { ...range, from: index, to: index + 1 }];
+    return { kind: 'held' };
   }
 
   /** Whether single records are tried, because some were refused and none taken since. */
@@ -139,6 +197,17 @@ export class Shipment {
     return this.#oneOf(range, this.#open(range)[0] ?? range.from);
   }
 
+  /** The first `most` records of it, the others behind them. */
+  #cut(range: Range | undefined, most: number): Range | undefined {
+    const end = range && this.#open(range)[most];
+    if (range === undefined || end === undefined) return range;
+    // What was not sent as it is now was not refused as it is now.
+    const { refusedAt: _, ...fresh } = range;
+    const first = { ...fresh, to: end, troubles: 0 };
+    this.#replace(range, [first, { ...fresh, from: end, troubles: 0 }]);
+    return first;
+  }
+
   /** A record that was not refused alone yet, as far as can be from those that were: faults come in runs. */
   #untried(): Range | undefined {
     const held = new Set(this.#held.map(({ from }) => from));
@@ -155,7 +224,8 @@ export class Shipment {
   }
 
   #oneOf(range: Range, index: number): Range {
-    return range.to - range.from === 1 ? range : { ...range, from: index, to: index + 1, troubles: 0 };
+    if (range.to - range.from === 1) return range;
+    return { from: index, to: index + 1, troubles: 0 };
   }
 
   #split(sent: Range, refused: Range, indices: readonly number[]): Refusal {

@@ -61,6 +61,24 @@ describe('a success', () => {
     });
   });
 
+  test.each([
+    ['204', 204, ''],
+    ['202', 202, ''],
+    ['an empty object', 200, '{}'],
+    ['a blank line', 200, '\r\n'],
+  ])('is %s that is labelled as a page', (_what, status, body) => {
+    const headers = { 'content-type': 'text/html; charset=utf-8' };
+
+    expect(answer(status, { headers, body })).toMatchObject({ kind: 'acknowledge', rejected: 0 });
+  });
+
+  test('that is partial is read under the label of a page', () => {
+    const headers = { 'content-type': 'text/html' };
+    const body = '{"partialSuccess":{"rejectedLogRecords":"2"}}';
+
+    expect(answer(200, { headers, body })).toMatchObject({ kind: 'acknowledge', rejected: 2 });
+  });
+
   test('with words and nothing rejected is a warning', () => {
     const body = '{"partialSuccess":{"errorMessage":"slow down"}}';
 
@@ -92,10 +110,13 @@ describe('a success', () => {
   });
 });
 
+const JSON_LABEL = { 'content-type': 'application/json' };
+
 describe('a pause', () => {
   test.each([
-    ['an HTML content type', 200, { headers: { 'content-type': 'Text/HTML; charset=utf-8' } }, /web page/],
-    ['an HTML body', 200, { body: '\n<!DOCTYPE html><html>' }, /web page/],
+    ['a page', 200, { body: '\n<!DOCTYPE html><html>' }, /web page/],
+    ['a page under another label', 202, { body: '\uFEFF <form>', headers: JSON_LABEL }, /web page/],
+    ['an answer of gRPC', 200, { headers: { 'content-type': 'application/grpc' } }, /4318/],
     [
       'a redirect',
       302,
@@ -159,6 +180,27 @@ describe('a wait', () => {
     ['', undefined],
   ])('of Retry-After %j is %s ms', (retryAfter, retryAfterMs) => {
     expect(answer(503, { headers: { 'retry-after': retryAfter } })).toMatchObject({ retryAfterMs });
+  });
+
+  test('is no answer to a request that was sent whole, which is suspicious', () => {
+    const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+
+    expect(understand({ error, unanswered: true }, NOW)).toMatchObject({ suspicion: 'unanswered' });
+    expect(understand({ error, unanswered: false }, NOW)).toMatchObject({ suspicion: undefined });
+    expect(understand({ error }, NOW)).toMatchObject({ suspicion: undefined });
+  });
+
+  test('from the port of gRPC says so', () => {
+    const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+
+    expect(understand({ error, unanswered: true, grpc: 'likely' }, NOW)).toMatchObject({
+      kind: 'wait',
+      words: expect.stringMatching(/^socket hang up\. .*gRPC port.*4318/),
+    });
+    expect(understand({ error, grpc: 'certain' }, NOW)).toMatchObject({
+      kind: 'pause',
+      words: expect.stringMatching(/gRPC port.*4318/),
+    });
   });
 
   test('until a date counts from the server’s own', () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
@@ -84,7 +84,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
 
     const seen = await sender.send([parcel()]);
 
-    expect(seen).toHaveProperty('error.code', 'ECONNRESET');
+    expect(seen).toMatchObject({ error: { code: 'ECONNRESET' }, unanswered: true });
     expect(server.requests).toHaveLength(1);
   });
 
@@ -99,7 +99,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
   });
 
   test.each([
-    ['hang', { error: expect.any(Error) }],
+    ['hang', { error: expect.any(Error), unanswered: true }],
     ['stall', { complete: false }],
   ] as const)('a server that does %s is one request, and ends in time', async (fault, outcome) => {
     await using server = await answering({ status: 200, body: 'words', fault });
@@ -118,7 +118,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
 
     const seen = await sender.send([parcel()]);
 
-    expect(seen).toHaveProperty('error.code', 'ECONNREFUSED');
+    expect(seen).toMatchObject({ error: { code: 'ECONNREFUSED' }, unanswered: false });
   });
 });
 
@@ -209,6 +209,8 @@ test('a request in flight is awaited for a few seconds more when all is to end',
   await clock.advance(2_000);
 
   expect(await seen).toHaveProperty('error.code', 'ERR_TIMED_OUT');
+  // It was not given its time.
+  expect(await seen).not.toHaveProperty('unanswered', true);
 });
 
 test('a proxy of the environment is used, and NO_PROXY honoured', async () => {
@@ -237,4 +239,42 @@ test('a request that ended badly does not spoil the next one', async () => {
 
   expect(outcomes).toEqual([503, 'error', 413, 200]);
   expect(server.requests).toHaveLength(4);
+});
+
+/** A port that takes connections and answers the first bytes of each with these, or (undefined) by a reset. */
+async function port(answer: Buffer | string | undefined) {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => (answer === undefined ? socket.resetAndDestroy() : socket.write(answer)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.dispose]: () => void server.close(),
+  };
+}
+
+describe('what is no answer in HTTP/1.1', () => {
+  test.each([
+    ['settings of HTTP/2', Buffer.from('000006040000000000000500004000', 'hex')],
+    ['a farewell of HTTP/2', Buffer.from('0000080700000000000000000000000001', 'hex')],
+  ])('is a gRPC port for %s', async (_what, bytes) => {
+    using server = await port(bytes);
+    await using sender = senderTo(server.url);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject({ grpc: 'certain', error: { code: expect.stringMatching(/^HPE_/) } });
+  });
+
+  test('is no gRPC port for other bytes, but counts as unanswered', async () => {
+    using server = await port('SSH-2.0-OpenSSH_9.6\r\n');
+    await using sender = senderTo(server.url);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject({ unanswered: true, error: { code: expect.stringMatching(/^HPE_/) } });
+    expect(seen).toHaveProperty('grpc', undefined);
+  });
 });

@@ -34,7 +34,7 @@ interface Row {
   readonly answer: () => Answering;
   /** What the receiver has in the end, each once. Default: everything. */
   readonly has?: readonly string[];
-  /** What lies in the dead letters, with which status. Default: nothing. */
+  /** What lies in the dead letters, with which status (0: no answer). Default: nothing. */
   readonly dead?: Readonly<Record<string, number>>;
   readonly requests: number;
   /** Default: everything was passed. */
@@ -89,6 +89,27 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   '401, then mended': { answer: () => first(1, { status: 401 }), requests: 3, pauses: 1 },
   '403, then mended': { answer: () => first(1, { status: 403 }), requests: 3, pauses: 1 },
+  '403 for one record, of a filter before the receiver': {
+    answer: () => refusing(isOneOf('uid-11'), { status: 403 }),
+    has: without('uid-11'),
+    dead: { 'uid-11': 403 },
+    requests: 13,
+    pauses: 1,
+  },
+  '406 for the first record': {
+    answer: () => refusing(isOneOf('uid-0'), { status: 406 }),
+    has: without('uid-0'),
+    dead: { 'uid-0': 406 },
+    requests: 5,
+    pauses: 1,
+  },
+  '401 for one record is no matter of that record': {
+    answer: () => refusing(isOneOf('uid-11'), { status: 401 }),
+    has: ['uid-0'],
+    passed: 1,
+    requests: 3,
+    pauses: 2,
+  },
   '404, then mended': { answer: () => first(1, { status: 404 }), requests: 3, pauses: 1 },
   '405, then mended': { answer: () => first(1, { status: 405 }), requests: 3, pauses: 1 },
   '415, then mended': { answer: () => first(1, { status: 415 }), requests: 3, pauses: 1 },
@@ -108,6 +129,12 @@ const ROWS: Readonly<Record<string, Row>> = {
   '503, ten times': { answer: () => first(10, { status: 503 }), requests: 11 },
   '504, once': { answer: () => first(1, { status: 504 }), requests: 2 },
   '507, once': { answer: () => first(1, { status: 507 }), requests: 2 },
+  'a reset for one record': {
+    answer: () => resetting(isOneOf('uid-11')),
+    has: without('uid-11'),
+    dead: { 'uid-11': 0 },
+    requests: 11,
+  },
   'a lost answer': { answer: () => first(1, ANSWER_LOST), requests: 2, told: 2 * SIZE },
   'everything refused': {
     answer: () => () => ({ status: 400, words: 'no JSON here' }),
@@ -124,6 +151,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     told: 41,
   },
 };
+
+/** Breaks off at a request that holds a record such as this. */
+function resetting(bad: (record: ReceivedRecord) => boolean): Answering {
+  return ({ records }) => (records.some(bad) ? { status: 200, fault: 'reset', take: () => false } : ACCEPTED);
+}
 
 /** Refuses requests of more records than this. */
 function noMoreThan(most: number, refusal: ReceiverAnswer): Answering {
@@ -145,7 +177,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
 
     expect([...running.receiver.ids().keys()].toSorted()).toEqual([...(row.has ?? ALL)].toSorted());
     expect(running.receiver.received()).toHaveLength(row.told ?? (row.has ?? ALL).length);
-    expect(Object.fromEntries(running.journal.letters.map(({ uid, status }) => [uid, status]))).toEqual(
+    expect(Object.fromEntries(running.journal.letters.map(({ uid, status }) => [uid, status ?? 0]))).toEqual(
       row.dead ?? {},
     );
     expect(running.receiver.exports).toHaveLength(row.requests);
