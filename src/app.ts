@@ -12,7 +12,9 @@ import { Delivery } from './deliver/deliver.ts';
 import { Sender } from './deliver/sender.ts';
 import { Budgets, COURTESY } from './http/budget.ts';
 import type { SourceHttp } from './http/client.ts';
+import { destinationExposure, warnOfExposure } from './http/exposure.ts';
 import type { RequestTold } from './http/settings.ts';
+import { bareUrl } from './http/url.ts';
 import type { Journal } from './journal/journal.ts';
 import { openJournal } from './journal/sqlite-journal.ts';
 import { parseSchedule, type Schedule } from './schedule/schedule.ts';
@@ -189,6 +191,7 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
   const log = shared.log.child({ penstock: { destination: destination.name } });
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
+  warnOfExposure(destinationExposure(destination, env), bareUrl(new URL(destination.url)), log);
   const sender = new Sender({ destination, clock, proxyEnv: env, identity });
   return new Delivery({
     destination,

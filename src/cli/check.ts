@@ -9,6 +9,7 @@ import { probeDestination } from '../deliver/probe-destination.ts';
 import { Sender } from '../deliver/sender.ts';
 import { EXIT } from '../errors.ts';
 import { Budgets } from '../http/budget.ts';
+import { destinationExposure, exposureFindings, sourceExposure } from '../http/exposure.ts';
 import type { BudgetJournal } from '../journal/journal.ts';
 import { openJournalForBudgets } from '../journal/sqlite-journal.ts';
 import type { Finding } from '../source.ts';
@@ -50,7 +51,8 @@ export const checkCommand: PenstockCommand = {
     const { config, log } = await setUpVisibly(io, flags);
     const report = new CheckReport(io.stdout, flags['json'] === true);
     if (flags['offline'] === true)
-      for (const subject of subjects(config)) report.add(subject.name, [written]);
+      for (const subject of subjects(config, io.env))
+        report.add(subject.name, [written, ...subject.exposure]);
     else await checkOnline(io, { config, log, report, sendTest: flags['sendTest'] === true });
     report.end();
     return exitCode(report);
@@ -78,8 +80,8 @@ async function checkOnline(io: Io, { config, log, report, sendTest }: Online): P
   ];
   // Each is awaited in its turn; one that fails before that must not end the process.
   for (const check of checks) check.catch(() => undefined);
-  for (const [index, { name }] of subjects(config).entries()) {
-    report.add(name, [written, ...((await checks[index]) ?? [])]);
+  for (const [index, { name, exposure }] of subjects(config, io.env).entries()) {
+    report.add(name, [written, ...exposure, ...((await checks[index]) ?? [])]);
   }
 }
 
@@ -114,10 +116,21 @@ async function checkDestination(
   return await probeDestination({ destination, sender, clock, sendTest });
 }
 
-function subjects({ sources, destinations }: Config): { readonly name: string }[] {
+interface Subject {
+  readonly name: string;
+  readonly exposure: readonly Finding[];
+}
+
+function subjects({ sources, destinations }: Config, env: Io['env']): Subject[] {
   return [
-    ...sources.map(({ name }) => ({ name: `source ${name}` })),
-    ...destinations.map(({ name }) => ({ name: `destination ${name}` })),
+    ...sources.map(({ name, options }) => ({
+      name: `source ${name}`,
+      exposure: exposureFindings(sourceExposure(options, env)),
+    })),
+    ...destinations.map((destination) => ({
+      name: `destination ${destination.name}`,
+      exposure: exposureFindings(destinationExposure(destination, env)),
+    })),
   ];
 }
 

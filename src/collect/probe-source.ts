@@ -68,19 +68,8 @@ function reach(config: SourceConfig, { answered }: Hearing, failure: unknown): F
   return [...findings, { probe: 'credentials', verdict: 'ok', detail: 'taken', advice: '' }];
 }
 
-const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
-
 function connection(options: CommonOptions & { readonly tls?: TlsConfig | undefined }): Finding {
   const probe = 'connection';
-  const url = new URL(options.base_url);
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    return {
-      probe,
-      verdict: 'warn',
-      detail: `${options.base_url} answers, without TLS: anyone on the way can read the credential.`,
-      advice: 'Set base_url to https://…',
-    };
-  }
   if (options.tls?.insecure_skip_verify === true) {
     return {
       probe,

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { checkProxies } from '../http/proxies.ts';
 import { checkBlock } from './block.ts';
 import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
 import { toDestination } from './destination.ts';
@@ -64,6 +65,7 @@ function check(
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
+  checkProxies(env, problems);
   const environment = fromEnvironment(tree, { env, cwd }, problems);
   return { settings, sources, environment, metrics: metricsReceiver({ env, cwd, problems }) };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseProxy } from '../http/proxies.ts';
 import { filePath } from './fields.ts';
 import { Secret } from './secret.ts';
 
@@ -32,8 +33,8 @@ const NO_PROXY_URL = 'expected the http:// or https:// URL of a proxy';
 export function proxy() {
   return z
     .string(NO_PROXY_URL)
-    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), NO_PROXY_URL)
-    .transform((url) => new Secret(url))
+    .refine((text) => parseProxy(text) !== undefined, NO_PROXY_URL)
+    .transform((text) => parseProxy(text)?.url ?? new Secret(text))
     .meta({ writeOnly: true })
     .optional()
     .describe('Proxy for this source, instead of HTTP_PROXY and HTTPS_PROXY.');

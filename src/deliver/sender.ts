@@ -5,6 +5,7 @@ import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-log
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
+import { proxyFor } from '../http/proxies.ts';
 import { Exchange, type Seen } from './exchange.ts';
 import { type Identity, type Parcel, Providers } from './providers.ts';
 import { watchingAgent } from './watching-agent.ts';
@@ -46,6 +47,7 @@ export class Sender implements AsyncDisposable {
     this.#destination = destination;
     this.#clock = clock;
     this.providers = new Providers(identity, destination.profile);
+    const proxy = proxyFor(destination.url, proxyEnv);
     const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
     this.#exporter = new Exporter({
       url: destination.url,
@@ -57,7 +59,7 @@ export class Sender implements AsyncDisposable {
         const onRequest = (request: ConstructorParameters<typeof Exchange>[0]) => {
           this.#exchange = new Exchange(request, destination.url);
         };
-        this.#agent = watchingAgent(protocol, { tls: destination.tls, proxyEnv, onRequest });
+        this.#agent = watchingAgent(protocol, { tls: destination.tls, proxy, onRequest });
         return this.#agent;
       },
     });

@@ -5,12 +5,13 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { TlsConfig } from '../config/types.ts';
+import type { Proxy } from '../http/proxies.ts';
 import { sendWhole } from './whole-body.ts';
 
 interface AgentSettings {
   readonly tls: TlsConfig;
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up. */
-  readonly proxyEnv: Readonly<Record<string, string | undefined>>;
+  /** Undefined: none. What this process's own variables say counts for nothing here. */
+  readonly proxy: Proxy | undefined;
   /** Called with every request before it is sent. */
   readonly onRequest: (request: ClientRequest) => void;
 }
@@ -24,16 +25,18 @@ interface Addressable {
 
 /**
  * An agent for the exporters' `httpAgentOptions` factory: shows each request to `onRequest`, gives each its
- * `Content-Length`, takes TLS settings and proxies. Node's own agents know `proxyEnv`; the exporters' ignore it. Certificates are read for every connection,
- * so that a renewed one is used without a restart.
+ * `Content-Length`, takes TLS settings and a proxy, which the exporters' own agents do not know. Certificates are read for every
+ * connection, so that a renewed one is used without a restart.
  *
  * @param protocol `http:` or `https:`
  */
 export function watchingAgent(
   protocol: string,
-  { tls, proxyEnv, onRequest }: AgentSettings,
+  { tls, proxy, onRequest }: AgentSettings,
 ): HttpAgent | HttpsAgent {
-  const options: AgentOptions = { keepAlive: true, maxSockets: 1, proxyEnv: { ...proxyEnv } };
+  const url = proxy?.url.reveal();
+  const proxyEnv = url === undefined ? {} : { http_proxy: url, https_proxy: url };
+  const options: AgentOptions = { keepAlive: true, maxSockets: 1, proxyEnv };
   const agent = protocol === 'http:' ? new HttpAgent(options) : new TlsAgent(options, tls);
   const addressable = agent as unknown as Addressable;
   const addRequest = addressable.addRequest.bind(agent);

@@ -4,6 +4,7 @@ import { answerOf } from './answer.ts';
 import { budgetName, type Budget } from './budget.ts';
 import { Connections } from './connections.ts';
 import { exchange, type RawAnswer } from './exchange.ts';
+import { sourceExposure, warnOfExposure } from './exposure.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { pace } from './pace.ts';
 import { MAX_REDIRECTS, redirectOf } from './redirect.ts';
@@ -24,6 +25,7 @@ export function createHttp(settings: HttpSettings): SourceHttp {
       'TLS certificates are not verified for this source (tls.insecure_skip_verify): anyone on the way can read its credential and change its answers. Use tls.ca_file and tls.server_name.',
     );
   }
+  warnOfExposure(sourceExposure(options, settings.env), options.base_url, log);
   return new Client(settings);
 }
 

@@ -6,15 +6,16 @@ import {
   getCACertificates,
   type ConnectionOptions,
 } from 'node:tls';
-import { Agent, EnvHttpProxyAgent, ProxyAgent, type Dispatcher } from 'undici';
+import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import type { Secret } from '../config/secret.ts';
 import type { TlsConfig } from '../config/types.ts';
+import { proxyFor } from './proxies.ts';
 
 interface ConnectionSettings {
   readonly baseUrl: string;
   readonly tls: TlsConfig | undefined;
   readonly proxy: Secret | undefined;
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up, in lower case first. */
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds for making a connection. */
   readonly timeout: number;
@@ -80,24 +81,11 @@ function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pe
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  if (proxy !== undefined) return new ProxyAgent({ ...options, uri: proxy.reveal() });
-  const found = withScheme(lookUp(env, baseUrl.startsWith('https:') ? 'https_proxy' : 'http_proxy'));
-  if (found === '') return new Agent(options);
-  return new EnvHttpProxyAgent({
-    ...options,
-    httpProxy: found,
-    httpsProxy: found,
-    noProxy: lookUp(env, 'no_proxy'),
-  });
-}
-
-function lookUp(env: ConnectionSettings['env'], name: string): string {
-  return env[name] || env[name.toUpperCase()] || '';
-}
-
-/** Other programs take `proxy.example.com:3128` from the environment, so these variables often look like it. */
-function withScheme(proxy: string): string {
-  return proxy === '' || proxy.includes('://') ? proxy : `http://${proxy}`;
+  const found = proxyFor(baseUrl, env, proxy);
+  if (found === undefined) return new Agent(options);
+  // Apart from the URL, so that no error of the library can show it.
+  const token = found.credential && `Basic ${Buffer.from(found.credential.reveal()).toString('base64')}`;
+  return new ProxyAgent({ ...options, uri: found.origin, ...(token === undefined ? {} : { token }) });
 }
 
 function tlsOptions(

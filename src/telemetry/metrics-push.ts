@@ -5,6 +5,9 @@ import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-met
 import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { watchingAgent } from '../deliver/watching-agent.ts';
+import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
+import { proxyFor } from '../http/proxies.ts';
+import { bareUrl } from '../http/url.ts';
 import type { Logger } from './log.ts';
 
 interface PushSettings {
@@ -33,6 +36,11 @@ const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
  */
 export async function pushMetrics(settings: PushSettings, signal: AbortSignal): Promise<void> {
   const { clock, env } = settings;
+  warnOfExposure(
+    destinationExposure(settings.receiver, env),
+    bareUrl(new URL(settings.receiver.url)),
+    settings.log,
+  );
   const interval = Number(env['OTEL_METRIC_EXPORT_INTERVAL'] ?? '') || INTERVAL;
   const exporter = openExporter(settings);
   try {
@@ -79,6 +87,7 @@ function openExporter({ receiver, env }: PushSettings): PushMetricExporter {
     compression: COMPRESSION[compression],
     timeoutMillis: timeout,
     userAgent: 'penstock',
-    httpAgentOptions: (scheme) => watchingAgent(scheme, { tls, proxyEnv: env, onRequest: () => undefined }),
+    httpAgentOptions: (scheme) =>
+      watchingAgent(scheme, { tls, proxy: proxyFor(url, env), onRequest: () => undefined }),
   });
 }

@@ -94,6 +94,20 @@ describe('check', () => {
 });
 
 describe('check of a source', () => {
+  it('warns of a credential that goes over plain http to another host, also offline', async () => {
+    await world.configure({ console: { ...world.blocks['console'], base_url: 'http://qradar.test' } });
+
+    const outcome = await world.run('check --offline');
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(finding(outcome, 'source console', 'transport')).toMatchObject({
+      verdict: 'warn',
+      detail: expect.stringContaining('over plain http to qradar.test') as string,
+    });
+    expect(finding(outcome, 'destination siem', 'transport')).toBeUndefined();
+  });
+
   it('fails on a console that is not there', async () => {
     await world.console.away();
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
@@ -211,6 +211,28 @@ test('a request in flight is awaited for a few seconds more when all is to end',
   expect(await seen).toHaveProperty('error.code', 'ERR_TIMED_OUT');
   // It was not given its time.
   expect(await seen).not.toHaveProperty('unanswered', true);
+});
+
+test('a proxy as host:port is used, whatever this process itself has in its environment', async () => {
+  await using proxy = await answering({ status: 200 });
+  vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await using proxied = senderTo(
+    'http://siem.test:4318',
+    {},
+    { HTTP_PROXY: proxy.url.slice('http://'.length) },
+  );
+  await using direct = senderTo(
+    proxy.url,
+    {},
+    {
+      HTTP_PROXY: '127.0.0.1:1',
+      NO_PROXY: 'siem.test 127.0.0.0-127.0.0.9',
+    },
+  );
+
+  expect(await proxied.send([])).toMatchObject({ status: 200 });
+  expect(await direct.send([])).toMatchObject({ status: 200 });
 });
 
 test('a proxy of the environment is used, and NO_PROXY honoured', async () => {

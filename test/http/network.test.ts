@@ -96,6 +96,20 @@ describe('a proxy', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  test('with any character in its password is used, and nothing of it is shown', async () => {
+    await using server = await serve(ok, { clock });
+    await using via = await proxy({ password: 'Winter2026#pass/?@x' });
+    await using http = (await rig(server.url, { env: { HTTP_PROXY: via.url }, options: { retries: 0 } }))
+      .http;
+
+    await http.get({ path: '/x', route: 'x' });
+    await via[Symbol.asyncDispose]();
+    const error = await failure(http.get({ path: '/x', route: 'x' }));
+
+    expect(via.seen).toEqual([`GET ${server.url}/x`]);
+    expect(`${explain(error)} ${error.stack}`).not.toMatch(/Winter2026|pass\//);
+  });
+
   test.each(['http', 'https'])('that refuses us is named for %s, its password is not', async (protocol) => {
     await using via = await proxy({ refuses: true });
     const options = { proxy: new Secret(via.url), retries: 0 };

@@ -12,12 +12,12 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /** A proxy on loopback that forwards plain requests and tunnels others, for those who know the password. */
-export async function proxy({ refuses = false } = {}): Promise<Proxy> {
+export async function proxy({ refuses = false, password = PASSWORD } = {}): Promise<Proxy> {
   const seen: string[] = [];
   const sockets = new Set<Socket>();
   const allows = (incoming: IncomingMessage) => {
     seen.push(`${incoming.method} ${incoming.url}`);
-    return !refuses && knowsPassword(incoming);
+    return !refuses && knowsPassword(incoming, password);
   };
   const server = createServer((incoming, response) => {
     if (allows(incoming)) forward(incoming, response);
@@ -31,7 +31,7 @@ export async function proxy({ refuses = false } = {}): Promise<Proxy> {
   await once(server, 'listening');
   return {
     seen,
-    url: `http://us:${PASSWORD}@127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://us:${password}@127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.closeAllConnections();
@@ -41,8 +41,8 @@ export async function proxy({ refuses = false } = {}): Promise<Proxy> {
   };
 }
 
-function knowsPassword({ headers }: IncomingMessage): boolean {
-  return headers['proxy-authorization'] === `Basic ${Buffer.from(`us:${PASSWORD}`).toString('base64')}`;
+function knowsPassword({ headers }: IncomingMessage, password: string): boolean {
+  return headers['proxy-authorization'] === `Basic ${Buffer.from(`us:${password}`).toString('base64')}`;
 }
 
 function forward(incoming: IncomingMessage, response: ServerResponse): void {
