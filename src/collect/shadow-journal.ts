@@ -55,8 +55,9 @@ export class ShadowJournal implements PollJournal {
   async openStream(identity: StreamIdentity): Promise<StreamState> {
     const key = streamKey(identity);
     const held = (await this.streams()).find((stream) => stream.key === key);
-    const fresh = { ledger: 0, lastComplete: undefined, lastError: undefined, owed: 0, orphaned: false };
-    return { ...fresh, cursor: this.#of(key).cursor, ...held, ...identity, key };
+    const fresh = { ledger: 0, ledgerBytes: 0, knownSince: undefined, asked: undefined };
+    const idle = { lastComplete: undefined, lastError: undefined, owed: 0, orphaned: false };
+    return { ...fresh, ...idle, cursor: this.#of(key).cursor, ...held, ...identity, key };
   }
 
   async ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>> {

@@ -16,7 +16,9 @@ const state = z
     path: filePath()
       .default('./state')
       .describe('Directory of the database, created with mode 0700; relative to the working directory.'),
-    max_bytes: bytes('2GiB', '8MiB').describe('Cap on database and write-ahead log together.'),
+    max_bytes: bytes('2GiB', '8MiB').describe(
+      'Cap on what waits for a destination and on what is retained; each source has a cap of its own for its ledger.',
+    ),
     retain: duration('24h').describe('How long delivered pages are kept for `replay`; 0s for not at all.'),
     allow_network_fs: z
       .boolean()

@@ -3,6 +3,7 @@ import type { EcsEvent } from '../ecs/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { HeldDeadLetter, Lane } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
+import { fromStored, toStored } from './stored-text.ts';
 
 interface DeadLetterRow {
   readonly id: number;
@@ -41,10 +42,7 @@ export class DeadLetterStore {
        FROM dead_letter JOIN stream ON stream.id = dead_letter.stream
        WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`,
     );
-    this.#bytes = new Query(
-      database,
-      'SELECT coalesce(sum(octet_length(event) + octet_length(reason)), 0) AS bytes FROM dead_letter',
-    );
+    this.#bytes = new Query(database, "SELECT bytes FROM held WHERE what = 'dead letters'");
     this.#count = new Query(
       database,
       'SELECT count(*) AS letters FROM dead_letter WHERE destination = :destination',
@@ -56,7 +54,7 @@ export class DeadLetterStore {
     const { stream, dataset, lane, observedAt, uid, event, status, reason, at } = letter;
     const { changes } = this.#put.run({
       destination,
-      stream,
+      stream: toStored(stream),
       dataset,
       lane,
       observedAt,
@@ -86,6 +84,7 @@ export class DeadLetterStore {
   of(destination?: string): readonly HeldDeadLetter[] {
     return this.#all.all({ destination: destination ?? null }).map((row) => ({
       ...row,
+      stream: fromStored(row.stream),
       status: orUndefined(row.status),
       event: JSON.parse(row.event) as EcsEvent,
     }));

@@ -9,7 +9,7 @@ const BRIM = 1.25;
 /** Bytes that must stay free on the file system, for the log and for whoever else lives there; of a small one, half. */
 const RESERVE = 64 * 1024 * 1024;
 
-/** How much the journal takes on disk, against its cap. Cheap: three calls of `stat`. */
+/** How much the state takes on disk, and whether there is room. Cheap: a few calls of `stat`. */
 export class DiskUse {
   readonly #files: StateFiles;
   readonly #cap: number;
@@ -26,12 +26,12 @@ export class DiskUse {
     return sizeOf(this.#files.database) + sizeOf(this.#files.wal);
   }
 
-  room(): Room {
-    const bytes = this.bytes();
+  /** `held`: bytes of what waits and is retained, against which the cap is. */
+  room(held: number): Room {
     const facts = this.#statfs(dirname(this.#files.database));
     const reserve = Math.min(RESERVE, sizeInBytes(facts) / 2);
-    if (bytes >= this.#cap * BRIM || freeBytes(facts) < reserve) return 'brim';
-    return bytes >= this.#cap ? 'full' : 'free';
+    if (held >= this.#cap * BRIM || freeBytes(facts) < reserve) return 'brim';
+    return held >= this.#cap ? 'full' : 'free';
   }
 }
 

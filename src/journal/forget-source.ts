@@ -20,7 +20,7 @@ const HELD =
 export function forgetSource(options: StateOptions, name: string): Forgotten {
   return changeState(options, (database) => {
     const forgotten = count(database, name);
-    for (const table of ['ledger', 'coverage', 'gap', 'poll'])
+    for (const table of ['ledger', 'ledger_size', 'coverage', 'gap', 'poll'])
       database.prepare(`DELETE FROM ${table} WHERE stream ${OWN}`).run({ name });
     database.prepare(`DELETE FROM stream WHERE source = :name AND NOT (${HELD})`).run({ name });
     database
@@ -37,7 +37,7 @@ export function forgetSource(options: StateOptions, name: string): Forgotten {
 function count(database: DatabaseSync, name: string): Forgotten {
   const counted = new Query<Forgotten>(
     database,
-    `SELECT count(*) AS streams, coalesce(sum((SELECT count(*) FROM ledger WHERE ledger.stream = stream.id)), 0) AS ledger
+    `SELECT count(*) AS streams, coalesce(sum((SELECT entries FROM ledger_size WHERE ledger_size.stream = stream.id)), 0) AS ledger
      FROM stream WHERE source = :name`,
   );
   return { streams: 0, ledger: 0, ...counted.first({ name }) };

@@ -1,5 +1,6 @@
 import type { JournaledEvent } from '../ecs/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
+import type { LedgerSize } from './ledger-store.ts';
 import type { RequestJournal } from './request.ts';
 import type { StreamNames } from './stream-key.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
@@ -26,11 +27,21 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   openStream(identity: StreamIdentity): Promise<StreamState>;
   /** All but those of Penstock's own events (`OWN_TYPE`). */
   streams(): Promise<readonly StreamState[]>;
+  /** Makes many streams known at once. Returns what is stored of each. */
+  openStreams(identities: readonly StreamIdentity[]): Promise<readonly StreamState[]>;
   /** The cursors of one source's streams by scope, cheap also for a thousand of them. */
   cursors(source: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>>;
   /** What the ledger holds of these keys (at most a page's). */
   ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>>;
+  /** Of a key that was stored as a hash, what is given back is no longer the key: see `PageCommit.hashLongKeys`. */
   ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>>;
+  /** What the ledgers of all streams of a source take. */
+  ledgerSize(source: string): Promise<LedgerSize>;
+  /**
+   * Forgets about the oldest entries of a source's ledgers, at most `limit`, and says which as open gaps of that reason
+   * that no event tells yet, one for each stream. Returns the keys of these streams.
+   */
+  forgetOldest(source: string, limit: number, reason: string): Promise<readonly string[]>;
   /** A page is in the journal with its ledger entries, cursor, coverage and gaps, or it never happened. */
   commit(page: PageCommit): Promise<void>;
   coverage(stream: string): Promise<readonly Span[]>;
@@ -154,8 +165,13 @@ export interface StreamState extends StreamIdentity {
   readonly key: string;
   /** JSON, as the source's cursor schema encodes it; undefined before the first page. */
   readonly cursor: unknown;
-  /** Entries in its ledger. */
+  /** Entries in its ledger, and the bytes that they take, about. */
   readonly ledger: number;
+  readonly ledgerBytes: number;
+  /** Our clock: when it was offered first. */
+  readonly knownSince: number | undefined;
+  /** Our clock: when the last poll began that sent a request. */
+  readonly asked: number | undefined;
   /** Our clock: when the page that ended its last complete sweep was committed. */
   readonly lastComplete: number | undefined;
   readonly lastError: string | undefined;
@@ -175,6 +191,9 @@ export interface LedgerWrite extends LedgerEntry {
   readonly at: number;
 }
 
+/** `reason` of a gap: the ledger was at its bound, and forgot what was told in this span. */
+export const LEDGER_FULL = 'ledger-full';
+
 export type Lane = 'live' | 'backfill';
 
 export interface PageCommit {
@@ -186,11 +205,18 @@ export interface PageCommit {
   /** Empty is normal: the cursor moves without events. */
   readonly events: readonly JournaledEvent[];
   readonly ledger: readonly LedgerWrite[];
+  /** Long keys are only compared, never read back: a hash of each is enough. A prefix of 32 characters still finds them. */
+  readonly hashLongKeys?: boolean | undefined;
   readonly forgetBefore?: number | undefined;
+  /** What is not forgotten although it is before. */
+  readonly keep?: readonly Span[] | undefined;
   /** Undefined keeps the stored one. */
   readonly cursor: unknown;
   readonly covered?: Span | undefined;
+  /** Told by events of this page, or before. */
   readonly gaps: readonly Gap[];
+  /** No event tells these yet. */
+  readonly untoldGaps?: readonly Gap[] | undefined;
   readonly closedGaps: readonly Gap[];
   /** A complete sweep ended with this page: clears the last error. */
   readonly complete: boolean;
@@ -239,6 +265,8 @@ export interface GapState extends Gap {
   readonly stream: string;
   readonly opened: number;
   readonly closed: number | undefined;
+  /** No event tells it yet, or not all of it. */
+  readonly untold?: true;
 }
 
 export interface PollRecord {

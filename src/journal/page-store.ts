@@ -2,6 +2,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { packEvents, unpackEvents } from './codec.ts';
 import type { JournalPage, PageCommit, Position } from './journal.ts';
 import { Query } from './query.ts';
+import { fromStored } from './stored-text.ts';
+
+/** What a page takes besides its events: its row, and its outline in the index. Bytes, about. */
+const ROW = 100;
 
 interface PageRow extends Omit<JournalPage, 'events'> {
   readonly events: Uint8Array;
@@ -23,8 +27,8 @@ export class PageStore {
 
   constructor(database: DatabaseSync) {
     this.#append = database.prepare(
-      `INSERT INTO journal (stream, dataset, lane, count, observed_at, committed_at, events)
-       VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :events)`,
+      `INSERT INTO journal (stream, dataset, lane, count, observed_at, committed_at, bytes, events)
+       VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes, :events)`,
     );
     // The source's name is that of now: a renamed source keeps its destinations' filters.
     this.#next = new Query(
@@ -50,6 +54,7 @@ export class PageStore {
   }
 
   append(stream: number, { dataset, lane, observedAt, events }: PageCommit, now: number): void {
+    const packed = packEvents(events);
     this.#append.run({
       stream,
       dataset,
@@ -57,13 +62,14 @@ export class PageStore {
       observedAt,
       count: events.length,
       committedAt: now,
-      events: packEvents(events),
+      bytes: packed.length + ROW,
+      events: packed,
     });
   }
 
   next({ sequence, offset }: Position): JournalPage | undefined {
     const row = this.#next.first({ sequence, offset });
-    return row && { ...row, events: unpackEvents(row.events) };
+    return row && { ...row, stream: fromStored(row.stream), events: unpackEvents(row.events) };
   }
 
   /** The same page as `next`, without its events. */

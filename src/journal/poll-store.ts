@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { PollRecord } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
+import { fromStored } from './stored-text.ts';
 
 /** Polls kept of each stream. */
 const KEPT = 50;
@@ -40,6 +41,6 @@ export class PollStore {
   /** Newest first. */
   last(stream: number, limit: number): readonly PollRecord[] {
     const rows = this.#last.all({ stream, limit });
-    return rows.map((row) => ({ ...row, error: orUndefined(row.error) }));
+    return rows.map((row) => ({ ...row, stream: fromStored(row.stream), error: orUndefined(row.error) }));
   }
 }

@@ -33,18 +33,30 @@ export const MIGRATIONS: readonly string[] = [
     last_complete INTEGER,
     last_error TEXT,
     owed INTEGER NOT NULL DEFAULT 0,
-    orphaned INTEGER NOT NULL DEFAULT 0
+    orphaned INTEGER NOT NULL DEFAULT 0,
+    -- When it was offered first, and when the vendor was asked last: who waited longest is polled first.
+    known_since INTEGER,
+    asked INTEGER
   ) STRICT;
 
   CREATE TABLE ledger (
     stream INTEGER NOT NULL REFERENCES stream (id),
     key TEXT NOT NULL,
+    -- What a long key goes on with: the index below holds keys once more.
+    rest TEXT,
     at INTEGER NOT NULL,
     uid TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (stream, key)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX ledger_at ON ledger (stream, at);
+
+  -- What the ledger of each stream takes, so that nobody need count it.
+  CREATE TABLE ledger_size (
+    stream INTEGER PRIMARY KEY REFERENCES stream (id),
+    entries INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE journal (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -54,6 +66,7 @@ export const MIGRATIONS: readonly string[] = [
     count INTEGER NOT NULL,
     observed_at INTEGER NOT NULL,
     committed_at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
     events BLOB NOT NULL
   ) STRICT;
   -- Counting and trimming read this instead of the pages' heavy rows.
@@ -85,7 +98,8 @@ export const MIGRATIONS: readonly string[] = [
     from_at INTEGER NOT NULL,
     to_at INTEGER NOT NULL,
     opened INTEGER NOT NULL,
-    closed INTEGER
+    closed INTEGER,
+    told INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX gap_of ON gap (stream, reason, part);
 
@@ -143,5 +157,27 @@ export const MIGRATIONS: readonly string[] = [
     event TEXT NOT NULL,
     UNIQUE (destination, uid)
   ) STRICT;
+
+  -- What pages and dead letters take, so that nobody need count it: state.max_bytes is about these.
+  CREATE TABLE held (
+    what TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO held VALUES ('pages', 0), ('dead letters', 0);
+  CREATE TRIGGER page_added AFTER INSERT ON journal BEGIN
+    UPDATE held SET bytes = bytes + NEW.bytes WHERE what = 'pages';
+  END;
+  CREATE TRIGGER page_removed AFTER DELETE ON journal BEGIN
+    UPDATE held SET bytes = bytes - OLD.bytes WHERE what = 'pages';
+  END;
+  CREATE TRIGGER dead_letter_added AFTER INSERT ON dead_letter BEGIN
+    UPDATE held SET bytes = bytes + octet_length(NEW.event) + octet_length(NEW.reason) WHERE what = 'dead letters';
+  END;
+  CREATE TRIGGER dead_letter_changed AFTER UPDATE ON dead_letter BEGIN
+    UPDATE held SET bytes = bytes + octet_length(NEW.reason) - octet_length(OLD.reason) WHERE what = 'dead letters';
+  END;
+  CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter BEGIN
+    UPDATE held SET bytes = bytes - octet_length(OLD.event) - octet_length(OLD.reason) WHERE what = 'dead letters';
+  END;
   `,
 ];

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { OWN_TYPE, type SourceIdentity } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { changedSource } from './state-problems.ts';
+import { toStored } from './stored-text.ts';
 import { transact } from './transaction.ts';
 
 interface SourceRow {
@@ -60,7 +61,7 @@ export class SourceStore {
   }
 
   orphanStreams(source: string, scopes: readonly string[]): void {
-    this.#orphanScopes.run({ source, scopes: JSON.stringify(scopes) });
+    this.#orphanScopes.run({ source, scopes: JSON.stringify(scopes.map(toStored)) });
   }
 
   setNextDue(name: string, at: number): void {

@@ -22,7 +22,14 @@ const stream = z.object({
   owed: z.int(),
   orphaned: z.boolean(),
   ledger: z.array(
-    z.object({ key: z.string(), at: time, uid: z.string(), value: z.record(z.string(), json) }),
+    z.object({
+      key: z.string(),
+      /** Of a long key, only its beginning and its hash are known. */
+      hashed: z.boolean().optional(),
+      at: time,
+      uid: z.string(),
+      value: z.record(z.string(), json),
+    }),
   ),
   coverage: z.array(span),
   gaps: z.array(
@@ -33,6 +40,8 @@ const stream = z.object({
       to: time,
       opened: time,
       closed: time.nullable(),
+      /** 0: no event tells it yet. */
+      told: z.int().default(1),
     }),
   ),
 });

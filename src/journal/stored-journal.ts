@@ -24,6 +24,7 @@ import type {
   StreamIdentity,
   StreamState,
 } from './journal.ts';
+import type { LedgerSize } from './ledger-store.ts';
 import type { Statfs } from './network-fs.ts';
 import type { HeldRequest, LeftRequest } from './request.ts';
 import { LastNote } from './last-note.ts';
@@ -83,7 +84,11 @@ export class StoredJournal implements Journal {
   }
 
   openStream(identity: StreamIdentity): Promise<StreamState> {
-    return this.#do(({ streams }) => streams.open(identity));
+    return this.#do(({ streams }) => streams.open(identity, this.#parts.clock.now()));
+  }
+
+  openStreams(identities: readonly StreamIdentity[]): Promise<readonly StreamState[]> {
+    return this.#do((stores) => stores.openStreams(identities, this.#parts.clock.now()));
   }
 
   cursors(source: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>> {
@@ -100,6 +105,14 @@ export class StoredJournal implements Journal {
 
   ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>> {
     return this.#ofStream(stream, new Map(), (id) => this.#stores.ledger.withPrefix(id, prefix));
+  }
+
+  ledgerSize(source: string): Promise<LedgerSize> {
+    return this.#do(({ ledger }) => ledger.sizeOf(source));
+  }
+
+  forgetOldest(source: string, limit: number, reason: string): Promise<readonly string[]> {
+    return this.#do((stores) => stores.forgetOldest(source, { limit, reason, now: this.#parts.clock.now() }));
   }
 
   async commit(page: PageCommit): Promise<void> {
@@ -138,10 +151,11 @@ export class StoredJournal implements Journal {
   room(now: number): Promise<Room> {
     return this.#do(async () => {
       this.#presence?.require();
-      const before = this.#disk.room();
+      const room = () => this.#disk.room(this.#stores.heldBytes());
+      const before = room();
       if (before === 'free') return before;
-      await this.#trimmer.makeRoom(() => this.#disk.room() === 'free', now);
-      return this.#disk.room();
+      await this.#trimmer.makeRoom(() => room() === 'free', now);
+      return room();
     });
   }
 

@@ -6,12 +6,22 @@ import { DeadLetterStore } from './dead-letter-store.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import { DeliveryStore } from './delivery-store.ts';
 import { GapStore } from './gap-store.ts';
-import type { PageCommit, PollRecord, Position } from './journal.ts';
+import {
+  LEDGER_FULL,
+  type PageCommit,
+  type PollRecord,
+  type Position,
+  type StreamIdentity,
+  type StreamState,
+} from './journal.ts';
+import type { Gap, Span } from '../source.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { PageStore } from './page-store.ts';
 import { PollStore } from './poll-store.ts';
+import { Query } from './query.ts';
 import { RequestStore } from './request-store.ts';
 import { SourceStore } from './source-store.ts';
+import { uncovered } from './spans.ts';
 import { StreamStore } from './stream-store.ts';
 import { transact } from './transaction.ts';
 
@@ -21,6 +31,15 @@ interface Advance {
   readonly now: number;
   readonly deadLetters: readonly DeadLetter[];
 }
+
+interface Forgetting {
+  readonly limit: number;
+  readonly reason: string;
+  readonly now: number;
+}
+
+/** Entries that are this part of the oldest one's age younger than it are as old. */
+const AGE_STEP = 1 / 20;
 
 /** The tables of one database, each with its statements prepared. */
 export class Stores {
@@ -36,9 +55,11 @@ export class Stores {
   readonly deadLetters: DeadLetterStore;
   readonly requests: RequestStore;
   readonly #database: DatabaseSync;
+  readonly #held: Query<{ bytes: number }>;
 
   constructor(database: DatabaseSync, log?: Logger) {
     this.#database = database;
+    this.#held = new Query(database, 'SELECT sum(bytes) AS bytes FROM held');
     this.sources = new SourceStore(database);
     this.streams = new StreamStore(database);
     this.ledger = new LedgerStore(database);
@@ -58,16 +79,51 @@ export class Stores {
     transact(this.#database, () => {
       if (page.events.length > 0) this.pages.append(stream, page, now);
       // What would be forgotten at once need not be written first.
+      const forgotten = forgottenBy(page);
+      const isForgotten = (at: number) => forgotten.some(({ from, to }) => from <= at && at < to);
       this.ledger.write(
         stream,
-        page.ledger.filter(({ at }) => at >= (page.forgetBefore ?? -Infinity)),
+        page.ledger.filter(({ at }) => !isForgotten(at)),
+        page.hashLongKeys ?? false,
       );
-      if (page.forgetBefore !== undefined) this.ledger.forgetBefore(stream, page.forgetBefore);
+      for (const span of forgotten) this.ledger.forget(stream, span);
       this.streams.move(stream, page, now);
       if (page.covered !== undefined) this.coverage.add(stream, page.covered);
       // What this page closes was open before it; what it opens stays open.
       for (const gap of page.closedGaps) this.gaps.close(stream, gap, now);
-      for (const gap of page.gaps) this.gaps.open(stream, gap, now);
+      for (const gap of page.gaps) this.gaps.open(stream, gap, { now, told: true });
+      for (const gap of page.untoldGaps ?? []) this.gaps.open(stream, gap, { now, told: false });
+      if (page.forgetBefore !== undefined) this.gaps.closeBefore(stream, LEDGER_FULL, page.forgetBefore, now);
+    });
+  }
+
+  openStreams(identities: readonly StreamIdentity[], now: number): readonly StreamState[] {
+    return transact(this.#database, () => identities.map((identity) => this.streams.open(identity, now)));
+  }
+
+  /** What pages and dead letters take: what waits, and what is retained. Bytes, about. */
+  heldBytes(): number {
+    return this.#held.first()?.bytes ?? 0;
+  }
+
+  /** See `Journal.forgetOldest`. */
+  forgetOldest(source: string, { limit, reason, now }: Forgetting): readonly string[] {
+    return transact(this.#database, () => {
+      const ages = this.streams.ledgerAges(source);
+      const oldest = ages.reduce((least, { at }) => Math.min(least, at), Infinity);
+      // Not one by one, where many streams have entries of about one age.
+      const until = oldest + Math.max(0, now - oldest) * AGE_STEP;
+      const shortened: string[] = [];
+      let left = limit;
+      for (const { id, key, at } of ages) {
+        if (left <= 0 || at > until) continue;
+        const forgotten = this.ledger.forgetOldest(id, until, left);
+        if (forgotten === undefined) continue;
+        left -= forgotten.entries;
+        this.gaps.extend(id, gapOf(forgotten, reason, now), now);
+        shortened.push(key);
+      }
+      return shortened;
     });
   }
 
@@ -93,4 +149,13 @@ export class Stores {
       this.streams.noteOutcome(stream, poll);
     });
   }
+}
+
+function forgottenBy({ forgetBefore, keep = [] }: PageCommit): readonly Span[] {
+  return forgetBefore === undefined ? [] : uncovered({ from: -Infinity, to: forgetBefore }, keep);
+}
+
+/** Some entries are dated far ahead, so that they are kept long: what is said of them ends now. */
+function gapOf({ from, to }: Span, reason: string, now: number): Gap {
+  return { from: Math.min(from, now), to: Math.min(to, now), reason, part: '' };
 }

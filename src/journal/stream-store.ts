@@ -9,12 +9,16 @@ import {
   type StreamState,
 } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
+import { fromStored, toStored } from './stored-text.ts';
 import { streamKey } from './stream-key.ts';
 
 interface StreamRow extends StreamIdentity {
   readonly key: string;
   readonly cursor: string | null;
   readonly ledger: number;
+  readonly ledgerBytes: number;
+  readonly knownSince: number | null;
+  readonly asked: number | null;
   readonly lastComplete: number | null;
   readonly lastError: string | null;
   readonly owed: number;
@@ -23,7 +27,9 @@ interface StreamRow extends StreamIdentity {
 
 const COLUMNS = `
   key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor, last_complete AS lastComplete,
-  last_error AS lastError, owed, orphaned, (SELECT count(*) FROM ledger WHERE ledger.stream = stream.id) AS ledger`;
+  last_error AS lastError, owed, orphaned, known_since AS knownSince, asked,
+  coalesce((SELECT entries FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledger,
+  coalesce((SELECT bytes FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledgerBytes`;
 
 /** The streams: their cursors, and how their last sweep went. */
 export class StreamStore {
@@ -39,11 +45,13 @@ export class StreamStore {
   readonly #read = new Map<string, { readonly text: string; readonly cursor: unknown }>();
   readonly #move: StatementSync;
   readonly #setError: StatementSync;
+  readonly #setAsked: StatementSync;
+  readonly #ages: Query<{ id: number; key: string; at: number | null }>;
 
   constructor(database: DatabaseSync) {
     this.#open = database.prepare(
-      `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version)
-       VALUES (:key, :source, :type, :origin, :account, :scope, :cursorVersion)
+      `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, known_since)
+       VALUES (:key, :source, :type, :origin, :account, :scope, :cursorVersion, :now)
        ON CONFLICT (key) DO UPDATE SET source = excluded.source, orphaned = 0`,
     );
     this.#id = new Query(database, 'SELECT id FROM stream WHERE key = :key');
@@ -60,16 +68,31 @@ export class StreamStore {
          last_error = iif(:complete IS NULL, last_error, NULL)
        WHERE id = :id`,
     );
+    this.#ages = new Query(
+      database,
+      `SELECT id, key, (SELECT min(at) FROM ledger WHERE ledger.stream = stream.id) AS at FROM stream
+       WHERE source = :source`,
+    );
+    this.#setAsked = database.prepare('UPDATE stream SET asked = :at WHERE id = :id');
     this.#setError = database.prepare('UPDATE stream SET last_error = :error WHERE id = :id');
   }
 
-  open(identity: StreamIdentity): StreamState {
-    const { source, type, origin, account, scope, cursorVersion } = identity;
-    const key = streamKey(identity);
-    this.#versions.set(key, cursorVersion);
+  open(identity: StreamIdentity, now: number): StreamState {
+    const { source, type, origin, account, cursorVersion } = identity;
+    this.#versions.set(streamKey(identity), cursorVersion);
+    const key = toStored(streamKey(identity));
     const known = this.#one.first({ key });
     if (known?.source === source && known.orphaned === 0) return toState(known);
-    this.#open.run({ key, source, type, origin, account, scope, cursorVersion });
+    this.#open.run({
+      key,
+      source,
+      type,
+      origin,
+      account,
+      scope: toStored(identity.scope),
+      cursorVersion,
+      now,
+    });
     return toState(this.#one.first({ key }) as StreamRow);
   }
 
@@ -79,7 +102,7 @@ export class StreamStore {
 
   cursors({ type, origin, account }: Omit<SourceIdentity, 'name'>): ReadonlyMap<string, unknown> {
     const rows = this.#cursors.all({ type, origin, account });
-    return new Map(rows.map(({ key, scope, cursor }) => [scope, this.#parsed(key, cursor)]));
+    return new Map(rows.map(({ key, scope, cursor }) => [fromStored(scope), this.#parsed(key, cursor)]));
   }
 
   #parsed(key: string, text: string): unknown {
@@ -90,9 +113,17 @@ export class StreamStore {
     return cursor;
   }
 
+  /** The streams of a source whose ledgers hold something, and when their oldest entries are of, the oldest first. */
+  ledgerAges(source: string): readonly { readonly id: number; readonly key: string; readonly at: number }[] {
+    return this.#ages
+      .all({ source })
+      .flatMap(({ id, key, at }) => (at === null ? [] : [{ id, key: fromStored(key), at }]))
+      .toSorted((one, other) => one.at - other.at);
+  }
+
   /** The row id by which the other tables name a stream; undefined when it was never opened. */
   find(key: string): number | undefined {
-    const known = this.#ids.get(key) ?? this.#id.first({ key })?.id;
+    const known = this.#ids.get(key) ?? this.#id.first({ key: toStored(key) })?.id;
     if (known !== undefined) this.#ids.set(key, known);
     return known;
   }
@@ -117,7 +148,8 @@ export class StreamStore {
   }
 
   /** A complete sweep clears the last error; a poll that was only cut leaves it. */
-  noteOutcome(id: number, { outcome, error }: PollRecord): void {
+  noteOutcome(id: number, { outcome, error, requests, at }: PollRecord): void {
+    if (requests > 0) this.#setAsked.run({ id, at });
     if (outcome === 'complete') this.#setError.run({ id, error: null });
     else if (error !== undefined) this.#setError.run({ id, error });
   }
@@ -126,6 +158,10 @@ export class StreamStore {
 function toState(row: StreamRow): StreamState {
   return {
     ...row,
+    key: fromStored(row.key),
+    scope: fromStored(row.scope),
+    knownSince: orUndefined(row.knownSince),
+    asked: orUndefined(row.asked),
     cursor: row.cursor === null ? undefined : parseJson(row.cursor),
     lastComplete: orUndefined(row.lastComplete),
     lastError: orUndefined(row.lastError),

@@ -4,6 +4,9 @@ import { parseJson, toJson, type Json } from '../json.ts';
 import type { LedgerValue, Span } from '../source.ts';
 import { Query } from './query.ts';
 import { changeState, readState, type StateOptions } from './sqlite-journal.ts';
+import { hashedKey, isHashed, keyText, ledgerKey } from './ledger-key.ts';
+import { LedgerStore } from './ledger-store.ts';
+import { fromStored, toStored } from './stored-text.ts';
 import { streamKey } from './stream-key.ts';
 import { stateDocument, type ExportedStream, type StateDocument } from './state-document.ts';
 
@@ -44,6 +47,7 @@ interface StreamRow extends Omit<ExportedStream, 'cursor' | 'orphaned' | 'ledger
 
 interface LedgerRow {
   readonly key: string;
+  readonly rest: string | null;
   readonly at: number;
   readonly uid: string;
   readonly value: string;
@@ -65,7 +69,7 @@ class Reader {
     );
     this.#ledger = new Query(
       database,
-      'SELECT key, at, uid, value FROM ledger WHERE stream = :id ORDER BY key',
+      'SELECT key, rest, at, uid, value FROM ledger WHERE stream = :id ORDER BY key',
     );
     this.#coverage = new Query(
       database,
@@ -73,7 +77,7 @@ class Reader {
     );
     this.#gaps = new Query(
       database,
-      `SELECT part, reason, from_at AS "from", to_at AS "to", opened, closed FROM gap
+      `SELECT part, reason, from_at AS "from", to_at AS "to", opened, closed, told FROM gap
        WHERE stream = :id ORDER BY gap.id`,
     );
   }
@@ -83,13 +87,23 @@ class Reader {
       ...row,
       cursor: cursor === null ? null : (parseJson(cursor) as Json),
       orphaned: orphaned === 1,
-      ledger: this.#ledger
-        .all({ id })
-        .map(({ value, ...entry }) => ({ ...entry, value: parseJson(value) as LedgerValue })),
+      scope: fromStored(row.scope),
+      ledger: this.#ledger.all({ id }).map(toExported),
       coverage: this.#coverage.all({ id }).map((span) => ({ ...span })),
-      gaps: this.#gaps.all({ id }).map((gap) => ({ ...gap })),
+      gaps: this.#gaps.all({ id }).map((gap) => ({ ...gap, part: fromStored(gap.part) })),
     }));
   }
+}
+
+function toExported({ key, rest, at, uid, value }: LedgerRow): ExportedStream['ledger'][number] {
+  const stored = { key, rest };
+  return {
+    key: keyText(stored),
+    ...(isHashed(stored) && { hashed: true }),
+    at,
+    uid,
+    value: parseJson(value) as LedgerValue,
+  };
 }
 
 function writer(database: DatabaseSync): (stream: ExportedStream) => void {
@@ -98,24 +112,29 @@ function writer(database: DatabaseSync): (stream: ExportedStream) => void {
      VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :orphaned)`,
   );
   const insertEntry = database.prepare(
-    'INSERT INTO ledger (stream, key, at, uid, value) VALUES (:id, :key, :at, :uid, :value)',
+    'INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (:id, :key, :rest, :at, :uid, :value)',
   );
   const insertSpan = database.prepare(
     'INSERT INTO coverage (stream, from_at, to_at) VALUES (:id, :from, :to)',
   );
   const insertGap = database.prepare(
-    `INSERT INTO gap (stream, part, reason, from_at, to_at, opened, closed)
-     VALUES (:id, :part, :reason, :from, :to, :opened, :closed)`,
+    `INSERT INTO gap (stream, part, reason, from_at, to_at, opened, closed, told)
+     VALUES (:id, :part, :reason, :from, :to, :opened, :closed, :told)`,
   );
   return ({ cursor, orphaned, ledger, coverage, gaps, ...row }) => {
     const { lastInsertRowid: id } = insertStream.run({
       ...row,
-      key: streamKey(row),
+      key: toStored(streamKey(row)),
+      scope: toStored(row.scope),
       cursor: cursor === null ? null : toJson(cursor),
       orphaned: Number(orphaned),
     });
-    for (const { value, ...entry } of ledger) insertEntry.run({ id, ...entry, value: toJson(value) });
+    for (const { key, hashed, value, ...entry } of ledger) {
+      const stored = hashed === true ? hashedKey(key) : ledgerKey(key);
+      insertEntry.run({ id, ...entry, ...stored, value: toJson(value) });
+    }
+    new LedgerStore(database).count(Number(id));
     for (const { from, to } of coverage) insertSpan.run({ id, from, to });
-    for (const gap of gaps) insertGap.run({ id, ...gap });
+    for (const gap of gaps) insertGap.run({ id, ...gap, part: toStored(gap.part) });
   };
 }

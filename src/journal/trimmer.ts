@@ -41,10 +41,7 @@ export class Trimmer {
   /** What every destination has passed and was kept for `retain`. */
   async trim(now: number): Promise<void> {
     while (this.#removeBatch(now, this.#retain)) await turn();
-    while (pragma(this.#database, 'freelist_count') > KEPT_FREE) {
-      this.#vacuumStep();
-      await turn();
-    }
+    await this.#giveBackFree();
   }
 
   /** What every destination has passed, whatever its age, oldest first, until `enough` or nothing is left to give. */
@@ -53,6 +50,23 @@ export class Trimmer {
     while (!enough() && this.#giveBack(now)) {
       this.#truncateLog();
       await turn();
+    }
+    await this.#giveBackFree();
+    this.#truncateLog();
+  }
+
+  async #giveBackFree(): Promise<void> {
+    while (pragma(this.#database, 'freelist_count') > KEPT_FREE && this.#tryVacuum()) await turn();
+  }
+
+  /** False: a disk without any space left lets nothing be given back either. */
+  #tryVacuum(): boolean {
+    try {
+      this.#vacuumStep();
+      return true;
+    } catch (error) {
+      if (isFull(error)) return false;
+      throw error;
     }
   }
 

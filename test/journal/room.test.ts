@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { held, page, STREAM } from './support/commits.ts';
+import { held, KEY, page, STREAM } from './support/commits.ts';
 import { LOCAL, options } from './support/states.ts';
 
 const MIB = 2 ** 20;
@@ -64,6 +64,44 @@ test('at the cap what is not delivered is kept, and there is no room', async () 
 
   expect(await journal.room(Date.now())).toBe('full');
   expect(await held(journal)).toHaveLength(12);
+});
+
+test('a ledger of any size leaves room: the cap is about what waits and is retained', async () => {
+  for (let index = 0; index < 12; index += 1) {
+    const ledger = Array.from({ length: 1000 }, (_, entry) => ({
+      key: `${index}|${entry}|${'x'.repeat(1000)}`,
+      at: index,
+      uid: `${entry}`,
+      value: {},
+    }));
+    await journal.commit(page({ ledger }));
+  }
+  await fill(2);
+  const room = await journal.room(Date.now());
+  const sizes = [(await journal.stats()).bytes, (await journal.ledgerSize('console')).bytes];
+
+  expect(Math.min(...sizes)).toBeGreaterThan(1.25 * CAP);
+  expect(room).toBe('free');
+});
+
+test('dead letters count against the cap, until they are gone', async () => {
+  const letters = Array.from({ length: 9 }, (_, index) => ({
+    stream: KEY,
+    dataset: 'd',
+    lane: 'live' as const,
+    observedAt: 0,
+    uid: `${index}`,
+    event: { text: 'x'.repeat(MIB) },
+    status: 400,
+    reason: 'no',
+    at: 0,
+  }));
+  await journal.advance('siem', { sequence: 1, offset: 0 }, '400', 0, letters);
+  const room = await journal.room(Date.now());
+  const ids = (await journal.deadLetters('siem')).map(({ id }) => id);
+  await journal.settleDeadLetters('siem', ids, []);
+
+  expect([room, await journal.room(Date.now())]).toEqual(['full', 'free']);
 });
 
 test('a quarter above the cap is the brim', async () => {

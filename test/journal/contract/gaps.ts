@@ -39,6 +39,19 @@ export function describeGaps(subject: Subject): void {
       ]);
     });
 
+    test('a gap that no event tells yet says so, until a page tells all of it', async () => {
+      const untold = async () => (await subject.journal.gaps(KEY)).map((one) => one.untold);
+      await subject.journal.commit(page({ untoldGaps: [gap(0, 10)] }));
+      const recorded = await untold();
+      await subject.journal.commit(page({ gaps: [gap(2, 8)] }));
+      const inPart = await untold();
+      await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
+      const whole = await untold();
+      await subject.journal.commit(page({ untoldGaps: [gap(10, 20)] }));
+
+      expect([recorded, inPart, whole, await untold()]).toEqual([[true], [true], [undefined], [true]]);
+    });
+
     test('gaps of another part or reason stay apart', async () => {
       await subject.journal.commit(
         page({ gaps: [gap(0, 10), gap(0, 10, 'tenant'), gap(0, 10, '', 'journal-full')] }),

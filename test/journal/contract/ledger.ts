@@ -1,6 +1,9 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { KEY, page, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
+
+const DAY = 86_400_000;
 
 const entry = (key: string, at: number) => ({ key, at, uid: `uid of ${key}`, value: { count: at } });
 
@@ -26,6 +29,146 @@ export function describeLedger(subject: Subject): void {
 
       expect(new Set(found.keys())).toEqual(new Set(['a|', 'a|1', 'a|é', 'a|\u{1F600}', 'a|\u0000']));
       expect(new Set(all.keys())).toEqual(new Set(keys));
+    });
+
+    test('keys that end in different halves of a pair are two, and a prefix finds them', async () => {
+      const keys = [
+        'a|\ud83d',
+        'a|\ud83e',
+        'a|\ud83d\ude00',
+        'a|\ude00',
+        'a|�',
+        'a|\\d83d',
+        'a|\u{10FFFF}\ud83d',
+        'a|\0',
+      ];
+      await subject.journal.commit(page({ ledger: keys.map((key, at) => entry(key, at)) }));
+
+      const found = await subject.journal.ledgerByPrefix(KEY, 'a|');
+      const halved = await subject.journal.ledgerByPrefix(KEY, 'a|\ud83d');
+
+      expect(new Set(found.keys())).toEqual(new Set(keys));
+      expect(new Set(halved.keys())).toEqual(new Set(['a|\ud83d', 'a|\ud83d\ude00']));
+      expect(await subject.journal.ledger(KEY, keys)).toEqual(
+        new Map(keys.map((key, at) => [key, { uid: `uid of ${key}`.toWellFormed(), value: { count: at } }])),
+      );
+    });
+
+    test('any key is found again by itself and by any of its beginnings, and takes the place of no other', async () => {
+      const unit = fc.constantFrom(
+        'a',
+        'b',
+        '|',
+        '\\',
+        '#',
+        '\0',
+        '\ud83d',
+        '\ude00',
+        '\udbff',
+        '\udfff',
+        'é',
+      );
+      const text = fc.array(unit, { maxLength: 130 }).map((units) => units.join(''));
+      let streams = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.uniqueArray(text, { minLength: 1, maxLength: 6 }),
+          fc.nat(130),
+          async (keys, length) => {
+            const { key: stream } = await subject.journal.openStream({
+              ...STREAM,
+              scope: `${(streams += 1)}`,
+            });
+            await subject.journal.commit(page({ stream, ledger: keys.map((key, at) => entry(key, at)) }));
+            const prefix = (keys[0] ?? '').slice(0, length);
+
+            const found = await subject.journal.ledgerByPrefix(stream, prefix);
+            const each = await subject.journal.ledger(stream, keys);
+
+            expect(new Set(found.keys())).toEqual(new Set(keys.filter((key) => key.startsWith(prefix))));
+            expect(keys.map((key) => each.get(key)?.value)).toEqual(keys.map((_, at) => ({ count: at })));
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+
+    test('of a long key that is only compared a hash is kept: it is found by itself and by a short prefix', async () => {
+      const long = `bucket|${'x'.repeat(5000)}`;
+      await subject.journal.commit(
+        page({ ledger: [entry(long, 1), entry(`${long}y`, 2)], hashLongKeys: true }),
+      );
+      await subject.journal.commit(page({ ledger: [entry(`${long}y`, 3)], hashLongKeys: true }));
+
+      const each = await subject.journal.ledger(KEY, [long, `${long}y`, `${long}z`]);
+      const found = await subject.journal.ledgerByPrefix(KEY, 'bucket|');
+      const { entries, bytes } = await subject.journal.ledgerSize(STREAM.source);
+
+      expect([...each].map(([key, { value }]) => [key, value])).toEqual([
+        [long, { count: 1 }],
+        [`${long}y`, { count: 3 }],
+      ]);
+      expect([...found.values()].map(({ value }) => value['count']).toSorted()).toEqual([1, 3]);
+      expect(entries).toBe(2);
+      expect(bytes).toBeLessThan(12_000);
+    });
+
+    test('what the ledger takes is known after writing, replacing, forgetting and reopening', async () => {
+      const sizes: number[] = [];
+      const note = async () => sizes.push((await subject.journal.ledgerSize('console')).bytes);
+      await subject.journal.commit(page({ ledger: [entry('a', 1), entry('b', 2)] }));
+      await note();
+      await subject.journal.commit(
+        page({ ledger: [{ ...entry('b', 2), value: { text: 'x'.repeat(100) } }] }),
+      );
+      await note();
+      await subject.journal.commit(page({ ledger: [entry('b', 2)] }));
+      await subject.reopen();
+      await note();
+      const counted = await subject.journal.ledgerSize('console');
+      await subject.journal.commit(page({ forgetBefore: 10 }));
+
+      expect(sizes[0]).toBeGreaterThan(0);
+      expect(sizes[1]).toBeGreaterThan((sizes[0] ?? 0) + 80);
+      expect(sizes[2]).toBe(sizes[0]);
+      expect(counted.entries).toBe(2);
+      expect(await subject.journal.ledgerSize('console')).toEqual({ entries: 0, bytes: 0 });
+      expect(await subject.journal.ledgerSize('other')).toEqual({ entries: 0, bytes: 0 });
+    });
+
+    test('what is to be kept is not forgotten although it is before', async () => {
+      const keys = [1, 2, 3, 4, 5].map((at) => entry(`${at}`, at));
+      await subject.journal.commit(page({ ledger: keys }));
+
+      await subject.journal.commit(
+        page({ forgetBefore: 5, keep: [{ from: 2, to: 4 }], ledger: [entry('new', 1)] }),
+      );
+
+      expect([...(await subject.journal.ledgerByPrefix(KEY, '')).keys()]).toEqual(['2', '3', '5']);
+    });
+
+    test('the oldest entries of a source go first, and an untold gap of each stream says which', async () => {
+      const now = subject.clock.now();
+      const other = await subject.journal.openStream({ ...STREAM, scope: 'other' });
+      const old = [1, 2, 3].map((day) => entry(`old ${day}`, now - 100 * DAY + day));
+      await subject.journal.commit(page({ ledger: [...old, entry('new', now - DAY)] }));
+      await subject.journal.commit(page({ stream: other.key, ledger: [entry('other', now - 50 * DAY)] }));
+
+      const first = await subject.journal.forgetOldest('console', 2, 'ledger-full');
+      const left = await subject.journal.ledgerByPrefix(KEY, '');
+      const second = await subject.journal.forgetOldest('console', 2, 'ledger-full');
+      const third = await subject.journal.forgetOldest('console', 5, 'ledger-full');
+
+      expect([first, second, third]).toEqual([[KEY], [KEY], [other.key]]);
+      expect([...left.keys()]).toEqual(['new', 'old 3']);
+      expect([...(await subject.journal.ledgerByPrefix(KEY, '')).keys()]).toEqual(['new']);
+      expect(await subject.journal.gaps(KEY)).toMatchObject([
+        { from: now - 100 * DAY + 1, to: now - 100 * DAY + 4, reason: 'ledger-full', untold: true },
+      ]);
+      expect((await subject.journal.ledgerSize('console')).entries).toBe(1);
+
+      await subject.journal.commit(page({ forgetBefore: now - 2 * DAY }));
+      expect(await subject.journal.gaps(KEY)).toMatchObject([{ closed: now }]);
     });
 
     test('entries before a time are forgotten, those of other streams are not', async () => {

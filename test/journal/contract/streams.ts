@@ -2,16 +2,48 @@ import { describe, expect, test } from 'vitest';
 import { StateError } from '../../../src/errors.ts';
 import { OWN_TYPE } from '../../../src/journal/journal.ts';
 import { events, KEY, page, STREAM } from '../support/commits.ts';
+import { streamKey } from '../../../src/journal/stream-key.ts';
 import type { Subject } from './subject.ts';
 
 export function describeStreams(subject: Subject): void {
   describe('streams', () => {
+    test('scopes that end in different halves of a pair are two streams, and come back as they were', async () => {
+      const scopes = ['\ud83d', '\ud83e', '\\d83d', '�', 'a\0b'];
+      for (const scope of scopes) {
+        const { key } = await subject.journal.openStream({ ...STREAM, scope });
+        const part = { from: 0, to: 1, reason: 'list-full', part: scope };
+        await subject.journal.commit(
+          page({ stream: key, cursor: scope, gaps: [part], events: events(1, key) }),
+        );
+      }
+      await subject.reopen();
+
+      const streams = await subject.journal.streams();
+      const { type, origin, account } = STREAM;
+      const cursors = await subject.journal.cursors({ type, origin, account });
+      await subject.journal.orphanStreams(STREAM.source, scopes.slice(1));
+
+      expect(new Set(streams.map(({ scope }) => scope))).toEqual(new Set(scopes));
+      expect([...cursors].every(([scope, cursor]) => scope === cursor)).toBe(true);
+      expect(cursors.size).toBe(scopes.length);
+      for (const { key, scope } of streams)
+        expect(await subject.journal.gaps(key)).toMatchObject([{ part: scope, stream: key }]);
+      expect((await subject.journal.streams()).filter(({ orphaned }) => orphaned)).toMatchObject([
+        { scope: '\ud83d' },
+      ]);
+      const first = await subject.journal.read({ sequence: 0, offset: 0 });
+      expect(first?.stream).toBe(streamKey({ ...STREAM, scope: '\ud83d' }));
+    });
+
     test('a new stream has no cursor and no ledger', async () => {
       const stream = await subject.journal.openStream(STREAM);
 
       expect(stream).toEqual({
         ...STREAM,
         key: KEY,
+        ledgerBytes: 0,
+        knownSince: subject.clock.now(),
+        asked: undefined,
         cursor: undefined,
         ledger: 0,
         lastComplete: undefined,
