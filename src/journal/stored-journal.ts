@@ -36,7 +36,6 @@ type Limit = Parameters<Journal['spend']>[1];
 
 /** Seldom chores are done this often, by the clock of who trims. Milliseconds. */
 const TIDY_INTERVAL = 60 * 60 * 1000;
-const START: Position = { sequence: 0, offset: 0 };
 
 export interface JournalParts {
   readonly database: DatabaseSync;
@@ -275,20 +274,11 @@ export class StoredJournal implements Journal {
   }
 
   stats(): Promise<JournalStats> {
-    return this.#do(({ pages, deliveries }) => {
-      const slowest = deliveries.slowest(this.#parts.clock.now()) ?? START;
-      return {
-        events: pages.waiting(slowest),
-        bytes: this.#disk.bytes(),
-        oldest: pages.outline(slowest)?.observedAt,
-      };
-    });
+    return this.#do((stores) => ({ ...stores.backlog(this.#parts.clock.now()), bytes: this.#disk.bytes() }));
   }
 
   waiting(destination: string, sources?: readonly string[]): Promise<number> {
-    return this.#do(({ pages, deliveries }) =>
-      pages.waiting(deliveries.find(destination)?.position ?? START, sources),
-    );
+    return this.#do((stores) => stores.waiting(destination, sources));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

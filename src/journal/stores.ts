@@ -7,6 +7,7 @@ import type { DeadLetter } from './dead-letter.ts';
 import { DeliveryStore } from './delivery-store.ts';
 import { GapStore } from './gap-store.ts';
 import {
+  type JournalStats,
   LEDGER_FULL,
   type PageCommit,
   type PollRecord,
@@ -37,6 +38,8 @@ interface Forgetting {
   readonly reason: string;
   readonly now: number;
 }
+
+const START: Position = { sequence: 0, offset: 0 };
 
 /** Entries that are this part of the oldest one's age younger than it are as old. */
 const AGE_STEP = 1 / 20;
@@ -99,6 +102,16 @@ export class Stores {
 
   openStreams(identities: readonly StreamIdentity[], now: number): readonly StreamState[] {
     return transact(this.#database, () => identities.map((identity) => this.streams.open(identity, now)));
+  }
+
+  /** What some destination still lacks. */
+  backlog(now: number): Pick<JournalStats, 'events' | 'oldest'> {
+    const slowest = this.deliveries.slowest(now) ?? START;
+    return { events: this.pages.waiting(slowest), oldest: this.pages.outline(slowest)?.observedAt };
+  }
+
+  waiting(destination: string, sources?: readonly string[]): number {
+    return this.pages.waiting(this.deliveries.find(destination)?.position ?? START, sources);
   }
 
   /** What pages and dead letters take: what waits, and what is retained. Bytes, about. */
