@@ -3,6 +3,7 @@ import { ConfigError, StateError } from '../errors.ts';
 import { daemon } from '../schedule/daemon.ts';
 import { together } from '../schedule/together.ts';
 import type { Io } from './io.ts';
+import { openPatiently } from './open-patiently.ts';
 import type { Operations } from './operations.ts';
 import { nextPlan, tellRefused, type Reloads } from './reloads.ts';
 import type { Plan } from './set-up.ts';
@@ -26,14 +27,36 @@ export interface Life {
 }
 
 /**
- * Opens a configuration's app.
+ * Opens a configuration's app, and waits while a command holds the state. Undefined: a stop came meanwhile.
  * @throws ConfigError when the admin endpoint cannot listen; StateError when the state cannot be used.
  */
-export async function begin({ io, operations }: Daemon, plan: Plan): Promise<Life> {
+export function begin(parts: Daemon, plan: Plan): Promise<Life | undefined> {
+  return open(parts, plan, false);
+}
+
+/**
+ * What only opening shows (an address in use, a state made for another source) leaves the old configuration in force. A
+ * disk that is full or fails is waited for.
+ */
+export async function beginAnew(parts: Daemon, next: Plan, before: Plan): Promise<Life | undefined> {
+  try {
+    return await open(parts, next, true);
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof StateError)) throw error;
+    tellRefused(before.log, error);
+    return open(parts, before, true);
+  }
+}
+
+async function open(
+  { io, operations }: Daemon,
+  plan: Plan,
+  outlastsDisk: boolean,
+): Promise<Life | undefined> {
   const { config, log } = plan;
   await operations.listen(plan);
   const delivering = new AbortController();
-  const app = await openApp({
+  const parts = {
     ...io,
     config,
     log,
@@ -41,24 +64,15 @@ export async function begin({ io, operations }: Daemon, plan: Plan): Promise<Lif
     collecting: io.stop,
     delivering: delivering.signal,
     live: operations.live,
-  });
+  } as const;
+  const app = await openPatiently(io, { operations, plan, outlastsDisk, open: () => openApp(parts) });
+  if (app === undefined) return undefined;
   operations.show(app);
   log.info(
     { penstock: { sources: names(config.sources), destinations: names(config.destinations) } },
     'Started.',
   );
   return { plan, app, delivering };
-}
-
-/** What only opening shows (an address in use, a state made for another source) leaves the old configuration in force. */
-export async function beginAnew(parts: Daemon, next: Plan, before: Plan): Promise<Life> {
-  try {
-    return await begin(parts, next);
-  } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof StateError)) throw error;
-    tellRefused(before.log, error);
-    return begin(parts, before);
-  }
 }
 
 /** Polls and delivers; then closes the app. Returns the plan to go on with, undefined at a stop. */

@@ -1,10 +1,11 @@
 import type { App } from '../app.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { AdminServer } from '../telemetry/admin.ts';
-import { adminRoutes } from '../telemetry/admin-routes.ts';
+import { adminRoutes, type Lacking } from '../telemetry/admin-routes.ts';
 import { Live } from '../telemetry/live.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { pushMetrics } from '../telemetry/metrics-push.ts';
+import type { Trouble } from '../telemetry/reason.ts';
 import { takeSnapshot } from '../telemetry/snapshot.ts';
 import type { Io } from './io.ts';
 import type { Plan } from './set-up.ts';
@@ -15,8 +16,8 @@ export class Operations implements AsyncDisposable {
   readonly #io: Io;
   readonly #metrics: Metrics;
   #admin: { readonly listen: string; readonly server: AdminServer } | undefined;
-  /** The app that runs; between two, the next one. */
-  #app = Promise.withResolvers<App>();
+  /** The app that runs; between two, the next one; or why there is none. */
+  #app = Promise.withResolvers<App | Lacking>();
 
   constructor(io: Io) {
     this.#io = io;
@@ -43,12 +44,24 @@ export class Operations implements AsyncDisposable {
 
   /** Requests are answered of this app from now on. */
   show(app: App): void {
-    this.#app.resolve(app);
+    this.#settle(app);
+  }
+
+  /** Requests are told from now on why there is no app yet. */
+  lack(trouble: Trouble): void {
+    this.#settle({ lacking: trouble });
   }
 
   /** Requests wait for the next app. */
   hide(): void {
-    this.#app = Promise.withResolvers<App>();
+    this.#app = Promise.withResolvers<App | Lacking>();
+  }
+
+  #settle(now: App | Lacking): void {
+    // Those who wait already, and those who come.
+    this.#app.resolve(now);
+    this.#app = Promise.withResolvers<App | Lacking>();
+    this.#app.resolve(now);
   }
 
   /** Pushes metrics until the app ends, if that is asked for. */

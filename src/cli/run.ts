@@ -22,13 +22,15 @@ export const runCommand: PenstockCommand = {
     using reloads = new Reloads(io);
     await using operations = new Operations(io);
     const daemon = { io, operations, reloads, load: () => setUp(io, flags) };
-    let life = await begin(daemon, await daemon.load());
-    for (;;) {
+    const first = await daemon.load();
+    let { log } = first;
+    let life = await begin(daemon, first);
+    while (life !== undefined) {
+      ({ log } = life.plan);
       const next = await live(daemon, life);
-      if (next === undefined) break;
-      life = await beginAnew(daemon, next, life.plan);
+      life = next && (await beginAnew(daemon, next, life.plan));
     }
-    life.plan.log.info('Stopped.');
+    log.info('Stopped.');
     return EXIT.done;
   },
 };

@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { openDatabase } from './database.ts';
 import { translated } from './errors.ts';
 import { stateFiles, type StateFiles } from './files.ts';
+import { currentHolder, type Holder } from './holder.ts';
 import { schemaVersion } from './pragma.ts';
 import { inspectDirectory } from './inspect.ts';
 import type { BudgetJournal, Journal, JournalView } from './journal.ts';
@@ -107,6 +108,11 @@ export function isStateThere(path: string): boolean {
 export function isStateHeld(path: string): boolean {
   const files = stateFiles(resolve(path));
   return orUnusable(files, () => StateLock.isHeld(files));
+}
+
+/** Who holds the state of this directory now, as far as it has said; undefined also when nobody does. */
+export function stateHolder(path: string): Holder | undefined {
+  return isStateHeld(path) ? currentHolder(stateFiles(resolve(path))) : undefined;
 }
 
 /**

@@ -5,11 +5,17 @@ import type { AdminAnswer, AdminRoutes } from './admin.ts';
 import { readiness, type Complaint, type Readiness } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { takeSnapshot } from './snapshot.ts';
+import type { Trouble } from './reason.ts';
 import { statusPage } from './status-page.ts';
 
+/** There is no app for now: the state cannot be used, and the daemon waits for it. */
+export interface Lacking {
+  readonly lacking: Trouble;
+}
+
 interface Parts {
-  /** The app that runs now; while one is being opened, the next. */
-  readonly app: () => Promise<App>;
+  /** The app that runs now; while one is being opened, the next; or why none can be. */
+  readonly app: () => Promise<App | Lacking>;
   readonly metrics: Metrics;
 }
 
@@ -17,19 +23,29 @@ const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** What the admin endpoint answers. */
 export function adminRoutes({ app, metrics }: Parts): AdminRoutes {
+  const route = (of: (app: App) => AdminAnswer | Promise<AdminAnswer>, other: typeof waits) => async () => {
+    const now = await app();
+    return 'lacking' in now ? other(now.lacking) : of(now);
+  };
   return new Map([
-    ['/livez', async () => alive(await app())],
-    ['/readyz', async () => ready(await readinessOf(await app()))],
-    [
-      '/metrics',
-      async () => ({
-        status: 200,
-        type: PROMETHEUS,
-        body: await metrics.text(await takeSnapshot(await app())),
-      }),
-    ],
-    ['/', async () => page(await app())],
+    ['/livez', route(alive, () => json(200, { status: 'alive', reasons: [] }))],
+    ['/readyz', route(async (now) => ready(await readinessOf(now)), notReady)],
+    ['/metrics', route((now) => measured(now, metrics), waits)],
+    ['/', route(page, waits)],
   ]);
+}
+
+function notReady(trouble: Trouble): AdminAnswer {
+  return ready({ ready: false, reasons: [{ subject: 'state', ...trouble }] });
+}
+
+/** What there is to show is in the state. */
+function waits({ detail }: Trouble): AdminAnswer {
+  return { status: 503, type: 'text/plain; charset=utf-8', body: mask(`Waiting for the state. ${detail}\n`) };
+}
+
+async function measured(app: App, metrics: Metrics): Promise<AdminAnswer> {
+  return { status: 200, type: PROMETHEUS, body: await metrics.text(await takeSnapshot(app)) };
 }
 
 /** A loop that stands still: only a restart helps. Nothing that an operator must mend is among these. */
@@ -50,7 +66,7 @@ async function readinessOf(app: App): Promise<Readiness> {
   try {
     return readiness(await takeSnapshot(app), app.config.admin?.allowances);
   } catch (error) {
-    const trouble = { subject: 'journal', reason: 'overflowing', since: app.clock.now() } as const;
+    const trouble = { subject: 'journal', reason: 'state-unavailable', since: app.clock.now() } as const;
     return { ready: false, reasons: [{ ...trouble, detail: explain(error) }] };
   }
 }

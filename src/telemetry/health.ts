@@ -44,7 +44,7 @@ export function journalTroubles(room: Room, since: number): readonly Trouble[] {
 
 /** A reason as `/readyz` tells it. */
 export interface Complaint extends Trouble {
-  /** `source console`, `destination siem` or `journal`. */
+  /** `source console`, `destination siem`, `journal` or `state`. */
   readonly subject: string;
 }
 

@@ -8,6 +8,7 @@ export const REASONS = [
   'overflowing',
   'destination-paused',
   'destination-unreachable',
+  'state-unavailable',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
