@@ -69,7 +69,7 @@ function whyWait(error: unknown, outlastsDisk: boolean): Cause | undefined {
   return {
     kind: 'the state cannot be written or read',
     words: error.message,
-    passed: ({ clock, stop }) => clock.sleep(TRY_EVERY, stop).catch(() => undefined),
+    passed: (io) => rest(io, TRY_EVERY),
   };
 }
 
@@ -91,13 +91,13 @@ function hasEnded({ host, pid }: Holder): boolean {
 }
 
 /** Looks without trying to take the state: trying holds up the event loop, and so the probes. */
-async function changedHands(
-  { clock, stop }: Io,
-  { config }: Plan,
-  before: Holder | undefined,
-): Promise<void> {
-  do await clock.sleep(LOOK_EVERY, stop).catch(() => undefined);
-  while (!stop.aborted && isSame(stateHolder(config.state.path), before));
+async function changedHands(io: Io, { config }: Plan, before: Holder | undefined): Promise<void> {
+  do await rest(io, LOOK_EVERY);
+  while (!io.stop.aborted && isSame(stateHolder(config.state.path), before));
+}
+
+async function rest({ clock, stop }: Io, ms: number): Promise<void> {
+  await clock.sleep(ms, stop).catch(() => undefined);
 }
 
 function isSame(a: Holder | undefined, b: Holder | undefined): boolean {
