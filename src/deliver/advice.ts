@@ -6,6 +6,10 @@ export const NETWORK_ADVICE =
 export const REFUSES_EVERYTHING =
   'Check `protocol` (some receivers take only one), `profile`, and whether the endpoint is a receiver of logs.';
 
+/** What an operator does when a success cannot be read. */
+export const UNREAD_ANSWER =
+  'Records that it rejects by a partial success go unnoticed. Check that `endpoint` is a receiver of OTLP, and what a proxy on the way makes of its answers.';
+
 /** What an operator does when what is refused for good no longer fits into the state. */
 export const NO_ROOM =
   'Look at `penstock dead-letters list`, export and remove what is not needed, or raise `state.max_bytes`.';

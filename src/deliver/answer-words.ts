@@ -1,6 +1,7 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { mask } from '../config/secret.ts';
 import { explain } from '../errors.ts';
+import { decodeText } from '../http/charset.ts';
 import type { Seen, SeenAnswer } from './exchange.ts';
 
 /** Longer bodies are somebody's stack trace. */
@@ -14,12 +15,13 @@ const LOOKED_THROUGH = 8192;
  * text, or a protobuf `Status` under any content type (Loki sends one as `application/octet-stream`).
  */
 export function wordsOf(seen: Seen): string {
-  const text = 'error' in seen ? explain(seen.error) : bodyWords(seen.body.subarray(0, LOOKED_THROUGH));
-  return printable(mask(text));
+  return printable(mask('error' in seen ? explain(seen.error) : bodyWords(seen)));
 }
 
-function bodyWords(body: Buffer): string {
-  const text = body.toString('utf8');
+function bodyWords({ headers, body: whole, undecoded }: SeenAnswer): string {
+  if (undecoded !== undefined) return `it cannot be read: ${undecoded}`;
+  const body = whole.subarray(0, LOOKED_THROUGH);
+  const { text } = decodeText(body, headers['content-type']);
   const parsed = parseObject(text);
   const told = parsed?.['message'] ?? parsed?.['error'] ?? parsed?.['detail'] ?? statusMessage(body);
   return typeof told === 'string' ? told : text;
@@ -44,30 +46,45 @@ function printable(text: string): string {
 }
 
 /** A page for people, not an answer for machines: known by its first character, since labels are often wrong. */
-export function isPage({ body }: SeenAnswer): boolean {
-  return /^\uFEFF?\s*</.test(body.toString('utf8', 0, 256));
+export function isPage({ headers, body }: SeenAnswer): boolean {
+  return /^\s*</.test(decodeText(body.subarray(0, 256), headers['content-type']).text);
 }
 
 export interface PartialSuccess {
   /** How many of the request's records were refused for good. */
   readonly rejected: number;
   readonly words: string;
+  /** Why nothing is known of that: the body cannot be read. Undefined when it can. */
+  readonly unread: string | undefined;
 }
 
 /**
  * The `partial_success` of a 2xx body, in either encoding whatever the content type says (OpenObserve labels protobuf
- * as JSON). No body, `{}`, and one that cannot be read are the plain success that their status says.
+ * as JSON). No body, `{}` and `null` are the plain success that their status says.
  */
-export function partialSuccess(body: Buffer): PartialSuccess {
-  const response = parseObject(body.toString('utf8')) ?? parseProtobuf(body);
-  const partial = asObject(response?.['partialSuccess'] ?? response?.['partial_success']) ?? {};
+export function partialSuccess(seen: SeenAnswer): PartialSuccess {
+  const response = readResponse(seen);
+  if (typeof response === 'string') return unread(response);
+  const partial = response['partialSuccess'] ?? response['partial_success'] ?? {};
+  const told = asObject(partial);
   // An int64, so a string in proto3 JSON.
-  const rejected = Number(partial['rejectedLogRecords'] ?? partial['rejected_log_records'] ?? 0);
-  const words = partial['errorMessage'] ?? partial['error_message'];
-  return {
-    rejected: rejected > 0 ? rejected : 0,
-    words: typeof words === 'string' ? printable(mask(words)) : '',
-  };
+  const rejected = Number(told?.['rejectedLogRecords'] ?? told?.['rejected_log_records'] ?? 0);
+  if (told === undefined || !(rejected >= 0)) return unread('its partial success is not of OTLP');
+  const words = told['errorMessage'] ?? told['error_message'];
+  return { rejected, words: typeof words === 'string' ? printable(mask(words)) : '', unread: undefined };
+}
+
+function unread(why: string): PartialSuccess {
+  return { rejected: 0, words: '', unread: printable(mask(why)) };
+}
+
+/** What a 2xx says, or why that cannot be read. */
+function readResponse({ headers, body, undecoded }: SeenAnswer): Record<string, unknown> | string {
+  const type = headers['content-type'];
+  const { text } = decodeText(body, type);
+  if (/^\s*(null\s*)?$/.test(text)) return {};
+  const response = parseObject(text) ?? parseProtobuf(body);
+  return response ?? undecoded ?? `it is neither JSON nor protobuf of OTLP (content-type: ${type ?? 'none'})`;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
@@ -80,16 +97,19 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 function parseProtobuf(body: Buffer): Record<string, unknown> | undefined {
+  // Its only field is number 1. A parser passes over others, and thus takes much that is no protobuf at all.
+  if (body[0] !== 0x0a) return undefined;
   try {
     return asObject(ProtobufLogsSerializer.deserializeResponse(body));
   } catch {
-    // Not protobuf either; a 2xx without HTML is a success all the same.
+    // Not protobuf either.
     return undefined;
   }
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : undefined;
 }
 
 const STATUS = /\bstatus(?:[ _]?code)?\W{0,4}([1-5]\d\d)\b/gi;

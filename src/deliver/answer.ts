@@ -20,6 +20,8 @@ export interface Acknowledge extends Told {
   readonly rejected: number;
   /** All that was refused is there already. */
   readonly duplicatesOnly: boolean;
+  /** Why it is not known whether records were refused: the body cannot be read. Undefined when it can. */
+  readonly unread: string | undefined;
 }
 
 /** Not now: the same bytes again, after `retryAfterMs` or a backoff. */
@@ -81,13 +83,14 @@ function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowled
   // What was cut off may have been a partial success: the same bytes again, under the same ids, will tell.
   if (!seen.complete)
     return wait(seen, { ...told, words: 'the answer ended before it was complete' }, now, 'unanswered');
-  const { rejected, words } = partialSuccess(seen.body);
+  const { rejected, words, unread } = partialSuccess(seen);
   return {
     kind: 'acknowledge',
     status: told.status,
     words,
     rejected,
     duplicatesOnly: rejected > 0 && onlyDuplicates(words),
+    unread,
   };
 }
 

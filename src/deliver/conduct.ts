@@ -3,7 +3,8 @@ import { JournalWriteError } from '../journal/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { describe, logFields } from './describe.ts';
-import { type Answer, type Pause, type Wait } from './answer.ts';
+import { UNREAD_ANSWER } from './advice.ts';
+import type { Acknowledge, Pause, Wait } from './answer.ts';
 import { Backoff } from './backoff.ts';
 import type { Idle } from './idle.ts';
 import type { Standing } from './standing.ts';
@@ -31,6 +32,7 @@ export class Conduct {
   #advice: string | undefined;
   #standing: Standing;
   #signal: AbortSignal | undefined;
+  #toldUnread = false;
 
   constructor(parts: ConductParts) {
     this.#parts = parts;
@@ -73,8 +75,9 @@ export class Conduct {
   }
 
   /** Records were taken. */
-  async goOn(answer: Answer): Promise<void> {
+  async goOn(answer: Acknowledge): Promise<void> {
     const { journal, name, clock, log } = this.#parts;
+    if (answer.unread !== undefined) this.#tellUnread(answer.unread, answer);
     if (this.#paused !== undefined) await this.persist(() => journal.setPaused(name, undefined, clock.now()));
     this.#paused = undefined;
     if (this.#standing.kind === 'paused' || this.#standing.kind === 'waiting') {
@@ -129,6 +132,17 @@ export class Conduct {
         await this.#sleep(this.#backoff.next());
       }
     }
+  }
+
+  /** Once, since such a receiver answers so to every request. */
+  #tellUnread(why: string, answer: Acknowledge): void {
+    if (this.#toldUnread) return;
+    this.#toldUnread = true;
+    const fields = { ...logFields({ ...answer, words: why }), penstock: { advice: UNREAD_ANSWER } };
+    this.#parts.log.warn(
+      fields,
+      'Destination takes records, and its answer cannot be read: records that it rejects in it go unnoticed.',
+    );
   }
 
   async #sleep(ms: number): Promise<void> {

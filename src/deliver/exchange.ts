@@ -8,7 +8,10 @@ export interface SeenAnswer {
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Without its content coding. */
   readonly body: Buffer;
+  /** Why the body is not whole, or still in its content coding; undefined when it can be read. */
+  readonly undecoded?: string;
   /** False: the connection ended in the middle of the body. */
   readonly complete: boolean;
 }
@@ -25,7 +28,7 @@ export interface SeenFailure {
 const NOT_RETRIED = 400;
 
 /** As much of a body as the exporters read before they give up; holds any partial success. */
-const LONGEST_BODY = 4_194_304;
+export const LONGEST_BODY = 4_194_304;
 
 /**
  * One request of an exporter, watched from its agent: the exporters report success for a partial success, an HTML
@@ -54,13 +57,14 @@ export class Exchange {
     });
   }
 
-  /** What was seen so far; undefined before there is an answer or an error. */
+  /** What was seen so far, in its content coding; undefined before there is an answer or an error. */
   get seen(): Seen | undefined {
     if (this.#response === undefined) {
       const likely = this.#sent && onGrpcPort(this.#url) ? 'likely' : undefined;
       const grpc = this.#grpc ? 'certain' : likely;
       return this.#error && { error: this.#error, unanswered: this.#sent, grpc };
     }
+    const tooLong = this.#length > LONGEST_BODY;
     const headers = Object.entries(this.#response.headersDistinct).map(([name, values = []]) => [
       name,
       values.join(', '),
@@ -69,7 +73,9 @@ export class Exchange {
       status: this.#status,
       headers: Object.fromEntries(headers) as Record<string, string>,
       body: Buffer.concat(this.#chunks),
-      complete: this.#response.complete,
+      ...(tooLong && { undecoded: 'it is larger than 4 MiB' }),
+      // The exporters do not read on, whatever would come.
+      complete: this.#response.complete || tooLong,
     };
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import type { Finding } from '../source.ts';
+import { UNREAD_ANSWER } from './advice.ts';
 import { type Answer, understand } from './answer.ts';
 import type { Sender } from './sender.ts';
 import { testParcel } from './test-event.ts';
@@ -25,7 +26,8 @@ export async function probeDestination({
   if (!sendTest || findings.some(({ verdict }) => verdict === 'fail')) return findings;
   const { uid, parcel } = testParcel(destination, clock.now());
   const answer = understand(await sender.send([parcel]), clock.now());
-  return [...findings, testFinding(uid, answer)];
+  const known = findings.some(({ probe }) => probe === 'answer');
+  return [...findings, ...(known ? [] : unread(answer)), testFinding(uid, answer)];
 }
 
 function emptyFindings({ url, protocol, compression }: DestinationConfig, answer: Answer): Finding[] {
@@ -33,9 +35,16 @@ function emptyFindings({ url, protocol, compression }: DestinationConfig, answer
   const connection = ok('connection', `${url} answers ${answer.status}`);
   if (answer.kind === 'acknowledge' || answer.status === 422) {
     const encoding = `${protocol}, compression ${compression}, is taken`;
-    return [connection, ok('credentials', 'taken'), ok('encoding', encoding)];
+    return [connection, ok('credentials', 'taken'), ok('encoding', encoding), ...unread(answer)];
   }
   return [connection, failed(PROBES[answer.status] ?? 'answer', answer)];
+}
+
+/** Nothing when the answer could be read. */
+function unread(answer: Answer): Finding[] {
+  if (answer.kind !== 'acknowledge' || answer.unread === undefined) return [];
+  const detail = `It answers ${answer.status} with a body that cannot be read: ${answer.unread}`;
+  return [{ probe: 'answer', verdict: 'warn', detail, advice: UNREAD_ANSWER }];
 }
 
 /** What a status is about; any other is about the answer itself. */

@@ -6,7 +6,8 @@ import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { proxyFor } from '../http/proxies.ts';
-import { Exchange, type Seen } from './exchange.ts';
+import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
+import { Exchange, LONGEST_BODY, type Seen } from './exchange.ts';
 import { type Identity, type Parcel, Providers } from './providers.ts';
 import { watchingAgent } from './watching-agent.ts';
 
@@ -51,7 +52,7 @@ export class Sender implements AsyncDisposable {
     const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
     this.#exporter = new Exporter({
       url: destination.url,
-      headers: () => Promise.resolve(revealed(destination)),
+      headers: () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) }),
       compression: COMPRESSION[destination.compression],
       timeoutMillis: destination.timeout,
       userAgent: 'penstock',
@@ -80,7 +81,7 @@ export class Sender implements AsyncDisposable {
     const cutShort = await bound;
     const seen = this.#takeSeen() ?? { error: failure(result) };
     // Neither the receiver nor what it was sent is to blame when it was not given its time.
-    return cutShort ? withoutBlame(seen) : seen;
+    return decoded(cutShort ? withoutBlame(seen) : seen);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,6 +118,18 @@ export class Sender implements AsyncDisposable {
     await aborted(ending, done);
     await this.#clock.sleep(LAST_ANSWER, done);
     return timedOut(BEFORE_END);
+  }
+}
+
+/** The answer without its content coding, as far as that is understood. */
+async function decoded(seen: Seen): Promise<Seen> {
+  if ('error' in seen || !seen.complete || seen.undecoded !== undefined) return seen;
+  try {
+    const body = await decodeWhole(seen.body, seen.headers['content-encoding'], LONGEST_BODY);
+    return body === undefined ? { ...seen, undecoded: 'it is larger than 4 MiB' } : { ...seen, body };
+  } catch (error) {
+    if (error instanceof ContentCodingError) return { ...seen, undecoded: error.message };
+    throw error;
   }
 }
 

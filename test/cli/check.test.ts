@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HTML_LOGIN, loki, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
 import { consoleUsers } from '../../src/simulators/qradar-users.ts';
@@ -176,6 +179,20 @@ describe('check of a source', () => {
   });
 });
 
+/** What gRPC is served on: HTTP/2, without TLS. */
+async function http2Port() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
 describe('check of a destination', () => {
   it.each<[string, ReceiverAnswer, string]>([
     ['401', { status: 401 }, 'credentials'],
@@ -191,6 +208,43 @@ describe('check of a destination', () => {
     expect(outcome.code).toBe(4);
     expectSound(outcome);
     expect(finding(outcome, 'destination siem', probe)).toMatchObject({ verdict: 'fail' });
+  });
+
+  it('warns of an answer that cannot be read, and says what goes unnoticed', async () => {
+    world.receiver.answer = () => ({ status: 200, body: 'OK' });
+
+    const outcome = await world.run('check --send-test');
+
+    expect(outcome.code).toBe(0);
+    expectSound(outcome);
+    expect(finding(outcome, 'destination siem', 'answer')).toMatchObject({
+      verdict: 'warn',
+      advice: expect.stringContaining('go unnoticed') as string,
+    });
+    expect(outcome.rows.filter(({ probe }) => probe === 'answer')).toHaveLength(1);
+  });
+
+  it('takes an empty success that is labelled as a page', async () => {
+    world.receiver.answer = () => ({ status: 204, headers: { 'content-type': 'text/html' } });
+
+    const outcome = await world.run('check --send-test');
+
+    expect(outcome.code).toBe(0);
+    expect(finding(outcome, 'destination siem', 'test event')).toMatchObject({ verdict: 'ok' });
+  });
+
+  it('knows a gRPC port, and names the one for HTTP', async () => {
+    await using grpc = await http2Port();
+    await world.configure(world.blocks, { destinations: { siem: { endpoint: grpc.url } } });
+
+    const outcome = await world.run('check');
+
+    expect(outcome.code).toBe(4);
+    expectSound(outcome);
+    expect(finding(outcome, 'destination siem', 'connection')).toMatchObject({
+      verdict: 'fail',
+      advice: expect.stringMatching(/gRPC port.*4318/) as string,
+    });
   });
 
   it('takes 422 for an empty request as taken', async () => {

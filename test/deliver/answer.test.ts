@@ -19,22 +19,56 @@ function protobuf(rejected: number, words: string): Buffer {
   return Buffer.concat([Buffer.from([10, partial.length]), partial]);
 }
 
+const PARTIAL = '{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too old"}}';
+
 describe('a success', () => {
   test.each([
     ['an empty body', 200, ''],
     ['204', 204, ''],
-    ['202', 202, 'accepted'],
+    ['an object that is not of OTLP', 200, '{"status":"ok"}'],
     ['an empty object', 200, '{}'],
     ['the Collector’s JSON', 200, '{"partialSuccess":{}}'],
     ['the Collector’s protobuf', 200, Buffer.from([10, 0])],
     ['Quickwit’s', 200, '{"partialSuccess":{"rejectedLogRecords":"0","errorMessage":""}}'],
-    ['a body that cannot be read', 200, Buffer.from([255, 255, 255])],
     ['null', 200, 'null'],
   ])('is %s', (_what, status, body) => {
     expect(answer(status, { body })).toMatchObject({
       kind: 'acknowledge',
       rejected: 0,
       duplicatesOnly: false,
+      unread: undefined,
+    });
+  });
+
+  test.each([
+    ['bytes', Buffer.from([255, 255, 255])],
+    ['words', 'accepted'],
+    ['words that a parser of protobuf takes', 'j\u0002ok'],
+    ['half of JSON', '{"partialSuccess":{"rejectedLogRecords":"3"'],
+    ['half of protobuf', Buffer.from([10, 40, 8, 3])],
+    ['a list', '[]'],
+    ['a partial success that is none', '{"partialSuccess":"3 rejected"}'],
+    ['a number that is none', '{"partialSuccess":{"rejectedLogRecords":"many"}}'],
+  ])('that cannot be read is a success all the same, and says so: %s', (_what, body) => {
+    expect(answer(200, { body })).toMatchObject({
+      kind: 'acknowledge',
+      rejected: 0,
+      unread: expect.stringMatching(/OTLP/),
+    });
+  });
+
+  test.each([
+    ['after a byte order mark', Buffer.from(`\uFEFF${PARTIAL}`)],
+    ['in UTF-16, little end first', Buffer.from(`\uFEFF${PARTIAL}`, 'utf16le')],
+    ['in UTF-16, big end first', Buffer.from(`\uFEFF${PARTIAL}`, 'utf16le').swap16()],
+    ['in UTF-16 without a byte order mark', Buffer.from(PARTIAL, 'utf16le')],
+  ])('that is partial is read %s', (_what, body) => {
+    const headers = { 'content-type': 'application/json' };
+
+    expect(answer(200, { headers, body })).toMatchObject({
+      rejected: 3,
+      words: 'too old',
+      unread: undefined,
     });
   });
 
@@ -115,6 +149,7 @@ const JSON_LABEL = { 'content-type': 'application/json' };
 describe('a pause', () => {
   test.each([
     ['a page', 200, { body: '\n<!DOCTYPE html><html>' }, /web page/],
+    ['a page in UTF-16', 200, { body: Buffer.from('\uFEFF<html>', 'utf16le') }, /web page/],
     ['a page under another label', 202, { body: '\uFEFF <form>', headers: JSON_LABEL }, /web page/],
     ['an answer of gRPC', 200, { headers: { 'content-type': 'application/grpc' } }, /4318/],
     [

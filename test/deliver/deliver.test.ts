@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ACCEPTED, HTML_LOGIN, refusing } from '../../src/simulators/otlp-receiver-answers.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
@@ -135,6 +136,44 @@ test('a wait that the receiver asks for is at most an hour, and logged with the 
     },
     { penstock: { next_try_at: '2026-03-02T14:00:00.000Z' } },
   ]);
+});
+
+test('an answer that cannot be read is told once, with what goes unnoticed, and its records are delivered', async () => {
+  await using running = await startDelivery();
+  running.receiver.answer = () => ({ status: 200, body: 'OK', headers: { 'content-type': 'text/plain' } });
+
+  running.start();
+  for (let round = 0; round < 3; round += 1) {
+    running.journal.add(events(2, 2 * round));
+    await running.delivery.idle();
+  }
+
+  expect(running.journal.passed).toBe(6);
+  expect(running.lines).toMatchObject([
+    {
+      msg: expect.stringContaining('go unnoticed'),
+      error: { message: expect.stringContaining('text/plain') },
+    },
+  ]);
+});
+
+test('a partial success that is compressed is not overlooked', async () => {
+  await using running = await startDelivery({ overrides: { protocol: 'http/json' } });
+  const partial = { partialSuccess: { rejectedLogRecords: '1', errorMessage: 'too old' } };
+  running.receiver.answer = () => ({
+    status: 200,
+    headers: { 'content-encoding': 'gzip' },
+    body: gzipSync(JSON.stringify(partial)),
+  });
+  running.journal.add(events(1));
+
+  running.start();
+  await running.delivery.idle();
+
+  expect(running.journal.letters).toMatchObject([
+    { uid: 'uid-0', reason: expect.stringContaining('too old') },
+  ]);
+  expect(running.lines).toHaveLength(1);
 });
 
 test('says how it stands', async () => {

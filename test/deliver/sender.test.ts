@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
@@ -298,5 +299,54 @@ describe('what is no answer in HTTP/1.1', () => {
 
     expect(seen).toMatchObject({ unanswered: true, error: { code: expect.stringMatching(/^HPE_/) } });
     expect(seen).toHaveProperty('grpc', undefined);
+  });
+});
+
+describe('an answer in a content coding', () => {
+  const text = '{"partialSuccess":{"rejectedLogRecords":"3"}}';
+
+  test.each([
+    ['gzip', gzipSync(text)],
+    ['x-gzip', gzipSync(text)],
+    ['GZIP', gzipSync(text)],
+    ['deflate', deflateSync(text)],
+    ['deflate', deflateRawSync(text)],
+    ['br', brotliCompressSync(text)],
+    ['gzip, br', brotliCompressSync(gzipSync(text))],
+    ['identity', Buffer.from(text)],
+  ])('%s is decoded', async (coding, body) => {
+    await using server = await answering({ status: 200, headers: { 'content-encoding': coding }, body });
+    await using sender = senderTo(server.url);
+
+    const seen = await sender.send([parcel()]);
+
+    expect('body' in seen && seen.body.toString()).toBe(text);
+    expect(seen).not.toHaveProperty('undecoded');
+    expect(server.requests[0]?.headers['accept-encoding']).toBe('gzip, deflate, br');
+  });
+
+  test.each([
+    ['larger than 4 MiB', {}, Buffer.alloc(5_000_000, 0x20)],
+    ['larger than 4 MiB when decoded', { 'content-encoding': 'gzip' }, gzipSync(Buffer.alloc(5_000_000))],
+  ])('a success %s is one, and told as not read', async (_what, headers, body) => {
+    await using server = await answering({ status: 200, headers, body });
+    await using sender = senderTo(server.url);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject({ status: 200, complete: true, undecoded: 'it is larger than 4 MiB' });
+  });
+
+  test.each([
+    ['zstd', 'zstd'],
+    ['gzip', 'gzip'],
+  ])('%s that does not decode is told as such', async (coding, named) => {
+    const headers = { 'content-encoding': coding };
+    await using server = await answering({ status: 200, headers, body: 'no such thing' });
+    await using sender = senderTo(server.url);
+
+    const seen = await sender.send([parcel()]);
+
+    expect(seen).toMatchObject({ status: 200, undecoded: expect.stringContaining(named) });
   });
 });
