@@ -169,8 +169,13 @@ export type LedgerValue = Readonly<Record<string, Json>>;
 export interface Observation {
   /** Unique in its stream, stable over re-reads: vendor id, bucket and series, or tuple and ordinal (`ordinals`). */
   readonly key: string;
-  /** As the vendor sent it: not validated. The pipeline does that, and ships what does not fit as `pipeline_error`. */
+  /**
+   * As the vendor sent it: not validated. The pipeline does that, leaves out what does not fit, and ships as
+   * `pipeline_error` what cannot do without it. Where a source adds to it, the vendor's own part is its `row`.
+   */
   readonly record: unknown;
+  /** For `event.original`, where the record is not what the vendor sent. */
+  readonly original?: unknown;
   /** Absent for append-only streams. */
   readonly value?: LedgerValue;
   /** A counter's bucket is closed: tell the rest once more as final. */

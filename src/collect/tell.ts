@@ -4,11 +4,12 @@ import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
 import type { EcsEvent, JournaledEvent } from '../ecs/event.ts';
-import { misfitEvent } from '../ecs/misfit.ts';
+import { misfitEvent, oddFields } from '../ecs/misfit.ts';
 import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
 import { explain } from '../errors.ts';
 import type { Lane, LedgerEntry } from '../journal/journal.ts';
 import type { LedgerValue, Observation, Scope, Telling } from '../source.ts';
+import { readRecord } from '../read-record.ts';
 import type { Decision } from './decide.ts';
 
 interface Subject {
@@ -23,8 +24,9 @@ interface Subject {
 }
 
 /**
- * The finished event of an observation that is told. A record that does not fit its schema, or that the mapping
- * throws on, becomes a `pipeline_error` with the record in it: nothing is dropped.
+ * The finished event of an observation that is told. What does not fit its schema is left out of its field, and the whole
+ * record is in the event; one that lacks what it needs, or that the mapping throws on, becomes a `pipeline_error` with
+ * the record in it: nothing is dropped.
  */
 export function tell(subject: Subject): { event: JournaledEvent; misfit: boolean } {
   const { config, observedAt } = subject;
@@ -44,9 +46,9 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
   misfit: boolean;
 } {
   const { definition } = config;
-  const parsed = definition.record.safeParse(observation.record);
-  if (!parsed.success)
-    return { mapped: misfitEvent(observation.record, problemOf(parsed.error.issues)), misfit: true };
+  const original = 'original' in observation ? observation.original : observation.record;
+  const reading = readRecord(definition.record, observation.record);
+  if ('problem' in reading) return { mapped: misfitEvent(original, reading.problem), misfit: true };
   const telling: Telling = {
     scope,
     observedAt,
@@ -55,18 +57,12 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
     delta: decision.delta,
   };
   try {
-    return { mapped: definition.normalise(parsed.data, telling), misfit: false };
+    const mapped = definition.normalise(reading.data, telling);
+    const odd = reading.leftOut === undefined ? {} : oddFields(original, reading.leftOut);
+    return { mapped: { ...mapped, ...odd }, misfit: false };
   } catch (error) {
-    return { mapped: misfitEvent(observation.record, `the mapping failed: ${explain(error)}`), misfit: true };
+    return { mapped: misfitEvent(original, `the mapping failed: ${explain(error)}`), misfit: true };
   }
-}
-
-function problemOf(
-  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
-): string {
-  return issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`))
-    .join('; ');
 }
 
 function uidOf({ config, scope, observation, before, decision }: Subject): string {

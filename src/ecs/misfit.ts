@@ -13,3 +13,8 @@ export function misfitEvent(record: unknown, problem: string): EcsEvent {
     message: `A record did not fit its schema: ${problem}`,
   });
 }
+
+/** What an event says besides, when values of its record did not fit: the whole record, and which fields they are. */
+export function oddFields(record: unknown, leftOut: string): EcsEvent {
+  return { 'event.original': toJson(record), 'error.message': `Left out, since it does not fit: ${leftOut}` };
+}

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,43 +11,17 @@ import {
   UnavailableError,
   UnexpectedAnswerError,
 } from '../../src/errors.ts';
-import { parseJson, toJson } from '../../src/json.ts';
+import { toJson } from '../../src/json.ts';
 import type { Source } from '../../src/source.ts';
-import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
+import type { SimulatedAnswer, Simulator } from '../../src/simulators/server.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 import { drive, failure, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { SourceLab } from '../support/source-lab.ts';
-import type { SourceHarness } from './harness.ts';
+import { against, casesOf, exampleOf, fixturesOf, harnessOf } from './examples.ts';
 
 const sources = [...(await loadSources()).values()];
-
-async function harnessOf({ id }: Source): Promise<SourceHarness> {
-  return ((await import(`./${id}/harness.ts`)) as { harness: SourceHarness }).harness;
-}
-
-function fixturesOf({ id }: Source): URL {
-  return new URL(`../../src/sources/${id}/fixtures/`, import.meta.url);
-}
-
-function casesOf(source: Source): string[] {
-  const golden = /^(.+)\.ecs\.json$/;
-  if (!existsSync(fixturesOf(source))) return [];
-  return readdirSync(fixturesOf(source)).flatMap((file) => golden.exec(file)?.[1] ?? []);
-}
-
-function exampleOf(source: Source, name: string): { name: string; body: unknown } {
-  return { name, body: parseJson(readFileSync(new URL(`${name}.json`, fixturesOf(source)), 'utf8')) };
-}
-
-/** A lab against a vendor that answers everything as told. */
-async function against(source: Source, answer: Parameters<typeof serve>[0]) {
-  const { config, now } = await harnessOf(source);
-  const clock = new DrivenClock(now);
-  const vendor = await serve(answer, { clock });
-  return { vendor, clock, lab: new SourceLab({ source, baseUrl: vendor.url, clock, config }) };
-}
 
 /** A lab against the source's simulator. */
 async function simulated(source: Source): Promise<{ vendor: Simulator; clock: DrivenClock; lab: SourceLab }> {
@@ -230,7 +204,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
   it('tells every record, whatever the vendor sends in its place', { timeout: 1_200_000 }, async () => {
     const { answer, insert, malformed } = await harnessOf(source);
-    const example = exampleOf(source, casesOf(source)[0] as string);
+    const example = exampleOf(source);
     const plain = await against(source, (request) => answer(request, example));
     await using __ = plain.vendor;
     await drive(plain.clock, plain.lab.once());

@@ -28,4 +28,22 @@ export interface SourceHarness {
   readonly insert: (body: unknown, records: readonly unknown[]) => unknown;
   /** What a vendor might send in place of a record; each is told as one event. */
   readonly malformed: fc.Arbitrary<unknown>;
+  /** Odd values of what a record need not have, by their place in the body of the first example. */
+  readonly odd: readonly (readonly [Place, ...unknown[]])[];
+  /** The list that an answer is, or cannot do without, and those that it can, by their places in that body. */
+  readonly lists: { readonly main?: Place; readonly optional?: readonly Place[] };
+  /** A record with an id that `breaks` makes malformed; undefined where the vendor gives no ids. */
+  readonly identified?: {
+    readonly at: Place;
+    readonly breaks: Members;
+    /** What is not compared, as it grows from poll to poll. */
+    readonly moves: readonly Members[];
+    /** What is compared, with another value. */
+    readonly changes: Members;
+  };
 }
+
+/** The names and indexes that lead to a value. */
+export type Place = readonly (string | number)[];
+
+type Members = Readonly<Record<string, unknown>>;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Tenants } from '../../config/options.ts';
 import { UnavailableError, UnexpectedAnswerError } from '../../errors.ts';
+import { readRecord } from '../../read-record.ts';
 import type { CommonOptions, Run } from '../../source.ts';
+import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { ROUTES, urlOf } from './api.ts';
 
 /** A tenant as `GET /v1/tenants` lists it. */
@@ -25,7 +27,7 @@ const listed = z.looseObject({
   microsoftTenantId: z.string().nullish(),
   name: z.string().nullish(),
 });
-const answered = z.looseObject({ tenants: z.array(listed) });
+const answered = z.looseObject({ tenants: list });
 
 interface Directory {
   readonly readAt: number;
@@ -84,12 +86,28 @@ async function directory(run: PetraRun): Promise<Directory> {
 
 async function ask(run: PetraRun): Promise<Directory> {
   const answer = await run.http.get({ path: PATH, route: ROUTES.tenants });
-  const parsed = answered.safeParse(answer.json());
-  if (parsed.success) return { readAt: answer.date, tenants: parsed.data.tenants };
+  if (isEmpty(answer)) return { readAt: answer.date, tenants: [] };
+  const body = answer.json();
+  const parsed = answered.safeParse(body);
+  const failure = errorIn(body) ?? (parsed.success ? undefined : z.prettifyError(parsed.error));
+  if (failure === undefined)
+    return { readAt: answer.date, tenants: withIds(run, parsed.data?.tenants ?? []) };
   throw new UnexpectedAnswerError(
-    `The list of tenants is not what Petra documents: ${z.prettifyError(parsed.error)}`,
+    `The list of tenants is not what Petra documents: ${failure}`,
     urlOf(run.options, PATH),
     answer.status,
     { cause: parsed.error },
   );
+}
+
+/** A tenant without an id cannot be asked for; the others can. */
+function withIds(run: PetraRun, rows: readonly unknown[]): Directory['tenants'] {
+  const readings = rows.map((row) => readRecord(listed, row));
+  const nameless = readings.flatMap((reading) => ('problem' in reading ? [reading.problem] : []));
+  if (nameless.length > 0)
+    run.log.warn(
+      { error: { message: nameless[0] } },
+      `${nameless.length} tenants in Petra's list have no id and cannot be read; the others are. Ask Petra about them.`,
+    );
+  return readings.flatMap((reading) => ('problem' in reading ? [] : [reading.data]));
 }

@@ -1,6 +1,7 @@
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
 import type { HttpAnswer } from '../../http/http.ts';
 import type { Run, Span } from '../../source.ts';
+import { errorIn, listOf } from '../_kit/answer.ts';
 import type { ConsoleOptions } from './options.ts';
 
 /** A part of one of the console's lists, as asked for. */
@@ -67,10 +68,11 @@ export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): P
 }
 
 function partOf(answer: HttpAnswer, { path, offset, limit }: ListRequest, baseUrl: string): ListPart {
-  const rows = answer.json();
-  if (!Array.isArray(rows)) {
+  const rows = listOf(answer);
+  if (rows === undefined) {
+    const failure = errorIn(answer.json());
     throw new UnexpectedAnswerError(
-      `${path} answered no JSON array. Is base_url the console itself, and not a proxy's page or another API?`,
+      `${path} answered no JSON array${failure === undefined ? '' : `: ${failure}`}. Is base_url the console itself, and not a proxy's page or another API?`,
       baseUrl + path,
       answer.status,
     );

@@ -1,9 +1,19 @@
 import { z } from 'zod';
 import { isTimestamp } from '../../ecs/time.ts';
-import { toJson } from '../../json.ts';
+import { membersOf } from '../_kit/malformed.ts';
 
-/** Whatever stands there, as text: a field of an event never changes its type, and one odd value loses no row. */
-const text = z.unknown().transform(asText).optional();
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined)
+  .optional();
+
+/** Digits, or the text that stands in their place. */
+const id = z
+  .union([z.string(), z.int(), z.bigint()], 'expected an integer or text')
+  .nullish()
+  .transform((value) => (value === undefined || value === null ? undefined : String(value)))
+  .optional();
 
 /**
  * One row of `GET /api/access/login_attempts`, with the user's name beside it where
@@ -11,8 +21,8 @@ const text = z.unknown().transform(asText).optional();
  */
 export const LoginAttempt = z.looseObject({
   attempt_time: z.custom<number>(isTimestamp, 'no integer of epoch milliseconds'),
-  /** Digits, exact beyond 2^53. */
-  user_id: text,
+  /** Exact beyond 2^53. */
+  user_id: id,
   remote_ip: text,
   attempt_result: text,
   attempt_method: text,
@@ -23,16 +33,11 @@ export type LoginAttempt = z.output<typeof LoginAttempt>;
 
 /** The time of a raw row, epoch ms; undefined for a row that does not fit. */
 export function timeOf(row: unknown): number | undefined {
-  const fits = LoginAttempt.safeParse(row);
-  return fits.success ? fits.data.attempt_time : undefined;
+  const { attempt_time } = membersOf(row);
+  return isTimestamp(attempt_time) ? attempt_time : undefined;
 }
 
 /** The id of a raw row's user. */
 export function userIdOf(row: unknown): string | undefined {
-  return typeof row === 'object' && row !== null && 'user_id' in row ? asText(row.user_id) : undefined;
-}
-
-function asText(value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  return typeof value === 'string' ? value : toJson(value);
+  return id.safeParse(membersOf(row)['user_id']).data;
 }

@@ -38,7 +38,7 @@ function withName(attempt: Attempt, names: ReadonlyMap<string, string>): Attempt
   const username = names.get(userOf(attempt) ?? '');
   return username === undefined
     ? attempt
-    : { ...attempt, record: { ...(attempt.record as object), username } };
+    : { ...attempt, record: { ...(attempt.record as object), username }, original: attempt.record };
 }
 
 function userOf(attempt: Attempt): string | undefined {

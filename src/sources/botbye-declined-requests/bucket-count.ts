@@ -1,6 +1,6 @@
-import { digest } from '../../ecs/uid.ts';
 import type { LedgerValue, Observation, Span } from '../../source.ts';
-import { row, type DeclinedRequests, type Row } from './record.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
+import { counted, type Counted, type DeclinedRequests } from './record.ts';
 import { lastRuns, seriesId, type Series } from './series.ts';
 
 /** What a record says besides its row: the same for all rows of a bucket. */
@@ -39,11 +39,12 @@ export class BucketCount {
       .filter(isRow)
       .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount)
       .flatMap((one) => this.#count(one, { ordinal: next(one.id), ...context }));
-    return [...fitting, ...rows.filter((one) => !isRow(one)).map((one) => this.#misfit(one, next))];
+    const keyOf = malformedKeys();
+    return [...fitting, ...rows.filter((one) => !isRow(one)).map((one) => this.#malformed(one, keyOf))];
   }
 
   #count(
-    row: Row,
+    row: Counted,
     { ordinal, rebase, lastRead }: { ordinal: number; rebase: boolean; lastRead: number },
   ): Observation[] {
     const total = row.declinedReqCount;
@@ -64,6 +65,7 @@ export class BucketCount {
     return {
       key: `${bucketPrefix(this.#frame)}${run}|${seriesId(series)}`,
       record: { ...this.#frame, row },
+      original: row,
       value: { count, base, run, ordinal, row: row as LedgerValue },
       at: this.#frame.from,
     };
@@ -74,16 +76,16 @@ export class BucketCount {
     return { ...observed, record: { ...this.#frame, read, row: series.row }, final: true };
   }
 
-  /** Handed over as it came; the pipeline tells it as `pipeline_error`, once. */
-  #misfit(record: unknown, next: (name: string) => number): Observation {
-    const hash = digest(record);
-    const key = `${bucketPrefix(this.#frame)}malformed|${next(hash)}|${hash}`;
-    return { key, record, at: this.#frame.from };
+  /** The pipeline tells it as `pipeline_error`, once, and again when its count, which alone is compared, is another. */
+  #malformed(row: unknown, keyOf: (name: unknown) => string): Observation {
+    const { id, declinedReqCount } = membersOf(row);
+    const key = bucketPrefix(this.#frame) + keyOf(isId(id) ? ['id', id, declinedReqCount] : row);
+    return { key, record: { ...this.#frame, row }, original: row, at: this.#frame.from };
   }
 }
 
-function isRow(one: unknown): one is Row {
-  return row.safeParse(one).success;
+function isRow(one: unknown): one is Counted {
+  return counted.safeParse(one).success;
 }
 
 /** Counts how often each name came: 1, 2, … */

@@ -3,14 +3,14 @@ import { INTERVAL_TYPES } from './bucket.ts';
 
 const text = z.string().nullish();
 
-/**
- * One row of a summary, of whichever type: a series and its count so far (api-docs.botbye.com, "Get Declined Requests
- * Summary"). A row without its id or a usable count is none.
- */
-export const row = z.looseObject({
-  id: z.string().min(1),
+/** What a row needs: a series and its count so far. */
+export const counted = z.looseObject({ id: z.string().min(1), declinedReqCount: z.int().nonnegative() });
+
+export type Counted = z.output<typeof counted>;
+
+/** One row of a summary, of whichever type (api-docs.botbye.com, "Get Declined Requests Summary"). */
+const row = counted.extend({
   projectId: text,
-  declinedReqCount: z.int().nonnegative(),
   remoteAddr: text,
   country: text,
   requestUri: text,
@@ -19,10 +19,8 @@ export const row = z.looseObject({
   ruleName: text,
 });
 
-export type Row = z.output<typeof row>;
-
 /** A row with what it does not say itself: where and when it was counted. */
-const framed = z.object({
+export const record = z.object({
   account: z.string(),
   project: z.string(),
   /** The `type` that was asked for. */
@@ -36,13 +34,4 @@ const framed = z.object({
   row,
 });
 
-export type DeclinedRequests = z.output<typeof framed>;
-
-/** A row in its frame. One that does not fit is handed over as it came, so it is told what is wrong with the row itself. */
-export const record = z.unknown().transform((value, context): DeclinedRequests => {
-  const { data, error } = framed.safeParse(value);
-  if (data !== undefined) return data;
-  const { issues } = row.safeParse(value).error ?? error;
-  for (const { path, message } of issues) context.addIssue({ code: 'custom', path, message });
-  return z.NEVER;
-});
+export type DeclinedRequests = z.output<typeof record>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LedgerValue } from '../../source.ts';
-import { row } from './record.ts';
+import { counted } from './record.ts';
 
 /** One run of counting of a series: what the ledger keeps of it, so that it can be told again when its bucket closes. */
 const series = z.object({
@@ -13,7 +13,7 @@ const series = z.object({
   /** 1, or more for a row whose id comes more than once in an answer. */
   ordinal: z.number(),
   /** As the vendor sent it. */
-  row,
+  row: counted,
   /** Added by the pipeline to what was told as final. */
   final: z.boolean().optional(),
 });

@@ -1,6 +1,9 @@
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
 import type { Scope, Span, StreamRun } from '../../source.ts';
+import { errorIn, listOf } from '../_kit/answer.ts';
+import { membersOf } from '../_kit/malformed.ts';
 import type { Options } from './options.ts';
+import type { Counted } from './record.ts';
 
 /** A project, a type and a type of interval, as one stream's id: counters of hours and of days run side by side. */
 export function scopeOf(project: string, dimension: string, intervalType: Options['interval_type']): Scope {
@@ -22,6 +25,9 @@ export interface Summary {
   readonly rows: readonly unknown[];
 }
 
+/** What a total says that comes alone; an object without it is none. */
+const COUNT: keyof Counted = 'declinedReqCount';
+
 /**
  * Asks for the stream's summary. `asked`: what it is to count that was not counted before.
  * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
@@ -37,14 +43,16 @@ export async function readSummary(
   const answer = await http.get(request).catch((error: unknown) => {
     throw explained(error);
   });
+  const rows = listOf(answer);
+  if (rows !== undefined) return { date: answer.date, rows };
   const body = answer.json();
-  if (Array.isArray(body)) return { date: answer.date, rows: body };
+  const failure = errorIn(body);
   // Nothing documents the shape of this one; a single total may come alone, and without a name.
-  if (dimension === 'total_endpoint' && typeof body === 'object' && body !== null) {
-    return { date: answer.date, rows: [{ id: dimension, ...body }] };
+  if (dimension === 'total_endpoint' && failure === undefined && Object.hasOwn(membersOf(body), COUNT)) {
+    return { date: answer.date, rows: [{ id: dimension, ...membersOf(body) }] };
   }
   throw new UnexpectedAnswerError(
-    `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,
+    `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows${failure === undefined ? '' : `: ${failure}`}. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,
     `${options.base_url}${path}`,
     answer.status,
   );

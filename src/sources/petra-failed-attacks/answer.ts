@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../errors.ts';
 import type { Span, StreamRun } from '../../source.ts';
+import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
+import { membersOf } from '../_kit/malformed.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
 import { vendorTime, parseTime } from '../_petra/time.ts';
 import { isoDay, spanOf, type Day } from './day.ts';
@@ -13,12 +15,15 @@ const time = vendorTime.transform((text) => parseTime(text) ?? 0);
 /** `FailedAttacksResponse` of the documents; its rows are looked at one by one. */
 const envelope = z.looseObject({
   dateRange: z.looseObject({ startDate: time, endDate: time }),
-  tenant: z.unknown(),
-  totalCount: z.unknown(),
-  byCountry: z.array(z.unknown()),
-  byDay: z.array(z.unknown()),
-  topTargetedUsers: z.array(z.unknown()),
+  tenant: z.unknown().optional(),
+  totalCount: z.unknown().optional(),
+  byCountry: optionalList,
+  byDay: optionalList,
+  topTargetedUsers: optionalList,
 });
+
+/** What a report counts. A list that is left out is empty; without any of them it is no report. */
+const COUNTS = ['totalCount', 'byCountry', 'byDay', 'topTargetedUsers'];
 
 /** What Petra counted in one day of one tenant. */
 export interface Reading {
@@ -50,11 +55,12 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
     route: ROUTES.failedAttacks,
     asked: spanOf(day),
   });
-  const body = answer.json();
+  const body = isEmpty(answer) ? nothingOn(iso) : answer.json();
   const parsed = envelope.safeParse(body);
-  if (!parsed.success) {
+  const failure = errorIn(body) ?? (parsed.success ? countless(body) : z.prettifyError(parsed.error));
+  if (failure !== undefined || parsed.data === undefined) {
     throw new UnexpectedAnswerError(
-      `The failed attacks are not what Petra documents: ${z.prettifyError(parsed.error)}`,
+      `The failed attacks are not what Petra documents: ${failure}`,
       urlOf(run.options, PATH),
       answer.status,
       { cause: parsed.error },
@@ -62,6 +68,16 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
   }
   const { startDate: from, endDate: to } = parsed.data.dateRange;
   return { day, report: parsed.data, body, date: answer.date, fits: compare({ from, to }, spanOf(day)) };
+}
+
+/** What an answer without content says of a day. */
+function nothingOn(day: string) {
+  const dateRange = { startDate: `${day}T00:00:00.000Z`, endDate: `${day}T23:59:59.999Z` };
+  return { dateRange, totalCount: 0 };
+}
+
+function countless(body: unknown): string | undefined {
+  return COUNTS.some((name) => Object.hasOwn(membersOf(body), name)) ? undefined : 'it counts nothing';
 }
 
 function compare({ from, to }: Span, day: Span): Reading['fits'] {

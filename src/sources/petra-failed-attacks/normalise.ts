@@ -1,20 +1,21 @@
 import { compact, type EcsEvent, type EcsValue } from '../../ecs/event.ts';
 import { isoTime } from '../../ecs/time.ts';
-import type { Telling } from '../../source.ts';
+import type { Scope, Telling } from '../../source.ts';
 import { principalFields } from '../_petra/account.ts';
-import { tenantFields } from '../_petra/tenant-fields.ts';
+import { tenantFields, type NamedTenant } from '../_petra/tenant-fields.ts';
 import { dayOf, spanOf } from './day.ts';
 import { countOf, subjectOf, type AttackCount } from './record.ts';
 
 /** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its day. */
-export function normalise(counted: AttackCount, { observedAt, reason, delta }: Telling): EcsEvent {
+export function normalise(counted: AttackCount, { scope, observedAt, reason, delta }: Telling): EcsEvent {
+  const tenant = tenantOf(counted, scope);
   const { from, to } = spanOf(dayOf(Date.parse(counted.day)));
   return compact({
     '@timestamp': isoTime(observedAt),
-    message: sentence(counted, reason === 'final', delta),
+    message: sentence(counted, tenant, { final: reason === 'final', delta }),
     'event.start': isoTime(from),
     'event.end': isoTime(to),
-    ...tenantFields(counted.tenant),
+    ...tenantFields(tenant),
     ...subjectFields(counted),
     'petra.failed_attacks.dimension': counted.dimension,
     'petra.failed_attacks.count': countOf(counted),
@@ -49,10 +50,19 @@ function userFields(
   };
 }
 
-function sentence(counted: AttackCount, final: boolean, delta: number): string {
-  const { tenant, day, dimension } = counted;
+/** The stream's tenant is the one that was asked for: where the answer does not name one, it is of this one. */
+function tenantOf({ tenant }: AttackCount, { id, name }: Scope): NamedTenant {
+  return { ...tenant, petraTenantId: tenant?.petraTenantId || id, name: tenant?.name || name };
+}
+
+function sentence(
+  counted: AttackCount,
+  tenant: NamedTenant,
+  { final, delta }: { readonly final: boolean; readonly delta: number },
+): string {
+  const { day, dimension } = counted;
   const what = dimension === 'total' ? '' : ` (${dimension} ${subjectOf(counted) || 'unknown'})`;
-  const where = tenant.name ?? tenant.petraTenantId ?? 'an unnamed tenant';
+  const where = tenant.name || tenant.petraTenantId || 'an unnamed tenant';
   const closed = final ? ', and the day is closed' : '';
   return `Petra counted ${countOf(counted)} failed attacks${what} on ${where} on ${day}, ${delta} of them told now${closed}.`;
 }

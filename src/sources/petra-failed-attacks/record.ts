@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NEEDED } from '../../read-record.ts';
 
 const count = z.int().min(0);
 
@@ -10,6 +11,18 @@ const tenant = z.looseObject({
 
 const country = z.looseObject({ name: z.string().nullish(), countryCode: z.string().nullish() });
 
+/** A country that is counted: its code names the series, so an odd one cannot be left out. */
+const counted = country.extend({
+  countryCode: z
+    .unknown()
+    .refine((code) => code === undefined || code === null || typeof code === 'string', {
+      error: 'expected text',
+      ...NEEDED,
+    })
+    .optional(),
+  count,
+});
+
 const user = z.looseObject({
   userPrincipalName: z.string().min(1),
   fullName: z.string().nullish(),
@@ -18,8 +31,8 @@ const user = z.looseObject({
   attackOriginCountries: z.array(country).nullish(),
 });
 
-/** Which part of the answer a row is of. */
-const place = { tenant, day: z.iso.date() };
+/** Which part of the answer a row is of. An answer that does not name its tenant is of the one that was asked for. */
+const place = { tenant: tenant.nullish(), day: z.iso.date() };
 
 /** Parts of an answer that are no rows, and so fit nowhere. */
 const MISPLACED: Readonly<Record<string, string>> = {
@@ -34,7 +47,7 @@ const dimensions = [
     dimension: z.literal('attack_type'),
     row: z.looseObject({ attackType: z.string().min(1), count }),
   }),
-  z.object({ ...place, dimension: z.literal('country'), row: country.extend({ count }) }),
+  z.object({ ...place, dimension: z.literal('country'), row: counted }),
   z.object({ ...place, dimension: z.literal('user'), row: user }),
 ] as const;
 

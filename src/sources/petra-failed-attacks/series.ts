@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { LedgerValue, Observation } from '../../source.ts';
-import { misfitKeys } from '../_petra/misfits.ts';
+import { readRecord } from '../../read-record.ts';
+import { optionalList } from '../_kit/answer.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { parseTime } from '../_petra/time.ts';
 import type { Reading } from './answer.ts';
 import { dayOf, isoDay, spanOf, type Day } from './day.ts';
@@ -13,7 +15,7 @@ interface Row {
   readonly row: unknown;
 }
 
-const dayEntry = z.looseObject({ date: z.string().transform(parseTime), byType: z.array(z.unknown()) });
+const dayEntry = z.looseObject({ date: z.string().transform(parseTime), byType: optionalList });
 
 /** Ledger keys of a day begin with this. */
 export function dayPrefix(day: Day): string {
@@ -32,13 +34,13 @@ export function observe(
   const { counters, misfits } = sort(reading);
   const unsure = new Set(misfits.map(({ record }) => dimensionOf(record as Row)));
   const gone = [...known].flatMap(([key, value]) => {
-    const fallen = counters.has(key) ? undefined : fallenTo0(reading, key, value);
+    const counted = counters.has(key) ? undefined : fallenTo0(reading, key, value);
     // A row that does not fit may be the one that is missed.
-    if (fallen === undefined || unsure.has(fallen.dimension)) return [];
-    return [[key, fallen] as const];
+    if (counted === undefined || unsure.has(counted.dimension)) return [];
+    return [[key, { counted, raw: counted }] as const];
   });
-  const told = [...counters, ...gone].map(([key, counted]): Observation => {
-    return { key, record: counted, value: valueOf(counted), final, at: spanOf(reading.day).from };
+  const told = [...counters, ...gone].map(([key, { counted, raw }]): Observation => {
+    return { key, record: raw, value: valueOf(counted), final, at: spanOf(reading.day).from };
   });
   return [...told.filter(({ key, value }) => final || !hasFallen(value, known.get(key))), ...misfits];
 }
@@ -55,26 +57,52 @@ function dimensionOf({ dimension }: Row): Row['dimension'] {
 /** The whole answer as one record that does not fit: it counts something else than was asked. */
 export function observeMisread(reading: Reading): Observation[] {
   const record = placed(reading, { dimension: 'date_range', row: reading.body });
-  return [{ key: misfitKeys()(record), record }];
+  return [{ key: malformedKeys()(record), record }];
 }
 
-function sort(reading: Reading): { counters: Map<string, AttackCount>; misfits: Observation[] } {
-  const counters = new Map<string, AttackCount>();
+/** A row that is counted: what it says, and as it came. */
+interface Counter {
+  readonly counted: AttackCount;
+  readonly raw: unknown;
+}
+
+function sort(reading: Reading): { counters: Map<string, Counter>; misfits: Observation[] } {
+  const counters = new Map<string, Counter>();
   const misfits: Observation[] = [];
-  const misfitKey = misfitKeys();
+  const keyOf = malformedKeys();
   for (const row of rowsOf(reading)) {
     const raw = placed(reading, row);
-    const { data: counted } = record.safeParse(raw);
-    if (counted === undefined) {
-      misfits.push({ key: misfitKey(raw), record: raw, at: spanOf(reading.day).from });
+    const read = readRecord(record, raw);
+    if ('problem' in read) {
+      const name = [isoDay(reading.day), row.dimension, ...nameOf(row)];
+      misfits.push({ key: keyOf(name), record: raw, at: spanOf(reading.day).from });
       continue;
     }
+    const counted = read.data;
     const key = `${dayPrefix(reading.day)}${counted.dimension}|${subjectOf(counted)}`;
     const before = counters.get(key);
-    // Two rows of one subject are parts of its count.
-    counters.set(key, before === undefined ? counted : withCount(before, countOf(before) + countOf(counted)));
+    counters.set(key, before === undefined ? { counted, raw } : sumOf(before, counted));
   }
   return { counters, misfits };
+}
+
+/** Two rows of one subject are parts of its count. */
+function sumOf({ counted, raw }: Counter, other: AttackCount): Counter {
+  const count = countOf(counted) + countOf(other);
+  return { counted: withCount(counted, count), raw: withCount(raw as AttackCount, count) };
+}
+
+/** A malformed row is known by what it counts, where that can be read, and by its count, which alone is compared. */
+function nameOf({ dimension, row }: Row): readonly unknown[] {
+  const { attackType, countryCode, userPrincipalName, count, totalCount } = membersOf(row);
+  if (dimension === 'total') return [totalCount];
+  const subjects: Partial<Record<Row['dimension'], unknown>> = {
+    attack_type: attackType,
+    country: countryCode,
+    user: userPrincipalName,
+  };
+  const subject = subjects[dimension];
+  return isId(subject) ? ['of', subject, count] : [row];
 }
 
 function rowsOf({ day, report }: Reading): Row[] {

@@ -3,8 +3,10 @@ import { UnexpectedAnswerError } from '../../errors.ts';
 import type { HttpAnswer } from '../../http/http.ts';
 import type { Observation, Run, StreamRun } from '../../source.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
-import { misfitKeys } from '../_petra/misfits.ts';
+import { errorIn, isEmpty, list } from '../_kit/answer.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { parseTime } from '../_petra/time.ts';
+import { readRecord } from '../../read-record.ts';
 import type { Options } from './options.ts';
 import { comparedValues, record, type Incident } from './record.ts';
 
@@ -28,7 +30,7 @@ export interface IncidentList {
 }
 
 const PATH = '/v1/incidents';
-const envelope = z.looseObject({ incidents: z.array(z.unknown()) });
+const envelope = z.looseObject({ incidents: list });
 const created = z.looseObject({ createdAt: z.string().transform(parseTime) });
 
 /**
@@ -45,7 +47,7 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
     route: ROUTES.incidents,
     asked: { from, to: run.now() },
   });
-  const rows = rowsOf(run, answer.json({ decimalText: ['dwellTimeMinutes'] }), answer.status);
+  const rows = rowsOf(run, answer, { decimalText: ['dwellTimeMinutes'] });
   return {
     observations: observe(run, rows, answer).toReversed(),
     reach: rows.length < limit ? from : oldestOf(rows, answer.date) + 1,
@@ -53,13 +55,20 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
   };
 }
 
-function rowsOf({ options }: Run<Options>, body: unknown, status: number): readonly unknown[] {
+function rowsOf(
+  { options }: Run<Options>,
+  answer: HttpAnswer,
+  parsing?: Parameters<HttpAnswer['json']>[0],
+): readonly unknown[] {
+  if (isEmpty(answer)) return [];
+  const body = answer.json(parsing);
   const parsed = envelope.safeParse(body);
-  if (parsed.success) return parsed.data.incidents;
+  const failure = errorIn(body) ?? (parsed.success ? undefined : z.prettifyError(parsed.error));
+  if (failure === undefined) return parsed.data?.incidents ?? [];
   throw new UnexpectedAnswerError(
-    `The list of incidents is not what Petra documents: ${z.prettifyError(parsed.error)}`,
+    `The list of incidents is not what Petra documents: ${failure}`,
     urlOf(options, PATH),
-    status,
+    answer.status,
     { cause: parsed.error },
   );
 }
@@ -73,22 +82,32 @@ function oldestOf(rows: readonly unknown[], date: number): number {
 }
 
 function observe(run: Run<Options>, rows: readonly unknown[], answer: HttpAnswer): Observation[] {
-  const keyOf = misfitKeys();
-  return rows.flatMap((row, index) => {
-    const incident = record.safeParse(row);
-    if (!incident.success) {
-      const raw = rowsOf(run, answer.json(), answer.status)[index];
-      return [{ key: keyOf(raw), record: raw }];
-    }
-    if (!isWanted(run, incident.data)) return [];
+  const keyOf = malformedKeys();
+  // With their numbers as numbers: only for rows that go into an event as they came.
+  let whole: readonly unknown[] | undefined;
+  const originalOf = (index: number) => (whole ??= rowsOf(run, answer))[index];
+  return rows.flatMap((row, index): Observation[] => {
+    const reading = readRecord(record, row);
+    if ('problem' in reading) return [malformed(originalOf(index), answer.date, keyOf)];
+    const { data: incident, leftOut } = reading;
+    if (!isWanted(run, incident)) return [];
     // Not forgotten before its last re-read: that is, counted from the later of creation and first sight.
-    const at = Math.max(answer.date, parseTime(incident.data.createdAt) ?? 0);
-    return [{ key: incident.data.id, record: row, value: comparedValues(incident.data), at }];
+    const at = Math.max(answer.date, parseTime(incident.createdAt) ?? 0);
+    const observed = { key: incident.id, record: row, value: comparedValues(row), at };
+    return [leftOut === undefined ? observed : { ...observed, original: originalOf(index) }];
   });
 }
 
+/** Known by its id, where it has one, and compared as an incident is. */
+function malformed(row: unknown, date: number, keyOf: (name: unknown) => string): Observation {
+  const { id } = membersOf(row);
+  if (!isId(id)) return { key: keyOf(row), record: row };
+  return { key: keyOf(['id', id]), record: row, value: comparedValues(row), at: date };
+}
+
+/** An incident that does not say whose it is may be of a tenant that is wanted. */
 function isWanted({ options }: Run<Options>, { tenant }: Incident): boolean {
   const { only } = options.tenants;
-  const ids = [tenant?.petraTenantId, tenant?.microsoftTenantId];
-  return only === undefined || only.some((id) => ids.includes(id));
+  const ids = [tenant?.petraTenantId, tenant?.microsoftTenantId].filter(isId);
+  return only === undefined || ids.length === 0 || only.some((id) => ids.includes(id));
 }

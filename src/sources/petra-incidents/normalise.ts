@@ -47,6 +47,7 @@ function sentence({ tenant, user, remediationStatus }: Incident, updated: boolea
   const who = user?.userPrincipalName ?? user?.mail ?? user?.id ?? 'an account that is gone';
   const where = tenant?.name ?? tenant?.petraTenantId ?? 'an unnamed tenant';
   const changed = updated && typeof before === 'string' && before !== remediationStatus;
-  const status = changed ? `${before} became ${remediationStatus}` : remediationStatus;
+  const now = remediationStatus ?? 'status unknown';
+  const status = changed ? `${before} became ${now}` : now;
   return `Petra ${updated ? 'updated' : 'reported'} an incident of ${who} at ${where}: ${status}.`;
 }

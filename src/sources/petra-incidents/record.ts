@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { Json } from '../../json.ts';
 import type { LedgerValue } from '../../source.ts';
+import { isId, membersOf } from '../_kit/malformed.ts';
 import { anyTime, utc, vendorTime } from '../_petra/time.ts';
 
 /** A number as the vendor wrote it: a double would lose digits of long dwell times. */
@@ -23,13 +25,16 @@ const user = z.looseObject({
   lastPasswordChangeDateTime: anyTime.nullish(),
 });
 
-/** `IncidentResponse` of the documents. `user` is null when the account is gone; statuses are an open list. */
+/**
+ * `IncidentResponse` of the documents. Only what names and dates an incident is needed. `user` is null when the account
+ * is gone; statuses are an open list.
+ */
 export const record = z.looseObject({
   id: z.string().min(1),
   url: z.string().nullish(),
   createdAt: vendorTime,
   occurredAt: anyTime.nullish(),
-  remediationStatus: z.string().min(1),
+  remediationStatus: z.string().min(1).nullish(),
   isLive: z.boolean().nullish(),
   dwellTimeMinutes: decimal.nullish(),
   tenant: tenant.nullish(),
@@ -39,10 +44,20 @@ export const record = z.looseObject({
 export type Incident = z.output<typeof record>;
 
 /** What makes an incident a changed one; a dwell time that grows alone does not. */
-export function comparedValues({ remediationStatus, user }: Incident): LedgerValue {
+export function comparedValues(row: unknown): LedgerValue {
+  const { remediationStatus, user } = membersOf(row);
+  const { accountEnabled, lastPasswordChangeDateTime: changed } = membersOf(user);
   return {
-    remediationStatus,
-    accountEnabled: user?.accountEnabled ?? null,
-    lastPasswordChangeDateTime: utc(user?.lastPasswordChangeDateTime) ?? null,
+    remediationStatus: plain(remediationStatus),
+    accountEnabled: plain(accountEnabled),
+    // Two spellings of one time are the same; Microsoft's "never" is no time at all.
+    lastPasswordChangeDateTime: anyTime.safeParse(changed).success
+      ? (utc(String(changed)) ?? null)
+      : plain(changed),
   };
+}
+
+/** What is compared of a value that may be odd, and then is in no field of the event: it is a change all the same. */
+function plain(value: unknown): Json {
+  return typeof value === 'boolean' || isId(value) ? value : null;
 }

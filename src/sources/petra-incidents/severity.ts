@@ -13,7 +13,8 @@ const SEVERITIES: Readonly<Record<string, number>> = {
   PEN_TEST: LOW,
 };
 
-/** `event.severity` of a remediation status; one that we do not know is high until somebody has looked. */
-export function severityOf(remediationStatus: string): number {
+/** `event.severity` of a remediation status; one that we do not know, or cannot read, is high until somebody has looked. */
+export function severityOf(remediationStatus: string | null | undefined): number {
+  if (typeof remediationStatus !== 'string') return HIGH;
   return Object.hasOwn(SEVERITIES, remediationStatus) ? (SEVERITIES[remediationStatus] ?? HIGH) : HIGH;
 }

@@ -52,5 +52,12 @@ export function consoleHarness(vendor: 'qradar' | 'jsa'): SourceHarness {
     },
     insert: (body, records) => [...(body as unknown[]), ...records],
     malformed: fc.oneof(row, fc.jsonValue()),
+    odd: [
+      [[0, 'user_id'], 1.5, {}, [7], true],
+      [[0, 'remote_ip'], 7, {}, false],
+      [[0, 'attempt_result'], 7, true, ['SUCCESS']],
+      [[0, 'attempt_method'], 7, {}],
+    ],
+    lists: { main: [] },
   };
 }

@@ -26,4 +26,20 @@ export const harness: SourceHarness = {
       ),
     ),
   ),
+  odd: [
+    [[0, 'projectId'], 7],
+    [[0, 'remoteAddr'], 7, ['192.0.2.1'], true],
+    [[0, 'country'], 7, {}, ['DEU']],
+    [[0, 'requestUri'], 7],
+    [[0, 'failedMessage'], { text: 'No.' }],
+    [[0, 'ruleId'], 123, 2n ** 60n],
+    [[0, 'ruleName'], false],
+  ],
+  lists: { main: [] },
+  identified: {
+    at: [0],
+    breaks: { declinedReqCount: '7' },
+    moves: [{ country: 'FRA' }, { ruleName: 'new' }],
+    changes: { declinedReqCount: '8' },
+  },
 };

@@ -253,6 +253,45 @@ describe('one day', () => {
     expect(brief(told)).toContainEqual(['country undefined', 5, 5, true]);
   });
 
+  it.each<[string, object]>([
+    ['no tenant', { tenant: undefined }],
+    ['null for a tenant', { tenant: null }],
+    ['a tenant without ids', { tenant: {} }],
+    ['a tenant with an empty id', { tenant: { petraTenantId: '', name: '' } }],
+    ['an odd tenant', { tenant: 'Acme' }],
+    ['an odd id', { tenant: { petraTenantId: 7, name: 7 } }],
+  ])('counts for the tenant that was asked for when the answer has %s', async (_what, answer) => {
+    await start();
+
+    const [told] = await read({ ...answer, byCountry: [{ countryCode: 'CN', count: 5 }, { count: 2 }] });
+
+    expect(brief(told)).toContainEqual(['country CN', 5, 5, true]);
+    expect(brief(told)).toContainEqual(['country undefined', 2, 2, true]);
+    for (const event of told ?? [])
+      expect(event).toMatchObject({
+        'event.kind': 'metric',
+        'organization.id': FIRST.petraTenantId,
+        'organization.name': FIRST.name,
+        'petra.tenant.id': FIRST.petraTenantId,
+      });
+  });
+
+  it('does not take a country with an odd code for attacks of no known country', async () => {
+    await start();
+
+    const [told] = await read({
+      byCountry: [
+        { countryCode: 7, count: 5 },
+        { countryCode: null, count: 2 },
+      ],
+    });
+
+    expect(brief(told)).toContainEqual(['country undefined', 2, 2, true]);
+    expect(told?.filter((event) => event['event.kind'] === 'pipeline_error')).toMatchObject([
+      { 'error.message': 'countryCode: expected text' },
+    ]);
+  });
+
   it('ships rows that do not fit, and does not let others of their kind fall to 0', async () => {
     await start();
     const china = { name: 'China', countryCode: 'CN', count: 5 };
@@ -269,16 +308,19 @@ describe('one day', () => {
     ]);
   });
 
-  it.each([{ byCountry: null }, { dateRange: undefined }, { topTargetedUsers: 'none' }])(
-    'fails the poll when the answer is no report: %j',
-    async (own) => {
-      await start();
+  it.each([
+    { byCountry: {} },
+    { dateRange: undefined },
+    { topTargetedUsers: 'none' },
+    { error: { code: 'LATE', message: 'Not counted yet.' } },
+    { totalCount: undefined, byCountry: undefined, byDay: undefined, topTargetedUsers: undefined },
+  ])('fails the poll when the answer is no report: %j', async (own) => {
+    await start();
 
-      const [told] = await read(own);
+    const [told] = await read(own);
 
-      expect(told).toEqual([]);
-      expect((await lab.cursor(FIRST.petraTenantId))['read']).toEqual([]);
-      expect((await lab.streams())[0]?.lastError).toContain('not what Petra documents');
-    },
-  );
+    expect(told).toEqual([]);
+    expect((await lab.cursor(FIRST.petraTenantId))['read']).toEqual([]);
+    expect((await lab.streams())[0]?.lastError).toContain('not what Petra documents');
+  });
 });

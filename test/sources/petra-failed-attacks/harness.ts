@@ -36,4 +36,22 @@ export const harness: SourceHarness = {
       count: fc.oneof(fc.constantFrom(-1, 1.5, 2 ** 60, '7', null), fc.string()),
     }),
   ),
+  odd: [
+    [['tenant'], 'Acme', 7],
+    [['tenant', 'name'], 7],
+    [['tenant', 'microsoftTenantId'], {}],
+    [['byCountry', 0, 'name'], 7, {}, true],
+    [['topTargetedUsers', 0, 'fullName'], 7, []],
+    [['topTargetedUsers', 0, 'jobTitle'], { title: 'Engineer' }],
+    [['topTargetedUsers', 0, 'attackOriginCountries'], 'India', {}],
+    [['topTargetedUsers', 0, 'attackOriginCountries', 0], 'India', null],
+    [['topTargetedUsers', 0, 'attackOriginCountries', 1, 'countryCode'], 7],
+  ],
+  lists: { optional: [['byCountry'], ['byDay'], ['topTargetedUsers']] },
+  identified: {
+    at: ['byCountry', 0],
+    breaks: { count: 'many' },
+    moves: [{ name: 'the States' }, { name: null }],
+    changes: { count: 'more' },
+  },
 };

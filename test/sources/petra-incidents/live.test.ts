@@ -356,7 +356,7 @@ describe('answers that do not fit', () => {
     ]);
   });
 
-  it.each([{}, [], 'a text', { incidents: null }, { incidents: {} }])(
+  it.each([{}, [], 'a text', null, { incidents: {} }, { incidents: [], error: { code: 'PARTIAL' } }])(
     'fail the poll when there is no list: %j',
     async (body) => {
       await start();

@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import { withCommonFields } from '../../../src/ecs/common.ts';
-import { misfitEvent } from '../../../src/ecs/misfit.ts';
+import { misfitEvent, oddFields } from '../../../src/ecs/misfit.ts';
 import { UnexpectedAnswerError } from '../../../src/errors.ts';
 import type { Http } from '../../../src/http/http.ts';
 import { parseJson, toJson } from '../../../src/json.ts';
 import type { CommonOptions, Observation, Source, StreamRun } from '../../../src/source.ts';
+import { readRecord } from '../../../src/read-record.ts';
 import { ecsProblems } from '../../support/ecs-rules.ts';
 
 const NOW = Date.parse('2026-03-10T12:00:00Z');
@@ -68,8 +69,11 @@ export function problemsOf(source: Source, observations: readonly Observation[] 
     delta: 1,
   } as const;
   return observations.flatMap(({ record }) => {
-    const { data, error } = source.record.safeParse(record);
-    const event = error === undefined ? source.normalise(data, telling) : misfitEvent(record, error.message);
+    const reading = readRecord(source.record, record);
+    const event =
+      'problem' in reading
+        ? misfitEvent(record, reading.problem)
+        : { ...source.normalise(reading.data, telling), ...oddFields(record, reading.leftOut ?? '') };
     return ecsProblems(withCommonFields(event, source, { uid: 'an id', observedAt: NOW }));
   });
 }

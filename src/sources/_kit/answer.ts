@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { mask } from '../../config/secret.ts';
+import type { HttpAnswer } from '../../http/http.ts';
+import { membersOf } from './malformed.ts';
+
+const NO_CONTENT = 204;
+
+/** A list in an answer: `null` is an empty one, as some encoders write it. */
+export const list = z
+  .array(z.unknown())
+  .nullable()
+  .transform((rows): readonly unknown[] => rows ?? []);
+
+/** A list that an answer need not have. */
+export const optionalList = list.optional().transform((rows): readonly unknown[] => rows ?? []);
+
+/** The list that an answer is; undefined when it is none. An answer without content, and `null`, is an empty one. */
+export function listOf(answer: HttpAnswer): readonly unknown[] | undefined {
+  const body = answer.status === NO_CONTENT ? null : answer.json();
+  return body === null ? [] : Array.isArray(body) ? body : undefined;
+}
+
+/** Whether there is no answer to read: the vendor says that there is nothing. */
+export function isEmpty({ status }: Pick<HttpAnswer, 'status'>): boolean {
+  return status === NO_CONTENT;
+}
+
+/** The most characters of a vendor's words in a message. */
+const WORDS = 200;
+
+/** What an answer says in an `error` beside its data, which then cannot be trusted; undefined when there is none. */
+export function errorIn(body: unknown): string | undefined {
+  const { error } = membersOf(body);
+  if (error === undefined || error === null || error === false || error === '') return undefined;
+  const { code, message } = membersOf(error);
+  const words = [typeof error === 'string' ? error : code, message].filter(
+    (word) => typeof word === 'string',
+  );
+  return `it holds an error${words.length === 0 ? '' : `: ${mask(words.join(': ')).slice(0, WORDS)}`}`;
+}
