@@ -137,7 +137,8 @@ export class Delivery {
     this.#size = resized(size, answer, effect, items.length);
     const deadLetters = await commit(answer);
     const { delivered, rejected } = effect;
-    const { kind, status } = answer;
+    const { status } = answer;
+    const kind = answer.kind === 'pause' && goesOnAtOnce(answer, effect) ? 'bisect' : answer.kind;
     onAnswer?.({ destination: destination.name, answer: kind, status, delivered, rejected, deadLetters });
     await this.#follow(load, answer, effect);
     return true;

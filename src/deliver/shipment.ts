@@ -48,6 +48,8 @@ export class Shipment {
   #acceptances = 0;
   /** How many requests had been taken when the destination was paused first. */
   #pausedAt: number | undefined;
+  /** It was paused before anything of this was sent. */
+  #resumed = false;
   readonly #expendable: boolean;
 
   /** `expendable`: a single record refused is condemned at once, because nothing is lost by it. */
@@ -89,7 +91,10 @@ export class Shipment {
    * things are while the destination is paused.
    */
   next({ alone = false, most = Infinity } = {}): readonly number[] {
-    if (alone) this.#pausedAt ??= this.#acceptances;
+    if (alone && this.#pausedAt === undefined) {
+      this.#pausedAt = this.#acceptances;
+      this.#resumed = this.#sent === undefined;
+    }
     this.#pending = this.#pending.filter((range) => this.#open(range).length > 0);
     this.#sent = this.#cut(this.#choose(alone), most);
     return this.#lastSent();
@@ -141,9 +146,9 @@ export class Shipment {
     if (indices.length > 1)
       return aboutRecord ? this.#split(sent, { ...refused, troubles: 0 }, indices) : undefined;
     if (this.#provenAtFault(sent) || (this.#expendable && sent.troubles > 0)) return this.#condemn(indices);
-    // The next one tried is another.
+    // The next one tried is another: at once where every process begins with the same one.
     const held = this.#hold(refused, indices);
-    return aboutRecord ? held : undefined;
+    return aboutRecord || (this.#resumed && !this.stuck) ? held : undefined;
   }
 
   /**

@@ -233,6 +233,38 @@ describe('a pause', () => {
     expect(running.journal.pauses).toEqual(['HTTP 401', undefined]);
   });
 
+  test.each([0, 7])('of 403 for record %i ends in the next process that starts', async (bad) => {
+    await using running = await startDelivery();
+    running.receiver.answer = refusing(is(`uid-${bad}`), { status: 403 });
+    running.journal.add(events(20));
+    running.journal.pauses.push('HTTP 403');
+
+    running.start();
+    const rest = await running.delivery.idle();
+
+    expect(rest).toBe('caught-up');
+    expect(running.journal.letters).toMatchObject([{ uid: `uid-${bad}`, status: 403 }]);
+    expect(running.receiver.received()).toHaveLength(19);
+    expect(running.told.filter(({ answer }) => answer === 'pause')).toEqual([]);
+  });
+
+  test('of 403 for everything tries four records when a process starts, then one a minute', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = () => ({ status: 403 });
+    running.journal.add(events(20));
+    running.journal.pauses.push('HTTP 403');
+
+    running.start();
+    const rest = await running.delivery.idle();
+    const atStart = running.receiver.exports.length;
+    for (let minutes = 0; minutes < 3; minutes += 1) await running.clock.advance(await running.asleep());
+    await running.asleep();
+
+    expect([rest, atStart]).toEqual(['paused', 4]);
+    expect(running.receiver.exports.map(({ records }) => records.length)).toEqual(Array(7).fill(1));
+    expect(running.journal.letters).toEqual([]);
+  });
+
   test('for a record refused when there is no other ends when a later one is taken', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-0'));
