@@ -360,6 +360,34 @@ describe('state export and import', () => {
     expect(streamsOf(again)).toEqual(streamsOf(exported));
   });
 
+  it('carry the account of a stream, and say which no source of the configuration reads', async () => {
+    const other = await elsewhere();
+    await world.configure({ console: { ...world.blocks['console'], account: 'north' } });
+    await world.run('once');
+    const exported = await world.run('state export');
+
+    const imported = await world.run(`state import - -c ${other.config}`, { stdin: exported.stdout });
+    const again = await world.run(`state export -c ${other.config}`);
+
+    expect(streamsOf(exported)).toMatchObject([{ account: 'north' }]);
+    expect(streamsOf(again)).toEqual(streamsOf(exported));
+    expect(imported.stderr).toContain(
+      `is qradar-login-attempts at ${world.console.url}, account north: what was imported of it is kept, and not polled.`,
+    );
+  });
+
+  it('refuse a source whose account changed, with the choices', async () => {
+    await world.run('once');
+    await world.configure({ console: { ...world.blocks['console'], account: 'north' } });
+
+    const { code, stderr } = await world.run('once');
+
+    expect(code).toBe(5);
+    expect(stderr).toContain(
+      `at ${world.console.url}, account north. Choose: give the new source another name`,
+    );
+  });
+
   it('says what does not travel', async () => {
     world.receiver.answer = () => ({ status: 401 });
     await world.run('once');

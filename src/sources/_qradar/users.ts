@@ -1,4 +1,5 @@
 import { VendorError } from '../../errors.ts';
+import { isId } from '../_kit/malformed.ts';
 import { getPart } from './list.ts';
 import { type Attempt, isMisfit } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
@@ -79,7 +80,7 @@ async function* users(run: ConsoleRun): AsyncGenerator<readonly [string, string]
     const before = seen.size;
     for (const user of part.rows) {
       const { id, username } = (user ?? {}) as { id?: unknown; username?: unknown };
-      if (typeof username !== 'string' || (typeof id !== 'number' && typeof id !== 'bigint')) continue;
+      if (typeof username !== 'string' || !isId(id)) continue;
       seen.add(String(id));
       yield [String(id), username];
     }

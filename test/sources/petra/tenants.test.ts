@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+import { UnexpectedAnswerError } from '../../../src/errors.ts';
+import { serve } from '../../../src/simulators/server.ts';
+import attacks from '../../../src/sources/petra-failed-attacks/index.ts';
+import incidents from '../../../src/sources/petra-incidents/index.ts';
+import { drive, failure } from '../../http/support/rig.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { SourceLab } from '../../support/source-lab.ts';
+
+const NOW = '2026-03-10T12:00:00Z';
+
+/** The scopes of failed attacks when this is Petra's list of tenants, and the lines of the log. */
+async function scopesOf(body: unknown, status = 200) {
+  const clock = new DrivenClock(NOW);
+  await using vendor = await serve(() => ({ status, ...(status === 200 && { body }) }), { clock });
+  const lab = new SourceLab({ source: attacks, baseUrl: vendor.url, clock, config: { token: 'the key' } });
+  await using process = lab.start();
+  const seen = new Set<string>();
+  for await (const { id } of attacks.streams(process.run as never)) {
+    seen.add(id);
+    // A tenant offered twice without a page: all of them were.
+    if (seen.size >= 2) break;
+  }
+  return { scopes: [...seen], lines: lab.lines };
+}
+
+it('reads the tenants that have an id, and says how many have none', async () => {
+  const { scopes, lines } = await scopesOf({
+    tenants: [
+      { petraTenantId: 't-1', name: 7 },
+      { name: 'Nameless' },
+      'a text',
+      { petraTenantId: 't-2', microsoftTenantId: {} },
+    ],
+  });
+
+  expect(scopes.toSorted()).toEqual(['t-1', 't-2']);
+  expect(lines.map(({ msg }) => msg)).toContainEqual(expect.stringMatching(/^2 tenants .* have no id/));
+});
+
+it.each([
+  ['null', { tenants: null }, 200],
+  ['an empty list', { tenants: [] }, 200],
+  ['no content', undefined, 204],
+])('takes %s for no tenants', async (_what, body, status) => {
+  expect((await scopesOf(body, status)).scopes).toEqual([]);
+});
+
+it.each([[{}], [{ tenants: {} }], [null], [{ tenants: [], error: { code: 'BUSY', message: 'Later.' } }]])(
+  'fails when the list of tenants is %j',
+  async (body) => {
+    expect(await failure(scopesOf(body))).toBeInstanceOf(UnexpectedAnswerError);
+  },
+);
+
+it('ships an incident that does not say whose it is, whichever tenants are wanted', async () => {
+  const clock = new DrivenClock(NOW);
+  const incident = { createdAt: '2026-03-10T11:59:00.000Z', remediationStatus: 'UNREMEDIATED' };
+  const body = {
+    incidents: [
+      { ...incident, id: 'ours', tenant: { petraTenantId: 't-1' } },
+      { ...incident, id: 'theirs', tenant: { petraTenantId: 't-2' } },
+      { ...incident, id: 'odd', tenant: { petraTenantId: 7 } },
+      { ...incident, id: 'nobody’s' },
+    ],
+  };
+  await using vendor = await serve(() => ({ status: 200, body }), { clock });
+  const config = { token: 'the key', tenants: ['t-1'] };
+  const lab = new SourceLab({ source: incidents, baseUrl: vendor.url, clock, config });
+
+  await drive(clock, lab.once());
+
+  expect(lab.told.map(({ event }) => event['event.id']).toSorted()).toEqual(['nobody’s', 'odd', 'ours']);
+  for (const { event } of lab.told)
+    expect(event).toMatchObject({ 'event.kind': 'alert', 'event.severity': 99 });
+});
