@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseSchedule } from '../schedule/schedule.ts';
 import { namesOtherHome } from './path.ts';
 import { Secret } from './secret.ts';
+import { whyNoHeader, whyNoText } from './secret-text.ts';
 
 /**
  * The kinds of value that a configuration is made of. Their messages begin with `expected`, because the loader
@@ -74,12 +75,22 @@ export function bytes(fallback?: string, from = '0') {
   return fallback === undefined ? field : field.prefault(fallback);
 }
 
-/** A value that is never printed; `writeOnly` marks it in the JSON Schema. */
+/** A value that is never printed and is sent in a header as it stands; `writeOnly` marks it in the JSON Schema. */
 export function secret() {
+  return secretField(whyNoHeader);
+}
+
+/** As `secret`, for one that is encoded before it is sent, or never is: it may hold any characters. */
+export function password() {
+  return secretField(whyNoText);
+}
+
+function secretField(why: (value: string) => string | undefined) {
   return z
     .string('expected text (quote it when it looks like a number)')
     .min(1, 'expected a value, got an empty one')
-    .transform((value) => new Secret(value))
+    .refine((value) => why(value) === undefined, { error: ({ input }) => why(String(input)) })
+    .transform((value) => new Secret(value, (fresh) => why(fresh) === undefined))
     .meta({ writeOnly: true });
 }
 

@@ -1,4 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
+import { whyNoHeader } from './secret-text.ts';
+import { tlsProblems } from './tls-files.ts';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { readSecretFile } from './interpolate.ts';
 import { identify, type Path } from './location.ts';
@@ -43,6 +45,12 @@ function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context
     const problem = whyUnreadable(absolute);
     if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
   }
+  // A passphrase that could not be filled in is told already.
+  if (tree.unfilled.has(identify([...path, 'key_passphrase']))) return;
+  const texts = Object.entries(tls).filter(([, value]) => typeof value === 'string' && value !== '');
+  for (const { option, message } of tlsProblems(Object.fromEntries(texts) as Record<string, string>)) {
+    problems.add(tree.places.value([...path, option]), [...path, option], message);
+  }
 }
 
 /** Why a file cannot be read, in words that begin with `expected`; undefined when it can. */
@@ -70,7 +78,10 @@ function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, 
   }
   const again = () => readSecretFile(file, fileReader(cwd));
   try {
-    block['token'] = again();
+    const token = again();
+    const problem = whyNoHeader(token);
+    if (problem !== undefined) throw new Error(`${problem}, in the file ${file}`);
+    block['token'] = token;
   } catch (error) {
     problems.add(tree.places.value(filePath), filePath, (error as Error).message);
     return;

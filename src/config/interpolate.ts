@@ -49,7 +49,7 @@ function resolve(name: string | undefined, { env, readFile }: Origin): string {
   }
   const value = env[name];
   if (value === undefined) throw new Error(`expected the environment variable ${name} to be set`);
-  return value;
+  return withoutTrailingNewlines(value);
 }
 
 /** A secret file's content without its trailing newlines. @throws Error that begins with `expected`. */
@@ -60,7 +60,14 @@ export function readSecretFile(path: string, readFile: Origin['readFile']): stri
   } catch (error) {
     throw new Error(`expected a readable file at ${path} (${codeOrWords(error)})`, { cause: error });
   }
-  const value = content.replace(/[\r\n]+$/, '');
+  const value = withoutTrailingNewlines(content);
   if (value === '') throw new Error(`expected a value in the file ${path}, which is empty`);
   return value;
+}
+
+/** Whoever writes a secret by `echo` adds a newline that is not part of it. Linear, however many there are. */
+function withoutTrailingNewlines(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === '\n' || text[end - 1] === '\r')) end -= 1;
+  return text.slice(0, end);
 }

@@ -13,7 +13,7 @@ import {
 } from './fields.ts';
 import { proxy, tls } from './transport.ts';
 
-export { duration, httpUrl, secret, timezone } from './fields.ts';
+export { duration, httpUrl, password, timezone } from './fields.ts';
 
 /** The options that every source has. */
 const common = {

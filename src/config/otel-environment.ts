@@ -2,6 +2,8 @@ import { destinationSchema, HEADER_NAME, logsUrl, readEndpoint, toDestination } 
 import { whyUnreadable } from './files.ts';
 import { absolutePath } from './path.ts';
 import { Problems } from './problems.ts';
+import { whyNoHeader } from './secret-text.ts';
+import { tlsProblems } from './tls-files.ts';
 import type { DestinationConfig } from './types.ts';
 
 /**
@@ -128,6 +130,10 @@ function tls(
     if (problem !== undefined) problems.addVariable(variable.name, problem);
     files[option] = file;
   }
+  for (const { option, message } of tlsProblems(files)) {
+    const [setting] = Object.entries(TLS_FILES).find(([, key]) => key === option) ?? ['CLIENT_KEY'];
+    problems.addVariable(find(setting)?.name ?? '', message);
+  }
   if ((files['cert_file'] === undefined) === (files['key_file'] === undefined)) return files;
   problems.addVariable(
     'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
@@ -138,6 +144,12 @@ function tls(
 
 function headers(variable: Variable | undefined, problems: Problems): Record<string, string> {
   const found = pairs(variable, problems);
+  for (const [name, value] of Object.entries(found)) {
+    const problem = whyNoHeader(value);
+    if (problem === undefined) continue;
+    problems.addVariable(variable?.name ?? '', `${problem}, in the value of ${name}`);
+    delete found[name];
+  }
   if (variable === undefined || Object.keys(found).every((name) => HEADER_NAME.test(name))) return found;
   problems.addVariable(variable.name, 'expected the name of an HTTP header before each `=`');
   return {};

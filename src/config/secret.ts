@@ -6,10 +6,13 @@ const known = new Set<string>();
 /** A value that is never printed. It shows itself as `[secret]` to strings, JSON and the inspector. */
 export class Secret {
   #value: string;
+  readonly #accepts: (value: string) => boolean;
   #reread: (() => string) | undefined;
 
-  constructor(value: string) {
+  /** `accepts`: whether a value that is read later can be used. */
+  constructor(value: string, accepts: (value: string) => boolean = () => true) {
     this.#value = remember(value);
+    this.#accepts = accepts;
   }
 
   /** Makes `fresh` read the value again: it came from a file, which may be replaced while we run. */
@@ -22,11 +25,12 @@ export class Secret {
     return this.#value;
   }
 
-  /** Reads the value again where it can be; true when it changed. A file that is gone keeps the last value. */
+  /** Reads the value again where it can be; true when it changed. A file that is gone, or holds what cannot be used, keeps the last value. */
   refresh(): boolean {
     const before = this.#value;
     try {
-      if (this.#reread !== undefined) this.#value = remember(this.#reread());
+      const fresh = this.#reread?.();
+      if (fresh !== undefined && this.#accepts(fresh)) this.#value = remember(fresh);
     } catch {
       // A secret mount that is being swapped is absent for a moment; the old value still answers, or is refused aloud.
       return false;

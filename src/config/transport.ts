@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseProxy } from '../http/proxies.ts';
-import { filePath } from './fields.ts';
+import { filePath, password } from './fields.ts';
 import { Secret } from './secret.ts';
 
 /** The TLS settings of a connection; shared by sources and destinations. */
@@ -12,6 +12,7 @@ export function tls() {
         .describe('PEM file of authorities to trust, besides those that Node knows.'),
       cert_file: filePath().nullish().describe('PEM file of our client certificate.'),
       key_file: filePath().nullish().describe('PEM file of the key to `cert_file`.'),
+      key_passphrase: password().nullish().describe('Passphrase of `key_file`, when that is encrypted.'),
       server_name: z
         .string()
         .min(1)
@@ -21,6 +22,11 @@ export function tls() {
     })
     .refine(({ cert_file, key_file }) => (cert_file == null) === (key_file == null), {
       error: 'expected `cert_file` and `key_file` together',
+      when: ({ value }) => typeof value === 'object' && value !== null,
+    })
+    .refine(({ key_file, key_passphrase }) => key_passphrase == null || key_file != null, {
+      path: ['key_passphrase'],
+      error: 'expected `key_file` beside `key_passphrase`',
       when: ({ value }) => typeof value === 'object' && value !== null,
     })
     .prefault({})

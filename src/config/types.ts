@@ -50,6 +50,7 @@ export interface TlsConfig {
   readonly ca_file?: string | null | undefined;
   readonly cert_file?: string | null | undefined;
   readonly key_file?: string | null | undefined;
+  readonly key_passphrase?: Secret | null | undefined;
   readonly server_name?: string | null | undefined;
   readonly insecure_skip_verify?: boolean | undefined;
 }

@@ -68,11 +68,22 @@ class TlsAgent extends HttpsAgent {
 }
 
 /** @throws Error of `node:fs` when a file cannot be read */
-function connectionOptions({ ca_file, cert_file, key_file, server_name, insecure_skip_verify }: TlsConfig) {
+function connectionOptions({
+  ca_file,
+  cert_file,
+  key_file,
+  key_passphrase,
+  server_name,
+  insecure_skip_verify,
+}: TlsConfig) {
   const options: ConnectionOptions = { rejectUnauthorized: insecure_skip_verify !== true };
   if (ca_file != null) options.ca = [...getCACertificates('default'), readFileSync(ca_file, 'utf8')];
   if (cert_file != null) options.cert = readFileSync(cert_file);
   if (key_file != null) options.key = readFileSync(key_file);
+  if (key_passphrase != null) {
+    key_passphrase.refresh();
+    options.passphrase = key_passphrase.reveal();
+  }
   if (server_name != null) {
     options.checkServerIdentity = (_host, shown) => checkServerIdentity(server_name, shown);
     // A server name that is an address may be checked, but not asked for (RFC 6066 §3).

@@ -25,6 +25,7 @@ interface Pem {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly passphrase?: string;
 }
 
 /** The connections of one source. The files of `tls` are read before every request: a renewed certificate needs no restart. */
@@ -67,7 +68,9 @@ async function readPem(tls: TlsConfig | undefined): Promise<Pem> {
       });
     }
   }
-  return pem;
+  tls?.key_passphrase?.refresh();
+  const passphrase = tls?.key_passphrase?.reveal();
+  return { ...pem, ...(passphrase === undefined ? {} : { passphrase }) };
 }
 
 function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pem): Dispatcher {
@@ -90,11 +93,13 @@ function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pe
 
 function tlsOptions(
   tls: TlsConfig | undefined,
-  { ca, cert, key }: Pem,
+  { ca, cert, key, passphrase }: Pem,
 ): Pick<ConnectionOptions, 'secureContext' | 'servername' | 'checkServerIdentity' | 'rejectUnauthorized'> {
   const name = tls?.server_name ?? undefined;
   return {
-    ...(ca === undefined && cert === undefined ? {} : { secureContext: secureContext({ ca, cert, key }) }),
+    ...(ca === undefined && cert === undefined
+      ? {}
+      : { secureContext: secureContext({ ca, cert, key, passphrase }) }),
     // A server name that is an address may be checked, but not asked for (RFC 6066 §3).
     ...(name === undefined || isIP(name) ? {} : { servername: name }),
     ...(name === undefined
@@ -104,7 +109,7 @@ function tlsOptions(
   };
 }
 
-function secureContext({ ca, cert, key }: { [Name in keyof Pem]: string | undefined }) {
+function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: string | undefined }) {
   // OpenSSL takes a file without certificates for no authorities, silently.
   if (ca !== undefined && !ca.includes('CERTIFICATE-----')) {
     throw new Error('the file of tls.ca_file holds no PEM certificate');
@@ -114,9 +119,12 @@ function secureContext({ ca, cert, key }: { [Name in keyof Pem]: string | undefi
       ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
+      ...(passphrase === undefined ? {} : { passphrase }),
     });
   } catch (error) {
     const files = 'tls.ca_file, tls.cert_file and tls.key_file';
-    throw new Error(`the files of ${files} do not fit together, or are no PEM`, { cause: error });
+    throw new Error(`the files of ${files} do not fit together or to tls.key_passphrase, or are no PEM`, {
+      cause: error,
+    });
   }
 }

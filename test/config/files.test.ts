@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Secret } from '../../src/config/secret.ts';
 import type { Config } from '../../src/config/types.ts';
+import { CERTIFICATES } from './support/certificates.ts';
 import { directoryWith, problemsOf, SIEM, TYPES } from './support/configuration.ts';
 
 const source = (more: string) => `sources: { a: { type: acme-logins, base_url: https://a.test, ${more} } }\n`;
@@ -85,10 +86,11 @@ test('a secret file that is missing or empty is a mistake at its place', async (
 test('files of certificates are found from the working directory, and must be there', async () => {
   const tls = 'tls: { ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem }';
   const text = SIEM + source(`token: abcd, ${tls}`);
-  const cwd = await directoryWith({ 'penstock.yaml': text, 'ca.pem': '', 'cert.pem': '', 'key.pem': '' });
+  const cwd = await directoryWith({ 'penstock.yaml': text, ...CERTIFICATES });
 
   const config = await loadConfig({ env: {}, types: TYPES, cwd });
-  const problems = await problemsOf(text, {}, { 'ca.pem': '', 'cert.pem': '' });
+  const { 'key.pem': _, ...others } = CERTIFICATES;
+  const problems = await problemsOf(text, {}, others);
 
   expect(config.sources[0]?.options).toMatchObject({
     tls: { ca_file: join(cwd, 'ca.pem'), cert_file: join(cwd, 'cert.pem'), key_file: join(cwd, 'key.pem') },

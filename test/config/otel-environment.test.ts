@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { resourceAttributes, takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { mask } from '../../src/config/secret.ts';
+import { CERTIFICATES } from './support/certificates.ts';
 import { directoryWith, load, problemsOf, SIEM, TYPES } from './support/configuration.ts';
 
 const SOURCES = 'sources: {}\n';
@@ -31,7 +32,7 @@ test('the endpoint alone describes a destination with our defaults', async () =>
 });
 
 test('every variable is honoured, and headers are percent-decoded', async () => {
-  const cwd = await directoryWith({ 'penstock.yaml': SOURCES, 'ca.pem': '', 'cert.pem': '', 'key.pem': '' });
+  const cwd = await directoryWith({ 'penstock.yaml': SOURCES, ...CERTIFICATES });
   const env = {
     ...ENDPOINT,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',

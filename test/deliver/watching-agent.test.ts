@@ -1,11 +1,13 @@
+import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { Secret } from '../../src/config/secret.ts';
 import type { TlsConfig } from '../../src/config/types.ts';
 import { Sender } from '../../src/deliver/sender.ts';
 import { proxy } from '../http/support/proxy.ts';
@@ -88,6 +90,29 @@ test('a client certificate is shown, and one that comes later is used without a 
 
   expect(before).toHaveProperty('error.code', 'ENOENT');
   expect(after).toHaveProperty(['headers', 'x-client'], 'penstock');
+});
+
+test('a client certificate whose key is encrypted is shown', async () => {
+  await using directory = await temporaryDirectory();
+  const key_file = join(directory.path, 'encrypted.key');
+  const key = createPrivateKey(await readFile(fixture('client.key')));
+  const encryption = {
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'of-the-key',
+  } as const;
+  await writeFile(key_file, key.export(encryption));
+  await using server = await secure('localhost', { ca: await readFile(ca_file), requestCert: true });
+  const tls = {
+    ca_file,
+    cert_file: fixture('client.pem'),
+    key_file,
+    key_passphrase: new Secret('of-the-key'),
+  };
+  await using sender = senderTo(server.url, tls);
+
+  expect(await sender.send([])).toHaveProperty(['headers', 'x-client'], 'penstock');
 });
 
 test('TLS goes through a proxy of the environment', async () => {

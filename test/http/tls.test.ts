@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type ServerOptions } from 'node:https';
@@ -6,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../../src/config/secret.ts';
 import { explain, UnavailableError } from '../../src/errors.ts';
 import type { HttpSettings } from '../../src/http/settings.ts';
 import { failure, rig } from './support/rig.ts';
@@ -93,6 +95,24 @@ describe('a client certificate', () => {
     await using server = await secure('localhost', { ca, requestCert: true, rejectUnauthorized: true });
 
     expect(await ask(server.url, { ca_file, ...client })).toEqual({ client: 'penstock' });
+  });
+
+  test('whose key is encrypted is shown too', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'penstock-tls-'));
+    const key_file = join(folder, 'encrypted.key');
+    const key = createPrivateKey(await readFile(client.key_file));
+    const encryption = {
+      type: 'pkcs8',
+      format: 'pem',
+      cipher: 'aes-256-cbc',
+      passphrase: 'of-the-key',
+    } as const;
+    await writeFile(key_file, key.export(encryption));
+    const ca = await readFile(ca_file);
+    await using server = await secure('localhost', { ca, requestCert: true, rejectUnauthorized: true });
+    const tls = { ca_file, ...client, key_file, key_passphrase: new Secret('of-the-key') };
+
+    expect(await ask(server.url, tls)).toEqual({ client: 'penstock' });
   });
 
   test('that is missing is named', async () => {

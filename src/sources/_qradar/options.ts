@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { always, duration, httpUrl, secret, sourceOptions } from '../../config/options.ts';
+import { always, duration, httpUrl, password, sourceOptions } from '../../config/options.ts';
 import { Secret } from '../../config/secret.ts';
 import type { StreamRun } from '../../source.ts';
 
@@ -23,7 +23,7 @@ export const ConsoleOptions = sourceOptions(
       .describe(
         'With `password`, instead of a token. Each poll then is a login attempt of its own in the list.',
       ),
-    password: secret().optional().describe('Password of `username`.'),
+    password: password().optional().describe('Password of `username`.'),
     api_version: version
       .optional()
       .describe('Sent as the `Version` header; without it the console answers in its latest version.'),
