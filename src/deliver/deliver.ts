@@ -157,7 +157,8 @@ export class Delivery {
 
   /** A later record may be taken where these are not, which proves these at fault. */
   async #lengthen(load: Load): Promise<void> {
-    if (load.size >= LONGEST_LOAD) return;
+    // What comes after an errand's records is not next in the journal, and nothing has to be proven for it.
+    if (load.expendable || load.size >= LONGEST_LOAD) return;
     const { clock } = this.#parts;
     const more = await this.#conduct.persist(() => this.#batcher.next(load.end, clock.now()));
     if (more !== undefined) load.append(more, clock.now());

@@ -41,8 +41,11 @@ export class Load {
   /** Indices of the last request. */
   #sent: readonly number[] = [];
 
-  /** `expendable`: its records lie elsewhere already, so that one refused alone is refused. */
+  /** Its records lie elsewhere already, so that one refused alone is refused. */
+  readonly expendable: boolean;
+
   constructor(batch: Batch, now: number, { expendable = false } = {}) {
+    this.expendable = expendable;
     this.#shipment = new Shipment(0, { expendable });
     this.#end = batch.end;
     this.append(batch, now);
