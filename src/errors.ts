@@ -109,7 +109,12 @@ export class TooLargeError extends VendorError {
 /** A 2xx whose body is not what the vendor documents: a failed poll, never an empty one. */
 export class UnexpectedAnswerError extends VendorError {
   override readonly name = 'UnexpectedAnswerError' as const;
-  readonly blame = 'developer' as const;
+  readonly blame: Blame = 'developer';
+}
+
+/** A 2xx whose body is no JSON, or the beginning of one: it may pass, so it is tried again like a 503. */
+export class UnreadableAnswerError extends UnexpectedAnswerError {
+  override readonly blame = 'nobody' as const;
 }
 
 /** The message of anything thrown, with its causes, in one line. */

@@ -10,7 +10,7 @@ export type Json =
 
 interface ParseOptions {
   /** Names of number fields to be given as the decimal text that the sender wrote, where a double is not enough. */
-  readonly decimalText?: readonly string[];
+  readonly decimalText?: readonly string[] | undefined;
 }
 
 /** Only a number with so many digits can be beyond 2^53; a text without any is parsed the fast way. */

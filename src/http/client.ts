@@ -3,8 +3,10 @@ import type { Quota } from '../source.ts';
 import { answerOf } from './answer.ts';
 import { budgetName, type Budget } from './budget.ts';
 import { Connections } from './connections.ts';
+import { ACCEPT_ENCODING } from './content-coding.ts';
 import { exchange, type RawAnswer } from './exchange.ts';
 import { sourceExposure, warnOfExposure } from './exposure.ts';
+import { GivenUpError } from './given-up.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { pace } from './pace.ts';
 import { MAX_REDIRECTS, redirectOf } from './redirect.ts';
@@ -40,6 +42,7 @@ class Client implements SourceHttp {
   #ahead = 0;
   #requests = 0;
   #deprecationTold = false;
+  #replacementTold = false;
 
   constructor(settings: HttpSettings) {
     const { base_url: baseUrl, tls, proxy, timeout } = settings.options;
@@ -83,7 +86,7 @@ class Client implements SourceHttp {
     for (let hops = 0; ; hops += 1) {
       const raw = await this.#send(url, request, attempt);
       const target = redirectOf(raw, url);
-      if (target === undefined) return this.#judge(raw);
+      if (target === undefined) return this.#judge(raw, request);
       if (hops === MAX_REDIRECTS) {
         const message = `${raw.url} redirects once more after ${MAX_REDIRECTS} redirects. Check base_url.`;
         throw new RefusedError(message, raw.url, raw.status, '');
@@ -109,12 +112,18 @@ class Client implements SourceHttp {
         asked,
       });
     } catch (error) {
+      if (error instanceof GivenUpError) this.#giveUp(error);
       onRequest?.({ ...told, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
       throw error;
     }
     this.#observe(raw);
     const throttled = await pace(raw, { budgets, budget, clock, log, vendorNow: this.vendorNow(), attempt });
-    onRequest?.({ ...told, status: raw.status, ...(throttled && { throttledUntil: throttled.until }) });
+    onRequest?.({
+      ...told,
+      status: raw.status,
+      ...(throttled && { throttledUntil: throttled.until }),
+      ...(raw.replaced > 0 && { replaced: raw.replaced }),
+    });
     if (throttled !== undefined) throw throttled;
     return raw;
   }
@@ -124,7 +133,7 @@ class Client implements SourceHttp {
     const merged = {
       'user-agent': userAgent,
       accept: 'application/json',
-      'accept-encoding': 'gzip, deflate, br',
+      'accept-encoding': ACCEPT_ENCODING,
       ...lowerCase(own ?? {}),
     };
     return { ...merged, ...lowerCase(authorise()) };
@@ -141,6 +150,7 @@ class Client implements SourceHttp {
     const date = parseHttpDate(raw.headers['date']);
     // A page from something on the way has that thing's clock.
     if (date !== undefined && !isHtml(raw)) this.#ahead = date - raw.at;
+    if (raw.replaced > 0) this.#tellReplacement(raw);
     if (raw.headers['deprecated'] === undefined || this.#deprecationTold) return;
     this.#deprecationTold = true;
     this.#settings.log.warn(
@@ -149,10 +159,25 @@ class Client implements SourceHttp {
     );
   }
 
-  #judge(raw: RawAnswer): HttpAnswer {
+  #tellReplacement({ url, charset, replaced }: RawAnswer): void {
+    if (this.#replacementTold) return;
+    this.#replacementTold = true;
+    this.#settings.log.warn(
+      { url: { full: url } },
+      `An answer holds bytes that are no ${charset.toUpperCase()}, its charset: ${replaced} of its characters are U+FFFD (the replacement character) instead. Have the vendor declare the charset that it sends. Further ones are only counted (penstock_replaced_characters_total).`,
+    );
+  }
+
+  #giveUp(error: GivenUpError): void {
+    this.#connections.abandon();
+    const fields = { url: { full: error.url }, error: { type: error.name, message: error.message } };
+    this.#settings.log.warn(fields, 'Request did not end by itself and was given up.');
+  }
+
+  #judge(raw: RawAnswer, request: HttpRequest): HttpAnswer {
     const failure = failureOf(raw, this.vendorNow());
     if (failure !== undefined) throw failure;
-    return answerOf(raw, this.vendorNow());
+    return answerOf(raw, request, this.vendorNow());
   }
 }
 

@@ -10,6 +10,7 @@ import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import type { Secret } from '../config/secret.ts';
 import type { TlsConfig } from '../config/types.ts';
 import { proxyFor } from './proxies.ts';
+import { MAX_HEADER_BYTES } from './parse-error.ts';
 
 interface ConnectionSettings {
   readonly baseUrl: string;
@@ -45,8 +46,16 @@ export class Connections implements AsyncDisposable {
     if (before?.pem === fingerprint) return before.dispatcher;
     const dispatcher = open(this.#settings, pem);
     this.#current = { pem: fingerprint, dispatcher };
-    await before?.dispatcher.close();
+    // It ends with what is under way on it, for which nobody waits.
+    before?.dispatcher.close().catch(() => undefined);
     return dispatcher;
+  }
+
+  /** Ends every connection and what is under way on it; the next request makes a new one. */
+  abandon(): void {
+    // It may never settle, which is why it is abandoned.
+    this.#current?.dispatcher.destroy().catch(() => undefined);
+    this.#current = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,6 +89,7 @@ function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pe
     requestTls: connect,
     connectTimeout: timeout,
     allowH2: false,
+    maxHeaderSize: MAX_HEADER_BYTES,
     // One clock of ours measures the whole exchange.
     headersTimeout: 0,
     bodyTimeout: 0,

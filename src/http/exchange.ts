@@ -1,22 +1,24 @@
-import { pipeline, type Readable } from 'node:stream';
-import { createBrotliDecompress, createUnzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
 import { TimedOutError, TooLargeError } from '../errors.ts';
 import type { Span } from '../source.ts';
+import { CharsetDecoder, type DecodedText, decodeText } from './charset.ts';
+import { decodeContent } from './content-coding.ts';
+import { GivenUpError, SETTLE, settled } from './given-up.ts';
 import { networkError } from './network-error.ts';
 import type { Headers } from './retry-after.ts';
 import { bareUrl } from './url.ts';
 
 /** An answer as it came, whatever it means. */
-export interface RawAnswer {
+export interface RawAnswer extends DecodedText {
   /** Without query. */
   readonly url: string;
   readonly status: number;
   readonly headers: Headers;
   /** Our clock when the headers came, epoch milliseconds. */
   readonly at: number;
-  /** Decoded; of a status other than 2xx only the beginning. */
+  /** Of a status other than 2xx only the beginning. */
   readonly text: string;
 }
 
@@ -36,7 +38,7 @@ const FAILURE_BYTES = 65_536;
 
 /**
  * One GET, no more: neither retries nor redirects.
- * @throws TimedOutError · TooLargeError (the connection is destroyed) · UnavailableError network · the signal's reason.
+ * @throws TimedOutError (GivenUpError when what lies below does not even end then) · TooLargeError (the connection is destroyed) · UnavailableError network · the signal's reason.
  */
 export async function exchange(
   connect: () => Promise<Dispatcher>,
@@ -52,15 +54,14 @@ export async function exchange(
     // The sleep was broken off because the exchange ended.
     () => undefined,
   );
+  const stop = AbortSignal.any([signal, overdue.signal]);
+  const limits = { clock, maxBytes, asked, signal: stop };
   try {
-    return await get(await connect(), url, headers, {
-      clock,
-      maxBytes,
-      asked,
-      signal: AbortSignal.any([signal, overdue.signal]),
-    });
+    const work = connect().then((dispatcher) => get(dispatcher, url, headers, limits));
+    return await settled(work, { stop, clock, done: done.signal });
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof GivenUpError) throw givenUp(bareUrl(url), timeout);
     if (overdue.signal.aborted) throw timedOut(bareUrl(url), timeout);
     throw error instanceof TooLargeError ? error : networkError(bareUrl(url), error);
   } finally {
@@ -84,40 +85,45 @@ async function get(
   });
   const status = answer.statusCode;
   const raw = { url: bareUrl(url), status, headers: flatten(answer.headers), at: clock.now() };
-  const empty = status === 204 || raw.headers['content-length'] === '0';
-  const body = empty ? answer.body : decoded(answer.body, raw.headers['content-encoding']);
-  if (status < 200 || status > 299) return { ...raw, text: text(await beginning(body, signal)) };
-  const { chunks, cut } = await read(body, maxBytes);
-  if (cut) throw tooLarge(raw, { maxBytes, asked });
-  return { ...raw, text: text(chunks) };
-}
-
-/** Decompressed here, because undici's own decompression announces itself as experimental on stderr. */
-function decoded(body: Readable, encoding = 'identity'): Readable {
-  if (encoding === 'identity') return body;
-  const decoder = encoding === 'br' ? createBrotliDecompress() : createUnzip();
-  // Whoever reads the decoder is given the error; the callback only keeps it from being thrown a second time.
-  return pipeline(body, decoder, () => undefined);
-}
-
-/** Leaving the loop early destroys the body, and with it the connection. */
-async function read(body: Readable, limit: number): Promise<{ chunks: Buffer[]; cut: boolean }> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) return { chunks, cut: true };
-    chunks.push(chunk);
+  const { body } = answer;
+  // Whoever reads it is given its error; one that comes later is nobody's.
+  body.on('error', () => undefined);
+  try {
+    if (status < 200 || status > 299) return { ...raw, ...(await beginning(body, raw.headers, signal)) };
+    const text = await whole(body, raw, maxBytes);
+    if (text === undefined) throw tooLarge(raw, { maxBytes, asked });
+    return { ...raw, ...text };
+  } finally {
+    // Does nothing to one that was read to its end; else the connection ends.
+    body.destroy();
   }
-  return { chunks, cut: false };
 }
 
-/** A failure's status says more than the break of its body. */
-async function beginning(body: Readable, signal: AbortSignal): Promise<Buffer[]> {
+/** Undefined: larger than `limit`. What was read is decoded at once, so that its bytes need not be kept. */
+async function whole(
+  body: Readable,
+  { status, headers }: Pick<RawAnswer, 'status' | 'headers'>,
+  limit: number,
+): Promise<DecodedText | undefined> {
+  const content = status === 204 ? body : decodeContent(body, headers['content-encoding']);
+  const decoder = new CharsetDecoder(headers['content-type']);
+  const pieces: string[] = [];
+  let size = 0;
+  for await (const chunk of content as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) return undefined;
+    pieces.push(decoder.write(chunk));
+  }
+  pieces.push(decoder.end());
+  return { text: pieces.join(''), charset: decoder.charset, replaced: decoder.replaced };
+}
+
+/** As much of a failure's body as came and could be decoded: its status counts, even when the connection then breaks. */
+async function beginning(body: Readable, headers: Headers, signal: AbortSignal): Promise<DecodedText> {
   const chunks: Buffer[] = [];
   try {
     let size = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of decodeContent(body, headers['content-encoding'])) {
       chunks.push(chunk);
       size += chunk.length;
       if (size >= FAILURE_BYTES) break;
@@ -125,11 +131,8 @@ async function beginning(body: Readable, signal: AbortSignal): Promise<Buffer[]>
   } catch (error) {
     if (signal.aborted) throw error;
   }
-  return chunks;
-}
-
-function text(chunks: readonly Buffer[]): string {
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  // What the end cuts in half is not told of.
+  return { ...decodeText(Buffer.concat(chunks), headers['content-type']), replaced: 0 };
 }
 
 function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
@@ -144,6 +147,11 @@ function flatten(headers: Readonly<Record<string, string | string[] | undefined>
 function timedOut(url: string, timeout: number): TimedOutError {
   const message = `No whole answer from ${url} within ${timeout} ms. Raise \`timeout\` if the vendor needs longer.`;
   return new TimedOutError(message, url);
+}
+
+function givenUp(url: string, timeout: number): GivenUpError {
+  const message = `The request to ${url} did not end ${SETTLE} ms after its time-out of ${timeout} ms, and was given up. Its connection is closed.`;
+  return new GivenUpError(message, url);
 }
 
 function tooLarge(

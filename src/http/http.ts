@@ -2,7 +2,7 @@ import type { Span } from '../source.ts';
 
 /** One GET to a vendor, relative to the source's `base_url`. */
 export interface HttpRequest {
-  /** Begins with `/`; joined to `base_url`, whose own path is kept. Never leaves its origin. */
+  /** Begins with `/`; joined to `base_url`, whose own path is kept, as is a query in it. Never leaves its origin. */
   readonly path: string;
   /** Encoded once; `+` and blanks as `%2B` and `%20`. */
   readonly query?: Readonly<Record<string, string | number | undefined>>;
@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly route: string;
   /** False: a time-out is not tried again, because the caller asks for less instead. Default true. */
   readonly retryTimeouts?: boolean;
+  /** Names of number fields that `json()` gives as the sender's own decimal text: see `parseJson`. */
+  readonly decimalText?: readonly string[] | undefined;
   /** The span of the stream's time that it asks about: a gap when the answer is above `max_response_bytes`. */
   readonly asked?: Span;
 }
@@ -23,17 +25,14 @@ export interface HttpAnswer {
   /** The `Date` header, epoch ms; our clock where there is none. */
   readonly date: number;
   readonly text: string;
-  /**
-   * The body as JSON (`parseJson`), never undefined.
-   * @throws UnexpectedAnswerError when it is not JSON (a truncated body too).
-   */
+  /** The body as JSON (`parseJson`), never undefined; null for 204 and 205. It was parsed when it came; again with options. */
   json(options?: { decimalText?: readonly string[] }): unknown;
 }
 
 /**
  * The HTTP client that a source is lent. Every request spends its budget durably before it is sent.
  * @throws UnauthorisedError 401, 403 · RefusedError other 4xx, foreign redirects · ThrottledError 429 ·
- *   TimedOutError · UnavailableError 5xx, network, HTML · TooLargeError · OutOfBudgetError — after the bounded tries, where trying again helps.
+ *   TimedOutError · UnavailableError 5xx, network, HTML · UnreadableAnswerError no JSON, or a part of it · TooLargeError · OutOfBudgetError — after the bounded tries, where trying again helps.
  */
 export interface Http {
   get(request: HttpRequest): Promise<HttpAnswer>;

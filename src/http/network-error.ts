@@ -1,4 +1,6 @@
 import { UnavailableError } from '../errors.ts';
+import { ContentCodingError } from './content-coding.ts';
+import { unparsable } from './parse-error.ts';
 
 const AUTHORITY =
   'its certificate is signed by an authority that is not trusted here. Set tls.ca_file to the PEM file of that authority';
@@ -9,7 +11,6 @@ const UNKNOWN_HOST = 'its host name is not known. Check base_url, and the name s
 const UNREACHABLE = 'no way leads to it. Check the network, and whether `proxy` must be set';
 const PROXY =
   'the proxy did not connect us. Check `proxy` (or HTTP_PROXY, HTTPS_PROXY), its user and its password';
-const ENCODING = 'its body does not decode as its content-encoding says. A proxy on the way may have cut it';
 
 /** What an error code means to an operator, and what to do. Codes of Node, OpenSSL and undici. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -17,7 +18,6 @@ const WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: RESET,
   EPIPE: RESET,
   UND_ERR_SOCKET: RESET,
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: RESET,
   ENOTFOUND: UNKNOWN_HOST,
   EAI_AGAIN: UNKNOWN_HOST,
   EHOSTUNREACH: UNREACHABLE,
@@ -41,13 +41,15 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_PRX_CONN: PROXY,
   UND_ERR_PRX_TLS: PROXY,
   UND_ERR_ABORTED: PROXY,
-  Z_BUF_ERROR: ENCODING,
-  Z_DATA_ERROR: ENCODING,
 };
 
 /** Turns what the network threw into an error with the cause in words, and what to do. */
 export function networkError(url: string, error: unknown): UnavailableError {
-  const known = WORDS[codeOf(error)];
+  if (error instanceof ContentCodingError) {
+    const { message, cause } = error;
+    return new UnavailableError(`No usable answer from ${url}: ${message}`, url, undefined, { cause });
+  }
+  const known = unparsable(error) ?? WORDS[codeOf(error)];
   if (known !== undefined || !(error instanceof Error)) {
     const words = known ?? 'the exchange failed';
     return new UnavailableError(`No answer from ${url}: ${words}`, url, undefined, { cause: error });

@@ -1,6 +1,12 @@
 import pRetry, { type RetryContext } from 'p-retry';
 import type { Clock, Random } from '../clock.ts';
-import { explain, ThrottledError, TimedOutError, UnavailableError } from '../errors.ts';
+import {
+  explain,
+  ThrottledError,
+  TimedOutError,
+  UnavailableError,
+  UnreadableAnswerError,
+} from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { BusyError } from './verdict.ts';
 
@@ -41,7 +47,7 @@ export async function withRetries<T>(
 
 function passes(error: Error, retryTimeouts: boolean): boolean {
   if (error instanceof TimedOutError) return retryTimeouts;
-  return error instanceof UnavailableError;
+  return error instanceof UnavailableError || error instanceof UnreadableAnswerError;
 }
 
 /** Full jitter, so that many streams that failed together do not come back together. A throttled one waits in its budget. */

@@ -39,6 +39,8 @@ export interface RequestTold {
   readonly retry: boolean;
   /** The vendor throttled us: no request of this route is sent before then. Epoch milliseconds. */
   readonly throttledUntil?: number;
+  /** Characters of its answer that stand for bytes that are none in its charset. */
+  readonly replaced?: number;
 }
 
 /** The client as the pipeline holds it; a source is lent its `Http`. Dispose it to close its connections. */

@@ -39,6 +39,10 @@ export function isThrottled({ status, headers }: RawAnswer): boolean {
 export function failureOf(answer: RawAnswer, now: number): VendorError | undefined {
   const { status, url, headers } = answer;
   if (status >= 200 && status < 300) return isHtml(answer) ? html(answer) : undefined;
+  if (isNoAnswer(status)) {
+    const message = `${tale(answer)} That is no answer to this request. Check base_url, and what is on the way.`;
+    return new UnavailableError(message, url, status);
+  }
   if (status === 504) return new TimedOutError(`${tale(answer)} It ran out of time.`, url, status);
   if (status >= 500 || PASSING.has(status)) {
     const wait = retryAfter(headers, now);
@@ -51,10 +55,21 @@ export function failureOf(answer: RawAnswer, now: number): VendorError | undefin
   return status === 401 || status === 403 ? unauthorised(answer) : refused(answer);
 }
 
-/** Login pages, maintenance pages and captive portals answer with 200 as well. */
-export function isHtml({ headers, text }: RawAnswer): boolean {
+/** Informational, switching protocols, and an answer to a question that we do not ask: tried again like a 502. */
+export function isNoAnswer(status: number): boolean {
+  return status < 200 || status === 304;
+}
+
+/**
+ * Login pages, maintenance pages and captive portals answer with 200 as well. A page is known by its body: some vendors
+ * label JSON as HTML, and some pages are labelled as something else.
+ */
+export function isHtml({ headers, text }: Pick<RawAnswer, 'headers' | 'text'>): boolean {
   if (text === '') return false;
-  return /^\s*text\/html\b/i.test(headers['content-type'] ?? '') || /^\s*<(!doctype html|html)\b/i.test(text);
+  if (/^\s*</.test(text)) return true;
+  return (
+    /^\s*text\/html\b/i.test(headers['content-type'] ?? '') && !/^\s*([[{"\d-]|true|false|null)/.test(text)
+  );
 }
 
 function html(answer: RawAnswer): UnavailableError {

@@ -69,6 +69,11 @@ export const FAMILIES: readonly Family[] = [
     'Requests among these that were further tries of one that failed.',
     ofSources(({ watch }, labels) => [{ value: watch.retries, labels }]),
   ),
+  counter(
+    'penstock_replaced_characters_total',
+    'Characters of answers that are U+FFFD because their bytes are none in the charset of the answer.',
+    ofSources(({ watch }, labels) => [{ value: watch.replacedCharacters, labels }]),
+  ),
   gauge(
     'penstock_quota_remaining',
     'Requests that the budget of the main route would grant now.',

@@ -13,6 +13,8 @@ export class SourceWatch {
   /** Requests by status: `200`, `timed-out`, `failed`. */
   readonly requests = new Map<string, number>();
   retries = 0;
+  /** Characters of answers that stand for bytes that are none in their charset. */
+  replacedCharacters = 0;
   /** How long the last complete sweep took, milliseconds. */
   lastSweep = 0;
   /** When this process began to watch it, epoch ms. */
@@ -56,9 +58,10 @@ export class SourceWatch {
     this.#noteOrClear('misconfigured', wrong);
   }
 
-  request({ status, retry, throttledUntil }: RequestTold): void {
+  request({ status, retry, throttledUntil, replaced = 0 }: RequestTold): void {
     this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
     if (retry) this.retries += 1;
+    this.replacedCharacters += replaced;
     if (throttledUntil === undefined) return;
     if (this.#throttledUntil <= this.#clock.now()) this.#troubles.delete('throttled');
     this.#throttledUntil = Math.max(this.#throttledUntil, throttledUntil);

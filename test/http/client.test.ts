@@ -1,6 +1,6 @@
 import { gzipSync, brotliCompressSync, deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { RefusedError, TooLargeError, UnavailableError, UnexpectedAnswerError } from '../../src/errors.ts';
+import { RefusedError, TooLargeError, UnavailableError } from '../../src/errors.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { drive, failure, rig, TOKEN } from './support/rig.ts';
@@ -60,7 +60,11 @@ describe('a request', () => {
   });
 
   test('moves the vendor’s clock by the date of its answer', async () => {
-    await using server = await vendor({ status: 200, headers: { date: 'Mon, 02 Mar 2026 12:20:00 GMT' } });
+    await using server = await vendor({
+      status: 200,
+      headers: { date: 'Mon, 02 Mar 2026 12:20:00 GMT' },
+      body: [],
+    });
     const { http, clock: ours } = await rig(server.url);
     expect(http.vendorNow()).toBe(ours.now());
 
@@ -88,6 +92,26 @@ describe('a request', () => {
     expect(answer.json()).toEqual({ a: 'ü' });
   });
 
+  test('keeps the query of its path, and leaves a fragment out', async () => {
+    await using server = await vendor();
+    await using http = (await rig(`${server.url}/console`)).http;
+
+    await http.get({
+      path: '/api/x?page=a%2Fb+c&on#top',
+      query: { sort: '+at', none: undefined },
+      route: 'x',
+    });
+    await http.get({ path: '/api/x?', route: 'x' });
+    await http.get({ path: '/api/x?q=/../y', route: 'x' });
+
+    const [first, second, third] = server.requests;
+    expect(first?.path).toBe('/console/api/x');
+    expect(String(first?.query)).toBe('page=a%2Fb+c&on=&sort=%2Bat');
+    expect(String(second?.query)).toBe('');
+    expect(third).toMatchObject({ path: '/console/api/x' });
+    expect(third?.query.get('q')).toBe('/../y');
+  });
+
   test('may be answered with nothing', async () => {
     await using server = await vendor(
       { status: 204 },
@@ -98,23 +122,13 @@ describe('a request', () => {
     expect((await http.get({ path: '/x', route: 'x' })).text).toBe('');
     expect((await http.get({ path: '/x', route: 'x' })).text).toBe('');
   });
-
-  test('whose answer is no JSON says so, without quoting it', async () => {
-    await using server = await vendor({ status: 200, body: `{"token":"${TOKEN}"` });
-    await using http = (await rig(server.url)).http;
-
-    const answer = await http.get({ path: '/x', query: { key: 'hidden' }, route: 'x' });
-
-    expect(() => answer.json()).toThrow(UnexpectedAnswerError);
-    expect(() => answer.json()).toThrow(/^(?!.*(hidden|token)).*no JSON/);
-  });
 });
 
 describe('sizes', () => {
   test('a body at the cap passes, one byte more does not, and the connection is gone', async () => {
     await using server = await vendor(
-      { status: 200, body: 'x'.repeat(1000) },
-      { status: 200, body: 'x'.repeat(1001) },
+      { status: 200, body: `"${'x'.repeat(998)}"` },
+      { status: 200, body: `"${'x'.repeat(999)}"` },
     );
     await using http = (await rig(server.url, { options: { max_response_bytes: 1000 } })).http;
 

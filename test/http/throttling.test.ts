@@ -7,7 +7,7 @@ import { drive, failure, rig, until } from './support/rig.ts';
 const ok = () => ({ status: 200, body: [] });
 const START = Date.parse('2026-03-02T12:00:00Z');
 
-async function throttling(...script: { status: number; headers?: Record<string, string> }[]) {
+async function throttling(...script: { status: number; headers?: Record<string, string>; body?: unknown }[]) {
   const clock = new DrivenClock();
   const server = await serve(ok, { clock });
   server.script.push(...script);
@@ -130,7 +130,7 @@ test('503 waits as told', async () => {
 
 test('the next request waits when an answer says that nothing remains', async () => {
   const headers = { 'x-ratelimit-remaining-public-api': '0', 'x-ratelimit-reset-public-api': '25' };
-  const { clock, server, seconds } = await throttling({ status: 200, headers });
+  const { clock, server, seconds } = await throttling({ status: 200, headers, body: [] });
   await using http = (await rig(server.url, { clock })).http;
 
   await drive(clock, http.get({ path: '/x', route: 'x' }));

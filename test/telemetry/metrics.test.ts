@@ -80,6 +80,7 @@ describe('the metrics', () => {
       penstock_polls_total: 'outcome,source',
       penstock_requests_total: 'source,status',
       penstock_retries_total: 'source',
+      penstock_replaced_characters_total: 'source',
       penstock_quota_remaining: 'source',
       penstock_last_complete_sweep_timestamp_seconds: 'source',
       penstock_lag_seconds: 'source',

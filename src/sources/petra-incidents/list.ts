@@ -45,9 +45,10 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
     path: PATH,
     query: { tenantId, startDate, limit },
     route: ROUTES.incidents,
+    decimalText: ['dwellTimeMinutes'],
     asked: { from, to: run.now() },
   });
-  const rows = rowsOf(run, answer, { decimalText: ['dwellTimeMinutes'] });
+  const rows = rowsOf(run, answer);
   return {
     observations: observe(run, rows, answer).toReversed(),
     reach: rows.length < limit ? from : oldestOf(rows, answer.date) + 1,
@@ -85,7 +86,7 @@ function observe(run: Run<Options>, rows: readonly unknown[], answer: HttpAnswer
   const keyOf = malformedKeys();
   // With their numbers as numbers: only for rows that go into an event as they came.
   let whole: readonly unknown[] | undefined;
-  const originalOf = (index: number) => (whole ??= rowsOf(run, answer))[index];
+  const originalOf = (index: number) => (whole ??= rowsOf(run, answer, { decimalText: [] }))[index];
   return rows.flatMap((row, index): Observation[] => {
     const reading = readRecord(record, row);
     if ('problem' in reading) return [malformed(originalOf(index), answer.date, keyOf)];
