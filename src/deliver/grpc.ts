@@ -17,8 +17,6 @@ interface NetworkError extends Error {
 /** Whether what came back is the answer of a gRPC port: HTTP/2, or no HTTP from the port that is gRPC's by custom. */
 export function answersAsGrpc(error: NetworkError, url: string): boolean {
   const { code = '', rawPacket } = error;
-  // Over TLS, a port for gRPC takes no other protocol than h2.
-  if (/NO_APPLICATION_PROTOCOL/.test(code)) return true;
   if (!code.startsWith('HPE_')) return false;
   return onGrpcPort(url) || (rawPacket !== undefined && isHttp2(rawPacket));
 }
