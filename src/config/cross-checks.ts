@@ -2,9 +2,7 @@ import { EVERY_TYPE } from './defaults.ts';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { nearest } from './nearest.ts';
 import type { Problems } from './problems.ts';
-import { showPlace, type Path } from './location.ts';
-import { identityOf } from './source-identity.ts';
-import type { SourceConfig } from './types.ts';
+import type { Path } from './location.ts';
 
 /** Checks that destinations take the sources there are. Looks at the tree itself, so that other mistakes hide nothing. */
 export function checkRouting(tree: Tree, problems: Problems): void {
@@ -66,46 +64,4 @@ function checkTaken(
       'expected a destination that takes it; name it in the `sources` of one, or let one take all';
     problems.add(tree.places.key(path), path, message);
   }
-}
-
-/** Two sources that read one stream would each believe that they alone move its cursor: finds those that the file shows. */
-export function checkStreams(sources: readonly SourceConfig[], tree: Tree, problems: Problems): void {
-  for (const [index, source] of sources.entries()) {
-    const first = sources.slice(0, index).find((other) => readSameStream(other, source));
-    if (first === undefined) continue;
-    const path = ['sources', source.name];
-    const place = tree.places.key(['sources', first.name]);
-    const at = place === undefined ? '' : ` (\`${first.name}\` is at ${showPlace(place)})`;
-    problems.add(
-      tree.places.key(path),
-      path,
-      `\`${source.name}\` reads the same data as \`${first.name}\`, so every event would be sent twice; ${distinction(source)}, or remove one${at}`,
-    );
-  }
-}
-
-/** What to set so that two sources of one type read different data. */
-function distinction({ definition: { accountOption, scopedBy = [] } }: SourceConfig): string {
-  if (accountOption === undefined) return 'set `account` on both';
-  const options = [accountOption, ...scopedBy].map((option) => `\`${option}\``);
-  return `give them different ${options.slice(0, -1).join(', ')} or ${options.at(-1)}`;
-}
-
-function readSameStream(a: SourceConfig, b: SourceConfig): boolean {
-  const [one, other] = [identityOf(a), identityOf(b)];
-  if (one.type !== other.type || one.origin !== other.origin || one.account !== other.account) return false;
-  const scopes = a.definition.scopedBy ?? [];
-  return scopes.every((option) => overlap(partsOf(a, option), partsOf(b, option)));
-}
-
-/** What an option chooses; undefined: everything. */
-function partsOf({ options }: SourceConfig, option: string): readonly unknown[] | undefined {
-  const value: unknown = Reflect.get(options, option);
-  const chosen = isRecord(value) ? value['only'] : value;
-  if (chosen === undefined) return undefined;
-  return Array.isArray(chosen) ? chosen : [chosen];
-}
-
-function overlap(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
-  return a === undefined || b === undefined || a.some((part) => b.includes(part));
 }

@@ -1,9 +1,10 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
 import { interpolate, type Filled, type Origin } from './interpolate.ts';
 import { identify, showPlace, type Path, type Place, type Places } from './location.ts';
 import type { ParsedFile } from './parse-files.ts';
 import type { Problems } from './problems.ts';
 import { isRecord, UNITED, type Substitution } from './tree.ts';
+import { MAX_VALUES } from './yaml-limits.ts';
 
 /** What all files of a configuration are read into. */
 export interface ReadContext {
@@ -16,8 +17,6 @@ export interface ReadContext {
   readonly count: { values: number };
 }
 
-/** Aliases can make a few lines into more values than any memory holds. */
-const MAX_VALUES = 500_000;
 /** Deeper than any option. Each level takes a part of the stack. */
 const MAX_DEPTH = 50;
 
@@ -51,7 +50,7 @@ export class FileReader {
   }
 
   #read(node: unknown, path: Path): unknown {
-    const target = this.#target(node);
+    const target = this.#file.target(node);
     const problem = this.#whyUnreadable(target);
     if (problem !== undefined) {
       this.#context.problems.add(this.#placeOf(node), path, problem);
@@ -95,7 +94,7 @@ export class FileReader {
   /** Adds the members of `<<` that the map does not have. Of several maps, the first one that has a member gives it. */
   #merge(node: unknown, path: Path, members: Map<string, unknown>): void {
     if (this.#context.count.values >= MAX_VALUES) return;
-    const target = this.#target(node);
+    const target = this.#file.target(node);
     const isBase = isMap(target) || isSeq(target);
     const problem = isBase ? this.#whyUnreadable(target) : NO_MERGE;
     if (problem !== undefined || !isBase) {
@@ -148,10 +147,6 @@ export class FileReader {
       substitutions.set(identify(path), { path, pieces, fromFile, again });
     }
     return filled.text;
-  }
-
-  #target(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#file.document) : node;
   }
 
   #placeOf(node: unknown): Place {

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import type { Path } from './location.ts';
 import { nearest } from './nearest.ts';
 
+/** Of one map. More are not the misspellings of a person, and to find the nearest name of each takes time. */
+const MOST_KEYS = 100;
+
 type Issue = z.core.$ZodIssue;
 
 /** What is wrong with one value, in words that begin with `expected`. */
@@ -32,7 +35,8 @@ export function findings(issues: readonly Issue[], schema: z.ZodType): Finding[]
 
 function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKey[]): Finding[] {
   const path = [...above, ...issue.path] as Path;
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, tree));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.slice(0, MOST_KEYS).map((key) => unknownKey(key, path, tree));
   if (issue.code === 'invalid_key') {
     return [{ path, atKey: true, message: issue.issues[0]?.message ?? 'expected another key' }];
   }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { checkProxies } from '../http/proxies.ts';
 import { checkBlock } from './block.ts';
-import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
+import { checkDefaults, checkRouting } from './cross-checks.ts';
 import { toDestination } from './destination.ts';
 import { fileReader, openFiles } from './files.ts';
 import { findConfig, readConfig } from './find.ts';
@@ -16,6 +16,7 @@ import { absolutePath } from './path.ts';
 import { Problems } from './problems.ts';
 import { readTree } from './read-tree.ts';
 import { settingsSchema } from './settings.ts';
+import { checkStreams } from './same-streams.ts';
 import { readSources, type SourceTypes } from './source-blocks.ts';
 import { isRecord, type Tree } from './tree.ts';
 import type { Config, DestinationConfig, SourceConfig } from './types.ts';

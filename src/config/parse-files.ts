@@ -1,6 +1,7 @@
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { isAlias, LineCounter, parseDocument, visit, type Alias, type Document } from 'yaml';
 import type { Place } from './location.ts';
 import type { Problems } from './problems.ts';
+import { findExcess } from './yaml-limits.ts';
 
 /** A YAML file as it was read. */
 export interface SourceFile {
@@ -13,11 +14,29 @@ export class ParsedFile {
   readonly file: string;
   readonly document: Document;
   readonly #lines = new LineCounter();
+  readonly #targets = new Map<Alias, unknown>();
 
   constructor({ file, text }: SourceFile) {
     this.file = file;
     // Keys that come twice are found later, in order to name both places.
     this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
+    this.#findTargets();
+  }
+
+  /** What an alias stands for; anything else is what it is. */
+  target(node: unknown): unknown {
+    return isAlias(node) ? this.#targets.get(node) : node;
+  }
+
+  /** At once: the library's own way looks through the whole document for each alias. */
+  #findTargets(): void {
+    const anchors = new Map<string, unknown>();
+    visit(this.document, {
+      Node: (_key, node) => {
+        if (isAlias(node)) this.#targets.set(node, anchors.get(node.source));
+        else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      },
+    });
   }
 
   /** The place of a character, counted from 0. */
@@ -32,17 +51,26 @@ export class ParsedFile {
  * recovers, and so would whatever the schemas found in it.
  */
 export function parseFiles(files: readonly SourceFile[], problems: Problems): ParsedFile[] {
-  return files.map((file) => {
+  return files.flatMap((file) => {
+    const excess = findExcess(file.text);
+    if (excess !== undefined) {
+      problems.add(placeIn(file, excess.offset), [], excess.message);
+      return [];
+    }
     const parsed = new ParsedFile(file);
     const [fault] = [...parsed.document.errors, ...parsed.document.warnings];
     if (fault !== undefined) problems.add(parsed.place(fault.pos[0]), [], explain(fault, file.text));
-    return parsed;
+    return [parsed];
   });
+}
+
+function placeIn({ file, text }: SourceFile, offset: number): Place {
+  const lines = text.slice(0, offset).split('\n');
+  return { file, line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
 }
 
 function explain({ pos, message }: { pos: [number, number]; message: string }, text: string): string {
   if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'expected quotes around "${…}" within { } or [ ]';
-  if (/call stack/.test(message)) return 'expected fewer levels: this is nested too deeply to be read';
   // The parser quotes what it found, which may be a secret.
   return `expected YAML (${message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '')})`;
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** More than any secret or certificate has. Bytes. */
 const LARGEST_SECRET = 1024 * 1024;
 /** A larger file, or what is piped in, would take more time and memory to parse than a start may take. Bytes. */
-const LARGEST_CONFIGURATION = 4 * 1024 * 1024;
+const LARGEST_CONFIGURATION = 2 * 1024 * 1024;
 
 /** How long the writer of a pipe may be silent, and how often it is looked at. Milliseconds. */
 const PIPE_SILENCE = 10_000;
