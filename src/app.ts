@@ -192,7 +192,7 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
   warnOfExposure(destinationExposure(destination, env), bareUrl(new URL(destination.url)), log);
-  const sender = new Sender({ destination, clock, proxyEnv: env, identity });
+  const sender = new Sender({ destination, clock, proxyEnv: env, identity, log });
   return new Delivery({
     destination,
     journal,

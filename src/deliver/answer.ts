@@ -1,4 +1,5 @@
 import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry-after.ts';
+import { isNoAnswer } from '../http/verdict.ts';
 import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
 import { GRPC_ADVICE } from './grpc.ts';
@@ -53,12 +54,15 @@ interface Bisect extends Told {
   readonly aboutItself: boolean;
 }
 
+const NO_ANSWER = 'a status that is no answer to this request';
+
 /** What was seen, understood. `now`: epoch milliseconds, for `Retry-After` dates of a server without a `Date`. */
 export function understand(seen: Seen, now: number): Answer {
   if ('error' in seen) return understandFailure(seen);
   const { status } = seen;
   const told = { status, words: wordsOf(seen) };
   if (seen.headers['content-type']?.startsWith('application/grpc') === true) return grpcPort(told);
+  if (isNoAnswer(status)) return wait(seen, { status, words: told.words || NO_ANSWER }, now);
   if (isPage(seen) && status < 400) return pause(told, seen);
   if (status < 300) return understandSuccess(seen, told, now);
   switch (status) {

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { unparsable } from '../http/parse-error.ts';
 import { answersAsGrpc, onGrpcPort } from './grpc.ts';
 
 /** What came back for one export: an answer, or why there is none. */
@@ -43,6 +44,7 @@ export class Exchange {
   #response: IncomingMessage | undefined;
   #status = 0;
   #sent = false;
+  #switched = false;
   #grpc = false;
   #error: Error | undefined;
 
@@ -51,6 +53,7 @@ export class Exchange {
     this.#request = request;
     this.#url = url;
     request.prependOnceListener('response', (response) => this.#watch(response));
+    request.prependOnceListener('upgrade', (response: IncomingMessage) => this.#switch(response));
     request.prependListener('error', (error) => this.#fail(error));
     request.once('finish', () => {
       this.#sent = true;
@@ -75,7 +78,7 @@ export class Exchange {
       body: Buffer.concat(this.#chunks),
       ...(tooLong && { undecoded: 'it is larger than 4 MiB' }),
       // The exporters do not read on, whatever would come.
-      complete: this.#response.complete || tooLong,
+      complete: this.#response.complete || tooLong || this.#switched,
     };
   }
 
@@ -94,9 +97,18 @@ export class Exchange {
     });
   }
 
+  /** There is no body, and nothing that is understood follows. */
+  #switch(response: IncomingMessage): void {
+    this.#switched = true;
+    this.#response = response;
+    this.#status = response.statusCode ?? 0;
+  }
+
   #fail(error: Error & { code?: string }): void {
     this.#grpc ||= answersAsGrpc(error, this.#url);
-    this.#error ??= Object.assign(new Error(error.message, { cause: error }), { code: error.code });
+    this.#error ??= Object.assign(new Error(unparsable(error) ?? error.message, { cause: error }), {
+      code: error.code,
+    });
     if (error.code !== undefined) error.code = `SEEN_${error.code}`;
   }
 }

@@ -5,7 +5,10 @@ import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-log
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
+import { aborted, SETTLE } from '../http/given-up.ts';
 import { proxyFor } from '../http/proxies.ts';
+import { bareUrl } from '../http/url.ts';
+import type { Logger } from '../telemetry/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, LONGEST_BODY, type Seen } from './exchange.ts';
 import { type Identity, type Parcel, Providers } from './providers.ts';
@@ -24,11 +27,19 @@ const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
  */
 const LAST_ANSWER = 2_000;
 
+/** An exporter and its connections; replaced when it holds a request that does not end. */
+interface Line {
+  readonly exporter: LogRecordExporter;
+  agent?: HttpAgent;
+}
+
 interface SenderSettings {
   readonly destination: DestinationConfig;
   readonly identity: Identity;
   readonly clock: Clock;
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
+  /** Told of a request that was given up. */
+  readonly log?: Logger;
 }
 
 /**
@@ -38,44 +49,27 @@ interface SenderSettings {
  */
 export class Sender implements AsyncDisposable {
   readonly providers: Providers;
-  readonly #destination: DestinationConfig;
-  readonly #clock: Clock;
-  readonly #exporter: LogRecordExporter;
-  #agent: HttpAgent | undefined;
+  readonly #settings: SenderSettings;
+  #line: Line;
   #exchange: Exchange | undefined;
 
-  constructor({ destination, identity, clock, proxyEnv }: SenderSettings) {
-    this.#destination = destination;
-    this.#clock = clock;
+  constructor(settings: SenderSettings) {
+    const { identity, destination } = settings;
+    this.#settings = settings;
     this.providers = new Providers(identity, destination.profile);
-    const proxy = proxyFor(destination.url, proxyEnv);
-    const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
-    this.#exporter = new Exporter({
-      url: destination.url,
-      headers: () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) }),
-      compression: COMPRESSION[destination.compression],
-      timeoutMillis: destination.timeout,
-      userAgent: 'penstock',
-      httpAgentOptions: (protocol) => {
-        const onRequest = (request: ConstructorParameters<typeof Exchange>[0]) => {
-          this.#exchange = new Exchange(request, destination.url);
-        };
-        this.#agent = watchingAgent(protocol, { tls: destination.tls, proxy, onRequest });
-        return this.#agent;
-      },
-    });
+    this.#line = this.#open();
   }
 
   /**
    * Sends the parcels as one request and resolves when its outcome is known, after `timeout` at the latest, and soon
-   * after `ending` aborts.
+   * after `ending` aborts. A request that has not ended five seconds after that is given up, with its connection.
    */
   async send(parcels: readonly Parcel[], ending?: AbortSignal): Promise<Seen> {
     const records = this.providers.gather(parcels);
     const done = new AbortController();
-    const bound = this.#bound(done.signal, ending);
     const { promise, resolve } = Promise.withResolvers<ExportResult>();
-    this.#exporter.export(records, resolve);
+    const bound = this.#bound(done.signal, ending, () => resolve(this.#giveUp()));
+    this.#line.exporter.export(records, resolve);
     const result = await promise;
     done.abort();
     const cutShort = await bound;
@@ -86,8 +80,57 @@ export class Sender implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // First, because the exporter waits for its request: one in flight ends now.
-    this.#agent?.destroy();
-    await this.#exporter.shutdown();
+    this.#line.agent?.destroy();
+    const done = new AbortController();
+    const late = this.#settings.clock.sleep(SETTLE, done.signal).catch(() => undefined);
+    await Promise.race([this.#line.exporter.shutdown(), late]);
+    done.abort();
+  }
+
+  #open(): Line {
+    const { destination, proxyEnv } = this.#settings;
+    const { protocol, url, compression, timeout, tls } = destination;
+    const proxy = proxyFor(url, proxyEnv);
+    const Exporter = protocol === 'http/json' ? JsonExporter : ProtobufExporter;
+    const exporter = new Exporter({
+      url,
+      headers: () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) }),
+      compression: COMPRESSION[compression],
+      timeoutMillis: timeout,
+      userAgent: 'penstock',
+      httpAgentOptions: (scheme) => {
+        line.agent = watchingAgent(scheme, {
+          tls,
+          proxy,
+          onRequest: (request) => this.#watch(line, request),
+        });
+        return line.agent;
+      },
+    });
+    const line: Line = { exporter };
+    return line;
+  }
+
+  #watch(line: Line, request: ConstructorParameters<typeof Exchange>[0]): void {
+    // Nobody waits for what an exporter does that was given up.
+    if (line !== this.#line) request.destroy();
+    else this.#exchange = new Exchange(request, this.#settings.destination.url);
+  }
+
+  /** Whatever holds the request, the next one goes another way. */
+  #giveUp(): ExportResult {
+    const { destination, log } = this.#settings;
+    const { timeout, url } = destination;
+    const error = timedOut(
+      `within ${timeout} ms, and the request did not end ${SETTLE} ms later: it was given up`,
+    );
+    log?.warn(
+      { url: { full: bareUrl(new URL(url)) }, error: { type: error.name, message: error.message } },
+      'Request did not end by itself and was given up; it is tried again.',
+    );
+    this.#line.agent?.destroy();
+    this.#line = this.#open();
+    return { code: ExportResultCode.FAILED, error };
   }
 
   #takeSeen(): Seen | undefined {
@@ -98,15 +141,18 @@ export class Sender implements AsyncDisposable {
 
   /**
    * The exporter's own time-out starts anew with every byte, and does not run while a connection is being made.
-   * Resolves with whether the request was given up while all is to end.
+   * Resolves with whether the request was ended because all is to end.
    */
-  async #bound(done: AbortSignal, ending: AbortSignal | undefined): Promise<boolean> {
-    const { timeout } = this.#destination;
-    const late = this.#clock.sleep(timeout, done).then(() => timedOut(`within ${timeout} ms`));
+  async #bound(done: AbortSignal, ending: AbortSignal | undefined, giveUp: () => void): Promise<boolean> {
+    const { clock, destination } = this.#settings;
+    const { timeout } = destination;
+    const late = clock.sleep(timeout, done).then(() => timedOut(`within ${timeout} ms`));
     const ended = ending && this.#afterEnd(ending, done);
     try {
       const error = await Promise.race(ended === undefined ? [late] : [late, ended]);
       this.#exchange?.abandon(error);
+      // Broken off when the export ends.
+      clock.sleep(SETTLE, done).then(giveUp, () => undefined);
       return ending?.aborted === true;
     } catch {
       // The export ended first.
@@ -116,7 +162,7 @@ export class Sender implements AsyncDisposable {
 
   async #afterEnd(ending: AbortSignal, done: AbortSignal): Promise<Error> {
     await aborted(ending, done);
-    await this.#clock.sleep(LAST_ANSWER, done);
+    await this.#settings.clock.sleep(LAST_ANSWER, done);
     return timedOut(BEFORE_END);
   }
 }
@@ -142,14 +188,6 @@ const BEFORE_END = 'before Penstock had to end';
 
 function timedOut(when: string): Error {
   return Object.assign(new Error(`No complete answer ${when}`), { code: 'ERR_TIMED_OUT' });
-}
-
-/** Resolves when `signal` aborts; never, once `done` has, so that nothing is left behind on a signal that lives long. */
-function aborted(signal: AbortSignal, done: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => resolve(), { once: true, signal: done });
-  if (signal.aborted) resolve();
-  return promise;
 }
 
 /** Headers are asked for anew with every request, because the files that hold secrets are replaced while we run. */

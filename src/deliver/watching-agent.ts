@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { TlsConfig } from '../config/types.ts';
 import type { Proxy } from '../http/proxies.ts';
+import { guardResponse } from './guard-response.ts';
 import { sendWhole } from './whole-body.ts';
 
 interface AgentSettings {
@@ -43,6 +44,8 @@ export function watchingAgent(
   addressable.addRequest = (request, ...rest) => {
     sendWhole(request);
     onRequest(request);
+    // After whoever watches, who thus sees the response before the error that is made of it.
+    guardResponse(request);
     addRequest(request, ...rest);
   };
   return agent;

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { watchingAgent } from '../deliver/watching-agent.ts';
 import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
+import { SETTLE } from '../http/given-up.ts';
 import { proxyFor } from '../http/proxies.ts';
 import { bareUrl } from '../http/url.ts';
 import type { Logger } from './log.ts';
@@ -42,40 +43,55 @@ export async function pushMetrics(settings: PushSettings, signal: AbortSignal): 
     settings.log,
   );
   const interval = Number(env['OTEL_METRIC_EXPORT_INTERVAL'] ?? '') || INTERVAL;
-  const exporter = openExporter(settings);
+  const pushing: Pushing = { exporter: openExporter(settings), failing: false };
   try {
-    let failing = false;
     while (!signal.aborted) {
       await clock.sleep(interval, signal).catch(() => undefined);
-      if (!signal.aborted) failing = await push(exporter, settings, failing);
+      if (!signal.aborted) await push(pushing, settings);
     }
-    await Promise.race([push(exporter, settings, failing), clock.sleep(LAST_PUSH)]);
+    await Promise.race([push(pushing, settings), clock.sleep(LAST_PUSH)]);
   } finally {
-    await exporter.shutdown();
+    const done = new AbortController();
+    await Promise.race([pushing.exporter.shutdown(), clock.sleep(SETTLE, done.signal)]);
+    done.abort();
   }
 }
 
-/** Returns whether it failed, which is logged once. */
-async function push(
-  exporter: PushMetricExporter,
-  { collect, log, receiver }: PushSettings,
-  failing: boolean,
-): Promise<boolean> {
+interface Pushing {
+  /** Replaced when it holds a push that does not end. */
+  exporter: PushMetricExporter;
+  /** A failure is logged once. */
+  failing: boolean;
+}
+
+async function push(pushing: Pushing, settings: PushSettings): Promise<void> {
+  const { collect, log, receiver } = settings;
   try {
-    const metrics = await collect();
-    const { promise, resolve } = Promise.withResolvers<ExportResult>();
-    exporter.export(metrics, resolve);
-    const { code, error } = await promise;
-    if (code === ExportResultCode.SUCCESS) return false;
-    throw error ?? new Error('The exporter failed');
+    await send(await collect(), pushing, settings);
+    pushing.failing = false;
   } catch (error) {
-    if (!failing)
+    if (!pushing.failing) {
       log.warn(
         { err: error, url: { full: receiver.url } },
         'Metrics could not be pushed; it is tried again.',
       );
-    return true;
+    }
+    pushing.failing = true;
   }
+}
+
+async function send(metrics: ResourceMetrics, pushing: Pushing, settings: PushSettings): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<ExportResult>();
+  const done = new AbortController();
+  pushing.exporter.export(metrics, resolve);
+  const late = settings.clock.sleep(settings.receiver.timeout + SETTLE, done.signal);
+  const result = await Promise.race([promise, late]);
+  done.abort();
+  if (result === undefined) {
+    pushing.exporter = openExporter(settings);
+    throw new Error(`The push did not end ${SETTLE} ms after its time-out and was given up`);
+  }
+  if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error('The exporter failed');
 }
 
 function openExporter({ receiver, env }: PushSettings): PushMetricExporter {

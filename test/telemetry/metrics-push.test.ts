@@ -25,6 +25,10 @@ const pushed: Pushed[] = [];
 
 async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
   pushed.push({ url: request.url, headers: request.headers, body: await text(request) });
+  if (status === 101) {
+    response.socket?.write('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    return;
+  }
   response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
 }
 
@@ -101,6 +105,16 @@ describe('metrics', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('Metrics could not be pushed');
     expect(lines[0]).not.toContain('of-metrics');
+  });
+
+  it('are pushed again after a response that switches protocols', async () => {
+    status = 101;
+
+    const lines = await pushFor(45_000);
+
+    expect(pushed).toHaveLength(5);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('101');
   });
 
   it('go nowhere without an endpoint of their own', async () => {

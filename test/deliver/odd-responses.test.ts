@@ -1,0 +1,128 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock, type Clock } from '../../src/clock.ts';
+import { understand } from '../../src/deliver/answer.ts';
+import { toLogRecord } from '../../src/deliver/record.ts';
+import { Sender } from '../../src/deliver/sender.ts';
+import { SETTLE } from '../../src/http/given-up.ts';
+import { readableLog, until } from '../http/support/rig.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { http, type RawResponse, serveRaw } from '../support/raw-server.ts';
+import { destination, event } from './support/events.ts';
+
+const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket'];
+const ACCEPTED = http('200 OK', ['Content-Type: application/json'], '{}');
+
+function senderTo(url: string, clock: Clock = systemClock) {
+  const { log, lines } = readableLog();
+  const identity = { serviceName: undefined, resource: {} };
+  const config = destination(url, { timeout: 10_000 });
+  return { sender: new Sender({ destination: config, identity, clock, proxyEnv: {}, log }), lines };
+}
+
+function parcel() {
+  const page = { source: 'console', dataset: 'qradar.login_attempts', observedAt: 0 };
+  const record = toLogRecord(event(1), page, { profile: 'attributes', namespaceOf: () => undefined });
+  return { dataset: 'qradar.login_attempts', lane: 'live' as const, record };
+}
+
+/** What each of the responses means, one request after the other through one sender. */
+async function answersTo(...responses: readonly RawResponse[]) {
+  await using server = await serveRaw(...responses);
+  await using sender = senderTo(server.url).sender;
+  const answers = [];
+  for (const _response of responses) answers.push(understand(await sender.send([parcel()]), 0));
+  expect(server.requests).toHaveLength(responses.length);
+  return answers;
+}
+
+describe('a status that is no answer to a request', () => {
+  test.each([
+    ['101 Switching Protocols', UPGRADE, ''],
+    ['101 Switching Protocols', [], 'ok'],
+    ['304 Not Modified', [], ''],
+    ['099 Odd', [], '{}'],
+    ['600 Odd', [], '{}'],
+  ])('is tried again like a 502, and the next response counts: %s, %j', async (status, headers, body) => {
+    const [first, second] = await answersTo(http(status, headers, body), ACCEPTED);
+
+    expect(first).toMatchObject({
+      kind: 'wait',
+      status: Number(status.slice(0, 3)),
+      words: expect.stringMatching(/./),
+    });
+    expect(second).toMatchObject({ kind: 'acknowledge', rejected: 0 });
+  });
+
+  test.each(['100 Continue', '103 Early Hints'])('may precede the response: %s', async (status) => {
+    const bytes = Buffer.concat([http(status), ACCEPTED].map((part) => Buffer.from(part.bytes)));
+
+    expect(await answersTo({ bytes })).toMatchObject([{ kind: 'acknowledge' }]);
+  });
+
+  test('says nothing about what follows a 204', async () => {
+    const odd = http('204 No Content', [], '{}');
+
+    expect(await answersTo(odd, ACCEPTED)).toMatchObject([{ kind: 'acknowledge' }, { kind: 'acknowledge' }]);
+  });
+});
+
+describe('response headers', () => {
+  test('may take almost 64 KiB', async () => {
+    const long = http('200 OK', [`X-Long: ${'a'.repeat(60_000)}`], '{}');
+
+    expect(await answersTo(long)).toMatchObject([{ kind: 'acknowledge' }]);
+  });
+
+  test('that take more are an error that says so', async () => {
+    const long = http('200 OK', [`X-Long: ${'a'.repeat(70_000)}`], '{}');
+
+    expect(await answersTo(long)).toMatchObject([
+      { kind: 'wait', words: expect.stringContaining('headers are larger than 64 KiB') },
+    ]);
+  });
+});
+
+test.each([
+  ['two lengths', http('200 OK', ['Content-Length: 3'], '{}'), 'not valid HTTP (Duplicate Content-Length)'],
+  ['a folded header', http('200 OK', ['X-A: b', ' c'], '{}'), 'not valid HTTP (Unexpected whitespace'],
+])('what the HTTP library refuses is told in words: %s', async (_what, odd, words) => {
+  const [answer] = await answersTo(odd);
+
+  expect(answer).toMatchObject({ kind: 'wait', words: expect.stringContaining(words) });
+  expect(answer?.words).not.toContain('HPE_');
+});
+
+describe('a request that the library never settles', () => {
+  afterEach(() => unsubscribe('http.client.request.start', deafen));
+
+  test('is given up five seconds after its time-out, logged, and the next one goes another way', async () => {
+    subscribe('http.client.request.start', deafen);
+    await using server = await serveRaw(http('101 Switching Protocols', UPGRADE), ACCEPTED);
+    const clock = new DrivenClock();
+    const { sender, lines } = senderTo(server.url, clock);
+    let settled = false;
+
+    const lost = sender.send([parcel()]).finally(() => (settled = true));
+    await until(() => server.requests.length === 1);
+    await clock.advance(10_000);
+    await clock.advance(SETTLE - 1);
+    expect(settled).toBe(false);
+    await clock.advance(1);
+
+    expect(understand(await lost, 0)).toMatchObject({
+      kind: 'wait',
+      words: expect.stringContaining('given up'),
+    });
+    expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('given up') }]);
+    expect(understand(await sender.send([parcel()]), 0)).toMatchObject({ kind: 'acknowledge' });
+    expect(server.requests).toHaveLength(2);
+    await sender[Symbol.asyncDispose]();
+  });
+});
+
+/** Without a listener, Node tells nobody of a response that switches protocols. */
+function deafen(message: unknown): void {
+  (message as { request: ClientRequest }).request.removeAllListeners('upgrade');
+}
