@@ -144,8 +144,8 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
       }
   });
 
-  it('takes an answer without content as one that has nothing', async () => {
-    const told = await pollAnswering(source, () => ({ status: 204 }));
+  it.each([204, 205])('takes %d, which has no content, as an answer that has nothing', async (status) => {
+    const told = await pollAnswering(source, () => ({ status }));
 
     // A count of a whole span says that it is 0.
     expect(told.filter((event) => Object.entries(event).some(isCounted))).toEqual([]);

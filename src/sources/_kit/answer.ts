@@ -3,7 +3,8 @@ import { mask } from '../../config/secret.ts';
 import type { HttpAnswer } from '../../http/http.ts';
 import { membersOf } from './malformed.ts';
 
-const NO_CONTENT = 204;
+/** No Content and Reset Content: these have no body. */
+const WITHOUT_BODY = [204, 205];
 
 /** A list in an answer: `null` is an empty one, as some encoders write it. */
 export const list = z
@@ -16,13 +17,13 @@ export const optionalList = list.optional().transform((rows): readonly unknown[]
 
 /** The list that an answer is; undefined when it is none. An answer without content, and `null`, is an empty one. */
 export function listOf(answer: HttpAnswer): readonly unknown[] | undefined {
-  const body = answer.status === NO_CONTENT ? null : answer.json();
+  const body = isEmpty(answer) ? null : answer.json();
   return body === null ? [] : Array.isArray(body) ? body : undefined;
 }
 
 /** Whether there is no answer to read: the vendor says that there is nothing. */
 export function isEmpty({ status }: Pick<HttpAnswer, 'status'>): boolean {
-  return status === NO_CONTENT;
+  return WITHOUT_BODY.includes(status);
 }
 
 /** The most characters of a vendor's words in a message. */
