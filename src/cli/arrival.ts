@@ -1,6 +1,7 @@
 import { nest, type EcsEvent } from '../ecs/event.ts';
 import { isoTime } from '../ecs/time.ts';
 import { toJson } from '../json.ts';
+import { printable } from '../printable.ts';
 import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { jsonLine, type Output } from './io.ts';
 
@@ -15,8 +16,8 @@ export function printArrival(output: Output, received: ReceivedRecord): void {
   }
   const { '@timestamp': time, message, 'event.dataset': dataset, ...rest } = eventOf(received);
   const fields = Object.entries(rest).filter(([name]) => !COMMON.test(name));
-  output.write(`\u001b[1m${textOf(time)} ${textOf(dataset)}\u001b[0m  ${textOf(message)}\n`);
-  for (const [name, value] of fields) output.write(`    ${name}: ${textOf(value)}\n`);
+  output.write(`\u001b[1m${shown(time)} ${shown(dataset)}\u001b[0m  ${shown(message)}\n`);
+  for (const [name, value] of fields) output.write(`    ${printable(name)}: ${shown(value)}\n`);
 }
 
 /** Prints it as a nested document, one a line. */
@@ -36,4 +37,9 @@ function eventOf({ record, uid }: ReceivedRecord): EcsEvent {
 function textOf(value: unknown): string {
   if (Array.isArray(value)) return value.map(textOf).join(', ');
   return typeof value === 'string' ? value : toJson(value);
+}
+
+/** As a terminal may show it. */
+function shown(value: unknown): string {
+  return printable(textOf(value));
 }

@@ -6,7 +6,7 @@ import { StateInUseError } from '../journal/state-problems.ts';
 import { follow, type Followed } from '../requests/follow.ts';
 import { begin, leave, type Wanted } from '../requests/wanted.ts';
 import { alone } from '../schedule/alone.ts';
-import type { ExitCode, Io } from './io.ts';
+import { type ExitCode, type Io, say } from './io.ts';
 import { RequestDisplay } from './request-display.ts';
 import type { Plan } from './set-up.ts';
 
@@ -85,8 +85,8 @@ function conclude(
 ): ExitCode {
   if (followed.kind === 'finished') {
     const { code, message } = followed.outcome;
-    if (code !== EXIT.done) io.stderr.write(mask(`${message}\n`));
-    else if (!json) io.stdout.write(`${message}\n`);
+    if (code !== EXIT.done) say(io.stderr, `${message}\n`);
+    else if (!json) say(io.stdout, `${message}\n`);
     return code;
   }
   const why = followed.kind === 'stuck' ? `${followed.why}\n` : '';

@@ -8,7 +8,7 @@ import type { HeldDeadLetter, JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { deadLettersRetryCommand } from './dead-letters-retry.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type Io } from './io.ts';
+import { type Io, jsonLine, say } from './io.ts';
 import { unknownName } from './named.ts';
 import type { CommandGroup, PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
@@ -61,7 +61,7 @@ const showCommand: PenstockCommand = {
     if (found.length === 0)
       throw new ConfigError([`There is no dead letter ${id}. See: penstock dead-letters list`]);
     if (flags['json'] === true || io.stdout.isTTY !== true) print(io, found);
-    else for (const letter of found) io.stdout.write(`${stringify(toRow(letter))}\n`);
+    else for (const letter of found) say(io.stdout, `${stringify(toRow(letter))}\n`);
     return EXIT.done;
   },
 };

@@ -1,5 +1,7 @@
 import type { Clock, Random } from '../clock.ts';
+import { mask } from '../config/secret.ts';
 import { toJson } from '../json.ts';
+import { printableJson, printableLines } from '../printable.ts';
 
 /** What the process lends a command, so that a command can be run by a test. */
 export interface Io {
@@ -36,5 +38,10 @@ export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** Writes one object as a JSON line; integers beyond 2^53 with all their digits. */
 export function jsonLine(output: Output, object: unknown): void {
-  output.write(`${toJson(object)}\n`);
+  output.write(`${printableJson(toJson(object))}\n`);
+}
+
+/** Writes lines of text in which a vendor, a receiver or an operator may have had a word: printable, secrets masked. */
+export function say(output: Output, text: string): void {
+  output.write(printableLines(mask(text)));
 }

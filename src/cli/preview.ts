@@ -1,7 +1,6 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import { openHttp } from '../collect/lend-source.ts';
 import { preview, type PreviewResult } from '../collect/preview.ts';
-import { mask } from '../config/secret.ts';
 import { identityOf } from '../config/source-identity.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
@@ -13,7 +12,7 @@ import { Budgets } from '../http/budget.ts';
 import { openJournalForBudgets } from '../journal/sqlite-journal.ts';
 import type { PageCommit } from '../journal/journal.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type ExitCode, type Io } from './io.ts';
+import { type ExitCode, type Io, jsonLine, say } from './io.ts';
 import { sourceNamed } from './named.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUpVisibly } from './set-up.ts';
@@ -102,7 +101,7 @@ function wireShape(source: SourceConfig, profile: Profile, event: JournaledEvent
 }
 
 function ended({ stderr, stop }: Io, name: string, { shown, errors, partial }: PreviewResult): ExitCode {
-  for (const error of errors) stderr.write(mask(`The poll failed: ${error}\nSee: penstock check\n`));
+  for (const error of errors) say(stderr, `The poll failed: ${error}\nSee: penstock check\n`);
   if (partial) stderr.write('The budget has nothing left: further streams are left out. Try again later.\n');
   if (errors.length > 0 || stop.aborted) return EXIT.incomplete;
   if (shown === 0) stderr.write(`Source ${name} has nothing new to ship.\n`);

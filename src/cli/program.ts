@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { mask } from '../config/secret.ts';
 import { ConfigError, EXIT, StateError } from '../errors.ts';
 import { diskFailure } from '../journal/disk-failure.ts';
 import { JournalWriteError } from '../journal/errors.ts';
@@ -10,7 +9,7 @@ import { deadLettersCommands } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { examples } from './flags.ts';
 import { gapsCommand } from './gaps.ts';
-import type { ExitCode, Io } from './io.ts';
+import { say, type ExitCode, type Io } from './io.ts';
 import { onceCommand } from './once.ts';
 import { previewCommand } from './preview.ts';
 import { replayCommand } from './replay.ts';
@@ -91,7 +90,7 @@ function settle(command: Command, io: Io): void {
     .showHelpAfterError(`See: ${fullName(command)} --help`)
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(mask(text)),
+      writeErr: (text) => say(io.stderr, text),
     });
   for (const member of command.commands) settle(member, io);
 }
@@ -103,11 +102,11 @@ function fullName(command: Command): string {
 function failed(error: unknown, io: Io): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ConfigError) {
-    io.stderr.write(mask(`${error.message}\n`));
+    say(io.stderr, `${error.message}\n`);
     return EXIT.usage;
   }
   if (error instanceof StateError) {
-    io.stderr.write(mask(`${error.message}\n`));
+    say(io.stderr, `${error.message}\n`);
     return EXIT.state;
   }
   if (io.stop.aborted && error instanceof Error && error.name === 'AbortError') {
@@ -116,10 +115,10 @@ function failed(error: unknown, io: Io): ExitCode {
   }
   const disk = error instanceof JournalWriteError ? error.message : diskFailure(error, 'a file of Penstock');
   if (disk !== undefined) {
-    io.stderr.write(mask(`${disk}\n`));
+    say(io.stderr, `${disk}\n`);
     return EXIT.state;
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  io.stderr.write(mask(`A bug of Penstock, please report it: ${trace}\n`));
+  say(io.stderr, `A bug of Penstock, please report it: ${trace}\n`);
   return EXIT.bug;
 }

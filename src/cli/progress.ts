@@ -1,5 +1,6 @@
 import type { Tally } from '../collect/tally.ts';
 import type { Io } from './io.ts';
+import { printable } from '../printable.ts';
 
 const EVERY = 200;
 
@@ -31,6 +32,7 @@ export class Progress {
 
   #show(line: string): void {
     const { stderr } = this.#io;
-    if (stderr.isTTY === true) stderr.write(`\r\u001b[K${line.slice(0, (stderr.columns ?? 80) - 1)}`);
+    if (stderr.isTTY === true)
+      stderr.write(`\r\u001b[K${printable(line).slice(0, (stderr.columns ?? 80) - 1)}`);
   }
 }

@@ -2,6 +2,7 @@ import { showDuration } from '../config/show-duration.ts';
 import type { HeldRequest } from '../journal/request.ts';
 import { outcomeOf, progressOf, type Progress } from '../requests/wanted.ts';
 import { jsonLine, type Io } from './io.ts';
+import { printable } from '../printable.ts';
 
 const WIDTH = 24;
 
@@ -56,7 +57,8 @@ export class RequestDisplay {
 
   #write(line: string): void {
     const { stderr } = this.#io;
-    if (stderr.isTTY === true) stderr.write(`\r\u001b[K${line.slice(0, (stderr.columns ?? 80) - 1)}`);
+    if (stderr.isTTY === true)
+      stderr.write(`\r\u001b[K${printable(line).slice(0, (stderr.columns ?? 80) - 1)}`);
   }
 }
 

@@ -10,7 +10,7 @@ import { StateDocument, type ExportedStream } from '../journal/state-document.ts
 import { importState } from '../journal/transfer.ts';
 import { parseJson } from '../json.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type Io } from './io.ts';
+import { jsonLine, say, type Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 
@@ -75,7 +75,8 @@ function warnOfUnread({ stderr }: Io, { sources }: Config, { streams }: StateDoc
       !known.some((one) => one.type === type && one.origin === origin && one.account === account),
   );
   for (const who of new Set(unread.map(inWords))) {
-    stderr.write(
+    say(
+      stderr,
       `No source of this configuration is ${who}: what was imported of it is kept, and not polled.\n`,
     );
   }

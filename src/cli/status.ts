@@ -1,11 +1,10 @@
 import { Option } from 'commander';
-import { mask } from '../config/secret.ts';
 import { EXIT } from '../errors.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { readStatus, type Status } from '../telemetry/status.ts';
 import { destinationRows, journalLine, sourceRows, type Rows } from '../telemetry/status-rows.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type ExitCode, type Io } from './io.ts';
+import { type ExitCode, type Io, jsonLine, say } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 import { staleSources } from './stale-sources.ts';
@@ -63,7 +62,7 @@ async function again({ clock, stop }: Io): Promise<boolean> {
 
 function tellStale(io: Io, { sources }: Status): ExitCode {
   const stale = staleSources(sources, io);
-  for (const { source, detail } of stale) io.stderr.write(mask(`Source ${source} is stale: ${detail}\n`));
+  for (const { source, detail } of stale) say(io.stderr, `Source ${source} is stale: ${detail}\n`);
   return stale.length === 0 ? EXIT.done : EXIT.incomplete;
 }
 

@@ -1,6 +1,8 @@
-/** Lines of a table for people: columns padded to their widest cell, two blanks between, no trailing blanks. */
+import { printable } from '../printable.ts';
+
+/** Lines of a table for people: cells made printable, columns padded to their widest cell, two blanks between, no trailing blanks. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
+  const all = [head, ...rows].map((row) => row.map(printable));
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
     .map((row) =>

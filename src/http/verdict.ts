@@ -6,6 +6,7 @@ import {
   UnavailableError,
   type VendorError,
 } from '../errors.ts';
+import { printable } from '../printable.ts';
 import type { RawAnswer } from './exchange.ts';
 import { retryAfter, saysThrottled } from './retry-after.ts';
 
@@ -102,7 +103,7 @@ function vendorWords(text: string): string {
   try {
     const { message, error } = JSON.parse(text) as { message?: unknown; error?: { message?: unknown } };
     const words = message ?? error?.message;
-    return typeof words === 'string' ? mask(words).slice(0, WORDS_CHARACTERS) : '';
+    return typeof words === 'string' ? printable(mask(words)).slice(0, WORDS_CHARACTERS) : '';
   } catch {
     // Not JSON, or JSON without members: then it has no words that are meant for us.
     return '';

@@ -3,6 +3,8 @@ import { pino, stdSerializers } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LogConfig } from '../config/types.ts';
 import { explain } from '../errors.ts';
+import { parseJson, toJson } from '../json.ts';
+import { printableValue } from '../printable.ts';
 import type { Logger } from './log.ts';
 import { maskLine } from './mask-line.ts';
 
@@ -54,7 +56,7 @@ function errorsToEcs({ err, ...fields }: Record<string, unknown>): Record<string
 const IGNORED = ['process.pid', 'host.hostname', 'ecs.version', 'service.name', 'event.dataset'];
 
 function prettyLines(colorize: boolean): (line: string) => string {
-  return prettyFactory({
+  const format = prettyFactory({
     colorize,
     ignore: IGNORED.map((field) => field.replace('.', '\\.')).join(','),
     levelKey: 'log\\.level',
@@ -62,4 +64,5 @@ function prettyLines(colorize: boolean): (line: string) => string {
     timestampKey: '@timestamp',
     translateTime: 'SYS:HH:MM:ss',
   });
+  return (line) => format(toJson(printableValue(parseJson(line))));
 }

@@ -1,12 +1,13 @@
 import { mask } from '../config/secret.ts';
 import { parseJson, toJson } from '../json.ts';
+import { printableJson } from '../printable.ts';
 
 /**
  * A line of JSON with every known secret masked in its names and values. It stays JSON, which masking the text itself
  * would not promise: a secret may read `level` or `1234`.
  */
 export function maskLine(line: string): string {
-  return `${toJson(maskValue(parseJson(line)))}\n`;
+  return `${printableJson(toJson(maskValue(parseJson(line))))}\n`;
 }
 
 function maskValue(value: unknown): unknown {
