@@ -1,4 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
+import { ClientRequest } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DrivenClock } from './driven-clock.ts';
 
@@ -16,9 +17,11 @@ const CHANNELS: Readonly<Record<string, boolean>> = {
 
 for (const [channel, begins] of Object.entries(CHANNELS)) {
   subscribe(channel, (message) => {
-    const { request } = message as { request: unknown };
+    const { request } = message as { request: object };
     if (begins) inFlight.add(request);
     else inFlight.delete(request);
+    // Node's own tell of no end on these channels when a response switches protocols.
+    if (begins && request instanceof ClientRequest) request.once('close', () => inFlight.delete(request));
   });
 }
 
