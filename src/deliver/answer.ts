@@ -61,7 +61,7 @@ export function understand(seen: Seen, now: number): Answer {
   if ('error' in seen) return understandFailure(seen);
   const { status } = seen;
   const told = { status, words: wordsOf(seen) };
-  if (seen.headers['content-type']?.startsWith('application/grpc') === true) return grpcPort(told);
+  if (isGrpc(seen)) return grpcPort(told);
   if (isNoAnswer(status)) return wait(seen, { status, words: told.words || NO_ANSWER }, now);
   if (isPage(seen) && status < 400) return pause(told, seen);
   if (status < 300) return understandSuccess(seen, told, now);
@@ -125,6 +125,11 @@ function understandFailure({ error, unanswered = false, grpc }: SeenFailure): Pa
   const words = grpc === 'likely' ? `${told.words}. ${GRPC_ADVICE}` : told.words;
   const suspicion = unanswered ? 'unanswered' : undefined;
   return { kind: 'wait', status: undefined, words, retryAfterMs: undefined, suspicion };
+}
+
+/** What is served by gRPC under this URL may say 200 to everything, and take nothing. */
+function isGrpc({ status, headers }: SeenAnswer): boolean {
+  return status < 500 && headers['content-type']?.startsWith('application/grpc') === true;
 }
 
 /** It is no receiver of OTLP over HTTP. The words are shown where the advice is not. */
