@@ -1,7 +1,15 @@
+import { Masking } from './masking.ts';
+import { formsOf, SHORTEST } from './secret-forms.ts';
+
 const MASK = '[secret]';
 
-/** Every value that a secret ever had in this process, so that the log and the errors can mask it as a last line of defence. */
-const known = new Set<string>();
+/** Every value that a secret ever had in this process, in every spelling to look for. */
+const all = new Masking();
+
+/** As `all`, without what our own messages may hold as well. */
+const unmistakable = new Masking();
+
+const remembered = new Set<string>();
 
 /** A value that is never printed. It shows itself as `[secret]` to strings, JSON and the inspector. */
 export class Secret {
@@ -56,59 +64,42 @@ export function maskFromNowOn(value: string): void {
   remember(value);
 }
 
-/** The text with every known secret masked, also in the encodings in which a secret may surface. */
-export function mask(text: string): string {
-  let masked = text;
-  // The longest first: a secret that is part of another one must not break it up and leave the rest readable.
-  for (const secret of known) masked = masked.replaceAll(secret, MASK);
-  return masked;
+/**
+ * What a vendor, a receiver or a library said, with every known secret of four characters or more masked, in whatever
+ * spelling: percent-encoding, HTML entities, JSON escapes, Base64, and these within one another. To be used where such
+ * text enters, before it is cut, stored or made part of a message.
+ */
+export function maskForeign(text: string): string {
+  return all.mask(text, true);
 }
 
-/** Shorter values are no secrets worth the name, and masking them would riddle every line. */
-const SHORTEST = 4;
+/**
+ * The last line of defence, for what is printed: as `maskForeign`, but a secret that is a plain word is left, since it
+ * would eat our own words. It cannot be in what we print but by chance, for `maskForeign` took it out where it came in.
+ */
+export function mask(text: string): string {
+  return unmistakable.mask(text);
+}
+
+/** What our own messages are made of: words, ports, years. */
+const OWN_WORD = /^(?:\p{L}{1,11}|\d{1,5})$/u;
 
 function remember(value: string): string {
-  const whole = withoutScheme(value);
-  if (known.has(value) || value.length < SHORTEST) return value;
-  for (const secret of new Set([value, whole])) for (const form of formsOf(secret)) known.add(form);
-  const longestFirst = [...known].toSorted((a, b) => b.length - a.length);
-  known.clear();
-  for (const form of longestFirst) known.add(form);
+  if (value.length < SHORTEST || remembered.has(value)) return value;
+  for (const secret of new Set([value, ...credentialsIn(value)])) {
+    remembered.add(secret);
+    for (const form of formsOf(secret)) {
+      all.add(form);
+      if (!OWN_WORD.test(form)) unmistakable.add(form);
+    }
+  }
   return value;
 }
 
-/** The credential of an authorization header (`Bearer abc`, `ApiKey abc`), which may surface without its scheme. */
-function withoutScheme(value: string): string {
-  const [, credential] = /^[A-Za-z-]+ (\S+)$/.exec(value) ?? [];
-  return credential === undefined || credential.length < SHORTEST ? value : credential;
-}
-
-function formsOf(secret: string): string[] {
-  return [
-    secret,
-    encodeURIComponent(secret.toWellFormed()),
-    asJson(secret),
-    asJson(asJson(secret)),
-    Buffer.from(secret).toString('base64'),
-    ...base64Within(secret),
-  ].filter((form) => form.length >= SHORTEST);
-}
-
-/** As it stands within a JSON string; twice, for an answer's JSON that is quoted in our own. */
-function asJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
-}
-
-/** Shorter values have too few whole base64 digits left to be told from anything else. */
-const SHORTEST_WITHIN = 8;
-
-/** What base64 makes of a secret that stands within a longer text (`user:password`), at each of the three offsets. */
-function base64Within(secret: string): string[] {
-  if (secret.length < SHORTEST_WITHIN) return [];
-  return [0, 1, 2].flatMap((offset) => {
-    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
-    // Digits that also hold bits of the text before or after it are left out.
-    const own = [Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6)] as const;
-    return [bytes.toString('base64').slice(...own), bytes.toString('base64url').slice(...own)];
-  });
+/** What may surface alone of an authorization header: its credential (`Bearer abc`), and what Basic encodes. */
+function credentialsIn(value: string): readonly string[] {
+  const [, scheme = '', credential = ''] = /^([A-Za-z-]+) (\S+)$/.exec(value) ?? [];
+  const pair = scheme.toLowerCase() === 'basic' ? Buffer.from(credential, 'base64').toString('utf8') : '';
+  const [, password = ''] = /^[^:]*:(.*)$/s.exec(pair) ?? [];
+  return [credential, pair, password].filter((part) => part.length >= SHORTEST);
 }

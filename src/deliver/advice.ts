@@ -1,3 +1,5 @@
+import { maskForeign } from '../config/secret.ts';
+
 /** What an operator does about a request that cannot be sent as it is configured. */
 export const NETWORK_ADVICE =
   'Check `endpoint` and the values of `headers` for characters that HTTP does not allow.';
@@ -39,5 +41,5 @@ export function adviceFor(status: number, html: boolean, location: string | unde
 
 /** A redirect's target may hold a token in its query. */
 function bare(location: string): string {
-  return location.replace(/[?#].*$/s, '').slice(0, 200);
+  return maskForeign(location.replace(/[?#].*$/s, '')).slice(0, 200);
 }

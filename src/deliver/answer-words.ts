@@ -1,5 +1,5 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import { mask } from '../config/secret.ts';
+import { maskForeign } from '../config/secret.ts';
 import { explain } from '../errors.ts';
 import { decodeText } from '../http/charset.ts';
 import type { Seen, SeenAnswer } from './exchange.ts';
@@ -15,7 +15,7 @@ const LOOKED_THROUGH = 8192;
  * text, or a protobuf `Status` under any content type (Loki sends one as `application/octet-stream`).
  */
 export function wordsOf(seen: Seen): string {
-  return printable(mask('error' in seen ? explain(seen.error) : bodyWords(seen)));
+  return printable(maskForeign('error' in seen ? explain(seen.error) : bodyWords(seen)));
 }
 
 function bodyWords({ headers, body: whole, undecoded }: SeenAnswer): string {
@@ -71,11 +71,15 @@ export function partialSuccess(seen: SeenAnswer): PartialSuccess {
   const rejected = Number(told?.['rejectedLogRecords'] ?? told?.['rejected_log_records'] ?? 0);
   if (told === undefined || !(rejected >= 0)) return unread('its partial success is not of OTLP');
   const words = told['errorMessage'] ?? told['error_message'];
-  return { rejected, words: typeof words === 'string' ? printable(mask(words)) : '', unread: undefined };
+  return {
+    rejected,
+    words: typeof words === 'string' ? printable(maskForeign(words)) : '',
+    unread: undefined,
+  };
 }
 
 function unread(why: string): PartialSuccess {
-  return { rejected: 0, words: '', unread: printable(mask(why)) };
+  return { rejected: 0, words: '', unread: printable(maskForeign(why)) };
 }
 
 /** What a 2xx says, or why that cannot be read. */

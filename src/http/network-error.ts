@@ -1,4 +1,5 @@
-import { UnavailableError } from '../errors.ts';
+import { maskForeign } from '../config/secret.ts';
+import { explain, UnavailableError } from '../errors.ts';
 import { ContentCodingError } from './content-coding.ts';
 import { unparsable } from './parse-error.ts';
 
@@ -54,8 +55,8 @@ export function networkError(url: string, error: unknown): UnavailableError {
     const words = known ?? 'the exchange failed';
     return new UnavailableError(`No answer from ${url}: ${words}`, url, undefined, { cause: error });
   }
-  return new UnavailableError(`No answer from ${url}: ${error.message}`, url, undefined, {
-    cause: error.cause,
+  return new UnavailableError(`No answer from ${url}: ${maskForeign(error.message)}`, url, undefined, {
+    cause: error.cause instanceof Error ? new Error(maskForeign(explain(error.cause))) : undefined,
   });
 }
 

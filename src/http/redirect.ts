@@ -1,3 +1,4 @@
+import { maskForeign } from '../config/secret.ts';
 import { RefusedError } from '../errors.ts';
 import type { RawAnswer } from './exchange.ts';
 
@@ -16,6 +17,6 @@ export function redirectOf({ status, headers, url }: RawAnswer, from: URL): URL 
     throw new RefusedError(`${url} redirects to nowhere. Check base_url.`, url, status, '');
   }
   if (target.origin === from.origin) return target;
-  const message = `${url} redirects to another origin, ${target.origin}, which is not followed, so that it is not given the credential. Set base_url to it if it is the vendor's.`;
+  const message = `${url} redirects to another origin, ${maskForeign(target.origin)}, which is not followed, so that it is not given the credential. Set base_url to it if it is the vendor's.`;
   throw new RefusedError(message, url, status, '');
 }

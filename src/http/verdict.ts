@@ -1,4 +1,4 @@
-import { mask } from '../config/secret.ts';
+import { maskForeign } from '../config/secret.ts';
 import {
   RefusedError,
   TimedOutError,
@@ -88,7 +88,7 @@ function unauthorised(answer: RawAnswer): UnauthorisedError {
 
 function refused(answer: RawAnswer): RefusedError {
   const message = `${tale(answer)} Check base_url and the options of this source.`;
-  const body = Buffer.from(mask(answer.text)).subarray(0, BODY_BYTES).toString('utf8');
+  const body = Buffer.from(maskForeign(answer.text)).subarray(0, BODY_BYTES).toString('utf8');
   return new RefusedError(message, answer.url, answer.status, body);
 }
 
@@ -103,7 +103,7 @@ function vendorWords(text: string): string {
   try {
     const { message, error } = JSON.parse(text) as { message?: unknown; error?: { message?: unknown } };
     const words = message ?? error?.message;
-    return typeof words === 'string' ? printable(mask(words)).slice(0, WORDS_CHARACTERS) : '';
+    return typeof words === 'string' ? printable(maskForeign(words)).slice(0, WORDS_CHARACTERS) : '';
   } catch {
     // Not JSON, or JSON without members: then it has no words that are meant for us.
     return '';

@@ -1,8 +1,9 @@
-import type { App } from '../app.ts';
 import { mask } from '../config/secret.ts';
+import type { App } from '../app.ts';
 import { explain } from '../errors.ts';
 import type { AdminAnswer, AdminRoutes } from './admin.ts';
 import { readiness, type Complaint, type Readiness } from './health.ts';
+import { maskLine } from './mask-line.ts';
 import type { Metrics } from './metrics.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { Trouble } from './reason.ts';
@@ -89,5 +90,5 @@ async function page(app: App): Promise<AdminAnswer> {
 }
 
 function json(status: number, object: unknown): AdminAnswer {
-  return { status, type: 'application/json', body: mask(`${JSON.stringify(object)}\n`) };
+  return { status, type: 'application/json', body: maskLine(JSON.stringify(object)) };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mask } from '../../config/secret.ts';
+import { maskForeign } from '../../config/secret.ts';
 import type { HttpAnswer } from '../../http/http.ts';
 import { membersOf } from './malformed.ts';
 
@@ -37,5 +37,5 @@ export function errorIn(body: unknown): string | undefined {
   const words = [typeof error === 'string' ? error : code, message].filter(
     (word) => typeof word === 'string',
   );
-  return `it holds an error${words.length === 0 ? '' : `: ${mask(words.join(': ')).slice(0, WORDS)}`}`;
+  return `it holds an error${words.length === 0 ? '' : `: ${maskForeign(words.join(': ')).slice(0, WORDS)}`}`;
 }
