@@ -30,6 +30,11 @@ export interface Source<
   readonly stream: 'append-only' | 'mutable' | 'counter';
   /** Version of the cursor schema, 1 when absent; raised when an old cursor can no longer be decoded as it is. */
   readonly cursorVersion?: number;
+  /**
+   * Whether what `ledger` of a run gives back must name keys longer than 96 characters whole. Otherwise, and by default,
+   * the state keeps a hash of a long key and its first 32 characters, by which a prefix finds it.
+   */
+  readonly wholeKeys?: boolean;
   /** Whether the vendor can be asked again for what a full journal makes us skip. Those sources stop polling first. */
   readonly askAgain: boolean;
   /**
@@ -50,8 +55,9 @@ export interface Source<
   /** Headers that carry the credential; asked anew for every request, since secret files are read again. */
   authorise(options: z.output<Options>): Readonly<Record<string, string>>;
   /**
-   * The streams to poll, in order; the same scope may come again when the work of a sweep is cut in parts, but a part
-   * that failed only after a while: the sweep ends when nothing more is offered.
+   * The streams to poll. Those without a task are gathered, and polled in the order of how long they waited, across
+   * restarts; one with a `task` is polled before the next is asked for, and the same scope may come again with another:
+   * a part that failed only after a while, since the sweep ends when nothing more is offered.
    */
   streams(run: Run<z.output<Options>>): AsyncIterable<Scope>;
   /**
@@ -99,6 +105,8 @@ export interface CommonOptions {
   readonly timeout: number;
   readonly retries: number;
   readonly max_response_bytes: number;
+  /** Bytes that its ledger may take. */
+  readonly ledger: { readonly max: number };
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -207,6 +215,8 @@ export interface Page<Cursor> {
   readonly closedGaps?: readonly Gap[];
   /** Ledger keys whose time is before this will not be read again. Epoch milliseconds. */
   readonly forgetBefore?: number;
+  /** What is before `forgetBefore` and yet may be read again. */
+  readonly keep?: readonly Span[];
   /** A complete sweep of the stream ends with this page. */
   readonly complete?: boolean;
   /** Requests of this stream that still wait for the budget: owed, which is no failure. 0 when absent. */

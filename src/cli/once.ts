@@ -73,7 +73,7 @@ function exitCode({ sweeps, undelivered }: OnceSummary): ExitCode {
   return undelivered > 0 ? EXIT.undelivered : EXIT.done;
 }
 
-function told({ sweeps, undelivered }: OnceSummary): Record<string, unknown> {
+function told({ sweeps, undelivered, overdue }: OnceSummary): Record<string, unknown> {
   const sources = sweeps.map(({ source, outcome, tally }) => ({
     source,
     outcome,
@@ -83,8 +83,9 @@ function told({ sweeps, undelivered }: OnceSummary): Record<string, unknown> {
     repeated: tally.repeated,
     gaps: tally.gaps,
     owed: tally.owed,
+    overdue: overdue.filter((stream) => stream.source === source).map(({ name }) => name),
   }));
-  return { penstock: { sources, undelivered } };
+  return { penstock: { sources, undelivered, overdue: overdue.map(({ name }) => name) } };
 }
 
 /** The sources that `--source` names; undefined: all. The others stay part of the state, and are not polled. */

@@ -7,7 +7,8 @@ import { configFlag, examples, jsonFlag } from './flags.ts';
 import { type ExitCode, type Io, jsonLine, say } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
-import { staleSources } from './stale-sources.ts';
+import type { OverdueStream } from '../telemetry/staleness.ts';
+import { overdueOf, staleSources } from './stale-sources.ts';
 import { timeOrNull } from './state-rows.ts';
 import { table } from './table.ts';
 
@@ -47,7 +48,7 @@ export const statusCommand: PenstockCommand = {
       // Opened anew each time: a daemon may make the state, or migrate it, meanwhile.
       await using journal = await openJournalReadOnly(config.state.path, { clock, log });
       const status = await readStatus(journal, config);
-      if (json) jsonLine(io.stdout, toObject(status));
+      if (json) jsonLine(io.stdout, toObject(status, overdueOf(status.sources, io)));
       else io.stdout.write(`${flags['watch'] === true ? CLEAR : ''}${toText(status, clock.now())}`);
       if (flags['check'] === true) return tellStale(io, status);
     } while (flags['watch'] === true && (await again(io)));
@@ -78,10 +79,10 @@ function shown({ head, rows }: Rows): string {
   return table(head, rows);
 }
 
-function toObject({ sources, destinations, journal }: Status) {
+function toObject({ sources, destinations, journal }: Status, overdue: readonly OverdueStream[]) {
   return {
     sources: sources.map(
-      ({ config, streams, lastComplete, lastError, nextDue, owed, openGaps, readUpTo }) => ({
+      ({ config, streams, lastComplete, lastError, nextDue, owed, openGaps, readUpTo, ledger }) => ({
         source: config.name,
         type: config.definition.id,
         streams: streams.length,
@@ -91,6 +92,8 @@ function toObject({ sources, destinations, journal }: Status) {
         read_up_to: timeOrNull(readUpTo),
         owed,
         gaps_open: openGaps,
+        ledger: { entries: ledger.entries, bytes: ledger.bytes },
+        overdue: overdue.filter(({ source }) => source === config.name).map(({ name }) => name),
       }),
     ),
     destinations: destinations.map(
@@ -106,5 +109,6 @@ function toObject({ sources, destinations, journal }: Status) {
       }),
     ),
     journal: { events: journal.events, bytes: journal.bytes, oldest: timeOrNull(journal.oldest) },
+    overdue: overdue.map(({ name }) => name),
   };
 }

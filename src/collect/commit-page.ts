@@ -3,8 +3,10 @@ import { gapEvent } from '../ecs/gap.ts';
 import type { Lane, LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
 import { within } from '../journal/spans.ts';
 import type { Gap, Observation, Page, Scope } from '../source.ts';
+import { boundLedger } from './bound-ledger.ts';
 import type { PollContext } from './context.ts';
 import { decide, remembered } from './decide.ts';
+import { warnOfGap } from './tell-gaps.ts';
 import { Tally } from './tally.ts';
 import { tell } from './tell.ts';
 import { closedTooLarge, isSameTooLarge } from './too-large.ts';
@@ -51,7 +53,9 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     observedAt,
     events: [...events, ...newGaps.map((gap) => gapEvent({ config, scope, gap, observedAt }))],
     ledger: [...ledger.values()],
+    hashLongKeys: config.definition.wholeKeys !== true,
     forgetBefore: page.forgetBefore,
+    keep: page.keep,
     cursor: page.cursor,
     covered: page.covered,
     gaps: page.gaps ?? [],
@@ -63,6 +67,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
   tally.add(added);
   tally.owed = added.owed;
   context.onPage(added);
+  if (ledger.size > 0) await boundLedger(context);
 }
 
 /** Of the past, without what live polling has told meanwhile. */
@@ -122,7 +127,8 @@ function tellOne(
   if (misfit) added.malformed += 1;
   else if (before === undefined) added.new += 1;
   else added.updated += 1;
-  return { event, entry: { value, uid: event.uid } };
+  // Only an update's id follows from the telling before it.
+  return { event, entry: { value, uid: config.definition.stream === 'append-only' ? '' : event.uid } };
 }
 
 /** A gap is told once: a span inside a known one of the same reason and part is none. */
@@ -142,23 +148,5 @@ async function untoldGaps(
           one.part === gap.part &&
           (within(gap, one) || isSameTooLarge(gap, one)),
       ),
-  );
-}
-
-function warnOfGap({ log, config }: PollContext, scope: Scope, gap: Gap): void {
-  log.warn(
-    {
-      penstock: {
-        gap: {
-          source: config.name,
-          stream: scope.id,
-          part: gap.part,
-          reason: gap.reason,
-          from: new Date(gap.from).toISOString(),
-          to: new Date(gap.to).toISOString(),
-        },
-      },
-    },
-    'A gap: this span could not be read completely. `penstock gaps` lists what is missing and why.',
   );
 }

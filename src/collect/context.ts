@@ -22,7 +22,17 @@ export interface CollectWatch {
 /** What a poll needs of the journal. */
 export type PollJournal = Pick<
   Journal,
-  'openStream' | 'ledger' | 'ledgerByPrefix' | 'commit' | 'coverage' | 'gaps' | 'recordPoll' | 'room'
+  | 'openStream'
+  | 'streams'
+  | 'ledger'
+  | 'ledgerByPrefix'
+  | 'ledgerSize'
+  | 'forgetOldest'
+  | 'commit'
+  | 'coverage'
+  | 'gaps'
+  | 'recordPoll'
+  | 'room'
 >;
 
 /** What polling one source needs. */

@@ -1,11 +1,13 @@
-import { explain, JournalFullError, OutOfBudgetError, StateError } from '../errors.ts';
+import { explain, OutOfBudgetError, StateError } from '../errors.ts';
 import type { StreamState } from '../journal/journal.ts';
 import type { Scope } from '../source.ts';
 import { commitPage, type PageTask } from './commit-page.ts';
 import type { PollContext } from './context.ts';
+import { requireRoom } from './full-journal.ts';
 import { lendStream, openStream } from './lend-stream.ts';
 import { decodeCursor } from './stored-cursor.ts';
 import { Tally } from './tally.ts';
+import { tellGaps } from './tell-gaps.ts';
 import { tooLargePage } from './too-large.ts';
 
 /** How one poll of one stream ended. */
@@ -54,7 +56,7 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
     for await (const page of pages(context, { scope, stream, tally })) {
       await commitPage({ context, scope, stream, page, tally });
       signal.throwIfAborted();
-      await requireRoom(context, stream);
+      await requireRoom(context, scope, stream);
     }
     return { outcome: 'complete' };
   } catch (error) {
@@ -72,7 +74,8 @@ async function* pages(
   context: PollContext,
   { scope, stream, tally }: Pick<PageTask, 'scope' | 'stream' | 'tally'>,
 ): AsyncIterable<PageTask['page']> {
-  await requireRoom(context, stream);
+  await requireRoom(context, scope, stream);
+  tally.add(await context.commits.run(() => tellGaps(context, scope, stream)));
   try {
     yield* context.config.definition.poll(
       lendStream(context, scope, stream),
@@ -83,41 +86,4 @@ async function* pages(
     if (page !== undefined) yield page;
     throw error;
   }
-}
-
-/** At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap. */
-async function requireRoom(context: PollContext, stream: StreamState): Promise<void> {
-  const { journal, clock, config } = context;
-  const now = clock.now();
-  const room = await journal.room(now);
-  if (room === 'free' || (room === 'full' && !config.definition.askAgain)) return;
-  if (!config.definition.askAgain) await recordFullJournal(context, stream, now);
-  throw new JournalFullError(
-    'The journal has no room: it is at its cap (state.max_bytes) because a destination lacks what it holds, or the disk of state.path is nearly full. Polling goes on when there is room.',
-  );
-}
-
-/** Not told as an event: there is no room for one. `gaps`, the log and readiness show it. */
-async function recordFullJournal(
-  { journal, config }: PollContext,
-  stream: StreamState,
-  now: number,
-): Promise<void> {
-  const open = (await journal.gaps(stream.key)).find(
-    (gap) => gap.closed === undefined && gap.reason === 'journal-full',
-  );
-  await journal.commit({
-    stream: stream.key,
-    source: config.name,
-    dataset: config.definition.dataset,
-    lane: 'live',
-    observedAt: now,
-    events: [],
-    ledger: [],
-    cursor: undefined,
-    gaps: [{ from: open?.to ?? stream.lastComplete ?? now, to: now, reason: 'journal-full', part: '' }],
-    closedGaps: [],
-    complete: false,
-    owed: stream.owed,
-  });
 }

@@ -8,6 +8,7 @@ import type {
   StreamIdentity,
   StreamState,
 } from '../journal/journal.ts';
+import type { LedgerSize } from '../journal/ledger-store.ts';
 import { streamKey } from '../journal/stream-key.ts';
 import type { Gap, Span } from '../source.ts';
 import type { PollJournal } from './context.ts';
@@ -74,6 +75,15 @@ export class ShadowJournal implements PollJournal {
     const known = new Map(await this.#held.ledgerByPrefix(stream, prefix));
     for (const [key, entry] of this.#of(stream).ledger) if (key.startsWith(prefix)) known.set(key, entry);
     return known;
+  }
+
+  /** A preview fills no ledger. */
+  async ledgerSize(): Promise<LedgerSize> {
+    return { entries: 0, bytes: 0 };
+  }
+
+  async forgetOldest(): Promise<readonly string[]> {
+    return [];
   }
 
   async commit(page: PageCommit): Promise<void> {

@@ -1,10 +1,12 @@
-import { StateError } from '../errors.ts';
+import { OutOfBudgetError, StateError } from '../errors.ts';
 import type { Scope } from '../source.ts';
 import type { CollectContext } from './context.ts';
 import type { Halt } from './halt.ts';
+import { streamOf } from './lend-stream.ts';
 import { pollStream, type PollResult } from './poll-stream.ts';
 import { report } from './report.ts';
 import { Tally } from './tally.ts';
+import { compareAsked } from './waiting.ts';
 
 /** How one sweep over all streams of a source ended. */
 export interface SweepResult {
@@ -19,7 +21,7 @@ export interface SweepResult {
 const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
 
 /**
- * Polls every stream of a source once, in the order that the source gives. A stream that fails does not stop the
+ * Polls every stream of a source once, those first that waited longest. A stream that fails does not stop the
  * others, but a refused credential does: it is the same for all. Rejects only when the state cannot be used.
  */
 export async function sweep(context: CollectContext, halt: Halt): Promise<SweepResult> {
@@ -39,23 +41,53 @@ export async function sweep(context: CollectContext, halt: Halt): Promise<SweepR
 }
 
 async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollResult> {
-  const { config, run, signal, log, clock, journal } = context;
+  const { config, run, journal } = context;
   const offered = new Set<string>();
+  const gathered: Scope[] = [];
+  let failure: PollResult | undefined;
   try {
     for await (const scope of config.definition.streams(run)) {
       offered.add(scope.id);
-      yield await pollUnlessStopped(context, halt, scope);
+      if (scope.task === undefined) gathered.push(scope);
+      else yield await pollUnlessStopped(context, halt, scope);
     }
-    await journal.orphanStreams(config.name, [...offered]);
   } catch (error) {
     if (error instanceof StateError) throw error;
-    const outcome = signal.aborted ? 'cut' : 'failed';
-    if (outcome === 'failed') {
-      log.error({ err: error }, 'What there is to poll could not be found out.');
-      if (halt.note(undefined, error, clock.now())) log.error(STOPPED);
-    }
-    yield { scope: { id: '' }, outcome, tally: new Tally(), error };
+    failure = undiscovered(context, halt, error);
   }
+  for (const scope of await longestWaitFirst(context, gathered))
+    yield await pollUnlessStopped(context, halt, scope);
+  if (failure !== undefined) yield failure;
+  else await journal.orphanStreams(config.name, [...offered]);
+}
+
+/** How a sweep ends whose streams could not be found out. */
+function undiscovered({ signal, log, clock }: CollectContext, halt: Halt, error: unknown): PollResult {
+  const ended = { scope: { id: '' }, tally: new Tally(), error };
+  if (error instanceof OutOfBudgetError) {
+    ended.tally.owed = 1;
+    return { ...ended, outcome: 'owed' };
+  }
+  if (signal.aborted) return { ...ended, outcome: 'cut' };
+  log.error({ err: error }, 'What there is to poll could not be found out.');
+  if (halt.note(undefined, error, clock.now())) log.error(STOPPED);
+  return { ...ended, outcome: 'failed' };
+}
+
+/**
+ * Makes the streams known, and puts first those that were asked longest ago, or never: a budget below the demand, or a
+ * deadline, must not keep the same streams waiting for ever.
+ */
+async function longestWaitFirst(
+  { config, journal }: CollectContext,
+  scopes: readonly Scope[],
+): Promise<readonly Scope[]> {
+  if (scopes.length < 2) return scopes;
+  const states = await journal.openStreams(scopes.map((scope) => streamOf(config, scope)));
+  return scopes
+    .map((scope, index) => ({ scope, asked: states[index]?.asked ?? -Infinity }))
+    .toSorted((one, other) => compareAsked(one.asked, other.asked))
+    .map(({ scope }) => scope);
 }
 
 const STOPPED =

@@ -52,6 +52,14 @@ const common = {
   ),
   retries: z.int().min(0).default(5).describe('Further tries of one request within one poll; 0 for none.'),
   max_response_bytes: bytes('64MiB', '1').describe('Larger answers are a failed poll and a gap.'),
+  ledger: z
+    .strictObject({
+      max: bytes('1GiB', '1MiB').describe(
+        'What it may take. Above 80 % a warning; at the bound the oldest entries go, and a gap `ledger-full` says which.',
+      ),
+    })
+    .prefault({ max: '1GiB' })
+    .describe('What is known of the records sent, so that none is sent twice.'),
   tls: tls(),
   proxy: proxy(),
   labels: labels().describe('Each becomes `labels.<name>` in every event of this source.'),

@@ -1,4 +1,5 @@
 import { identityOf, type Identified } from '../config/source-identity.ts';
+import { LEDGER_FULL } from '../journal/journal.ts';
 import { streamKey } from '../journal/stream-key.ts';
 import type { Gap, Scope } from '../source.ts';
 import { withCommonFields, type Origin } from './common.ts';
@@ -42,12 +43,25 @@ export function gapEvent({ config, scope, gap, observedAt }: GapNotice): Journal
     'penstock.gap.from': from,
     'penstock.gap.to': to,
     'penstock.gap.reason': reason,
-    message: `Source ${config.name} could not read ${from} to ${to}${of(part)} completely: ${reason}.`,
+    message: messageOf(config.name, { reason, part: of(part), from, to }),
   });
   return {
     uid,
     event: withCommonFields(event, PENSTOCK, { uid, observedAt, labels: config.options.labels }),
   };
+}
+
+interface Told {
+  readonly reason: string;
+  readonly part: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+function messageOf(source: string, { reason, part, from, to }: Told): string {
+  if (reason === LEDGER_FULL)
+    return `Source ${source} no longer knows what it sent of ${from} to ${to}${part}, and may send it again: ${reason}.`;
+  return `Source ${source} could not read ${from} to ${to}${part} completely: ${reason}.`;
 }
 
 function of(part: string): string {

@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { longestWaitingFirst } from '../collect/waiting.ts';
 import { work } from '../collect/worker.ts';
 import { serveRequests } from '../requests/serve.ts';
 import { trimNowAndThen } from './daemon.ts';
@@ -16,9 +17,10 @@ interface AloneOptions {
 
 /** Carries out a request without a daemon, and delivers meanwhile. Rejects when the state cannot be used. */
 export async function alone(app: App, { request, polls, until }: AloneOptions): Promise<void> {
+  const sources = polls ? await longestWaitingFirst(app.journal, app.sources) : [];
   const loops = [
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
-    ...(polls ? app.sources.map(({ context, schedule, halt }) => work(context, schedule, halt)) : []),
+    ...sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
     trimNowAndThen(app),
     serveRequests(app, { only: request }),
     watchState(app),

@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { longestWaitingFirst } from '../collect/waiting.ts';
 import { work } from '../collect/worker.ts';
 import { StateError } from '../errors.ts';
 import { serveRequests } from '../requests/serve.ts';
@@ -19,8 +20,9 @@ interface DaemonOptions {
  * journal. Carries out what commands leave. Rejects when the state cannot be used: then everything ends, and nothing is lost.
  */
 export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promise<void> {
+  const sources = await longestWaitingFirst(app.journal, app.sources);
   const loops = [
-    ...app.sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
+    ...sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
     serveRequests(app, { lookEvery }),

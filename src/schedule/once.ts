@@ -1,7 +1,10 @@
 import type { App } from '../app.ts';
 import type { SweepResult } from '../collect/sweep.ts';
+import { longestWaitingFirst } from '../collect/waiting.ts';
 import { turn } from '../collect/worker.ts';
 import { beatIfDue } from '../telemetry/heartbeat.ts';
+import { overdueStreams, type OverdueStream } from '../telemetry/staleness.ts';
+import { readStatus } from '../telemetry/status.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
 
@@ -10,6 +13,8 @@ export interface OnceSummary {
   readonly sweeps: readonly SweepResult[];
   /** Events that the journal holds and some destination still lacks. */
   readonly undelivered: number;
+  /** Streams that were not read for longer than readiness allows, whether they were polled now or not. */
+  readonly overdue: readonly OverdueStream[];
 }
 
 /**
@@ -29,17 +34,26 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
   const waiting = await Promise.all(
     app.config.destinations.map(({ name, sources }) => app.journal.waiting(name, sources)),
   );
-  return { sweeps, undelivered: Math.max(0, ...waiting) };
+  return { sweeps, undelivered: Math.max(0, ...waiting), overdue: await overdueOf(app) };
+}
+
+async function overdueOf({ config, journal, clock, sources }: App): Promise<readonly OverdueStream[]> {
+  const now = clock.now();
+  const status = await readStatus(journal, config);
+  return status.sources.flatMap((one, index) => {
+    const schedule = sources[index]?.schedule;
+    return schedule === undefined ? [] : overdueStreams({ status: one, schedule, now });
+  });
 }
 
 async function collect(
-  { sources }: App,
+  { sources, journal }: App,
   sweeps: SweepResult[],
   names: readonly string[] | undefined,
 ): Promise<void> {
   const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
   await Promise.all(
-    wanted.map(async ({ context, halt }) => {
+    (await longestWaitingFirst(journal, wanted)).map(async ({ context, halt }) => {
       const result = await turn(context, halt);
       if (result !== undefined) sweeps.push(result);
     }),

@@ -94,6 +94,11 @@ export const FAMILIES: readonly Family[] = [
     'Spans that could not be read completely.',
     ofSources(({ openGaps }, labels) => [{ value: openGaps, labels }]),
   ),
+  gauge(
+    'penstock_ledger_bytes',
+    'What the ledger of the source takes, about; ledger.max is its bound.',
+    ofSources(({ ledger }, labels) => [{ value: ledger.bytes, labels }]),
+  ),
   gauge('penstock_journal_events', 'Events that some destination still lacks.', ({ journal }) => [
     { value: journal.events, labels: {} },
   ]),

@@ -28,9 +28,8 @@ interface Subject {
  * same time.
  */
 export function staleness({ status, schedule, watch, now }: Subject): Trouble | undefined {
-  const { config, streams, lastComplete } = status;
-  const sweep = Math.max(predictedSweep(config, streams.length), watch?.lastSweep ?? 0);
-  const allowed = PATIENCE * Math.max(schedule.interval, sweep);
+  const { streams, lastComplete } = status;
+  const allowed = allowance({ status, schedule, watch });
   if (lastComplete === undefined) {
     return {
       reason: 'stale',
@@ -46,6 +45,29 @@ export function staleness({ status, schedule, watch, now }: Subject): Trouble | 
   const last = new Date(Math.min(lastComplete, ...waiting)).toISOString();
   const detail = `No complete sweep of every stream has ended since ${last}; one is expected every ${showDuration(allowed)}.${because(status)}`;
   return { reason: 'stale', since, detail };
+}
+
+/** How long a stream may go unread before its source is stale. Milliseconds. */
+function allowance({ status: { config, streams }, schedule, watch }: Omit<Subject, 'now'>): number {
+  const sweep = Math.max(predictedSweep(config, streams.length), watch?.lastSweep ?? 0);
+  return PATIENCE * Math.max(schedule.interval, sweep);
+}
+
+/** A stream by its source and, where the source has parts, the part. */
+export interface OverdueStream {
+  readonly source: string;
+  /** `source`, or `source/scope`. */
+  readonly name: string;
+}
+
+/** The streams that were not completely read for longer than readiness allows; of one that never was, since it is known. */
+export function overdueStreams(subject: Subject): readonly OverdueStream[] {
+  const { status, now } = subject;
+  const source = status.config.name;
+  const allowed = allowance(subject);
+  return status.streams
+    .filter(({ lastComplete, knownSince }) => now - (lastComplete ?? knownSince ?? now) > allowed)
+    .map(({ scope }) => ({ source, name: scope === '' ? source : `${source}/${scope}` }));
 }
 
 function because({ lastError }: SourceStatus): string {

@@ -9,8 +9,18 @@ export interface Rows {
 
 export function sourceRows(sources: readonly SourceStatus[], now: number): Rows {
   return {
-    head: ['source', 'type', 'streams', 'last complete sweep', 'next', 'owed', 'open gaps', 'last error'],
-    rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, lastError }) => [
+    head: [
+      'source',
+      'type',
+      'streams',
+      'last complete sweep',
+      'next',
+      'owed',
+      'open gaps',
+      'ledger',
+      'last error',
+    ],
+    rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, ledger, lastError }) => [
       config.name,
       config.definition.id,
       String(streams.length),
@@ -18,6 +28,7 @@ export function sourceRows(sources: readonly SourceStatus[], now: number): Rows 
       nextDue === undefined || nextDue <= now ? 'now' : `in ${showDuration(nextDue - now)}`,
       String(owed),
       String(openGaps),
+      mebibytes(ledger.bytes),
       lastError ?? '',
     ]),
   };
@@ -38,9 +49,13 @@ export function destinationRows(destinations: readonly DestinationStatus[], now:
 
 /** The journal in one sentence. */
 export function journalLine({ events, bytes, oldest }: Status['journal'], now: number): string {
-  const held = `The journal takes ${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  const held = `The journal takes ${mebibytes(bytes)}`;
   if (oldest === undefined) return `${held}, and everything is delivered.`;
   return `${held}; ${events.toLocaleString('en')} events wait, the oldest since ${showDuration(Math.max(0, now - oldest))}.`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
 function ago(at: number | undefined, now: number): string {

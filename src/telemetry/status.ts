@@ -1,4 +1,5 @@
 import type { Config, SourceConfig } from '../config/types.ts';
+import type { LedgerSize } from '../journal/ledger-store.ts';
 import type { GapState, JournalStats, JournalView, StreamState } from '../journal/journal.ts';
 
 /** What of the journal says how things stand; a daemon's own, or a view beside it. */
@@ -19,6 +20,8 @@ export interface SourceStatus {
   /** Requests that wait for the budget. */
   readonly owed: number;
   readonly openGaps: number;
+  /** What is known of the records sent, also of streams that are gone. */
+  readonly ledger: LedgerSize;
   /** What is older was completely read, gaps apart, in each stream that covers time; the vendor's clock. */
   readonly readUpTo: number | undefined;
 }
@@ -69,8 +72,16 @@ async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Rows
     lastError: streams.find(({ lastError }) => lastError !== undefined)?.lastError,
     nextDue: await journal.nextDue(config.name),
     owed: streams.reduce((sum, { owed }) => sum + owed, 0),
+    ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
     openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
     readUpTo: earliest(coverage.map((spans) => spans.at(-1)?.to)),
+  };
+}
+
+function ledgerOf(streams: readonly StreamState[]): LedgerSize {
+  return {
+    entries: streams.reduce((sum, { ledger }) => sum + ledger, 0),
+    bytes: streams.reduce((sum, { ledgerBytes }) => sum + ledgerBytes, 0),
   };
 }
 

@@ -29,6 +29,8 @@ describe('status --json', () => {
             read_up_to: null,
             owed: 0,
             gaps_open: 0,
+            ledger: { entries: 0, bytes: 0 },
+            overdue: [],
           },
         ],
         destinations: [
@@ -44,6 +46,7 @@ describe('status --json', () => {
           },
         ],
         journal: { events: 0, bytes: 0, oldest: null },
+        overdue: [],
       },
     ]);
   });
@@ -58,7 +61,9 @@ describe('status --json', () => {
     expect(await held.streams()).toHaveLength(1);
     expect(rows).toMatchObject([
       {
-        sources: [{ streams: 1, last_complete: expect.stringMatching(/Z$/), last_error: null, owed: 0 }],
+        sources: [
+          { streams: 1, last_complete: expect.stringMatching(/Z$/), last_error: null, owed: 0, overdue: [] },
+        ],
         destinations: [{ waiting: 0, last_answer: 'HTTP 200' }],
         journal: { events: 0, bytes: expect.any(Number), oldest: null },
       },

@@ -23,6 +23,7 @@ test('a source has the common options with their defaults, typed', () => {
     timeout: 30_000,
     retries: 5,
     max_response_bytes: 64 * 2 ** 20,
+    ledger: { max: 2 ** 30 },
     tls: { insecure_skip_verify: false },
     labels: {},
     overlap: 300_000,

@@ -72,8 +72,17 @@ export class BucketCount {
   }
 
   #end(series: Series, read: number): Observation {
-    const observed = this.#observe(series);
-    return { ...observed, record: { ...this.#frame, read, row: series.row }, final: true };
+    const { id, declinedReqCount } = series.row;
+    // It is not told from the ledger again: only a closed bucket that is shown once more asks what it was at.
+    const { key, value, at } = this.#observe({ ...series, row: { id, declinedReqCount } });
+    const record = { ...this.#frame, read, row: series.row };
+    return {
+      key,
+      record,
+      final: true,
+      ...(value !== undefined && { value }),
+      ...(at !== undefined && { at }),
+    };
   }
 
   /** The pipeline tells it as `pipeline_error`, once, and again when its count, which alone is compared, is another. */

@@ -22,6 +22,7 @@ export default defineSource({
   categorisation: { kind: 'metric', category: ['authentication'], type: ['info'] },
   fields: { ...TENANT_FIELDS, ...ATTACK_FIELDS },
   stream: 'counter',
+  wholeKeys: true,
   askAgain: true,
   scopedBy: ['tenants'],
   options,

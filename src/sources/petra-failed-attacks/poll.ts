@@ -88,13 +88,13 @@ function pageOf(run: Poll, state: Cursor, observations: readonly Observation[]):
   const { options, now } = run;
   const newest = newestClosed(now(), options.settle);
   const unread = unreadDays(state, newest);
-  const oldest = Math.min(newest - options.revise_days, ...unread);
   return {
     observations,
     cursor: z.encode(cursor, state),
     complete: isRead(state, newest),
     owed: dueOf(state, options, { now: now(), againBefore: 0 }).length,
-    // A day that was read while it went on is known until it is closed, and a closed one while it is read again.
-    forgetBefore: spanOf(oldest).from,
+    // A closed day is known while it is read again, and one that was read while it went on until it is read closed.
+    forgetBefore: spanOf(newest - options.revise_days).from,
+    keep: unread.map(spanOf),
   };
 }

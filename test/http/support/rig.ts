@@ -60,6 +60,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
       timeout: TIMEOUT,
       retries: 5,
       max_response_bytes: 1_000_000,
+      ledger: { max: 2 ** 30 },
       labels: {},
       ...options,
     },

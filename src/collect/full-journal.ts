@@ -1,0 +1,61 @@
+import { JournalFullError } from '../errors.ts';
+import type { StreamState } from '../journal/journal.ts';
+import type { Scope } from '../source.ts';
+import type { PollContext } from './context.ts';
+import { warnOfGap } from './tell-gaps.ts';
+
+/** `reason` of a gap: nothing was read in this span, because the journal had no room. */
+const JOURNAL_FULL = 'journal-full';
+
+/**
+ * At the cap, sources that can be asked again wait; the others go on to the brim, and what is missed then is a gap.
+ * @throws JournalFullError when the stream may not be read now.
+ */
+export async function requireRoom(context: PollContext, scope: Scope, stream: StreamState): Promise<void> {
+  const { journal, clock, config } = context;
+  const now = clock.now();
+  const room = await journal.room(now);
+  if (room === 'free' || (room === 'full' && !config.definition.askAgain)) return;
+  if (!config.definition.askAgain) await recordFullJournal(context, { scope, stream, now });
+  throw new JournalFullError(
+    'The journal has no room: it is at its cap (state.max_bytes) because a destination lacks what it holds, or the disk of state.path is nearly full. Polling goes on when there is room.',
+  );
+}
+
+interface Missed {
+  readonly scope: Scope;
+  readonly stream: StreamState;
+  readonly now: number;
+}
+
+/** There is no room for an event: `gaps`, the log and readiness show it, and the first poll that finds room ships it. */
+async function recordFullJournal(context: PollContext, { scope, stream, now }: Missed): Promise<void> {
+  const { journal, config } = context;
+  const open = (await journal.gaps(stream.key)).filter(
+    ({ closed, reason }) => closed === undefined && reason === JOURNAL_FULL,
+  );
+  // What was read completely since the last time is not missing.
+  const known = Math.max(stream.lastComplete ?? -Infinity, ...open.map(({ to }) => to));
+  const gap = {
+    from: Math.min(now, known === -Infinity ? now : known),
+    to: now,
+    reason: JOURNAL_FULL,
+    part: '',
+  };
+  await journal.commit({
+    stream: stream.key,
+    source: config.name,
+    dataset: config.definition.dataset,
+    lane: 'live',
+    observedAt: now,
+    events: [],
+    ledger: [],
+    cursor: undefined,
+    gaps: [],
+    untoldGaps: [gap],
+    closedGaps: [],
+    complete: false,
+    owed: stream.owed,
+  });
+  if (!open.some(({ untold }) => untold === true)) warnOfGap(context, scope, gap);
+}
