@@ -17,7 +17,9 @@ export interface Io {
   readonly stdout: Output;
   /** The log, progress, errors. */
   readonly stderr: Output;
-  /** Aborts at SIGTERM or SIGINT. */
+  /** How many writes to stderr failed, where that can be known. */
+  readonly lostLogLines?: () => number;
+  /** Aborts at SIGTERM or SIGINT, and when nobody reads stdout any more. */
   readonly stop: AbortSignal;
   /** Calls the listener at each SIGHUP, which ends the process where nobody listens. Disposing ends that. */
   readonly onReload?: (listener: () => void) => Disposable;

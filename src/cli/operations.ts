@@ -22,7 +22,11 @@ export class Operations implements AsyncDisposable {
   constructor(io: Io) {
     this.#io = io;
     this.live = new Live(io.clock);
-    this.#metrics = new Metrics({ resource: resourceAttributes(io.env), startedAt: io.startedAt });
+    this.#metrics = new Metrics({
+      resource: resourceAttributes(io.env),
+      startedAt: io.startedAt,
+      ...(io.lostLogLines !== undefined && { lostLogLines: io.lostLogLines }),
+    });
   }
 
   /**

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import { takeOtelEnvironment } from '../config/otel-environment.ts';
 import { EXIT } from '../errors.ts';
 import type { ExitCode, Io } from './io.ts';
+import { LogOutput } from './process-output.ts';
 import { runProgram } from './program.ts';
 
 /** How long an ending process may take after a stop, before it ends anyway: the journal is durable at every instant. */
@@ -14,11 +15,12 @@ export async function runProcess(): Promise<void> {
   const stop = new AbortController();
   process.on('SIGTERM', () => halt(stop));
   process.on('SIGINT', () => halt(stop));
-  // A reader that went away (`| head`) ends the output, not the work.
-  process.stdout.on('error', () => stop.abort());
-  const code = await runProgram(process.argv.slice(2), processIo(stop.signal));
+  const log = new LogOutput(process.stderr);
+  const reader = watchReader(stop);
+  const code = await runProgram(process.argv.slice(2), processIo(stop.signal, log));
   await Promise.all([written(process.stdout), written(process.stderr)]);
-  end(code);
+  // Whoever has seen enough has no use for the rest, nor for a word about it.
+  end(reader.isGone && code === EXIT.incomplete ? EXIT.done : code);
 }
 
 /** A pipe holds some kilobytes; what its reader has not taken yet would end with the process. */
@@ -28,7 +30,17 @@ function written(stream: Writable): Promise<void> {
   return promise;
 }
 
-function processIo(stop: AbortSignal): Io {
+/** Ends a command, quietly, when nobody reads its results any more (`| head`). */
+function watchReader(stop: AbortController): { readonly isGone: boolean } {
+  const reader = { isGone: false };
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    reader.isGone = code === 'EPIPE';
+    stop.abort();
+  });
+  return reader;
+}
+
+function processIo(stop: AbortSignal, log: LogOutput): Io {
   return {
     // The OpenTelemetry exporters would merge these variables into what each destination is given.
     env: { ...process.env, ...takeOtelEnvironment(process.env) },
@@ -38,7 +50,8 @@ function processIo(stop: AbortSignal): Io {
     startedAt: Date.now() - process.uptime() * 1000,
     stdin: process.stdin,
     stdout: process.stdout,
-    stderr: process.stderr,
+    stderr: log,
+    lostLogLines: () => log.lost,
     stop,
     onReload(listener) {
       process.on('SIGHUP', listener);

@@ -18,6 +18,8 @@ interface MetricsSettings {
   readonly resource: Readonly<Record<string, string>>;
   /** Of the process, epoch ms. */
   readonly startedAt: number;
+  /** Lines of the log that could not be written. */
+  readonly lostLogLines?: () => number;
 }
 
 /** The SDK drops the series of an instrument beyond 2000, which 200 consoles reach. */
@@ -33,8 +35,8 @@ export class Metrics implements AsyncDisposable {
   readonly #present = new Map<string, ReadonlySet<string>>();
   #snapshot: Snapshot | undefined;
 
-  constructor({ resource, startedAt }: MetricsSettings) {
-    this.#process = new ProcessFamilies(startedAt);
+  constructor({ resource, startedAt, lostLogLines = () => 0 }: MetricsSettings) {
+    this.#process = new ProcessFamilies(startedAt, lostLogLines);
     this.#provider = new MeterProvider({
       resource: resourceFromAttributes({
         'service.name': 'penstock',

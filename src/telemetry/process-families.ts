@@ -12,9 +12,15 @@ export class ProcessFamilies implements Disposable {
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
 
   /** `startedAt`: epoch ms. */
-  constructor(startedAt: number) {
+  constructor(startedAt: number, lostLogLines: () => number) {
     this.#delay.enable();
     this.families = [
+      {
+        name: 'penstock_log_lines_lost_total',
+        help: 'Lines of the log that could not be written, because nobody reads it any more or its disk is full.',
+        kind: 'counter',
+        read: () => one(lostLogLines()),
+      },
       {
         name: 'process_cpu_seconds_total',
         help: 'User and system time.',
