@@ -8,7 +8,7 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json };
 
-interface ParseOptions {
+export interface ParseOptions {
   /** Names of number fields to be given as the decimal text that the sender wrote, where a double is not enough. */
   readonly decimalText?: readonly string[] | undefined;
 }

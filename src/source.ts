@@ -160,8 +160,10 @@ export interface Run<Options> {
 /** A run on one stream. */
 export interface StreamRun<Options> extends Run<Options> {
   readonly scope: Scope;
-  /** What was told of entities before, by key prefix ('' for all): for buckets to close, values to compare. */
-  ledger(prefix: string): Promise<ReadonlyMap<string, LedgerValue>>;
+  /** What was told before of the entities with these keys (at most a page's): for values to compare. */
+  known(keys: readonly string[]): Promise<ReadonlyMap<string, LedgerValue>>;
+  /** What was told before of all entities with this key prefix, some at a time: for buckets to close. */
+  ledger(prefix: string): AsyncIterable<ReadonlyMap<string, LedgerValue>>;
   /** Completely read spans, merged, in order. */
   coverage(): Promise<readonly Span[]>;
 }
@@ -204,10 +206,14 @@ export interface Gap extends Span {
   readonly part: string;
 }
 
-/** What one answer (or a part of it) adds; commits as a whole or not at all. */
+/**
+ * What one answer adds, or a part of a long one: all observations of a page are in memory at once (`Rows`). It commits
+ * as a whole or not at all.
+ */
 export interface Page<Cursor> {
   readonly observations: readonly Observation[];
-  readonly cursor: Cursor;
+  /** Absent: the stored one stays, since more of the same answer follows. */
+  readonly cursor?: Cursor;
   /** Completely read with this page. */
   readonly covered?: Span;
   readonly gaps?: readonly Gap[];

@@ -1,7 +1,7 @@
 import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
-import type { StreamIdentity, StreamState } from '../journal/journal.ts';
-import type { CommonOptions, Scope, StreamRun } from '../source.ts';
+import type { LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
+import type { CommonOptions, LedgerValue, Scope, StreamRun } from '../source.ts';
 import type { PollContext } from './context.ts';
 
 /** Makes a stream of the source known, and returns what the journal holds of it. */
@@ -30,9 +30,18 @@ export function lendStream(
     ...run,
     scope,
     coverage: () => journal.coverage(stream.key),
-    ledger: async (prefix) => {
-      const entries = await journal.ledgerByPrefix(stream.key, prefix);
-      return new Map([...entries].map(([key, { value }]) => [key, value]));
+    known: async (keys) => valuesOf(await journal.ledger(stream.key, keys)),
+    async *ledger(prefix) {
+      let after: string | undefined;
+      do {
+        const part = await journal.ledgerByPrefix(stream.key, prefix, after);
+        yield valuesOf(part.entries);
+        after = part.next;
+      } while (after !== undefined);
     },
   };
+}
+
+function valuesOf(entries: ReadonlyMap<string, LedgerEntry>): ReadonlyMap<string, LedgerValue> {
+  return new Map([...entries].map(([key, { value }]) => [key, value]));
 }

@@ -2,6 +2,7 @@ import type {
   GapState,
   JournalView,
   LedgerEntry,
+  LedgerPart,
   PageCommit,
   Room,
   SourceIdentity,
@@ -71,10 +72,12 @@ export class ShadowJournal implements PollJournal {
     return known;
   }
 
-  async ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>> {
-    const known = new Map(await this.#held.ledgerByPrefix(stream, prefix));
-    for (const [key, entry] of this.#of(stream).ledger) if (key.startsWith(prefix)) known.set(key, entry);
-    return known;
+  async ledgerByPrefix(stream: string, prefix: string, after?: string): Promise<LedgerPart> {
+    const { ledger } = this.#of(stream);
+    const { entries, next } = await this.#held.ledgerByPrefix(stream, prefix, after);
+    const held = [...entries].filter(([key]) => !ledger.has(key));
+    const own = next === undefined ? [...ledger].filter(([key]) => key.startsWith(prefix)) : [];
+    return { entries: new Map([...held, ...own]), next };
   }
 
   /** A preview fills no ledger. */

@@ -10,6 +10,7 @@ import { explain } from '../errors.ts';
 import type { Lane, LedgerEntry } from '../journal/journal.ts';
 import type { LedgerValue, Observation, Scope, Telling } from '../source.ts';
 import { readRecord } from '../read-record.ts';
+import { Unreadable } from '../unreadable.ts';
 import type { Decision } from './decide.ts';
 
 interface Subject {
@@ -47,6 +48,8 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
 } {
   const { definition } = config;
   const original = 'original' in observation ? observation.original : observation.record;
+  if (original instanceof Unreadable)
+    return { mapped: misfitEvent(original, original.problem), misfit: true };
   const reading = readRecord(definition.record, observation.record);
   if ('problem' in reading) return { mapped: misfitEvent(original, reading.problem), misfit: true };
   const telling: Telling = {

@@ -1,4 +1,5 @@
 import { toJson } from '../json.ts';
+import { Unreadable } from '../unreadable.ts';
 import { compact, type EcsEvent } from './event.ts';
 
 /**
@@ -8,7 +9,7 @@ import { compact, type EcsEvent } from './event.ts';
 export function misfitEvent(record: unknown, problem: string): EcsEvent {
   return compact({
     'event.kind': 'pipeline_error',
-    'event.original': toJson(record),
+    'event.original': record instanceof Unreadable ? record.text : toJson(record),
     'error.message': problem,
     message: `A record did not fit its schema: ${problem}`,
   });

@@ -1,5 +1,5 @@
 import { UnreadableAnswerError } from '../errors.ts';
-import { parseJson } from '../json.ts';
+import { readRows } from '../rows.ts';
 import type { RawAnswer } from './exchange.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { parseHttpDate } from './retry-after.ts';
@@ -8,29 +8,34 @@ import { parseHttpDate } from './retry-after.ts';
  * The answer as a source sees it. `now`: the vendor's clock, for an answer without `Date`.
  * @throws UnreadableAnswerError when it is no JSON
  */
-export function answerOf(
+export async function answerOf(
   raw: RawAnswer,
-  { decimalText }: Pick<HttpRequest, 'decimalText'>,
+  request: Pick<HttpRequest, 'decimalText' | 'rows'>,
   now: number,
-): HttpAnswer {
-  const body = json(raw, { decimalText });
+): Promise<HttpAnswer> {
+  const json = await parsed(raw, request);
   return {
     status: raw.status,
     headers: raw.headers,
     date: parseHttpDate(raw.headers['date']) ?? now,
-    text: raw.text,
-    json: (options) => (options === undefined ? body : json(raw, options)),
+    body: raw.body,
+    json: () => json,
+    whole: () => readRows(raw.body, undefined),
   };
 }
 
-function json({ text, url, status }: RawAnswer, options: Pick<HttpRequest, 'decimalText'>): unknown {
+async function parsed(
+  { body, url, status }: RawAnswer,
+  { decimalText, rows }: Pick<HttpRequest, 'decimalText' | 'rows'>,
+): Promise<unknown> {
   // No Content and Reset Content: these have no body to be JSON.
   if (status === 204 || status === 205) return null;
   try {
-    return parseJson(text, options);
-  } catch {
+    return await readRows(body, rows, { decimalText });
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     // The parser's own message quotes the body, which is not for the log.
-    const message = `${url} answered ${status} with ${text.length} characters that are no JSON, or only a part of it. Check base_url, what a proxy on the way may cut, and whether the vendor changed its API.`;
+    const message = `${url} answered ${status} with ${body.length} bytes that are no JSON, or only a part of it. Check base_url, what a proxy on the way may cut, and whether the vendor changed its API.`;
     throw new UnreadableAnswerError(message, url, status);
   }
 }

@@ -86,7 +86,7 @@ class Client implements SourceHttp {
     for (let hops = 0; ; hops += 1) {
       const raw = await this.#send(url, request, attempt);
       const target = redirectOf(raw, url);
-      if (target === undefined) return this.#judge(raw, request);
+      if (target === undefined) return await this.#judge(raw, request);
       if (hops === MAX_REDIRECTS) {
         const message = `${raw.url} redirects once more after ${MAX_REDIRECTS} redirects. Check base_url.`;
         throw new RefusedError(message, raw.url, raw.status, '');
@@ -174,7 +174,7 @@ class Client implements SourceHttp {
     this.#settings.log.warn(fields, 'Request did not end by itself and was given up.');
   }
 
-  #judge(raw: RawAnswer, request: HttpRequest): HttpAnswer {
+  async #judge(raw: RawAnswer, request: HttpRequest): Promise<HttpAnswer> {
     const failure = failureOf(raw, this.vendorNow());
     if (failure !== undefined) throw failure;
     return answerOf(raw, request, this.vendorNow());

@@ -18,7 +18,9 @@ export interface RawAnswer extends DecodedText {
   readonly headers: Headers;
   /** Our clock when the headers came, epoch milliseconds. */
   readonly at: number;
-  /** Of a status other than 2xx only the beginning. */
+  /** In UTF-8; of a status other than 2xx only the beginning. */
+  readonly body: Uint8Array;
+  /** The beginning of the body. */
   readonly text: string;
 }
 
@@ -99,27 +101,33 @@ async function get(
   }
 }
 
+type Decoded = DecodedText & Pick<RawAnswer, 'body'>;
+
 /** Undefined: larger than `limit`. What was read is decoded at once, so that its bytes need not be kept. */
 async function whole(
   body: Readable,
   { status, headers }: Pick<RawAnswer, 'status' | 'headers'>,
   limit: number,
-): Promise<DecodedText | undefined> {
+): Promise<Decoded | undefined> {
   const content = status === 204 ? body : decodeContent(body, headers['content-encoding']);
   const decoder = new CharsetDecoder(headers['content-type']);
-  const pieces: string[] = [];
-  let size = 0;
+  const pieces: Buffer[] = [];
+  let [size, text] = [0, ''];
+  const add = (piece: string) => {
+    if (text.length < FAILURE_BYTES) text += piece.slice(0, FAILURE_BYTES);
+    pieces.push(Buffer.from(piece));
+  };
   for await (const chunk of content as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > limit) return undefined;
-    pieces.push(decoder.write(chunk));
+    add(decoder.write(chunk));
   }
-  pieces.push(decoder.end());
-  return { text: pieces.join(''), charset: decoder.charset, replaced: decoder.replaced };
+  add(decoder.end());
+  return { body: Buffer.concat(pieces), text, charset: decoder.charset, replaced: decoder.replaced };
 }
 
 /** As much of a failure's body as came and could be decoded: its status counts, even when the connection then breaks. */
-async function beginning(body: Readable, headers: Headers, signal: AbortSignal): Promise<DecodedText> {
+async function beginning(body: Readable, headers: Headers, signal: AbortSignal): Promise<Decoded> {
   const chunks: Buffer[] = [];
   try {
     let size = 0;
@@ -132,7 +140,8 @@ async function beginning(body: Readable, headers: Headers, signal: AbortSignal):
     if (signal.aborted) throw error;
   }
   // What the end cuts in half is not told of.
-  return { ...decodeText(Buffer.concat(chunks), headers['content-type']), replaced: 0 };
+  const decoded = decodeText(Buffer.concat(chunks), headers['content-type']);
+  return { ...decoded, body: Buffer.from(decoded.text), replaced: 0 };
 }
 
 function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {

@@ -1,3 +1,4 @@
+import type { Shape } from '../rows.ts';
 import type { Span } from '../source.ts';
 
 /** One GET to a vendor, relative to the source's `base_url`. */
@@ -13,6 +14,8 @@ export interface HttpRequest {
   readonly retryTimeouts?: boolean;
   /** Names of number fields that `json()` gives as the sender's own decimal text: see `parseJson`. */
   readonly decimalText?: readonly string[] | undefined;
+  /** The lists that `json()` gives as `Rows`, since they may be long. */
+  readonly rows?: Shape;
   /** The span of the stream's time that it asks about: a gap when the answer is above `max_response_bytes`. */
   readonly asked?: Span;
 }
@@ -24,9 +27,15 @@ export interface HttpAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** The `Date` header, epoch ms; our clock where there is none. */
   readonly date: number;
-  readonly text: string;
-  /** The body as JSON (`parseJson`), never undefined; null for 204 and 205. It was parsed when it came; again with options. */
-  json(options?: { decimalText?: readonly string[] }): unknown;
+  /** The body, in UTF-8. */
+  readonly body: Uint8Array;
+  /**
+   * The body as JSON (`parseJson`), never undefined; null for 204 and 205. It was parsed when it came. What is too large
+   * or too deep to be one value is `Unreadable`.
+   */
+  json(): unknown;
+  /** All of the body as one value, or `Unreadable`. */
+  whole(): Promise<unknown>;
 }
 
 /**

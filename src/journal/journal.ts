@@ -33,8 +33,11 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   cursors(source: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>>;
   /** What the ledger holds of these keys (at most a page's). */
   ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>>;
-  /** Of a key that was stored as a hash, what is given back is no longer the key: see `PageCommit.hashLongKeys`. */
-  ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>>;
+  /**
+   * What it holds of keys with this prefix, some at a time: the first of them, or what follows a part with this `next`.
+   * Of a key that was stored as a hash, what is given back is no longer the key: see `PageCommit.hashLongKeys`.
+   */
+  ledgerByPrefix(stream: string, prefix: string, after?: string): Promise<LedgerPart>;
   /** What the ledgers of all streams of a source take. */
   ledgerSize(source: string): Promise<LedgerSize>;
   /**
@@ -183,6 +186,13 @@ export interface LedgerEntry {
   readonly value: LedgerValue;
   /** uid of the last telling, so that an update's id follows from the one before it. */
   readonly uid: string;
+}
+
+/** Some of the entries with a prefix. */
+export interface LedgerPart {
+  readonly entries: ReadonlyMap<string, LedgerEntry>;
+  /** Where the next part begins; undefined when this is the last. */
+  readonly next: string | undefined;
 }
 
 export interface LedgerWrite extends LedgerEntry {

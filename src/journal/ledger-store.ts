@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parseJson, toJson } from '../json.ts';
 import type { LedgerValue, Span } from '../source.ts';
-import type { LedgerEntry, LedgerWrite } from './journal.ts';
+import type { LedgerEntry, LedgerPart, LedgerWrite } from './journal.ts';
 import { keyRange, keyText, ledgerKey, type LedgerKey } from './ledger-key.ts';
 import { Query } from './query.ts';
 
@@ -9,6 +9,11 @@ interface LedgerRow extends LedgerKey {
   readonly uid: string;
   readonly value: string;
 }
+
+/** What of a prefix is in memory at once; at least one entry. */
+const PART = { entries: 1_000, bytes: 1_048_576 } as const;
+
+export const NO_PART: LedgerPart = { entries: new Map(), next: undefined };
 
 /** Entries, and the bytes that they take on disk, about. */
 export interface LedgerSize {
@@ -44,7 +49,8 @@ export class LedgerStore {
     );
     this.#range = new Query(
       database,
-      'SELECT key, rest, uid, value FROM ledger WHERE stream = :stream AND key >= :first AND key < :last ORDER BY key',
+      `SELECT key, rest, uid, value FROM ledger WHERE stream = :stream AND key >= :first AND key < :last
+       ORDER BY key`,
     );
     this.#add = database.prepare(
       `INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (:stream, :key, :rest, :at, :uid, :value)
@@ -89,10 +95,21 @@ export class LedgerStore {
     return found;
   }
 
-  withPrefix(stream: number, prefix: string): ReadonlyMap<string, LedgerEntry> {
-    const rows = this.#range.all({ stream, ...keyRange(prefix) });
-    const entries = rows.map((row): [string, LedgerEntry] => [keyText(row), toEntry(row)]);
-    return new Map(entries.filter(([key]) => key.startsWith(prefix)));
+  /** As many with this prefix as fit in `PART`, after what another part ended with. */
+  withPrefix(stream: number, prefix: string, after?: string): LedgerPart {
+    const { first, last } = keyRange(prefix);
+    // No key is between a key and itself with a NUL behind it.
+    const from = after === undefined ? first : `${after}\0`;
+    const entries = new Map<string, LedgerEntry>();
+    let bytes = 0;
+    for (const row of this.#range.each({ stream, first: from, last })) {
+      const key = keyText(row);
+      if (!key.startsWith(prefix)) continue;
+      entries.set(key, toEntry(row));
+      bytes += row.value.length;
+      if (entries.size === PART.entries || bytes > PART.bytes) return { entries, next: row.key };
+    }
+    return { entries, next: undefined };
   }
 
   /** `hashLongKeys`: the rest of a long key is not kept, since nobody needs it back. */

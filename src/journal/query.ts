@@ -14,6 +14,11 @@ export class Query<Row> {
     return this.#statement.get(parameters) as Row | undefined;
   }
 
+  /** One at a time, so that whoever stops early has read no more. */
+  each(parameters: Parameters = {}): IterableIterator<Row> {
+    return this.#statement.iterate(parameters) as unknown as IterableIterator<Row>;
+  }
+
   all(parameters: Parameters = {}): readonly Row[] {
     return this.#statement.all(parameters) as unknown as readonly Row[];
   }

@@ -16,6 +16,7 @@ import type {
   JournalPage,
   JournalStats,
   LedgerEntry,
+  LedgerPart,
   PageCommit,
   PollRecord,
   Position,
@@ -24,7 +25,7 @@ import type {
   StreamIdentity,
   StreamState,
 } from './journal.ts';
-import type { LedgerSize } from './ledger-store.ts';
+import { type LedgerSize, NO_PART } from './ledger-store.ts';
 import type { Statfs } from './network-fs.ts';
 import type { HeldRequest, LeftRequest } from './request.ts';
 import { LastNote } from './last-note.ts';
@@ -102,8 +103,8 @@ export class StoredJournal implements Journal {
     return this.#ofStream(stream, new Map(), (id) => this.#stores.ledger.get(id, keys));
   }
 
-  ledgerByPrefix(stream: string, prefix: string): Promise<ReadonlyMap<string, LedgerEntry>> {
-    return this.#ofStream(stream, new Map(), (id) => this.#stores.ledger.withPrefix(id, prefix));
+  ledgerByPrefix(stream: string, prefix: string, after?: string): Promise<LedgerPart> {
+    return this.#ofStream(stream, NO_PART, (id) => this.#stores.ledger.withPrefix(id, prefix, after));
   }
 
   ledgerSize(source: string): Promise<LedgerSize> {

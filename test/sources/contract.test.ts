@@ -94,6 +94,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
     expect(pages.length).toBeGreaterThan(1);
     for (const { cursor } of pages) {
+      if (cursor === undefined) continue;
       const stored: unknown = JSON.parse(toJson(cursor));
       expect(JSON.parse(toJson(source.cursor.encode(source.cursor.decode(stored))))).toEqual(stored);
     }
@@ -202,6 +203,36 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     }
   });
 
+  it.each([
+    ['nested 3,000 deep', nested(3_000), nested(3_000), '3000 levels'],
+    ['nested 100,000 deep', nested(100_000), nested(100_000), '100000 levels'],
+    ['of 6 MiB', `{"long":"${'x'.repeat(6_291_456)}"}`, `{"long":"${'x'.repeat(65_527)}`, '6291467 bytes'],
+  ])(
+    'tells a record %s as a pipeline error, and all others as events',
+    async (_, text, original, problem) => {
+      const { answer, insert } = await harnessOf(source);
+      const example = exampleOf(source, casesOf(source)[0] ?? '');
+      const plain = await against(source, (request) => answer(request, example));
+      await using __ = plain.vendor;
+      await drive(plain.clock, plain.lab.once());
+      const body = insert(example.body, ['a place for it']);
+      const { vendor, clock, lab } = await against(source, (request) => {
+        const answered = answer(request, { ...example, body });
+        return { ...answered, body: toJson(answered.body).replace('"a place for it"', text) };
+      });
+      await using ___ = vendor;
+
+      await drive(clock, lab.once());
+
+      expect(lab.told).toHaveLength(plain.lab.told.length + 1);
+      await drive(clock, lab.once());
+      const misfits = lab.told.filter(({ event }) => event['event.kind'] === 'pipeline_error');
+      expect(misfits).toHaveLength(1);
+      expect(misfits[0]?.event['event.original'] === original).toBe(true);
+      expect(misfits[0]?.event['error.message']).toContain(problem);
+    },
+  );
+
   it('tells every record, whatever the vendor sends in its place', { timeout: 1_200_000 }, async () => {
     const { answer, insert, malformed } = await harnessOf(source);
     const example = exampleOf(source);
@@ -226,6 +257,11 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     );
   });
 });
+
+/** Nested arrays and objects, so deep. */
+function nested(depth: number): string {
+  return `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
+}
 
 interface JsonSchema {
   readonly description?: string;

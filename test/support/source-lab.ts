@@ -8,7 +8,17 @@ import { createHttp } from '../../src/http/client.ts';
 import type { SourceHttp } from '../../src/http/settings.ts';
 import { parseJson, toJson } from '../../src/json.ts';
 import type { LedgerEntry } from '../../src/journal/journal.ts';
-import type { CommonOptions, Gap, Observation, Page, Run, Scope, Source, Span } from '../../src/source.ts';
+import type {
+  CommonOptions,
+  Gap,
+  LedgerValue,
+  Observation,
+  Page,
+  Run,
+  Scope,
+  Source,
+  Span,
+} from '../../src/source.ts';
 import { MemoryJournal } from '../http/support/memory-journal.ts';
 import type { DrivenClock } from './driven-clock.ts';
 
@@ -25,6 +35,11 @@ class StreamState {
   cursor: unknown;
   readonly ledger = new Map<string, LedgerEntry & { readonly at: number }>();
   readonly covered: Span[] = [];
+
+  values(keys: readonly string[]): Map<string, LedgerValue> {
+    const entries = keys.map((key) => [key, this.ledger.get(key)] as const);
+    return new Map(entries.flatMap(([key, entry]) => (entry === undefined ? [] : [[key, entry.value]])));
+  }
 }
 
 /**
@@ -134,10 +149,11 @@ export class Process implements AsyncDisposable {
       ...this.run,
       scope,
       coverage: async () => state.covered,
-      ledger: async (prefix: string) =>
-        new Map(
-          [...state.ledger].filter(([key]) => key.startsWith(prefix)).map(([key, { value }]) => [key, value]),
-        ),
+      known: async (keys: readonly string[]) => state.values(keys),
+      async *ledger(prefix: string) {
+        // One at a time, so that there are parts.
+        for (const key of state.ledger.keys()) if (key.startsWith(prefix)) yield state.values([key]);
+      },
     };
     return source.poll(run, state.cursor === undefined ? undefined : source.cursor.decode(state.cursor));
   }
@@ -146,7 +162,7 @@ export class Process implements AsyncDisposable {
   commit(scope: Scope, page: Page<unknown>): void {
     const state = this.#lab.stream(scope.id);
     for (const observation of page.observations) this.#tell(scope, state, observation);
-    state.cursor = parseJson(toJson(page.cursor));
+    if (page.cursor !== undefined) state.cursor = parseJson(toJson(page.cursor));
     if (page.covered !== undefined) state.covered.push(page.covered);
     this.#lab.gaps.push(...(page.gaps ?? []));
     for (const [key, { at }] of state.ledger) if (at < (page.forgetBefore ?? 0)) state.ledger.delete(key);

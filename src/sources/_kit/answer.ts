@@ -1,24 +1,26 @@
 import { z } from 'zod';
 import { maskForeign } from '../../config/secret.ts';
 import type { HttpAnswer } from '../../http/http.ts';
+import { Rows } from '../../rows.ts';
 import { membersOf } from './malformed.ts';
 
 /** No Content and Reset Content: these have no body. */
 const WITHOUT_BODY = [204, 205];
 
-/** A list in an answer: `null` is an empty one, as some encoders write it. */
+/** A list in an answer that was read by `rows`: `null` is an empty one, as some encoders write it. */
 export const list = z
-  .array(z.unknown())
+  .instanceof(Rows, { error: 'expected a list' })
   .nullable()
-  .transform((rows): readonly unknown[] => rows ?? []);
+  .transform((rows) => rows ?? Rows.of());
 
 /** A list that an answer need not have. */
-export const optionalList = list.optional().transform((rows): readonly unknown[] => rows ?? []);
+export const optionalList = list.optional().transform((rows) => rows ?? Rows.of());
 
 /** The list that an answer is; undefined when it is none. An answer without content, and `null`, is an empty one. */
-export function listOf(answer: HttpAnswer): readonly unknown[] | undefined {
+export function listOf(answer: HttpAnswer): Rows | undefined {
   const body = isEmpty(answer) ? null : answer.json();
-  return body === null ? [] : Array.isArray(body) ? body : undefined;
+  if (body === null) return Rows.of();
+  return body instanceof Rows ? body : undefined;
 }
 
 /** Whether there is no answer to read: the vendor says that there is nothing. */

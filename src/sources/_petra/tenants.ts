@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Tenants } from '../../config/options.ts';
 import { UnavailableError, UnexpectedAnswerError } from '../../errors.ts';
 import { readRecord } from '../../read-record.ts';
+import { Rows, type Shape } from '../../rows.ts';
 import type { CommonOptions, Run } from '../../source.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { ROUTES, urlOf } from './api.ts';
@@ -22,11 +23,13 @@ const PATH = '/v1/tenants';
 const FRESH_FOR = 600_000;
 const MEMO = 'petra.tenants';
 
-const listed = z.looseObject({
+/** Only what is needed of each: a list may be long. */
+const listed = z.object({
   petraTenantId: z.string().min(1),
   microsoftTenantId: z.string().nullish(),
   name: z.string().nullish(),
 });
+const SHAPE: Shape = { members: { tenants: { rows: true } } };
 const answered = z.looseObject({ tenants: list });
 
 interface Directory {
@@ -85,13 +88,13 @@ async function directory(run: PetraRun): Promise<Directory> {
 }
 
 async function ask(run: PetraRun): Promise<Directory> {
-  const answer = await run.http.get({ path: PATH, route: ROUTES.tenants });
+  const answer = await run.http.get({ path: PATH, route: ROUTES.tenants, rows: SHAPE });
   if (isEmpty(answer)) return { readAt: answer.date, tenants: [] };
   const body = answer.json();
   const parsed = answered.safeParse(body);
   const failure = errorIn(body) ?? (parsed.success ? undefined : z.prettifyError(parsed.error));
   if (failure === undefined)
-    return { readAt: answer.date, tenants: withIds(run, parsed.data?.tenants ?? []) };
+    return { readAt: answer.date, tenants: withIds(run, parsed.data?.tenants ?? Rows.of()) };
   throw new UnexpectedAnswerError(
     `The list of tenants is not what Petra documents: ${failure}`,
     urlOf(run.options, PATH),
@@ -101,8 +104,8 @@ async function ask(run: PetraRun): Promise<Directory> {
 }
 
 /** A tenant without an id cannot be asked for; the others can. */
-function withIds(run: PetraRun, rows: readonly unknown[]): Directory['tenants'] {
-  const readings = rows.map((row) => readRecord(listed, row));
+function withIds(run: PetraRun, rows: Rows): Directory['tenants'] {
+  const readings = [...rows].map((row) => readRecord(listed, row));
   const nameless = readings.flatMap((reading) => ('problem' in reading ? [reading.problem] : []));
   if (nameless.length > 0)
     run.log.warn(

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
 import type { HttpAnswer } from '../../http/http.ts';
+import { Rows } from '../../rows.ts';
 import type { Run, Span } from '../../source.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import type { ConsoleOptions } from './options.ts';
@@ -18,7 +20,7 @@ export interface ListRequest {
 
 /** What was answered. */
 export interface ListPart {
-  readonly rows: readonly unknown[];
+  readonly rows: Rows;
   /** Whether more elements follow these. */
   readonly more: boolean;
   /** How many elements the whole list has, and where this part begins in it, where the console says so. */
@@ -28,7 +30,8 @@ export interface ListPart {
   readonly date: number;
   /** The console marks this version of its API so. */
   readonly deprecated: boolean;
-  readonly text: string;
+  /** Of the body: the same for the same bytes. */
+  readonly digest: string;
 }
 
 /**
@@ -50,19 +53,20 @@ export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): P
       query,
       headers: version === undefined ? { range } : { range, version },
       retryTimeouts: false,
+      rows: { rows: true },
       ...(asked !== undefined && { asked }),
     });
     return partOf(answer, request, run.options.base_url);
   } catch (error) {
     if (!(error instanceof RefusedError && error.status === 416)) throw error;
     return {
-      rows: [],
+      rows: Rows.of(),
       more: false,
       total: undefined,
       start: undefined,
       date: run.now(),
       deprecated: false,
-      text: '',
+      digest: '',
     };
   }
 }
@@ -82,7 +86,8 @@ function partOf(answer: HttpAnswer, { path, offset, limit }: ListRequest, baseUr
   const full = rows.length === limit;
   const promised = rows.length > 0 && total !== undefined && offset + rows.length < total;
   const deprecated = answer.headers['deprecated'] !== undefined;
-  return { rows, more: full || promised, total, start, date: answer.date, deprecated, text: answer.text };
+  const digest = hash('sha256', answer.body);
+  return { rows, more: full || promised, total, start, date: answer.date, deprecated, digest };
 }
 
 /** The header is `items 0-4/12`; past the end a star stands for the span. */

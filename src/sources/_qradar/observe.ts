@@ -16,9 +16,8 @@ export class Ordinals {
   }
 }
 
-/** What a part of the list holds. */
-export interface Observed {
-  readonly attempts: readonly Attempt[];
+/** How a part of the list keeps to what was asked for. */
+export interface Conformity {
   /** The last time inside the span; `after` when there was none. Epoch ms. */
   readonly last: number;
   /** Something was at or after the span's end: in a sorted list, nothing more will be inside it. */
@@ -29,7 +28,7 @@ export interface Observed {
   readonly strays: number;
 }
 
-interface Asked {
+export interface Asked {
   /** What the filter asked for. */
   readonly asked: Span;
   /** Rows from here to the end of `asked` are not settled yet, and left to a later window. Epoch ms. */
@@ -48,11 +47,33 @@ const NEVER = Number.MAX_SAFE_INTEGER;
  */
 const LONG = 365 * 86_400_000;
 
-/** Makes observations of rows in the order of the console. */
-export function observe(rows: readonly unknown[], { asked, end, ordinals, after }: Asked): Observed {
-  const attempts: Attempt[] = [];
+/** Looks at rows in the order of the console. */
+export function conformityOf(
+  rows: readonly unknown[],
+  { asked, end, after }: Omit<Asked, 'ordinals'>,
+): Conformity {
   let last = after;
   let [beyond, ascending, strays] = [false, true, 0];
+  for (const row of rows) {
+    const time = timeOf(row);
+    if (time === undefined) continue;
+    if (time < asked.from) strays += 1;
+    else if (time >= end) beyond = true;
+    else {
+      ascending &&= time >= last;
+      last = time;
+    }
+  }
+  return { last, beyond, ascending, strays };
+}
+
+/** Makes observations of rows in the order of the console; `last` as in `Conformity`. */
+export function observe(
+  rows: readonly unknown[],
+  { asked, end, ordinals, after }: Asked,
+): { readonly attempts: readonly Attempt[]; readonly last: number } {
+  const attempts: Attempt[] = [];
+  let last = after;
   for (const row of rows) {
     const time = timeOf(row);
     if (time === undefined) {
@@ -60,19 +81,12 @@ export function observe(rows: readonly unknown[], { asked, end, ordinals, after 
     } else if (time < asked.from) {
       // Shown, though not asked for, so it is told; and never forgotten, since it may be shown for ever.
       attempts.push({ key: keyOf(row, time, ordinals), record: row, at: NEVER });
-      strays += 1;
-    } else if (time >= asked.to) {
-      attempts.push({ key: keyOf(row, time, ordinals), record: row, at: time });
-      beyond = true;
-    } else if (time >= end) {
-      beyond = true;
-    } else {
-      ascending &&= time >= last;
-      last = time;
+    } else if (time < end || time >= asked.to) {
+      if (time < end) last = time;
       attempts.push({ key: keyOf(row, time, ordinals), record: row, at: time });
     }
   }
-  return { attempts, last, beyond, ascending, strays };
+  return { attempts, last };
 }
 
 /**

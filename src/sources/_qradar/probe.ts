@@ -84,7 +84,9 @@ function versionOf({ options }: Run<ConsoleOptions>, { deprecated }: ListPart): 
  */
 function rightsOf(attempts: ListPart, directory: ListPart | undefined): Finding {
   const probe = 'rights';
-  const users = new Set(attempts.rows.map(userIdOf).filter((id) => id !== undefined));
+  const users = new Set<string>();
+  for (const row of attempts.rows) users.add(userIdOf(row) ?? '');
+  users.delete('');
   const listed = directory?.rows.length ?? 0;
   if (users.size > 1) return { probe, verdict: 'ok', detail: `attempts of ${users.size} users`, advice: '' };
   if (listed > 1) return { probe, verdict: 'ok', detail: `sees ${listed} users of the console`, advice: '' };

@@ -79,7 +79,7 @@ export class Reading {
 
   /** The same part again may be equal rows of one millisecond, or a console that takes no notice of `Range`. */
   async #requireProgress(part: ListPart): Promise<void> {
-    if (part.rows.length === 0 || part.text !== this.#last?.text || part.start === this.#offset) return;
+    if (part.rows.length === 0 || part.digest !== this.#last?.digest || part.start === this.#offset) return;
     const nowhere = await this.#get(NOWHERE);
     if (nowhere.rows.length === 0) return;
     throw new UnexpectedAnswerError(

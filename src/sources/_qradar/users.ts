@@ -53,7 +53,7 @@ async function needsNames(run: ConsoleRun, attempts: readonly Attempt[]): Promis
     return id !== undefined && names?.has(id) !== true;
   });
   if (nameless.length === 0) return false;
-  const told = await run.ledger('');
+  const told = await run.known(nameless.map(({ key }) => key));
   return nameless.some(({ key }) => !told.has(key));
 }
 

@@ -1,8 +1,11 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { UnexpectedAnswerError } from '../../errors.ts';
+import type { Rows } from '../../rows.ts';
 import type { Span } from '../../source.ts';
-import { type Attempt, observe, type Observed, Ordinals } from './observe.ts';
+import { type Asked, type Attempt, type Conformity, conformityOf, observe, Ordinals } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
 import { ATTEMPTS, Reading } from './reading.ts';
+import { timeOf } from './record.ts';
 
 /** A part of a window, in the order of time. */
 export interface Stretch {
@@ -38,65 +41,117 @@ export async function* walkSorted(run: ConsoleRun, window: Span): AsyncGenerator
     const part = await reading.next();
     if (part === undefined) continue;
     end ??= Math.min(window.to, part.date - run.options.settle);
-    const { asked, ordinals } = reading;
-    const observed = observe(part.rows, { asked, end, ordinals, after: last });
-    if (!observed.ascending) throw new UnsortedError('The console does not sort by attempt_time.');
-    requireFiltered(run, observed, part.rows.length);
-    const ends = !part.more || observed.beyond;
-    const to = ends ? end : observed.last;
-    yield { attempts: observed.attempts, from: asked.from, to, end: ends, date: part.date };
+    const how = { asked: reading.asked, end, ordinals: reading.ordinals };
+    const whole = await survey(part.rows, { ...how, after: last });
+    if (!whole.ascending) throw new UnsortedError('The console does not sort by attempt_time.');
+    requireFiltered(run, whole, part.rows.length);
+    const ends = !part.more || whole.beyond;
+    let left = part.rows.batches.length;
+    for (const rows of pagesOf(part.rows)) {
+      const { attempts, last: to } = observe(rows, { ...how, after: last });
+      left -= 1;
+      const isLast = ends && left <= 0;
+      yield { attempts, from: last, to: isLast ? end : to, end: isLast, date: part.date };
+      last = to;
+    }
     if (ends) return;
-    last = observed.last;
-    if (last > asked.from) reading = new Reading(run, { from: last, to: end }, { sorted: true });
+    if (last > reading.asked.from) reading = new Reading(run, { from: last, to: end }, { sorted: true });
   }
 }
 
-/** Reads a window whole, by offsets, and sorts it here: for consoles that do not. Holds one window in memory. */
+/** At least one, be it empty. */
+function* pagesOf({ batches }: Rows): Generator<readonly unknown[]> {
+  if (batches.length === 0) yield [];
+  for (const batch of batches) yield batch.rows();
+}
+
+/** What all of an answer holds, before any of it is told. */
+async function survey(rows: Rows, { after, ...how }: Omit<Asked, 'ordinals'>): Promise<Conformity> {
+  let whole = { last: after, beyond: false, ascending: true, strays: 0 };
+  for (const batch of rows.batches) {
+    const { last, beyond, ascending, strays } = conformityOf(batch.rows(), { ...how, after: whole.last });
+    whole = {
+      last,
+      beyond: whole.beyond || beyond,
+      ascending: whole.ascending && ascending,
+      strays: whole.strays + strays,
+    };
+    await turn();
+  }
+  return whole;
+}
+
+/** Most rows that are observed at once, whatever `page_size` is. */
+const PAGE = 1_000;
+
+/**
+ * Reads a window whole, by offsets, and sorts it here: for consoles that do not. Holds the text of one window in memory,
+ * and the rows of one page.
+ */
 export async function* walkUnsorted(run: ConsoleRun, window: Span): AsyncGenerator<Stretch> {
-  const { rows, settled, date } = await readWhole(run, window);
+  const { found, settled, date } = await readWhole(run, window);
   const end = Math.min(window.to, settled);
-  const whole = observe(rows, { asked: window, end, ordinals: new Ordinals(), after: window.from });
-  requireFiltered(run, whole, rows.length);
-  const pages = chunks(
-    whole.attempts.toSorted((a, b) => a.at - b.at),
-    run.options.page_size,
-  );
+  const strays = found.filter(({ time }) => time < window.from).length;
+  requireFiltered(run, { strays }, found.length);
+  // Those without a place in the window come last.
+  const rank = ({ time }: Found) => (time < window.from ? Infinity : time);
+  const sorted = found.toSorted((one, other) => compare(rank(one), rank(other)));
+  const ordinals = new Ordinals();
+  const size = Math.min(run.options.page_size, PAGE);
   let from = window.from;
-  for (const [index, attempts] of pages.entries()) {
-    const ends = index === pages.length - 1;
-    const to = ends ? end : Math.min(attempts.at(-1)?.at ?? from, end);
+  for (let first = 0; first === 0 || first < sorted.length; first += size) {
+    const rows = sorted.slice(first, first + size).map(({ rows, place }) => rows.at(place));
+    const { attempts, last } = observe(rows, { asked: window, end, ordinals, after: from });
+    const ends = first + size >= sorted.length;
+    const to = ends ? end : last;
     yield { attempts, from, to, end: ends, date };
     from = to;
   }
 }
 
-/** At least one, be it empty. */
-function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
-  const count = Math.max(1, Math.ceil(all.length / size));
-  return Array.from({ length: count }, (_, index) => all.slice(index * size, (index + 1) * size));
+function compare(one: number, other: number): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
+/** Where a row of a window stands, and its time; Infinity for one that has none. */
+interface Found {
+  readonly rows: Rows;
+  readonly place: number;
+  readonly time: number;
 }
 
 async function readWhole(
   run: ConsoleRun,
   window: Span,
-): Promise<{ rows: unknown[]; settled: number; date: number }> {
+): Promise<{ found: readonly Found[]; settled: number; date: number }> {
   const reading = new Reading(run, window, { sorted: false });
-  let rows: unknown[] = [];
+  let found: Found[] = [];
   let first: number | undefined;
   for (;;) {
     const part = await reading.next();
     if (part === undefined) {
-      rows = [];
+      found = [];
       continue;
     }
     first ??= part.date;
-    rows.push(...part.rows);
-    if (!part.more) return { rows, settled: first - run.options.settle, date: part.date };
+    for await (const one of locate(part.rows)) found.push(one);
+    if (!part.more) return { found, settled: first - run.options.settle, date: part.date };
+  }
+}
+
+async function* locate(rows: Rows): AsyncGenerator<Found> {
+  for (const batch of rows.batches) {
+    const places = batch.places();
+    for (const [index, row] of batch.rows().entries()) {
+      yield { rows, place: places[index] ?? 0, time: timeOf(row) ?? Infinity };
+    }
+    await turn();
   }
 }
 
 /** A console that takes no notice of the filter would send its whole history, at every poll. */
-function requireFiltered(run: ConsoleRun, { strays }: Observed, rows: number): void {
+function requireFiltered(run: ConsoleRun, { strays }: Pick<Conformity, 'strays'>, rows: number): void {
   if (strays * 2 <= rows || rows < run.options.page_size) return;
   throw new UnexpectedAnswerError(
     `${ATTEMPTS.path} answers rows outside the time that was asked for: it takes no notice of the filter. Does a proxy remove the query?`,

@@ -1,7 +1,9 @@
-import type { LedgerValue, Observation, Span } from '../../source.ts';
+import type { Rows } from '../../rows.ts';
+import type { LedgerValue, Observation, Span, StreamRun } from '../../source.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
-import { counted, type Counted, type DeclinedRequests } from './record.ts';
-import { lastRuns, seriesId, type Series } from './series.ts';
+import { Ordinals } from './ordinals.ts';
+import { isCounted, type DeclinedRequests } from './record.ts';
+import { series, seriesId, type Series } from './series.ts';
 
 /** What a record says besides its row: the same for all rows of a bucket. */
 export type Frame = Omit<DeclinedRequests, 'row' | 'read'>;
@@ -11,46 +13,72 @@ export function bucketPrefix({ from }: Pick<Span, 'from'>): string {
   return `${new Date(from).toISOString()}|`;
 }
 
+type Ledger = Pick<StreamRun<unknown>, 'known' | 'ledger'>;
+
+interface Context {
+  /** Only what later readings add counts: what this one shows was told before, in other buckets. */
+  readonly rebase: boolean;
+  /** The reading before it, epoch ms. */
+  readonly lastRead: number;
+}
+
 /** Turns snapshots of one bucket into what is to be told: the series, run by run, that sum up to the vendor's counts. */
 export class BucketCount {
   readonly #frame: Frame;
-  readonly #series: ReadonlyMap<string, Series>;
+  readonly #ledger: Ledger;
 
-  /** `ledger`: what is known under the bucket's prefix. */
-  constructor(frame: Frame, ledger: ReadonlyMap<string, LedgerValue>) {
+  constructor(frame: Frame, ledger: Ledger) {
     this.#frame = frame;
-    this.#series = lastRuns(ledger);
-  }
-
-  /** The final telling, with the last count seen, of every series that has had none. `read`: the last reading, epoch ms. */
-  close(read: number): Observation[] {
-    const open = [...this.#series.values()].filter(({ final }) => final !== true);
-    return open.map((series) => this.#end(series, read));
+    this.#ledger = ledger;
   }
 
   /**
-   * What a reading tells. With `rebase`, only what later readings add to it counts: what it shows was
-   * told before, in other buckets. `lastRead` is the reading before it, epoch ms.
+   * The final telling, with the last count seen, of every series that has had none; some at a time. `read`: the last
+   * reading, epoch ms.
    */
-  tell(rows: readonly unknown[], context: { rebase: boolean; lastRead: number }): Observation[] {
-    const next = ordinals();
-    // Falling counts, so that rows which share an id keep their places while they grow.
-    const fitting = rows
-      .filter(isRow)
-      .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount)
-      .flatMap((one) => this.#count(one, { ordinal: next(one.id), ...context }));
-    const keyOf = malformedKeys();
-    return [...fitting, ...rows.filter((one) => !isRow(one)).map((one) => this.#malformed(one, keyOf))];
+  async *close(read: number): AsyncGenerator<readonly Observation[]> {
+    for await (const known of this.#ledger.ledger(bucketPrefix(this.#frame))) {
+      const open = seriesOf(known).filter(({ final }) => final !== true);
+      const later = await this.#ledger.known(open.map((one) => this.#keyOf({ ...one, run: one.run + 1 })));
+      const last = open.filter((one) => !later.has(this.#keyOf({ ...one, run: one.run + 1 })));
+      if (last.length > 0) yield last.map((one) => this.#end(one, read));
+    }
   }
 
-  #count(
-    row: Counted,
-    { ordinal, rebase, lastRead }: { ordinal: number; rebase: boolean; lastRead: number },
-  ): Observation[] {
+  /** What a reading tells, some at a time. */
+  async *tell(rows: Rows, context: Context): AsyncGenerator<readonly Observation[]> {
+    const ordinals = await Ordinals.of(rows);
+    const keyOf = malformedKeys();
+    for (const batch of rows.batches) {
+      const all = batch.rows();
+      // Falling counts, as they have their ordinals.
+      const fitting = all
+        .filter(isCounted)
+        .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount)
+        .map((one) => ({ row: one, ordinal: ordinals.next(one) }));
+      const known = await this.#lastRuns(fitting);
+      const malformed = all.filter((one) => !isCounted(one)).map((one) => this.#malformed(one, keyOf));
+      yield [...fitting.flatMap((one) => this.#count(one, known.get(seriesId(one)), context)), ...malformed];
+    }
+  }
+
+  /** Runs are numbered without a hole. */
+  async #lastRuns(asked: readonly Named[]): Promise<ReadonlyMap<string, Series>> {
+    const last = new Map<string, Series>();
+    let left = asked;
+    for (let run = 1; left.length > 0; run += 1) {
+      const found = seriesOf(await this.#ledger.known(left.map((one) => this.#keyOf({ ...one, run }))));
+      for (const one of found) last.set(seriesId(one), one);
+      const more = new Set(found.map(seriesId));
+      left = left.filter((one) => more.has(seriesId(one)));
+    }
+    return last;
+  }
+
+  #count({ row, ordinal }: Named, known: Series | undefined, { rebase, lastRead }: Context): Observation[] {
     const total = row.declinedReqCount;
     const begin = (run: number, base: number) =>
       this.#observe({ run, base, ordinal, row, count: total - base });
-    const known = this.#series.get(seriesId({ ordinal, row }));
     if (rebase) return [begin((known?.run ?? 0) + 1, total)];
     if (known === undefined) return [begin(1, 0)];
     const told = known.row.declinedReqCount;
@@ -60,10 +88,14 @@ export class BucketCount {
     return [begin(known.run, known.base)];
   }
 
+  #keyOf({ run, ...named }: Named & Pick<Series, 'run'>): string {
+    return `${bucketPrefix(this.#frame)}${run}|${seriesId(named)}`;
+  }
+
   #observe(series: Series): Observation {
     const { run, base, ordinal, row, count } = series;
     return {
-      key: `${bucketPrefix(this.#frame)}${run}|${seriesId(series)}`,
+      key: this.#keyOf(series),
       record: { ...this.#frame, row },
       original: row,
       value: { count, base, run, ordinal, row: row as LedgerValue },
@@ -93,16 +125,9 @@ export class BucketCount {
   }
 }
 
-function isRow(one: unknown): one is Counted {
-  return counted.safeParse(one).success;
-}
+type Named = Pick<Series, 'ordinal' | 'row'>;
 
-/** Counts how often each name came: 1, 2, … */
-function ordinals(): (name: string) => number {
-  const seen = new Map<string, number>();
-  return (name) => {
-    const ordinal = (seen.get(name) ?? 0) + 1;
-    seen.set(name, ordinal);
-    return ordinal;
-  };
+function seriesOf(known: ReadonlyMap<string, LedgerValue>): Series[] {
+  // A malformed row has no value.
+  return [...known.values()].flatMap((value) => series.safeParse(value).data ?? []);
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Observation, Page, Span, StreamRun } from '../../source.ts';
+import { PAGE } from '../../rows.ts';
+import { inParts, type Parts } from '../_kit/parts.ts';
 import { bucketAt, calendarOf, type Calendar } from './bucket.ts';
-import { BucketCount, bucketPrefix } from './bucket-count.ts';
+import { BucketCount } from './bucket-count.ts';
 import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
 import { isAmbiguous, unseen } from './edge.ts';
 import type { Options } from './options.ts';
@@ -11,7 +13,7 @@ type Poll = StreamRun<Options>;
 
 /**
  * One reading of one stream. Its answer's own date says which bucket it shows; a bucket that ended is
- * closed with the first reading of a later one, in the same page. Ends without a page when the answer is put aside.
+ * closed with the first reading of a later one. Ends without a page when the answer is put aside.
  */
 export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
   let summary: Summary;
@@ -20,7 +22,7 @@ export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerat
     summary = await readSummary(run, { from, to: run.now() });
   } catch (error) {
     // While the vendor is away, or refuses us, no reading will close the bucket: the clock does.
-    if (before !== undefined && isOver(run, before)) yield await closeByClock(run, before);
+    if (before !== undefined && isOver(run, before)) yield* closeByClock(run, before);
     throw error;
   }
   const bucket = bucketAt(summary.date, calendarOf(run.options));
@@ -28,7 +30,7 @@ export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerat
     noteAside(run, summary.date);
     return;
   }
-  yield await readingPage(run, { summary, bucket, before });
+  yield* readingPages(run, { summary, bucket, before });
 }
 
 interface Reading {
@@ -37,52 +39,82 @@ interface Reading {
   readonly before: Cursor | undefined;
 }
 
-async function readingPage(
+async function* readingPages(
   run: Poll,
   { summary: { date, rows }, bucket, before }: Reading,
-): Promise<Page<StoredCursor>> {
+): AsyncGenerator<Page<StoredCursor>> {
   const { edge_guard } = run.options;
   const calendar = calendarOf(run.options);
   const rebase = before !== undefined && before.zone !== calendar.zone;
   const goesOn = before !== undefined && !rebase && before.bucket === bucket.from;
-  const counted = (await openBucket(run, bucket, calendar)).tell(rows, {
-    rebase,
-    lastRead: before?.read ?? date,
-  });
-  const closed = before === undefined || goesOn ? [] : await close(run, before);
-  warnOfFalls(run, counted);
   const read = goesOn ? Math.max(before.read, date) : date;
   const countedFrom = rebase ? date : bucket.from;
   const covered = { from: goesOn ? before.read : countedFrom, to: date };
-  return {
-    observations: [...closed, ...counted],
+  const counted = openBucket(run, bucket, calendar).tell(rows, { rebase, lastRead: before?.read ?? date });
+  const last: Page<StoredCursor> = {
+    observations: [],
     cursor: z.encode(cursor, { ...calendar, bucket: bucket.from, read }),
     ...(covered.to > covered.from && { covered }),
-    gaps: before === undefined || goesOn ? [] : unseen({ from: before.read, to: countedFrom }, edge_guard),
     forgetBefore: bucketAt(bucket.from - 1, calendar).from,
     complete: true,
   };
+  const closed = before === undefined || goesOn ? [] : close(run, before);
+  const gaps =
+    before === undefined || goesOn ? [] : unseen({ from: before.read, to: countedFrom }, edge_guard);
+  if (goesOn || rebase || rows.batches.length <= 1) {
+    yield* inParts(joined(closed, watched(run, counted)), { ...last, gaps });
+    return;
+  }
+  // The bucket is open before anything of it is told, so that it is closed whatever happens meanwhile.
+  const opened = z.encode(cursor, { ...calendar, bucket: bucket.from, read: bucket.from });
+  yield* inParts(closed, { observations: [], cursor: opened, gaps });
+  yield* inParts(watched(run, counted), last);
 }
 
 /** Closes the open bucket without a reading; what comes next is counted in the bucket that the clock shows. */
-async function closeByClock(run: Poll, before: Cursor): Promise<Page<StoredCursor>> {
+async function* closeByClock(run: Poll, before: Cursor): AsyncGenerator<Page<StoredCursor>> {
   const { from } = bucketAt(run.now(), before);
-  return {
-    observations: await close(run, before),
+  yield* inParts(close(run, before), {
+    observations: [],
     cursor: z.encode(cursor, { ...before, bucket: from, read: from }),
     gaps: unseen({ from: before.read, to: from }, run.options.edge_guard),
-  };
+  });
 }
 
-async function close(run: Poll, before: Cursor): Promise<Observation[]> {
+function close(run: Poll, before: Cursor): Counted {
   const bucket = bucketAt(before.bucket, before);
-  return (await openBucket(run, bucket, before)).close(before.read);
+  return openBucket(run, bucket, before).close(before.read);
 }
 
-async function openBucket(run: Poll, { from, to }: Span, { interval_type }: Calendar): Promise<BucketCount> {
+function openBucket(run: Poll, { from, to }: Span, { interval_type }: Calendar): BucketCount {
   const { project, dimension } = partsOf(run.scope);
   const frame = { account: run.options.account_id, project, dimension, interval_type, from, to };
-  return new BucketCount(frame, await run.ledger(bucketPrefix(frame)));
+  return new BucketCount(frame, run);
+}
+
+type Counted = AsyncIterable<readonly Observation[]>;
+
+/** Small parts of several become one. */
+async function* joined(...all: readonly Parts[]): Counted {
+  let held: readonly Observation[] = [];
+  for (const parts of all) {
+    for await (const part of parts) {
+      if (held.length > 0 && held.length + part.length > PAGE.rows) {
+        yield held;
+        held = part;
+      } else held = [...held, ...part];
+    }
+  }
+  yield held;
+}
+
+async function* watched(run: Poll, parts: Counted): Counted {
+  let falls = 0;
+  for await (const part of parts) {
+    falls += part.filter(({ final }) => final === true).length;
+    yield part;
+  }
+  if (falls > 0) warnOfFalls(run, falls);
 }
 
 function isOver(run: Poll, before: Cursor): boolean {
@@ -97,11 +129,9 @@ function noteAside({ log, mode, scope }: Poll, date: number): void {
   else log.warn(fields, `${what} Start \`penstock once\` a minute or more after the hour.`);
 }
 
-function warnOfFalls({ log, scope }: Poll, counted: readonly Observation[]): void {
-  const falls = counted.filter(({ final }) => final === true).length;
-  if (falls === 0) return;
+function warnOfFalls({ log, scope }: Poll, series: number): void {
   log.warn(
-    { penstock: { stream: scope.id, series: falls } },
+    { penstock: { stream: scope.id, series } },
     'Counts fell inside their bucket: BotBye counts them anew, and so does Penstock. What was declined since the reading before may be missing.',
   );
 }

@@ -8,6 +8,11 @@ export const counted = z.looseObject({ id: z.string().min(1), declinedReqCount: 
 
 export type Counted = z.output<typeof counted>;
 
+/** Whether a row can be counted. */
+export function isCounted(row: unknown): row is Counted {
+  return counted.safeParse(row).success;
+}
+
 /** One row of a summary, of whichever type (api-docs.botbye.com, "Get Declined Requests Summary"). */
 const row = counted.extend({
   projectId: text,

@@ -1,5 +1,7 @@
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
+import { Rows, type Shape } from '../../rows.ts';
 import type { Scope, Span, StreamRun } from '../../source.ts';
+import { Unreadable } from '../../unreadable.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
 import type { Options } from './options.ts';
@@ -22,7 +24,7 @@ export interface Summary {
   /** The answer's own `Date`, epoch ms. */
   readonly date: number;
   /** As the vendor sent them, not validated. */
-  readonly rows: readonly unknown[];
+  readonly rows: Rows;
 }
 
 /** What a total says that comes alone; an object without it is none. */
@@ -39,7 +41,14 @@ export async function readSummary(
   const { project, dimension } = partsOf(scope);
   const path = `/api/v1/${encodeURIComponent(options.account_id)}/projects/${encodeURIComponent(project)}/overviews/${options.resource}`;
   const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };
-  const request = { path, query, route: 'overviews', ...(asked !== undefined && { asked }) };
+  const rowsOfBody: Shape = { rows: true };
+  const request = {
+    path,
+    query,
+    route: 'overviews',
+    rows: rowsOfBody,
+    ...(asked !== undefined && { asked }),
+  };
   const answer = await http.get(request).catch((error: unknown) => {
     throw explained(error);
   });
@@ -47,9 +56,11 @@ export async function readSummary(
   if (rows !== undefined) return { date: answer.date, rows };
   const body = answer.json();
   const failure = errorIn(body);
+  if (dimension === 'total_endpoint' && body instanceof Unreadable)
+    return { date: answer.date, rows: Rows.of(body) };
   // Nothing documents the shape of this one; a single total may come alone, and without a name.
   if (dimension === 'total_endpoint' && failure === undefined && Object.hasOwn(membersOf(body), COUNT)) {
-    return { date: answer.date, rows: [{ id: dimension, ...membersOf(body) }] };
+    return { date: answer.date, rows: Rows.of({ id: dimension, ...membersOf(body) }) };
   }
   throw new UnexpectedAnswerError(
     `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows${failure === undefined ? '' : `: ${failure}`}. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,

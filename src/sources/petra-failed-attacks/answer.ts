@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../errors.ts';
+import type { Shape } from '../../rows.ts';
 import type { Span, StreamRun } from '../../source.ts';
 import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
@@ -22,6 +23,15 @@ const envelope = z.looseObject({
   topTargetedUsers: optionalList,
 });
 
+const ROWS = { rows: true } as const;
+const SHAPE: Shape = {
+  members: {
+    byCountry: ROWS,
+    byDay: { rows: true, of: { members: { byType: ROWS } } },
+    topTargetedUsers: ROWS,
+  },
+};
+
 /** What a report counts. A list that is left out is empty; without any of them it is no report. */
 const COUNTS = ['totalCount', 'byCountry', 'byDay', 'topTargetedUsers'];
 
@@ -29,8 +39,8 @@ const COUNTS = ['totalCount', 'byCountry', 'byDay', 'topTargetedUsers'];
 export interface Reading {
   readonly day: Day;
   readonly report: z.output<typeof envelope>;
-  /** The whole answer, as it came. */
-  readonly body: unknown;
+  /** The whole answer, as it came; made when it is asked for. */
+  readonly body: () => Promise<unknown>;
   /** The vendor's clock at the answer, epoch ms. */
   readonly date: number;
   /** Whether the answer covers the day that was asked, and nothing else. */
@@ -53,6 +63,7 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
     path: PATH,
     query: { tenantId: run.scope.id, startDate: `${iso}T00:00:00.000Z`, endDate: `${iso}T23:59:59.999Z` },
     route: ROUTES.failedAttacks,
+    rows: SHAPE,
     asked: spanOf(day),
   });
   const body = isEmpty(answer) ? nothingOn(iso) : answer.json();
@@ -67,7 +78,8 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
     );
   }
   const { startDate: from, endDate: to } = parsed.data.dateRange;
-  return { day, report: parsed.data, body, date: answer.date, fits: compare({ from, to }, spanOf(day)) };
+  const fits = compare({ from, to }, spanOf(day));
+  return { day, report: parsed.data, body: () => answer.whole(), date: answer.date, fits };
 }
 
 /** What an answer without content says of a day. */

@@ -1,10 +1,11 @@
 import type { PastPart, Run, Scope, Span } from '../../source.ts';
+import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import { readDay, type Poll } from './answer.ts';
 import { dayOf, newestClosed, spanOf } from './day.ts';
 import type { Options } from './options.ts';
 import { warnOfWindow } from './poll.ts';
-import { dayPrefix, observe, observeMisread } from './series.ts';
+import { observe, observeMisread } from './series.ts';
 
 /** A stream per tenant. */
 export async function* tenantsOf(run: Run<Options>): AsyncGenerator<Scope> {
@@ -23,11 +24,10 @@ export async function* readPast(run: Poll, { from, to }: Span): AsyncGenerator<P
     // Our clock may have been ahead of the vendor's.
     if (day > newestClosed(reading.date, settle)) return;
     if (reading.fits === 'exactly') {
-      const observations = observe(reading, await run.ledger(dayPrefix(day)), { final: true });
-      yield { observations, covered: spanOf(day) };
+      yield* inParts(observe(reading, run, { final: true }), { observations: [], covered: spanOf(day) });
     } else {
       warnOfWindow(run, reading);
-      yield { observations: observeMisread(reading) };
+      yield { observations: await observeMisread(reading) };
     }
   }
 }

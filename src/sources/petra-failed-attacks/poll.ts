@@ -8,6 +8,7 @@ import {
   UnexpectedAnswerError,
 } from '../../errors.ts';
 import type { Observation, Page } from '../../source.ts';
+import { inParts } from '../_kit/parts.ts';
 import { readDay, type Poll, type Reading } from './answer.ts';
 import {
   cursor,
@@ -20,7 +21,7 @@ import {
 } from './cursor.ts';
 import { newestClosed, spanOf } from './day.ts';
 import { compareDue, dueOf, type Task } from './plan.ts';
-import { dayPrefix, observe, observeMisread } from './series.ts';
+import { observe, observeMisread } from './series.ts';
 import type { Turn } from './sweep.ts';
 
 /** One turn of one tenant: one request and one page, or a page that only says how the tenant stands. */
@@ -28,17 +29,17 @@ export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerat
   const state = before ?? initialCursor(run.now(), run.options);
   const turn = (run.scope.task as Turn | undefined) ?? mostUrgent(run, state);
   if (turn === 'standing') {
-    yield pageOf(run, state, []);
+    yield pageOf(run, state);
     return;
   }
   let reading: Reading;
   try {
     reading = await readDay(run, turn.day);
   } catch (error) {
-    if (isOfTenant(error)) yield pageOf(run, { ...state, failedAt: run.now() }, []);
+    if (isOfTenant(error)) yield pageOf(run, { ...state, failedAt: run.now() });
     throw error;
   }
-  yield await pageOfReading(run, state, reading);
+  yield* pagesOfReading(run, state, reading);
 }
 
 /** Without a sweep that chooses: the tenant's own order. */
@@ -54,19 +55,23 @@ function isOfTenant(error: unknown): boolean {
 }
 
 /** The vendor's clock at the answer says whether the day is closed: ours may have been ahead. */
-async function pageOfReading(run: Poll, state: Cursor, reading: Reading): Promise<Page<StoredCursor>> {
+async function* pagesOfReading(
+  run: Poll,
+  state: Cursor,
+  reading: Reading,
+): AsyncGenerator<Page<StoredCursor>> {
   const { settle, revise_days } = run.options;
   const { day, date, fits } = reading;
   const final = day <= newestClosed(date, settle);
   // The day that goes on may be answered up to now; a closed one is whole, or its counts are wrong.
   if (fits === 'too-wide' || (fits === 'too-narrow' && final)) {
     warnOfWindow(run, reading);
-    return pageOf(run, { ...state, misreadAt: date }, observeMisread(reading));
+    yield pageOf(run, { ...state, misreadAt: date }, await observeMisread(reading));
+    return;
   }
-  const observations = observe(reading, await run.ledger(dayPrefix(day)), { final });
-  if (!final) return pageOf(run, { ...state, partialAt: date }, observations);
-  const next = withRead(state, day, date, revise_days);
-  return { ...pageOf(run, next, observations), covered: spanOf(day) };
+  const next = final ? withRead(state, day, date, revise_days) : { ...state, partialAt: date };
+  const page = { ...pageOf(run, next), ...(final && { covered: spanOf(day) }) };
+  yield* inParts(observe(reading, run, { final }), page);
 }
 
 /** Says that an answer is not of the day that was asked. */
@@ -84,7 +89,7 @@ export function warnOfWindow({ log, scope }: Poll, { report: { dateRange }, fits
   );
 }
 
-function pageOf(run: Poll, state: Cursor, observations: readonly Observation[]): Page<StoredCursor> {
+function pageOf(run: Poll, state: Cursor, observations: readonly Observation[] = []): Page<StoredCursor> {
   const { options, now } = run;
   const newest = newestClosed(now(), options.settle);
   const unread = unreadDays(state, newest);

@@ -1,11 +1,16 @@
+import { hash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { LedgerValue, Observation } from '../../source.ts';
+import type { Batch, Rows } from '../../rows.ts';
 import { readRecord } from '../../read-record.ts';
+import type { LedgerValue, Observation } from '../../source.ts';
+import { inPages } from '../_kit/parts.ts';
 import { optionalList } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { parseTime } from '../_petra/time.ts';
-import type { Reading } from './answer.ts';
+import type { Poll, Reading } from './answer.ts';
 import { dayOf, isoDay, spanOf, type Day } from './day.ts';
+import { Unreadable } from '../../unreadable.ts';
 import { countOf, record, subjectOf, withCount, type AttackCount, type Dimension } from './record.ts';
 
 /** A row as it came, before it is known to fit. */
@@ -22,41 +27,118 @@ export function dayPrefix(day: Day): string {
   return `${isoDay(day)}|`;
 }
 
+type Ledger = Pick<Poll, 'known' | 'ledger'>;
+
 /**
- * The counters of one reading: total, attack types, countries, users. Known totals, types and countries that are gone
- * have fallen to 0; a user who is gone only left the list of the most targeted.
+ * The counters of one reading, some at a time: total, attack types, countries, users. Of a closed day, known totals,
+ * types and countries that are gone have fallen to 0; a user who is gone only left the list of the most targeted.
  */
-export function observe(
+export async function* observe(
   reading: Reading,
-  known: ReadonlyMap<string, LedgerValue>,
-  { final }: { final: boolean },
-): Observation[] {
-  const { counters, misfits } = sort(reading);
-  const unsure = new Set(misfits.map(({ record }) => dimensionOf(record as Row)));
-  const gone = [...known].flatMap(([key, value]) => {
-    const counted = counters.has(key) ? undefined : fallenTo0(reading, key, value);
-    // A row that does not fit may be the one that is missed.
-    if (counted === undefined || unsure.has(counted.dimension)) return [];
-    return [[key, { counted, raw: counted }] as const];
-  });
-  const told = [...counters, ...gone].map(([key, { counted, raw }]): Observation => {
-    return { key, record: raw, value: valueOf(counted), final, at: spanOf(reading.day).from };
-  });
-  return [...told.filter(({ key, value }) => final || !hasFallen(value, known.get(key))), ...misfits];
+  ledger: Ledger,
+  { final }: { readonly final: boolean },
+): AsyncGenerator<readonly Observation[]> {
+  const sums = await addUp(reading);
+  const keyOf = malformedKeys();
+  const told = new Set<string>();
+  for (const page of inPages(piecesOf(reading))) {
+    const counters = new Map<string, Counter>();
+    const malformed: Observation[] = [];
+    for (const row of page.flatMap(({ rows }) => rows())) {
+      const read = readRow(reading, row);
+      if ('name' in read) {
+        malformed.push({ key: keyOf(read.name), record: read.raw, at: spanOf(reading.day).from });
+        continue;
+      }
+      const sum = sums.repeated.get(shortOf(read.key));
+      if (sum === undefined) counters.set(read.key, read);
+      else if (!told.has(read.key)) counters.set(read.key, withSum(read, sum));
+      if (sum !== undefined) told.add(read.key);
+    }
+    const known = final ? NOTHING : await ledger.known([...counters.keys()]);
+    const due = [...counters].filter(([key, { counted }]) => !hasFallen(counted, known.get(key)));
+    yield [...due.map(([key, counter]) => observation(reading, key, { ...counter, final })), ...malformed];
+  }
+  if (final) yield* gone(reading, ledger, sums);
+}
+
+/** Two rows of one subject are parts of its count. */
+function withSum({ counted, raw, key }: Read, sum: number): Read {
+  return { key, counted: withCount(counted, sum), raw: withCount(raw as AttackCount, sum) };
+}
+
+/** What the ledger knows of the day, and the answer no longer has. */
+async function* gone(
+  reading: Reading,
+  ledger: Ledger,
+  { seen, unsure }: Sums,
+): AsyncGenerator<readonly Observation[]> {
+  for await (const known of ledger.ledger(dayPrefix(reading.day))) {
+    const fallen = [...known].flatMap(([key, value]) => {
+      const counted = seen.has(shortOf(key)) ? undefined : fallenTo0(reading, key, value);
+      // A row that does not fit may be the one that is missed.
+      if (counted === undefined || unsure.has(counted.dimension)) return [];
+      return [observation(reading, key, { counted, raw: counted, final: true })];
+    });
+    if (fallen.length > 0) yield fallen;
+  }
+}
+
+const NOTHING: ReadonlyMap<string, LedgerValue> = new Map();
+
+function observation(
+  { day }: Reading,
+  key: string,
+  { counted, raw, final }: Counter & { readonly final: boolean },
+): Observation {
+  return { key, record: raw, value: valueOf(counted), final, at: spanOf(day).from };
+}
+
+/** What must be known of a whole answer before any of it is told. */
+interface Sums {
+  /** Names of all its keys. */
+  readonly seen: ReadonlyMap<string, number>;
+  /** The sums of those that several rows have: they are parts of its count. */
+  readonly repeated: ReadonlyMap<string, number>;
+  /** Dimensions with rows that do not fit. */
+  readonly unsure: ReadonlySet<Row['dimension']>;
+}
+
+async function addUp(reading: Reading): Promise<Sums> {
+  const seen = new Map<string, number>();
+  const repeated = new Map<string, number>();
+  const unsure = new Set<Row['dimension']>();
+  for (const page of inPages(piecesOf(reading))) {
+    for (const row of page.flatMap(({ rows }) => rows())) {
+      const read = readRow(reading, row);
+      if ('name' in read) {
+        unsure.add(row.dimension === 'by_day' ? 'attack_type' : row.dimension);
+        continue;
+      }
+      const short = shortOf(read.key);
+      const before = seen.get(short);
+      const sum = (before ?? 0) + countOf(read.counted);
+      seen.set(short, sum);
+      if (before !== undefined) repeated.set(short, sum);
+    }
+    await turn();
+  }
+  return { seen, repeated, unsure };
+}
+
+/** A key in few bytes: those of a whole answer are in memory. */
+function shortOf(key: string): string {
+  return hash('sha256', key, 'binary');
 }
 
 /** While a day goes on, a lower count waits: only a closed day is told downwards, and its final telling makes it true. */
-function hasFallen(value: LedgerValue | undefined, before: LedgerValue | undefined): boolean {
-  return before !== undefined && Number(value?.['count']) < Number(before['count']);
-}
-
-function dimensionOf({ dimension }: Row): Row['dimension'] {
-  return dimension === 'by_day' ? 'attack_type' : dimension;
+function hasFallen(counted: AttackCount, before: LedgerValue | undefined): boolean {
+  return before !== undefined && countOf(counted) < Number(before['count']);
 }
 
 /** The whole answer as one record that does not fit: it counts something else than was asked. */
-export function observeMisread(reading: Reading): Observation[] {
-  const record = placed(reading, { dimension: 'date_range', row: reading.body });
+export async function observeMisread(reading: Reading): Promise<Observation[]> {
+  const record = placed(reading, { dimension: 'date_range', row: await reading.body() });
   return [{ key: malformedKeys()(record), record }];
 }
 
@@ -66,30 +148,16 @@ interface Counter {
   readonly raw: unknown;
 }
 
-function sort(reading: Reading): { counters: Map<string, Counter>; misfits: Observation[] } {
-  const counters = new Map<string, Counter>();
-  const misfits: Observation[] = [];
-  const keyOf = malformedKeys();
-  for (const row of rowsOf(reading)) {
-    const raw = placed(reading, row);
-    const read = readRecord(record, raw);
-    if ('problem' in read) {
-      const name = [isoDay(reading.day), row.dimension, ...nameOf(row)];
-      misfits.push({ key: keyOf(name), record: raw, at: spanOf(reading.day).from });
-      continue;
-    }
-    const counted = read.data;
-    const key = `${dayPrefix(reading.day)}${counted.dimension}|${subjectOf(counted)}`;
-    const before = counters.get(key);
-    counters.set(key, before === undefined ? { counted, raw } : sumOf(before, counted));
-  }
-  return { counters, misfits };
-}
+/** With its key in the ledger. */
+type Read = Counter & { readonly key: string };
 
-/** Two rows of one subject are parts of its count. */
-function sumOf({ counted, raw }: Counter, other: AttackCount): Counter {
-  const count = countOf(counted) + countOf(other);
-  return { counted: withCount(counted, count), raw: withCount(raw as AttackCount, count) };
+/** `name`: what a malformed row is known by. */
+function readRow(reading: Reading, row: Row): Read | { readonly raw: unknown; readonly name: unknown } {
+  const raw = placed(reading, row);
+  const read = readRecord(record, raw);
+  if ('problem' in read) return { raw, name: [isoDay(reading.day), row.dimension, ...nameOf(row)] };
+  const counted = read.data;
+  return { key: `${dayPrefix(reading.day)}${counted.dimension}|${subjectOf(counted)}`, counted, raw };
 }
 
 /** A malformed row is known by what it counts, where that can be read, and by its count, which alone is compared. */
@@ -105,40 +173,59 @@ function nameOf({ dimension, row }: Row): readonly unknown[] {
   return isId(subject) ? ['of', subject, count] : [row];
 }
 
-function rowsOf({ day, report }: Reading): Row[] {
+/** Rows that come together. */
+interface Piece {
+  readonly size: number;
+  readonly bytes: number;
+  readonly rows: () => readonly Row[];
+}
+
+function* piecesOf({ day, report }: Reading): Generator<Piece> {
   const { totalCount, byCountry, byDay, topTargetedUsers } = report;
-  return [
-    { dimension: 'total', row: { totalCount } },
-    ...byDay.flatMap((entry) => typesOf(entry, day)),
-    ...byCountry.map((row): Row => ({ dimension: 'country', row })),
-    ...topTargetedUsers.map((row): Row => ({ dimension: 'user', row })),
-  ];
+  const total = totalCount instanceof Unreadable ? totalCount : { totalCount };
+  yield { size: 1, bytes: 0, rows: () => [{ dimension: 'total', row: total }] };
+  for (const batch of byDay.batches) yield* daysOf(batch, day);
+  yield* pieces('country', byCountry);
+  yield* pieces('user', topTargetedUsers);
+}
+
+function* pieces(dimension: Row['dimension'], { batches }: Rows): Generator<Piece> {
+  for (const batch of batches) {
+    const rows = () => batch.rows().map((row): Row => ({ dimension, row }));
+    yield { size: batch.size, bytes: batch.bytes, rows };
+  }
 }
 
 /** Rows of other days than the one asked are dropped: they are counted when their own day is read. */
-function typesOf(entry: unknown, day: Day): Row[] {
-  const { data } = dayEntry.safeParse(entry);
-  if (data?.date === undefined) return [{ dimension: 'by_day', row: entry }];
-  if (dayOf(data.date) !== day) return [];
-  return data.byType.map((row) => ({ dimension: 'attack_type', row }));
+function* daysOf(batch: Batch, day: Day): Generator<Piece> {
+  const misfits: number[] = [];
+  for (const [index, entry] of batch.rows().entries()) {
+    const { data } = dayEntry.safeParse(entry);
+    if (data?.date === undefined) misfits.push(index);
+    else if (dayOf(data.date) === day) yield* pieces('attack_type', data.byType);
+  }
+  if (misfits.length === 0) return;
+  const rows = () => {
+    const written = batch.asWritten();
+    return misfits.map((index): Row => ({ dimension: 'by_day', row: written[index] }));
+  };
+  yield { size: misfits.length, bytes: batch.bytes, rows };
 }
 
-function placed({ day, report }: Reading, { dimension, row }: Row) {
+function placed({ day, report }: Reading, { dimension, row }: Row): unknown {
+  if (row instanceof Unreadable) return row;
   return { tenant: report.tenant, day: isoDay(day), dimension, row };
 }
 
 function fallenTo0(reading: Reading, key: string, { name = null }: LedgerValue): AttackCount | undefined {
-  const [dimension, ...rest] = key.slice(dayPrefix(reading.day).length).split('|');
+  const [dimension = '', ...rest] = key.slice(dayPrefix(reading.day).length).split('|');
   const subject = rest.join('|');
   const rows: Readonly<Record<string, unknown>> = {
     total: { totalCount: 0 },
     attack_type: { attackType: subject, count: 0 },
     country: { countryCode: subject, name, count: 0 },
   };
-  return record.safeParse({
-    ...placed(reading, { dimension: 'total', row: rows[dimension ?? ''] }),
-    dimension,
-  }).data;
+  return record.safeParse(placed(reading, { dimension: dimension as Dimension, row: rows[dimension] })).data;
 }
 
 /** What the ledger keeps: the count, and what a row that is gone is told by. */

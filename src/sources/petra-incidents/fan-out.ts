@@ -1,4 +1,5 @@
 import type { Gap, Span } from '../../source.ts';
+import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import type { Cursor, Hole } from './cursor.ts';
 import { isStale, readLive } from './live.ts';
@@ -41,11 +42,11 @@ async function* fillTenant(run: Poll, start: Cursor, turn: Turn): Pages {
   const holes = holesOf(id, turn.holes);
   const reading = await readTenant(run, id, startOf(holes));
   if ('list' in reading) {
-    const { reach, observations } = reading.list;
+    const { reach, parts } = reading.list;
     const closed = closeUnread(start, id, reach);
     const state = pass(closed.state, turn);
     const gaps = holes.flatMap(({ from, to }) => gapOf(id, LIST_FULL, { from, to: Math.min(reach, to) }));
-    yield pageOf(run, state, { observations, gaps, closedGaps: closed.gaps, owed });
+    yield* inParts(parts, pageOf(run, state, { gaps, closedGaps: closed.gaps, owed }));
     return state;
   }
   // When the list of all tenants is answered, it is this tenant that fails and not the vendor; else that throws.

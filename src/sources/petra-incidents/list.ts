@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../errors.ts';
 import type { HttpAnswer } from '../../http/http.ts';
+import { type Batch, Rows, type Shape } from '../../rows.ts';
 import type { Observation, Run, StreamRun } from '../../source.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
@@ -21,8 +22,10 @@ interface Question {
 
 /** What one list says. */
 export interface IncidentList {
-  /** Oldest first. */
-  readonly observations: readonly Observation[];
+  /** Of its incidents, the wanted ones, oldest first; made while they are walked through. */
+  readonly parts: Iterable<readonly Observation[]>;
+  /** How many incidents it has. */
+  readonly length: number;
   /** All that was created from here (epoch ms) up to the answer is in the list; later than asked when the list is full. */
   readonly reach: number;
   /** The vendor's clock at the answer, epoch ms. */
@@ -30,6 +33,7 @@ export interface IncidentList {
 }
 
 const PATH = '/v1/incidents';
+const SHAPE: Shape = { members: { incidents: { rows: true } } };
 const envelope = z.looseObject({ incidents: list });
 const created = z.looseObject({ createdAt: z.string().transform(parseTime) });
 
@@ -46,26 +50,24 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
     query: { tenantId, startDate, limit },
     route: ROUTES.incidents,
     decimalText: ['dwellTimeMinutes'],
+    rows: SHAPE,
     asked: { from, to: run.now() },
   });
   const rows = rowsOf(run, answer);
   return {
-    observations: observe(run, rows, answer).toReversed(),
+    parts: observe(run, rows, answer.date),
+    length: rows.length,
     reach: rows.length < limit ? from : oldestOf(rows, answer.date) + 1,
     date: answer.date,
   };
 }
 
-function rowsOf(
-  { options }: Run<Options>,
-  answer: HttpAnswer,
-  parsing?: Parameters<HttpAnswer['json']>[0],
-): readonly unknown[] {
-  if (isEmpty(answer)) return [];
-  const body = answer.json(parsing);
+function rowsOf({ options }: Run<Options>, answer: HttpAnswer): Rows {
+  if (isEmpty(answer)) return Rows.of();
+  const body = answer.json();
   const parsed = envelope.safeParse(body);
   const failure = errorIn(body) ?? (parsed.success ? undefined : z.prettifyError(parsed.error));
-  if (failure === undefined) return parsed.data?.incidents ?? [];
+  if (failure === undefined) return parsed.data?.incidents ?? Rows.of();
   throw new UnexpectedAnswerError(
     `The list of incidents is not what Petra documents: ${failure}`,
     urlOf(options, PATH),
@@ -75,25 +77,35 @@ function rowsOf(
 }
 
 /** A full list may have cut others of the same millisecond as its oldest, so it reaches back only to the next one. */
-function oldestOf(rows: readonly unknown[], date: number): number {
-  const times = rows
-    .map((row) => created.safeParse(row).data?.createdAt)
-    .filter((time) => time !== undefined);
-  return times.length === 0 ? date : Math.min(...times);
+function oldestOf(rows: Rows, date: number): number {
+  let oldest = Infinity;
+  for (const row of rows) oldest = Math.min(oldest, created.safeParse(row).data?.createdAt ?? Infinity);
+  return oldest === Infinity ? date : oldest;
 }
 
-function observe(run: Run<Options>, rows: readonly unknown[], answer: HttpAnswer): Observation[] {
+/** The vendor lists the newest first, so its pages are taken from the end. */
+function* observe(run: Run<Options>, rows: Rows, date: number): Generator<readonly Observation[]> {
   const keyOf = malformedKeys();
-  // With their numbers as numbers: only for rows that go into an event as they came.
-  let whole: readonly unknown[] | undefined;
-  const originalOf = (index: number) => (whole ??= rowsOf(run, answer, { decimalText: [] }))[index];
-  return rows.flatMap((row, index): Observation[] => {
+  for (const batch of rows.batches.toReversed()) yield observeBatch(run, batch, { date, keyOf }).toReversed();
+}
+
+interface Listed {
+  /** The vendor's clock, epoch ms. */
+  readonly date: number;
+  readonly keyOf: (name: unknown) => string;
+}
+
+function observeBatch(run: Run<Options>, batch: Batch, { date, keyOf }: Listed): Observation[] {
+  // With their numbers as numbers: made once, and only for rows that go into an event as they came.
+  let written: readonly unknown[] | undefined;
+  const originalOf = (index: number) => (written ??= batch.asWritten())[index];
+  return batch.rows().flatMap((row, index): Observation[] => {
     const reading = readRecord(record, row);
-    if ('problem' in reading) return [malformed(originalOf(index), answer.date, keyOf)];
+    if ('problem' in reading) return [malformed(originalOf(index), date, keyOf)];
     const { data: incident, leftOut } = reading;
     if (!isWanted(run, incident)) return [];
     // Not forgotten before its last re-read: that is, counted from the later of creation and first sight.
-    const at = Math.max(answer.date, parseTime(incident.createdAt) ?? 0);
+    const at = Math.max(date, parseTime(incident.createdAt) ?? 0);
     const observed = { key: incident.id, record: row, value: comparedValues(row), at };
     return [leftOut === undefined ? observed : { ...observed, original: originalOf(index) }];
   });

@@ -1,3 +1,4 @@
+import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import type { Cursor, Hole } from './cursor.ts';
 import { readList, type IncidentList, type Poll } from './list.ts';
@@ -33,11 +34,11 @@ export async function* readLive(run: Poll, state: Cursor | undefined, owed?: num
     holes: [...before.holes, ...(hole.to > hole.from ? [hole] : []), ...joined],
   };
   const covered = { from: Math.max(from, list.reach), to: list.date };
-  yield pageOf(run, next, {
-    observations: list.observations,
+  const page = pageOf(run, next, {
     ...(covered.to > covered.from && { covered }),
     ...(owed !== undefined && { owed }),
   });
+  yield* inParts(list.parts, page);
   return next;
 }
 

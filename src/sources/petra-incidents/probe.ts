@@ -8,7 +8,7 @@ import type { Options } from './options.ts';
 export async function* probe(run: Run<Options>): AsyncGenerator<Finding, number> {
   const { overlap, limit } = run.options;
   const list = await readList(run, { from: run.now() - overlap });
-  const count = list.observations.length;
+  const count = list.length;
   yield {
     probe: 'incidents',
     verdict: 'ok',

@@ -1,4 +1,5 @@
 import type { Gap } from '../../source.ts';
+import { inParts } from '../_kit/parts.ts';
 import { ROUTES } from '../_petra/api.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import type { Cursor } from './cursor.ts';
@@ -46,11 +47,11 @@ async function mayAsk({ http, options }: Poll, asked: number): Promise<boolean> 
 
 async function* refreshAll(run: Poll, start: Cursor): Pages {
   const from = run.now() - run.options.track_updates_for;
-  const { reach, observations } = await readList(run, { from });
+  const { reach, parts } = await readList(run, { from });
   const all = reach > from;
   if (all) {
     const state = { ...start, refresh: { ...start.refresh, walk: { all, after: '' } } };
-    yield pageOf(run, state, { observations, owed: 1 });
+    yield* inParts(parts, pageOf(run, state, { owed: 1 }));
     return state;
   }
   let state = start;
@@ -64,7 +65,7 @@ async function* refreshAll(run: Poll, start: Cursor): Pages {
   const rest = Object.keys(state.unread).length;
   const walk = rest === 0 ? {} : { walk: { all, after: '' } };
   state = { ...state, refresh: { ended: rest === 0 ? run.now() : state.refresh.ended, ...walk } };
-  yield pageOf(run, state, { observations, closedGaps, owed: rest });
+  yield* inParts(parts, pageOf(run, state, { closedGaps, owed: rest }));
   return state;
 }
 
@@ -80,12 +81,12 @@ async function* refreshTenant(run: Poll, start: Cursor, turn: Turn): Pages {
   const tracked = run.now() - run.options.track_updates_for;
   const reading = await readTenant(run, id, Math.min(tracked, start.unread[id]?.from ?? tracked));
   if ('list' in reading) {
-    const { reach, observations } = reading.list;
+    const { reach, parts } = reading.list;
     const read = closeUnread(start, id, reach);
     const seen = judgeReach(read.state, id, { from: tracked, to: reach });
     const state = pass(seen.state, turn);
     const closedGaps = [...read.gaps, ...seen.closedGaps];
-    yield pageOf(run, state, { observations, gaps: seen.gaps, closedGaps, owed });
+    yield* inParts(parts, pageOf(run, state, { gaps: seen.gaps, closedGaps, owed }));
     return state;
   }
   const checked = reading.doubtful ? yield* readLive(run, start, owed + 1) : start;

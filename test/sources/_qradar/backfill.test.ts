@@ -28,7 +28,8 @@ function lent(lab: SourceLab): ConsoleRun {
     ...(lab.start().run as ConsoleRun),
     scope: { id: '' },
     coverage: async () => [],
-    ledger: async () => new Map(),
+    known: async () => new Map(),
+    async *ledger() {},
   };
 }
 

@@ -6,7 +6,7 @@ import type { EcsEvent } from '../../../src/ecs/event.ts';
 import type { Http } from '../../../src/http/http.ts';
 import { parseJson, toJson } from '../../../src/json.ts';
 import type { LedgerEntry } from '../../../src/journal/journal.ts';
-import type { Gap, Observation, Page, Span, StreamRun } from '../../../src/source.ts';
+import type { Gap, LedgerValue, Observation, Page, Span, StreamRun } from '../../../src/source.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import type { Options } from '../../../src/sources/botbye-declined-requests/options.ts';
 
@@ -84,6 +84,8 @@ export class Collector {
 
   #lend(): StreamRun<Options> {
     const { http, now, scope = 'p-1/rule', mode = 'run' } = this.#setting;
+    const keysOf = () => this.keys;
+    const values = (keys: readonly string[]) => this.#values(keys);
     return {
       options: this.options,
       http,
@@ -95,10 +97,11 @@ export class Collector {
       memo: new Map(),
       scope: { id: scope },
       coverage: async () => this.covered,
-      ledger: async (prefix) =>
-        new Map(
-          this.keys.filter((key) => key.startsWith(prefix)).map((key) => [key, this.#known(key)!.value]),
-        ),
+      known: async (keys) => this.#values(keys),
+      // One at a time, so that a bucket has parts.
+      ledger: async function* (this: void, prefix: string) {
+        for (const key of keysOf()) if (key.startsWith(prefix)) yield values([key]);
+      },
     };
   }
 
@@ -106,7 +109,7 @@ export class Collector {
     for (const observation of page.observations) this.#tell(observation);
     this.gaps.push(...(page.gaps ?? []));
     if (page.covered !== undefined) this.covered.push(page.covered);
-    this.cursor = parseJson(toJson(page.cursor));
+    if (page.cursor !== undefined) this.cursor = parseJson(toJson(page.cursor));
     for (const [key, { at }] of this.#ledger) if (at < (page.forgetBefore ?? 0)) this.#ledger.delete(key);
   }
 
@@ -121,6 +124,11 @@ export class Collector {
     this.told.push({ key: observation.key, event: event.event });
     const entry: LedgerEntry = { value: remembered(observation), uid: event.uid };
     this.#ledger.set(observation.key, { entry: toJson(entry), at: observation.at ?? now() });
+  }
+
+  #values(keys: readonly string[]): Map<string, LedgerValue> {
+    const entries = keys.map((key) => [key, this.#known(key)] as const);
+    return new Map(entries.flatMap(([key, entry]) => (entry === undefined ? [] : [[key, entry.value]])));
   }
 
   #known(key: string): LedgerEntry | undefined {

@@ -1,5 +1,6 @@
 import { DateTime, type DateTimeUnit } from 'luxon';
 import { UnavailableError } from '../../../src/errors.ts';
+import { answering } from '../../support/answering.ts';
 import type { Http } from '../../../src/http/http.ts';
 
 /** A vendor whose rows and clock a test sets, behind the client that a source is lent: for thousands of polls a second. */
@@ -43,12 +44,12 @@ export class Vendor {
   get http(): Http {
     return {
       available: async () => Infinity,
-      get: async () => {
+      get: async (request) => {
         if (this.away) throw new UnavailableError('BotBye is away.', 'http://botbye', 503);
         const rows = [...this.counts].map(([id, declinedReqCount]) => ({ id, declinedReqCount }));
         const body = this.body === undefined ? rows : this.body;
         const date = Math.floor((this.date?.() ?? this.now) / 1000) * 1000;
-        return { status: 200, headers: {}, date, text: '', json: () => body };
+        return answering(body, request, date);
       },
     };
   }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { LedgerValue, Observation } from '../../../src/source.ts';
+import type { LedgerValue } from '../../../src/source.ts';
 import type { Reading } from '../../../src/sources/petra-failed-attacks/answer.ts';
 import { dayOf } from '../../../src/sources/petra-failed-attacks/day.ts';
+import { Rows } from '../../../src/rows.ts';
 import { dayPrefix, observe } from '../../../src/sources/petra-failed-attacks/series.ts';
 
 const DAY = dayOf(Date.parse('2026-03-10T12:00:00Z'));
@@ -10,16 +11,15 @@ function readingOf(totalCount: number, russia: number): Reading {
   const report = {
     tenant: { petraTenantId: 'ZZk90t' },
     totalCount,
-    byCountry: [{ name: 'Russia', countryCode: 'RU', count: russia }],
-    byDay: [],
-    topTargetedUsers: [],
+    byCountry: Rows.of({ name: 'Russia', countryCode: 'RU', count: russia }),
+    byDay: Rows.of(),
+    topTargetedUsers: Rows.of(),
   };
   return {
     day: DAY,
     date: Date.parse('2026-03-10T12:00:00Z'),
     fits: 'exactly',
     report,
-    body: report,
   } as unknown as Reading;
 }
 
@@ -30,14 +30,23 @@ function known(total: number, russia: number): ReadonlyMap<string, LedgerValue> 
   ]);
 }
 
-const counts = (observations: readonly Observation[]) => observations.map(({ value }) => value?.['count']);
+async function counts(reading: Reading, held: ReadonlyMap<string, LedgerValue>, final: boolean) {
+  const ledger = {
+    known: async () => held,
+    async *ledger() {
+      yield held;
+    },
+  };
+  const parts = await Array.fromAsync(observe(reading, ledger, { final }));
+  return parts.flat().map(({ value }) => value?.['count']);
+}
 
 describe('observe', () => {
-  it('does not tell a day downwards while it goes on', () => {
-    expect(counts(observe(readingOf(10, 9), known(12, 7), { final: false }))).toEqual([9]);
+  it('does not tell a day downwards while it goes on', async () => {
+    expect(await counts(readingOf(10, 9), known(12, 7), false)).toEqual([9]);
   });
 
-  it('tells a closed day as it is', () => {
-    expect(counts(observe(readingOf(10, 9), known(12, 7), { final: true }))).toEqual([10, 9]);
+  it('tells a closed day as it is', async () => {
+    expect(await counts(readingOf(10, 9), known(12, 7), true)).toEqual([10, 9]);
   });
 });

@@ -3,9 +3,9 @@ import { withCommonFields } from '../../../src/ecs/common.ts';
 import { misfitEvent, oddFields } from '../../../src/ecs/misfit.ts';
 import { UnexpectedAnswerError } from '../../../src/errors.ts';
 import type { Http } from '../../../src/http/http.ts';
-import { parseJson, toJson } from '../../../src/json.ts';
 import type { CommonOptions, Observation, Source, StreamRun } from '../../../src/source.ts';
 import { readRecord } from '../../../src/read-record.ts';
+import { answering } from '../../support/answering.ts';
 import { ecsProblems } from '../../support/ecs-rules.ts';
 
 const NOW = Date.parse('2026-03-10T12:00:00Z');
@@ -26,15 +26,8 @@ export async function observe(
   options: CommonOptions,
   body: unknown,
 ): Promise<readonly Observation[] | undefined> {
-  const text = toJson(body);
   const http: Http = {
-    get: async () => ({
-      status: 200,
-      headers: {},
-      date: NOW,
-      text,
-      json: (asked) => parseJson(text, asked),
-    }),
+    get: (request) => answering(body, request, NOW),
     available: async () => 0,
   };
   const run: StreamRun<CommonOptions> = {
@@ -47,7 +40,8 @@ export async function observe(
     cursors: async () => new Map(),
     memo: new Map(),
     scope: { id: 'ZZk90t' },
-    ledger: async () => new Map(),
+    known: async () => new Map(),
+    async *ledger() {},
     coverage: async () => [],
   };
   try {

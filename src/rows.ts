@@ -1,0 +1,259 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { parseJson, type ParseOptions } from './json.ts';
+import { CODE, type Extent, JsonScanner } from './json-scan.ts';
+import { isReadable, Unreadable } from './unreadable.ts';
+
+/** Which arrays of a document are lists of rows, which may be long. */
+export type Shape =
+  /** This is one; `of`: lists inside each of its rows. */
+  | { readonly rows: true; readonly of?: Shape }
+  /** An object with some in it, by the names of its members. */
+  | { readonly members: Readonly<Record<string, Shape>> };
+
+/** Neighbouring rows: a page of work. */
+export interface Batch {
+  readonly size: number;
+  readonly bytes: number;
+  /**
+   * Makes the rows, anew at every call: whoever keeps them keeps their memory. One that is too large or too deep is an
+   * `Unreadable`.
+   */
+  rows(): readonly unknown[];
+  /** The same without the options and the inner lists that the document was read with. */
+  asWritten(): readonly unknown[];
+  /** Where each of them stands, for `Rows.at`. */
+  places(): readonly number[];
+}
+
+/** What fits in a page of work: so many rows, so many bytes and values of them; at least one row. */
+export const PAGE = { rows: 1_000, bytes: 1_048_576, values: 100_000 } as const;
+
+/** Longer names of members are none that we look for. Bytes. */
+const LONGEST_NAME = 1_024;
+
+/** Others have their turn after so many bytes. */
+const TURN = 1_048_576;
+
+/** A list of rows that are made when they are asked for. */
+export class Rows {
+  readonly length: number;
+  readonly batches: readonly Batch[];
+  readonly #make: (place: number) => unknown;
+
+  constructor(batches: readonly Batch[], make: (place: number) => unknown = () => undefined) {
+    this.batches = batches;
+    this.#make = make;
+    this.length = batches.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** A list of what is in memory already. */
+  static of(...rows: readonly unknown[]): Rows {
+    const given = () => rows;
+    const places = () => [...rows.keys()];
+    const batch = { size: rows.length, bytes: 0, rows: given, asWritten: given, places };
+    return new Rows(rows.length === 0 ? [] : [batch], (place) => rows[place]);
+  }
+
+  /** Makes the row at one of the places that the batches tell. */
+  at(place: number): unknown {
+    return this.#make(place);
+  }
+
+  /** The rows one by one, no more than a page of them in memory. */
+  *[Symbol.iterator](): Iterator<unknown> {
+    for (const batch of this.batches) yield* batch.rows();
+  }
+}
+
+/**
+ * Reads a document whose arrays of this shape become `Rows`. Where there is no array, there is what was there. All of
+ * the text is looked at before this resolves, and other work has its turn meanwhile.
+ *
+ * @throws SyntaxError when it is no JSON, all of it.
+ */
+export async function readRows(
+  bytes: Uint8Array,
+  shape: Shape | undefined,
+  options: ParseOptions = {},
+): Promise<unknown> {
+  const scanner = new JsonScanner(bytes);
+  const reading = new Reader(scanner, options).read(shape);
+  let step = reading.next();
+  for (; step.done !== true; step = reading.next()) await turn();
+  scanner.end();
+  return step.value;
+}
+
+/** Gives way at each `yield`. */
+type Steps<T> = Generator<void, T>;
+
+class Reader {
+  readonly #scanner: JsonScanner;
+  readonly #options: ParseOptions;
+  #nextTurn = TURN;
+
+  constructor(scanner: JsonScanner, options: ParseOptions) {
+    this.#scanner = scanner;
+    this.#options = options;
+  }
+
+  *read(shape: Shape | undefined): Steps<unknown> {
+    const code = this.#scanner.peek();
+    if (shape !== undefined && 'rows' in shape && code === CODE.openList) return yield* this.#list(shape.of);
+    if (shape !== undefined && 'members' in shape && code === CODE.openObject) {
+      return yield* this.#object(shape.members);
+    }
+    return this.make(this.#scanner.value());
+  }
+
+  /** What stands there, as a value. */
+  make(extent: Extent): unknown {
+    const bytes = this.#scanner.bytes.subarray(extent.from, extent.to);
+    return isReadable(extent) ? parseJson(textOf(bytes), this.#options) : new Unreadable(bytes, extent);
+  }
+
+  *#list(of: Shape | undefined): Steps<Rows> {
+    const { bytes } = this.#scanner;
+    const filling = new Filling((page) => new Page(bytes, page, { of, options: this.#options }));
+    this.#scanner.take(CODE.openList);
+    if (!this.#scanner.skip(CODE.closeList)) {
+      do {
+        filling.add(this.#scanner.value());
+        if (this.#scanner.at >= this.#nextTurn) yield* this.#pause();
+      } while (this.#scanner.skip(CODE.comma));
+      this.#scanner.take(CODE.closeList);
+    }
+    return new Rows(filling.end(), (place) => rowAt(new JsonScanner(bytes, place), of, this.#options));
+  }
+
+  /** Members without rows share the limit of one page; what is beyond it is left out. */
+  *#object(shapes: Readonly<Record<string, Shape>>): Steps<object> {
+    const members: [string, unknown][] = [];
+    let left: number = PAGE.bytes;
+    this.#scanner.take(CODE.openObject);
+    if (this.#scanner.skip(CODE.closeObject)) return {};
+    do {
+      const from = this.#scanner.at;
+      const place = this.#scanner.name();
+      const name = place.to - place.from > LONGEST_NAME ? '' : this.#nameOf(place);
+      if (Object.hasOwn(shapes, name)) members.push([name, yield* this.read(shapes[name])]);
+      else {
+        const value = this.#scanner.value();
+        left -= value.to - from;
+        if (left >= 0) members.push([name, this.make(value)]);
+      }
+      if (this.#scanner.at >= this.#nextTurn) yield* this.#pause();
+    } while (this.#scanner.skip(CODE.comma));
+    this.#scanner.take(CODE.closeObject);
+    return Object.fromEntries(members);
+  }
+
+  #nameOf({ from, to }: Pick<Extent, 'from' | 'to'>): string {
+    return String(JSON.parse(textOf(this.#scanner.bytes.subarray(from, to))));
+  }
+
+  *#pause(): Steps<void> {
+    this.#nextTurn = this.#scanner.at + TURN;
+    yield;
+  }
+}
+
+/** Where a page's rows stand; `plain`: a value can be made of each. */
+interface Place {
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
+  readonly plain: boolean;
+}
+
+/** Rows that are cut into pages. */
+class Filling {
+  readonly #pages: Batch[] = [];
+  readonly #make: (place: Place) => Batch;
+  #open: (Place & { readonly values: number }) | undefined;
+
+  constructor(make: (place: Place) => Batch) {
+    this.#make = make;
+  }
+
+  add(row: Extent): void {
+    const open = this.#open;
+    const values = (open?.values ?? 0) + row.values;
+    const from = open?.from ?? row.from;
+    const full =
+      open !== undefined && (open.size === PAGE.rows || row.to - from > PAGE.bytes || values > PAGE.values);
+    if (full) this.end();
+    this.#open =
+      full || open === undefined
+        ? { from: row.from, to: row.to, size: 1, plain: isReadable(row), values: row.values }
+        : { from, to: row.to, size: open.size + 1, plain: open.plain && isReadable(row), values };
+  }
+
+  end(): readonly Batch[] {
+    if (this.#open !== undefined) this.#pages.push(this.#make(this.#open));
+    this.#open = undefined;
+    return this.#pages;
+  }
+}
+
+interface Manner {
+  readonly of: Shape | undefined;
+  readonly options: ParseOptions;
+}
+
+class Page implements Batch {
+  readonly size: number;
+  readonly bytes: number;
+  readonly #bytes: Uint8Array;
+  readonly #place: Place;
+  readonly #how: Manner;
+
+  constructor(bytes: Uint8Array, place: Place, how: Manner) {
+    this.size = place.size;
+    this.bytes = place.to - place.from;
+    this.#bytes = bytes;
+    this.#place = place;
+    this.#how = how;
+  }
+
+  rows(): readonly unknown[] {
+    return this.#make(this.#how);
+  }
+
+  asWritten(): readonly unknown[] {
+    return this.#make({ of: undefined, options: {} });
+  }
+
+  #make({ of, options }: Manner): readonly unknown[] {
+    const { from, to, plain } = this.#place;
+    if (plain && of === undefined) {
+      return parseJson(`[${textOf(this.#bytes.subarray(from, to))}]`, options) as readonly unknown[];
+    }
+    const scanner = new JsonScanner(this.#bytes, from);
+    return this.#each(scanner, () => rowAt(scanner, of, options));
+  }
+
+  places(): readonly number[] {
+    const scanner = new JsonScanner(this.#bytes, this.#place.from);
+    return this.#each(scanner, () => scanner.value().from);
+  }
+
+  #each<T>(scanner: JsonScanner, take: () => T): T[] {
+    return Array.from({ length: this.size }, (_, index) => {
+      if (index > 0) scanner.take(CODE.comma);
+      return take();
+    });
+  }
+}
+
+/** Without giving way: the rows of one page are made in one turn. */
+function rowAt(scanner: JsonScanner, of: Shape | undefined, options: ParseOptions): unknown {
+  const steps = new Reader(scanner, options).read(of);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}

@@ -1,0 +1,19 @@
+import { answerOf } from '../../src/http/answer.ts';
+import type { HttpAnswer, HttpRequest } from '../../src/http/http.ts';
+import { toJson } from '../../src/json.ts';
+
+/** The answer that the client makes of a body, without a socket. `date`: its `Date`, epoch ms. */
+export function answering(body: unknown, request: HttpRequest, date: number): Promise<HttpAnswer> {
+  const text = toJson(body);
+  const raw = {
+    url: 'http://vendor',
+    status: 200,
+    headers: {},
+    at: date,
+    body: Buffer.from(text),
+    text,
+    charset: 'utf-8',
+    replaced: 0,
+  };
+  return answerOf(raw, request, date);
+}
