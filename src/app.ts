@@ -126,8 +126,15 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
   return journal;
 }
 
-function keepsLast({ mode, command = mode }: AppParts): boolean {
-  return command === 'run' || command === 'once';
+/** A command does not wait for a disk that is full: its next run goes on where this one ended. Milliseconds. */
+const PERSIST_FOR = 10_000;
+
+function isDaemon({ mode, command = mode }: AppParts): boolean {
+  return command === 'run';
+}
+
+function keepsLast(parts: AppParts): boolean {
+  return isDaemon(parts) || (parts.command ?? parts.mode) === 'once';
 }
 
 interface Shared extends AppParts {
@@ -200,6 +207,7 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
     clock,
     random,
     log,
+    ...(isDaemon(shared) ? {} : { persistFor: PERSIST_FOR }),
     namespaceOf: (name, event) => {
       const source = config.sources.find((candidate) => candidate.name === name);
       return source && namespaceOf(source, event);

@@ -63,6 +63,7 @@ export const onceCommand: PenstockCommand = {
     ended.abort();
     await timer;
     log.info(told(summary), 'Ended.');
+    if (summary.journalFailure !== undefined) throw summary.journalFailure;
     return exitCode(summary);
   },
 };

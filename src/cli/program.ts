@@ -113,9 +113,14 @@ function failed(error: unknown, io: Io): ExitCode {
     io.stderr.write('Stopped before it was done.\n');
     return EXIT.incomplete;
   }
-  const disk = error instanceof JournalWriteError ? error.message : diskFailure(error, 'a file of Penstock');
-  if (disk !== undefined) {
-    say(io.stderr, `${disk}\n`);
+  const { path } = error as NodeJS.ErrnoException;
+  const disk = error instanceof JournalWriteError ? error.message : path && diskFailure(error, path);
+  if (disk) {
+    say(
+      io.stderr,
+      `${disk}
+`,
+    );
     return EXIT.state;
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);

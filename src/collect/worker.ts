@@ -42,7 +42,11 @@ async function firstDue(
   schedule: Schedule,
 ): Promise<number> {
   const now = clock.now();
-  const stored = await journal.nextDue(config.name);
+  const stored = await journal.nextDue(config.name).catch((error: unknown) => {
+    if (error instanceof StateError) throw error;
+    log.error({ err: error }, 'The due time could not be read. Due now.');
+    return undefined;
+  });
   if (stored === undefined || stored <= now + schedule.interval) return stored ?? now;
   log.warn(
     { penstock: { source: config.name, next_due: new Date(stored).toISOString() } },

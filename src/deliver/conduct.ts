@@ -16,6 +16,7 @@ interface ConductParts {
   readonly random: Random;
   readonly log: Logger;
   readonly idle: Idle;
+  readonly persistFor?: number | undefined;
 }
 
 /** A paused destination is tried again so often, in milliseconds. */
@@ -120,14 +121,17 @@ export class Conduct {
 
   /**
    * Writes to the journal until it is written (its disk may be full for a while), since what the destination has
-   * taken must not be sent again. Rejects with `JournalWriteError` when the signal aborts meanwhile.
+   * taken must not be sent again. Rejects with `JournalWriteError` when the signal aborts meanwhile, or `persistFor` is over.
    */
   async persist<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, persistFor = Infinity } = this.#parts;
+    const began = clock.now();
     for (;;) {
       try {
         return await work();
       } catch (error) {
         if (!(error instanceof JournalWriteError) || this.#signal?.aborted === true) throw error;
+        if (clock.now() - began >= persistFor) throw error;
         this.#parts.log.error({ err: error }, 'The journal could not be written or read; it is tried again.');
         await this.#sleep(this.#backoff.next());
       }

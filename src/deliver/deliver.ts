@@ -99,7 +99,7 @@ export class Delivery {
     if (next !== undefined) return this.#runOn(next.load, next.errand, signal);
     this.#conduct.rest();
     this.#idle.at('caught-up');
-    await journal.changed(AbortSignal.any([signal, asked]), position);
+    await this.#conduct.persist(() => journal.changed(AbortSignal.any([signal, asked]), position));
   }
 
   async #deliver(load: Load, signal: AbortSignal): Promise<void> {

@@ -20,6 +20,8 @@ export interface DeliveryParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** How long the journal is tried again that cannot be written, milliseconds. Default: as long as it takes. */
+  readonly persistFor?: number | undefined;
   /** `data_stream.namespace` that a source or tenant sets; undefined: the destination's, else `default`. */
   readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
   readonly onAnswer?: ((told: Told) => void) | undefined;

@@ -1,30 +1,55 @@
-import { dirname } from 'node:path';
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { explain } from '../errors.ts';
-import { freeBytes, systemStatfs, type Statfs } from './network-fs.ts';
-import { isDiskError, isFull } from './result-codes.ts';
+import { freeBytes, systemStatfs } from './network-fs.ts';
+import { isDiskError, isFull, isNotOpened, resultCode } from './result-codes.ts';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
-const FAILED = ['EIO', 'EROFS', 'ENXIO', 'ENODEV'];
-/** With less than this free, a write that SQLite only calls an I/O error failed for want of space. Bytes. */
+const FAILED = ['EIO', 'EROFS', 'ENXIO', 'ENODEV', 'ESTALE'];
+/** With less than this free, a write that failed without a better reason failed for want of space. Bytes. */
 const AS_GOOD_AS_FULL = 256 * 1024;
 
 /**
  * What a disk that is full or fails did, in words: which path, how much is free, what to do. Undefined when the error is
  * not about the disk.
  */
-export function diskFailure(error: unknown, path: string, statfs: Statfs = systemStatfs): string | undefined {
-  const chain = causes(error);
-  const free = freeAt(path, statfs);
-  const isShort = free !== undefined && free < AS_GOOD_AS_FULL;
-  const room = free === undefined ? '' : ` ${inUnits(free)} are free there.`;
-  const full = chain.find((one) => isFull(one) || FULL.includes(codeOf(one)));
-  const failed = chain.find((one) => isDiskError(one) || FAILED.includes(codeOf(one)));
-  const cause = full ?? failed;
+export function diskFailure(error: unknown, path: string): string | undefined {
+  const cause = causes(error).find((one) => kindOf(one) !== undefined || isNotOpened(one));
   if (cause === undefined) return undefined;
-  if (full !== undefined || isShort) {
-    return `The disk is full: ${path} could not be written (${wordsOf(cause)}).${room} Make room there, or set state.path to a disk that has some.`;
+  // SQLite does not pass on what the system told it.
+  const reason = resultCode(cause) === undefined || isFull(cause) ? undefined : tryToWrite(path);
+  const free = freeAt(path);
+  const isShort = free !== undefined && free < AS_GOOD_AS_FULL && !isNotOpened(cause);
+  const kind = kindOf(reason) ?? (isShort ? 'full' : kindOf(cause));
+  if (kind === undefined) return undefined;
+  const words = [cause, ...(reason === undefined ? [] : [reason])].map(wordsOf).join('; ');
+  const room = free === undefined ? '' : ` ${inUnits(free)} are free there.`;
+  return kind === 'full'
+    ? `The disk is full: ${path} could not be written (${words}).${room} Make room there, or set state.path to a disk that has some.`
+    : `The disk failed: ${path} could not be read or written (${words}).${room} See the system's log for what is wrong with it.`;
+}
+
+function kindOf(error: unknown): 'full' | 'failed' | undefined {
+  if (isFull(error) || FULL.includes(codeOf(error))) return 'full';
+  return isDiskError(error) || FAILED.includes(codeOf(error)) ? 'failed' : undefined;
+}
+
+/** What the system says to a page that is written into a directory now; undefined when it takes it. */
+function tryToWrite(directory: string): unknown {
+  const file = join(directory, 'penstock.probe');
+  try {
+    const handle = openSync(file, 'w', 0o600);
+    try {
+      writeSync(handle, Buffer.alloc(4096), 0, 4096, 0);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+      rmSync(file);
+    }
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  return `The disk failed: ${path} could not be read or written (${wordsOf(cause)}).${room} See the system's log for what is wrong with it.`;
 }
 
 /** The error, what caused it, and what a failing clean-up put it into. */
@@ -35,7 +60,7 @@ function causes(error: unknown): readonly unknown[] {
 }
 
 function codeOf(error: unknown): string {
-  return String((error as NodeJS.ErrnoException).code);
+  return String((error as NodeJS.ErrnoException | undefined)?.code);
 }
 
 function wordsOf(error: unknown): string {
@@ -43,12 +68,12 @@ function wordsOf(error: unknown): string {
   return errcode === undefined ? explain(error) : `${explain(error)}, SQLite code ${errcode}`;
 }
 
-function freeAt(path: string, statfs: Statfs): number | undefined {
+function freeAt(path: string): number | undefined {
   try {
-    return freeBytes(statfs(path));
+    return freeBytes(systemStatfs(path));
   } catch {
     // A directory that could not be made: what is above it is on the same disk.
-    return dirname(path) === path ? undefined : freeAt(dirname(path), statfs);
+    return dirname(path) === path ? undefined : freeAt(dirname(path));
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The files of a state directory. Nothing else in it is ours, and is left alone. */
@@ -56,12 +56,11 @@ export function syncToDisk(path: string): void {
 /** Replaces a small file as a whole, also for who reads it at the same moment; it survives a power cut. */
 export function replaceFile(path: string, content: string): void {
   const unfinished = `${path}.new`;
-  const handle = openSync(unfinished, 'w', FILE_MODE);
   try {
-    writeFileSync(handle, content);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
+    writeFileSync(unfinished, content, { mode: FILE_MODE, flush: true });
+    renameSync(unfinished, path);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw error;
   }
-  renameSync(unfinished, path);
 }

@@ -40,6 +40,11 @@ export function isWriteFailure(error: unknown): boolean {
   return [READONLY, IOERR, FULL, CANTOPEN].includes(resultCode(error) ?? 0);
 }
 
+/** For want of space, of rights, or of the file. */
+export function isNotOpened(error: unknown): boolean {
+  return resultCode(error) === CANTOPEN;
+}
+
 /** The disk itself failed, or (some of SQLite's calls do not tell the two apart) had no space. */
 export function isDiskError(error: unknown): boolean {
   return resultCode(error) === IOERR;

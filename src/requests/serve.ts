@@ -27,7 +27,7 @@ const PATIENCE = 60_000;
 export async function serveRequests(app: App, options: ServeOptions = {}): Promise<void> {
   const { clock, delivering: signal } = app;
   const { lookEvery = 1_000, only } = options;
-  const service = new Service(app);
+  const service = new Service(app, only !== undefined);
   while (!signal.aborted) {
     await service.look(only);
     await clock.sleep(lookEvery, signal).catch(() => undefined);
@@ -39,10 +39,13 @@ class Service {
   readonly #app: App;
   /** By what they are about. */
   readonly #running = new Map<string, Promise<void>>();
-  #failure: StateError | undefined;
+  /** Whether a journal that cannot be written is waited for; where a command waits for its own request, it is not. */
+  readonly #isPatient: boolean;
+  #failure: StateError | JournalWriteError | undefined;
 
-  constructor(app: App) {
+  constructor(app: App, isCommand: boolean) {
     this.#app = app;
+    this.#isPatient = !isCommand;
   }
 
   /** Begins what is open and not begun. Throws what ended a request because the state cannot be used. */
@@ -89,7 +92,7 @@ class Service {
       if (outcome.code === 0) log.info(ended, 'The request is carried out.');
       else log.warn(ended, 'The request has ended, and not all of it could be done.');
     } catch (error) {
-      if (error instanceof StateError) {
+      if (error instanceof StateError || (error instanceof JournalWriteError && !this.#isPatient)) {
         this.#failure ??= error;
         return;
       }

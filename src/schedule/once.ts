@@ -2,6 +2,7 @@ import type { App } from '../app.ts';
 import type { SweepResult } from '../collect/sweep.ts';
 import { longestWaitingFirst } from '../collect/waiting.ts';
 import { turn } from '../collect/worker.ts';
+import { JournalWriteError } from '../journal/errors.ts';
 import { beatIfDue } from '../telemetry/heartbeat.ts';
 import { overdueStreams, type OverdueStream } from '../telemetry/staleness.ts';
 import { readStatus } from '../telemetry/status.ts';
@@ -15,11 +16,14 @@ export interface OnceSummary {
   readonly undelivered: number;
   /** Streams that were not read for longer than readiness allows, whether they were polled now or not. */
   readonly overdue: readonly OverdueStream[];
+  /** Why the journal could not be written, if a sweep failed by that. */
+  readonly journalFailure: JournalWriteError | undefined;
 }
 
 /**
  * Polls every stream now, whatever its schedule, while delivery goes on; then waits until every destination has all of
- * it, is paused, or the app's signals abort. `names` limits what is polled. Rejects only when the state cannot be used.
+ * it, is paused, or the app's signals abort. `names` limits what is polled. Rejects only when the state cannot be used, or its
+ * disk does not take what is delivered.
  */
 export async function once(app: App, names?: readonly string[]): Promise<OnceSummary> {
   const sweeps: SweepResult[] = [];
@@ -34,7 +38,16 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
   const waiting = await Promise.all(
     app.config.destinations.map(({ name, sources }) => app.journal.waiting(name, sources)),
   );
-  return { sweeps, undelivered: Math.max(0, ...waiting), overdue: await overdueOf(app) };
+  return {
+    sweeps,
+    undelivered: Math.max(0, ...waiting),
+    overdue: await overdueOf(app),
+    journalFailure: failureOf(sweeps),
+  };
+}
+
+function failureOf(sweeps: readonly SweepResult[]): JournalWriteError | undefined {
+  return sweeps.flatMap(({ errors }) => errors).find((error) => error instanceof JournalWriteError);
 }
 
 async function overdueOf({ config, journal, clock, sources }: App): Promise<readonly OverdueStream[]> {
