@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { StateDocument } from '../../src/journal/state-document.ts';
+import { exportState, importState } from '../../src/journal/transfer.ts';
+import { parseJson, toJson } from '../../src/json.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { KEY, page, STREAM } from './support/commits.ts';
+import { options } from './support/states.ts';
+
+const LONG = `bucket\\|\ud83d${'x'.repeat(300)}`;
+
+test.each([true, false])('long and odd keys move to another state (hashed: %s)', async (hashLongKeys) => {
+  await using directory = await temporaryDirectory();
+  const [from, to] = ['from', 'to'].map((name) => options(join(directory.path, name)));
+  if (from === undefined || to === undefined) throw new Error('There are two.');
+  const keys = [LONG, `${LONG}y`, 'short\ud83e', '\\d83e', 'a\0b'];
+  {
+    await using journal = await openJournal(from);
+    await journal.openStream(STREAM);
+    const ledger = keys.map((key, at) => ({ key, at, uid: 'u', value: { at } }));
+    const gap = { from: 1, to: 2, reason: 'journal-full', part: '\ud83d' };
+    await journal.commit(page({ ledger, hashLongKeys, untoldGaps: [gap] }));
+  }
+
+  importState(to, StateDocument.parse(parseJson(toJson(exportState(from, 0)))));
+  await using before = await openJournal(from);
+  await using after = await openJournal(to);
+
+  const found = await after.ledger(KEY, keys);
+  expect(keys.map((key) => found.get(key)?.value)).toEqual(keys.map((_, at) => ({ at })));
+  expect(await after.ledgerSize(STREAM.source)).toEqual(await before.ledgerSize(STREAM.source));
+  expect(await after.ledgerByPrefix(KEY, 'bucket')).toEqual(await before.ledgerByPrefix(KEY, 'bucket'));
+  expect(await after.gaps(KEY)).toMatchObject([{ part: '\ud83d', untold: true }]);
+});
