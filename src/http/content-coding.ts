@@ -1,4 +1,5 @@
 import { createBrotliDecompress, createInflate, createInflateRaw } from 'node:zlib';
+import { maskForeign } from '../config/secret.ts';
 import { ByteInput } from './byte-input.ts';
 import { isCharset } from './charset.ts';
 import { gunzip } from './gunzip.ts';
@@ -73,7 +74,9 @@ function decode(body: AsyncIterable<Buffer>, coding: string): AsyncIterable<Buff
   const decoder = DECODERS.get(coding);
   if (decoder === undefined) {
     const name = JSON.stringify(coding.slice(0, 40));
-    throw new ContentCodingError(`its content-encoding ${name} is not known here (${ACCEPT_ENCODING} are)`);
+    throw new ContentCodingError(
+      `its content-encoding ${maskForeign(name)} is not known here (${ACCEPT_ENCODING} are)`,
+    );
   }
   return decodeBy(decoder, body, coding);
 }

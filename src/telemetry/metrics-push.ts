@@ -3,8 +3,10 @@ import { OTLPMetricExporter as JsonExporter } from '@opentelemetry/exporter-metr
 import { OTLPMetricExporter as ProtobufExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Clock } from '../clock.ts';
+import { maskForeign } from '../config/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { watchingAgent } from '../deliver/watching-agent.ts';
+import { explain } from '../errors.ts';
 import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
 import { SETTLE } from '../http/given-up.ts';
 import { proxyFor } from '../http/proxies.ts';
@@ -72,7 +74,7 @@ async function push(pushing: Pushing, settings: PushSettings): Promise<void> {
   } catch (error) {
     if (!pushing.failing) {
       log.warn(
-        { err: error, url: { full: receiver.url } },
+        { err: new Error(maskForeign(explain(error))), url: { full: receiver.url } },
         'Metrics could not be pushed; it is tried again.',
       );
     }
