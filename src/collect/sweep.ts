@@ -55,10 +55,16 @@ async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollRe
     if (error instanceof StateError) throw error;
     failure = undiscovered(context, halt, error);
   }
-  for (const scope of await longestWaitFirst(context, gathered))
-    yield await pollUnlessStopped(context, halt, scope);
+  try {
+    for (const scope of await longestWaitFirst(context, gathered))
+      yield await pollUnlessStopped(context, halt, scope);
+    if (failure === undefined) await journal.orphanStreams(config.name, [...offered]);
+  } catch (error) {
+    // A disk that is full for a while must not end a daemon.
+    if (error instanceof StateError) throw error;
+    failure ??= undiscovered(context, halt, error);
+  }
   if (failure !== undefined) yield failure;
-  else await journal.orphanStreams(config.name, [...offered]);
 }
 
 /** How a sweep ends whose streams could not be found out. */
