@@ -80,6 +80,8 @@ export interface Source<
   rewind?(cursor: z.output<Cursor>, to: number): z.output<Cursor>;
   /** How a past span is read again (`penstock backfill`). Absent: the vendor cannot be asked for one. */
   readonly backfill?: Backfill<z.output<Options>>;
+  /** How far the vendor's clock may be from ours before it is worth a warning, ms. Default 60 s. */
+  clockSlack?(options: z.output<Options>): number;
   /** A time, besides the schedule, at which it wants to be polled next (before a bucket's edge). Epoch ms, after `now`. */
   nextEdge?(options: z.output<Options>, now: number): number;
   /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */

@@ -12,6 +12,7 @@ export function behindLive(context: CollectContext): Http {
   const { http } = context;
   return {
     available: (route) => http.available(route),
+    recall: (ahead) => http.recall(ahead),
     get: async (request) => {
       await turnOf(context, request.route);
       return http.get(request);

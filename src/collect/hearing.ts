@@ -57,6 +57,10 @@ export class Hearing implements Http {
     return this.#http.available(route);
   }
 
+  recall(ahead: number): void {
+    this.#http.recall(ahead);
+  }
+
   async #ask(request: HttpRequest): Promise<Heard> {
     const answer = await this.#http.get(request);
     return { answer, ahead: answer.headers['date'] === undefined ? undefined : this.#ahead() };

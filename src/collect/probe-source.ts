@@ -46,7 +46,7 @@ export async function probeSource({
     ...reach(config, hearing, failure),
     ...findings,
     ...(failure === undefined ? [] : [failureFinding(failure)]),
-    ...clockFindings(hearing),
+    ...clockFindings(hearing, Math.min(SKEW, definition.clockSlack?.(config.options) ?? SKEW)),
     ...(streams === undefined ? [] : [sweepFinding(config, streams)]),
   ];
 }
@@ -81,12 +81,14 @@ function connection(options: CommonOptions & { readonly tls?: TlsConfig | undefi
   return { probe, verdict: 'ok', detail: `${options.base_url} answers`, advice: '' };
 }
 
-/** Clocks further apart are worth a look. Milliseconds. */
+/** Clocks further apart are worth a look, unless the source bears less. Milliseconds. */
 const SKEW = 60_000;
+/** `Date` has whole seconds. Milliseconds. */
+const DATE_PRECISION = 2_000;
 /** `Date` has whole seconds, and answers take their time: clocks this near are the same. Milliseconds. */
 const PRECISION = 5_000;
 
-function clockFindings({ ahead, answered }: Hearing): Finding[] {
+function clockFindings({ ahead, answered }: Hearing, limit: number): Finding[] {
   const probe = 'clock';
   if (ahead === undefined && !answered) return [];
   if (ahead === undefined) {
@@ -100,7 +102,7 @@ function clockFindings({ ahead, answered }: Hearing): Finding[] {
     ];
   }
   const apart = `The vendor's clock is ${showDuration(Math.abs(ahead))} ${ahead < 0 ? 'behind' : 'ahead of'} ours`;
-  if (Math.abs(ahead) > SKEW) {
+  if (Math.abs(ahead) > Math.max(limit, DATE_PRECISION)) {
     const advice =
       'Synchronise both clocks (NTP). Windows follow the vendor’s clock, so nothing is lost; times in the log are ours.';
     return [{ probe, verdict: 'warn', detail: apart, advice }];

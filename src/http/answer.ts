@@ -3,6 +3,7 @@ import { readRows } from '../rows.ts';
 import type { RawAnswer } from './exchange.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import { parseHttpDate } from './retry-after.ts';
+import { clockReadingOf } from './vendor-clock.ts';
 
 /**
  * The answer as a source sees it. `now`: the vendor's clock, for an answer without `Date`.
@@ -14,10 +15,13 @@ export async function answerOf(
   now: number,
 ): Promise<HttpAnswer> {
   const json = await parsed(raw, request);
+  const clock = clockReadingOf(raw);
   return {
     status: raw.status,
     headers: raw.headers,
     date: parseHttpDate(raw.headers['date']) ?? now,
+    at: raw.at,
+    ...(clock !== undefined && { clock }),
     body: raw.body,
     json: () => json,
     whole: () => readRows(raw.body, undefined),

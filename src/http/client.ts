@@ -11,10 +11,10 @@ import type { HttpAnswer, HttpRequest } from './http.ts';
 import { pace } from './pace.ts';
 import { MAX_REDIRECTS, redirectOf } from './redirect.ts';
 import { withRetries } from './retry.ts';
-import { parseHttpDate } from './retry-after.ts';
 import type { HttpSettings, SourceHttp } from './settings.ts';
-import { joinUrl } from './url.ts';
-import { failureOf, isHtml } from './verdict.ts';
+import { bareUrl, joinUrl } from './url.ts';
+import { VendorClock } from './vendor-clock.ts';
+import { failureOf } from './verdict.ts';
 
 export type { SourceHttp } from './settings.ts';
 
@@ -38,8 +38,7 @@ class Client implements SourceHttp {
   readonly #settings: HttpSettings;
   readonly #connections: Connections;
   readonly #quotas: ReadonlyMap<string, Pick<Quota, 'requests' | 'per'>>;
-  /** What the vendor's clock is ahead of ours. Milliseconds. */
-  #ahead = 0;
+  readonly #clock = new VendorClock();
   #requests = 0;
   #deprecationTold = false;
   #replacementTold = false;
@@ -56,7 +55,7 @@ class Client implements SourceHttp {
   }
 
   vendorNow(): number {
-    return this.#settings.clock.now() + this.#ahead;
+    return this.#settings.clock.now() + this.#clock.ahead;
   }
 
   async available(route: string): Promise<number> {
@@ -70,11 +69,18 @@ class Client implements SourceHttp {
   async get(request: HttpRequest): Promise<HttpAnswer> {
     const { options } = this.#settings;
     const url = joinUrl(options.base_url, request);
-    return withRetries((attempt) => this.#follow(url, request, attempt), {
-      ...this.#settings,
-      retries: options.retries,
-      retryTimeouts: request.retryTimeouts ?? true,
-    });
+    const ask = (again: boolean) =>
+      withRetries((attempt) => this.#follow(url, request, again ? attempt + 1 : attempt), {
+        ...this.#settings,
+        retries: options.retries,
+        retryTimeouts: request.retryTimeouts ?? true,
+      });
+    if (request.clock === undefined) return ask(false);
+    return this.#clock.confirmed(ask, { ...this.#settings, ...request.clock, url: bareUrl(url) });
+  }
+
+  recall(ahead: number): void {
+    this.#clock.recall(ahead);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,9 +153,7 @@ class Client implements SourceHttp {
   }
 
   #observe(raw: RawAnswer): void {
-    const date = parseHttpDate(raw.headers['date']);
-    // A page from something on the way has that thing's clock.
-    if (date !== undefined && !isHtml(raw)) this.#ahead = date - raw.at;
+    this.#clock.hear(raw);
     if (raw.replaced > 0) this.#tellReplacement(raw);
     if (raw.headers['deprecated'] === undefined || this.#deprecationTold) return;
     this.#deprecationTold = true;

@@ -16,6 +16,8 @@ export interface RawAnswer extends DecodedText {
   readonly url: string;
   readonly status: number;
   readonly headers: Headers;
+  /** Our clock when it was asked for, epoch milliseconds. */
+  readonly sent: number;
   /** Our clock when the headers came, epoch milliseconds. */
   readonly at: number;
   /** In UTF-8; of a status other than 2xx only the beginning. */
@@ -78,6 +80,7 @@ async function get(
   headers: Headers,
   { clock, maxBytes, signal, asked }: Omit<Limits, 'timeout'>,
 ): Promise<RawAnswer> {
+  const sent = clock.now();
   const answer = await dispatcher.request({
     origin: url.origin,
     path: url.pathname + url.search,
@@ -86,7 +89,7 @@ async function get(
     signal,
   });
   const status = answer.statusCode;
-  const raw = { url: bareUrl(url), status, headers: flatten(answer.headers), at: clock.now() };
+  const raw = { url: bareUrl(url), status, headers: flatten(answer.headers), sent, at: clock.now() };
   const { body } = answer;
   // Whoever reads it is given its error; one that comes later is nobody's.
   body.on('error', () => undefined);

@@ -18,6 +18,24 @@ export interface HttpRequest {
   readonly rows?: Shape;
   /** The span of the stream's time that it asks about: a gap when the answer is above `max_response_bytes`. */
   readonly asked?: Span;
+  /** What the stream knows of the vendor's clock: an answer that is dated otherwise is put aside and asked for again. */
+  readonly clock?: KnownClock;
+}
+
+/** What a stream knows of the vendor's clock. Milliseconds. */
+export interface KnownClock {
+  /** What it was ahead of ours at the last answer; undefined before the first one, which is believed. */
+  readonly ahead: number | undefined;
+  /** By how much an answer may differ from that. */
+  readonly tolerance: number;
+}
+
+/** What one answer says of the vendor's clock, by its `Date` and `Age`. Milliseconds. */
+export interface ClockReading {
+  /** What the vendor's clock is ahead of ours, at least. */
+  readonly ahead: number;
+  /** From sending to the headers of the answer: how much more it may be ahead. */
+  readonly waited: number;
 }
 
 /** A 2xx answer that is not HTML, whole. */
@@ -27,6 +45,10 @@ export interface HttpAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** The `Date` header, epoch ms; our clock where there is none. */
   readonly date: number;
+  /** Our clock when its headers came, epoch ms. */
+  readonly at: number;
+  /** Absent without a `Date` header. */
+  readonly clock?: ClockReading;
   /** The body, in UTF-8. */
   readonly body: Uint8Array;
   /**
@@ -42,9 +64,12 @@ export interface HttpAnswer {
  * The HTTP client that a source is lent. Every request spends its budget durably before it is sent.
  * @throws UnauthorisedError 401, 403 · RefusedError other 4xx, foreign redirects · ThrottledError 429 ·
  *   TimedOutError · UnavailableError 5xx, network, HTML · UnreadableAnswerError no JSON, or a part of it · TooLargeError · OutOfBudgetError — after the bounded tries, where trying again helps.
+ *   UnavailableError too when `clock` is asked for and no two answers agree on it.
  */
 export interface Http {
   get(request: HttpRequest): Promise<HttpAnswer>;
   /** How many requests of this route could be sent now without waiting for the budget; Infinity without a quota. */
   available(route: string): Promise<number>;
+  /** What a stream knew of the vendor's clock (ms ahead of ours): it holds until answers of this process say more. */
+  recall(ahead: number): void;
 }

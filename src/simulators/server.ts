@@ -47,6 +47,8 @@ export interface Simulator extends AsyncDisposable {
   readonly requests: readonly SimulatedRequest[];
   /** Answers given, first in first out, instead of the simulator's own; undefined in the list lets one request through. */
   readonly script: (SimulatedAnswer | undefined)[];
+  /** What stands between it and who asks, a proxy or a cache: the headers that it adds to an answer, or replaces. */
+  readonly way: { headers: ((request: SimulatedRequest) => Readonly<Record<string, string>>) | undefined };
   /** Resolves when it was asked this often; rejects with the signal's reason when aborted. */
   asked(count: number, signal?: AbortSignal): Promise<void>;
   /** Closes the port and every connection; connecting is refused until `back`. */
@@ -62,6 +64,7 @@ export async function serve(
 ): Promise<Simulator> {
   const requests: SimulatedRequest[] = [];
   const script: (SimulatedAnswer | undefined)[] = [];
+  const way: Simulator['way'] = { headers: undefined };
   const askers = new Waiters();
   const server = createServer((incoming, response) => {
     // A simulator that throws answers 500 with the error, so that the test which caused it sees why.
@@ -76,7 +79,7 @@ export async function serve(
     askers.check();
     const told = script.shift() ?? (await answer(request));
     if (told.delay !== undefined) await clock.sleep(told.delay);
-    send(response, told, clock);
+    send(response, { ...told, headers: { ...told.headers, ...way.headers?.(request) } }, clock);
   }
 
   const taken = await listen(server, host, port);
@@ -84,6 +87,7 @@ export async function serve(
     url: `http://${host}:${taken}`,
     requests,
     script,
+    way,
     asked: (count, signal) => askers.until(() => requests.length >= count, signal),
     away: () => close(server),
     back: async () => void (await listen(server, host, taken)),

@@ -177,6 +177,18 @@ describe('check of a source', () => {
       detail: expect.stringMatching(/^The vendor's clock is (5m|4m 59s|5m 1s) ahead of ours$/) as string,
     });
   });
+
+  it('warns of clocks that are further apart than settle and overlap of the source', async () => {
+    const ours = { ...world.clock, now: () => world.clock.now() - 20_000 };
+    await world.configure({ console: { ...world.blocks['console'], settle: '5s', overlap: '5s' } });
+
+    const outcome = await world.run('check', { clock: ours });
+
+    expect(finding(outcome, 'source console', 'clock')).toMatchObject({
+      verdict: 'warn',
+      detail: expect.stringMatching(/^The vendor's clock is (20s|19s|21s) ahead of ours$/) as string,
+    });
+  });
 });
 
 /** What gRPC is served on: HTTP/2, without TLS. */

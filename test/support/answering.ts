@@ -9,6 +9,7 @@ export function answering(body: unknown, request: HttpRequest, date: number): Pr
     url: 'http://vendor',
     status: 200,
     headers: {},
+    sent: date,
     at: date,
     body: Buffer.from(text),
     text,

@@ -1,5 +1,6 @@
 import { TimedOutError } from '../../errors.ts';
 import type { Observation, PastPart, Span } from '../../source.ts';
+import { keptClock } from './clock.ts';
 import { type Attempt, isMisfit } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
 import { explained, isSortRefusal } from './refusal.ts';
@@ -22,7 +23,8 @@ type Part = Pick<PastPart, 'covered'> & { readonly attempts: readonly Attempt[] 
  *
  * @throws RefusedError with advice, as `poll`.
  */
-export async function* readPast(run: ConsoleRun, span: Span): AsyncGenerator<PastPart> {
+export async function* readPast(lent: ConsoleRun, span: Span): AsyncGenerator<PastPart> {
+  const run = { ...lent, http: keptClock(lent, undefined).http };
   const manner: Manner = { walk: walkSorted, slice: run.options.slice };
   const told = new Set<string>();
   let at = span.from;

@@ -1,5 +1,6 @@
 import { defineSource } from '../../source.ts';
 import { readPast } from './backfill.ts';
+import { slackOf } from './clock.ts';
 import { Cursor } from './cursor.ts';
 import { loginAttemptEvent } from './ecs.ts';
 import { loginAttemptFields } from './fields.ts';
@@ -39,6 +40,7 @@ export function consoleSource({ module, ...names }: Vendor) {
     backfill: { streams: wholeConsole, read: readPast },
     probe,
     rewind,
+    clockSlack: (options) => slackOf({ options }),
     normalise: (attempt) => loginAttemptEvent(module, attempt),
   });
 }

@@ -28,6 +28,8 @@ export interface ListPart {
   readonly start: number | undefined;
   /** The console's clock, epoch ms. */
   readonly date: number;
+  /** Our clock when it answered, epoch ms; undefined when it only said that there is no such part. */
+  readonly at: number | undefined;
   /** The console marks this version of its API so. */
   readonly deprecated: boolean;
   /** Of the body: the same for the same bytes. */
@@ -65,6 +67,7 @@ export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): P
       total: undefined,
       start: undefined,
       date: run.now(),
+      at: undefined,
       deprecated: false,
       digest: '',
     };
@@ -87,7 +90,8 @@ function partOf(answer: HttpAnswer, { path, offset, limit }: ListRequest, baseUr
   const promised = rows.length > 0 && total !== undefined && offset + rows.length < total;
   const deprecated = answer.headers['deprecated'] !== undefined;
   const digest = hash('sha256', answer.body);
-  return { rows, more: full || promised, total, start, date: answer.date, deprecated, digest };
+  const { date, at } = answer;
+  return { rows, more: full || promised, total, start, date, at, deprecated, digest };
 }
 
 /** The header is `items 0-4/12`; past the end a star stands for the span. */

@@ -20,10 +20,20 @@ export function warnOfOwnRows(run: ConsoleRun, users: readonly string[] = []): v
   );
 }
 
+/** Every jump is told, since it is followed once. */
 export function warnOfClock(run: ConsoleRun, { from, to }: Span): void {
   run.log.warn(
     { event: { start: isoTime(from), end: isoTime(to) } },
-    'The console’s clock went back: this span is read again, since new attempts may be dated in it. Keep the console’s clock synchronised.',
+    'The console’s clock went back, or ours was set forward: this span is read again, since new attempts may be dated in it. Keep both clocks synchronised.',
+  );
+}
+
+/** A cache holds answers for so long that what is new is not seen. Said once per process. */
+export function warnOfStaleAnswer(run: ConsoleRun, date: number): void {
+  if (!isFirst(run, 'stale answer')) return;
+  run.log.warn(
+    { event: { created: isoTime(date) } },
+    'A cache between here and the console gave an old answer: it covers what its Date says, and newer attempts wait. Make the cache leave /api/ alone.',
   );
 }
 

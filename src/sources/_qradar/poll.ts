@@ -1,5 +1,7 @@
 import { RefusedError, TimedOutError, UnauthorisedError } from '../../errors.ts';
 import type { Page, Span } from '../../source.ts';
+import type { KeptClock } from '../_kit/kept-clock.ts';
+import { keptClock, slackOf } from './clock.ts';
 import type { Cursor } from './cursor.ts';
 import { warnOfBasic, warnOfOwnRows } from './notices.ts';
 import type { ConsoleRun } from './options.ts';
@@ -14,37 +16,63 @@ import { type Stretch, UnsortedError, walkSorted, walkUnsorted } from './walk.ts
  *
  * @throws RefusedError with advice, for settings that the console refuses; no refused request is sent again.
  */
-export async function* poll(run: ConsoleRun, cursor: Cursor | undefined): AsyncGenerator<Page<Cursor>> {
+export async function* poll(lent: ConsoleRun, cursor: Cursor | undefined): AsyncGenerator<Page<Cursor>> {
+  const clock = keptClock(lent, cursor?.ahead);
+  const run = { ...lent, http: clock.http };
   warnOfBasic(run);
-  const sweep = new Sweep(run, cursor ?? (await beginning(run)));
-  while (!sweep.complete) {
+  let sweep = new Sweep(run, cursor ?? (await beginning(run)), clock);
+  let unsure = cursor === undefined ? clock.ahead : undefined;
+  while (!sweep.ended) {
     run.signal.throwIfAborted();
     const window = sweep.window();
     try {
-      for await (const stretch of walk(run, window, sweep.cursor)) yield await pageOf(run, sweep, stretch);
+      for await (const stretch of walk(run, window, sweep.cursor)) {
+        if (unsure !== undefined && isOff(clock, unsure)) {
+          // The answer that told where to begin told another time than the list does.
+          clock.takeSetBack();
+          sweep = new Sweep(run, startAt(run, stretch.date), clock);
+          unsure = clock.ahead;
+          break;
+        }
+        unsure = undefined;
+        const { page, again } = await pageOf(run, sweep, stretch);
+        yield page;
+        if (again) break;
+      }
     } catch (error) {
       if (error instanceof UnauthorisedError) run.memo.set(REFUSED, true);
       yield adapted(sweep, window, error);
     }
   }
+  clock.warnOfDifference(slackOf(run));
   warnOfOwnRows(run, sweep.cursor.users);
+}
+
+function isOff({ ahead, tolerance }: KeptClock, before: number): boolean {
+  return ahead !== undefined && Math.abs(ahead - before) > tolerance;
 }
 
 function walk(run: ConsoleRun, window: Span, { unsorted }: Cursor): AsyncGenerator<Stretch> {
   return unsorted ? walkUnsorted(run, window) : walkSorted(run, window);
 }
 
-async function pageOf(run: ConsoleRun, sweep: Sweep, stretch: Stretch): Promise<Page<Cursor>> {
+async function pageOf(
+  run: ConsoleRun,
+  sweep: Sweep,
+  stretch: Stretch,
+): Promise<{ page: Page<Cursor>; again: boolean }> {
   const observations = await withNames(run, stretch.attempts);
-  sweep.advance(stretch);
+  const { gaps, again } = sweep.advance(stretch);
   const { from, to } = stretch;
-  return {
+  const page = {
     observations,
     cursor: sweep.cursor,
     forgetBefore: sweep.cursor.known,
+    gaps,
     ...(to > from && { covered: { from, to } }),
     ...(sweep.complete && { complete: true }),
   };
+  return { page, again };
 }
 
 /** What was learned from a failure, for the next try in this poll and for all later ones; else the failure is thrown. */
@@ -63,8 +91,12 @@ const REFUSED = 'refused';
 async function beginning(run: ConsoleRun): Promise<Cursor> {
   // A refusal has brought the clock, and the source is tried again with one request.
   if (!run.memo.has(REFUSED)) await (run.options.resolve_users ? readDirectory(run) : greet(run));
-  const start = Math.max(0, run.now() - run.options.initial_lookback);
-  return { next: start, known: start };
+  return startAt(run, run.now());
+}
+
+function startAt({ options }: ConsoleRun, now: number): Cursor {
+  const start = Math.max(0, now - options.initial_lookback);
+  return { next: start, known: start, newest: start };
 }
 
 async function greet(run: ConsoleRun): Promise<void> {

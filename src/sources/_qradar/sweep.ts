@@ -1,6 +1,8 @@
-import type { Span } from '../../source.ts';
+import type { Gap, Span } from '../../source.ts';
+import { type KeptClock, PRECISION } from '../_kit/kept-clock.ts';
+import { readingStart } from '../_kit/reading-start.ts';
 import type { Cursor } from './cursor.ts';
-import { warnOfClock } from './notices.ts';
+import { warnOfClock, warnOfStaleAnswer } from './notices.ts';
 import type { ConsoleRun } from './options.ts';
 import { userIdOf } from './record.ts';
 import type { Stretch } from './walk.ts';
@@ -8,38 +10,44 @@ import type { Stretch } from './walk.ts';
 /** No window is made shorter than this when requests time out. Milliseconds. */
 export const SHORTEST_SLICE = 1_000;
 
-/** The `Date` header has whole seconds, so two clocks this near are the same. Milliseconds. */
-const PRECISION = 2_000;
-
 /** A poll goes on when it is this far behind at the end of a window, whatever `settle` is. Milliseconds. */
 const LEAST_LAG = 10_000;
+
+/** `reason` of a gap: the console's clock was set back further than the ledger reaches. */
+const SET_BACK = 'clock-set-back';
+
+type Dated = Stretch & { readonly at: number };
 
 /** Where one poll stands, and the cursor that follows from it. Times are epoch ms of the console's clock. */
 export class Sweep {
   readonly #run: ConsoleRun;
-  /** Our estimate of the console's clock when the poll began. */
-  readonly #began: number;
-  /** Where the first window began, and what `next` was: what the console's clock is held against. */
+  readonly #clock: KeptClock;
+  /** Where the first window began, and the cursor of the poll before. */
   readonly #start: number;
   readonly #before: Cursor;
   #cursor: Cursor;
   /** Everything of this poll before here was read. */
   #at: number;
   #date = -Infinity;
+  #ended = false;
   #complete = false;
-  #wentBack = false;
 
-  constructor(run: ConsoleRun, cursor: Cursor) {
+  constructor(run: ConsoleRun, cursor: Cursor, clock: KeptClock) {
     this.#run = run;
-    this.#began = run.now();
+    this.#clock = clock;
     this.#before = cursor;
     this.#cursor = cursor;
-    this.#start = Math.max(cursor.next - run.options.overlap, cursor.known);
+    this.#start = this.#startOf(cursor, Math.max(run.now() - run.options.settle, cursor.next));
     this.#at = this.#start;
   }
 
   get cursor(): Cursor {
     return this.#cursor;
+  }
+
+  /** There is nothing more to ask for now. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Everything settled was read. */
@@ -60,21 +68,21 @@ export class Sweep {
     return { from, to: Math.max(from, Math.min(settled, from + slice)) };
   }
 
-  /** A stretch was read. Its page must be durable before the next one is asked for. */
-  advance(stretch: Stretch): void {
-    const { overlap, settle } = this.#run.options;
-    const settled = stretch.date - settle;
+  /**
+   * A stretch was read. Its page must be durable before the next one is asked for. Returns what cannot be read any
+   * more; with `again`, the rest of the window is to be left, since `window` now begins earlier.
+   */
+  advance(read: Stretch): { readonly gaps: readonly Gap[]; readonly again: boolean } {
+    const stretch = { ...read, at: read.at ?? read.date - (this.#clock.ahead ?? 0) };
+    const settled = stretch.date - this.#run.options.settle;
+    const before = this.#cursor;
     this.#date = stretch.date;
     this.#at = stretch.to;
-    this.#cursor = {
-      ...this.#cursor,
-      // Never later than what was settled when the console answered, whatever our clock or a row says.
-      next: Math.min(Math.max(this.#cursor.next, stretch.to), settled),
-      // What may be read again must be known again: the rest of this window, and the overlap of the next poll.
-      known: Math.max(this.#cursor.known, Math.min(stretch.to, settled - overlap)),
-      users: usersSeen(this.#cursor.users ?? [], stretch),
-    };
-    if (stretch.end) this.#endWindow(settled);
+    this.#cursor = this.#moved(stretch, settled);
+    const setBack = this.#clock.takeSetBack();
+    if (setBack > 0) return { gaps: this.#followBack(before, setBack, stretch), again: true };
+    if (stretch.end) this.#endWindow(stretch, settled);
+    return { gaps: [], again: false };
   }
 
   /** Halves the span asked for at once. False: it is as short as it may be. */
@@ -89,13 +97,54 @@ export class Sweep {
     this.#cursor = { ...this.#cursor, unsorted: true };
   }
 
-  #endWindow(settled: number): void {
+  #startOf(cursor: Cursor, settled: number): number {
+    const { next, known, newest = known, quiet = false } = cursor;
+    const { overlap } = this.#run.options;
+    const slice = Math.min(cursor.slice ?? Infinity, this.#run.options.slice);
+    return readingStart({ next, known, newest, quiet }, { overlap, slice, settled });
+  }
+
+  #moved(stretch: Dated, settled: number): Cursor {
+    const { initial_lookback: lookback, overlap } = this.#run.options;
+    const { quiet, passed, ...before } = this.#cursor;
+    const grew = stretch.newest > Math.max(before.newest ?? before.known, passed ?? 0);
+    const cursor: Cursor = {
+      ...before,
+      // Never later than what was settled when the console answered, whatever our clock or a row says.
+      next: Math.max(before.next, Math.min(stretch.to, settled)),
+      newest: grew ? stretch.newest : (before.newest ?? before.known),
+      ...(!grew && passed !== undefined && { passed }),
+      ...((grew || before.newestAt === undefined) && { newestAt: stretch.at }),
+      ...(!grew && quiet && { quiet }),
+      ...(this.#clock.ahead !== undefined && { ahead: this.#clock.ahead }),
+      users: usersSeen(before.users ?? [], stretch),
+    };
+    // What may be read again must be known again: the next poll does, and a clock that is set back leads further. By our
+    // clock too, lest a Date from the future makes it forget everything.
+    const reachable = Math.min(cursor.next, stretch.at) - lookback - overlap;
+    const known = Math.min(reachable, this.#startOf(cursor, cursor.next));
+    return { ...cursor, known: Math.max(cursor.known, known) };
+  }
+
+  #endWindow(stretch: Dated, settled: number): void {
     this.#lengthen();
-    if (this.#goBack(settled)) return;
     const overlapped = this.#at >= Math.min(this.#before.next, settled - PRECISION);
-    if (!overlapped || settled - this.#at > Math.max(this.#run.options.settle, LEAST_LAG)) return;
-    this.#complete = true;
-    this.#cursor = { ...this.#cursor, polled: this.#began };
+    const stale = stretch.at + (this.#clock.ahead ?? 0) - stretch.date > this.#clock.tolerance;
+    // Asked again at once, a cache would give the same answer.
+    if (stale) warnOfStaleAnswer(this.#run, stretch.date);
+    else if (!overlapped || settled - this.#at > Math.max(this.#run.options.settle, LEAST_LAG)) return;
+    this.#ended = true;
+    this.#complete = !stale;
+    this.#cursor = this.#rested(stretch.at);
+  }
+
+  /** The poll saw all that there is: whether nothing newer came for `overlap` of our time. */
+  #rested(now: number): Cursor {
+    const { newest, newestAt = now } = this.#cursor;
+    if (newest !== this.#before.newest) return this.#cursor;
+    // Our clock was set back: the time begins anew.
+    if (newestAt > now) return { ...this.#cursor, newestAt: now };
+    return now - newestAt >= this.#run.options.overlap ? { ...this.#cursor, quiet: true } : this.#cursor;
   }
 
   #lengthen(): void {
@@ -105,21 +154,21 @@ export class Sweep {
   }
 
   /**
-   * When the console's clock was set back, rows since then are dated before what we read. Then what it may have
-   * dated since the last poll is read anew; what the ledger no longer holds of that is told again, under the same id.
+   * When the console's clock was set back, rows since then are dated before what was read. What it may have dated since
+   * the last poll is read again, once, as far as the ledger knows what was told: `initial_lookback`.
    */
-  #goBack(settled: number): boolean {
-    if (this.#wentBack || settled >= this.#before.next - PRECISION) return false;
-    const { options } = this.#run;
-    const elapsed = this.#began - (this.#before.polled ?? this.#began);
-    const bounded = Math.min(Math.max(elapsed, 0), options.initial_lookback);
-    const earliest = Math.max(0, this.#date - bounded - options.overlap);
-    this.#wentBack = true;
-    if (earliest >= this.#start) return false;
-    warnOfClock(this.#run, { from: earliest, to: this.#before.next });
-    this.#at = earliest;
-    this.#cursor = { ...this.#cursor, next: earliest, known: earliest };
-    return true;
+  #followBack(before: Cursor, setBack: number, { at, date }: Dated): readonly Gap[] {
+    const wanted = this.#startOf(before, before.next) - setBack;
+    const from = Math.max(before.known, Math.min(wanted, this.#at));
+    const { quiet: _, ...cursor } = this.#cursor;
+    const passed = Math.max(before.newest ?? 0, before.passed ?? 0);
+    // What is within the tolerance may be servers whose clocks differ a little: that is no news.
+    if (setBack > this.#clock.tolerance) warnOfClock(this.#run, { from, to: before.next });
+    this.#at = from;
+    this.#cursor = { ...cursor, next: from, known: before.known, newest: from, passed, newestAt: at };
+    // Only a `Date` from before what was read shows for sure that it was not our clock that was set forward.
+    if (wanted >= from || date - this.#run.options.settle >= before.next - PRECISION) return [];
+    return [{ from: Math.max(0, wanted), to: from, reason: SET_BACK, part: '' }];
   }
 }
 

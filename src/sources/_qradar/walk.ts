@@ -16,8 +16,12 @@ export interface Stretch {
   readonly to: number;
   /** The window ends here. */
   readonly end: boolean;
+  /** The time of the newest row in it; -Infinity when there is none. Epoch ms. */
+  readonly newest: number;
   /** The console's clock when it answered, epoch ms. */
   readonly date: number;
+  /** Our clock when it answered, epoch ms; undefined where that is not known. */
+  readonly at: number | undefined;
 }
 
 /** The rows do not come in the order asked for. */
@@ -34,13 +38,14 @@ export class UnsortedError extends Error {
  * @throws UnsortedError when the console takes no notice of `sort`.
  */
 export async function* walkSorted(run: ConsoleRun, window: Span): AsyncGenerator<Stretch> {
-  let end: number | undefined;
+  let end = window.to;
   let reading = new Reading(run, window, { sorted: true });
   let last = window.from;
   for (;;) {
     const part = await reading.next();
     if (part === undefined) continue;
-    end ??= Math.min(window.to, part.date - run.options.settle);
+    // What was not settled when the part was answered is not in it for sure, whatever an earlier one covered.
+    end = Math.min(end, part.date - run.options.settle);
     const how = { asked: reading.asked, end, ordinals: reading.ordinals };
     const whole = await survey(part.rows, { ...how, after: last });
     if (!whole.ascending) throw new UnsortedError('The console does not sort by attempt_time.');
@@ -51,7 +56,9 @@ export async function* walkSorted(run: ConsoleRun, window: Span): AsyncGenerator
       const { attempts, last: to } = observe(rows, { ...how, after: last });
       left -= 1;
       const isLast = ends && left <= 0;
-      yield { attempts, from: last, to: isLast ? end : to, end: isLast, date: part.date };
+      const { date, at } = part;
+      const newest = newestOf(attempts, end);
+      yield { attempts, from: last, to: isLast ? Math.max(last, end) : to, end: isLast, newest, date, at };
       last = to;
     }
     if (ends) return;
@@ -89,8 +96,8 @@ const PAGE = 1_000;
  * and the rows of one page.
  */
 export async function* walkUnsorted(run: ConsoleRun, window: Span): AsyncGenerator<Stretch> {
-  const { found, settled, date } = await readWhole(run, window);
-  const end = Math.min(window.to, settled);
+  const { found, settled, date, at } = await readWhole(run, window);
+  const end = Math.max(window.from, Math.min(window.to, settled));
   const strays = found.filter(({ time }) => time < window.from).length;
   requireFiltered(run, { strays }, found.length);
   // Those without a place in the window come last.
@@ -104,9 +111,14 @@ export async function* walkUnsorted(run: ConsoleRun, window: Span): AsyncGenerat
     const { attempts, last } = observe(rows, { asked: window, end, ordinals, after: from });
     const ends = first + size >= sorted.length;
     const to = ends ? end : last;
-    yield { attempts, from, to, end: ends, date };
+    yield { attempts, from, to, end: ends, newest: newestOf(attempts, end), date, at };
     from = to;
   }
+}
+
+/** Rows without a time, and those that nobody asked for, are remembered for longer than they are old. */
+function newestOf(attempts: readonly Attempt[], end: number): number {
+  return attempts.reduce((newest, { at }) => (at < end ? Math.max(newest, at) : newest), -Infinity);
 }
 
 function compare(one: number, other: number): number {
@@ -124,19 +136,20 @@ interface Found {
 async function readWhole(
   run: ConsoleRun,
   window: Span,
-): Promise<{ found: readonly Found[]; settled: number; date: number }> {
+): Promise<{ found: readonly Found[]; settled: number; date: number; at: number | undefined }> {
   const reading = new Reading(run, window, { sorted: false });
   let found: Found[] = [];
-  let first: number | undefined;
+  let settled = Infinity;
   for (;;) {
     const part = await reading.next();
     if (part === undefined) {
       found = [];
+      settled = Infinity;
       continue;
     }
-    first ??= part.date;
+    settled = Math.min(settled, part.date - run.options.settle);
     for await (const one of locate(part.rows)) found.push(one);
-    if (!part.more) return { found, settled: first - run.options.settle, date: part.date };
+    if (!part.more) return { found, settled, date: part.date, at: part.at };
   }
 }
 

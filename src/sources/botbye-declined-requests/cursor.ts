@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ahead } from '../_kit/kept-clock.ts';
 import { INTERVAL_TYPES } from './bucket.ts';
 
 /** Epoch ms inside, ISO 8601 where it is stored and shown. */
@@ -16,6 +17,8 @@ export const cursor = z.object({
   zone: z.string(),
   /** Everything before is counted, or told as a gap: the `Date` of the last reading. */
   read: instant,
+  /** What the vendor's clock is ahead of ours. Milliseconds. */
+  ahead,
 });
 
 export type Cursor = z.output<typeof cursor>;

@@ -33,6 +33,7 @@ export default defineSource({
   },
   poll,
   probe,
+  clockSlack: (options) => options.edge_guard,
   nextEdge: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
   normalise,
 });

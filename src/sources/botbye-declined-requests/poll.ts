@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Observation, Page, Span, StreamRun } from '../../source.ts';
 import { PAGE } from '../../rows.ts';
 import { inParts, type Parts } from '../_kit/parts.ts';
+import { KeptClock, PRECISION } from '../_kit/kept-clock.ts';
 import { bucketAt, calendarOf, type Calendar } from './bucket.ts';
 import { BucketCount } from './bucket-count.ts';
 import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
@@ -15,7 +16,9 @@ type Poll = StreamRun<Options>;
  * One reading of one stream. Its answer's own date says which bucket it shows; a bucket that ended is
  * closed with the first reading of a later one. Ends without a page when the answer is put aside.
  */
-export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
+export async function* poll(lent: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
+  const clock = new KeptClock(lent, { ahead: before?.ahead, slack: lent.options.edge_guard });
+  const run = { ...lent, http: clock.http };
   let summary: Summary;
   try {
     const from = before?.read ?? bucketAt(run.now(), calendarOf(run.options)).from;
@@ -25,37 +28,49 @@ export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerat
     if (before !== undefined && isOver(run, before)) yield* closeByClock(run, before);
     throw error;
   }
+  clock.warnOfDifference(run.options.edge_guard);
+  const setBack = clock.takeSetBack() > 0;
+  if (before !== undefined && isOlder(summary.date, before) && !setBack) {
+    noteOld(run, summary.date);
+    return;
+  }
   const bucket = bucketAt(summary.date, calendarOf(run.options));
   if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, run.options.edge_guard)) {
     noteAside(run, summary.date);
     return;
   }
-  yield* readingPages(run, { summary, bucket, before });
+  yield* readingPages(run, { summary, bucket, before, setBack, ahead: clock.ahead });
 }
 
 interface Reading {
   readonly summary: Summary;
   readonly bucket: Span;
   readonly before: Cursor | undefined;
+  /** The vendor's clock was set back since the last reading. */
+  readonly setBack: boolean;
+  /** What it is ahead of ours. Milliseconds. */
+  readonly ahead: number | undefined;
 }
 
 async function* readingPages(
   run: Poll,
-  { summary: { date, rows }, bucket, before }: Reading,
+  { summary: { date, at, rows }, bucket, before, setBack, ahead }: Reading,
 ): AsyncGenerator<Page<StoredCursor>> {
   const { edge_guard } = run.options;
   const calendar = calendarOf(run.options);
   const rebase = before !== undefined && before.zone !== calendar.zone;
   const goesOn = before !== undefined && !rebase && before.bucket === bucket.from;
-  const read = goesOn ? Math.max(before.read, date) : date;
+  const read = goesOn && !setBack ? Math.max(before.read, date) : date;
   const countedFrom = rebase ? date : bucket.from;
   const covered = { from: goesOn ? before.read : countedFrom, to: date };
   const counted = openBucket(run, bucket, calendar).tell(rows, { rebase, lastRead: before?.read ?? date });
+  const state = { ...calendar, bucket: bucket.from, ...(ahead !== undefined && { ahead }) };
   const last: Page<StoredCursor> = {
     observations: [],
-    cursor: z.encode(cursor, { ...calendar, bucket: bucket.from, read }),
+    cursor: z.encode(cursor, { ...state, read }),
     ...(covered.to > covered.from && { covered }),
-    forgetBefore: bucketAt(bucket.from - 1, calendar).from,
+    // By our clock too, lest a Date from the future makes buckets forgotten that go on when it is right.
+    forgetBefore: bucketAt(Math.min(bucket.from, bucketAt(at, calendar).from) - 1, calendar).from,
     complete: true,
   };
   const closed = before === undefined || goesOn ? [] : close(run, before);
@@ -66,7 +81,7 @@ async function* readingPages(
     return;
   }
   // The bucket is open before anything of it is told, so that it is closed whatever happens meanwhile.
-  const opened = z.encode(cursor, { ...calendar, bucket: bucket.from, read: bucket.from });
+  const opened = z.encode(cursor, { ...state, read: bucket.from });
   yield* inParts(closed, { observations: [], cursor: opened, gaps });
   yield* inParts(watched(run, counted), last);
 }
@@ -119,6 +134,18 @@ async function* watched(run: Poll, parts: Counted): Counted {
 
 function isOver(run: Poll, before: Cursor): boolean {
   return run.now() >= bucketAt(before.bucket, before).to + run.options.edge_guard;
+}
+
+/** A cache may give an answer from before the last reading: it shows counts that have grown since. */
+function isOlder(date: number, { read, ahead }: Cursor): boolean {
+  return ahead !== undefined && date < read - PRECISION;
+}
+
+function noteOld({ log, scope }: Poll, date: number): void {
+  log.warn(
+    { event: { created: new Date(date).toISOString() }, penstock: { stream: scope.id } },
+    'A cache between here and BotBye gave an answer that is older than the last reading: it is not counted. Make the cache leave /api/ alone.',
+  );
 }
 
 function noteAside({ log, mode, scope }: Poll, date: number): void {

@@ -23,6 +23,8 @@ export function partsOf({ id }: Scope): { project: string; dimension: string } {
 export interface Summary {
   /** The answer's own `Date`, epoch ms. */
   readonly date: number;
+  /** Our clock when it came, epoch ms. */
+  readonly at: number;
   /** As the vendor sent them, not validated. */
   readonly rows: Rows;
 }
@@ -52,15 +54,15 @@ export async function readSummary(
   const answer = await http.get(request).catch((error: unknown) => {
     throw explained(error);
   });
+  const { date, at } = answer;
   const rows = listOf(answer);
-  if (rows !== undefined) return { date: answer.date, rows };
+  if (rows !== undefined) return { date, at, rows };
   const body = answer.json();
   const failure = errorIn(body);
-  if (dimension === 'total_endpoint' && body instanceof Unreadable)
-    return { date: answer.date, rows: Rows.of(body) };
+  if (dimension === 'total_endpoint' && body instanceof Unreadable) return { date, at, rows: Rows.of(body) };
   // Nothing documents the shape of this one; a single total may come alone, and without a name.
   if (dimension === 'total_endpoint' && failure === undefined && Object.hasOwn(membersOf(body), COUNT)) {
-    return { date: answer.date, rows: Rows.of({ id: dimension, ...membersOf(body) }) };
+    return { date, at, rows: Rows.of({ id: dimension, ...membersOf(body) }) };
   }
   throw new UnexpectedAnswerError(
     `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows${failure === undefined ? '' : `: ${failure}`}. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,

@@ -43,6 +43,8 @@ export interface Reading {
   readonly body: () => Promise<unknown>;
   /** The vendor's clock at the answer, epoch ms. */
   readonly date: number;
+  /** Our clock at the answer, epoch ms. */
+  readonly at: number;
   /** Whether the answer covers the day that was asked, and nothing else. */
   readonly fits: 'exactly' | 'too-wide' | 'too-narrow';
 }
@@ -79,7 +81,8 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
   }
   const { startDate: from, endDate: to } = parsed.data.dateRange;
   const fits = compare({ from, to }, spanOf(day));
-  return { day, report: parsed.data, body: () => answer.whole(), date: answer.date, fits };
+  const { date, at } = answer;
+  return { day, report: parsed.data, body: () => answer.whole(), date, at, fits };
 }
 
 /** What an answer without content says of a day. */

@@ -61,16 +61,16 @@ async function* pagesOfReading(
   reading: Reading,
 ): AsyncGenerator<Page<StoredCursor>> {
   const { settle, revise_days } = run.options;
-  const { day, date, fits } = reading;
+  const { day, date, at, fits } = reading;
   const final = day <= newestClosed(date, settle);
   // The day that goes on may be answered up to now; a closed one is whole, or its counts are wrong.
   if (fits === 'too-wide' || (fits === 'too-narrow' && final)) {
     warnOfWindow(run, reading);
-    yield pageOf(run, { ...state, misreadAt: date }, await observeMisread(reading));
+    yield pageOf(run, { ...state, misreadAt: date }, { observations: await observeMisread(reading), at });
     return;
   }
   const next = final ? withRead(state, day, date, revise_days) : { ...state, partialAt: date };
-  const page = { ...pageOf(run, next), ...(final && { covered: spanOf(day) }) };
+  const page = { ...pageOf(run, next, { at }), ...(final && { covered: spanOf(day) }) };
   yield* inParts(observe(reading, run, { final }), page);
 }
 
@@ -89,7 +89,12 @@ export function warnOfWindow({ log, scope }: Poll, { report: { dateRange }, fits
   );
 }
 
-function pageOf(run: Poll, state: Cursor, observations: readonly Observation[] = []): Page<StoredCursor> {
+/** `at`: our clock when the vendor answered, where it did. */
+function pageOf(
+  run: Poll,
+  state: Cursor,
+  { observations = [], at }: { observations?: readonly Observation[]; at?: number } = {},
+): Page<StoredCursor> {
   const { options, now } = run;
   const newest = newestClosed(now(), options.settle);
   const unread = unreadDays(state, newest);
@@ -98,8 +103,15 @@ function pageOf(run: Poll, state: Cursor, observations: readonly Observation[] =
     cursor: z.encode(cursor, state),
     complete: isRead(state, newest),
     owed: dueOf(state, options, { now: now(), againBefore: 0 }).length,
-    // A closed day is known while it is read again, and one that was read while it went on until it is read closed.
-    forgetBefore: spanOf(newest - options.revise_days).from,
+    ...(at !== undefined && { forgetBefore: oldestNeeded(run, at) }),
     keep: unread.map(spanOf),
   };
+}
+
+/**
+ * A closed day is known while it is read again, and one that was read while it went on until it is read closed: by our
+ * clock too, lest a Date from the future makes days forgotten that are read again when it is right.
+ */
+function oldestNeeded({ options, now }: Poll, at: number): number {
+  return spanOf(newestClosed(Math.min(now(), at), options.settle) - options.revise_days).from;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ahead } from '../_kit/kept-clock.ts';
 import { instant, span } from '../_petra/time.ts';
 
 /** A span that was not read; `only`: of these tenants alone. */
@@ -8,6 +9,8 @@ const hole = span.extend({ only: z.array(z.string()).optional() });
 export const cursor = z.object({
   /** All that was created before is read, but for `holes`, `walk` and gaps: the `Date` of the last list of all tenants. */
   since: instant,
+  /** What the vendor's clock was ahead of ours at that answer. Milliseconds. */
+  ahead,
   /** The tenants that the options named at the last poll, as they name them; absent: all. */
   tenants: z.array(z.string()).optional(),
   /** Spans to be asked for tenant by tenant, in a walk that begins later: full lists left them unread. */

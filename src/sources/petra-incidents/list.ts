@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../errors.ts';
-import type { HttpAnswer } from '../../http/http.ts';
+import type { ClockReading, HttpAnswer } from '../../http/http.ts';
 import { type Batch, Rows, type Shape } from '../../rows.ts';
 import type { Observation, Run, StreamRun } from '../../source.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
@@ -30,6 +30,10 @@ export interface IncidentList {
   readonly reach: number;
   /** The vendor's clock at the answer, epoch ms. */
   readonly date: number;
+  /** Our clock at the answer, epoch ms. */
+  readonly at: number;
+  /** What it says of the vendor's clock; undefined without a `Date`. */
+  readonly clock: ClockReading | undefined;
 }
 
 const PATH = '/v1/incidents';
@@ -59,6 +63,8 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
     length: rows.length,
     reach: rows.length < limit ? from : oldestOf(rows, answer.date) + 1,
     date: answer.date,
+    at: answer.at,
+    clock: answer.clock,
   };
 }
 

@@ -1,3 +1,5 @@
+import { isoTime } from '../../ecs/time.ts';
+import { setBackBy } from '../_kit/kept-clock.ts';
 import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import type { Cursor, Hole } from './cursor.ts';
@@ -30,7 +32,8 @@ export async function* readLive(run: Poll, state: Cursor | undefined, owed?: num
   const next = {
     ...kept,
     ...(only !== undefined && { tenants: [...only] }),
-    since: list.date,
+    since: nextSince(run, before, list),
+    ...(list.clock !== undefined && { ahead: list.clock.ahead }),
     holes: [...before.holes, ...(hole.to > hole.from ? [hole] : []), ...joined],
   };
   const covered = { from: Math.max(from, list.reach), to: list.date };
@@ -60,9 +63,31 @@ interface Reading {
   readonly list: IncidentList;
 }
 
-async function readNext(run: Poll, { since }: Cursor): Promise<Reading> {
-  const from = since - run.options.overlap;
-  return { known: since, from, list: await readList(run, { from }) };
+async function readNext(run: Poll, { since, ahead }: Cursor): Promise<Reading> {
+  const { overlap, initial_lookback: lookback } = run.options;
+  const from = since - overlap;
+  const list = await readList(run, { from });
+  const setBack = list.clock === undefined ? 0 : setBackBy(ahead, list.clock);
+  if (setBack === 0) return { known: since, from, list };
+  // New incidents may be dated that much before what was read. The ledger knows what was told since then.
+  const known = Math.min(since, Math.max(since - setBack, Math.min(since, list.at) - lookback));
+  warnOfClock(run, known, since);
+  return { known, from: known - overlap, list: await readList(run, { from: known - overlap }) };
+}
+
+/**
+ * The cursor goes where the vendor's clock is, back too. Not further back than `initial_lookback`, though: from there,
+ * every poll would read all of it again.
+ */
+function nextSince({ options }: Poll, { since }: Cursor, { date, at }: IncidentList): number {
+  return date < Math.min(since, at) - options.initial_lookback ? since : date;
+}
+
+function warnOfClock({ log }: Poll, from: number, to: number): void {
+  log.warn(
+    { event: { start: isoTime(from), end: isoTime(to) } },
+    'The vendor’s clock went back, or ours was set forward: this span is read again, since new incidents may be dated in it.',
+  );
 }
 
 /** The first answer tells the vendor's clock: when ours was ahead, it was not asked far enough back. */

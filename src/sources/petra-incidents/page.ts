@@ -10,18 +10,22 @@ const DAY = 86_400_000;
 
 /** A page that leads to `state`; complete when nothing is left that a full list did not show. */
 export function pageOf(
-  { options }: Poll,
+  { options, now }: Poll,
   state: Cursor,
   added: Partial<Omit<Page<StoredCursor>, 'cursor'>>,
 ): Page<StoredCursor> {
   const complete = isCaughtUp(state);
+  const { track_updates_for, initial_lookback, overlap } = options;
+  // A clock that is set back leads as far back as `initial_lookback`, and updates are tracked from there.
+  const kept = track_updates_for + initial_lookback + overlap + DAY;
   return {
     observations: [],
     owed: complete ? 0 : 1,
     ...added,
     cursor: z.encode(cursor, state),
     complete,
-    forgetBefore: oldestNeeded(state) - options.track_updates_for - options.overlap - DAY,
+    // By our clock too, lest a Date from the future makes it forget everything.
+    forgetBefore: Math.min(oldestNeeded(state), now() - (state.ahead ?? 0)) - kept,
   };
 }
 

@@ -45,8 +45,13 @@ async function mayAsk({ http, options }: Poll, asked: number): Promise<boolean> 
   return (await http.available(ROUTES.incidents)) > 1;
 }
 
+/** No further back than live polls followed a clock that was set back. */
+function trackedFrom({ now, options }: Poll, { since }: Cursor): number {
+  return Math.max(now(), since) - options.track_updates_for;
+}
+
 async function* refreshAll(run: Poll, start: Cursor): Pages {
-  const from = run.now() - run.options.track_updates_for;
+  const from = trackedFrom(run, start);
   const { reach, parts } = await readList(run, { from });
   const all = reach > from;
   if (all) {
@@ -78,7 +83,7 @@ interface Turn {
 
 async function* refreshTenant(run: Poll, start: Cursor, turn: Turn): Pages {
   const { id, owed } = turn;
-  const tracked = run.now() - run.options.track_updates_for;
+  const tracked = trackedFrom(run, start);
   const reading = await readTenant(run, id, Math.min(tracked, start.unread[id]?.from ?? tracked));
   if ('list' in reading) {
     const { reach, parts } = reading.list;

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
 import type { EcsEvent } from '../../../src/ecs/event.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
@@ -48,6 +49,23 @@ const FIELDS = ['attempt_time', 'user_id', 'remote_ip', 'attempt_result', 'attem
 /** Rows as sorted texts, to compare two multisets. */
 export function multiset(rows: readonly Partial<Record<keyof LoginAttempt, unknown>>[]): string[] {
   return rows.map((row) => toJson(FIELDS.map((name) => String(row[name])))).toSorted();
+}
+
+/** Lets both clocks go on, by the same time, whenever ours is waited for less than a minute, until `work` ends. */
+export async function passing<T>(ours: DrivenClock, theirs: DrivenClock, work: Promise<T>): Promise<T> {
+  const state = { ended: false };
+  const end = () => {
+    state.ended = true;
+  };
+  work.then(end, end);
+  while (!state.ended) {
+    await turn();
+    const wait = (ours.next ?? Infinity) - ours.now();
+    if (wait > MINUTE) continue;
+    if (theirs !== ours) await theirs.advance(wait);
+    await ours.advance(wait);
+  }
+  return work;
 }
 
 /** The vendor's fields of the events that were told, as rows. */

@@ -4,7 +4,7 @@ import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
 import { startConsole } from '../../../src/simulators/qradar.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import type { SourceLab } from '../../support/source-lab.ts';
-import { attempt, DAY, labFor, MINUTE, multiset, NOW, TOKEN, toldRows } from './support.ts';
+import { attempt, DAY, labFor, MINUTE, multiset, NOW, passing, TOKEN, toldRows } from './support.ts';
 
 /** Few values, so that times tie and rows repeat. */
 const row = fc
@@ -106,10 +106,11 @@ describe('whatever our own clock shows, over many polls', () => {
             await ours.advance(pass);
             ours.jump(jump);
             vendor.add(rows.map(({ late, user }) => attempt(theirs.now() - late, { user_id: user })));
-            await live(lab, dies);
+            await passing(ours, theirs, live(lab, dies));
           }
           await theirs.advance(MINUTE);
-          await live(lab);
+          await ours.advance(MINUTE);
+          await passing(ours, theirs, live(lab));
 
           expect(multiset(toldRows(lab))).toEqual(multiset(vendor.rows as LoginAttempt[]));
         },

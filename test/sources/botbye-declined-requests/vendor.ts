@@ -44,6 +44,7 @@ export class Vendor {
   get http(): Http {
     return {
       available: async () => Infinity,
+      recall: () => undefined,
       get: async (request) => {
         if (this.away) throw new UnavailableError('BotBye is away.', 'http://botbye', 503);
         const rows = [...this.counts].map(([id, declinedReqCount]) => ({ id, declinedReqCount }));

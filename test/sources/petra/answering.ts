@@ -29,6 +29,7 @@ export async function observe(
   const http: Http = {
     get: (request) => answering(body, request, NOW),
     available: async () => 0,
+    recall: () => undefined,
   };
   const run: StreamRun<CommonOptions> = {
     options,

@@ -1,0 +1,361 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { failure } from '../../http/support/rig.ts';
+import { startConsole } from '../../../src/simulators/qradar.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import type { SourceLab } from '../../support/source-lab.ts';
+import {
+  attempt,
+  consoleBench,
+  cursorOf,
+  DAY,
+  HOUR,
+  isComplete,
+  labFor,
+  LIST,
+  MINUTE,
+  multiset,
+  NOW,
+  passing,
+  SECOND,
+  TOKEN,
+  toldRows,
+} from './support.ts';
+
+const bench = consoleBench();
+
+const utc = (at: number) => new Date(at).toUTCString();
+const warnings = (lab: SourceLab, words: RegExp) =>
+  lab.lines.filter(({ level, msg }) => level === 40 && words.test(String(msg)));
+const once = (lab: SourceLab, ours: DrivenClock = bench.clock) => passing(ours, bench.clock, lab.once());
+
+/** The next answers about the list have these dates; then the console's own again. */
+function dated(...dates: number[]): void {
+  bench.console.way.headers = ({ path }) => {
+    const date = path === LIST ? dates.shift() : undefined;
+    return date === undefined ? {} : { date: utc(date) };
+  };
+}
+
+describe('an answer that is not dated by the known clock', () => {
+  it.each([
+    ['a day ago', NOW - DAY],
+    ['1970', 0],
+    ['a day ahead', NOW + DAY],
+  ])('is put aside and asked for again, also without retries: %s', async (_, date) => {
+    const rows = [40, 20, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
+    await bench.start({ rows });
+    const lab = bench.lab({ initial_lookback: '30m' });
+    await lab.once();
+    const before = bench.asked().length;
+    dated(date);
+
+    await once(lab);
+    await bench.clock.advance(MINUTE);
+    await lab.once();
+
+    expect(bench.asked()).toHaveLength(before + 3);
+    expect(multiset(toldRows(lab))).toEqual(multiset(rows.slice(1)));
+    expect(cursorOf(lab)['ahead']).toBe(0);
+  });
+
+  it('fails the poll and says so after four that do not agree, and leaves the cursor', async () => {
+    await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
+    const lab = bench.lab();
+    await lab.once();
+    const [before, asked] = [cursorOf(lab), bench.asked().length];
+    dated(NOW - DAY, NOW - DAY, NOW - 3 * DAY, NOW - DAY);
+
+    const error = await failure(once(lab));
+
+    expect(error.message).toMatch(/asked 4 times.*nor confirmed by a second answer/);
+    expect(bench.asked()).toHaveLength(asked + 4);
+    expect(cursorOf(lab)).toEqual(before);
+  });
+
+  it('is not believed by another one of the very same date', async () => {
+    await bench.start();
+    const lab = bench.lab();
+    await lab.once();
+    dated(NOW - DAY, NOW - DAY);
+
+    await once(lab);
+
+    expect(cursorOf(lab)['ahead']).toBe(0);
+    expect(cursorOf(lab)['next']).toBeGreaterThanOrEqual(NOW - MINUTE);
+  });
+
+  it('is believed when it differs by no more than settle and overlap, and two seconds', async () => {
+    await bench.start();
+    const lab = bench.lab({ settle: '10s', overlap: '20s' });
+    await lab.once();
+    const aside = () => lab.lines.filter(({ msg }) => /put aside/.test(String(msg))).length;
+    dated(NOW + 32 * SECOND);
+    await once(lab);
+    const near = aside();
+    await bench.clock.advance(MINUTE);
+    await once(lab);
+    dated(bench.clock.now() + 33 * SECOND);
+    await once(lab);
+
+    expect([near, aside()]).toEqual([0, 1]);
+  });
+
+  it('counts against the quota each time', async () => {
+    await bench.start();
+    const lab = bench.lab({ quota: { requests: 100, per: '1h' } });
+    await using process = lab.start();
+    await process.sweep();
+    const left = await process.http.available('*');
+    dated(0);
+
+    await passing(bench.clock, bench.clock, process.sweep());
+
+    expect(await process.http.available('*')).toBe(left - 2);
+  });
+});
+
+describe('a first answer', () => {
+  it('is believed; when the next ones tell another time, the lookback is counted from theirs', async () => {
+    const rows = [90, 20, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
+    await bench.start({ rows });
+    bench.console.way.headers = ({ path }) => (path === LIST ? {} : { date: utc(0) });
+    const lab = bench.lab({ initial_lookback: '1h' });
+
+    await once(lab);
+
+    expect(multiset(toldRows(lab))).toEqual(multiset(rows.slice(1)));
+    expect(bench.asked().length).toBeLessThan(5);
+  });
+});
+
+describe('a cache that says how old its answer is', () => {
+  it('covers what the answer’s own date says, and leaves the clock as it is', async () => {
+    const rows = [attempt(NOW - 20 * MINUTE), attempt(NOW - 2 * MINUTE)];
+    await bench.start({ rows });
+    const lab = bench.lab({ initial_lookback: '1h' });
+    bench.console.way.headers = () => ({ date: utc(NOW - 10 * MINUTE), age: '600' });
+    const pages = await once(lab);
+    const cached = {
+      told: multiset(toldRows(lab)),
+      next: cursorOf(lab)['next'],
+      asked: bench.asked().length,
+    };
+    bench.console.way.headers = undefined;
+
+    await lab.once();
+
+    expect(cached).toEqual({ told: multiset(rows.slice(0, 1)), next: NOW - 11 * MINUTE, asked: 1 });
+    expect(isComplete(pages)).not.toContain(true);
+    expect(warnings(lab, /cache/)).toHaveLength(1);
+    expect(cursorOf(lab)['ahead']).toBe(0);
+    expect(multiset(toldRows(lab))).toEqual(multiset(rows));
+  });
+});
+
+describe('a proxy whose Date is ahead of the clock that dates the rows', () => {
+  it.each(['10s', '5m', '2h'])('loses no row, be it ahead by %s', async (by) => {
+    const ahead = { '10s': 10, '5m': 300, '2h': 7200 }[by] as number;
+    await bench.start();
+    const lab = bench.lab({ settle: '2s', overlap: '3s', initial_lookback: '1d' });
+    await lab.once();
+    for (let row = 0; row < 91; row += 1) {
+      await bench.clock.advance(4 * SECOND);
+      bench.console.add([attempt(bench.clock.now() - ahead * SECOND, { user_id: row })]);
+      // Some rows appear late.
+      if (row % 7 === 0)
+        bench.console.add([attempt(bench.clock.now() - (ahead + 3) * SECOND, { user_id: row })]);
+      if (row % 3 === 0) await lab.once();
+    }
+    await bench.clock.advance((ahead + 10) * SECOND);
+    await lab.once();
+
+    expect(multiset(toldRows(lab))).toEqual(multiset(bench.console.rows as never));
+  });
+
+  it('is asked from overlap before the newest row, and from that row when nothing came for overlap', async () => {
+    await bench.start({ rows: [attempt(NOW - 10 * MINUTE)] });
+    const lab = bench.lab({ initial_lookback: '1h' });
+    await lab.once();
+    for (let minutes = 1; minutes <= 7; minutes += 1) {
+      await bench.clock.advance(MINUTE);
+      await lab.once();
+    }
+
+    const starts = bench.asked().map(({ from }) => from / MINUTE);
+    expect(starts).toEqual([-60, -15, -15, -15, -15, -15, -10, -10]);
+  });
+
+  it('is never asked more than a slice back, in one request', async () => {
+    await bench.start({ rows: [attempt(NOW - 3 * HOUR)] });
+    const lab = bench.lab({ initial_lookback: '4h', slice: '1h' });
+    await lab.once();
+    const before = bench.asked().length;
+    await bench.clock.advance(MINUTE);
+
+    await lab.once();
+
+    const [last, ...others] = bench.asked().slice(before);
+    expect(others).toEqual([]);
+    expect((last?.to ?? 0) - (last?.from ?? 0)).toBe(HOUR);
+  });
+});
+
+describe('a console whose clock was set back', () => {
+  it.each([
+    ['by half an hour', 30 * MINUTE, '7d'],
+    ['by nearly initial_lookback', 50 * MINUTE, '1h'],
+  ])('is followed once, %s, and no row is told twice', async (_, by, initial_lookback) => {
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    await bench.start({ rows: [50, 25, 15, 3, 2].map((minutes) => attempt(NOW - minutes * MINUTE)) });
+    const lab = bench.lab({ initial_lookback }, ours);
+    await lab.once();
+    bench.clock.jump(-by);
+    const before = bench.asked().length;
+    for (let minutes = 0; minutes < 90; minutes += 1) {
+      bench.console.add([attempt(bench.clock.now() - 1, { user_id: 1000 + minutes })]);
+      await once(lab, ours);
+      await ours.advance(MINUTE);
+      await bench.clock.advance(MINUTE);
+    }
+
+    const shown = bench.console.rows.slice(0) as { attempt_time: number }[];
+    const settled = shown.filter(({ attempt_time: at }) => at < Number(cursorOf(lab)['next']));
+    expect(multiset(toldRows(lab))).toEqual(multiset(settled as never));
+    expect(warnings(lab, /clock went back/)).toHaveLength(1);
+    // One to be confirmed, one to go back.
+    expect(bench.asked().length - before).toBe(92);
+  });
+
+  it('further than initial_lookback is a gap, and nothing from before is told', async () => {
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    const rows = [120, 30, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
+    await bench.start({ rows });
+    const lab = bench.lab({ initial_lookback: '1h' }, ours);
+    await lab.once();
+    bench.clock.jump(-DAY);
+    await once(lab, ours);
+    await once(lab, ours);
+    bench.clock.jump(DAY);
+    await bench.clock.advance(MINUTE);
+    await ours.advance(MINUTE);
+    bench.console.add([attempt(NOW - 10 * SECOND)]);
+
+    await once(lab, ours);
+
+    expect(multiset(toldRows(lab))).toEqual(multiset([...rows.slice(1), attempt(NOW - 10 * SECOND)]));
+    expect(lab.gaps).toMatchObject([{ reason: 'clock-set-back', part: '' }]);
+    expect(bench.asked().length).toBeLessThan(12);
+  });
+});
+
+describe('a console whose clock is not ours', () => {
+  it.each([
+    ['an hour ahead', HOUR],
+    ['an hour behind', -HOUR],
+  ])('is read at once after a start, with one request: %s', async (_, by) => {
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    ours.jump(-by);
+    await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
+    const lab = bench.lab({}, ours);
+    await lab.once();
+    await ours.advance(10 * MINUTE);
+    await bench.clock.advance(10 * MINUTE);
+    bench.console.add([attempt(NOW + 8 * MINUTE)]);
+    const before = bench.asked().length;
+
+    await lab.once();
+
+    expect(bench.asked().length - before).toBe(1);
+    expect(lab.told).toHaveLength(2);
+    expect(cursorOf(lab)['next']).toBe(NOW + 9 * MINUTE);
+  });
+
+  it('is warned of once per process when they differ by more than settle and overlap', async () => {
+    const ours = new DrivenClock('2026-03-02T12:00:00Z');
+    ours.jump(-7 * MINUTE);
+    await bench.start();
+    const lab = bench.lab({}, ours);
+    await using process = lab.start();
+    await process.sweep();
+    await process.sweep();
+
+    expect(warnings(lab, /vendor's clock is 7m ahead of ours/)).toHaveLength(1);
+  });
+});
+
+const [SETTLE, OVERLAP] = [2 * SECOND, 3 * SECOND];
+
+const step = fc.record({
+  /** How long all clocks run before the poll. Milliseconds. */
+  pass: fc.integer({ min: 0, max: 20_000 }),
+  /** Rows that appear now, dated so long ago by the clock that dates them. Milliseconds. */
+  rows: fc.array(fc.constantFrom(0, 1, SETTLE, OVERLAP), { maxLength: 4 }),
+  /** The console's clocks are set; both, as one. */
+  set: fc.oneof(
+    { weight: 6, arbitrary: fc.constant(0) },
+    // Less than this is within what `Date`, of whole seconds, can tell.
+    { weight: 1, arbitrary: fc.integer({ min: -2 * HOUR, max: -4 * SECOND }) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 2 * HOUR }) },
+  ),
+  /** Our clock is set. */
+  jump: fc.constantFrom(0, 0, 0, 0, DAY, -DAY),
+  /** What the next answers say instead of the console's clock: so long ago, with an `Age` or without. */
+  stale: fc.array(fc.record({ by: fc.constantFrom(0, 0, MINUTE, DAY, 365 * DAY), age: fc.boolean() }), {
+    maxLength: 2,
+  }),
+});
+
+describe('whatever the clocks and caches say, over many polls', () => {
+  it('tells each row once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 12 }),
+        // What the `Date` of a proxy is ahead of the clock that dates the rows.
+        fc.integer({ min: 0, max: 10 * MINUTE }),
+        fc.integer({ min: -DAY, max: DAY }),
+        fc.integer({ min: 1, max: 5 }),
+        async (steps, proxy, offset, page_size) => {
+          const theirs = new DrivenClock('2026-03-02T12:00:00Z');
+          const ours = new DrivenClock('2026-03-02T12:00:00Z');
+          ours.jump(-offset);
+          await using vendor = await startConsole({ clock: theirs, token: TOKEN });
+          let stale: { by: number; age: boolean }[] = [];
+          vendor.way.headers = () => {
+            const { by, age } = stale.shift() ?? { by: 0, age: false };
+            return by === 0 ? {} : { date: utc(theirs.now() - by), ...(age && { age: String(by / SECOND) }) };
+          };
+          const lab = labFor(vendor, ours, {
+            page_size,
+            settle: `${SETTLE}ms`,
+            overlap: `${OVERLAP}ms`,
+            initial_lookback: '2d',
+          });
+          await passing(ours, theirs, lab.once());
+          let user = 0;
+          for (const { pass, rows, set, jump, ...more } of steps) {
+            await theirs.advance(pass);
+            await ours.advance(pass);
+            theirs.jump(set);
+            // Both at once may look like neither.
+            ours.jump(set === 0 ? jump : 0);
+            vendor.add(rows.map((late) => attempt(theirs.now() - proxy - late, { user_id: (user += 1) })));
+            stale = [...more.stale];
+            // Four answers that no other one confirms may fail a poll.
+            await passing(ours, theirs, lab.once()).catch(() => undefined);
+          }
+          stale = [];
+          // The clock goes on to where it has been.
+          for (const wait of [MINUTE, HOUR * 30, MINUTE]) {
+            await theirs.advance(wait);
+            await ours.advance(wait);
+            await passing(ours, theirs, lab.once());
+          }
+
+          expect(multiset(toldRows(lab))).toEqual(multiset(vendor.rows as never));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
