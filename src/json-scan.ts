@@ -36,7 +36,9 @@ export class JsonScanner {
   /** The next byte to be looked at. */
   at: number;
   readonly #open = new OpenStack();
+  #from = 0;
   #depth = 0;
+  #values = 0;
 
   constructor(bytes: Uint8Array, at = 0) {
     this.bytes = bytes;
@@ -79,12 +81,25 @@ export class JsonScanner {
 
   /** Passes one value. */
   value(): Extent {
-    this.#depth = 0;
+    this.begin();
+    return this.advance(Infinity) as Extent;
+  }
+
+  /** Begins to pass one value, which `advance` then does. */
+  begin(): void {
     this.peek();
-    const from = this.at;
-    for (let values = 1; ; values += 1) {
-      if (!this.#enter() && !this.#next()) return { from, to: this.at, depth: this.#depth, values };
+    this.#from = this.at;
+    [this.#depth, this.#values] = [0, 0];
+  }
+
+  /** Goes on with the value, about to this byte; undefined when its end is not reached. */
+  advance(to: number): Extent | undefined {
+    while (this.at < to) {
+      this.#values += 1;
+      if (this.#enter() || this.#next()) continue;
+      return { from: this.#from, to: this.at, depth: this.#depth, values: this.#values };
     }
+    return undefined;
   }
 
   /** Passes a scalar, or the beginning of an array or object: true when there is something in it. */

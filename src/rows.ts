@@ -103,7 +103,7 @@ class Reader {
     if (shape !== undefined && 'members' in shape && code === CODE.openObject) {
       return yield* this.#object(shape.members);
     }
-    return this.make(this.#scanner.value());
+    return this.make(yield* this.#value());
   }
 
   /** What stands there, as a value. */
@@ -118,7 +118,7 @@ class Reader {
     this.#scanner.take(CODE.openList);
     if (!this.#scanner.skip(CODE.closeList)) {
       do {
-        filling.add(this.#scanner.value());
+        filling.add(yield* this.#value());
         if (this.#scanner.at >= this.#nextTurn) yield* this.#pause();
       } while (this.#scanner.skip(CODE.comma));
       this.#scanner.take(CODE.closeList);
@@ -138,7 +138,7 @@ class Reader {
       const name = place.to - place.from > LONGEST_NAME ? '' : this.#nameOf(place);
       if (Object.hasOwn(shapes, name)) members.push([name, yield* this.read(shapes[name])]);
       else {
-        const value = this.#scanner.value();
+        const value = yield* this.#value();
         left -= value.to - from;
         if (left >= 0) members.push([name, this.make(value)]);
       }
@@ -150,6 +150,15 @@ class Reader {
 
   #nameOf({ from, to }: Pick<Extent, 'from' | 'to'>): string {
     return String(JSON.parse(textOf(this.#scanner.bytes.subarray(from, to))));
+  }
+
+  *#value(): Steps<Extent> {
+    this.#scanner.begin();
+    for (;;) {
+      const extent = this.#scanner.advance(this.#nextTurn);
+      if (extent !== undefined) return extent;
+      yield* this.#pause();
+    }
   }
 
   *#pause(): Steps<void> {

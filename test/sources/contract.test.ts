@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { nest } from '../../src/ecs/event.ts';
 import {
@@ -232,6 +232,31 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
       expect(misfits[0]?.event['error.message']).toContain(problem);
     },
   );
+
+  it('makes values of an answer a fixed number of times, however many of its rows are malformed', async () => {
+    const { answer, insert } = await harnessOf(source);
+    const example = exampleOf(source, casesOf(source)[0] ?? '');
+    const parsedTimes = async (count: number) => {
+      const rows = Array.from({ length: count }, (_, number) => ({ odd: number, more: 'x'.repeat(200) }));
+      const body = insert(example.body, rows);
+      const { vendor, clock, lab } = await against(source, (request) =>
+        answer(request, { ...example, body }),
+      );
+      await using _ = vendor;
+      let parsed = 0;
+      const parse = vi.spyOn(JSON, 'parse');
+      await drive(clock, lab.once());
+      for (const [text] of parse.mock.calls) parsed += text.length;
+      parse.mockRestore();
+      return parsed / toJson(body).length;
+    };
+
+    const few = await parsedTimes(500);
+    const many = await parsedTimes(4_000);
+
+    expect(few).toBeGreaterThan(0);
+    expect(many / few).toBeLessThan(2);
+  });
 
   it('tells every record, whatever the vendor sends in its place', { timeout: 1_200_000 }, async () => {
     const { answer, insert, malformed } = await harnessOf(source);

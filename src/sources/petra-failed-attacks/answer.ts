@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../errors.ts';
+import { toJson } from '../../json.ts';
 import type { Shape } from '../../rows.ts';
 import type { Span, StreamRun } from '../../source.ts';
 import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
@@ -80,9 +81,17 @@ export async function readDay(run: Poll, day: Day): Promise<Reading> {
     );
   }
   const { startDate: from, endDate: to } = parsed.data.dateRange;
+  const report = { ...parsed.data, tenant: repeatable(parsed.data.tenant) };
   const fits = compare({ from, to }, spanOf(day));
   const { date, at } = answer;
-  return { day, report: parsed.data, body: () => answer.whole(), date, at, fits };
+  return { day, report, body: () => answer.whole(), date, at, fits };
+}
+
+/** A longer tenant is not repeated in the record of each row. Characters of JSON. */
+const LONGEST_TENANT = 4_096;
+
+function repeatable(tenant: unknown): unknown {
+  return toJson(tenant ?? null).length > LONGEST_TENANT ? undefined : tenant;
 }
 
 /** What an answer without content says of a day. */
