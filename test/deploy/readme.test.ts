@@ -15,7 +15,7 @@ const FILES = {
   'penstock.yaml':
     'sources: {console: {type: qradar-login-attempts, base_url: https://qradar.example.com, ' +
     'token: "${file:/run/secrets/penstock/qradar-token}"}}\n',
-  'collector.yaml': await readFile(`${REPOSITORY}deploy/collector/loki.yaml`, 'utf8'),
+  'collector.yaml': await readFile(`${REPOSITORY}deploy/collector/victorialogs.yaml`, 'utf8'),
 };
 
 /** The command lines of the indented blocks of a text. */

@@ -15,10 +15,9 @@ import { COMPOSE_FILE, type ComposeProject, loadProject } from './support/projec
 import { type Program, type Stack, startStack } from './support/stack.ts';
 
 const REPOSITORY = new URL('../../..', import.meta.url).pathname;
-const DAY = 86_400_000;
 
 const { folders, skipped } = await tools('compose');
-const receivers = await built('collector', 'loki');
+const receivers = await built('collector', 'victorialogs');
 const unable = receivers.skipped || podsSkipped();
 
 const PENSTOCK: Program = {
@@ -46,24 +45,13 @@ function mounted(project: ComposeProject, service: string, target: string): stri
   return mount.source;
 }
 
-interface Entries {
-  readonly data: {
-    readonly result: readonly { readonly stream: Record<string, string>; readonly values: unknown[] }[];
-  };
-}
-
-/** The ids of what Loki holds, one for each entry. */
+/** The ids of what VictoriaLogs holds, one for each entry. */
 async function held(stack: Stack): Promise<string[]> {
-  const now = Date.now();
-  const query = new URLSearchParams({
-    query: '{service_name="penstock"}',
-    start: `${now - 6 * DAY}000000`,
-    end: `${now + DAY}000000`,
-    limit: '5000',
-  });
-  const answer = await stack.ask(`http://127.0.0.1:3100/loki/api/v1/query_range?${query}`);
-  const { data } = JSON.parse(answer) as Entries;
-  return data.result.flatMap(({ stream, values }) => values.map(() => stream['log_record_uid'] ?? ''));
+  await stack.ask('http://127.0.0.1:9428/internal/force_flush');
+  const query = new URLSearchParams({ query: '{service.name="penstock"} | fields log.record.uid' });
+  const answer = await stack.ask(`http://127.0.0.1:9428/select/logsql/query?${query}`);
+  const lines = answer.split('\n').filter((line) => line !== '');
+  return lines.map((line) => (JSON.parse(line) as Record<string, string>)['log.record.uid'] ?? '');
 }
 
 /** Whether every source has had a complete sweep, and nothing else is amiss. */
@@ -72,7 +60,7 @@ async function isReady(stack: Stack): Promise<boolean> {
   return (JSON.parse(answer) as { status: string }).status === 'ready';
 }
 
-/** Whether what the journal held a moment ago is in Loki. */
+/** Whether what the journal held a moment ago is in VictoriaLogs. */
 async function holdsAll(stack: Stack, state: string): Promise<boolean> {
   const events = await journaled(state);
   const there = new Set(await held(stack));
@@ -88,7 +76,7 @@ describe.skipIf(skipped !== '')(`deploy/compose${skipped}`, () => {
       ...mounts.flatMap(({ type, source }) => (type === 'bind' ? [source] : [])),
       ...Object.values(project.secrets).map(({ file }) => file),
     ];
-    expect(files.length).toBeGreaterThan(4);
+    expect(files.length).toBeGreaterThan(2);
     const known = await run('git', ['ls-files', '--error-unmatch', ...files], { cwd: REPOSITORY });
     expect(known.stderr).toBe('');
     expect(
@@ -96,20 +84,20 @@ describe.skipIf(skipped !== '')(`deploy/compose${skipped}`, () => {
         .filter(({ type }) => type === 'volume')
         .map(({ target }) => target)
         .toSorted(),
-    ).toEqual(['/loki', '/var/lib/penstock']);
+    ).toEqual(['/var/lib/penstock', '/victoria-logs-data']);
   });
 
   it('gives Penstock no rights and no place to write but its volume, and nobody outside this machine a port', async () => {
     const { services } = await loadProject(folders.compose);
 
-    for (const name of ['penstock', 'simulators', 'collector', 'loki'])
+    for (const name of ['penstock', 'simulators', 'collector', 'victorialogs'])
       expect(services[name], name).toMatchObject({
         read_only: true,
         cap_drop: ['ALL'],
         security_opt: ['no-new-privileges:true'],
       });
     const ports = Object.values(services).flatMap(({ ports = [] }) => ports);
-    expect(ports.map(({ target }) => target).toSorted()).toEqual([3000, 9464]);
+    expect(ports.map(({ target }) => target).toSorted()).toEqual([9428, 9464]);
     expect(new Set(ports.map(({ host_ip: address }) => address))).toEqual(new Set(['127.0.0.1']));
   });
 
@@ -123,11 +111,9 @@ describe.skipIf(skipped !== '')(`deploy/compose${skipped}`, () => {
     await expect(loading).rejects.toThrow(/readonly/);
   });
 
-  it('polls what `penstock simulate` serves, and shows Grafana where it is', async () => {
+  it('polls what `penstock simulate` serves', async () => {
     const project = await loadProject(folders.compose);
     const { sources } = await settingsOf(mounted(project, 'penstock', '/etc/penstock/penstock.yaml'));
-    const loki = await settingsOf(mounted(project, 'loki', '/etc/loki/loki.yaml'));
-    const grafana = mounted(project, 'grafana', '/etc/grafana/provisioning/datasources/penstock.yaml');
     const token = (await readFile(project.secrets['simulators-token']!.file, 'utf8')).trim();
     const ended = new AbortController();
     const simulated = { clock: systemClock, random: seeded(1), signal: ended.signal };
@@ -140,19 +126,15 @@ describe.skipIf(skipped !== '')(`deploy/compose${skipped}`, () => {
       return [name, { ...block, base_url: expect.any(String), token_file: expect.any(String) }];
     });
     expect(sources).toEqual(Object.fromEntries(served));
-    const { datasources } = await settingsOf(grafana);
-    expect(datasources).toMatchObject([
-      { type: 'loki', url: `http://loki:${loki['server']?.['http_listen_port']}` },
-    ]);
   });
 
-  it.skipIf(unable !== '')(`ships everything to Loki, as it stands${unable}`, async () => {
+  it.skipIf(unable !== '')(`ships everything to VictoriaLogs, as it stands${unable}`, async () => {
     const project = await loadProject(folders.compose);
     await using stack = await startStack(project);
     const penstock = await stack.start('penstock', PENSTOCK);
     await stack.start('simulators', PENSTOCK);
     await stack.start('collector', receiver(`${receivers.folders.collector}/otelcol`));
-    await stack.start('loki', receiver(`${receivers.folders.loki}/loki`));
+    await stack.start('victorialogs', receiver(`${receivers.folders.victorialogs}/victoria-logs`));
     const state = `${stack.volume('state')}/state`;
 
     await until(() => isReady(stack).catch(() => false));

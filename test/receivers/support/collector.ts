@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { answers, freePort, type Service, startService } from './service.ts';
 
 /** Configurations of `deploy/collector` whose components the recipe builds in. */
-export const CONFIGURATIONS = ['elastic-ecs', 'elastic-bodymap', 'loki', 'file'] as const;
+export const CONFIGURATIONS = ['elastic-ecs', 'elastic-bodymap', 'victorialogs', 'file'] as const;
 
 type Configuration = (typeof CONFIGURATIONS)[number];
 
