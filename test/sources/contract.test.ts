@@ -233,6 +233,27 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     },
   );
 
+  it('tells a long answer in several pages, and each row once when a process dies between them', async () => {
+    const { answer, insert } = await harnessOf(source);
+    const example = exampleOf(source, casesOf(source)[0] ?? '');
+    const rows = Array.from({ length: 2_500 }, (_, number) => ({ odd: number }));
+    const body = insert(example.body, rows);
+    const { vendor, clock, lab } = await against(source, (request) => answer(request, { ...example, body }));
+    await using _ = vendor;
+    {
+      await using process = lab.start();
+      await drive(clock, process.sweep({ diesAfter: 1 }));
+    }
+    const before = lab.told.length;
+
+    await drive(clock, lab.once());
+
+    const odd = lab.told.filter(({ event }) => /^\{.*"odd":\d+\}+$/.test(String(event['event.original'])));
+    expect(before).toBeLessThan(rows.length);
+    expect(odd).toHaveLength(rows.length);
+    expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+  });
+
   it('makes values of an answer a fixed number of times, however many of its rows are malformed', async () => {
     const { answer, insert } = await harnessOf(source);
     const example = exampleOf(source, casesOf(source)[0] ?? '');
