@@ -8,6 +8,7 @@ import { findDamage, openToCheck } from './integrity.ts';
 import { pragma, schemaVersion } from './pragma.ts';
 import { openForReading, openUntouched } from './read-only.ts';
 import { isCorrupt } from './result-codes.ts';
+import { requireKnownTables } from './schema-check.ts';
 import { APPLICATION_ID } from './schema.ts';
 import { corrupt, foreign, lostDatabase, newerSchema } from './state-problems.ts';
 
@@ -32,18 +33,30 @@ export function inspectDirectory(files: StateFiles, known: number): boolean {
 
 /**
  * Reads the whole database through its write-ahead log, under the lock, before anything is written to it.
- * @throws StateError foreign, corrupt, newer.
+ * @throws StateError foreign, corrupt, newer, of a build that was not released.
  */
-export function inspectDatabase(files: StateFiles, known: number): void {
+export function inspectDatabase(files: StateFiles, migrations: readonly string[]): void {
   using database = openToCheck(files);
   try {
-    requireOurs(files, identityOf(database), known);
-    if (statSync(files.database).size > CHECKED_IN_FULL) return;
-    const damage = findDamage(database, 'quick_check');
-    if (damage !== undefined) throw corrupt(files.database, damage);
+    requireOurs(files, identityOf(database), migrations.length);
+    if (statSync(files.database).size <= CHECKED_IN_FULL) {
+      const damage = findDamage(database, 'quick_check');
+      if (damage !== undefined) throw corrupt(files.database, damage);
+    }
+    requireKnownTables(database, files.database, migrations);
   } catch (error) {
     throw error instanceof StateError ? error : translated(error, files);
   }
+}
+
+/**
+ * Looks at the tables through the write-ahead log, beside whoever holds the state.
+ * @returns the database's version
+ * @throws StateError of a build that was not released
+ */
+export function inspectTables(files: StateFiles, migrations: readonly string[]): number {
+  using database = openForReading(files);
+  return requireKnownTables(database, files.database, migrations);
 }
 
 /** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */

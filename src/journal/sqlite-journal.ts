@@ -7,8 +7,7 @@ import { openDatabase } from './database.ts';
 import { translated } from './errors.ts';
 import { stateFiles, type StateFiles } from './files.ts';
 import { currentHolder, type Holder } from './holder.ts';
-import { schemaVersion } from './pragma.ts';
-import { inspectDirectory } from './inspect.ts';
+import { inspectDirectory, inspectTables } from './inspect.ts';
 import type { BudgetJournal, Journal, JournalView } from './journal.ts';
 import { applyMigrations } from './migrate.ts';
 import { systemStatfs, type Statfs } from './network-fs.ts';
@@ -43,7 +42,8 @@ export interface JournalOptions extends StateOptions {
 
 /**
  * Opens the state as its only holder; made anew when it is a first run.
- * @throws StateError in use by another process, lost, foreign, corrupt, newer, on a network, not writable, no space.
+ * @throws StateError in use by another process, lost, foreign, corrupt, newer, of a build that was not released, on a
+ * network, not writable, no space.
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const settings = withDefaults(options);
@@ -153,9 +153,8 @@ function openBeside(options: StateOptions): StoredJournal {
   const settings = withDefaults(options);
   const files = stateFiles(resolve(options.path));
   return orUnusable(files, () => {
-    const known = settings.migrations.length;
     const exists = isThere(files, settings);
-    if (exists && storedVersion(files) < known) {
+    if (exists && inspectTables(files, settings.migrations) < settings.migrations.length) {
       const held = holdState(settings);
       held.database.close();
       held.lock[Symbol.dispose]();
@@ -174,7 +173,7 @@ function openViewDatabase(settings: ReturnType<typeof withDefaults>): DatabaseSy
   const files = stateFiles(resolve(settings.path));
   return orUnusable(files, () => {
     const exists = isThere(files, settings);
-    if (exists) requireCurrent(files, settings.migrations.length);
+    if (exists) requireCurrent(files, settings.migrations);
     return exists ? openForReading(files) : emptyState(settings.migrations);
   });
 }
@@ -190,12 +189,7 @@ function emptyState(migrations: readonly string[]): DatabaseSync {
   return database;
 }
 
-function storedVersion(files: StateFiles): number {
-  using database = openForReading(files);
-  return schemaVersion(database);
-}
-
-function requireCurrent(files: StateFiles, known: number): void {
-  const found = storedVersion(files);
-  if (found < known) throw olderSchema(files.database, found, known);
+function requireCurrent(files: StateFiles, migrations: readonly string[]): void {
+  const found = inspectTables(files, migrations);
+  if (found < migrations.length) throw olderSchema(files.database, found, migrations.length);
 }

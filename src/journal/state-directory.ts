@@ -33,7 +33,7 @@ export interface HeldState {
 /**
  * Takes the state directory: an absent one, or one that never held a database, is a first run. All checks come before
  * the first write. The mode of an existing directory is the operator's affair.
- * @throws StateError in use, lost, foreign, corrupt, newer, on a network, not writable, no space.
+ * @throws StateError in use, lost, foreign, corrupt, newer, of a build that was not released, on a network, not writable, no space.
  */
 export function holdState(settings: StateSettings): HeldState {
   const files = stateFiles(resolve(settings.path));
@@ -45,7 +45,7 @@ export function holdState(settings: StateSettings): HeldState {
     const lock = StateLock.take(files);
     try {
       // Again, now that nobody else can make it between the look and the deed.
-      if (inspectDirectory(files, known)) inspectDatabase(files, known);
+      if (inspectDirectory(files, known)) inspectDatabase(files, settings.migrations);
       else createDatabase(files, settings.migrations);
       lock.markComplete();
       lock.note(settings.command, settings.clock.now());

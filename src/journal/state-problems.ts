@@ -79,6 +79,21 @@ export function olderSchema(path: string, found: number, known: number): StateEr
   );
 }
 
+/** Of how many differences a message names the first. */
+const DIFFERENCES_NAMED = 3;
+
+export function unreleasedSchema(path: string, version: number, differences: readonly string[]): StateError {
+  const more = differences.length - DIFFERENCES_NAMED;
+  const named = [...differences.slice(0, DIFFERENCES_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(
+    ', ',
+  );
+  return new StateError(
+    `${path} was made by an earlier build of Penstock that was not released: it says schema version ${version}, and its tables are others (${named}). ` +
+      'It is left as it is. Choose: deliver what it holds with the build that made it (`penstock once` until `penstock status` shows nothing undelivered); ' +
+      'or start with an empty directory: set state.path to one, or move the whole directory away (sources then start at their initial_lookback).',
+  );
+}
+
 export function locked(path: string, holder: Holder | undefined): StateInUseError {
   return new StateInUseError(
     `The state in ${path} is in use by ${holderWords(holder)}. Stop that process first, or give this one a state.path of its own; the lock ends with its holder.`,

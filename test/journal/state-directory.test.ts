@@ -3,7 +3,12 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from '
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StateError } from '../../src/errors.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import {
+  openJournal,
+  openJournalForBudgets,
+  openJournalForRequests,
+  openJournalReadOnly,
+} from '../../src/journal/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, held, page, STREAM } from './support/commits.ts';
 import { LOCAL, options, peek, tamper, usedState } from './support/states.ts';
@@ -28,6 +33,9 @@ async function refusal(changes: Parameters<typeof options>[1] = {}): Promise<str
   expect(await contents(path)).toEqual(before);
   return (error as StateError).message;
 }
+
+const forBudgets = (state: string) => openJournalForBudgets(options(state));
+const forRequests = (state: string) => openJournalForRequests(options(state));
 
 /** The files of a folder (or a file itself) by name, as hashes. */
 async function contents(folder: string): Promise<ReadonlyMap<string, string>> {
@@ -179,6 +187,39 @@ describe('a state that cannot be used', () => {
     expect(await refusal()).toMatch(
       /newer release \(schema version 9.*knows 1\).*penstock\.db-wal.*rename penstock\.db\.v1/,
     );
+  });
+
+  test.each([
+    { name: 'has no table held', sql: 'DROP TABLE held', words: 'table held is missing' },
+    { name: 'has a table more', sql: 'CREATE TABLE spent (x)', words: 'table spent is unknown' },
+    {
+      name: 'has a column less',
+      sql: 'ALTER TABLE source DROP COLUMN account',
+      words: 'table source is different',
+    },
+    {
+      name: 'counts otherwise',
+      sql: 'DROP TRIGGER page_added; CREATE TRIGGER page_added AFTER INSERT ON journal BEGIN SELECT 1; END',
+      words: 'trigger page_added is different',
+    },
+  ])('is one of an unreleased build that $name, for whoever opens it', async ({ sql, words }) => {
+    await usedState(path);
+    tamper(join(path, 'penstock.db'), sql);
+
+    const message = await refusal();
+
+    expect(message).toMatch(
+      /earlier build of Penstock that was not released.*version 1.*its tables are others/,
+    );
+    expect(message).toContain(words);
+    expect(message).toMatch(
+      /deliver what it holds with the build that made it.*start with an empty directory/,
+    );
+    for (const open of [openJournalReadOnly, forBudgets, forRequests]) {
+      const error: unknown = await open(path).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(StateError);
+      expect((error as StateError).message).toBe(message);
+    }
   });
 
   test('is one on a network file system, unless that is allowed', async () => {
