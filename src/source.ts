@@ -22,7 +22,7 @@ export interface Source<
   readonly product: string;
   /** `event.dataset`; `event.module` is the part before the dot. */
   readonly dataset: string;
-  /** `event.kind`, `event.category`, `event.type` of its events; misfits keep category and type. */
+  /** `event.kind`, `event.category`, `event.type` of its events, unless the mapping sets another; misfits keep category and type. */
   readonly categorisation: Categorisation;
   /** The fields of its events that ECS does not define, and how a store is to type them (`deploy/elastic`). */
   readonly fields: FieldTable;
@@ -113,7 +113,7 @@ export interface CommonOptions {
 }
 
 export interface Categorisation {
-  readonly kind: 'event' | 'alert' | 'metric';
+  readonly kind: 'event' | 'alert' | 'metric' | 'state';
   readonly category: readonly string[];
   readonly type: readonly string[];
 }

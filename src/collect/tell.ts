@@ -38,7 +38,7 @@ export function tell(subject: Subject): { event: JournaledEvent; misfit: boolean
     ...tenantSettings(config.options, mapped)?.labels,
     ...(subject.lane === 'backfill' && { penstock_lane: subject.lane }),
   };
-  const event = withCommonFields(mapped, config.definition, { uid, observedAt, labels });
+  const event = withCommonFields(mapped, config.definition, { uid, observedAt, source: config, labels });
   return { event: { uid, event }, misfit };
 }
 

@@ -1,33 +1,45 @@
-import type { Source } from '../source.ts';
+import type { CommonOptions, Source } from '../source.ts';
+import { VERSION } from '../version.ts';
 import { ECS_VERSION, type EcsEvent, type EcsValue } from './event.ts';
 import { isoTime } from './time.ts';
 
-/** What of a source every one of its events says. */
+/** What of a source type every one of its events says. */
 export type Origin = Pick<Source, 'vendor' | 'product' | 'dataset' | 'categorisation'>;
+
+/** The configured source that an event comes from, by which it is told from others of its type. */
+interface Configured {
+  readonly name: string;
+  readonly options: Pick<CommonOptions, 'base_url'>;
+}
 
 interface Circumstances {
   /** Becomes `event.id` where the vendor has none. */
   readonly uid: string;
   /** When the answer was read, epoch ms. */
   readonly observedAt: number;
+  /** Absent for the test event alone, which no source has. */
+  readonly source?: Configured;
   /** Each becomes `labels.<name>`. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-const USERS = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?(?:id|name|email)$/;
+const USER_NAMES = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?(?:name|email)$/;
+const USER_IDS = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?id$/;
 const ADDRESSES = /^(?:source|destination|client|server|host)\.(?:nat\.)?ip$/;
 
 /** Adds the fields that every event has. What the mapping set itself is kept, an empty text too; `related.*` is added to. */
 export function withCommonFields(
   event: EcsEvent,
   { vendor, product, dataset, categorisation }: Origin,
-  { uid, observedAt, labels = {} }: Circumstances,
+  { uid, observedAt, source, labels = {} }: Circumstances,
 ): EcsEvent {
   const observed = isoTime(observedAt);
   const { ips, users } = collectRelated(event);
   const all: Record<string, EcsValue> = {
     '@timestamp': observed,
     'ecs.version': ECS_VERSION,
+    'agent.type': 'penstock',
+    'agent.version': VERSION,
     'event.kind': categorisation.kind,
     'event.category': categorisation.category,
     'event.type': categorisation.type,
@@ -37,6 +49,10 @@ export function withCommonFields(
     'event.created': observed,
     'observer.vendor': vendor,
     'observer.product': product,
+    ...(source !== undefined && {
+      'observer.name': source.name,
+      'observer.hostname': hostOf(source.options.base_url),
+    }),
     ...event,
   };
   if (ips.size > 0) all['related.ip'] = [...ips];
@@ -45,18 +61,41 @@ export function withCommonFields(
   return all;
 }
 
+/** There are few URLs, and many events. */
+const hosts = new Map<string, string>();
+
+/** The host of a URL, without its port; an IPv6 address without its brackets. */
+function hostOf(url: string): string {
+  const known = hosts.get(url);
+  if (known !== undefined) return known;
+  const host = new URL(url).hostname.replaceAll(/[[\]]/g, '');
+  hosts.set(url, host);
+  return host;
+}
+
+/** Users are found by their names. The id of a user stands in for a name that is not known. */
 function collectRelated(event: EcsEvent): { ips: Set<string>; users: Set<string> } {
   const ips = new Set<string>();
   const users = new Set<string>();
+  const named = new Set<string>();
+  const ids: string[] = [];
   for (const name of Object.keys(event)) {
     const role = roleOf(name);
     if (role === undefined) continue;
-    for (const text of texts(event[name] as EcsValue)) (role === 'ip' ? ips : users).add(text);
+    if (role === 'id') ids.push(name);
+    else if (role === 'name' && texts(event[name]).length > 0) named.add(userOf(name));
+    if (role !== 'id') for (const text of texts(event[name])) (role === 'ip' ? ips : users).add(text);
   }
+  for (const name of ids) if (!named.has(userOf(name))) for (const id of texts(event[name])) users.add(id);
   return { ips, users };
 }
 
-type Role = 'ip' | 'user' | undefined;
+/** `source.user` of `source.user.id`. */
+function userOf(field: string): string {
+  return field.slice(0, field.lastIndexOf('.'));
+}
+
+type Role = 'ip' | 'name' | 'id' | 'user' | undefined;
 
 /** There are few names of fields, and many events. */
 const roles = new Map<string, Role>();
@@ -68,10 +107,12 @@ function roleOf(name: string): Role {
 
 function decideRole(name: string): Role {
   if (name === 'related.ip' || ADDRESSES.test(name)) return 'ip';
-  return name === 'related.user' || USERS.test(name) ? 'user' : undefined;
+  if (name === 'related.user') return 'user';
+  if (USER_NAMES.test(name)) return 'name';
+  return USER_IDS.test(name) ? 'id' : undefined;
 }
 
-function texts(value: EcsValue): readonly string[] {
+function texts(value: EcsValue | undefined): readonly string[] {
   return (Array.isArray(value) ? value : [value]).filter(
     (one) => typeof one === 'string' && one !== '',
   ) as string[];

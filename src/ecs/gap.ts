@@ -47,7 +47,12 @@ export function gapEvent({ config, scope, gap, observedAt }: GapNotice): Journal
   });
   return {
     uid,
-    event: withCommonFields(event, PENSTOCK, { uid, observedAt, labels: config.options.labels }),
+    event: withCommonFields(event, PENSTOCK, {
+      uid,
+      observedAt,
+      source: config,
+      labels: config.options.labels,
+    }),
   };
 }
 

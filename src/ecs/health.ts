@@ -1,6 +1,6 @@
 import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { withCommonFields } from './common.ts';
+import { withCommonFields, type Origin } from './common.ts';
 import { compact, type JournaledEvent } from './event.ts';
 import { PENSTOCK } from './gap.ts';
 import { isoTime } from './time.ts';
@@ -8,6 +8,12 @@ import { digest, partsOf } from './uid.ts';
 
 /** `event.dataset` of heartbeats, which are Penstock's own. */
 export const HEALTH_DATASET = 'penstock.health';
+
+const HEALTH: Origin = {
+  ...PENSTOCK,
+  dataset: HEALTH_DATASET,
+  categorisation: { kind: 'state', category: ['process'], type: ['info'] },
+};
 
 interface Heartbeat {
   readonly config: SourceConfig;
@@ -50,22 +56,18 @@ export function healthEvent(beat: Heartbeat): JournaledEvent {
     'penstock.health.journal.events': journal.events,
     'penstock.health.journal.bytes': journal.bytes,
     'penstock.health.journal.age_seconds': journal.oldest === undefined ? 0 : age(journal.oldest, at),
-    message: `Source ${name} is ${healthy ? 'healthy' : `not healthy (${reasons.join(', ')})`}; ${swept(lastComplete)}.`,
+    message: `Source ${name} is ${healthy ? 'healthy' : `not healthy (${reasons.join(', ')})`}; ${polled(lastComplete)}.`,
   });
   return {
     uid,
-    event: withCommonFields(
-      event,
-      { ...PENSTOCK, dataset: HEALTH_DATASET },
-      { uid, observedAt: at, labels: options.labels },
-    ),
+    event: withCommonFields(event, HEALTH, { uid, observedAt: at, source: config, labels: options.labels }),
   };
 }
 
-function swept(lastComplete: number | undefined): string {
+function polled(lastComplete: number | undefined): string {
   return lastComplete === undefined
-    ? 'no complete sweep has ended yet'
-    : `its last complete sweep ended ${isoTime(lastComplete)}`;
+    ? 'no poll has completed yet'
+    : `its last complete poll ended at ${isoTime(lastComplete)}`;
 }
 
 function age(oldest: number, at: number): number {

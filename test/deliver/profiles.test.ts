@@ -50,7 +50,7 @@ const FIELDS = {
   'event.kind': 'event',
   'event.category': ['authentication'],
   'event.type': ['start'],
-  'event.action': 'login-page',
+  'event.action': 'login',
   'event.dataset': 'qradar.login_attempts',
   'event.module': 'qradar',
   'event.created': '2026-03-02T12:00:00.000Z',
@@ -108,7 +108,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
         kind: 'event',
         category: ['authentication'],
         type: ['start'],
-        action: 'login-page',
+        action: 'login',
         dataset: 'qradar.login_attempts',
         module: 'qradar',
         created: '2026-03-02T12:00:00.000Z',
@@ -130,13 +130,13 @@ describe.each(ENCODINGS)('%s', (encoding) => {
 
     expect(JSON.parse(record.body as string)).toMatchObject({
       '@timestamp': '2026-03-02T11:59:00.123Z',
-      event: { action: 'login-page', sequence: 7 },
+      event: { action: 'login', sequence: 7 },
     });
     expect(record.attributes).toEqual({
       'event.kind': 'event',
       'event.category': ['authentication'],
       'event.type': ['start'],
-      'event.action': 'login-page',
+      'event.action': 'login',
       'event.dataset': 'qradar.login_attempts',
       'log.record.uid': 'uid-7',
     });
@@ -213,7 +213,7 @@ test.each([
 });
 
 test.each([
-  [{ message: '' }, 'login-page'],
+  [{ message: '' }, 'login'],
   [{ message: '', 'event.action': '' }, 'qradar.login_attempts'],
 ])('the body is never empty', (fields, body) => {
   expect(arrived({ profile: 'attributes', fields }).record.body).toBe(body);

@@ -119,6 +119,21 @@ test('dead letters tried again go behind live events, and lie there no longer wh
   expect(running.delivery.standing.kind).not.toBe('paused');
 });
 
+test('an event names the release that stored it, also when another one sends it, and again', async () => {
+  await using directory = await temporaryDirectory();
+  const stored = events(1).map(({ uid, event }) => ({ uid, event: { ...event, 'agent.version': '0.0.1' } }));
+  await using journal = await filled(directory.path, stored);
+  await using running = await startDelivery({ parts: { journal } });
+  running.start();
+  await running.delivery.idle();
+
+  await running.delivery.runErrand(await replayErrand(journal, running.delivery.destination, 0));
+
+  const received = running.receiver.received();
+  expect(received.map(({ record }) => record.attributes['agent.version'])).toEqual(['0.0.1', '0.0.1']);
+  expect(received[1]?.bytes).toEqual(received[0]?.bytes);
+});
+
 test('only the dead letters named are tried again', async () => {
   await using directory = await temporaryDirectory();
   await using journal = await filled(directory.path);

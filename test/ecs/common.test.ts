@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { withCommonFields } from '../../src/ecs/common.ts';
+import type { EcsEvent } from '../../src/ecs/event.ts';
+import { VERSION } from '../../src/version.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
@@ -9,18 +11,22 @@ const origin = {
   dataset: 'qradar.login_attempts',
   categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
 } as const;
+const source = { name: 'north', options: { base_url: 'https://qradar.example.com:8443/console' } };
 
 describe('withCommonFields', () => {
   it('adds what every event has', () => {
     const event = withCommonFields({ message: 'Login' }, origin, {
       uid: 'u1',
       observedAt: NOW,
+      source,
       labels: { site: 'north' },
     });
 
     expect(event).toEqual({
       '@timestamp': '2026-03-02T12:00:00.000Z',
       'ecs.version': '9.4.0',
+      'agent.type': 'penstock',
+      'agent.version': VERSION,
       'event.kind': 'event',
       'event.category': ['authentication'],
       'event.type': ['start'],
@@ -30,6 +36,8 @@ describe('withCommonFields', () => {
       'event.created': '2026-03-02T12:00:00.000Z',
       'observer.vendor': 'IBM',
       'observer.product': 'QRadar',
+      'observer.name': 'north',
+      'observer.hostname': 'qradar.example.com',
       'labels.site': 'north',
       message: 'Login',
     });
@@ -46,23 +54,49 @@ describe('withCommonFields', () => {
     expect(withCommonFields(own, origin, { uid: 'u1', observedAt: NOW })).toMatchObject(own);
   });
 
+  it.each([
+    ['https://10.20.0.9', '10.20.0.9'],
+    ['https://[2001:db8::1]:8443', '2001:db8::1'],
+    ['https://QRadar.Example.com/api', 'qradar.example.com'],
+  ])('names the host of %s as %s', (base_url, hostname) => {
+    const event = withCommonFields({}, origin, {
+      uid: 'u1',
+      observedAt: NOW,
+      source: { name: 'north', options: { base_url } },
+    });
+
+    expect(event['observer.hostname']).toBe(hostname);
+  });
+
   it('gathers users and addresses, each once, from wherever they are', () => {
     const event = withCommonFields(
       {
-        'user.id': '7',
         'user.name': 'anna',
         'user.email': 'anna',
         'source.ip': '192.0.2.1',
         'destination.ip': '192.0.2.1',
         'source.user.name': 'bert',
         'related.ip': ['198.51.100.7'],
+        'related.user': ['anna@example.com'],
         'qradar.login_attempt.remote_ip': '203.0.113.9',
       },
       origin,
       { uid: 'u1', observedAt: NOW },
     );
 
-    expect(event['related.user']).toEqual(['7', 'anna', 'bert']);
+    expect(event['related.user']).toEqual(['anna', 'bert', 'anna@example.com']);
     expect(event['related.ip']).toEqual(['192.0.2.1', '198.51.100.7']);
+  });
+
+  it.each<[string, EcsEvent, readonly string[]]>([
+    ['the name alone', { 'user.id': '7', 'user.name': 'anna' }, ['anna']],
+    ['the address alone', { 'user.id': '7', 'user.email': 'anna@example.com' }, ['anna@example.com']],
+    ['the id without a name', { 'user.id': '7' }, ['7']],
+    ['the id beside an empty name', { 'user.id': '7', 'user.name': '' }, ['7']],
+    ['the id of another user', { 'user.name': 'anna', 'source.user.id': '8' }, ['anna', '8']],
+  ])('has of a user %s', (_, user, related) => {
+    const event = withCommonFields(user, origin, { uid: 'u1', observedAt: NOW });
+
+    expect(event['related.user']).toEqual(related);
   });
 });

@@ -28,6 +28,8 @@ describe('gapEvent', () => {
       'penstock.gap.to': '2026-03-02T12:00:00.000Z',
       'penstock.gap.reason': 'page-full',
       'penstock.gap.part': 'tenant-1',
+      'observer.name': 'incidents',
+      'observer.hostname': 'api.example.com',
       'labels.site': 'north',
     });
     expect(ecsProblems(event)).toEqual([]);

@@ -20,6 +20,7 @@ describe('misfitEvent', () => {
     const event = withCommonFields(misfitEvent(record, 'expected an object'), origin, {
       uid: 'u1',
       observedAt: Date.parse('2026-03-02T12:00:00Z'),
+      source: { name: 'console', options: { base_url: 'https://qradar.example.com' } },
     });
 
     expect(event).toMatchObject({

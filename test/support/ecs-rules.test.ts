@@ -5,6 +5,8 @@ import { ecsProblems } from './ecs-rules.ts';
 const right: EcsEvent = {
   '@timestamp': '2026-03-02T12:00:00.000Z',
   'ecs.version': '9.4.0',
+  'agent.type': 'penstock',
+  'agent.version': '1.0.0',
   'event.kind': 'event',
   'event.category': ['authentication'],
   'event.type': ['start'],
@@ -14,6 +16,8 @@ const right: EcsEvent = {
   'event.created': '2026-03-02T12:01:00.000Z',
   'observer.vendor': 'IBM',
   'observer.product': 'QRadar',
+  'observer.name': 'north',
+  'observer.hostname': 'qradar.example.com',
   'related.ip': ['192.0.2.1'],
   'source.ip': '192.0.2.1',
   'labels.site': 'north',
@@ -76,7 +80,7 @@ describe('ecsProblems', () => {
     expect(ecsProblems({ ...right, ...wrong })).toContainEqual(expect.stringContaining(problem));
   });
 
-  it.each(Object.keys(right).filter((name) => /^(@timestamp|ecs|event|observer)/.test(name)))(
+  it.each(Object.keys(right).filter((name) => /^(@timestamp|ecs|agent|event|observer)/.test(name)))(
     'finds that %s is missing',
     (name) => {
       const { [name]: _, ...rest } = right;

@@ -25,6 +25,8 @@ const OWN = await ownFields();
 const REQUIRED = [
   '@timestamp',
   'ecs.version',
+  'agent.type',
+  'agent.version',
   'event.kind',
   'event.category',
   'event.type',
@@ -36,15 +38,26 @@ const REQUIRED = [
   'observer.product',
 ];
 
+/** Every event of a source has them, so that 300 consoles can be told apart. */
+const OF_A_SOURCE = ['observer.name', 'observer.hostname'];
+
+/** The test event is of no source. */
+const TEST_DATASET = 'penstock.test';
+
 /** What is wrong with an event: type, array, allowed values, category and type, addresses, undeclared fields; empty: nothing. */
 export function ecsProblems(event: EcsEvent): string[] {
   return [
-    ...REQUIRED.filter((name) => !(name in event)).map((name) => `${name} is missing`),
+    ...missingFields(event),
     ...Object.entries(event).flatMap(([name, value]) => fieldProblems(name, value)),
     ...typeProblems(event),
     ...parentProblems(event),
     ...kindProblems(event),
   ];
+}
+
+function missingFields(event: EcsEvent): string[] {
+  const required = event['event.dataset'] === TEST_DATASET ? REQUIRED : [...REQUIRED, ...OF_A_SOURCE];
+  return required.filter((name) => !(name in event)).map((name) => `${name} is missing`);
 }
 
 function fieldProblems(name: string, value: EcsValue): string[] {

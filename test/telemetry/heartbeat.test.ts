@@ -65,7 +65,12 @@ describe('a heartbeat', () => {
     const events = receiver.received().map(arrivedEvent);
     expect(events.flatMap((event) => ecsProblems(event))).toEqual([]);
     expect(arrivedEvent(beats()[1] as ReceivedRecord)).toMatchObject({
+      'event.kind': 'state',
+      'event.category': ['process'],
+      'event.type': ['info'],
       'event.action': 'heartbeat',
+      'observer.name': 'console',
+      'observer.hostname': '127.0.0.1',
       'event.outcome': 'success',
       'penstock.health.status': 'healthy',
       'penstock.health.last_complete': expect.stringMatching(/Z$/),
@@ -75,6 +80,7 @@ describe('a heartbeat', () => {
       'labels.site': 'north',
     });
     expect(arrivedEvent(beats('other')[1] as ReceivedRecord)).toMatchObject({
+      'observer.name': 'other',
       'event.outcome': 'failure',
       'penstock.health.reasons': ['stale', 'unauthorised'],
     });

@@ -8,7 +8,8 @@ export function loginAttemptEvent(vendor: string, attempt: LoginAttempt): EcsEve
   return compact({
     '@timestamp': isoTime(attempt.attempt_time),
     message: sentence(attempt),
-    'event.action': kebab(attempt.attempt_method),
+    // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is the vendor's field: rules ask for one action over all sources.
+    'event.action': 'login',
     'event.outcome': outcome(attempt.attempt_result),
     'user.id': attempt.user_id,
     'user.name': attempt.username,
@@ -31,19 +32,14 @@ function outcome(result: string | undefined): string {
   return OUTCOMES.get(result ?? '') ?? 'unknown';
 }
 
-function kebab(method: string | undefined): string | undefined {
-  return method
-    ?.toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
-    .replaceAll(/^-|-$/g, '');
-}
-
-const SENTENCES: Readonly<Record<string, string>> = { success: 'Login', failure: 'Failed login' };
+const SENTENCES: Readonly<Record<string, string>> = {
+  success: 'logged in',
+  failure: 'failed to log in',
+  unknown: 'tried to log in',
+};
 
 function sentence({ attempt_result, user_id, username, remote_ip }: LoginAttempt): string {
-  const what = SENTENCES[outcome(attempt_result)] ?? 'Login attempt';
-  const who = username ?? (user_id === undefined ? 'an unknown user' : `user ${user_id}`);
-  return remote_ip === undefined || remote_ip === ''
-    ? `${what} of ${who}`
-    : `${what} of ${who} from ${remote_ip}`;
+  const who = username || (user_id ? `User ${user_id}` : 'An unknown user');
+  const what = SENTENCES[outcome(attempt_result)];
+  return remote_ip ? `${who} ${what} from ${remote_ip}` : `${who} ${what}`;
 }

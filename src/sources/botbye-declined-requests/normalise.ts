@@ -3,6 +3,7 @@ import { compact, type EcsEvent } from '../../ecs/event.ts';
 import { isoTime } from '../../ecs/time.ts';
 import type { Telling } from '../../source.ts';
 import { alpha2Of } from './country.ts';
+import { sentence } from './sentence.ts';
 import type { DeclinedRequests } from './record.ts';
 
 /** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its bucket. */
@@ -30,17 +31,11 @@ export function normalise(record: DeclinedRequests, { observedAt, reason, delta 
       'botbye.declined_requests.interval.type': record.interval_type,
       'botbye.declined_requests.interval.count': 1,
       'botbye.declined_requests.read_until': record.read === undefined ? undefined : isoTime(record.read),
-      message: sentence(record, delta, final),
+      message: sentence(record, { observedAt, delta, final }),
     }),
     // As the vendor wrote it, whatever it is: an empty code is what it says of an unknown country.
     ...(typeof row.country === 'string' && { 'botbye.declined_requests.country': row.country }),
   };
-}
-
-function sentence({ row, project, dimension }: DeclinedRequests, delta: number, final: boolean): string {
-  const name = row.id.replace(`${row.projectId ?? project}_`, '');
-  const when = final ? 'in the bucket that ended' : 'so far';
-  return `BotBye declined ${row.declinedReqCount} requests ${when}, ${delta} more than told before: ${dimension} ${name} of project ${project}.`;
 }
 
 /** Split at the first `?`, with nothing decoded or tidied: both parts together are what the vendor wrote. */

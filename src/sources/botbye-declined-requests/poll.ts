@@ -101,9 +101,9 @@ function close(run: Poll, before: Cursor): Counted {
   return openBucket(run, bucket, before).close(before.read);
 }
 
-function openBucket(run: Poll, { from, to }: Span, { interval_type }: Calendar): BucketCount {
+function openBucket(run: Poll, { from, to }: Span, { interval_type, zone }: Calendar): BucketCount {
   const { project, dimension } = partsOf(run.scope);
-  const frame = { account: run.options.account_id, project, dimension, interval_type, from, to };
+  const frame = { account: run.options.account_id, project, dimension, interval_type, zone, from, to };
   return new BucketCount(frame, run);
 }
 

@@ -31,6 +31,8 @@ export const record = z.object({
   /** The `type` that was asked for. */
   dimension: z.string(),
   interval_type: z.enum(INTERVAL_TYPES),
+  /** The time zone in which the bucket begins. */
+  zone: z.string().default('UTC'),
   /** The bucket, epoch ms. */
   from: z.number(),
   to: z.number(),

@@ -1,10 +1,11 @@
 import { compact, type EcsEvent, type EcsValue } from '../../ecs/event.ts';
 import { isoTime } from '../../ecs/time.ts';
+import { bucketInWords, changeInWords } from '../../ecs/words.ts';
 import type { Scope, Telling } from '../../source.ts';
 import { principalFields } from '../_petra/account.ts';
 import { tenantFields, type NamedTenant } from '../_petra/tenant-fields.ts';
 import { dayOf, spanOf } from './day.ts';
-import { countOf, subjectOf, type AttackCount } from './record.ts';
+import { countOf, type AttackCount } from './record.ts';
 
 /** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its day. */
 export function normalise(counted: AttackCount, { scope, observedAt, reason, delta }: Telling): EcsEvent {
@@ -12,7 +13,7 @@ export function normalise(counted: AttackCount, { scope, observedAt, reason, del
   const { from, to } = spanOf(dayOf(Date.parse(counted.day)));
   return compact({
     '@timestamp': isoTime(observedAt),
-    message: sentence(counted, tenant, { final: reason === 'final', delta }),
+    message: sentence(counted, tenant, { observedAt, final: reason === 'final', delta }),
     'event.start': isoTime(from),
     'event.end': isoTime(to),
     ...tenantFields(tenant),
@@ -55,14 +56,24 @@ function tenantOf({ tenant }: AttackCount, { id, name }: Scope): NamedTenant {
   return { ...tenant, petraTenantId: tenant?.petraTenantId || id, name: tenant?.name || name };
 }
 
-function sentence(
-  counted: AttackCount,
-  tenant: NamedTenant,
-  { final, delta }: { readonly final: boolean; readonly delta: number },
-): string {
-  const { day, dimension } = counted;
-  const what = dimension === 'total' ? '' : ` (${dimension} ${subjectOf(counted) || 'unknown'})`;
+interface Change {
+  readonly observedAt: number;
+  readonly final: boolean;
+  readonly delta: number;
+}
+
+function sentence(counted: AttackCount, tenant: NamedTenant, { observedAt, final, delta }: Change): string {
+  const count = countOf(counted);
   const where = tenant.name || tenant.petraTenantId || 'an unnamed tenant';
-  const closed = final ? ', and the day is closed' : '';
-  return `Petra counted ${countOf(counted)} failed attacks${what} on ${where} on ${day}, ${delta} of them told now${closed}.`;
+  const date = bucketInWords({ from: Date.parse(counted.day), unit: 'DAY', zone: 'utc', now: observedAt });
+  const attacks = `${count} failed ${count === 1 ? 'attack' : 'attacks'}`;
+  return `${attacks}${aim(counted, where)}, ${date} ${changeInWords(delta, final)}`;
+}
+
+/** Of which kind the attacks were, from where they came, and whom they were meant for. */
+function aim(counted: AttackCount, tenant: string): string {
+  if (counted.dimension === 'total') return ` on ${tenant}`;
+  if (counted.dimension === 'attack_type') return ` of type ${counted.row.attackType} on ${tenant}`;
+  if (counted.dimension === 'user') return ` on ${counted.row.userPrincipalName} of ${tenant}`;
+  return ` from ${counted.row.countryCode || counted.row.name || 'an unknown country'} on ${tenant}`;
 }

@@ -18,6 +18,8 @@ export function normalise(incident: Incident, { reason, observedAt, previous }: 
     '@timestamp': updated ? isoTime(observedAt) : utc(incident.createdAt),
     message: sentence(incident, updated, before),
     'event.id': incident.id,
+    // An alert for each update would open the case again.
+    'event.kind': updated ? 'event' : 'alert',
     'event.action': updated ? 'incident-updated' : 'incident-created',
     'event.severity': severityOf(status),
     'event.start': utc(incident.occurredAt),
@@ -44,7 +46,8 @@ export function normalise(incident: Incident, { reason, observedAt, previous }: 
 }
 
 function sentence({ tenant, user, remediationStatus }: Incident, updated: boolean, before: unknown): string {
-  const who = user?.userPrincipalName ?? user?.mail ?? user?.id ?? 'an account that is gone';
+  const who =
+    user?.userPrincipalName ?? user?.mail ?? user?.displayName ?? user?.id ?? 'an account that is gone';
   const where = tenant?.name ?? tenant?.petraTenantId ?? 'an unnamed tenant';
   const changed = updated && typeof before === 'string' && before !== remediationStatus;
   const now = remediationStatus ?? 'status unknown';

@@ -11,7 +11,7 @@ export function event(number: number, fields: EcsEvent = {}): JournaledEvent {
       'event.kind': 'event',
       'event.category': ['authentication'],
       'event.type': ['start'],
-      'event.action': 'login-page',
+      'event.action': 'login',
       'event.dataset': 'qradar.login_attempts',
       'event.module': 'qradar',
       'event.created': '2026-03-02T12:00:00.000Z',

@@ -11,4 +11,26 @@ describe('loginAttemptEvent', () => {
       expect(event['qradar.login_attempt.attempt_result']).toBe(attempt_result);
     },
   );
+
+  it.each([
+    [{ username: 'goran', user_id: '7', attempt_result: 'SUCCESS' }, 'goran logged in from 10.20.0.9'],
+    [{ user_id: '7', attempt_result: 'SUCCESS' }, 'User 7 logged in from 10.20.0.9'],
+    [{ username: 'goran', attempt_result: 'FAILURE' }, 'goran failed to log in from 10.20.0.9'],
+    [{ attempt_result: 'FAILURE', remote_ip: '' }, 'An unknown user failed to log in'],
+    [{ username: 'goran', attempt_result: 'PENDING' }, 'goran tried to log in from 10.20.0.9'],
+  ])('says of %j: %s', (attempt, message) => {
+    const event = loginAttemptEvent('qradar', { attempt_time: 42, remote_ip: '10.20.0.9', ...attempt });
+
+    expect(event['message']).toBe(message);
+  });
+
+  it.each(['LOGIN_PAGE', 'HTTP_BASIC', undefined])(
+    'is the action login by whatever method (%s), which stays the vendor’s field',
+    (attempt_method) => {
+      const event = loginAttemptEvent('jsa', { attempt_time: 42, attempt_method });
+
+      expect(event['event.action']).toBe('login');
+      expect(event['jsa.login_attempt.attempt_method']).toBe(attempt_method);
+    },
+  );
 });

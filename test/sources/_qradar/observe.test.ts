@@ -63,7 +63,7 @@ describe('records', () => {
     const [odd, empty] = lab.told.map(({ event }) => event);
     expect(odd).toMatchObject({
       'event.outcome': 'unknown',
-      'event.action': 'saml-2-sso',
+      'event.action': 'login',
       'source.address': 'host.example',
     });
     expect(odd).not.toHaveProperty('source.ip');

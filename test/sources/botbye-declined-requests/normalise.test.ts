@@ -7,7 +7,11 @@ import { record } from '../../../src/sources/botbye-declined-requests/record.ts'
 import { Collector } from './collector.ts';
 import { Vendor } from './vendor.ts';
 
-function map(row: Record<string, unknown>, telling: Partial<Telling> = {}): EcsEvent {
+function map(
+  row: Record<string, unknown>,
+  telling: Partial<Telling> = {},
+  frame: Record<string, unknown> = {},
+): EcsEvent {
   const parsed = record.parse({
     account: 'acc-1',
     project: 'p-1',
@@ -16,6 +20,7 @@ function map(row: Record<string, unknown>, telling: Partial<Telling> = {}): EcsE
     from: Date.parse('2026-03-02T00:00:00Z'),
     to: Date.parse('2026-03-03T00:00:00Z'),
     row: { id: 'p-1_x', declinedReqCount: 3, ...row },
+    ...frame,
   });
   const scope = { id: 'p-1/country' };
   const observedAt = Date.parse('2026-03-02T12:00:00Z');
@@ -25,7 +30,7 @@ function map(row: Record<string, unknown>, telling: Partial<Telling> = {}): EcsE
 describe('normalise', () => {
   it.each([
     ['DEU', 'DE'],
-    ['XKX', undefined],
+    ['XKX', 'XK'],
     ['deu', undefined],
     ['DE', undefined],
     ['', undefined],
@@ -80,6 +85,41 @@ describe('normalise', () => {
     expect(map({ remoteAddr: 'unknown' })).not.toHaveProperty('source.ip');
   });
 
+  it.each<[string, Record<string, unknown>, string]>([
+    ['country', { country: 'DEU' }, 'from DEU'],
+    ['country', { id: 'p-1_', country: '' }, 'from an unknown country'],
+    ['country', { id: 'p-1_', country: null }, 'from an unknown country'],
+    ['attack_source', { remoteAddr: '192.0.2.7', country: 'DEU' }, 'from 192.0.2.7 (DEU)'],
+    ['attack_source', { remoteAddr: '192.0.2.7', country: '' }, 'from 192.0.2.7'],
+    ['attack_source', { remoteAddr: '', country: '' }, 'from an unknown address'],
+    ['endpoint', { requestUri: '/login?next=%2F' }, 'at /login'],
+    ['endpoint', { id: 'p-1_', requestUri: '' }, 'at an unknown endpoint'],
+    ['reason', { failedMessage: 'Bot detected' }, 'for "Bot detected"'],
+    ['reason', { id: 'p-1_', failedMessage: '' }, 'for an unknown reason'],
+    ['rule', { ruleId: 'r-1', ruleName: 'Block bots' }, 'by "Block bots"'],
+    ['rule', { ruleId: 'r-1', ruleName: '' }, 'by "r-1"'],
+    ['total_endpoint', { id: 'p-1_total' }, 'of total_endpoint total'],
+  ])('says of %s %j what was declined', (dimension, row, what) => {
+    const event = map(row, { delta: 1 }, { dimension });
+
+    expect(event['message']).toBe(`BotBye: 3 declined ${what} today (+1), project p-1`);
+  });
+
+  it.each([
+    ['HOUR', '2026-03-02T13:00:00Z', 'this hour', '2 Mar 14:00'],
+    ['DAY', '2026-03-01T23:00:00Z', 'today', '2 Mar'],
+    ['MONTH', '2026-02-28T23:00:00Z', 'this month', 'Mar'],
+    ['DAY', '2025-12-30T23:00:00Z', 'today', '31 Dec 2025'],
+  ])('names the bucket of %s from %s in its own time zone', (interval_type, start, now, then) => {
+    const frame = { interval_type, from: Date.parse(start), zone: 'Europe/Berlin' };
+
+    const counted = map({ country: 'DEU' }, { delta: 1 }, frame);
+    const closed = map({ country: 'DEU' }, { reason: 'final', delta: -1 }, frame);
+
+    expect(counted['message']).toBe(`BotBye: 3 declined from DEU ${now} (+1), project p-1`);
+    expect(closed['message']).toBe(`BotBye: 3 declined from DEU, ${then} (-1, final), project p-1`);
+  });
+
   it('says of a final telling until when the bucket was read', () => {
     const event = map({}, { reason: 'final', delta: 0 });
 
@@ -87,8 +127,7 @@ describe('normalise', () => {
       'botbye.declined_requests.final': true,
       'botbye.declined_requests.delta': 0,
       'botbye.declined_requests.count': 3,
-      message:
-        'BotBye declined 3 requests in the bucket that ended, 0 more than told before: country x of project p-1.',
+      message: 'BotBye: 3 declined from x, 2 Mar (+0, final), project p-1',
     });
   });
 });

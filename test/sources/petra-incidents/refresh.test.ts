@@ -70,12 +70,30 @@ describe('a refresh', () => {
     expect(updates()).toMatchObject([
       {
         '@timestamp': '2026-03-02T12:15:00.000Z',
+        'event.kind': 'event',
+        'event.category': ['intrusion_detection'],
+        'event.type': ['info'],
         'petra.incident.id': id,
         'petra.incident.remediation_status': 'REMEDIATED',
         'petra.incident.previous.remediation_status': 'UNREMEDIATED',
         'petra.incident.user.account_enabled': false,
         'event.severity': 47,
       },
+    ]);
+  });
+
+  it('is no alert: only a creation opens a case', async () => {
+    await start();
+    const [id = ''] = add(ids[0], 1, DAY);
+    await lab.sweep();
+    clock.jump(15 * MINUTE);
+    petra.incidents.change(id, { accountEnabled: false });
+
+    await lab.sweep();
+
+    expect(lab.events.map((event) => [event['event.action'], event['event.kind']])).toEqual([
+      ['incident-created', 'alert'],
+      ['incident-updated', 'event'],
     ]);
   });
 

@@ -69,6 +69,12 @@ export function problemsOf(source: Source, observations: readonly Observation[] 
       'problem' in reading
         ? misfitEvent(record, reading.problem)
         : { ...source.normalise(reading.data, telling), ...oddFields(record, reading.leftOut ?? '') };
-    return ecsProblems(withCommonFields(event, source, { uid: 'an id', observedAt: NOW }));
+    return ecsProblems(
+      withCommonFields(event, source, {
+        uid: 'an id',
+        observedAt: NOW,
+        source: { name: 'petra', options: { base_url: 'http://127.0.0.1:9' } },
+      }),
+    );
   });
 }
