@@ -182,6 +182,7 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
         watch.page(added);
         onPage?.(config.name, added);
       },
+      onCommit: (duration) => live.commits.observe(duration),
       watch: {
         poll: (result) => watch.poll(result),
         sweep: (result, duration) => watch.sweep(result, duration),

@@ -35,7 +35,7 @@ export function commitPage(task: PageTask): Promise<void> {
 
 async function decideAndCommit(task: PageTask): Promise<void> {
   const { context, scope, stream, page, tally, lane = 'live', again = false } = task;
-  const { journal, config } = context;
+  const { journal, config, clock } = context;
   const observedAt = context.run.now();
   const observations = await toDecide(task);
   const keys = [...new Set(observations.map(({ key }) => key))];
@@ -45,6 +45,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
   const newGaps = await untoldGaps(context, stream, page.gaps ?? []);
   added.gaps = newGaps.length;
   added.owed = page.owed ?? 0;
+  const began = clock.now();
   await journal.commit({
     stream: stream.key,
     source: config.name,
@@ -63,6 +64,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     complete: page.complete ?? false,
     owed: page.owed ?? 0,
   });
+  context.onCommit?.(clock.now() - began);
   for (const gap of newGaps) warnOfGap(context, scope, gap);
   tally.add(added);
   tally.owed = added.owed;

@@ -50,6 +50,8 @@ export interface PollContext {
   readonly commits: Serial;
   /** Told after each durable page, with what that page added: progress and metrics. */
   readonly onPage: (added: Tally) => void;
+  /** Told how long the commit of a page took, milliseconds. */
+  readonly onCommit?: (duration: number) => void;
 }
 
 /** What collecting from one source needs; made once per source and process. */

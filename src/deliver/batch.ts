@@ -14,6 +14,8 @@ export interface Item extends Parcel {
   readonly position: Position;
   /** The event's own time, epoch milliseconds. */
   readonly at: number;
+  /** What its record adds to a request, in the encoding sent, before compression: exact, or a few more. */
+  readonly bytes: number;
   /** Why it must not be sent at all: it goes to the dead letters. */
   readonly unfit: string | undefined;
 }
@@ -116,7 +118,7 @@ class Filling {
   #bytesOf(item: Item): number {
     const { providers, destination } = this.#settings;
     const overhead = this.#feeds.has(feedKey(item)) ? 0 : providers.overhead(item, destination.protocol);
-    return overhead + recordSize(item.record, destination.protocol);
+    return overhead + item.bytes;
   }
 }
 
@@ -132,19 +134,29 @@ function makeItem(settings: BatcherSettings, { page, journaled, offset }: Place,
   const parsed = Date.parse(String(journaled.event['@timestamp']));
   const at = Number.isNaN(parsed) ? page.observedAt : parsed;
   const { maxEventAge, maxRequestBytes, protocol } = settings.destination;
+  const bytes = recordSize(record, protocol);
   const unfit =
     ageReason(at, now, maxEventAge) ??
-    oversize({ ...feed, record }, settings.providers, maxRequestBytes, protocol);
-  return { ...feed, record, journaled, page, position: { sequence: page.sequence, offset }, at, unfit };
+    oversize({ ...feed, record, bytes }, settings.providers, maxRequestBytes, protocol);
+  return {
+    ...feed,
+    record,
+    journaled,
+    page,
+    position: { sequence: page.sequence, offset },
+    at,
+    bytes,
+    unfit,
+  };
 }
 
 function oversize(
-  parcel: Parcel,
+  parcel: Parcel & Pick<Item, 'bytes'>,
   providers: Providers,
   most: number,
   encoding: Encoding,
 ): string | undefined {
-  const bound = providers.overhead(parcel, encoding) + recordSize(parcel.record, encoding);
+  const bound = providers.overhead(parcel, encoding) + parcel.bytes;
   if (bound <= most) return undefined;
   const exact = providers.exactSize([parcel], encoding);
   return exact > most ? sizeReason(exact, most) : undefined;

@@ -12,6 +12,7 @@ import { Errands } from './errands.ts';
 import { Idle, type Rest } from './idle.ts';
 import { type Effect, Load } from './load.ts';
 import { ANY_SIZE, halved, type RequestSize, taken } from './request-size.ts';
+import { bytesBySource } from './sent-bytes.ts';
 import type { Standing } from './standing.ts';
 
 /** Commits what an answer settled (undefined: what needed none); returns how many dead letters that made. */
@@ -132,14 +133,30 @@ export class Delivery {
       return false;
     }
     this.#conduct.begin();
-    const answer = understand(await sender.send(items, signal), clock.now());
+    const began = clock.now();
+    const seen = await sender.send(items, signal);
+    const at = clock.now();
+    const answer = understand(seen, at);
     const effect = load.settle(answer, clock.now(), size);
     this.#size = resized(size, answer, effect, items.length);
     const deadLetters = await commit(answer);
     const { delivered, rejected } = effect;
     const { status } = answer;
     const kind = answer.kind === 'pause' && goesOnAtOnce(answer, effect) ? 'bisect' : answer.kind;
-    onAnswer?.({ destination: destination.name, answer: kind, status, delivered, rejected, deadLetters });
+    const accepted = answer.kind === 'acknowledge' ? items : [];
+    onAnswer?.({
+      destination: destination.name,
+      answer: kind,
+      status,
+      delivered,
+      rejected,
+      deadLetters,
+      duration: at - began,
+      at,
+      accepted,
+      bytes: bytesBySource(accepted, sender.providers, destination.protocol),
+      again: load.expendable,
+    });
     await this.#follow(load, answer, effect);
     return true;
   }

@@ -4,6 +4,7 @@ import type { EcsEvent } from '../ecs/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Answer } from './answer.ts';
+import type { Item } from './batch.ts';
 import type { Sender } from './sender.ts';
 
 /** What of the journal a delivery needs. */
@@ -38,6 +39,14 @@ export interface Told {
   readonly delivered: number;
   /** Events of a request that it took, which it refused for good. */
   readonly rejected: number;
+  /** From sending the request to the end of its answer, milliseconds; and when that was, epoch ms. */
+  readonly duration: number;
+  readonly at: number;
+  /** What was in a request that was accepted, and its bytes by source; empty for another answer. */
+  readonly accepted: readonly Item[];
+  readonly bytes: ReadonlyMap<string, number>;
+  /** Sent for a replay or a retry of dead letters. */
+  readonly again: boolean;
   /** Events laid aside with it. */
   readonly deadLetters: number;
 }

@@ -107,7 +107,8 @@ class Client implements SourceHttp {
     const budget = this.#budget(route);
     await budgets.acquire(budget, { signal, log });
     this.#requests += 1;
-    const told = { route, retry: attempt > 1 };
+    const began = clock.now();
+    const told = () => ({ route, retry: attempt > 1, duration: clock.now() - began });
     let raw: RawAnswer;
     try {
       raw = await exchange(() => this.#connections.dispatcher(), url, this.#headers(headers), {
@@ -119,13 +120,14 @@ class Client implements SourceHttp {
       });
     } catch (error) {
       if (error instanceof GivenUpError) this.#giveUp(error);
-      onRequest?.({ ...told, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
+      onRequest?.({ ...told(), status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
       throw error;
     }
+    const ended = told();
     this.#observe(raw);
     const throttled = await pace(raw, { budgets, budget, clock, log, vendorNow: this.vendorNow(), attempt });
     onRequest?.({
-      ...told,
+      ...ended,
       status: raw.status,
       ...(throttled && { throttledUntil: throttled.until }),
       ...(raw.replaced > 0 && { replaced: raw.replaced }),

@@ -37,6 +37,8 @@ export interface RequestTold {
   readonly status: number | 'timed-out' | 'failed';
   /** Whether it was a further try of a request. */
   readonly retry: boolean;
+  /** From sending it to the end of its answer, milliseconds. */
+  readonly duration: number;
   /** The vendor throttled us: no request of this route is sent before then. Epoch milliseconds. */
   readonly throttledUntil?: number;
   /** Characters of its answer that stand for bytes that are none in its charset. */

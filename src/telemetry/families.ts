@@ -1,3 +1,4 @@
+import type { Histogram } from './histogram.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** One value of a metric. */
@@ -12,6 +13,17 @@ export interface Family {
   readonly help: string;
   readonly kind: 'counter' | 'gauge';
   readonly read: (snapshot: Snapshot) => readonly Point[];
+}
+
+/** How values of one kind were spread, by label. */
+export interface HistogramPoint {
+  readonly histogram: Histogram;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A metric that is a histogram, in seconds. */
+export interface HistogramFamily extends Pick<Family, 'name' | 'help'> {
+  readonly read: (snapshot: Snapshot) => readonly HistogramPoint[];
 }
 
 const counter = (name: string, help: string, read: Family['read']): Family => {
@@ -121,6 +133,11 @@ export const FAMILIES: readonly Family[] = [
     ofDestinations(({ watch }, labels) => [{ value: watch.delivered, labels }]),
   ),
   counter(
+    'penstock_sent_bytes_total',
+    'Bytes of accepted requests by the source of the events in them, in the encoding sent, before compression.',
+    ofDestinations(({ watch }, labels) => by('source', watch.sentBytes, labels)),
+  ),
+  counter(
     'penstock_dead_letters_total',
     'Events laid aside because the destination refused them, or for their age.',
     ofDestinations(({ watch }, labels) => [{ value: watch.deadLetters, labels }]),
@@ -130,4 +147,39 @@ export const FAMILIES: readonly Family[] = [
     'Whether the destination is paused: 1 or 0.',
     ofDestinations(({ paused }, labels) => [{ value: paused === undefined ? 0 : 1, labels }]),
   ),
+];
+
+/** The histograms, with labels as those of `FAMILIES`. */
+export const HISTOGRAMS: readonly HistogramFamily[] = [
+  {
+    name: 'penstock_request_duration_seconds',
+    help: 'Requests to the vendor, from sending one to the end of its answer; the wait for a budget is not part of it.',
+    read: ({ sources }) =>
+      sources.map(({ config, watch }) => ({
+        histogram: watch.requestDuration,
+        labels: { source: config.name },
+      })),
+  },
+  {
+    name: 'penstock_commit_duration_seconds',
+    help: 'Commits of pages to the journal, synced to disk.',
+    read: ({ commits: histogram }) => [{ histogram, labels: {} }],
+  },
+  {
+    name: 'penstock_delivery_duration_seconds',
+    help: 'Requests to the destination, from sending one to the end of its answer, whatever it is.',
+    read: ({ destinations }) =>
+      destinations.map(({ name, watch }) => ({
+        histogram: watch.duration,
+        labels: { destination: name },
+      })),
+  },
+  {
+    name: 'penstock_delivery_lag_seconds',
+    help: "From the time of a live event to the destination's acknowledgement of it.",
+    read: ({ destinations }) =>
+      destinations.flatMap(({ name, watch }) =>
+        [...watch.lag].map(([source, histogram]) => ({ histogram, labels: { source, destination: name } })),
+      ),
+  },
 ];

@@ -5,6 +5,7 @@ import type { Standing } from '../deliver/standing.ts';
 import type { Room } from '../journal/journal.ts';
 import { LONGEST_PAUSE } from '../http/retry-after.ts';
 import { DestinationWatch } from './destination-watch.ts';
+import { COMMIT_SECONDS, Histogram } from './histogram.ts';
 import { Pulse } from './pulse.ts';
 import { SourceWatch } from './source-watch.ts';
 
@@ -17,6 +18,8 @@ export const GRACE = 300_000;
 /** What this process has seen since it started, reloads included: what the journal does not keep. */
 export class Live {
   readonly pulse = new Pulse();
+  /** Durations of commits of pages. */
+  readonly commits = new Histogram(COMMIT_SECONDS);
   readonly #clock: Clock;
   readonly #sources = new Map<string, SourceWatch>();
   readonly #destinations = new Map<string, DestinationWatch>();

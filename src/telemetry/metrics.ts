@@ -3,13 +3,16 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AggregationTemporality,
   type DataPoint,
+  DataPointType,
   MeterProvider,
   type MetricData,
+  type MetricProducer,
   MetricReader,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import { VERSION } from '../version.ts';
-import { FAMILIES, type Family } from './families.ts';
+import { FAMILIES, type Family, HISTOGRAMS } from './families.ts';
+import { HistogramProducer } from './histogram-producer.ts';
 import { ProcessFamilies } from './process-families.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -28,7 +31,7 @@ const SERIES = 100_000;
 /** The metrics of this process: what a snapshot says, through the OpenTelemetry SDK. */
 export class Metrics implements AsyncDisposable {
   readonly #process: ProcessFamilies;
-  readonly #reader = new Reader();
+  readonly #reader: Reader;
   readonly #provider: MeterProvider;
   readonly #serializer = new PrometheusSerializer(undefined, false, undefined, false, true);
   /** By metric: the label sets that it has now. */
@@ -37,6 +40,7 @@ export class Metrics implements AsyncDisposable {
 
   constructor({ resource, startedAt, lostLogLines = () => 0 }: MetricsSettings) {
     this.#process = new ProcessFamilies(startedAt, lostLogLines);
+    this.#reader = new Reader(new HistogramProducer(HISTOGRAMS, startedAt, () => this.#snapshot));
     this.#provider = new MeterProvider({
       resource: resourceFromAttributes({
         'service.name': 'penstock',
@@ -83,6 +87,8 @@ export class Metrics implements AsyncDisposable {
   /** The SDK goes on telling the last value of what is gone: an empty journal's oldest event, a removed source. */
   #withoutGone({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics {
     const presentOnly = (metric: MetricData) => {
+      // These are made anew for each snapshot.
+      if (metric.dataPointType === DataPointType.HISTOGRAM) return metric;
       const present = this.#present.get(metric.descriptor.name);
       const points: DataPoint<unknown>[] = metric.dataPoints;
       const dataPoints = points.filter(({ attributes }) => present?.has(keyOf(attributes)));
@@ -100,8 +106,9 @@ export class Metrics implements AsyncDisposable {
 
 /** Collects when it is asked to, for whoever asks. */
 class Reader extends MetricReader {
-  constructor() {
+  constructor(histograms: MetricProducer) {
     super({
+      metricProducers: [histograms],
       aggregationTemporalitySelector: () => AggregationTemporality.CUMULATIVE,
       cardinalitySelector: () => SERIES,
     });

@@ -3,6 +3,7 @@ import type { Delivery } from '../deliver/deliver.ts';
 import type { Standing } from '../deliver/standing.ts';
 import type { JournalStats, Room } from '../journal/journal.ts';
 import type { DestinationWatch } from './destination-watch.ts';
+import type { Histogram } from './histogram.ts';
 import { destinationTroubles, journalTroubles, sourceTroubles } from './health.ts';
 import type { Trouble } from './reason.ts';
 import type { SourceWatch } from './source-watch.ts';
@@ -14,6 +15,8 @@ export interface Snapshot {
   readonly at: number;
   readonly sources: readonly SourceSnapshot[];
   readonly destinations: readonly DestinationSnapshot[];
+  /** Durations of commits of pages. */
+  readonly commits: Histogram;
   readonly journal: JournalStats & { readonly room: Room; readonly troubles: readonly Trouble[] };
 }
 
@@ -43,6 +46,7 @@ export async function takeSnapshot(app: App): Promise<Snapshot> {
     at,
     sources: await Promise.all(sources.map((status, index) => ofSource(app, status, app.sources[index], at))),
     destinations: destinations.map((status, index) => ofDestination(app, status, app.deliveries[index], at)),
+    commits: live.commits,
     journal: { ...stats, room, troubles: journalTroubles(room, since) },
   };
 }

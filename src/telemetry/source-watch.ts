@@ -4,6 +4,7 @@ import type { SweepResult } from '../collect/sweep.ts';
 import type { Tally } from '../collect/tally.ts';
 import { explain, PenstockError, UnauthorisedError } from '../errors.ts';
 import type { RequestTold } from '../http/settings.ts';
+import { Histogram, REQUEST_SECONDS } from './histogram.ts';
 import type { Reason, Trouble } from './reason.ts';
 
 /** What this process has seen of one source: counts for metrics, and what troubles it. Told by the collecting loop. */
@@ -12,6 +13,7 @@ export class SourceWatch {
   readonly polls: Record<PollResult['outcome'], number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
   /** Requests by status: `200`, `timed-out`, `failed`. */
   readonly requests = new Map<string, number>();
+  readonly requestDuration = new Histogram(REQUEST_SECONDS);
   retries = 0;
   /** Characters of answers that stand for bytes that are none in their charset. */
   replacedCharacters = 0;
@@ -58,7 +60,8 @@ export class SourceWatch {
     this.#noteOrClear('misconfigured', wrong);
   }
 
-  request({ status, retry, throttledUntil, replaced = 0 }: RequestTold): void {
+  request({ status, retry, duration, throttledUntil, replaced = 0 }: RequestTold): void {
+    this.requestDuration.observe(duration);
     this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
     if (retry) this.retries += 1;
     this.replacedCharacters += replaced;

@@ -1,4 +1,7 @@
-/** A metric family of an exposition: its type, and the value of each series by its labels, `a="1",b="2"` sorted. */
+/**
+ * A metric family of an exposition: its type, and the value of each series by its labels, `a="1",b="2"` sorted; of a
+ * histogram behind the part that it is, `_count a="1"`.
+ */
 export interface Exposed {
   readonly type: string;
   readonly series: ReadonlyMap<string, number>;
@@ -7,6 +10,7 @@ export interface Exposed {
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (NaN|[+-]Inf|[-+]?[\d.]+(?:e[-+]?\d+)?)$/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/y;
 const META = /^# (HELP|TYPE) ([a-zA-Z_:][\w:]*) (.*)$/;
+const HISTOGRAM_PART = /_(bucket|sum|count)$/;
 const TYPES = ['counter', 'gauge', 'histogram', 'summary', 'untyped'];
 
 /**
@@ -35,15 +39,18 @@ export function parsePrometheus(text: string): ReadonlyMap<string, Exposed> {
 }
 
 function addSample(
-  families: Map<string, { readonly series: Map<string, number> }>,
+  families: Map<string, { readonly type: string; readonly series: Map<string, number> }>,
   current: string,
   line: string,
 ) {
   const [, name = '', labels = '', value = ''] = SAMPLE.exec(line) ?? [];
   if (name === '') throw new Error(`no sample: ${line}`);
-  if (name !== current) throw new Error(`a sample of ${name} among those of ${current}`);
-  const key = labelsOf(labels).toSorted().join(',');
-  const { series } = families.get(name) ?? { series: new Map<string, number>() };
+  const family = families.get(current);
+  const part = family?.type === 'histogram' ? HISTOGRAM_PART.exec(name)?.[0] : '';
+  if (part === undefined || name !== current + part)
+    throw new Error(`a sample of ${name} among those of ${current}`);
+  const key = `${part} ${labelsOf(labels).toSorted().join(',')}`.trimStart();
+  const series = family?.series ?? new Map<string, number>();
   if (series.has(key)) throw new Error(`the series ${name}{${key}} is told twice`);
   series.set(key, Number(value.replace('Inf', 'Infinity')));
 }

@@ -91,6 +91,11 @@ describe('the metrics', () => {
       penstock_delivered_events_total: 'destination',
       penstock_dead_letters_total: 'destination',
       penstock_destination_paused: 'destination',
+      penstock_sent_bytes_total: 'destination,source',
+      penstock_request_duration_seconds: '_count source',
+      penstock_commit_duration_seconds: '_count ',
+      penstock_delivery_duration_seconds: '_count destination',
+      penstock_delivery_lag_seconds: '_count destination,source',
       process_cpu_seconds_total: '',
       process_resident_memory_bytes: '',
       process_start_time_seconds: '',
@@ -115,6 +120,58 @@ describe('the metrics', () => {
       'source="console",status="200"': console.requests.length,
     });
     expect(await read('penstock_polls_total')).toMatchObject({ 'outcome="complete",source="console"': 10 });
+  });
+
+  it('spread the durations of every request, commit and delivery, and bytes agree with what was received', async () => {
+    lab.start();
+    for (let minutes = 0; minutes < 10; minutes += 1) {
+      signIn();
+      await lab.advance(MINUTE);
+    }
+
+    const sent = receiver.requests.reduce((sum, { headers }) => sum + Number(headers['content-length']), 0);
+    expect(await read('penstock_request_duration_seconds')).toMatchObject({
+      '_count source="console"': console.requests.length,
+      '_bucket le="+Inf",source="console"': console.requests.length,
+    });
+    expect(await read('penstock_delivery_duration_seconds')).toMatchObject({
+      '_count destination="siem"': receiver.exports.length,
+    });
+    expect((await read('penstock_commit_duration_seconds'))['_count ']).toBeGreaterThan(9);
+    const bytes = (await read('penstock_sent_bytes_total'))['destination="siem",source="console"'] ?? 0;
+    expect(bytes / sent).toBeGreaterThan(0.999);
+    expect(bytes / sent).toBeLessThan(1.01);
+  });
+
+  it('spread how long after its time each event was acknowledged, by source and destination', async () => {
+    receiver.script.push({ status: 503 }, { status: 503 });
+    lab.start();
+    for (let minutes = 0; minutes < 10; minutes += 1) {
+      signIn();
+      await lab.advance(MINUTE);
+    }
+
+    const lag = await read('penstock_delivery_lag_seconds');
+
+    const taken = receiver.received();
+    const labels = 'destination="siem",source="console"';
+    expect(lag[`_count ${labels}`]).toBe(taken.length);
+    // The newest hour of the console was read at the start, and nothing is younger than two minutes.
+    expect(lag[`_bucket destination="siem",le="120",source="console"`]).toBeLessThan(taken.length);
+    expect(lag[`_bucket destination="siem",le="21600",source="console"`]).toBe(taken.length);
+    expect((lag[`_sum ${labels}`] ?? 0) / taken.length).toBeGreaterThan(120);
+  });
+
+  it('count no bytes and no lag of what was refused or never answered', async () => {
+    receiver.answer = () => ({ status: 503 });
+    lab.start();
+    await lab.advance(10 * MINUTE);
+
+    expect(await read('penstock_sent_bytes_total')).toEqual({});
+    expect(await read('penstock_delivery_lag_seconds')).toEqual({});
+    expect((await read('penstock_delivery_duration_seconds'))['_count destination="siem"']).toBe(
+      receiver.exports.length,
+    );
   });
 
   it('tell how old things are, in seconds', async () => {

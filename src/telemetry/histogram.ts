@@ -1,0 +1,41 @@
+/** How many values were observed up to each bound; cheap enough to be asked for every record. */
+export class Histogram {
+  /** Inclusive upper bounds, ascending. */
+  readonly boundaries: readonly number[];
+  /** Values by bucket; the last one counts what is beyond every bound. */
+  readonly counts: readonly number[];
+  readonly #counts: number[];
+  #sum = 0;
+  #count = 0;
+
+  constructor(boundaries: readonly number[]) {
+    this.boundaries = boundaries;
+    this.#counts = Array.from({ length: boundaries.length + 1 }, () => 0);
+    this.counts = this.#counts;
+  }
+
+  get sum(): number {
+    return this.#sum;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds a time, in milliseconds, to a histogram in seconds. A clock that went back makes it none, not a negative one. */
+  observe(ms: number): void {
+    const seconds = Math.max(0, ms) / 1000;
+    let bucket = 0;
+    while (bucket < this.boundaries.length && seconds > (this.boundaries[bucket] ?? Infinity)) bucket += 1;
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
+    this.#sum += seconds;
+    this.#count += 1;
+  }
+}
+
+/** Bounds for requests, of sources and of destinations. Seconds. */
+export const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+/** Bounds for commits of pages. Seconds. */
+export const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Bounds for the lag of records: from a second to a week. Seconds. */
+export const LAG_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400, 604_800];
