@@ -84,6 +84,13 @@ export interface Source<
   clockSlack?(options: z.output<Options>): number;
   /** A time, besides the schedule, at which it wants to be polled next (before a bucket's edge). Epoch ms, after `now`. */
   nextEdge?(options: z.output<Options>, now: number): number;
+  /**
+   * From when on nothing can be read for good at `now`, since the vendor still counts it, or records may still come late:
+   * `penstock gaps` calls that `open`, not missing. Epoch ms, never after `now`. Absent: `now`.
+   */
+  openFrom?(options: z.output<Options>, now: number): number;
+  /** The longest time between two readings that is no gap, because it is how the source reads. Milliseconds; absent: 0. */
+  unseen?(options: z.output<Options>): number;
   /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */
   normalise(record: z.output<Rec>, context: Telling): EcsEvent;
 }

@@ -1,9 +1,12 @@
 import { Argument, Option } from 'commander';
-import { missing, type MissingSpan } from '../collect/missing.ts';
+import { isMissing, missing, type MissingSpan } from '../collect/missing.ts';
+import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../errors.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { parseSchedule } from '../schedule/schedule.ts';
 import type { Span } from '../source.ts';
+import { patienceWith } from '../telemetry/staleness.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';
 import { knownSources, unknownName } from './named.ts';
@@ -26,14 +29,17 @@ export const gapsCommand: PenstockCommand = {
       .addArgument(new Argument('[source]', 'only of this source'))
       .addOption(configFlag())
       .addOption(
-        timeFlag('from', 'only from then on, and also show what was never asked (reason never-asked)'),
+        timeFlag(
+          'from',
+          'only from then on, and also show what was never asked (reason never-asked) or is not settled yet (open)',
+        ),
       )
       .addOption(timeFlag('to', 'only before then; with --from, and now without it'))
       .addOption(new Option('--closed', 'also show gaps that were closed since; they do not count'))
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nWithout times it shows open gaps. It reads the state beside a daemon, and changes nothing.\nExit codes: 0 nothing is missing, 2 usage or configuration, 3 something is, 5 the state cannot be used.',
+        '\nWithout times it shows open gaps. It reads the state beside a daemon, and changes nothing.\nExit codes: 0 nothing is missing (open does not count), 2 usage or configuration, 3 something is, 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock gaps',
@@ -44,15 +50,25 @@ export const gapsCommand: PenstockCommand = {
 
   async run(io, flags, [source]) {
     const { config, log } = await setUp(io, flags);
-    const asked = askedSpan(flags, io.clock.now());
+    const now = io.clock.now();
+    const asked = askedSpan(flags, now);
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
     const known = await knownSources(view, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
-    const spans = await missing(view, config, { source, asked, closed: flags['closed'] === true });
+    const closed = flags['closed'] === true;
+    const patience = patienceOf(io);
+    const spans = await missing(view, config, { source, asked, closed, now, patience });
     show(io, spans, flags['json'] === true);
-    return spans.some(({ closed }) => closed === undefined) ? EXIT.incomplete : EXIT.done;
+    return spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },
 };
+
+function patienceOf({ random }: Io) {
+  return (config: SourceConfig, streams: number) => {
+    const { schedule, timezone } = config.options;
+    return patienceWith(config, streams, parseSchedule(schedule, timezone, random));
+  };
+}
 
 function askedSpan(flags: Flags, now: number): Span | undefined {
   const from = (flags['from'] as TimeFlag | undefined)?.(now);
@@ -70,10 +86,8 @@ function show({ stdout, stderr }: Io, spans: readonly MissingSpan[], json: boole
     for (const span of spans) jsonLine(stdout, toRow(span));
     return;
   }
-  if (spans.length === 0) {
-    stderr.write('Nothing is missing.\n');
-    return;
-  }
+  if (!spans.some(isMissing)) stderr.write('Nothing is missing.\n');
+  if (spans.length === 0) return;
   const rows = spans
     .map(toRow)
     .map((row) => [

@@ -1,5 +1,5 @@
 import { identityOf } from '../config/source-identity.ts';
-import type { Config } from '../config/types.ts';
+import type { Config, SourceConfig } from '../config/types.ts';
 import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
 import { streamKey } from '../journal/stream-key.ts';
 import { uncovered } from '../journal/spans.ts';
@@ -8,10 +8,16 @@ import type { Span } from '../source.ts';
 /** `reason` of a span that nobody asked the vendor for: before the first poll, or while nothing polled. */
 const NEVER_ASKED = 'never-asked';
 
+/**
+ * `reason` of a span that is not read yet as it should be: the vendor still counts it, late records may still appear in
+ * it, or the next poll is to ask for it.
+ */
+const OPEN = 'open';
+
 /** A span that is not there, or (`closed`) was not for a time. Times are epoch ms. */
 export interface MissingSpan extends Omit<GapState, 'opened'> {
   readonly source: string;
-  /** Undefined for what was never asked. */
+  /** Undefined for what was never asked, and for what is open. */
   readonly opened: number | undefined;
 }
 
@@ -22,54 +28,107 @@ interface Question {
   readonly asked?: Span | undefined;
   /** Also gaps that were closed since. */
   readonly closed: boolean;
+  /** Epoch ms. */
+  readonly now: number;
+  /** How long a source with so many streams may go unread before it is stale, milliseconds. */
+  readonly patience: (config: SourceConfig, streams: number) => number;
 }
 
 /** What was not collected, and why: by stream, in the order of time. */
 export async function missing(
   view: Pick<JournalView, 'streams' | 'gaps' | 'coverage'>,
   { sources }: Config,
-  { source, asked, closed }: Question,
+  question: Question,
 ): Promise<readonly MissingSpan[]> {
+  const { source, asked } = question;
   const wanted = (name: string) => source === undefined || name === source;
   const streams = (await view.streams()).filter((stream) => wanted(stream.source));
-  const found: MissingSpan[] = [];
-  for (const stream of streams) found.push(...(await missingOf(view, stream, { asked, closed })));
-  if (asked === undefined) return found;
-  const unknown = sources.filter(
-    ({ name }) => wanted(name) && !streams.some((stream) => stream.source === name),
+  const counts = new Map(
+    [...Map.groupBy(streams, (stream) => stream.source)].map(([name, of]) => [name, of.length]),
   );
-  for (const config of unknown) {
+  const configs = new Map(sources.map((config) => [config.name, config]));
+  const found: MissingSpan[] = [];
+  for (const stream of streams) {
+    const config = configs.get(stream.source);
+    const patience = config === undefined ? 0 : question.patience(config, counts.get(config.name) ?? 0);
+    found.push(...(await missingOf(view, { stream, config, patience }, question)));
+  }
+  if (asked === undefined) return found;
+  for (const config of sources.filter(({ name }) => wanted(name) && !counts.has(name))) {
     const key = streamKey({ ...identityOf(config), scope: '' });
-    found.push(neverAsked({ source: config.name, key }, asked));
+    const open = openFrom({ config, patience: 0, known: [] }, question.now);
+    found.push(...unread({ source: config.name, key }, [asked], open));
   }
   return found;
 }
 
+/** Whether it is missing now, rather than closed since or not due yet. */
+export function isMissing({ closed, reason }: MissingSpan): boolean {
+  return closed === undefined && reason !== OPEN;
+}
+
+interface Subject {
+  readonly stream: StreamState;
+  /** Undefined of a source that the configuration no longer has. */
+  readonly config: SourceConfig | undefined;
+  readonly patience: number;
+}
+
 async function missingOf(
   view: Pick<JournalView, 'gaps' | 'coverage'>,
-  stream: StreamState,
-  { asked, closed }: Omit<Question, 'source'>,
+  { stream, config, patience }: Subject,
+  { asked, closed, now }: Question,
 ): Promise<MissingSpan[]> {
   const gaps = await view.gaps(stream.key);
   const shown = gaps
     .filter((gap) => (closed || gap.closed === undefined) && (asked === undefined || overlap(gap, asked)))
     .map((gap): MissingSpan => ({ ...gap, source: stream.source }));
   if (asked === undefined || stream.orphaned) return shown;
-  const open = gaps.filter((gap) => gap.closed === undefined);
-  const rest = uncovered(asked, [...(await view.coverage(stream.key)), ...open]);
-  return [...shown, ...rest.map((span) => neverAsked(stream, span))].toSorted((a, b) => a.from - b.from);
+  const known = [...(await view.coverage(stream.key)), ...gaps.filter((gap) => gap.closed === undefined)];
+  const unseen = config?.definition.unseen?.(config.options) ?? 0;
+  // Wider than asked, so that the end of a long hole is not taken for a short one.
+  const holes = uncovered({ from: asked.from - unseen, to: asked.to + unseen }, known);
+  const rest = unread(stream, holes, openFrom({ config, patience, known }, now))
+    .filter(({ from, to, reason }) => reason === OPEN || to - from > unseen)
+    .map((span) => ({ ...span, from: Math.max(span.from, asked.from), to: Math.min(span.to, asked.to) }))
+    .filter(({ from, to }) => from < to);
+  return [...shown, ...rest].toSorted((a, b) => a.from - b.from);
 }
 
-function neverAsked({ source, key }: Pick<StreamState, 'source' | 'key'>, span: Span): MissingSpan {
-  return {
-    ...span,
-    source,
-    stream: key,
-    part: '',
-    reason: NEVER_ASKED,
-    opened: undefined,
-    closed: undefined,
-  };
+interface Reading {
+  readonly config: SourceConfig | undefined;
+  readonly patience: number;
+  /** What was read, and what is known to be missing. */
+  readonly known: readonly Span[];
+}
+
+/**
+ * From when on what is unread is open, epoch ms. A counter's bucket is until it is settled. Of other streams it is what
+ * follows the last poll, while that is as recent as readiness asks.
+ */
+function openFrom({ config, patience, known }: Reading, now: number): number {
+  if (config === undefined) return now;
+  const { definition, options } = config;
+  const settled = (at: number) => definition.openFrom?.(options, at) ?? at;
+  if (definition.stream === 'counter') return settled(now);
+  const last = known.reduce((latest, { to }) => Math.max(latest, to), -Infinity);
+  return last >= settled(now - patience) ? Math.min(last, now) : now;
+}
+
+/** Each span is never asked before `open`, and open from then on. */
+function unread(
+  { source, key }: Pick<StreamState, 'source' | 'key'>,
+  spans: readonly Span[],
+  open: number,
+): MissingSpan[] {
+  const of = { source, stream: key, part: '', opened: undefined, closed: undefined };
+  return spans.flatMap(({ from, to }) => {
+    const edge = Math.min(Math.max(from, open), to);
+    return [
+      { ...of, from, to: edge, reason: NEVER_ASKED },
+      { ...of, from: edge, to, reason: OPEN },
+    ].filter((span) => span.from < span.to);
+  });
 }
 
 function overlap(a: Span, b: Span): boolean {

@@ -49,8 +49,12 @@ export function staleness({ status, schedule, watch, now }: Subject): Trouble | 
 
 /** How long a stream may go unread before its source is stale. Milliseconds. */
 function allowance({ status: { config, streams }, schedule, watch }: Omit<Subject, 'now'>): number {
-  const sweep = Math.max(predictedSweep(config, streams.length), watch?.lastSweep ?? 0);
-  return PATIENCE * Math.max(schedule.interval, sweep);
+  return Math.max(patienceWith(config, streams.length, schedule), PATIENCE * (watch?.lastSweep ?? 0));
+}
+
+/** How long a source with so many streams may take between two complete polls, by its schedule and budget. Milliseconds. */
+export function patienceWith(config: SourceConfig, streams: number, { interval }: Schedule): number {
+  return PATIENCE * Math.max(interval, predictedSweep(config, streams));
 }
 
 /** A stream by its source and, where the source has parts, the part. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openJournal } from '../../src/journal/sqlite-journal.ts';
 import type { Gap, Span } from '../../src/source.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
 import { openWorld, type World } from './support/world.ts';
 
 let world: World;
@@ -108,6 +109,28 @@ describe('gaps', () => {
     expect(await world.run('gaps --from 2h --to 5m')).toMatchObject({ code: 0, rows: [] });
   });
 
+  it('has nothing missing up to now of a source whose last poll is recent, and all since then of one that stopped', async () => {
+    const clock = new DrivenClock();
+    await using driven = await openWorld({ clock });
+    await driven.configure({ console: driven.blocks['console'] ?? {} });
+    await driven.run('once');
+    clock.jump(60_000);
+
+    const recent = await driven.run('gaps --from 2h');
+    clock.jump(10 * 60_000);
+    const stopped = await driven.run('gaps --from 2h');
+
+    const last = '2026-03-02T11:59:00.000Z';
+    expect(recent.code).toBe(0);
+    expect(recent.rows).toMatchObject([
+      { from: last, to: '2026-03-02T12:01:00.000Z', reason: 'open', opened: null, closed: null },
+    ]);
+    expect(stopped.code).toBe(3);
+    expect(stopped.rows).toMatchObject([
+      { from: last, to: '2026-03-02T12:11:00.000Z', reason: 'never-asked' },
+    ]);
+  });
+
   it('shows closed gaps only when asked to, and does not count them', async () => {
     await commit({ covered: { from: at('09:00'), to: at('09:30') }, gaps: [gap('09:00', '09:30')] });
     await commit({ closedGaps: [gap('09:00', '09:30')] });
@@ -142,5 +165,100 @@ describe('gaps', () => {
 
     expect(code).toBe(2);
     expect(stderr).toContain(words);
+  });
+});
+
+/** Each span with its reason, once: the streams of a source have the same. */
+const spansOf = (rows: readonly Record<string, unknown>[]) => [
+  ...new Set(rows.map(({ from, to, reason }) => `${String(from)} ${String(to)} ${String(reason)}`)),
+];
+
+describe('gaps of counters', () => {
+  const HOUR = 3_600_000;
+  let clock: DrivenClock;
+  let driven: World;
+
+  beforeEach(async () => {
+    clock = new DrivenClock('2026-03-10T12:00:00Z');
+    driven = await openWorld({ clock, attacksPerMinute: 1000 });
+  });
+
+  afterEach(() => driven[Symbol.asyncDispose]());
+
+  it('call a day that Petra is still counting open until it is settled, and then never asked', async () => {
+    const quota = { requests: 1000, per: '1m' };
+    await driven.configure({
+      attacks: { ...driven.blocks['attacks'], initial_lookback: '3d', settle: '2h', quota },
+    });
+    expect(await driven.run('once')).toMatchObject({ code: 0 });
+
+    const today = await driven.run('gaps attacks --from 2026-03-08');
+    clock.jump(13 * HOUR);
+    const unsettled = await driven.run('gaps attacks --from 2026-03-08');
+    clock.jump(HOUR);
+    const settled = await driven.run('gaps attacks --from 2026-03-08');
+    await driven.run('once');
+    const read = await driven.run('gaps attacks --from 2026-03-08');
+
+    const [day, next] = ['2026-03-10T00:00:00.000Z', '2026-03-11T00:00:00.000Z'];
+    expect([today.code, spansOf(today.rows)]).toEqual([0, [`${day} 2026-03-10T12:00:00.000Z open`]]);
+    expect([unsettled.code, spansOf(unsettled.rows)]).toEqual([0, [`${day} 2026-03-11T01:00:00.000Z open`]]);
+    expect(settled.code).toBe(3);
+    expect(spansOf(settled.rows)).toEqual([
+      `${day} ${next} never-asked`,
+      `${next} 2026-03-11T02:00:00.000Z open`,
+    ]);
+    expect([read.code, spansOf(read.rows)]).toEqual([0, [`${next} 2026-03-11T02:00:00.000Z open`]]);
+  });
+
+  it('are open from the first day that is not settled, also of a source that was never polled', async () => {
+    await driven.configure({ attacks: driven.blocks['attacks'] ?? {} });
+
+    const all = await driven.run('gaps --from 2026-03-09T06:00');
+    const today = await driven.run('gaps --from 6h', { tty: true });
+
+    expect(all.code).toBe(3);
+    expect(spansOf(all.rows)).toEqual([
+      '2026-03-09T06:00:00.000Z 2026-03-10T00:00:00.000Z never-asked',
+      '2026-03-10T00:00:00.000Z 2026-03-10T12:00:00.000Z open',
+    ]);
+    expect(today.code).toBe(0);
+    expect(today.stderr).toBe('Nothing is missing.\n');
+    expect(today.stdout).toMatch(/ open\n/);
+  });
+
+  it('call the bucket that BotBye is counting open', async () => {
+    await driven.configure({ declined: driven.blocks['declined'] ?? {} });
+    await driven.run('once');
+    clock.jump(HOUR);
+
+    const { code, rows } = await driven.run('gaps declined --from 2026-03-10');
+
+    expect(code).toBe(0);
+    expect(spansOf(rows)).toEqual(['2026-03-10T12:00:00.000Z 2026-03-10T13:00:00.000Z open']);
+  });
+
+  it('do not call the seconds before the end of a bucket missing, which BotBye cannot be asked for, but longer ones', async () => {
+    await driven.configure({ declined: { ...driven.blocks['declined'], interval_type: 'HOUR' } });
+    for (const pause of [0, HOUR - 15_000, 60_000]) {
+      clock.jump(pause);
+      await driven.run('once');
+    }
+
+    const edge = await driven.run('gaps declined --from 2026-03-10T12:00 --to 2026-03-10T13:00');
+    const before = await driven.run('gaps declined --from 2026-03-10T11:59:50 --to 2026-03-10T12:30');
+
+    expect([edge.code, edge.rows]).toEqual([0, []]);
+    expect(before.code).toBe(3);
+    expect(spansOf(before.rows)).toEqual(['2026-03-10T11:59:50.000Z 2026-03-10T12:00:00.000Z never-asked']);
+  });
+
+  it('are not missing in the future', async () => {
+    await driven.configure({ attacks: driven.blocks['attacks'] ?? {} });
+
+    const { code, rows } = await driven.run('gaps --from 2026-03-10T13:00 --to 2026-04-01');
+
+    expect(code).toBe(0);
+    expect(new Set(rows.map(({ reason }) => reason))).toEqual(new Set(['open']));
   });
 });

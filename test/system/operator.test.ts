@@ -61,6 +61,7 @@ function masked({ code, stdout, stderr }: Ended): string {
     .replaceAll(/\b1[789]\d{11}(\.\d+)?\b/g, '<ms>')
     .replaceAll(/\b[0-9a-f]{40}\b/g, '<id>')
     .replaceAll(/"duration_ms":[\d.]+/g, '"duration_ms":<n>')
+    .replaceAll(/"ahead":-?\d+/g, '"ahead":<n>')
     .replaceAll(/"bytes":\d+/g, '"bytes":<n>');
 }
 

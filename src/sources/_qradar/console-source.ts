@@ -40,6 +40,7 @@ export function consoleSource({ module, ...names }: Vendor) {
     backfill: { streams: wholeConsole, read: readPast },
     probe,
     rewind,
+    openFrom: ({ settle }, now) => now - settle,
     clockSlack: (options) => slackOf({ options }),
     normalise: (attempt) => loginAttemptEvent(module, attempt),
   });

@@ -36,6 +36,11 @@ export function isAmbiguous({ date, bucket, open }: Dating, guard: number): bool
 
 /** The gap between what was counted and what is counted next, unless it is only what follows the reading at the edge. */
 export function unseen({ from, to }: Span, guard: number): Gap[] {
-  if (to - from <= EDGE_LEAD + guard) return [];
+  if (to - from <= longestUnseen(guard)) return [];
   return [{ from, to, reason: 'bucket-end-unseen', part: '' }];
+}
+
+/** What may lie between the reading at an edge and the next bucket, or the answer that shows it. Milliseconds. */
+export function longestUnseen(guard: number): number {
+  return EDGE_LEAD + guard;
 }

@@ -1,7 +1,7 @@
 import { defineSource } from '../../source.ts';
-import { calendarOf } from './bucket.ts';
+import { bucketAt, calendarOf } from './bucket.ts';
 import { cursor } from './cursor.ts';
-import { nextEdge } from './edge.ts';
+import { longestUnseen, nextEdge } from './edge.ts';
 import { DECLINED_FIELDS } from './fields.ts';
 import { normalise } from './normalise.ts';
 import { options, type Options } from './options.ts';
@@ -34,6 +34,8 @@ export default defineSource({
   poll,
   probe,
   clockSlack: (options) => options.edge_guard,
+  openFrom: (options, now) => bucketAt(now, calendarOf(options)).from,
+  unseen: (options) => longestUnseen(options.edge_guard),
   nextEdge: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
   normalise,
 });

@@ -3,6 +3,7 @@ import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
 import { readPast, tenantsOf } from './backfill.ts';
 import { cursor } from './cursor.ts';
+import { newestClosed, spanOf } from './day.ts';
 import { ATTACK_FIELDS } from './fields.ts';
 import { normalise } from './normalise.ts';
 import { options } from './options.ts';
@@ -35,5 +36,6 @@ export default defineSource({
   backfill: { streams: tenantsOf, read: readPast },
   probe,
   rewind,
+  openFrom: ({ settle }, now) => spanOf(newestClosed(now, settle) + 1).from,
   normalise,
 });
