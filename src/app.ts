@@ -21,6 +21,7 @@ import { parseSchedule, type Schedule } from './schedule/schedule.ts';
 import type { CommonOptions, Run } from './source.ts';
 import { Live } from './telemetry/live.ts';
 import type { Logger } from './telemetry/log.ts';
+import { storedSeen, type Seen } from './telemetry/seen.ts';
 
 /** What a process lends the pipeline. A test lends its own clock, journal and network. */
 export interface AppParts {
@@ -87,9 +88,12 @@ export async function openApp(given: AppParts): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
   const budgets = new Budgets({ journal, clock, courtesy: COURTESY });
-  const sources = config.sources.map((source) => openSource({ ...parts, journal, budgets, opened }, source));
+  const before = storedSeen(await journal.seen());
+  const sources = config.sources.map((source) =>
+    openSource({ ...parts, journal, budgets, opened, before }, source),
+  );
   const deliveries = config.destinations.map((destination) =>
-    openDelivery({ ...parts, journal, opened }, destination),
+    openDelivery({ ...parts, journal, opened, before }, destination),
   );
   const resources = opened.move();
   return {
@@ -142,6 +146,8 @@ interface Shared extends AppParts {
   readonly journal: Journal;
   readonly budgets: Budgets;
   readonly opened: AsyncDisposableStack;
+  /** What the process before noted in the state. */
+  readonly before: Seen;
 }
 
 function openSource(shared: Shared, config: SourceConfig): SourceUnit {
@@ -157,15 +163,20 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
     onPage,
     instrument,
     live,
+    before,
   } = shared;
   const { options } = config;
   const watch = live.source(config.name);
+  watch.restore(before.source(config.name));
   const log = shared.log.child({ penstock: { source: config.name } });
   const onRequest = (told: RequestTold) => {
     watch.request(told);
     live.sourceMoves(config);
   };
-  const client = opened.use(openHttp({ budgets, clock, random, log, signal, env, onRequest }, config));
+  const onWait = (until: number | undefined, route: string) => watch.waits(until, route);
+  const client = opened.use(
+    openHttp({ budgets, clock, random, log, signal, env, onRequest, onWait }, config),
+  );
   const http = instrument?.http?.(client) ?? client;
   return {
     context: {
@@ -195,7 +206,7 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
 }
 
 function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
-  const { config, clock, random, env, journal, opened, instrument, live } = shared;
+  const { config, clock, random, env, journal, opened, instrument, live, before } = shared;
   const log = shared.log.child({ penstock: { destination: destination.name } });
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
@@ -213,6 +224,7 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
       const source = config.sources.find((candidate) => candidate.name === name);
       return source && namespaceOf(source, event);
     },
+    unreachable: before.destination(destination.name).unreachable,
     onAnswer: (told) => live.answered(destination, told),
     onDeadLetters: (count) => live.destination(destination.name).laidAside(count),
   });

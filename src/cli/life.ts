@@ -43,7 +43,7 @@ export async function beginAnew(parts: Daemon, next: Plan, before: Plan): Promis
     return await open(parts, next, true);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof StateError)) throw error;
-    tellRefused(before.log, error);
+    tellRefused({ log: before.log, live: parts.operations.live }, error);
     return open(parts, before, true);
   }
 }

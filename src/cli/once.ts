@@ -74,10 +74,11 @@ function exitCode({ sweeps, undelivered }: OnceSummary): ExitCode {
   return undelivered > 0 ? EXIT.undelivered : EXIT.done;
 }
 
-function told({ sweeps, undelivered, overdue }: OnceSummary): Record<string, unknown> {
+function told({ sweeps, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
   const sources = sweeps.map(({ source, outcome, tally }) => ({
     source,
     outcome,
+    state: states.get(source)?.name,
     new: tally.new,
     updated: tally.updated,
     malformed: tally.malformed,
@@ -86,7 +87,7 @@ function told({ sweeps, undelivered, overdue }: OnceSummary): Record<string, unk
     owed: tally.owed,
     overdue: overdue.filter((stream) => stream.source === source).map(({ name }) => name),
   }));
-  return { penstock: { sources, undelivered, overdue: overdue.map(({ name }) => name) } };
+  return { penstock: { sources, undelivered, rejected, overdue: overdue.map(({ name }) => name) } };
 }
 
 /** The sources that `--source` names; undefined: all. The others stay part of the state, and are not polled. */

@@ -53,7 +53,7 @@ export class Operations implements AsyncDisposable {
 
   /** Requests are told from now on why there is no app yet. */
   lack(trouble: Trouble): void {
-    this.#settle({ lacking: trouble });
+    this.#settle({ lacking: trouble, reloadFailed: this.live.reloadFailed });
   }
 
   /** Requests wait for the next app. */

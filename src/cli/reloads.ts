@@ -1,4 +1,5 @@
 import { ConfigError, explain } from '../errors.ts';
+import type { Live } from '../telemetry/live.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Io } from './io.ts';
 import type { Plan } from './set-up.ts';
@@ -34,12 +35,13 @@ export class Reloads implements Disposable {
 
 interface Reloading {
   readonly reloads: Reloads;
+  readonly operations: { readonly live: Live };
   readonly load: () => Promise<Plan>;
 }
 
 /** Resolves when a SIGHUP finds a configuration that is right; with undefined when the signal aborts. */
 export async function nextPlan(
-  { reloads, load }: Reloading,
+  { reloads, load, operations: { live } }: Reloading,
   current: Plan,
   signal: AbortSignal,
 ): Promise<Plan | undefined> {
@@ -49,9 +51,10 @@ export async function nextPlan(
       requireSameState(current, plan);
       if (signal.aborted) return undefined;
       current.log.info('The configuration was read again and is right: going on with it.');
+      live.reloaded(undefined);
       return plan;
     } catch (error) {
-      tellRefused(current.log, error);
+      tellRefused({ log: current.log, live }, error);
     }
   }
   return undefined;
@@ -64,9 +67,15 @@ function requireSameState(current: Plan, { config: { file, state } }: Plan): voi
   ]);
 }
 
+interface Told {
+  readonly log: Logger;
+  readonly live: Live;
+}
+
 /** Why a new configuration is not used, a line for each thing that is wrong with it. */
-export function tellRefused(log: Logger, error: unknown): void {
+export function tellRefused({ log, live }: Told, error: unknown): void {
   const problems = error instanceof ConfigError ? error.problems : [explain(error)];
+  live.reloaded(problems.join(' '));
   for (const problem of problems) {
     log.error(
       { error: { message: problem } },

@@ -1,5 +1,6 @@
+import type { SourceConfig } from '../config/types.ts';
 import { parseSchedule, type Schedule } from '../schedule/schedule.ts';
-import { overdueStreams, staleness, type OverdueStream } from '../telemetry/staleness.ts';
+import { overdueStreams, type OverdueStream } from '../telemetry/staleness.ts';
 import type { SourceStatus } from '../telemetry/status.ts';
 import type { Io } from './io.ts';
 
@@ -14,25 +15,20 @@ export function overdueOf(
   sources: readonly SourceStatus[],
   { clock, random }: Pick<Io, 'clock' | 'random'>,
 ): readonly OverdueStream[] {
+  const scheduleOf = schedules(random);
   return sources.flatMap((status) => {
-    const schedule = scheduleOf(status, random);
-    return overdueStreams({ status, schedule, now: clock.now() });
+    return overdueStreams({ status, schedule: scheduleOf(status.config), now: clock.now() });
   });
 }
 
-function scheduleOf({ config: { options } }: SourceStatus, random: Io['random']): Schedule {
-  return parseSchedule(options.schedule, options.timezone, random);
+/** When a source is due, by its configuration. */
+export function schedules(random: Io['random']): (source: SourceConfig) => Schedule {
+  return ({ options }) => parseSchedule(options.schedule, options.timezone, random);
 }
 
 /** The sources without a complete sweep in the time that their schedule gives them, by the journal alone. */
-export function staleSources(
-  sources: readonly SourceStatus[],
-  { clock, random }: Pick<Io, 'clock' | 'random'>,
-): readonly StaleSource[] {
-  return sources.flatMap((status) => {
-    const { name } = status.config;
-    const schedule = scheduleOf(status, random);
-    const trouble = staleness({ status, schedule, now: clock.now() });
-    return trouble === undefined ? [] : [{ source: name, detail: trouble.detail }];
-  });
+export function staleSources(sources: readonly SourceStatus[]): readonly StaleSource[] {
+  return sources.flatMap(({ config: { name }, stale }) =>
+    stale === undefined ? [] : [{ source: name, detail: stale.detail }],
+  );
 }

@@ -1,14 +1,19 @@
+import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { mask } from '../config/secret.ts';
 import { EXIT } from '../errors.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { isStateThere, openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { printableLines } from '../printable.ts';
+import type { State } from '../telemetry/condition.ts';
+import { storedSeen } from '../telemetry/seen.ts';
 import { readStatus, type Status } from '../telemetry/status.ts';
-import { destinationRows, journalLine, sourceRows, type Rows } from '../telemetry/status-rows.ts';
+import { destinationRows, journalLine, reloadLine, sourceRows, type Rows } from '../telemetry/status-rows.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { type ExitCode, type Io, jsonLine, say } from './io.ts';
+import { type ExitCode, type Io, jsonLine, type Output, say } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 import type { OverdueStream } from '../telemetry/staleness.ts';
-import { overdueOf, staleSources } from './stale-sources.ts';
+import { overdueOf, schedules, staleSources } from './stale-sources.ts';
 import { timeOrNull } from './state-rows.ts';
 import { table } from './table.ts';
 
@@ -45,11 +50,17 @@ export const statusCommand: PenstockCommand = {
     const json = flags['json'] === true || io.stdout.isTTY !== true;
     const { clock } = io;
     do {
+      if (!json && flags['watch'] === true) io.stdout.write(CLEAR);
       // Opened anew each time: a daemon may make the state, or migrate it, meanwhile.
       await using journal = await openJournalReadOnly(config.state.path, { clock, log });
-      const status = await readStatus(journal, config);
+      const status = await readStatus(journal, config, {
+        now: clock.now(),
+        seen: storedSeen(await journal.seen()),
+        scheduleOf: schedules(io.random),
+      });
+      if (!isStateThere(config.state.path)) sayEmpty(json ? io.stderr : io.stdout, config.state.path);
       if (json) jsonLine(io.stdout, toObject(status, overdueOf(status.sources, io)));
-      else io.stdout.write(`${flags['watch'] === true ? CLEAR : ''}${toText(status, clock.now())}`);
+      else io.stdout.write(toText(status, clock.now()));
       if (flags['check'] === true) return tellStale(io, status);
     } while (flags['watch'] === true && (await again(io)));
     return EXIT.done;
@@ -61,17 +72,28 @@ async function again({ clock, stop }: Io): Promise<boolean> {
   return !stop.aborted;
 }
 
+/** Else an empty table is all there is to see, also of a `state.path` that is wrong. */
+function sayEmpty(output: Output, path: string): void {
+  const directory = resolve(path);
+  say(
+    output,
+    `The state directory ${directory} is empty: nothing was collected there yet. Start \`penstock run\` or \`penstock once\`, or set \`state.path\`.\n`,
+  );
+}
+
 function tellStale(io: Io, { sources }: Status): ExitCode {
-  const stale = staleSources(sources, io);
+  const stale = staleSources(sources);
   for (const { source, detail } of stale) say(io.stderr, `Source ${source} is stale: ${detail}\n`);
   return stale.length === 0 ? EXIT.done : EXIT.incomplete;
 }
 
-function toText({ sources, destinations, journal }: Status, now: number): string {
+function toText(status: Status, now: number): string {
+  const { sources, destinations, reloadFailed } = status;
   return [
     shown(sourceRows(sources, now)),
     shown(destinationRows(destinations, now)),
-    `${journalLine(journal, now)}\n`,
+    `${journalLine(status, now)}\n`,
+    ...(reloadFailed === undefined ? [] : [printableLines(mask(`${reloadLine(reloadFailed, now)}\n`))]),
   ].join('\n');
 }
 
@@ -79,12 +101,37 @@ function shown({ head, rows }: Rows): string {
   return table(head, rows);
 }
 
-function toObject({ sources, destinations, journal }: Status, overdue: readonly OverdueStream[]) {
+/** A state as JSON: its name, times as RFC 3339, or null. */
+function stateObject({ name, since, reason, until }: State<string>) {
+  return {
+    state: name,
+    since: timeOrNull(since),
+    reason: reason ?? null,
+    until: timeOrNull(until),
+  };
+}
+
+function toObject(status: Status, overdue: readonly OverdueStream[]) {
+  const { sources, destinations, journal, undelivered, rejected, reloadFailed } = status;
   return {
     sources: sources.map(
-      ({ config, streams, lastComplete, lastError, nextDue, owed, openGaps, readUpTo, ledger }) => ({
+      ({
+        config,
+        state,
+        stale,
+        streams,
+        lastComplete,
+        lastError,
+        nextDue,
+        owed,
+        openGaps,
+        readUpTo,
+        ledger,
+      }) => ({
         source: config.name,
         type: config.definition.id,
+        ...stateObject(state),
+        stale: stale !== undefined,
         streams: streams.length,
         last_complete: timeOrNull(lastComplete),
         last_error: lastError ?? null,
@@ -97,18 +144,24 @@ function toObject({ sources, destinations, journal }: Status, overdue: readonly 
       }),
     ),
     destinations: destinations.map(
-      ({ name, waiting, paused, since, lastAnswer, lastAnswerAt, deadLetters }) => ({
+      ({ name, state, waiting, oldest, paused, lastAnswer, lastAnswerAt, deadLetters }) => ({
         destination: name,
+        ...stateObject(state),
         waiting,
+        oldest: timeOrNull(oldest),
         paused: paused !== undefined,
-        reason: paused ?? null,
-        since: timeOrNull(since),
         last_answer: lastAnswer ?? null,
         last_answer_at: timeOrNull(lastAnswerAt),
         dead_letters: deadLetters,
       }),
     ),
     journal: { events: journal.events, bytes: journal.bytes, oldest: timeOrNull(journal.oldest) },
+    undelivered,
+    rejected,
+    reload_failed:
+      reloadFailed === undefined
+        ? null
+        : { since: timeOrNull(reloadFailed.since), reason: reloadFailed.reason },
     overdue: overdue.map(({ name }) => name),
   };
 }

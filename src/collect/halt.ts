@@ -29,6 +29,19 @@ export class Halt {
     return this.#source?.error;
   }
 
+  /**
+   * Before when nothing that is stopped is tried, epoch ms: 0 while nothing is stopped, undefined when all that is
+   * waits for somebody.
+   */
+  get nextTry(): number | undefined {
+    const stops = [...(this.#source === undefined ? [] : [this.#source]), ...this.#streams.values()];
+    if (stops.length === 0) return 0;
+    const tries = stops
+      .filter(({ error }) => error instanceof UnauthorisedError)
+      .map(({ at }) => at + RETRY_AFTER);
+    return tries.length === 0 ? undefined : Math.min(...tries);
+  }
+
   /** Reads the secret files again, and says whether the source may be polled now. A changed secret frees everything. */
   mayPoll(now: number): boolean {
     if (this.#secrets.map((secret) => secret.refresh()).includes(true)) {
@@ -59,7 +72,8 @@ export class Halt {
   }
 }
 
-function isRefusal(error: unknown): error is UnauthorisedError | RefusedError {
+/** Whether it stops a source, or a stream. */
+export function isRefusal(error: unknown): error is UnauthorisedError | RefusedError {
   return error instanceof UnauthorisedError || (error instanceof RefusedError && error.status === 422);
 }
 

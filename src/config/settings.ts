@@ -33,7 +33,7 @@ const admin = z.strictObject({
     .refine((text) => parseListenAddress(text) !== undefined, NO_LISTEN)
     .describe('Address of /livez, /readyz, /metrics and the status page.'),
   allowances: z
-    .partialRecord(z.enum(REASONS).exclude(['state-unavailable']), duration())
+    .partialRecord(z.enum(REASONS).exclude(['state-unavailable', 'reload-failed']), duration())
     .prefault({})
     .describe('How long each reason may last before /readyz answers 503.'),
 });

@@ -2,6 +2,8 @@ import type { Clock, Random } from '../clock.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { Condition } from '../telemetry/condition.ts';
+import type { DestinationSeen } from '../telemetry/seen.ts';
 import { describe, logFields } from './describe.ts';
 import { UNREAD_ANSWER } from './advice.ts';
 import type { Acknowledge, Pause, Wait } from './answer.ts';
@@ -16,6 +18,8 @@ interface ConductParts {
   readonly random: Random;
   readonly log: Logger;
   readonly idle: Idle;
+  /** Why the process before had no answer, and since when. */
+  readonly unreachable?: Condition | undefined;
   readonly persistFor?: number | undefined;
 }
 
@@ -34,15 +38,26 @@ export class Conduct {
   #standing: Standing;
   #signal: AbortSignal | undefined;
   #toldUnread = false;
+  /** What the process before has seen, until this one knows better. */
+  #unreachable: Condition | undefined;
 
   constructor(parts: ConductParts) {
     this.#parts = parts;
     this.#backoff = new Backoff(parts.random);
+    this.#unreachable = parts.unreachable;
     this.#standing = { kind: 'idle', since: parts.clock.now(), reason: undefined };
   }
 
   get standing(): Standing {
     return this.#standing;
+  }
+
+  /** What is not in the journal of how it stands. */
+  get seen(): DestinationSeen {
+    const { kind, since, reason = 'It does not take records now.', until } = this.#standing;
+    if (kind === 'paused') return { nextTry: until };
+    const unreachable = kind === 'waiting' ? { since, reason, until } : this.#unreachable;
+    return unreachable === undefined ? {} : { unreachable };
   }
 
   /** The signal ends every rest. */
@@ -62,6 +77,7 @@ export class Conduct {
 
   /** There is nothing to send. */
   rest(): void {
+    this.#unreachable = undefined;
     this.#stand('idle');
   }
 
@@ -72,6 +88,7 @@ export class Conduct {
 
   /** The destination answered, and refuses parts at most: no reason to wait. */
   answered(): void {
+    this.#unreachable = undefined;
     this.#backoff.reset();
   }
 
@@ -98,7 +115,9 @@ export class Conduct {
       };
       this.#parts.log.warn(fields, 'Destination does not take records now; they wait.');
     }
-    if (this.#standing.kind !== 'paused') this.#stand('waiting', describe(answer));
+    const until = this.#parts.clock.now() + Math.round(ms);
+    if (this.#standing.kind === 'paused') this.#stand('paused', this.#standing.reason, until);
+    else this.#stand('waiting', describe(answer), until);
     await this.#sleep(ms);
   }
 
@@ -113,7 +132,7 @@ export class Conduct {
     if (this.#paused !== reason) await this.persist(() => journal.setPaused(name, reason, clock.now()));
     this.#paused = reason;
     this.#advice = whatToDo;
-    this.#stand('paused', reason);
+    this.#stand('paused', reason, clock.now() + PROBE_EVERY);
     idle.at('paused');
     await this.#sleep(PROBE_EVERY);
     idle.busy();
@@ -157,9 +176,10 @@ export class Conduct {
     }
   }
 
-  #stand(kind: Standing['kind'], reason?: string): void {
+  #stand(kind: Standing['kind'], reason?: string, until?: number): void {
     const before = this.#standing;
-    if (before.kind === kind && before.reason === reason) return;
-    this.#standing = { kind, since: before.kind === kind ? before.since : this.#parts.clock.now(), reason };
+    const begins =
+      kind === 'waiting' ? (this.#unreachable?.since ?? this.#parts.clock.now()) : this.#parts.clock.now();
+    this.#standing = { kind, since: before.kind === kind ? before.since : begins, reason, until };
   }
 }

@@ -5,6 +5,7 @@ import { type Acknowledge, type Answer, understand } from './answer.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
 import { Conduct } from './conduct.ts';
+import type { DestinationSeen } from '../telemetry/seen.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { describe } from './describe.ts';
 import type { Errand } from './errand.ts';
@@ -46,6 +47,11 @@ export class Delivery {
 
   get destination(): DestinationConfig {
     return this.#parts.destination;
+  }
+
+  /** What is not in the journal of how it stands. */
+  get seen(): DestinationSeen {
+    return this.#conduct.seen;
   }
 
   get standing(): Standing {

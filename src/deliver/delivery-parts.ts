@@ -2,6 +2,7 @@ import type { Clock, Random } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { Condition } from '../telemetry/condition.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Answer } from './answer.ts';
 import type { Item } from './batch.ts';
@@ -25,6 +26,8 @@ export interface DeliveryParts {
   readonly persistFor?: number | undefined;
   /** `data_stream.namespace` that a source or tenant sets; undefined: the destination's, else `default`. */
   readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
+  /** Why the process before had no answer, and since when. */
+  readonly unreachable?: Condition | undefined;
   readonly onAnswer?: ((told: Told) => void) | undefined;
   /** Told how many events were laid aside, with an answer or for their age. */
   readonly onDeadLetters?: ((count: number) => void) | undefined;

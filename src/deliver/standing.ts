@@ -5,4 +5,6 @@ export interface Standing {
   readonly since: number;
   /** Why it waits or is paused. */
   readonly reason: string | undefined;
+  /** When it is tried again. */
+  readonly until?: number | undefined;
 }

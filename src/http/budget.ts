@@ -28,6 +28,8 @@ export const COURTESY = 100;
 interface Waiter {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Told until when a request has to wait (epoch ms), where that is worth telling; undefined: it is granted. */
+  readonly onWait?: ((until: number | undefined) => void) | undefined;
 }
 
 /**
@@ -60,6 +62,8 @@ export class Budgets {
   readonly #courtesy: number;
   /** By budget name: settles when everyone who waits now has been served. */
   readonly #queues = new Map<string, Promise<void>>();
+  /** By budget name: who queues. All of them wait as long as the first. */
+  readonly #waiters = new Map<string, Set<Waiter>>();
 
   constructor({ journal, clock, courtesy = 0 }: Lent) {
     this.#journal = journal;
@@ -71,22 +75,27 @@ export class Budgets {
    * Waits for the turn and for the budget, then spends one request, durably.
    * @throws OutOfBudgetError when aborted while the budget has nothing to give; the signal's reason when it has.
    */
-  async acquire(budget: Budget, { signal, log }: Waiter): Promise<void> {
+  async acquire(budget: Budget, waiter: Waiter): Promise<void> {
+    const { signal } = waiter;
     const turn = this.#queues.get(budget.name) ?? Promise.resolve();
     const { promise: served, resolve: leave } = Promise.withResolvers<void>();
     this.#queues.set(
       budget.name,
       turn.then(() => served),
     );
+    const waiters = this.#waiters.get(budget.name) ?? new Set();
+    this.#waiters.set(budget.name, waiters.add(waiter));
     try {
       await orAborted(turn, signal);
-      await this.#spend(budget, { signal, log });
+      await this.#spend(budget, waiter);
+      waiter.onWait?.(undefined);
     } catch (error) {
       if (!signal.aborted || error !== signal.reason || (await this.available(budget)) > 0) throw error;
       throw new OutOfBudgetError(`The budget of ${budget.route} has nothing left until later.`, {
         cause: error,
       });
     } finally {
+      waiters.delete(waiter);
       leave();
     }
   }
@@ -118,9 +127,11 @@ export class Budgets {
         lifted = true;
         continue;
       }
-      if (wait > WORTH_TELLING && !told) {
-        const until = new Date(this.#clock.now() + wait).toISOString();
-        log.info({ event: { reason: budget.route, end: until } }, 'Request waits for its budget.');
+      if (wait > WORTH_TELLING) {
+        const until = this.#clock.now() + wait;
+        for (const { onWait } of this.#waiters.get(budget.name) ?? []) onWait?.(until);
+        const end = new Date(until).toISOString();
+        if (!told) log.info({ event: { reason: budget.route, end } }, 'Request waits for its budget.');
         told = true;
       }
       await this.#clock.sleep(Math.min(wait, longest) + this.#courtesy, signal);

@@ -103,9 +103,9 @@ class Client implements SourceHttp {
 
   /** One request: its budget, the exchange, and what its headers say about further ones. */
   async #send(url: URL, { route, headers, asked }: HttpRequest, attempt: number): Promise<RawAnswer> {
-    const { budgets, options, clock, signal, log, onRequest } = this.#settings;
+    const { budgets, options, clock, signal, log, onRequest, onWait } = this.#settings;
     const budget = this.#budget(route);
-    await budgets.acquire(budget, { signal, log });
+    await budgets.acquire(budget, { signal, log, onWait: (until) => onWait?.(until, budget.route) });
     this.#requests += 1;
     const began = clock.now();
     const told = () => ({ route, retry: attempt > 1, duration: clock.now() - began });

@@ -29,6 +29,8 @@ export interface HttpSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told of every request that was sent, after its end. */
   readonly onRequest?: (told: RequestTold) => void;
+  /** Told until when a request of this route waits for its budget (epoch ms); undefined: it is granted. */
+  readonly onWait?: (until: number | undefined, route: string) => void;
 }
 
 export interface RequestTold {

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
-import type { HeldDeadLetter, Lane } from './journal.ts';
+import type { DeadLetterOutline, HeldDeadLetter, Lane } from './journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored, toStored } from './stored-text.ts';
 
@@ -26,6 +26,8 @@ export class DeadLetterStore {
   readonly #all: Query<DeadLetterRow>;
   readonly #bytes: Query<{ bytes: number }>;
   readonly #count: Query<{ letters: number }>;
+  readonly #first: Query<{ at: number }>;
+  readonly #last: Query<{ reason: string }>;
   readonly #remove: StatementSync;
 
   constructor(database: DatabaseSync) {
@@ -46,6 +48,14 @@ export class DeadLetterStore {
     this.#count = new Query(
       database,
       'SELECT count(*) AS letters FROM dead_letter WHERE destination = :destination',
+    );
+    this.#first = new Query(
+      database,
+      'SELECT at FROM dead_letter WHERE destination = :destination ORDER BY id LIMIT 1',
+    );
+    this.#last = new Query(
+      database,
+      'SELECT reason FROM dead_letter WHERE destination = :destination ORDER BY id DESC LIMIT 1',
     );
     this.#remove = database.prepare('DELETE FROM dead_letter WHERE destination = :destination AND id = :id');
   }
@@ -78,6 +88,17 @@ export class DeadLetterStore {
 
   count(destination: string): number {
     return this.#count.first({ destination })?.letters ?? 0;
+  }
+
+  /** Since when there are some, and the words about the last one. */
+  outline(destination: string): DeadLetterOutline {
+    const count = this.count(destination);
+    if (count === 0) return { count, since: undefined, lastReason: undefined };
+    return {
+      count,
+      since: this.#first.first({ destination })?.at,
+      lastReason: this.#last.first({ destination })?.reason,
+    };
   }
 
   /** Of one destination, or of all; oldest first. */

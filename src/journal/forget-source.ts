@@ -29,6 +29,7 @@ export function forgetSource(options: StateOptions, name: string): Forgotten {
          WHERE source = :name`,
       )
       .run({ name });
+    database.prepare("DELETE FROM seen WHERE subject = 'source ' || :name").run({ name });
     database.prepare('DELETE FROM source WHERE name = :name').run({ name });
     return forgotten;
   });

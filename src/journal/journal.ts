@@ -2,6 +2,7 @@ import type { JournaledEvent } from '../ecs/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { LedgerSize } from './ledger-store.ts';
 import type { RequestJournal } from './request.ts';
+import type { SeenJournal } from './seen-store.ts';
 import type { StreamNames } from './stream-key.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
 
@@ -12,7 +13,7 @@ import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
  *
  * @throws StateError from any method when the store is corrupt, full beyond repair, or no longer ours.
  */
-export interface Journal extends RequestJournal, AsyncDisposable {
+export interface Journal extends RequestJournal, SeenJournal, AsyncDisposable {
   // ---- collect
   /**
    * Makes the configured sources known, and marks the streams of all others orphaned: what they journaled still goes out.
@@ -98,6 +99,8 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   deadLetterBytes(): Promise<number>;
   /** How many dead letters a destination has. */
   deadLetterCount(destination: string): Promise<number>;
+  /** The dead letters of a destination at a glance. */
+  deadLetterOutline(destination: string): Promise<DeadLetterOutline>;
   /** After dead letters were tried again: removes those taken, by id, and notes why others were refused once more. */
   settleDeadLetters(
     destination: string,
@@ -116,6 +119,8 @@ export interface Journal extends RequestJournal, AsyncDisposable {
   stats(): Promise<JournalStats>;
   /** Events that this destination has still to be sent; `sources` limits them to what it takes. */
   waiting(destination: string, sources?: readonly string[]): Promise<number>;
+  /** When the oldest of these events was read; undefined when there is none. */
+  oldestWaiting(destination: string, sources?: readonly string[]): Promise<number | undefined>;
 }
 
 /** What reads the state of a daemon beside it, never blocking it and never blocked. */
@@ -136,9 +141,12 @@ export type JournalView = AsyncDisposable &
     | 'destinations'
     | 'deadLetters'
     | 'deadLetterCount'
+    | 'deadLetterOutline'
     | 'read'
     | 'stats'
     | 'waiting'
+    | 'oldestWaiting'
+    | 'seen'
   >;
 
 /** A view that can also spend budgets: all that `check` and `preview` may write. */
@@ -269,6 +277,13 @@ export interface HeldDeadLetter extends DeadLetter {
   /** The source's name of now. */
   readonly source: string;
   readonly destination: string;
+}
+
+/** How many dead letters a destination has, since when (epoch ms), and the reason of the last one. */
+export interface DeadLetterOutline {
+  readonly count: number;
+  readonly since: number | undefined;
+  readonly lastReason: string | undefined;
 }
 
 export interface GapState extends Gap {

@@ -18,12 +18,16 @@ export interface Outline {
   readonly observedAt: number;
 }
 
+const OF_SOURCES = `(:sources IS NULL OR stream IN
+  (SELECT id FROM stream WHERE source IN (SELECT value FROM json_each(:sources))))`;
+
 /** The pages that pass through the journal. Streams are row ids here, but for the key in what is returned. */
 export class PageStore {
   readonly #append: StatementSync;
   readonly #next: Query<PageRow>;
   readonly #outline: Query<Outline>;
   readonly #waiting: Query<{ events: number }>;
+  readonly #oldest: Query<{ observedAt: number }>;
 
   constructor(database: DatabaseSync) {
     this.#append = database.prepare(
@@ -44,12 +48,17 @@ export class PageStore {
        WHERE sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset)
        ORDER BY sequence LIMIT 1`,
     );
+    this.#oldest = new Query(
+      database,
+      `SELECT observed_at AS observedAt FROM journal INDEXED BY journal_outline
+       WHERE sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset) AND ${OF_SOURCES}
+       ORDER BY sequence LIMIT 1`,
+    );
     this.#waiting = new Query(
       database,
       `SELECT coalesce(sum(iif(sequence = :sequence, max(count - :offset, 0), count)), 0) AS events
        FROM journal INDEXED BY journal_outline
-       WHERE sequence >= :sequence AND (:sources IS NULL OR stream IN
-         (SELECT id FROM stream WHERE source IN (SELECT value FROM json_each(:sources))))`,
+       WHERE sequence >= :sequence AND ${OF_SOURCES}`,
     );
   }
 
@@ -81,5 +90,11 @@ export class PageStore {
   waiting({ sequence, offset }: Position, sources?: readonly string[]): number {
     const names = sources === undefined ? null : JSON.stringify(sources);
     return this.#waiting.first({ sequence, offset, sources: names })?.events ?? 0;
+  }
+
+  /** When the first of the events at or after a position was read, of all sources or of these. Epoch ms. */
+  oldest({ sequence, offset }: Position, sources?: readonly string[]): number | undefined {
+    const names = sources === undefined ? null : JSON.stringify(sources);
+    return this.#oldest.first({ sequence, offset, sources: names })?.observedAt;
   }
 }

@@ -125,6 +125,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX quota_of ON quota (budget, at);
 
+  -- What the process that holds the state has seen, for who looks beside it. JSON, by subject.
+  CREATE TABLE seen (
+    subject TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE pause (
     budget TEXT PRIMARY KEY,
     until INTEGER NOT NULL,

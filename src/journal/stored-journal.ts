@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../clock.ts';
-import type { Json } from '../json.ts';
 import type { Span } from '../source.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { Changes } from './changes.ts';
@@ -9,6 +8,7 @@ import { translated } from './errors.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { StateFiles } from './files.ts';
 import type {
+  DeadLetterOutline,
   DestinationState,
   GapState,
   HeldDeadLetter,
@@ -27,9 +27,9 @@ import type {
 } from './journal.ts';
 import { type LedgerSize, NO_PART } from './ledger-store.ts';
 import type { Statfs } from './network-fs.ts';
-import type { HeldRequest, LeftRequest } from './request.ts';
 import { LastNote } from './last-note.ts';
 import { Presence } from './presence.ts';
+import { StoredNotes } from './stored-notes.ts';
 import { Stores } from './stores.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -51,7 +51,7 @@ export interface JournalParts {
 }
 
 /** The journal on an open SQLite database. Make it with `openJournal` and its kin (`sqlite-journal.ts`). */
-export class StoredJournal implements Journal {
+export class StoredJournal extends StoredNotes implements Journal {
   readonly #parts: JournalParts;
   readonly #stores: Stores;
   readonly #trimmer: Trimmer;
@@ -63,6 +63,7 @@ export class StoredJournal implements Journal {
   #tidied = -Infinity;
 
   constructor(parts: JournalParts) {
+    super();
     this.#parts = parts;
     this.#stores = new Stores(parts.database, parts.log);
     this.#trimmer = new Trimmer(parts.database, this.#stores.deliveries, parts.retain);
@@ -224,6 +225,10 @@ export class StoredJournal implements Journal {
     return this.#do(({ deadLetters }) => deadLetters.count(destination));
   }
 
+  deadLetterOutline(destination: string): Promise<DeadLetterOutline> {
+    return this.#do(({ deadLetters }) => deadLetters.outline(destination));
+  }
+
   settleDeadLetters(
     destination: string,
     taken: readonly number[],
@@ -247,26 +252,6 @@ export class StoredJournal implements Journal {
     });
   }
 
-  leaveRequest(request: LeftRequest, now: number): Promise<number> {
-    return this.#do(({ requests }) => requests.leave(request, now));
-  }
-
-  openRequests(): Promise<readonly HeldRequest[]> {
-    return this.#do(({ requests }) => requests.open());
-  }
-
-  request(id: number): Promise<HeldRequest | undefined> {
-    return this.#do(({ requests }) => requests.find(id));
-  }
-
-  noteProgress(id: number, progress: Json): Promise<void> {
-    return this.#do(({ requests }) => requests.note(id, progress));
-  }
-
-  finishRequest(id: number, outcome: Json, now: number): Promise<void> {
-    return this.#do(({ requests }) => requests.finish(id, outcome, now));
-  }
-
   changed(signal: AbortSignal, position?: Position): Promise<void> {
     return this.#do(({ pages }) => {
       const already = position !== undefined && pages.outline(position) !== undefined;
@@ -282,6 +267,10 @@ export class StoredJournal implements Journal {
     return this.#do((stores) => stores.waiting(destination, sources));
   }
 
+  oldestWaiting(destination: string, sources?: readonly string[]): Promise<number | undefined> {
+    return this.#do((stores) => stores.oldestWaiting(destination, sources));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#do(() => {
       using _ = this.#parts.lock;
@@ -295,6 +284,10 @@ export class StoredJournal implements Journal {
       const id = streams.find(key);
       return id === undefined ? nothing : work(id);
     });
+  }
+
+  protected override withStores<T>(work: (stores: Stores) => T): Promise<T> {
+    return this.#do(work);
   }
 
   async #do<T>(work: (stores: Stores) => T | Promise<T>): Promise<T> {

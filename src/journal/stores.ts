@@ -21,6 +21,7 @@ import { PageStore } from './page-store.ts';
 import { PollStore } from './poll-store.ts';
 import { Query } from './query.ts';
 import { RequestStore } from './request-store.ts';
+import { SeenStore } from './seen-store.ts';
 import { SourceStore } from './source-store.ts';
 import { uncovered } from './spans.ts';
 import { StreamStore } from './stream-store.ts';
@@ -57,6 +58,7 @@ export class Stores {
   readonly deliveries: DeliveryStore;
   readonly deadLetters: DeadLetterStore;
   readonly requests: RequestStore;
+  readonly seen: SeenStore;
   readonly #database: DatabaseSync;
   readonly #held: Query<{ bytes: number }>;
 
@@ -74,6 +76,7 @@ export class Stores {
     this.deliveries = new DeliveryStore(database);
     this.deadLetters = new DeadLetterStore(database);
     this.requests = new RequestStore(database);
+    this.seen = new SeenStore(database);
   }
 
   /** Events, ledger, cursor, coverage and gaps of a page: all of it, or nothing. */
@@ -112,6 +115,11 @@ export class Stores {
 
   waiting(destination: string, sources?: readonly string[]): number {
     return this.pages.waiting(this.deliveries.find(destination)?.position ?? START, sources);
+  }
+
+  /** When the oldest event was read that this destination lacks. Epoch ms; undefined: it lacks none. */
+  oldestWaiting(destination: string, sources?: readonly string[]): number | undefined {
+    return this.pages.oldest(this.deliveries.find(destination)?.position ?? START, sources);
   }
 
   /** What pages and dead letters take: what waits, and what is retained. Bytes, about. */

@@ -5,6 +5,7 @@ import { StateError } from '../errors.ts';
 import { serveRequests } from '../requests/serve.ts';
 import { beatNowAndThen } from '../telemetry/heartbeat.ts';
 import { GRACE, JOURNAL_LOOP } from '../telemetry/live.ts';
+import { SeenNotes } from './seen-notes.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
 
@@ -21,16 +22,19 @@ interface DaemonOptions {
  */
 export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promise<void> {
   const sources = await longestWaitingFirst(app.journal, app.sources);
+  const notes = new SeenNotes(app);
   const loops = [
     ...sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
     serveRequests(app, { lookEvery }),
     watchState(app, lookEvery),
+    notes.run(lookEvery),
     ...(app.config.admin === undefined ? [] : [takePulse(app)]),
     ...(app.config.heartbeat === undefined ? [] : [beatNowAndThen(app, app.config.heartbeat)]),
   ];
   await together(loops, () => app.abort());
+  await notes.note();
   app.live.pulse.rest();
 }
 

@@ -5,7 +5,9 @@ import { turn } from '../collect/worker.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import { beatIfDue } from '../telemetry/heartbeat.ts';
 import { overdueStreams, type OverdueStream } from '../telemetry/staleness.ts';
-import { readStatus } from '../telemetry/status.ts';
+import { takeSnapshot } from '../telemetry/snapshot.ts';
+import type { SourceState } from '../telemetry/source-state.ts';
+import { SeenNotes } from './seen-notes.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
 
@@ -14,8 +16,12 @@ export interface OnceSummary {
   readonly sweeps: readonly SweepResult[];
   /** Events that the journal holds and some destination still lacks. */
   readonly undelivered: number;
+  /** Dead letters, in all. */
+  readonly rejected: number;
   /** Streams that were not read for longer than readiness allows, whether they were polled now or not. */
   readonly overdue: readonly OverdueStream[];
+  /** How each source is, by its name. */
+  readonly states: ReadonlyMap<string, SourceState>;
   /** Why the journal could not be written, if a sweep failed by that. */
   readonly journalFailure: JournalWriteError | undefined;
 }
@@ -32,31 +38,34 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
     .then(() => (heartbeat === undefined ? undefined : beatIfDue(app, heartbeat)))
     .then(() => Promise.all(app.deliveries.map((delivery) => delivery.idle())))
     .finally(() => app.abort());
-  const loops = [pass, watchState(app), ...app.deliveries.map((delivery) => delivery.run(app.delivering))];
+  const notes = new SeenNotes(app);
+  const loops = [
+    pass,
+    watchState(app),
+    notes.run(),
+    ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
+  ];
   await together(loops, () => app.abort());
+  await notes.note();
   await app.journal.trim(app.clock.now());
-  const waiting = await Promise.all(
-    app.config.destinations.map(({ name, sources }) => app.journal.waiting(name, sources)),
-  );
+  const { sources, undelivered, rejected } = await takeSnapshot(app);
+  const now = app.clock.now();
+  const overdue = sources.flatMap((status, index) => {
+    const schedule = app.sources[index]?.schedule;
+    return schedule === undefined ? [] : overdueStreams({ status, schedule, now });
+  });
   return {
     sweeps,
-    undelivered: Math.max(0, ...waiting),
-    overdue: await overdueOf(app),
+    undelivered,
+    rejected,
+    overdue,
+    states: new Map(sources.map(({ config, state }) => [config.name, state])),
     journalFailure: failureOf(sweeps),
   };
 }
 
 function failureOf(sweeps: readonly SweepResult[]): JournalWriteError | undefined {
   return sweeps.flatMap(({ errors }) => errors).find((error) => error instanceof JournalWriteError);
-}
-
-async function overdueOf({ config, journal, clock, sources }: App): Promise<readonly OverdueStream[]> {
-  const now = clock.now();
-  const status = await readStatus(journal, config);
-  return status.sources.flatMap((one, index) => {
-    const schedule = sources[index]?.schedule;
-    return schedule === undefined ? [] : overdueStreams({ status: one, schedule, now });
-  });
 }
 
 async function collect(

@@ -2,7 +2,8 @@ import { mask } from '../config/secret.ts';
 import type { App } from '../app.ts';
 import { explain } from '../errors.ts';
 import type { AdminAnswer, AdminRoutes } from './admin.ts';
-import { readiness, type Complaint, type Readiness } from './health.ts';
+import type { Condition } from './condition.ts';
+import { readiness, reloadTroubles, type Complaint, type Readiness, type Scope } from './health.ts';
 import { maskLine } from './mask-line.ts';
 import type { Metrics } from './metrics.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -12,6 +13,8 @@ import { statusPage } from './status-page.ts';
 /** There is no app for now: the state cannot be used, and the daemon waits for it. */
 export interface Lacking {
   readonly lacking: Trouble;
+  /** Why the configuration that was read last is not used; undefined when it is. */
+  readonly reloadFailed: Condition | undefined;
 }
 
 interface Parts {
@@ -26,22 +29,41 @@ const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 export function adminRoutes({ app, metrics }: Parts): AdminRoutes {
   const route = (of: (app: App) => AdminAnswer | Promise<AdminAnswer>, other: typeof waits) => async () => {
     const now = await app();
-    return 'lacking' in now ? other(now.lacking) : of(now);
+    return 'lacking' in now ? other(now) : of(now);
+  };
+  const readyz = async (query = new URLSearchParams()) => {
+    const scope = scopeOf(query);
+    if (scope === undefined) return UNKNOWN_SCOPE;
+    return route(async (now) => ready(await readinessOf(now, scope)), notReady)();
   };
   return new Map([
     ['/livez', route(alive, () => json(200, { status: 'alive', reasons: [] }))],
-    ['/readyz', route(async (now) => ready(await readinessOf(now)), notReady)],
+    ['/readyz', readyz],
     ['/metrics', route((now) => measured(now, metrics), waits)],
     ['/', route(page, waits)],
   ]);
 }
 
-function notReady(trouble: Trouble): AdminAnswer {
-  return ready({ ready: false, reasons: [{ subject: 'state', ...trouble }] });
+/** Undefined: there is no such scope. */
+function scopeOf(query: URLSearchParams): Scope | undefined {
+  const [scope, ...more] = query.getAll('scope');
+  if (scope === undefined) return 'everything';
+  return scope === 'process' && more.length === 0 ? scope : undefined;
+}
+
+const UNKNOWN_SCOPE: AdminAnswer = {
+  status: 400,
+  type: 'text/plain; charset=utf-8',
+  body: 'The only scope is `process`. Ask for /readyz?scope=process, or for /readyz, which is about everything.\n',
+};
+
+function notReady({ lacking, reloadFailed }: Lacking): AdminAnswer {
+  const reasons = reloadTroubles(reloadFailed).map((trouble) => ({ subject: 'configuration', ...trouble }));
+  return ready({ ready: false, reasons: [{ subject: 'state', ...lacking }, ...reasons] });
 }
 
 /** What there is to show is in the state. */
-function waits({ detail }: Trouble): AdminAnswer {
+function waits({ lacking: { detail } }: Lacking): AdminAnswer {
   return { status: 503, type: 'text/plain; charset=utf-8', body: mask(`Waiting for the state. ${detail}\n`) };
 }
 
@@ -63,12 +85,13 @@ function alive({ live }: App): AdminAnswer {
 }
 
 /** A journal that cannot be read is a reason, not a failure to answer. */
-async function readinessOf(app: App): Promise<Readiness> {
+async function readinessOf(app: App, scope: Scope): Promise<Readiness> {
   try {
-    return readiness(await takeSnapshot(app), app.config.admin?.allowances);
+    return readiness(await takeSnapshot(app), app.config.admin?.allowances, scope);
   } catch (error) {
     const trouble = { subject: 'journal', reason: 'state-unavailable', since: app.clock.now() } as const;
-    return { ready: false, reasons: [{ ...trouble, detail: explain(error) }] };
+    const reload = reloadTroubles(app.live.reloadFailed).map((one) => ({ subject: 'configuration', ...one }));
+    return { ready: false, reasons: [{ ...trouble, detail: explain(error) }, ...reload] };
   }
 }
 

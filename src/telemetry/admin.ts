@@ -13,7 +13,7 @@ export interface AdminAnswer {
 }
 
 /** What the endpoint answers, by path. */
-export type AdminRoutes = ReadonlyMap<string, () => Promise<AdminAnswer>>;
+export type AdminRoutes = ReadonlyMap<string, (query?: URLSearchParams) => Promise<AdminAnswer>>;
 
 interface AdminSettings {
   /** `host:port`, `[::1]:port` or `:port`; port 0 is any that is free. */
@@ -74,7 +74,7 @@ async function answer(
   response: ServerResponse,
   { routes, log }: Pick<AdminSettings, 'routes' | 'log'>,
 ): Promise<void> {
-  const [path = ''] = (request.url ?? '').split('?');
+  const [path = '', ...query] = (request.url ?? '').split('?');
   const route = routes.get(path);
   if (route === undefined)
     return send(response, text(404, `There is no ${path}; there are ${[...routes.keys()].join(' ')}`));
@@ -83,7 +83,7 @@ async function answer(
     return send(response, text(405, 'Only GET and HEAD'));
   }
   try {
-    send(response, await route());
+    send(response, await route(new URLSearchParams(query.join('?'))));
   } catch (error) {
     log.error({ err: error, url: { path } }, 'A request to the admin endpoint could not be answered.');
     send(response, text(500, explain(error)));

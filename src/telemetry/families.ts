@@ -1,5 +1,7 @@
+import { DESTINATION_STATES } from './destination-state.ts';
 import type { Histogram } from './histogram.ts';
 import type { Snapshot } from './snapshot.ts';
+import { SOURCE_STATES } from './source-state.ts';
 
 /** One value of a metric. */
 export interface Point {
@@ -40,6 +42,15 @@ function by(
   labels: Readonly<Record<string, string>>,
 ): Point[] {
   return [...counts].map(([name, value]) => ({ value, labels: { ...labels, [label]: name } }));
+}
+
+/** 1 for the state that holds, 0 for the others. */
+function states(
+  all: readonly string[],
+  { name }: { readonly name: string },
+  labels: Readonly<Record<string, string>>,
+): Point[] {
+  return all.map((state) => ({ value: state === name ? 1 : 0, labels: { ...labels, state } }));
 }
 
 function ofSources(
@@ -111,6 +122,16 @@ export const FAMILIES: readonly Family[] = [
     'What the ledger of the source takes, about; ledger.max is its bound.',
     ofSources(({ ledger }, labels) => [{ value: ledger.bytes, labels }]),
   ),
+  gauge(
+    'penstock_source_state',
+    'Whether the source is in this state: 1 for one of them, 0 for the others.',
+    ofSources(({ state }, labels) => states(SOURCE_STATES, state, labels)),
+  ),
+  gauge(
+    'penstock_source_stale',
+    'Whether the source lacks a complete poll for longer than three times the larger of its interval and the time that a poll is predicted to take: 1 or 0.',
+    ofSources(({ stale }, labels) => [{ value: stale === undefined ? 0 : 1, labels }]),
+  ),
   gauge('penstock_journal_events', 'Events that some destination still lacks.', ({ journal }) => [
     { value: journal.events, labels: {} },
   ]),
@@ -146,6 +167,16 @@ export const FAMILIES: readonly Family[] = [
     'penstock_destination_paused',
     'Whether the destination is paused: 1 or 0.',
     ofDestinations(({ paused }, labels) => [{ value: paused === undefined ? 0 : 1, labels }]),
+  ),
+  gauge(
+    'penstock_destination_state',
+    'Whether the destination is in this state: 1 for one of them, 0 for the others.',
+    ofDestinations(({ state }, labels) => states(DESTINATION_STATES, state, labels)),
+  ),
+  gauge(
+    'penstock_config_last_reload_successful',
+    'Whether the configuration that was read last is in force: 1, or 0 after a reload that was rejected.',
+    ({ reloadFailed }) => [{ value: reloadFailed === undefined ? 1 : 0, labels: {} }],
   ),
 ];
 

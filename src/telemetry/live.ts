@@ -4,6 +4,7 @@ import type { Told } from '../deliver/delivery-parts.ts';
 import type { Standing } from '../deliver/standing.ts';
 import type { Room } from '../journal/journal.ts';
 import { LONGEST_PAUSE } from '../http/retry-after.ts';
+import type { Condition } from './condition.ts';
 import { DestinationWatch } from './destination-watch.ts';
 import { COMMIT_SECONDS, Histogram } from './histogram.ts';
 import { Pulse } from './pulse.ts';
@@ -24,6 +25,7 @@ export class Live {
   readonly #sources = new Map<string, SourceWatch>();
   readonly #destinations = new Map<string, DestinationWatch>();
   #overflowing: number | undefined;
+  #reloadFailed: Condition | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -57,6 +59,17 @@ export class Live {
   roomSince(room: Room, now: number): number {
     this.#overflowing = room === 'free' ? undefined : (this.#overflowing ?? now);
     return this.#overflowing ?? now;
+  }
+
+  /** Why the configuration that was read last is not used; undefined when it is. */
+  get reloadFailed(): Condition | undefined {
+    return this.#reloadFailed;
+  }
+
+  /** A configuration was read again; `problem`: why it is not used, undefined when it is. */
+  reloaded(problem: string | undefined): void {
+    const since = this.#clock.now();
+    this.#reloadFailed = problem === undefined ? undefined : { since, reason: problem };
   }
 
   answered({ name, timeout }: DestinationConfig, told: Told): void {

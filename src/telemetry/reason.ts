@@ -9,6 +9,7 @@ export const REASONS = [
   'destination-paused',
   'destination-unreachable',
   'state-unavailable',
+  'reload-failed',
 ] as const;
 
 export type Reason = (typeof REASONS)[number];

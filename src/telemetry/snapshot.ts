@@ -1,16 +1,18 @@
 import type { App, SourceUnit } from '../app.ts';
 import type { Delivery } from '../deliver/deliver.ts';
 import type { Standing } from '../deliver/standing.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import type { JournalStats, Room } from '../journal/journal.ts';
 import type { DestinationWatch } from './destination-watch.ts';
 import type { Histogram } from './histogram.ts';
 import { destinationTroubles, journalTroubles, sourceTroubles } from './health.ts';
 import type { Trouble } from './reason.ts';
 import type { SourceWatch } from './source-watch.ts';
-import { readStatus, type DestinationStatus, type SourceStatus } from './status.ts';
+import { seenNow } from './seen-now.ts';
+import { readStatus, type DestinationStatus, type SourceStatus, type Status } from './status.ts';
 
 /** What everything of a running app is like at one moment: what is durable, and what this process has seen. */
-export interface Snapshot {
+export interface Snapshot extends Omit<Status, 'sources' | 'destinations' | 'journal'> {
   /** Epoch ms. */
   readonly at: number;
   readonly sources: readonly SourceSnapshot[];
@@ -39,23 +41,38 @@ export interface DestinationSnapshot extends DestinationStatus {
 export async function takeSnapshot(app: App): Promise<Snapshot> {
   const { journal, live, config } = app;
   const at = app.clock.now();
-  const { sources, destinations, journal: stats } = await readStatus(journal, config);
   const room = await journal.room(at);
   const since = live.roomSince(room, at);
+  const {
+    sources,
+    destinations,
+    journal: stats,
+    ...rest
+  } = await readStatus(journal, config, {
+    now: at,
+    seen: seenNow(app, room, at),
+    scheduleOf: ({ name }) => scheduleOf(app, name),
+  });
   return {
+    ...rest,
     at,
-    sources: await Promise.all(sources.map((status, index) => ofSource(app, status, app.sources[index], at))),
-    destinations: destinations.map((status, index) => ofDestination(app, status, app.deliveries[index], at)),
+    sources: await Promise.all(sources.map((status, index) => ofSource(app, status, app.sources[index]))),
+    destinations: destinations.map((status, index) => ofDestination(app, status, app.deliveries[index])),
     commits: live.commits,
     journal: { ...stats, room, troubles: journalTroubles(room, since) },
   };
+}
+
+function scheduleOf({ sources }: App, name: string): Schedule {
+  const unit = sources.find(({ context }) => context.config.name === name);
+  if (unit === undefined) throw new Error(`Source ${name} was never opened.`);
+  return unit.schedule;
 }
 
 async function ofSource(
   { live }: App,
   status: SourceStatus,
   unit: SourceUnit | undefined,
-  now: number,
 ): Promise<SourceSnapshot> {
   if (unit === undefined) throw new Error(`Source ${status.config.name} was never opened.`);
   const { context, schedule } = unit;
@@ -65,7 +82,7 @@ async function ofSource(
   return {
     ...status,
     watch,
-    troubles: sourceTroubles({ status, schedule, watch, now }),
+    troubles: sourceTroubles(status, watch.troublesWithin(schedule.interval)),
     quotaRemaining: Number.isFinite(available) ? available : undefined,
     lag: status.readUpTo === undefined ? undefined : Math.max(0, context.run.now() - status.readUpTo),
   };
@@ -75,7 +92,6 @@ function ofDestination(
   { live }: App,
   status: DestinationStatus,
   delivery: Delivery | undefined,
-  now: number,
 ): DestinationSnapshot {
   if (delivery === undefined) throw new Error(`Destination ${status.name} was never opened.`);
   const { standing } = delivery;
@@ -83,6 +99,6 @@ function ofDestination(
     ...status,
     watch: live.destination(status.name),
     standing,
-    troubles: destinationTroubles(status, standing, now),
+    troubles: destinationTroubles(status),
   };
 }

@@ -1,11 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { PollResult } from '../collect/poll-stream.ts';
+import { isRefusal } from '../collect/halt.ts';
 import type { SweepResult } from '../collect/sweep.ts';
 import type { Tally } from '../collect/tally.ts';
-import { explain, PenstockError, UnauthorisedError } from '../errors.ts';
+import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../errors.ts';
 import type { RequestTold } from '../http/settings.ts';
+import type { Condition } from './condition.ts';
 import { Histogram, REQUEST_SECONDS } from './histogram.ts';
 import type { Reason, Trouble } from './reason.ts';
+import type { SourceSeen } from './seen.ts';
+import { isThrottled, type SourceConditions, type Throttling } from './source-state.ts';
 
 /** What this process has seen of one source: counts for metrics, and what troubles it. Told by the collecting loop. */
 export class SourceWatch {
@@ -23,9 +27,8 @@ export class SourceWatch {
   readonly since: number;
   readonly #clock: Clock;
   readonly #troubles = new Map<Reason, Trouble>();
-  #throttledUntil = 0;
-  /** When streams that never were complete were first seen. */
-  readonly #firstSeen = new Map<string, number>();
+  #conditions: SourceConditions = {};
+  #restored = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -48,16 +51,37 @@ export class SourceWatch {
     this.polls[outcome] += 1;
   }
 
+  /** Goes on with what the process before has seen; once, before anything else. */
+  restore({ conditions }: SourceSeen): void {
+    if (this.#restored) return;
+    this.#restored = true;
+    const { refused, throttled, failing } = conditions;
+    this.#conditions = { refused, throttled, failing };
+    if (refused === undefined) return;
+    const { since, reason: detail } = refused;
+    const reason = refused.misconfigured ? 'misconfigured' : 'unauthorised';
+    this.#troubles.set(reason, { reason, since, detail });
+  }
+
   /** A sweep ended. One that was cut says nothing. */
   sweep({ outcome, errors }: SweepResult, duration: number): void {
     if (outcome === 'cut') return;
     if (outcome === 'complete') this.lastSweep = duration;
-    const refused = errors.find((error) => error instanceof UnauthorisedError);
-    const wrong = errors.find(
-      (error) => error instanceof PenstockError && error.blame === 'operator' && error !== refused,
+    const unauthorised = errors.find((error) => error instanceof UnauthorisedError);
+    const wrong = errors.filter((error) => error instanceof PenstockError && error.blame === 'operator');
+    this.#noteOrClear('unauthorised', unauthorised);
+    this.#noteOrClear(
+      'misconfigured',
+      wrong.find((error) => !(error instanceof UnauthorisedError)),
     );
-    this.#noteOrClear('unauthorised', refused);
-    this.#noteOrClear('misconfigured', wrong);
+    const refusal = unauthorised ?? errors.find(isRefusal);
+    const others = errors.filter((error) => !isRefusal(error) && !(error instanceof JournalFullError));
+    const refused = this.#condition('refused', refusal === undefined ? [] : [refusal]);
+    this.#conditions = {
+      ...this.#conditions,
+      refused: refused && { ...refused, misconfigured: unauthorised === undefined },
+      failing: this.#condition('failing', others),
+    };
   }
 
   request({ status, retry, duration, throttledUntil, replaced = 0 }: RequestTold): void {
@@ -65,23 +89,51 @@ export class SourceWatch {
     this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
     if (retry) this.retries += 1;
     this.replacedCharacters += replaced;
-    if (throttledUntil === undefined) return;
-    if (this.#throttledUntil <= this.#clock.now()) this.#troubles.delete('throttled');
-    this.#throttledUntil = Math.max(this.#throttledUntil, throttledUntil);
-    const until = new Date(this.#throttledUntil).toISOString();
-    this.#note('throttled', `The vendor asked us to wait until ${until}.`);
+    if (throttledUntil !== undefined)
+      this.#throttle('vendor', throttledUntil, 'The vendor asked us to wait until');
   }
 
-  get troubles(): readonly Trouble[] {
-    if (this.#throttledUntil <= this.#clock.now()) this.#troubles.delete('throttled');
-    return [...this.#troubles.values()];
+  /** A request has to wait for its budget until then (epoch ms); undefined: it is granted. */
+  waits(until: number | undefined, route: string): void {
+    const { throttled } = this.#conditions;
+    if (until !== undefined) {
+      this.#throttle('budget', until, `The budget of requests (${route}) is spent; the next one goes out at`);
+    } else if (throttled?.by === 'budget') {
+      this.#conditions = { ...this.#conditions, throttled: undefined };
+    }
   }
 
-  /** Since when we know of a stream, as far as this process can tell. Epoch ms. */
-  firstSeen(stream: string): number {
-    const seen = this.#firstSeen.get(stream) ?? this.#clock.now();
-    this.#firstSeen.set(stream, seen);
-    return seen;
+  /** What holds of the source, as far as the collecting loop tells. */
+  get conditions(): SourceConditions {
+    const { throttled, ...rest } = this.#conditions;
+    const holds = throttled !== undefined && isThrottled(throttled, this.#clock.now());
+    return holds ? { ...rest, throttled } : rest;
+  }
+
+  /** What is not as it should be. `interval`: of the schedule, milliseconds. */
+  troublesWithin(interval: number): readonly Trouble[] {
+    const { throttled } = this.conditions;
+    // Waiting for a budget is the rhythm of some sources; what holds up the next poll is more.
+    const isTrouble = throttled?.by === 'vendor' || throttledFor(throttled) > interval;
+    if (throttled === undefined || !isTrouble) return [...this.#troubles.values()];
+    const { since, reason: detail } = throttled;
+    return [...this.#troubles.values(), { reason: 'throttled', since, detail }];
+  }
+
+  /** A wait that follows another goes on; a shorter one within it changes nothing. */
+  #throttle(by: Throttling['by'], until: number, words: string): void {
+    const { throttled } = this.conditions;
+    if (throttled?.until !== undefined && throttled.until >= until) return;
+    const since = throttled?.since ?? this.#clock.now();
+    const reason = `${words} ${new Date(until).toISOString()}.`;
+    this.#conditions = { ...this.#conditions, throttled: { since, reason, until, by } };
+  }
+
+  #condition(name: 'refused' | 'failing', errors: readonly unknown[]): Condition | undefined {
+    if (errors.length === 0) return undefined;
+    const more = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
+    const since = this.#conditions[name]?.since ?? this.#clock.now();
+    return { since, reason: `${explain(errors[0])}${more}` };
   }
 
   #noteOrClear(reason: Reason, error: unknown): void {
@@ -93,4 +145,8 @@ export class SourceWatch {
     const since = this.#troubles.get(reason)?.since ?? this.#clock.now();
     this.#troubles.set(reason, { reason, since, detail });
   }
+}
+
+function throttledFor(throttled: Throttling | undefined): number {
+  return throttled?.until === undefined ? 0 : throttled.until - throttled.since;
 }

@@ -1,9 +1,10 @@
 import { showDuration } from '../config/show-duration.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { Schedule } from '../schedule/schedule.ts';
+import type { Condition } from './condition.ts';
 import type { SourceStatus } from './status.ts';
-import type { SourceWatch } from './source-watch.ts';
 import type { Trouble } from './reason.ts';
+import type { SourceSeen } from './seen.ts';
 
 /** A sweep may be missed, and the next one be late, before anybody is told. */
 const PATIENCE = 3;
@@ -14,11 +15,14 @@ export function predictedSweep({ definition, options }: SourceConfig, streams: n
   return quota === undefined ? 0 : (streams * quota.per) / quota.requests;
 }
 
+/** Of a source's status. */
+export type Swept = Pick<SourceStatus, 'config' | 'streams' | 'lastComplete' | 'lastError'>;
+
 interface Subject {
-  readonly status: SourceStatus;
+  readonly status: Swept;
   readonly schedule: Schedule;
-  /** What this process has seen; without it, only what is durable counts. */
-  readonly watch?: SourceWatch | undefined;
+  /** What the process that polls has seen; without it, only what else is durable counts. */
+  readonly seen?: Pick<SourceSeen, 'since' | 'lastSweep'> | undefined;
   readonly now: number;
 }
 
@@ -27,19 +31,19 @@ interface Subject {
  * One that never was complete is stale from the beginning; a stream that is new beside others that were is given the
  * same time.
  */
-export function staleness({ status, schedule, watch, now }: Subject): Trouble | undefined {
+export function staleness({ status, schedule, seen, now }: Subject): Trouble | undefined {
   const { streams, lastComplete } = status;
-  const allowed = allowance({ status, schedule, watch });
+  const allowed = allowance({ status, schedule, seen });
   if (lastComplete === undefined) {
     return {
       reason: 'stale',
-      since: watch?.since ?? now,
+      since: knownSince({ status, seen }) ?? now,
       detail: `No complete sweep has ended yet.${because(status)}`,
     };
   }
   const waiting = streams
     .filter((stream) => stream.lastComplete === undefined)
-    .map(({ key }) => watch?.firstSeen(key) ?? now);
+    .map((stream) => stream.knownSince ?? now);
   const since = Math.min(lastComplete, ...waiting) + allowed;
   if (since >= now) return undefined;
   const last = new Date(Math.min(lastComplete, ...waiting)).toISOString();
@@ -47,9 +51,28 @@ export function staleness({ status, schedule, watch, now }: Subject): Trouble | 
   return { reason: 'stale', since, detail };
 }
 
+/**
+ * The same for the state of a source: one that never was complete is only starting, until a first sweep should have been
+ * complete as well.
+ */
+export function staleForState(subject: Subject): Condition | undefined {
+  const stale = staleness(subject);
+  if (stale === undefined) return undefined;
+  const condition = { since: stale.since, reason: stale.detail };
+  if (subject.status.lastComplete !== undefined) return condition;
+  const since = (knownSince(subject) ?? subject.now) + allowance(subject);
+  return since < subject.now ? { ...condition, since } : undefined;
+}
+
+/** When a source was first known of, as far as that can be told. Epoch ms. */
+export function knownSince({ status, seen }: Pick<Subject, 'status' | 'seen'>): number | undefined {
+  const times = status.streams.flatMap(({ knownSince: since }) => since ?? []);
+  return times.length === 0 ? seen?.since : Math.min(...times);
+}
+
 /** How long a stream may go unread before its source is stale. Milliseconds. */
-function allowance({ status: { config, streams }, schedule, watch }: Omit<Subject, 'now'>): number {
-  return Math.max(patienceWith(config, streams.length, schedule), PATIENCE * (watch?.lastSweep ?? 0));
+function allowance({ status: { config, streams }, schedule, seen }: Omit<Subject, 'now'>): number {
+  return Math.max(patienceWith(config, streams.length, schedule), PATIENCE * (seen?.lastSweep ?? 0));
 }
 
 /** How long a source with so many streams may take between two complete polls, by its schedule and budget. Milliseconds. */
@@ -74,6 +97,6 @@ export function overdueStreams(subject: Subject): readonly OverdueStream[] {
     .map(({ scope }) => ({ source, name: scope === '' ? source : `${source}/${scope}` }));
 }
 
-function because({ lastError }: SourceStatus): string {
+function because({ lastError }: Swept): string {
   return lastError === undefined ? '' : ` Last error: ${lastError}`;
 }

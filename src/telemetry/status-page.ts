@@ -11,7 +11,7 @@ th{font-weight:600}.ok{color:#176f2c}.bad{color:#b3261e}
 
 /** How everything stands, as one page that needs nothing else and renews itself. */
 export function statusPage(snapshot: Snapshot, { ready, reasons }: Readiness): string {
-  const { at, sources, destinations, journal } = snapshot;
+  const { at, sources, destinations } = snapshot;
   const complaints = {
     head: ['subject', 'reason', 'detail'],
     rows: reasons.map(({ subject, reason, detail }) => [subject, reason, detail]),
@@ -22,7 +22,7 @@ export function statusPage(snapshot: Snapshot, { ready, reasons }: Readiness): s
 ${reasons.length === 0 ? '' : html(complaints)}
 ${html(sourceRows(sources, at))}
 ${html(destinationRows(destinations, at))}
-<p>${escapeHtml(journalLine(journal, at))}</p>
+<p>${escapeHtml(journalLine(snapshot, at))}</p>
 <p>At ${new Date(at).toISOString()}. See also <a href="/readyz">/readyz</a> <a href="/livez">/livez</a> <a href="/metrics">/metrics</a></p>
 </body></html>
 `;

@@ -1,4 +1,6 @@
 import { showDuration } from '../config/show-duration.ts';
+import type { Condition, State } from './condition.ts';
+import type { SourceState } from './source-state.ts';
 import type { DestinationStatus, SourceStatus, Status } from './status.ts';
 
 /** A table for people. */
@@ -18,40 +20,71 @@ export function sourceRows(sources: readonly SourceStatus[], now: number): Rows 
       'owed',
       'open gaps',
       'ledger',
-      'last error',
+      'state',
     ],
-    rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, ledger, lastError }) => [
+    rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, ledger, state }) => [
       config.name,
       config.definition.id,
       String(streams.length),
       ago(lastComplete, now),
-      nextDue === undefined || nextDue <= now ? 'now' : `in ${showDuration(nextDue - now)}`,
+      nextTry(state, nextDue, now),
       String(owed),
       String(openGaps),
       mebibytes(ledger.bytes),
-      lastError ?? '',
+      stateInWords(state, now),
     ]),
   };
 }
 
 export function destinationRows(destinations: readonly DestinationStatus[], now: number): Rows {
   return {
-    head: ['destination', 'waiting', 'dead letters', 'last answer', 'state'],
-    rows: destinations.map(({ name, waiting, deadLetters, lastAnswer, lastAnswerAt, paused, since }) => [
+    head: ['destination', 'waiting', 'dead letters', 'last answer', 'oldest waiting', 'state'],
+    rows: destinations.map(({ name, waiting, deadLetters, lastAnswer, lastAnswerAt, oldest, state }) => [
       name,
       waiting.toLocaleString('en'),
       deadLetters.toLocaleString('en'),
       lastAnswerAt === undefined ? 'none yet' : `${lastAnswer}, ${ago(lastAnswerAt, now)}`,
-      paused === undefined ? 'going' : `paused ${ago(since, now)}: ${paused}`,
+      oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
+      stateInWords(state, now),
     ]),
   };
 }
 
-/** The journal in one sentence. */
-export function journalLine({ events, bytes, oldest }: Status['journal'], now: number): string {
+/** A state by its name, since when, and why: `failing for 5m: console answered 500`. `now`: epoch ms. */
+export function stateInWords({ name, since, reason, until }: State<string>, now: number): string {
+  const lasting = since === undefined ? name : `${name} for ${showDuration(Math.max(0, now - since))}`;
+  const why = reason === undefined ? lasting : `${lasting}: ${reason}`;
+  if (until === undefined) return why;
+  return `${why.replace(/\.$/, '')}; next try ${fromNow(until, now)}`;
+}
+
+function nextTry({ name, until }: SourceState, nextDue: number | undefined, now: number): string {
+  if (name === 'waiting') return 'when there is room';
+  if (name === 'refused' && until === undefined) return 'when it is mended';
+  return fromNow(until ?? nextDue ?? now, now);
+}
+
+/** The journal in one sentence, and what was rejected. */
+export function journalLine(
+  { journal, rejected }: Pick<Status, 'journal' | 'rejected'>,
+  now: number,
+): string {
+  const { events, bytes, oldest } = journal;
   const held = `The journal takes ${mebibytes(bytes)}`;
-  if (oldest === undefined) return `${held}, and everything is delivered.`;
-  return `${held}; ${events.toLocaleString('en')} events wait, the oldest since ${showDuration(Math.max(0, now - oldest))}.`;
+  const waits = `${events.toLocaleString('en')} events wait, the oldest since ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
+  if (rejected === 0)
+    return oldest === undefined ? `${held}, and everything is delivered.` : `${held}; ${waits}.`;
+  const letters = `${rejected.toLocaleString('en')} rejected: \`penstock dead-letters list\` shows them`;
+  return `${held}; ${oldest === undefined ? 'nothing waits' : waits}; ${letters}.`;
+}
+
+/** That a reload was rejected, in one sentence. */
+export function reloadLine({ since, reason }: Condition, now: number): string {
+  return `The configuration that was read ${ago(since, now)} is not used, and the one before stays in force: ${reason}`;
+}
+
+function fromNow(at: number, now: number): string {
+  return at <= now ? 'now' : `in ${showDuration(at - now)}`;
 }
 
 function mebibytes(bytes: number): string {

@@ -1,16 +1,34 @@
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { LedgerSize } from '../journal/ledger-store.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import type { GapState, JournalStats, JournalView, StreamState } from '../journal/journal.ts';
+import type { Condition } from './condition.ts';
+import { destinationState, type DestinationState } from './destination-state.ts';
+import type { Trouble } from './reason.ts';
+import type { Seen } from './seen.ts';
+import { sourceState, type SourceState } from './source-state.ts';
+import { knownSince, staleForState, staleness } from './staleness.ts';
 
 /** What of the journal says how things stand; a daemon's own, or a view beside it. */
 export type StatusJournal = Pick<
   JournalView,
-  'streams' | 'coverage' | 'gaps' | 'nextDue' | 'destinations' | 'waiting' | 'deadLetterCount' | 'stats'
+  | 'streams'
+  | 'coverage'
+  | 'gaps'
+  | 'nextDue'
+  | 'destinations'
+  | 'waiting'
+  | 'oldestWaiting'
+  | 'deadLetterOutline'
+  | 'stats'
 >;
 
 /** How a source stands, by the journal. Times are epoch milliseconds. */
 export interface SourceStatus {
   readonly config: SourceConfig;
+  readonly state: SourceState;
+  /** By the readiness rule, whatever the state. */
+  readonly stale: Trouble | undefined;
   /** Without those that the vendor or the file no longer has. */
   readonly streams: readonly StreamState[];
   /** Of the stream whose last complete sweep is the oldest, among those that ever were complete. */
@@ -29,8 +47,11 @@ export interface SourceStatus {
 /** How a destination stands, by the journal. Times are epoch milliseconds. */
 export interface DestinationStatus {
   readonly name: string;
+  readonly state: DestinationState;
   /** Events that it still lacks. */
   readonly waiting: number;
+  /** When the oldest of them was read. */
+  readonly oldest: number | undefined;
   /** Why it is paused, and since when. */
   readonly paused: string | undefined;
   readonly since: number | undefined;
@@ -43,16 +64,42 @@ export interface Status {
   readonly sources: readonly SourceStatus[];
   readonly destinations: readonly DestinationStatus[];
   readonly journal: JournalStats;
+  /** Events that some destination lacks: of the one that lacks most. */
+  readonly undelivered: number;
+  /** Dead letters, in all. */
+  readonly rejected: number;
+  /** Why the configuration that was read last is not used; undefined when it is. */
+  readonly reloadFailed: Condition | undefined;
 }
 
-/** How everything of a configuration stands, by what is durable. */
-export async function readStatus(journal: StatusJournal, config: Config): Promise<Status> {
+/** By what the states are computed, besides the journal. */
+export interface StatusMoment {
+  /** Epoch ms. */
+  readonly now: number;
+  readonly seen: Seen;
+  readonly scheduleOf: (source: SourceConfig) => Schedule;
+}
+
+/** How everything of a configuration stands, by what is durable and what a process has seen. */
+export async function readStatus(
+  journal: StatusJournal,
+  config: Config,
+  moment: StatusMoment,
+): Promise<Status> {
   const [streams, gaps] = [await journal.streams(), await journal.gaps()];
   const open = gaps.filter(({ closed }) => closed === undefined);
+  const destinations = await ofDestinations(journal, config, moment.seen);
   return {
-    sources: await Promise.all(config.sources.map((source) => ofSource(journal, source, { streams, open }))),
-    destinations: await ofDestinations(journal, config),
+    sources: await Promise.all(
+      config.sources.map(async (source) =>
+        withState(await ofSource(journal, source, { streams, open }), moment),
+      ),
+    ),
+    destinations,
     journal: await journal.stats(),
+    undelivered: Math.max(0, ...destinations.map(({ waiting }) => waiting)),
+    rejected: destinations.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
+    reloadFailed: moment.seen.reloadFailed,
   };
 }
 
@@ -61,7 +108,24 @@ interface Rows {
   readonly open: readonly GapState[];
 }
 
-async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Rows): Promise<SourceStatus> {
+type Stateless = Omit<SourceStatus, 'state' | 'stale'>;
+
+function withState(status: Stateless, { now, seen: all, scheduleOf }: StatusMoment): SourceStatus {
+  const seen = all.source(status.config.name);
+  const subject = { status, schedule: scheduleOf(status.config), seen, now };
+  const { lastComplete, nextDue } = status;
+  const state = sourceState({
+    conditions: seen.conditions,
+    stale: staleForState(subject),
+    lastComplete,
+    knownSince: knownSince(subject),
+    nextDue,
+    now,
+  });
+  return { ...status, state, stale: staleness(subject) };
+}
+
+async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Rows): Promise<Stateless> {
   const streams = rows.streams.filter(({ source, orphaned }) => source === config.name && !orphaned);
   const keys = new Set(streams.map(({ key }) => key));
   const coverage = await Promise.all(streams.map(({ key }) => journal.coverage(key)));
@@ -85,19 +149,28 @@ function ledgerOf(streams: readonly StreamState[]): LedgerSize {
   };
 }
 
-async function ofDestinations(journal: StatusJournal, config: Config): Promise<DestinationStatus[]> {
+async function ofDestinations(
+  journal: StatusJournal,
+  config: Config,
+  seen: Seen,
+): Promise<DestinationStatus[]> {
   const known = await journal.destinations();
   return Promise.all(
     config.destinations.map(async ({ name, sources }) => {
-      const state = known.find((one) => one.name === name);
+      const { paused, since, lastAnswer, lastAnswerAt } = known.find((one) => one.name === name) ?? {};
+      const { unreachable, nextTry } = seen.destination(name);
+      const deadLetters = await journal.deadLetterOutline(name);
+      const pause = paused !== undefined && since !== undefined && { since, reason: paused, until: nextTry };
       return {
         name,
+        state: destinationState({ paused: pause || undefined, unreachable, deadLetters }),
         waiting: await journal.waiting(name, sources),
-        paused: state?.paused,
-        since: state?.since,
-        lastAnswer: state?.lastAnswer,
-        lastAnswerAt: state?.lastAnswerAt,
-        deadLetters: await journal.deadLetterCount(name),
+        oldest: await journal.oldestWaiting(name, sources),
+        paused,
+        since,
+        lastAnswer,
+        lastAnswerAt,
+        deadLetters: deadLetters.count,
       };
     }),
   );

@@ -22,6 +22,11 @@ describe('status --json', () => {
           {
             source: 'console',
             type: 'qradar-login-attempts',
+            state: 'starting',
+            since: null,
+            reason: 'No poll has ended yet.',
+            until: null,
+            stale: true,
             streams: 0,
             last_complete: null,
             last_error: null,
@@ -36,7 +41,10 @@ describe('status --json', () => {
         destinations: [
           {
             destination: 'siem',
+            state: 'healthy',
+            until: null,
             waiting: 0,
+            oldest: null,
             paused: false,
             reason: null,
             since: null,
@@ -46,6 +54,9 @@ describe('status --json', () => {
           },
         ],
         journal: { events: 0, bytes: 0, oldest: null },
+        undelivered: 0,
+        rejected: 0,
+        reload_failed: null,
         overdue: [],
       },
     ]);
@@ -103,7 +114,7 @@ describe('status on a terminal', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^source +type +streams +last complete sweep/);
     expect(stdout).toMatch(/console +qradar-login-attempts +1 +\d+s ago/);
-    expect(stdout).toMatch(/siem +40 +0 +HTTP 401.*paused \d+s ago: HTTP 401/);
+    expect(stdout).toMatch(/siem +40 +0 +HTTP 401.*paused for \d+s: HTTP 401; next try in 1m/);
     expect(stdout).toMatch(/40 events wait, the oldest since \d+s\./);
     for (const secret of Object.values(SECRETS)) expect(stdout).not.toContain(secret);
   });
@@ -131,7 +142,9 @@ describe('status --check', () => {
     const { code, stderr } = await world.run('status --check');
 
     expect(code).toBe(3);
-    expect(stderr).toBe('Source console is stale: No complete sweep has ended yet.\n');
+    expect(stderr).toMatch(
+      /^The state directory .+ is empty: .+\nSource console is stale: No complete sweep has ended yet\.\n$/,
+    );
   });
 
   it('is 0 once a sweep is complete, and 3 again when the schedule was missed for long', async () => {

@@ -191,7 +191,7 @@ test('says how it stands', async () => {
   await running.clock.advance(2_000);
   await running.delivery.idle();
 
-  expect(waiting).toEqual({ kind: 'waiting', since, reason: 'HTTP 503: busy' });
+  expect(waiting).toEqual({ kind: 'waiting', since, reason: 'HTTP 503: busy', until: since + 3_000 });
   expect(running.delivery.standing.kind).toBe('idle');
   expect(running.told.map(({ answer, delivered }) => [answer, delivered])).toEqual([
     ['wait', 0],

@@ -85,7 +85,7 @@ describe('/readyz', () => {
     const { app } = lab;
     const broken = {
       ...app,
-      journal: { ...app.journal, streams: () => Promise.reject(new Error('disk gone')) },
+      journal: { ...app.journal, room: () => Promise.reject(new Error('disk gone')) },
     };
 
     const answer = await adminRoutes({ app: async () => broken, metrics }).get('/readyz')?.();

@@ -1,0 +1,22 @@
+/** Something that holds of a source or a destination. Times are epoch milliseconds. */
+export interface Condition {
+  readonly since: number;
+  /** In words. */
+  readonly reason: string;
+  /** When it is tried again; undefined: not by itself, or it is not known. */
+  readonly until?: number | undefined;
+}
+
+/** How a source or a destination is: one of the names, since when, why, and until when. Times are epoch milliseconds. */
+export interface State<Name extends string> {
+  readonly name: Name;
+  readonly since: number | undefined;
+  readonly reason: string | undefined;
+  /** When it is tried again. */
+  readonly until: number | undefined;
+}
+
+/** The state of that name which a condition stands for. */
+export function stateOf<Name extends string>(name: Name, { since, reason, until }: Condition): State<Name> {
+  return { name, since, reason, until };
+}
