@@ -1,71 +1,77 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Option } from 'commander';
-import { stringify } from 'yaml';
-import { openApp, type App } from '../app.ts';
+import { openApp } from '../app.ts';
 import { EXIT } from '../errors.ts';
 import { daemon } from '../schedule/daemon.ts';
-import { once } from '../schedule/once.ts';
-import { printArrival, printJson } from './arrival.ts';
+import type { Verdict } from '../simulators/demo-truth.ts';
+import type { Stage } from './demo-proof.ts';
+import { DemoShow } from './demo-show.ts';
 import { examples, jsonFlag } from './flags.ts';
 import type { Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 
-/** `penstock demo`: simulated vendors, an OTLP receiver that prints what arrives, and the real pipeline between them. */
+const BANNER = [
+  'Penstock demo: QRadar, JSA, Petra and BotBye are simulated, and so is the OTLP receiver. No key, no network.',
+  'The pipeline between them is a real process. It is killed with SIGKILL in the middle of its work and started again.',
+  'Then what the receiver has is compared with what the vendors have. It takes some 15 seconds.',
+];
+
+/** `penstock demo`: kills the real pipeline between simulated vendors and a receiver, and proves that nothing was lost. */
 export const demoCommand: PenstockCommand = {
   describe(command) {
     command
       .name('demo')
       .description(
-        'Run the whole pipeline against embedded simulators, and print each event that arrives: no key, no network.',
+        'Run the whole pipeline against embedded simulators, kill it in the middle of its work, start it again, and compare what arrived with what the vendors have: no key, no network.',
       )
-      .addOption(new Option('--once', 'end by itself when everything has arrived'))
-      .addOption(jsonFlag());
-    return examples(command, ['penstock demo', 'penstock demo --once', 'penstock demo --once | head -1']);
+      .addOption(new Option('--once', 'end by itself when everything has arrived; it does so anyway'))
+      .addOption(
+        new Option('--follow', 'go on afterwards, and print each new event, until interrupted').conflicts(
+          'once',
+        ),
+      )
+      .addOption(new Option('--events', 'print every event, in place of two of each source'))
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nExit codes: 0 nothing was lost or told twice, and what was sent again was the same to the byte; 1 it was not so.\nPiped or with --json, the last line of the proof is {"lost":0,"duplicates":0,"repeats":n,"identical":n}.',
+      );
+    return examples(command, ['penstock demo', 'penstock demo --follow', 'penstock demo | jq']);
   },
 
   async run(io, flags) {
+    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const show = new DemoShow(io, { json, all: flags['events'] === true });
     // Loaded here, since no other command needs the simulators in memory.
-    const { startDemoVendors } = await import('../simulators/demo-vendors.ts');
-    const { startReceiver } = await import('../simulators/otlp-receiver.ts');
-    const ended = new AbortController();
-    const signal = AbortSignal.any([io.stop, ended.signal]);
-    await using opened = new AsyncDisposableStack();
-    const directory = await mkdtemp(join(tmpdir(), 'penstock-demo-'));
-    opened.defer(() => rm(directory, { recursive: true, force: true }));
-    const vendors = opened.use(await startDemoVendors({ ...io, signal }));
-    opened.defer(() => ended.abort());
-    const receiver = opened.use(await startReceiver({ clock: io.clock }));
-    const print = flags['json'] === true ? printJson : printArrival;
-    receiver.onRecords = (records) => records.forEach((record) => print(io.stdout, record));
-    const settings = {
-      state: { path: join(directory, 'state') },
-      destinations: { receiver: { endpoint: receiver.url } },
-      sources: vendors.sources,
-      log: { level: 'warn' },
-    };
-    const file = join(directory, 'penstock.yaml');
-    await writeFile(file, stringify(settings), { mode: 0o600 });
-    const app = opened.use(await openDemo(io, file, flags['once'] === true));
-    if (flags['once'] === true) await once(app);
-    else await daemon(app);
-    io.stderr.write(`Demo ended: ${receiver.received().length} events arrived.\n`);
-    return EXIT.done;
+    const { prove, setStage } = await import('./demo-proof.ts');
+    for (const line of BANNER) show.tell(line);
+    await using stage = await setStage(io, show);
+    const verdict = await prove(io, stage);
+    show.verdict(verdict, stage.receiver.received());
+    const broken = problemOf(verdict);
+    show.tell(broken ?? 'The promise holds: nothing was lost, and nothing was told twice.');
+    if (flags['follow'] === true) await follow(io, stage);
+    return broken === undefined ? EXIT.done : EXIT.bug;
   },
 };
 
-/** No variable of the operator's shell changes the demo. */
-async function openDemo(io: Io, file: string, isOnce: boolean): Promise<App> {
+/** Why a run does not show what it should, in words; undefined when it does. */
+function problemOf({ lost, duplicates, repeats, identical }: Verdict): string | undefined {
+  if (lost > 0 || duplicates > 0 || identical < repeats) return 'The promise was broken.';
+  // Half of a request was taken and never acknowledged: it must come again.
+  if (repeats === 0)
+    return 'Nothing was sent again, so the kill came at no request: this run proves nothing.';
+  return undefined;
+}
+
+/** The pipeline goes on, in this process, until a stop. */
+async function follow(io: Io, { show, file }: Stage): Promise<void> {
+  show.tell('Every new event is shown as it arrives, until interrupted.');
+  show.showAll();
+  // No variable of the operator's shell changes the demo.
   const lent = { ...io, env: {} };
   const { config, log } = await setUp(lent, { config: file });
-  return openApp({
-    ...lent,
-    config,
-    log,
-    mode: isOnce ? 'once' : 'run',
-    collecting: io.stop,
-    delivering: io.stop,
-  });
+  const signals = { collecting: io.stop, delivering: io.stop };
+  await using app = await openApp({ ...lent, ...signals, config, log, mode: 'run' });
+  await daemon(app);
 }

@@ -23,6 +23,8 @@ export interface Io {
   readonly stop: AbortSignal;
   /** Calls the listener at each SIGHUP, which ends the process where nobody listens. Disposing ends that. */
   readonly onReload?: (listener: () => void) => Disposable;
+  /** Program and first arguments of another Penstock process, for the command that starts one. Default: this program. */
+  readonly program?: readonly string[];
 }
 
 interface Input extends AsyncIterable<Uint8Array | string> {

@@ -66,12 +66,13 @@ function halt(stop: AbortController): void {
   setTimeout(() => end(codeOfStop()), LONGEST_STOP).unref();
 }
 
-/** Commands that go on until they are stopped. */
-const ENDLESS = ['run', 'demo', 'simulate', 'status'];
+/** Commands that go on until they are stopped; the demo is one with `--follow`. */
+const ENDLESS = ['run', 'simulate', 'status'];
 
 /** For an end that the command did not come to itself: any command that ends by itself is cut short by it. */
 function codeOfStop(): ExitCode {
-  return ENDLESS.includes(process.argv[2] ?? '') ? EXIT.done : EXIT.incomplete;
+  const isEndless = ENDLESS.includes(process.argv[2] ?? '') || process.argv.includes('--follow');
+  return isEndless ? EXIT.done : EXIT.incomplete;
 }
 
 function end(code: ExitCode): never {

@@ -1,10 +1,10 @@
 import type { Clock, Random } from '../clock.ts';
-import { startBotBye } from './botbye.ts';
+import { type BotBye, startBotBye } from './botbye.ts';
 import { drawTenants } from './petra-tenants.ts';
-import { startPetra } from './petra.ts';
-import { loginAttempts } from './qradar-generator.ts';
+import { type Petra, startPetra } from './petra.ts';
+import { loginAttempt, loginAttempts } from './qradar-generator.ts';
 import { startTraffic } from './qradar-traffic.ts';
-import { startConsole } from './qradar.ts';
+import { type SimulatedConsole, startConsole } from './qradar.ts';
 import type { Place } from './server.ts';
 
 const HOUR = 3_600_000;
@@ -27,6 +27,12 @@ interface Lent {
 /** Every vendor that the demo polls, simulated, and the `sources:` that poll them. */
 export interface DemoVendors extends AsyncDisposable {
   readonly sources: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly qradar: SimulatedConsole;
+  readonly jsa: SimulatedConsole;
+  readonly petra: Petra;
+  readonly botbye: BotBye;
+  /** So many log-ins to each console, now. */
+  logIn(count: number): void;
 }
 
 /** Starts a console of each vendor, Petra and BotBye, with some hours of history and traffic that goes on. */
@@ -41,8 +47,8 @@ export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
   const resources = started.move();
   return {
     sources: {
-      console: { type: 'qradar-login-attempts', base_url: qradar.url, ...login },
-      branch: { type: 'jsa-login-attempts', base_url: jsa.url, ...login },
+      console: { type: 'qradar-login-attempts', base_url: qradar.console.url, ...login },
+      branch: { type: 'jsa-login-attempts', base_url: jsa.console.url, ...login },
       incidents: {
         type: 'petra-incidents',
         base_url: petra.url,
@@ -67,6 +73,18 @@ export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
         schedule: 'every 15s',
       },
     },
+    qradar: qradar.console,
+    jsa: jsa.console,
+    petra,
+    botbye,
+    logIn(count) {
+      for (const { console } of [qradar, jsa]) {
+        const attempts = Array.from({ length: count }, () =>
+          loginAttempt(lent.random, lent.clock.now(), console.users),
+        );
+        console.add(attempts);
+      }
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
@@ -82,7 +100,7 @@ async function startDemoConsole(vendor: 'qradar' | 'jsa', { clock, random, signa
   console.add(loginAttempts({ random, count: 12, from: now - HOUR, to: now, users: console.users }));
   const traffic = startTraffic(console, { clock, random, perMinute: 20, signal });
   return {
-    url: console.url,
+    console,
     async [Symbol.asyncDispose]() {
       await traffic;
       await console[Symbol.asyncDispose]();
@@ -112,6 +130,7 @@ function startDemoBotBye({ clock, random }: Lent, place: Place) {
     key: TOKEN,
     accountId: 'demo',
     projectIds: ['shop'],
+    perMinute: 2,
     history: HOUR / 4,
     ...place,
   });

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import type { PetraAttacks } from './petra-attacks.ts';
+import type { AttackReport, PetraAttacks } from './petra-attacks.ts';
 import type { PetraIncidents, SimulatedIncident } from './petra-incidents.ts';
 import type { PetraTenants } from './petra-tenants.ts';
 import type { SimulatedAnswer, SimulatedRequest } from './server.ts';
@@ -30,11 +30,17 @@ export function answerIncidents(
   return ok({ incidents: rows.map((incident) => toRow(incident, at)) });
 }
 
+interface Counting {
+  readonly attacks: PetraAttacks;
+  /** Hears what is answered. */
+  readonly note: (shown: { tenantId: string; from: number; report: AttackReport }) => void;
+}
+
 /** `GET /v1/failed-attacks` */
 export function answerAttacks(
   { query, at }: SimulatedRequest,
   tenants: PetraTenants,
-  attacks: PetraAttacks,
+  { attacks, note }: Counting,
 ): SimulatedAnswer {
   const to = query.has('endDate') ? instant(query.get('endDate')) : at;
   const from = query.has('startDate') ? instant(query.get('startDate')) : (to ?? at) - 30 * DAY;
@@ -46,10 +52,12 @@ export function answerAttacks(
   const status = tenants.failing.get(tenant.petraTenantId);
   if (status !== undefined) return failure(status, 'TENANT_UNAVAILABLE', 'The tenant cannot be read now');
   const { petraTenantId, name, microsoftTenantId } = tenant;
+  const report = attacks.report(tenant, { from, to });
+  note({ tenantId: petraTenantId, from, report });
   return ok({
     dateRange: { startDate: new Date(from).toISOString(), endDate: new Date(to).toISOString() },
     tenant: { petraTenantId, name, microsoftTenantId },
-    ...attacks.report(tenant, { from, to }),
+    ...report,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../clock.ts';
-import { PetraAttacks } from './petra-attacks.ts';
+import { type AttackReport, PetraAttacks } from './petra-attacks.ts';
 import { PetraIncidents } from './petra-incidents.ts';
 import { answerAttacks, answerIncidents, answerTenants, failure } from './petra-routes.ts';
 import { PetraTenants, type PetraTenant } from './petra-tenants.ts';
@@ -26,10 +26,20 @@ export interface PetraOptions extends Place {
 
 type PetraRoute = 'tenants' | 'incidents' | 'failed-attacks';
 
+/** What was answered of a tenant's failed attacks. */
+interface ShownAttacks {
+  readonly tenantId: string;
+  /** Where the window that was asked begins, epoch ms. */
+  readonly from: number;
+  readonly report: AttackReport;
+}
+
 export interface Petra extends Simulator {
   readonly tenants: PetraTenants;
   readonly incidents: PetraIncidents;
   readonly attacks: PetraAttacks;
+  /** The last answer with failed attacks for each tenant and beginning of a window, for those who compare. */
+  readonly shown: ReadonlyMap<string, ShownAttacks>;
   /** Times of all requests of a route, refused ones too, epoch ms. */
   asks(route: PetraRoute): number[];
   /** The most requests of a route in any sliding minute. */
@@ -45,6 +55,8 @@ export async function startPetra(options: PetraOptions): Promise<Petra> {
   const { incidentsPerDay: perDay = 20, history = 30 * DAY, top = 10, revisions = 0.1 } = options;
   const incidents = new PetraIncidents({ clock, random, tenants, perDay, history });
   const attacks = new PetraAttacks({ clock, random, top, revisions });
+  const shown = new Map<string, ShownAttacks>();
+  const note = (one: ShownAttacks) => shown.set(`${one.tenantId}|${one.from}`, one);
   const routes: Record<PetraRoute, Route> = {
     tenants: {
       throttle: new PetraThrottle(clock, limits.tenants ?? 10),
@@ -56,7 +68,7 @@ export async function startPetra(options: PetraOptions): Promise<Petra> {
     },
     'failed-attacks': {
       throttle: new PetraThrottle(clock, limits['failed-attacks'] ?? 1),
-      answer: (request) => answerAttacks(request, tenants, attacks),
+      answer: (request) => answerAttacks(request, tenants, { attacks, note }),
     },
   };
   const simulator = await serve((request) => answer(request, routes, options.token), options);
@@ -66,6 +78,7 @@ export async function startPetra(options: PetraOptions): Promise<Petra> {
     tenants,
     incidents,
     attacks,
+    shown,
     asks,
     busiestMinute: (route: PetraRoute) => mostInAMinute(asks(route)),
   });

@@ -29,7 +29,7 @@ async function startVendors(): Promise<DemoVendors> {
   const stop = new AbortController();
   const vendors = await startDemoVendors({ clock: systemClock, random: seeded(11), signal: stop.signal });
   return {
-    sources: vendors.sources,
+    ...vendors,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await vendors[Symbol.asyncDispose]();

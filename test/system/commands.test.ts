@@ -2,15 +2,12 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { EcsEvent } from '../../src/ecs/event.ts';
 import { systemClock } from '../../src/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { runCli, startCli, workspace } from '../support/cli.ts';
-import { ecsProblems } from '../support/ecs-rules.ts';
-import { flatten } from '../support/truth.ts';
 
 const TOKEN = 'token-of-the-command-test';
 const HOUR = 3_600_000;
@@ -28,32 +25,6 @@ sources:
   console: { type: qradar-login-attempts, base_url: ${consoleUrl}, token: ${TOKEN}, schedule: every 1s, settle: 0s }
 `;
 }
-
-/** The id is the record's, not the document's: ECS does not know it. */
-function withoutUid(event: EcsEvent): EcsEvent {
-  return Object.fromEntries(Object.entries(event).filter(([name]) => name !== 'log.record.uid'));
-}
-
-describe('demo --once', () => {
-  it('prints ECS events of every source type, and ends by itself', async () => {
-    const { code, stdout, stderr } = await runCli(['demo', '--once']);
-
-    expect(code, stderr).toBe(0);
-    const events = stdout
-      .trim()
-      .split('\n')
-      .map((line) => withoutUid(flatten(JSON.parse(line))));
-    const datasets = new Set(events.map((event) => event['event.dataset']));
-    expect([...datasets].toSorted()).toEqual([
-      'botbye.declined_requests',
-      'jsa.login_attempts',
-      'petra.failed_attacks',
-      'petra.incidents',
-      'qradar.login_attempts',
-    ]);
-    expect(events.flatMap((event) => ecsProblems(event))).toEqual([]);
-  });
-});
 
 describe('an output that is longer than a pipe holds', () => {
   it('is read whole', async () => {

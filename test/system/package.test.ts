@@ -75,7 +75,7 @@ describe('the packed file', () => {
     const [told, schema, demo] = [
       await run(penstock, '--version'),
       await run(penstock, 'schema'),
-      await run(penstock, 'demo', '--once'),
+      await run(penstock, 'demo'),
     ];
 
     expect(told.stdout).toBe(`${version}\n`);
@@ -84,7 +84,8 @@ describe('the packed file', () => {
     const events = demo.stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { event: { dataset: string } });
-    expect(new Set(events.map(({ event }) => event.dataset)).size).toBe(5);
+      .map((line) => JSON.parse(line) as { event?: { dataset: string } });
+    expect(events.pop()).toMatchObject({ lost: 0, duplicates: 0 });
+    expect(new Set(events.map(({ event }) => event?.dataset)).size).toBe(5);
   });
 });

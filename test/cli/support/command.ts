@@ -19,6 +19,8 @@ interface Setting {
   readonly stdin?: string;
   readonly stop?: AbortSignal;
   readonly env?: Io['env'];
+  /** Another Penstock, for a command that starts one. */
+  readonly program?: readonly string[];
   /** Hears what is written on stdout, as it is written. */
   readonly onOutput?: (text: string) => void;
 }
@@ -48,6 +50,7 @@ export async function command(args: readonly string[], setting: Setting = {}): P
     },
     stderr: output('stderr'),
     stop: setting.stop ?? new AbortController().signal,
+    ...(setting.program !== undefined && { program: setting.program }),
   });
   return { code, ...written, rows: tty ? [] : rowsOf(written.stdout) };
 }

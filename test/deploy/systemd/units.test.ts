@@ -113,7 +113,7 @@ describe.skipIf(skipped !== '')(`systemd${skipped}`, () => {
         .flatMap((set) => set.replace('~', '').split(' '));
     const allowed = (await callsOf(sets(false))).difference(await callsOf(sets(true)));
 
-    const demo = [process.execPath, MAIN, 'demo', '--once'];
+    const demo = [process.execPath, MAIN, 'demo'];
     const { code, stderr } = await startProgram([...NOBODY, 'strace', '-f', '-qq', '-o', trace, ...demo], {
       env: { TMPDIR: space.path },
     }).ended;

@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { EXIT } from '../errors.ts';
+import { judge, type Verdict } from '../simulators/demo-truth.ts';
+import { type DemoVendors, startDemoVendors } from '../simulators/demo-vendors.ts';
+import { ACCEPTED } from '../simulators/otlp-receiver-answers.ts';
+import { type Receiver, startReceiver } from '../simulators/otlp-receiver.ts';
+import { DemoPipeline } from './demo-pipeline.ts';
+import { datasetOf, type DemoShow } from './demo-show.ts';
+import type { Io } from './io.ts';
+
+/** The pipeline is killed at the latest after this, whatever has arrived by then. Milliseconds. */
+const LONGEST_LIFE = 60_000;
+
+/** Log-ins older than this have been read: `settle`, and the second that a `Date` header does not tell. Milliseconds. */
+const SETTLED = 3_000;
+
+/** How long the pipeline lies dead: the log-ins meanwhile have settled when it is back. Milliseconds. */
+const DEAD = SETTLED + 200;
+
+/** All that the pipeline works between. */
+export interface Stage extends AsyncDisposable {
+  readonly show: DemoShow;
+  readonly vendors: DemoVendors;
+  readonly receiver: Receiver;
+  /** The pipeline's configuration file, in a temporary directory that is removed in the end. */
+  readonly file: string;
+}
+
+/** Starts the vendors and the receiver, and writes the configuration of a pipeline between them. */
+export async function setStage(io: Io, show: DemoShow): Promise<Stage> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([io.stop, ended.signal]);
+  await using opened = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'penstock-demo-'));
+  opened.defer(() => rm(directory, { recursive: true, force: true }));
+  const vendors = opened.use(await startDemoVendors({ ...io, signal }));
+  opened.defer(() => ended.abort());
+  const receiver = opened.use(await startReceiver({ clock: io.clock, onRecords: show.arrived }));
+  const settings = {
+    state: { path: join(directory, 'state') },
+    // Small requests, so that there is a middle to be killed in.
+    destinations: { receiver: { endpoint: receiver.url, max_request_bytes: '16KiB' } },
+    sources: vendors.sources,
+    log: { level: 'warn' },
+  };
+  const file = join(directory, 'penstock.yaml');
+  await writeFile(file, stringify(settings), { mode: 0o600 });
+  const resources = opened.move();
+  return { show, vendors, receiver, file, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+/** Lets the pipeline run, kills it, starts it again, and compares. Rejects with an AbortError at a stop. */
+export async function prove(io: Io, stage: Stage): Promise<Verdict> {
+  const { show, vendors, receiver, file } = stage;
+  await runAndKill(io, stage);
+  vendors.logIn(3);
+  show.tell(`It stays down for ${DEAD / 1000} s. The vendors go on: 3 more log-ins to each console.`);
+  await io.clock.sleep(DEAD, io.stop);
+  const restarted = io.clock.now();
+  await using pipeline = new DemoPipeline(io, ['once', '--deadline', '60s', '--config', file]);
+  show.tell(`Started again on the same state, as process ${pipeline.pid}.`);
+  const code = await unlessStopped(pipeline.ended, io.stop);
+  if (code !== EXIT.done) show.tell(`It ended with ${code === undefined ? 'a signal' : `exit ${code}`}.`);
+  return judge(vendors, receiver.received(), {
+    loginsBefore: restarted - SETTLED,
+    incidentsBefore: restarted,
+    bucketOf: io.clock.now(),
+  });
+}
+
+/** Kills the pipeline when events of every source have arrived, at a request that is half taken and not answered. */
+async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Promise<void> {
+  const datasets = Object.keys(vendors.sources).length;
+  await using pipeline = new DemoPipeline(io, ['run', '--config', file]);
+  const reached = new AbortController();
+  receiver.answer = ({ records }) => {
+    const half = Math.ceil(records.length / 2);
+    const taken = [...receiver.received(), ...records.slice(0, half)];
+    if (new Set(taken.map(datasetOf)).size < datasets) return ACCEPTED;
+    show.typical(taken);
+    show.tell(
+      `SIGKILL to process ${pipeline.pid}: the receiver has taken ${half} of ${records.length} records of a request, and has not answered.`,
+    );
+    pipeline.kill();
+    reached.abort();
+    return { ...ACCEPTED, fault: 'hang', take: (_record, index) => index < half };
+  };
+  const patience = io.clock.sleep(LONGEST_LIFE, reached.signal).catch(() => undefined);
+  await unlessStopped(Promise.race([patience, pipeline.ended]), io.stop);
+  receiver.answer = () => ACCEPTED;
+  if (reached.signal.aborted) return;
+  reached.abort();
+  show.typical(receiver.received());
+  show.tell('The pipeline ended, or is killed, before events of every source arrived.');
+}
+
+/** Rejects with the signal's reason when it aborts first. */
+async function unlessStopped<T>(awaited: Promise<T>, stop: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(stop.reason as Error);
+  stop.addEventListener('abort', abort, { once: true });
+  try {
+    stop.throwIfAborted();
+    return await Promise.race([awaited, promise]);
+  } finally {
+    stop.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,134 @@
+import { toJson } from '../json.ts';
+import type { DemoVendors } from './demo-vendors.ts';
+import type { ReceivedRecord } from './otlp-receiver-decode.ts';
+import type { AttackReport } from './petra-attacks.ts';
+import type { LoginAttempt } from './qradar-entry.ts';
+
+/** What the receiver has, beside what the vendors have. */
+export interface Verdict {
+  /** What the vendors have and the receiver lacks: log-ins, incidents, and what counters are short of. */
+  readonly lost: number;
+  /** What the receiver has more often than the vendors, under different ids. */
+  readonly duplicates: number;
+  /** Records that arrived again under their own id. */
+  readonly repeats: number;
+  /** Repeats that are the same as their first to the byte. */
+  readonly identical: number;
+}
+
+/** What of the vendors' data is due at the receiver by now. Epoch ms. */
+export interface Due {
+  /** Log-ins until then have settled before the last sweep. */
+  readonly loginsBefore: number;
+  /** Incidents until then were there when the last sweep began. */
+  readonly incidentsBefore: number;
+  /** Of counters of buckets that ended, the last moments go unseen; those of the bucket of this time are compared. */
+  readonly bucketOf: number;
+}
+
+/** How often something happened, by what names it. */
+type Facts = ReadonlyMap<string, number>;
+
+const EVER: Due = { loginsBefore: Infinity, incidentsBefore: Infinity, bucketOf: Infinity };
+
+/** Compares what arrived with the vendors' own data, record by record, and repeats with their firsts. */
+export function judge(vendors: DemoVendors, received: readonly ReceivedRecord[], due: Due): Verdict {
+  const copies = [...Map.groupBy(received, ({ uid }) => uid).values()];
+  const arrived = factsOf(copies.flatMap(([first]) => (first === undefined ? [] : arrivedFacts(first, due))));
+  const repeats = copies.flatMap(([first, ...more]) => more.map(({ bytes }) => isSame(first?.bytes, bytes)));
+  return {
+    lost: excess(factsOf(vendorFacts(vendors, due)), arrived),
+    duplicates: excess(arrived, factsOf(vendorFacts(vendors, { ...EVER, bucketOf: due.bucketOf }))),
+    repeats: repeats.length,
+    identical: repeats.filter((same) => same).length,
+  };
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array): boolean {
+  return one !== undefined && Buffer.from(one).equals(other);
+}
+
+type Fact = readonly [name: string, count: number];
+
+function factsOf(facts: readonly Fact[]): Facts {
+  const sums = new Map<string, number>();
+  for (const [name, count] of facts) sums.set(name, (sums.get(name) ?? 0) + count);
+  return sums;
+}
+
+/** How much of the one the other lacks. */
+function excess(one: Facts, other: Facts): number {
+  return [...one].reduce((sum, [name, count]) => sum + Math.max(0, count - (other.get(name) ?? 0)), 0);
+}
+
+function vendorFacts({ qradar, jsa, petra, botbye }: DemoVendors, due: Due): Fact[] {
+  const logins = { qradar, jsa };
+  const bucket = dayOf(due.bucketOf);
+  return [
+    ...Object.entries(logins).flatMap(([vendor, { rows }]) =>
+      (rows as LoginAttempt[])
+        .filter(({ attempt_time: time }) => time < due.loginsBefore)
+        .map((row): Fact => [named(vendor, ...ATTEMPT.map((field) => row[field])), 1]),
+    ),
+    ...petra.incidents.all
+      .filter(({ createdAt }) => createdAt < due.incidentsBefore)
+      .map(({ id }): Fact => [named('incident', id), 1]),
+    ...[...petra.shown.values()].flatMap(attackFacts),
+    ...[...new Map(botbye.shown.map((one) => [one.summary, one])).values()]
+      .filter(({ at }) => dayOf(at) === bucket)
+      .flatMap(({ summary, rows }) =>
+        rows.map(({ id, declinedReqCount }): Fact => [named('declined', summary, id), declinedReqCount]),
+      ),
+  ];
+}
+
+const ATTEMPT = ['attempt_time', 'user_id', 'remote_ip', 'attempt_result', 'attempt_method'] as const;
+
+/** What is counted of a tenant's day, by each of its dimensions. */
+function attackFacts({ tenantId, from, report }: { tenantId: string; from: number; report: AttackReport }) {
+  const { totalCount, byCountry, byDay, topTargetedUsers } = report;
+  const counts = {
+    total: [{ count: totalCount }],
+    country: byCountry,
+    attack_type: byDay.flatMap(({ byType }) => byType),
+    user: topTargetedUsers,
+  };
+  return Object.entries(counts).flatMap(([dimension, rows]) =>
+    rows.map(({ count }): Fact => [named('attacks', tenantId, dayOf(from), dimension), count]),
+  );
+}
+
+/** What one record says of the same; nothing for a record about Penstock itself. */
+function arrivedFacts({ record: { attributes } }: ReceivedRecord, { bucketOf }: Due): Fact[] {
+  const value = (name: string) => textOf(attributes[name]);
+  const dataset = value('event.dataset');
+  const start = dayOf(Date.parse(value('event.start')));
+  if (dataset.endsWith('.login_attempts')) {
+    const vendor = value('event.module');
+    return [[named(vendor, ...ATTEMPT.map((field) => value(`${vendor}.login_attempt.${field}`))), 1]];
+  }
+  if (dataset === 'petra.incidents' && value('event.action') === 'incident-created') {
+    return [[named('incident', value('petra.incident.id')), 1]];
+  }
+  if (dataset === 'petra.failed_attacks') {
+    const name = named('attacks', value('petra.tenant.id'), start, value('petra.failed_attacks.dimension'));
+    return [[name, Number(attributes['petra.failed_attacks.delta'])]];
+  }
+  if (dataset === 'botbye.declined_requests' && start === dayOf(bucketOf)) {
+    const series = ['dimension', 'id'].map((field) => value(`botbye.declined_requests.${field}`));
+    return [[named('declined', ...series), Number(attributes['botbye.declined_requests.delta'])]];
+  }
+  return [];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : toJson(value ?? '');
+}
+
+function named(...parts: readonly (string | number | bigint)[]): string {
+  return parts.join('|');
+}
+
+function dayOf(epochMs: number): number {
+  return Math.floor(epochMs / 86_400_000);
+}
