@@ -88,7 +88,10 @@ function receiver(
     timeout: milliseconds(setting('TIMEOUT'), problems),
     tls: tls(setting, cwd, problems),
   });
-  return toDestination(name, block, toUrl(endpoint.value));
+  return {
+    ...toDestination(name, block, toUrl(endpoint.value)),
+    variables: { endpoint: endpoint.name, ...tlsVariables(setting) },
+  };
 }
 
 function choice(
@@ -115,6 +118,15 @@ const TLS_FILES = {
   CLIENT_CERTIFICATE: 'cert_file',
   CLIENT_KEY: 'key_file',
 } as const;
+
+/** The variable of each file of TLS: the one that is set, else the one that could be. */
+function tlsVariables(find: (setting: string) => Variable | undefined): Record<string, string> {
+  const named = Object.entries(TLS_FILES).map(([setting, option]) => [
+    option,
+    find(setting)?.name ?? `OTEL_EXPORTER_OTLP_${setting}`,
+  ]);
+  return Object.fromEntries(named) as Record<string, string>;
+}
 
 function tls(
   find: (setting: string) => Variable | undefined,

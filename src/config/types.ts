@@ -43,6 +43,8 @@ export interface DestinationConfig {
   /** Vendor tenants it takes; undefined: all. */
   readonly tenants: readonly string[] | undefined;
   readonly namespace: string | undefined;
+  /** The variables of the environment that describe it, by option; undefined for one of the configuration file. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** Paths, not contents: certificates are read again when a connection is made. */

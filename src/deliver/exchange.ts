@@ -1,5 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { unparsable } from '../http/parse-error.ts';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { networkWords, OwnWords } from '../http/network-error.ts';
+import type { Phase } from '../http/phase.ts';
+import type { Way } from '../http/way.ts';
 import { answersAsGrpc, onGrpcPort } from './grpc.ts';
 
 /** What came back for one export: an answer, or why there is none. */
@@ -38,7 +42,7 @@ export const LONGEST_BODY = 4_194_304;
  */
 export class Exchange {
   readonly #request: ClientRequest;
-  readonly #url: string;
+  readonly #way: Way;
   readonly #chunks: Buffer[] = [];
   #length = 0;
   #response: IncomingMessage | undefined;
@@ -47,11 +51,13 @@ export class Exchange {
   #switched = false;
   #grpc = false;
   #error: Error | undefined;
+  #phase: Phase = 'connecting';
 
-  /** `url`: where the request goes. */
-  constructor(request: ClientRequest, url: string) {
+  /** `way`: where the request goes. */
+  constructor(request: ClientRequest, way: Way) {
     this.#request = request;
-    this.#url = url;
+    this.#way = way;
+    request.once('socket', (socket) => this.#follow(socket));
     request.prependOnceListener('response', (response) => this.#watch(response));
     request.prependOnceListener('upgrade', (response: IncomingMessage) => this.#switch(response));
     request.prependListener('error', (error) => this.#fail(error));
@@ -63,7 +69,7 @@ export class Exchange {
   /** What was seen so far, in its content coding; undefined before there is an answer or an error. */
   get seen(): Seen | undefined {
     if (this.#response === undefined) {
-      const likely = this.#sent && onGrpcPort(this.#url) ? 'likely' : undefined;
+      const likely = this.#sent && onGrpcPort(this.#way.url) ? 'likely' : undefined;
       const grpc = this.#grpc ? 'certain' : likely;
       return this.#error && { error: this.#error, unanswered: this.#sent, grpc };
     }
@@ -82,9 +88,32 @@ export class Exchange {
     };
   }
 
+  /** How far it has come. */
+  get phase(): Phase {
+    return this.#response === undefined ? this.#phase : 'reading';
+  }
+
   /** Ends the request now. */
   abandon(error: Error): void {
+    // Node would tell of it once there is a connection, which a proxy may never make.
+    const isUnconnected = this.#request.socket === null;
     this.#request.destroy(error);
+    if (isUnconnected) this.#request.emit('error', error);
+  }
+
+  /** A connection that is used again is there already. */
+  #follow(socket: Socket): void {
+    const ready = () => {
+      this.#phase = 'waiting';
+    };
+    const handshake = () => {
+      this.#phase = 'tls';
+      socket.once('secureConnect', ready);
+    };
+    const secure = socket instanceof TLSSocket;
+    if (socket.connecting) socket.once('connect', secure ? handshake : ready);
+    else if (secure && !socket.authorized && socket.getProtocol() === null) handshake();
+    else ready();
   }
 
   #watch(response: IncomingMessage): void {
@@ -105,10 +134,8 @@ export class Exchange {
   }
 
   #fail(error: Error & { code?: string }): void {
-    this.#grpc ||= answersAsGrpc(error, this.#url);
-    this.#error ??= Object.assign(new Error(unparsable(error) ?? error.message, { cause: error }), {
-      code: error.code,
-    });
+    this.#grpc ||= answersAsGrpc(error, this.#way.url);
+    this.#error ??= Object.assign(new OwnWords(networkWords(error, this.#way)), { code: error.code });
     if (error.code !== undefined) error.code = `SEEN_${error.code}`;
   }
 }

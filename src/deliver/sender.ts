@@ -6,8 +6,12 @@ import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { aborted, SETTLE } from '../http/given-up.ts';
-import { proxyFor } from '../http/proxies.ts';
+import { networkWords, OwnWords } from '../http/network-error.ts';
+import { timedOutWords } from '../http/phase.ts';
+import { proxyRefusal } from '../http/proxy-error.ts';
+import { wantsTls, wantsTlsWords } from '../http/tls-error.ts';
 import { bareUrl } from '../http/url.ts';
+import { destinationWay, serverOf, type Way } from '../http/way.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, LONGEST_BODY, type Seen } from './exchange.ts';
@@ -50,12 +54,14 @@ interface SenderSettings {
 export class Sender implements AsyncDisposable {
   readonly providers: Providers;
   readonly #settings: SenderSettings;
+  readonly #way: Way;
   #line: Line;
   #exchange: Exchange | undefined;
 
   constructor(settings: SenderSettings) {
     const { identity, destination } = settings;
     this.#settings = settings;
+    this.#way = destinationWay(destination, settings.proxyEnv);
     this.providers = new Providers(identity, destination.profile);
     this.#line = this.#open();
   }
@@ -73,9 +79,9 @@ export class Sender implements AsyncDisposable {
     const result = await promise;
     done.abort();
     const cutShort = await bound;
-    const seen = this.#takeSeen() ?? { error: failure(result) };
+    const seen = this.#takeSeen() ?? { error: failure(result, this.#way) };
     // Neither the receiver nor what it was sent is to blame when it was not given its time.
-    return decoded(cutShort ? withoutBlame(seen) : seen);
+    return understood(await decoded(cutShort ? withoutBlame(seen) : seen), this.#way);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,9 +94,9 @@ export class Sender implements AsyncDisposable {
   }
 
   #open(): Line {
-    const { destination, proxyEnv } = this.#settings;
+    const { destination } = this.#settings;
     const { protocol, url, compression, timeout, tls } = destination;
-    const proxy = proxyFor(url, proxyEnv);
+    const { proxy } = this.#way;
     const Exporter = protocol === 'http/json' ? JsonExporter : ProtobufExporter;
     const exporter = new Exporter({
       url,
@@ -114,7 +120,7 @@ export class Sender implements AsyncDisposable {
   #watch(line: Line, request: ConstructorParameters<typeof Exchange>[0]): void {
     // Nobody waits for what an exporter does that was given up.
     if (line !== this.#line) request.destroy();
-    else this.#exchange = new Exchange(request, this.#settings.destination.url);
+    else this.#exchange = new Exchange(request, this.#way);
   }
 
   /** Whatever holds the request, the next one goes another way. */
@@ -122,7 +128,7 @@ export class Sender implements AsyncDisposable {
     const { destination, log } = this.#settings;
     const { timeout, url } = destination;
     const error = timedOut(
-      `within ${timeout} ms, and the request did not end ${SETTLE} ms later: it was given up`,
+      `No complete answer within ${timeout} ms, and the request did not end ${SETTLE} ms later: it was given up`,
     );
     log?.warn(
       { url: { full: bareUrl(new URL(url)) }, error: { type: error.name, message: error.message } },
@@ -146,7 +152,9 @@ export class Sender implements AsyncDisposable {
   async #bound(done: AbortSignal, ending: AbortSignal | undefined, giveUp: () => void): Promise<boolean> {
     const { clock, destination } = this.#settings;
     const { timeout } = destination;
-    const late = clock.sleep(timeout, done).then(() => timedOut(`within ${timeout} ms`));
+    const late = clock
+      .sleep(timeout, done)
+      .then(() => timedOut(timedOutWords(this.#exchange?.phase ?? 'connecting', timeout, this.#way)));
     const ended = ending && this.#afterEnd(ending, done);
     try {
       const error = await Promise.race(ended === undefined ? [late] : [late, ended]);
@@ -184,11 +192,25 @@ function withoutBlame(seen: Seen): Seen {
   return seen.complete ? seen : { error: timedOut(BEFORE_END) };
 }
 
-const BEFORE_END = 'before Penstock had to end';
+const BEFORE_END = 'no complete answer before Penstock had to end';
 
-function timedOut(when: string): Error {
-  return Object.assign(new Error(`No complete answer ${when}`), { code: 'ERR_TIMED_OUT' });
+function timedOut(words: string): Error {
+  return Object.assign(new OwnWords(words), { code: 'ERR_TIMED_OUT' });
 }
+
+/** What is no answer of the receiver but of something before it, as an error that says so. */
+function understood(seen: Seen, way: Way): Seen {
+  if ('error' in seen) return seen;
+  const { status, body } = seen;
+  const { proxy, url } = way;
+  if (status === 407 && proxy !== undefined)
+    return { error: new OwnWords(proxyRefusal(proxy, status, serverOf(way))) };
+  const text = body.subarray(0, LOOKED_THROUGH).toString('latin1');
+  return wantsTls({ status, url, text }) ? { error: new OwnWords(wantsTlsWords(way)) } : seen;
+}
+
+/** As much of a body as is looked through for what a web server says of itself. */
+const LOOKED_THROUGH = 4096;
 
 /** Headers are asked for anew with every request, because the files that hold secrets are replaced while we run. */
 function revealed({ headers }: DestinationConfig): Record<string, string> {
@@ -200,9 +222,10 @@ function revealed({ headers }: DestinationConfig): Record<string, string> {
   );
 }
 
-function failure({ code, error }: ExportResult): Error {
-  return (
-    error ??
-    new Error(code === ExportResultCode.SUCCESS ? 'The exporter sent nothing' : 'The exporter failed')
-  );
+function failure({ code, error }: ExportResult, way: Way): Error {
+  if (error !== undefined) {
+    const { code: cause } = error as NodeJS.ErrnoException;
+    return Object.assign(new OwnWords(networkWords(error, way)), { code: cause });
+  }
+  return new Error(code === ExportResultCode.SUCCESS ? 'The exporter sent nothing' : 'The exporter failed');
 }

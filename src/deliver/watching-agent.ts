@@ -5,6 +5,8 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { TlsConfig } from '../config/types.ts';
+import { unreadable, unusable } from '../http/pem.ts';
+import { OwnWords } from '../http/network-error.ts';
 import type { Proxy } from '../http/proxies.ts';
 import { guardResponse } from './guard-response.ts';
 import { sendWhole } from './whole-body.ts';
@@ -64,13 +66,14 @@ class TlsAgent extends HttpsAgent {
       return super.createConnection({ ...options, ...connectionOptions(this.#tls) }, connected);
     } catch (error) {
       // A file that cannot be read (a mount that is being swapped) fails this request, not the process.
-      connected?.(error as Error, undefined as unknown as Duplex);
+      const failure = error instanceof OwnWords ? error : unusable(error);
+      connected?.(failure, undefined as unknown as Duplex);
       return undefined;
     }
   }
 }
 
-/** @throws Error of `node:fs` when a file cannot be read */
+/** @throws Error in our words when a file cannot be read */
 function connectionOptions({
   ca_file,
   cert_file,
@@ -80,9 +83,9 @@ function connectionOptions({
   insecure_skip_verify,
 }: TlsConfig) {
   const options: ConnectionOptions = { rejectUnauthorized: insecure_skip_verify !== true };
-  if (ca_file != null) options.ca = [...getCACertificates('default'), readFileSync(ca_file, 'utf8')];
-  if (cert_file != null) options.cert = readFileSync(cert_file);
-  if (key_file != null) options.key = readFileSync(key_file);
+  if (ca_file != null) options.ca = [...getCACertificates('default'), read('ca_file', ca_file)];
+  if (cert_file != null) options.cert = read('cert_file', cert_file);
+  if (key_file != null) options.key = read('key_file', key_file);
   if (key_passphrase != null) {
     key_passphrase.refresh();
     options.passphrase = key_passphrase.reveal();
@@ -93,4 +96,12 @@ function connectionOptions({
     if (isIP(server_name) === 0) options.servername = server_name;
   }
   return options;
+}
+
+function read(option: 'ca_file' | 'cert_file' | 'key_file', path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unreadable(option, error);
+  }
 }

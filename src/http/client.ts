@@ -15,6 +15,7 @@ import type { HttpSettings, SourceHttp } from './settings.ts';
 import { bareUrl, joinUrl } from './url.ts';
 import { VendorClock } from './vendor-clock.ts';
 import { failureOf } from './verdict.ts';
+import { sourceWay, type Way } from './way.ts';
 
 export type { SourceHttp } from './settings.ts';
 
@@ -36,6 +37,7 @@ const EVERY_ROUTE = '*';
 
 class Client implements SourceHttp {
   readonly #settings: HttpSettings;
+  readonly #way: Way;
   readonly #connections: Connections;
   readonly #quotas: ReadonlyMap<string, Pick<Quota, 'requests' | 'per'>>;
   readonly #clock = new VendorClock();
@@ -44,10 +46,10 @@ class Client implements SourceHttp {
   #replacementTold = false;
 
   constructor(settings: HttpSettings) {
-    const { base_url: baseUrl, tls, proxy, timeout } = settings.options;
     this.#settings = settings;
     this.#quotas = quotasByRoute(settings);
-    this.#connections = new Connections({ baseUrl, tls, proxy, env: settings.env, timeout: timeout + 1_000 });
+    this.#way = sourceWay(settings.options, settings.env);
+    this.#connections = new Connections({ way: this.#way, timeout: settings.options.timeout + 1_000 });
   }
 
   get requests(): number {
@@ -111,12 +113,13 @@ class Client implements SourceHttp {
     const told = () => ({ route, retry: attempt > 1, duration: clock.now() - began });
     let raw: RawAnswer;
     try {
-      raw = await exchange(() => this.#connections.dispatcher(), url, this.#headers(headers), {
+      raw = await exchange(this.#connections, url, this.#headers(headers), {
         clock,
         timeout: options.timeout,
         maxBytes: options.max_response_bytes,
         signal,
         asked,
+        way: this.#way,
       });
     } catch (error) {
       if (error instanceof GivenUpError) this.#giveUp(error);

@@ -1,23 +1,21 @@
 import { readFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import {
   checkServerIdentity,
   createSecureContext,
   getCACertificates,
   type ConnectionOptions,
 } from 'node:tls';
-import { Agent, ProxyAgent, type Dispatcher } from 'undici';
-import type { Secret } from '../config/secret.ts';
+import { Agent, buildConnector, ProxyAgent, type Dispatcher } from 'undici';
 import type { TlsConfig } from '../config/types.ts';
-import { proxyFor } from './proxies.ts';
+import { OwnWords } from './network-error.ts';
 import { MAX_HEADER_BYTES } from './parse-error.ts';
+import { unreadable, unusable } from './pem.ts';
+import type { Phase } from './phase.ts';
+import type { Way } from './way.ts';
 
 interface ConnectionSettings {
-  readonly baseUrl: string;
-  readonly tls: TlsConfig | undefined;
-  readonly proxy: Secret | undefined;
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are looked up. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly way: Pick<Way, 'tls' | 'proxy'>;
   /** Milliseconds for making a connection. */
   readonly timeout: number;
 }
@@ -33,18 +31,26 @@ interface Pem {
 export class Connections implements AsyncDisposable {
   readonly #settings: ConnectionSettings;
   #current: { readonly pem: string; readonly dispatcher: Dispatcher } | undefined;
+  #phase: Phase = 'connecting';
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings;
   }
 
+  /** How far the connection has come that was begun last. */
+  get phase(): Phase {
+    return this.#phase;
+  }
+
   /** @throws Error that names the setting whose file cannot be read or used. */
   async dispatcher(): Promise<Dispatcher> {
-    const pem = await readPem(this.#settings.tls);
+    const pem = await readPem(this.#settings.way.tls);
     const fingerprint = JSON.stringify(pem);
     const before = this.#current;
     if (before?.pem === fingerprint) return before.dispatcher;
-    const dispatcher = open(this.#settings, pem);
+    const dispatcher = open(this.#settings, pem, (phase) => {
+      this.#phase = phase;
+    });
     this.#current = { pem: fingerprint, dispatcher };
     // It ends with what is under way on it, for which nobody waits.
     before?.dispatcher.close().catch(() => undefined);
@@ -64,25 +70,25 @@ export class Connections implements AsyncDisposable {
   }
 }
 
-async function readPem(tls: TlsConfig | undefined): Promise<Pem> {
-  const files = { ca: tls?.ca_file, cert: tls?.cert_file, key: tls?.key_file };
+async function readPem(tls: TlsConfig): Promise<Pem> {
+  const files = { ca: tls.ca_file, cert: tls.cert_file, key: tls.key_file };
   const pem: Record<string, string> = {};
   for (const [name, path] of Object.entries(files)) {
     if (path == null) continue;
     try {
       pem[name] = await readFile(path, 'utf8');
     } catch (error) {
-      throw new Error(`the file of tls.${name}_file cannot be read. Check that it exists, and its rights`, {
-        cause: error,
-      });
+      throw unreadable(`${name as keyof typeof files}_file`, error);
     }
   }
-  tls?.key_passphrase?.refresh();
-  const passphrase = tls?.key_passphrase?.reveal();
+  tls.key_passphrase?.refresh();
+  const passphrase = tls.key_passphrase?.reveal();
   return { ...pem, ...(passphrase === undefined ? {} : { passphrase }) };
 }
 
-function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pem): Dispatcher {
+type Note = (phase: Phase) => void;
+
+function open({ way: { tls, proxy: found }, timeout }: ConnectionSettings, pem: Pem, note: Note): Dispatcher {
   const connect = { ...tlsOptions(tls, pem), timeout, allowH2: false };
   const options = {
     connect,
@@ -94,18 +100,28 @@ function open({ baseUrl, tls, proxy, env, timeout }: ConnectionSettings, pem: Pe
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  const found = proxyFor(baseUrl, env, proxy);
-  if (found === undefined) return new Agent(options);
+  if (found === undefined) return new Agent({ ...options, connect: watched(buildConnector(connect), note) });
   // Apart from the URL, so that no error of the library can show it.
   const token = found.credential && `Basic ${Buffer.from(found.credential.reveal()).toString('base64')}`;
   return new ProxyAgent({ ...options, uri: found.origin, ...(token === undefined ? {} : { token }) });
 }
 
+/** A connector that tells when it begins to connect, and when the TLS handshake begins. */
+function watched(connector: buildConnector.connector, note: Note): buildConnector.connector {
+  return (options, callback) => {
+    note('connecting');
+    // Not in its type declarations.
+    const socket = connector(options, callback) as unknown as Socket;
+    if (options.protocol === 'https:') socket.once('connect', () => note('tls'));
+    return socket;
+  };
+}
+
 function tlsOptions(
-  tls: TlsConfig | undefined,
+  tls: TlsConfig,
   { ca, cert, key, passphrase }: Pem,
 ): Pick<ConnectionOptions, 'secureContext' | 'servername' | 'checkServerIdentity' | 'rejectUnauthorized'> {
-  const name = tls?.server_name ?? undefined;
+  const name = tls.server_name ?? undefined;
   return {
     ...(ca === undefined && cert === undefined
       ? {}
@@ -115,14 +131,14 @@ function tlsOptions(
     ...(name === undefined
       ? {}
       : { checkServerIdentity: (_host, shown) => checkServerIdentity(name, shown) }),
-    rejectUnauthorized: tls?.insecure_skip_verify !== true,
+    rejectUnauthorized: tls.insecure_skip_verify !== true,
   };
 }
 
 function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: string | undefined }) {
   // OpenSSL takes a file without certificates for no authorities, silently.
   if (ca !== undefined && !ca.includes('CERTIFICATE-----')) {
-    throw new Error('the file of tls.ca_file holds no PEM certificate');
+    throw new OwnWords('the file of tls.ca_file holds no PEM certificate. Replace it');
   }
   try {
     return createSecureContext({
@@ -132,9 +148,6 @@ function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: str
       ...(passphrase === undefined ? {} : { passphrase }),
     });
   } catch (error) {
-    const files = 'tls.ca_file, tls.cert_file and tls.key_file';
-    throw new Error(`the files of ${files} do not fit together or to tls.key_passphrase, or are no PEM`, {
-      cause: error,
-    });
+    throw unusable(error);
   }
 }

@@ -1,14 +1,18 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
-import { TimedOutError, TooLargeError } from '../errors.ts';
+import { TimedOutError, TooLargeError, UnavailableError } from '../errors.ts';
 import type { Span } from '../source.ts';
 import { CharsetDecoder, type DecodedText, decodeText } from './charset.ts';
 import { decodeContent } from './content-coding.ts';
-import { GivenUpError, SETTLE, settled } from './given-up.ts';
-import { networkError } from './network-error.ts';
+import { aborted, GivenUpError, SETTLE, settled } from './given-up.ts';
+import { ContentCodingError } from './content-coding.ts';
+import type { Connections } from './connections.ts';
+import { networkWords } from './network-error.ts';
+import { type Phase, timedOutWords } from './phase.ts';
 import type { Headers } from './retry-after.ts';
 import { bareUrl } from './url.ts';
+import type { Way } from './way.ts';
 
 /** An answer as it came, whatever it means. */
 export interface RawAnswer extends DecodedText {
@@ -33,6 +37,8 @@ interface Limits {
   /** Bytes of a 2xx body after decompression. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** To the vendor, for what an error says. */
+  readonly way: Way;
   /** See `HttpRequest.asked`. */
   readonly asked?: Span | undefined;
 }
@@ -45,10 +51,10 @@ const FAILURE_BYTES = 65_536;
  * @throws TimedOutError (GivenUpError when what lies below does not even end then) · TooLargeError (the connection is destroyed) · UnavailableError network · the signal's reason.
  */
 export async function exchange(
-  connect: () => Promise<Dispatcher>,
+  connections: Pick<Connections, 'dispatcher' | 'phase'>,
   url: URL,
   headers: Headers,
-  { clock, timeout, maxBytes, signal, asked }: Limits,
+  { clock, timeout, maxBytes, signal, asked, way: home }: Limits,
 ): Promise<RawAnswer> {
   signal.throwIfAborted();
   const overdue = new AbortController();
@@ -59,35 +65,85 @@ export async function exchange(
     () => undefined,
   );
   const stop = AbortSignal.any([signal, overdue.signal]);
-  const limits = { clock, maxBytes, asked, signal: stop };
+  const progress: Progress = { isQueued: false, phase: undefined };
+  const limits = { clock, maxBytes, asked, signal: stop, progress };
+  const way = { ...home, url: url.href };
   try {
-    const work = connect().then((dispatcher) => get(dispatcher, url, headers, limits));
-    return await settled(work, { stop, clock, done: done.signal });
+    const work = connections.dispatcher().then((dispatcher) => get(dispatcher, url, headers, limits));
+    const ended = settled(work, { stop, clock, done: done.signal });
+    return await Promise.race([ended, unstarted(progress, stop, done.signal)]);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof GivenUpError) throw givenUp(bareUrl(url), timeout);
-    if (overdue.signal.aborted) throw timedOut(bareUrl(url), timeout);
-    throw error instanceof TooLargeError ? error : networkError(bareUrl(url), error);
+    const phase = progress.phase ?? connections.phase;
+    const late = `No complete answer from ${bareUrl(url)}: ${timedOutWords(phase, timeout, way)}.`;
+    if (error instanceof GivenUpError) {
+      const end = `It did not end, and was given up ${SETTLE / 1000} s later; its connection is closed.`;
+      throw new GivenUpError(`${late} ${end}`, bareUrl(url));
+    }
+    if (overdue.signal.aborted) throw new TimedOutError(late, bareUrl(url));
+    throw error instanceof TooLargeError ? error : networkError(error, way);
   } finally {
     done.abort();
     await timer;
   }
 }
 
+/** Rejects when a request is told to end before it has a connection: undici would tell of it once it has one. */
+async function unstarted(progress: Progress, stop: AbortSignal, done: AbortSignal): Promise<never> {
+  await aborted(stop, done);
+  if (progress.isQueued && progress.phase === undefined) throw new Error('The request was not sent');
+  return Promise.withResolvers<never>().promise;
+}
+
+/** Turns what the network threw into an error with the cause in words, and what to do. */
+function networkError(error: unknown, way: Way): UnavailableError {
+  const url = bareUrl(new URL(way.url));
+  return error instanceof ContentCodingError
+    ? new UnavailableError(`No usable answer from ${url}: ${error.message}.`, url)
+    : new UnavailableError(`No answer from ${url}: ${networkWords(error, way)}.`, url);
+}
+
+/** How far a request has come that has a connection; undefined before. */
+interface Progress {
+  /** It was given to the HTTP library. */
+  isQueued: boolean;
+  phase: Phase | undefined;
+}
+
+/** Notes when a request is given a connection. */
+function watched(dispatcher: Dispatcher, progress: Progress): Dispatcher {
+  return dispatcher.compose((dispatch) => (options, handler) => {
+    const start = handler.onRequestStart?.bind(handler);
+    handler.onRequestStart = (...started) => {
+      progress.phase = 'waiting';
+      start?.(...started);
+    };
+    return dispatch(options, handler);
+  });
+}
+
 async function get(
   dispatcher: Dispatcher,
   url: URL,
   headers: Headers,
-  { clock, maxBytes, signal, asked }: Omit<Limits, 'timeout'>,
+  {
+    clock,
+    maxBytes,
+    signal,
+    asked,
+    progress,
+  }: Omit<Limits, 'timeout' | 'way'> & { readonly progress: Progress },
 ): Promise<RawAnswer> {
   const sent = clock.now();
-  const answer = await dispatcher.request({
+  progress.isQueued = true;
+  const answer = await watched(dispatcher, progress).request({
     origin: url.origin,
     path: url.pathname + url.search,
     method: 'GET',
     headers,
     signal,
   });
+  progress.phase = 'reading';
   const status = answer.statusCode;
   const raw = { url: bareUrl(url), status, headers: flatten(answer.headers), sent, at: clock.now() };
   const { body } = answer;
@@ -154,16 +210,6 @@ function flatten(headers: Readonly<Record<string, string | string[] | undefined>
   return Object.fromEntries(
     present.map(([name, value]) => [name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value]),
   );
-}
-
-function timedOut(url: string, timeout: number): TimedOutError {
-  const message = `No whole answer from ${url} within ${timeout} ms. Raise \`timeout\` if the vendor needs longer.`;
-  return new TimedOutError(message, url);
-}
-
-function givenUp(url: string, timeout: number): GivenUpError {
-  const message = `The request to ${url} did not end ${SETTLE} ms after its time-out of ${timeout} ms, and was given up. Its connection is closed.`;
-  return new GivenUpError(message, url);
 }
 
 function tooLarge(

@@ -13,6 +13,8 @@ export interface Proxy {
   readonly credential: Secret | undefined;
   /** With the credential, percent-encoded. */
   readonly url: Secret;
+  /** What names it: the variable, or the option `proxy`. */
+  readonly setting: string;
 }
 
 const NO_PROXY_URL = 'expected a proxy as host:port, or as the http:// or https:// URL of one';
@@ -21,7 +23,7 @@ const NO_PROXY_URL = 'expected a proxy as host:port, or as the http:// or https:
  * A proxy as other programs take it: a URL, or `host:port` alone. The last `@` ends the credential, so that a password may
  * hold any character (`#`, `/`, `@`), percent-encoded or not. Undefined when it is none; its credential is masked anyway.
  */
-export function parseProxy(text: string): Proxy | undefined {
+export function parseProxy(text: string, setting = '`proxy`'): Proxy | undefined {
   const [, scheme = 'http', rest = ''] = /^(?:([a-z][a-z\d+.-]*):\/\/)?(.*)$/is.exec(text) ?? [];
   const at = rest.lastIndexOf('@');
   const [user, password] = credentialOf(rest.slice(0, Math.max(at, 0)));
@@ -29,13 +31,14 @@ export function parseProxy(text: string): Proxy | undefined {
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
   if (url.pathname !== '/' || /[?#\s\\]/.test(rest.slice(at + 1))) return undefined;
   const origin = url.origin;
-  if (at < 0) return { origin, host: url.host, credential: undefined, url: new Secret(origin) };
+  if (at < 0) return { origin, host: url.host, credential: undefined, url: new Secret(origin), setting };
   const encoded = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
   return {
     origin,
     host: url.host,
     credential: new Secret(`${user}:${password}`),
     url: new Secret(`${url.protocol}//${encoded}@${url.host}`),
+    setting,
   };
 }
 
@@ -97,7 +100,7 @@ class VariableError extends Error {
 function proxyOf(env: Environment, name: string): Proxy | undefined {
   const found = lookUp(env, name);
   if (found === undefined) return undefined;
-  const proxy = parseProxy(found.value);
+  const proxy = parseProxy(found.value, found.name);
   if (proxy === undefined) throw new VariableError(found.name, NO_PROXY_URL);
   return proxy;
 }

@@ -9,6 +9,7 @@ import {
 import { printable } from '../printable.ts';
 import type { RawAnswer } from './exchange.ts';
 import { retryAfter, saysThrottled } from './retry-after.ts';
+import { wantsTls, wantsTlsWords } from './tls-error.ts';
 
 /** Unavailable, and the vendor said for how long. */
 export class BusyError extends UnavailableError {
@@ -87,7 +88,9 @@ function unauthorised(answer: RawAnswer): UnauthorisedError {
 }
 
 function refused(answer: RawAnswer): RefusedError {
-  const message = `${tale(answer)} Check base_url and the options of this source.`;
+  const message = wantsTls(answer)
+    ? `${answer.url} answered ${answer.status}: ${wantsTlsWords({ ...answer, address: 'base_url' })}.`
+    : `${tale(answer)} Check base_url and the options of this source.`;
   const body = Buffer.from(maskForeign(answer.text)).subarray(0, BODY_BYTES).toString('utf8');
   return new RefusedError(message, answer.url, answer.status, body);
 }

@@ -2,7 +2,7 @@ import { ecsFormat } from '@elastic/ecs-pino-format';
 import { pino, stdSerializers } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { LogConfig } from '../config/types.ts';
-import { explain } from '../errors.ts';
+import { explain, PenstockError } from '../errors.ts';
 import { parseJson, toJson } from '../json.ts';
 import { printableValue } from '../printable.ts';
 import type { Logger } from './log.ts';
@@ -49,7 +49,9 @@ function errorsToEcs({ err, ...fields }: Record<string, unknown>): Record<string
   if (err === undefined) return fields;
   if (!(err instanceof Error)) return { ...fields, error: { message: explain(err) } };
   const { message, stack } = stdSerializers.err(err);
-  return { ...fields, error: { type: err.name, message, stack_trace: stack } };
+  // Where a developer need not act, the trace only repeats the codes of libraries.
+  const trace = err instanceof PenstockError && err.blame !== 'developer' ? {} : { stack_trace: stack };
+  return { ...fields, error: { type: err.name, message, ...trace } };
 }
 
 /** Fields that say nothing to someone who looks at the process's own terminal. */

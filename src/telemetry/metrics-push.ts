@@ -6,11 +6,13 @@ import type { Clock } from '../clock.ts';
 import { maskForeign } from '../config/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { watchingAgent } from '../deliver/watching-agent.ts';
-import { explain } from '../errors.ts';
 import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
 import { SETTLE } from '../http/given-up.ts';
-import { proxyFor } from '../http/proxies.ts';
+import { networkWords, OwnWords } from '../http/network-error.ts';
+import { proxyRefusal } from '../http/proxy-error.ts';
 import { bareUrl } from '../http/url.ts';
+import { destinationWay, serverOf } from '../http/way.ts';
+import { printable } from '../printable.ts';
 import type { Logger } from './log.ts';
 
 interface PushSettings {
@@ -45,7 +47,7 @@ export async function pushMetrics(settings: PushSettings, signal: AbortSignal): 
     settings.log,
   );
   const interval = Number(env['OTEL_METRIC_EXPORT_INTERVAL'] ?? '') || INTERVAL;
-  const pushing: Pushing = { exporter: openExporter(settings), failing: false };
+  const pushing: Pushing = { exporter: undefined, failure: undefined, failing: false };
   try {
     while (!signal.aborted) {
       await clock.sleep(interval, signal).catch(() => undefined);
@@ -54,27 +56,31 @@ export async function pushMetrics(settings: PushSettings, signal: AbortSignal): 
     await Promise.race([push(pushing, settings), clock.sleep(LAST_PUSH)]);
   } finally {
     const done = new AbortController();
-    await Promise.race([pushing.exporter.shutdown(), clock.sleep(SETTLE, done.signal)]);
+    await Promise.race([pushing.exporter?.shutdown(), clock.sleep(SETTLE, done.signal)]);
     done.abort();
   }
 }
 
 interface Pushing {
   /** Replaced when it holds a push that does not end. */
-  exporter: PushMetricExporter;
+  exporter: PushMetricExporter | undefined;
+  /** What the network did to the last push; the exporters tell it in words of their own. */
+  failure: Error | undefined;
   /** A failure is logged once. */
   failing: boolean;
 }
 
 async function push(pushing: Pushing, settings: PushSettings): Promise<void> {
   const { collect, log, receiver } = settings;
+  pushing.failure = undefined;
   try {
     await send(await collect(), pushing, settings);
     pushing.failing = false;
   } catch (error) {
     if (!pushing.failing) {
+      const message = wordsOf(pushing.failure ?? error, settings);
       log.warn(
-        { err: new Error(maskForeign(explain(error))), url: { full: receiver.url } },
+        { error: { message }, url: { full: bareUrl(new URL(receiver.url)) } },
         'Metrics could not be pushed; it is tried again.',
       );
     }
@@ -85,19 +91,36 @@ async function push(pushing: Pushing, settings: PushSettings): Promise<void> {
 async function send(metrics: ResourceMetrics, pushing: Pushing, settings: PushSettings): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<ExportResult>();
   const done = new AbortController();
+  pushing.exporter ??= openExporter(settings, (failure) => {
+    pushing.failure = failure;
+  });
   pushing.exporter.export(metrics, resolve);
   const late = settings.clock.sleep(settings.receiver.timeout + SETTLE, done.signal);
   const result = await Promise.race([promise, late]);
   done.abort();
   if (result === undefined) {
-    pushing.exporter = openExporter(settings);
-    throw new Error(`The push did not end ${SETTLE} ms after its time-out and was given up`);
+    pushing.exporter = undefined;
+    throw new OwnWords(`The push did not end ${SETTLE} ms after its time-out and was given up`);
   }
   if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error('The exporter failed');
 }
 
-function openExporter({ receiver, env }: PushSettings): PushMetricExporter {
+/** What ended a push: an error of the network, or a status that the exporter reports. */
+function wordsOf(error: unknown, { receiver, env }: PushSettings): string {
+  const way = destinationWay(receiver, env);
+  const { code, message = '' } = error as { readonly code?: unknown; readonly message?: string };
+  if (typeof code !== 'number') return networkWords(error, way);
+  if (code === 407 && way.proxy !== undefined) return proxyRefusal(way.proxy, code, serverOf(way));
+  const said = printable(maskForeign(message));
+  return `${serverOf(way)} answered ${code}${said === '' ? '' : `: ${said}`}`;
+}
+
+function openExporter(
+  { receiver, env }: PushSettings,
+  onFailure: (error: Error) => void,
+): PushMetricExporter {
   const { protocol, url, headers, compression, timeout, tls } = receiver;
+  const { proxy } = destinationWay(receiver, env);
   const Exporter = protocol === 'http/json' ? JsonExporter : ProtobufExporter;
   return new Exporter({
     url,
@@ -106,6 +129,10 @@ function openExporter({ receiver, env }: PushSettings): PushMetricExporter {
     timeoutMillis: timeout,
     userAgent: 'penstock',
     httpAgentOptions: (scheme) =>
-      watchingAgent(scheme, { tls, proxy: proxyFor(url, env), onRequest: () => undefined }),
+      watchingAgent(scheme, {
+        tls,
+        proxy,
+        onRequest: (request) => void request.prependListener('error', onFailure),
+      }),
   });
 }

@@ -7,7 +7,8 @@ import { createServer as createSecureServer } from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/config/secret.ts';
 import { explain, TimedOutError, UnavailableError } from '../../src/errors.ts';
-import { networkError } from '../../src/http/network-error.ts';
+import { networkWords } from '../../src/http/network-error.ts';
+import { sourceWay } from '../../src/http/way.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { PASSWORD, proxy } from './support/proxy.ts';
@@ -145,20 +146,28 @@ describe('a network error', () => {
     const error = await failure(http.get({ path: '/x', query: { a: 'private' }, route: 'x' }));
 
     expect(error).toBeInstanceOf(UnavailableError);
-    expect(error.message).toBe(
-      `No answer from ${server.url}/x: the connection was refused. Check base_url, and that the service is up`,
+    const at = server.url.replace('http://', '');
+    expect(explain(error)).toBe(
+      `No answer from ${server.url}/x: the connection to ${at} was refused. Check that the service is up, and host and port in base_url.`,
     );
-    expect(explain(error)).toMatch(/ECONNREFUSED/);
     expect(explain(error)).not.toContain('private');
   });
 
-  test('of a name that does not exist says so', () => {
-    const lookup = Object.assign(new Error('getaddrinfo ENOTFOUND nobody'), { code: 'ENOTFOUND' });
+  test.each([
+    ['ENOTFOUND', /^the host name nobody was not found \(DNS\)/],
+    ['EAI_AGAIN', /^the host name nobody could not be looked up.*Usually temporary/],
+    ['EHOSTUNREACH', /^nobody:443 is unreachable/],
+    ['ETIMEDOUT', /^connecting to nobody:443 timed out/],
+    ['EMFILE', /^this host has no more file descriptors/],
+    ['E_NOBODY_KNOWS', /^the request failed \(getaddrinfo nobody\)$/],
+  ])('%s is told in words', (code, words) => {
+    const lookup = Object.assign(new Error(`getaddrinfo ${code} nobody`), { code, hostname: 'nobody' });
+    const way = sourceWay({ base_url: 'https://nobody' }, {});
 
-    const error = networkError('https://nobody/x', lookup);
-
-    expect(error.message).toMatch(/host name is not known/);
-    expect(error.url).toBe('https://nobody/x');
+    expect(networkWords(new Error('fetch failed', { cause: lookup }), way)).toMatch(
+      code === 'E_NOBODY_KNOWS' ? /^the request failed \(fetch failed\)$/ : words,
+    );
+    expect(networkWords(lookup, way)).toMatch(words);
   });
 
   test('of something that does not speak HTTP has a cause', async () => {

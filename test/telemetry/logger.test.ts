@@ -59,24 +59,29 @@ test('only lines of its level and above are written', () => {
   expect(lines.map((line) => parse(line)['message'])).toEqual(['yes', 'yes']);
 });
 
-test('an error comes out as error.*, with its causes', () => {
+test('a bug comes out as error.*, with its causes and its trace', () => {
   const { log, lines } = logTo();
-  const cause = new TypeError('socket hang up');
+  const cause = new TypeError('x is undefined');
 
-  log.error(
-    { err: new UnavailableError('No answer', 'https://a.test/', undefined, { cause }) },
-    'Poll failed.',
-  );
+  log.error({ err: new Error('No page', { cause }) }, 'Poll failed.');
 
   expect(parse(lines[0])).toMatchObject({
     message: 'Poll failed.',
     error: {
-      type: 'UnavailableError',
-      message: 'No answer: socket hang up',
-      stack_trace: expect.stringMatching(/UnavailableError: No answer\n[^]*TypeError: socket hang up\n/),
+      type: 'Error',
+      message: 'No page: x is undefined',
+      stack_trace: expect.stringMatching(/Error: No page\n[^]*TypeError: x is undefined\n/),
     },
   });
   expect(parse(lines[0])).not.toHaveProperty('err');
+});
+
+test('an error that no developer must act on has no trace', () => {
+  const { log, lines } = logTo();
+
+  log.error({ err: new UnavailableError('No answer', 'https://a.test/') }, 'Poll failed.');
+
+  expect(parse(lines[0])['error']).toEqual({ type: 'UnavailableError', message: 'No answer' });
 });
 
 test('what was thrown and is no error is told in words', () => {

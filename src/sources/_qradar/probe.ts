@@ -6,7 +6,7 @@ import type { ConsoleOptions } from './options.ts';
 import { Reading } from './reading.ts';
 import { userIdOf } from './record.ts';
 import { explained, isSortRefusal } from './refusal.ts';
-import { USERS } from './users.ts';
+import { namelessAdvice, USERS } from './users.ts';
 
 /** What `penstock check` asks of a console: the directory of users, and the list of attempts as a poll asks for it. */
 export async function* probe(run: Run<ConsoleOptions>): AsyncGenerator<Finding, number> {
@@ -33,7 +33,7 @@ async function* askDirectory(run: Run<ConsoleOptions>): AsyncGenerator<Finding, 
       probe,
       verdict: 'warn',
       detail: `${error.message} Events will carry user.id without user.name.`,
-      advice: 'Give the credential the right to read the users, or set resolve_users: false.',
+      advice: namelessAdvice(error),
     };
     return undefined;
   }

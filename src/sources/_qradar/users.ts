@@ -98,11 +98,19 @@ function isFresh(run: ConsoleRun, directory: Directory | undefined): boolean {
   return directory !== undefined && Math.abs(run.now() - directory.readAt) < FRESH;
 }
 
+/** What to do when the directory cannot be read: only a 403 says that a right is missing. */
+export function namelessAdvice({ status }: VendorError): string {
+  if (status === 403) return 'Give the credential the right to read the users, or set resolve_users: false.';
+  if (status === 404)
+    return 'This console does not offer the list of users (404): check api_version, or set resolve_users: false.';
+  return 'See the error; it is asked again when names are needed. Without names, set resolve_users: false.';
+}
+
 function warnOnce(run: ConsoleRun, error: VendorError): void {
   if (run.memo.has('no names')) return;
   run.memo.set('no names', true);
   run.log.warn(
     { error: { type: error.name, message: error.message }, url: { full: error.url } },
-    'The list of users cannot be read: events carry user.id without user.name. Give the credential the right to read it, or set resolve_users: false.',
+    `The list of users cannot be read: events carry user.id without user.name. ${namelessAdvice(error)}`,
   );
 }

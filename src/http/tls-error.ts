@@ -1,0 +1,140 @@
+import type { PeerCertificate } from 'node:tls';
+import { maskForeign } from '../config/secret.ts';
+import { printable } from '../printable.ts';
+import type { NetworkError } from './network-error.ts';
+import { proxyName, serverOf, type Way } from './way.ts';
+
+type Explain = (way: Way) => string;
+
+const unknownAuthority: Explain = (way) =>
+  way.tls.ca_file == null
+    ? `${certificateOf(way)} is signed by an authority that is not trusted here (a private CA, perhaps). Set ${way.option('ca_file')} to the PEM file of that authority`
+    : `${certificateOf(way)} is signed by an authority that is not trusted here, nor in the file of ${way.option('ca_file')}. Put the PEM certificate of that authority into this file`;
+
+const notAccepted: Explain = (way) =>
+  `${certificateOf(way)} is not acceptable: it is damaged, too weak, revoked, or not made for a server. Have it replaced`;
+
+/** By the codes that Node gives to what is wrong with a certificate. */
+const CERTIFICATE: Readonly<Record<string, Explain>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: (way) =>
+    `${certificateOf(way)} is self-signed and not trusted here. Set ${way.option('ca_file')} to the PEM file of this certificate`,
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  CERT_UNTRUSTED: unknownAuthority,
+  CERT_HAS_EXPIRED: (way) =>
+    `${certificateOf(way)} has expired. Have it renewed; if it is still valid, correct the clock of this host`,
+  CERT_NOT_YET_VALID: (way) =>
+    `${certificateOf(way)} is not valid yet. Check the clock of this host; if it is right, have the certificate replaced`,
+};
+
+const OTHER_CERTIFICATE = /^(CERT_|CRL_|ERROR_IN_CERT|UNABLE_TO_|INVALID_(CA|PURPOSE)|PATH_LENGTH|HOSTNAME_)/;
+
+const wantsCertificate: Explain = (way) =>
+  way.tls.cert_file == null
+    ? `${serverOf(way)} requires a client certificate. Set ${way.option('cert_file')} and ${way.option('key_file')}`
+    : `${serverOf(way)} refused the client certificate in ${way.option('cert_file')}: it is expired, revoked, or of an authority that the server does not trust`;
+
+const oldVersion: Explain = (way) =>
+  `${serverOf(way)} offers no version of TLS that is accepted here (1.2 or 1.3). Have TLS 1.2 or 1.3 enabled there`;
+
+/** By what OpenSSL says went wrong in the handshake. */
+const HANDSHAKE: readonly (readonly [RegExp, Explain])[] = [
+  [/wrong version number|packet length too long|http request|unknown protocol/, plainPort],
+  [/certificate required|bad certificate|unknown ca|certificate (expired|revoked|unknown)/, wantsCertificate],
+  [/unsupported certificate|access denied/, wantsCertificate],
+  [/protocol version|unsupported protocol|no protocols available|inappropriate fallback/, oldVersion],
+  [
+    /unrecognized name/,
+    (way) =>
+      `${serverOf(way)} has no certificate for the name that it was asked for. Set ${way.option('server_name')} to a name that it has`,
+  ],
+  [
+    /handshake failure|no shared cipher|insufficient security/,
+    (way) =>
+      `${serverOf(way)} refused the TLS handshake. ${way.tls.cert_file == null ? `It may require a client certificate: set ${way.option('cert_file')} and ${way.option('key_file')}` : `It may not accept the client certificate in ${way.option('cert_file')}`}; or it offers no cipher that is accepted here`,
+  ],
+  [/key too small|md too weak|certificate verify failed/, notAccepted],
+];
+
+/** Why TLS could not be spoken, in words; undefined for an error of something else. */
+export function tlsFailure(error: NetworkError, way: Way): string | undefined {
+  const { code = '', message } = error;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return wrongName(error, way);
+  const certificate = CERTIFICATE[code];
+  if (certificate !== undefined) return certificate(way);
+  if (OTHER_CERTIFICATE.test(code)) return notAccepted(way);
+  const reason = reasonOf(error);
+  if (reason !== undefined) {
+    const [, explain] = HANDSHAKE.find(([pattern]) => pattern.test(reason)) ?? [];
+    return explain?.(way) ?? `the TLS handshake with ${serverOf(way)} failed`;
+  }
+  if (code === 'ECONNRESET' && message.includes('before secure TLS connection')) {
+    return `${serverOf(way)} closed the connection during the TLS handshake. Check that this port speaks TLS, and that no firewall on the way cuts it`;
+  }
+  return undefined;
+}
+
+/** What OpenSSL says, in lower case: in the message, also where the code is only that of a failed write. */
+function reasonOf({ code = '', message }: NetworkError): string | undefined {
+  const [, said] = /:SSL routines:[^:]*:([^:]+)/.exec(message) ?? [];
+  if (said !== undefined) return said.toLowerCase();
+  const [, named] = /^ERR_(?:SSL|OSSL)_(.+)$/.exec(code) ?? [];
+  return named?.toLowerCase().replaceAll('_', ' ');
+}
+
+function plainPort(way: Way): string {
+  const { proxy, address } = way;
+  const server = `${serverOf(way)} does not speak TLS on this port. Write http:// in ${address}, or the port for TLS`;
+  if (proxy?.origin.startsWith('https:') !== true) return server;
+  return `the proxy ${proxyName(proxy)} or ${server}, or http:// in ${proxy.setting}`;
+}
+
+/** Whether what came back without TLS is TLS: an alert (RFC 8446 §6). */
+export function speaksTls(error: Error): boolean {
+  const { rawPacket, data } = error as { rawPacket?: Uint8Array; data?: string };
+  return (rawPacket?.[0] === 0x15 && rawPacket[1] === 0x03) || data?.startsWith('\u0015\u0003') === true;
+}
+
+function certificateOf(way: Way): string {
+  const { proxy } = way;
+  const also = proxy?.origin.startsWith('https:') === true ? ` or of the proxy ${proxyName(proxy)}` : '';
+  return `the certificate of ${serverOf(way)}${also}`;
+}
+
+/** More names than this are only counted. */
+const MOST_NAMES = 5;
+
+function wrongName(error: Error, way: Way): string {
+  const { host, cert } = error as { host?: string; cert?: Partial<PeerCertificate> };
+  const wanted = host ?? new URL(way.url).hostname;
+  const names = namesOf(cert);
+  const set = way.tls.server_name == null ? '' : ` (${way.option('server_name')})`;
+  return `${certificateOf(way)} is for ${names}, not for ${wanted}${set}. Set ${way.option('server_name')} to a name that the certificate has, or use such a name in ${way.address}`;
+}
+
+/** The names that a certificate has: `a.test, 10.0.0.7 and 3 more`. */
+function namesOf(certificate: Partial<PeerCertificate> | undefined): string {
+  const alternatives = [
+    ...(certificate?.subjectaltname ?? '').matchAll(/(?:DNS|IP Address):("(?:[^"\\]|\\.)*"|[^,]+)/g),
+  ].map(([, name = '']) => name);
+  const subject = certificate?.subject?.CN;
+  const all = alternatives.length > 0 || subject === undefined ? alternatives : [subject].flat();
+  if (all.length === 0) return 'no name at all';
+  const more = all.length > MOST_NAMES ? ` and ${all.length - MOST_NAMES} more` : '';
+  return `${printable(maskForeign(all.slice(0, MOST_NAMES).join(', '))).slice(0, 500)}${more}`;
+}
+
+const ABOUT_TLS =
+  /\b(plain )?http (request )?(was sent )?to an? (https|ssl-enabled) |client sent an http request to an https server|plain http request was sent to https port|host and port requires tls/i;
+
+/** Whether an answer says that its port expects TLS: web servers answer 400 so, each in its own words. */
+export function wantsTls({ status, url, text }: { status: number; url: string; text: string }): boolean {
+  return status === 400 && url.startsWith('http:') && ABOUT_TLS.test(text);
+}
+
+/** What to do then. */
+export function wantsTlsWords({ url, address }: Pick<Way, 'url' | 'address'>): string {
+  return `${serverOf({ url })} speaks TLS on this port, and the request was sent without. Write https:// in ${address}`;
+}
