@@ -3,8 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { FAMILIES } from '../../src/telemetry/families.ts';
 import { parseListenAddress } from '../../src/telemetry/listen-address.ts';
-import { CHART, helm, template } from './support/helm.ts';
-import { containerOf, containersOf, dataOf, type Manifest, manifests, podOf } from './support/manifest.ts';
+import { CHART, helm, template, type Values } from './support/helm.ts';
+import {
+  containerOf,
+  containersOf,
+  dataOf,
+  type Manifest,
+  manifests,
+  type Metadata,
+  podOf,
+  testPodOf,
+} from './support/manifest.ts';
 import { SHAPES } from './support/render.ts';
 import { tools } from './support/tools.ts';
 
@@ -33,6 +42,51 @@ it('the chart has the version of the package', async () => {
 
   expect([chart['version'], chart['appVersion']]).toEqual([version, version]);
 });
+
+/** The labels and annotations of everything that is made: objects, Jobs and Pods. By kind, and name where there are two. */
+async function metadata(values: Values): Promise<Record<string, Metadata>> {
+  const all = manifests(await template(folders.helm, values));
+  return Object.fromEntries(
+    all.flatMap(({ kind, metadata, spec }) => {
+      const job = (spec as Owner | undefined)?.jobTemplate;
+      const pod = (job?.spec ?? (spec as Owner | undefined))?.template;
+      const name = metadata.name.replace(/^penstock/, '');
+      return [
+        [kind + name, metadata],
+        ...(job === undefined ? [] : [['Job', job.metadata]]),
+        ...(pod === undefined ? [] : [['Pod', pod.metadata]]),
+      ] as [string, Metadata][];
+    }),
+  );
+}
+
+interface Selecting {
+  readonly selector: { readonly matchLabels?: object };
+  readonly podSelector: { readonly matchLabels?: object };
+}
+
+interface Owner {
+  readonly jobTemplate?: { readonly metadata: Metadata; readonly spec: Owner };
+  readonly template?: { readonly metadata: Metadata };
+}
+
+const EVERYTHING = { 'serviceMonitor.enabled': true, 'prometheusRule.enabled': true };
+
+/** Which value has the labels and annotations of what. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  cronjob: ['CronJob'],
+  deployment: ['Deployment'],
+  state: ['PersistentVolumeClaim-state'],
+  networkPolicy: ['NetworkPolicy'],
+  service: ['Service'],
+  configMap: ['ConfigMap', 'ConfigMap-collector'],
+  serviceAccount: ['ServiceAccount'],
+  serviceMonitor: ['ServiceMonitor'],
+  prometheusRule: ['PrometheusRule'],
+  test: ['Pod-test'],
+};
+
+const OF_PODS = { podLabels: { own: 'yes' }, podAnnotations: { own: 'yes' } };
 
 describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
   it.each(SHAPES)('passes helm lint as %s', async (mode) => {
@@ -101,10 +155,11 @@ describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
   it.each(SHAPES)(
     'bounds and hardens every container of a %s, and gives none a secret as a variable',
     async (mode) => {
-      const pod = podOf(manifests(await template(folders.helm, { mode })));
+      const all = manifests(await template(folders.helm, { mode }));
+      const pods = [podOf(all), testPodOf(all)];
 
-      expect(pod.automountServiceAccountToken).toBe(false);
-      for (const { resources, securityContext, env } of containersOf(pod)) {
+      for (const pod of pods) expect(pod.automountServiceAccountToken).toBe(false);
+      for (const { resources, securityContext, env } of pods.flatMap(containersOf)) {
         expect(Object.keys(resources.requests).toSorted()).toEqual(['cpu', 'memory']);
         expect(Object.keys(resources.limits)).toEqual(['memory']);
         expect(securityContext).toMatchObject({
@@ -115,6 +170,78 @@ describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
       }
     },
   );
+
+  it.each(SHAPES)('labels all of a %s as Kubernetes and Helm recommend', async (mode) => {
+    const all = await metadata({ mode, ...EVERYTHING });
+
+    expect(Object.keys(all).length).toBeGreaterThan(6);
+    for (const [what, { labels }] of Object.entries(all)) {
+      expect(labels, what).toEqual({
+        'app.kubernetes.io/name': 'penstock',
+        'app.kubernetes.io/instance': 'penstock',
+        'app.kubernetes.io/version': expect.stringMatching(/^\d+\.\d+\.\d+/),
+        'app.kubernetes.io/component': what === 'Pod-test' ? 'test' : mode,
+        'app.kubernetes.io/part-of': 'penstock',
+        'app.kubernetes.io/managed-by': 'Helm',
+        'helm.sh/chart': expect.stringMatching(/^penstock-\d+\.\d+\.\d+/),
+      });
+    }
+  });
+
+  it.each(SHAPES)('gives all of a %s the labels and annotations that all shall have', async (mode) => {
+    const common = { commonLabels: { team: 'security' }, commonAnnotations: { 'example.com/cost': '42' } };
+
+    const all = await metadata({ mode, ...EVERYTHING, ...common });
+
+    expect(Object.keys(all).length).toBeGreaterThan(6);
+    for (const [what, { labels, annotations }] of Object.entries(all)) {
+      expect(labels, what).toMatchObject({ team: 'security', 'app.kubernetes.io/name': 'penstock' });
+      expect(annotations, what).toMatchObject({ 'example.com/cost': '42' });
+    }
+    expect(all['PersistentVolumeClaim-state']?.annotations).toHaveProperty('helm.sh/resource-policy', 'keep');
+    expect(all['Pod']?.annotations).toHaveProperty('checksum/config');
+  });
+
+  it.each(Object.keys(GROUPS))('gives what %s is about labels and annotations of its own', async (group) => {
+    const own = { [`${group}.labels`]: { own: 'yes' }, [`${group}.annotations`]: { own: 'yes' } };
+    const values = { mode: group === 'cronjob' ? 'cronjob' : 'sidecar', ...EVERYTHING, ...own };
+
+    const all = Object.entries(await metadata({ ...values, commonLabels: { own: 'no' } }));
+
+    const having = all.filter(([, { labels, annotations }]) => {
+      return labels?.['own'] === 'yes' && annotations?.['own'] === 'yes';
+    });
+    expect(having.map(([what]) => what).toSorted()).toEqual(GROUPS[group]);
+  });
+
+  it.each(SHAPES)('gives the Pod of a %s labels and annotations of its own', async (mode) => {
+    const all = Object.entries(await metadata({ mode, ...OF_PODS }));
+
+    const having = all.filter(([, { labels, annotations }]) => {
+      return labels?.['own'] === 'yes' && annotations?.['own'] === 'yes';
+    });
+    expect(having.map(([what]) => what)).toEqual(['Pod']);
+  });
+
+  it('keeps what selectors read, whatever the labels say', async () => {
+    const theirs = { 'app.kubernetes.io/name': 'theirs', 'app.kubernetes.io/component': 'theirs' };
+    const values = { mode: 'daemon', ...EVERYTHING, commonLabels: theirs, podLabels: theirs };
+    const all = manifests(await template(folders.helm, values));
+    const spec = (kind: string) => all.find((object) => object.kind === kind)?.['spec'] as Selecting;
+
+    const { Pod: pod, 'Pod-test': test, Service: service } = await metadata(values);
+
+    expect(pod?.labels).toMatchObject(spec('Deployment').selector.matchLabels as object);
+    expect(pod?.labels).toMatchObject(spec('NetworkPolicy').podSelector.matchLabels as object);
+    expect(pod?.labels).toMatchObject(spec('Service').selector);
+    expect(test?.labels).not.toMatchObject(spec('Service').selector);
+    expect(service?.labels).toMatchObject(spec('ServiceMonitor').selector.matchLabels as object);
+  });
+
+  it('makes the Pod of helm test unless that is off', async () => {
+    expect(await metadata({ mode: 'daemon' })).toHaveProperty('Pod-test');
+    expect(await metadata({ mode: 'daemon', 'test.enabled': false })).not.toHaveProperty('Pod-test');
+  });
 
   it('makes a readiness probe for the daemon alone', async () => {
     expect(await probes('daemon')).toEqual(['startupProbe', 'livenessProbe', 'readinessProbe']);

@@ -14,12 +14,35 @@ app.kubernetes.io/name: {{ include "penstock.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "penstock.labels" -}}
+{{/* By which the Service finds its Pod, and no other of this release. */}}
+{{- define "penstock.identityLabels" -}}
 {{ include "penstock.selectorLabels" . }}
 app.kubernetes.io/component: {{ .Values.mode }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/*
+Labels and annotations of an object: a dict of the root context; `of`, the values that have labels and annotations for it;
+`component`, where it is not the mode; and `annotations` that the chart itself needs. What selectors and Helm read stays as
+it is, then what is said for this object wins over what is said for all, and that over the chart's.
+*/}}
+{{- define "penstock.metadata" -}}
+{{- $of := .of | default dict }}
+{{- $values := .root.Values }}
+{{- $identity := include "penstock.identityLabels" .root | fromYaml }}
+{{- with .component }}
+{{- $_ := set $identity "app.kubernetes.io/component" . }}
+{{- end }}
+{{- $chart := dict
+  "app.kubernetes.io/version" (.root.Chart.AppVersion | toString)
+  "app.kubernetes.io/part-of" "penstock"
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+labels:
+  {{- merge $identity ($of.labels | default dict) ($values.commonLabels | default dict) $chart | toYaml | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) ($of.annotations | default dict) ($values.commonAnnotations | default dict) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "penstock.serviceAccountName" -}}

@@ -1,19 +1,12 @@
 {{/* What all three Pods have in common, but for their containers. */}}
 {{- define "penstock.podMetadata" -}}
-annotations:
-  checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
-  {{- with .Values.podAnnotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-labels:
-  {{- include "penstock.selectorLabels" . | nindent 2 }}
-  app.kubernetes.io/component: {{ .Values.mode }}
-  {{- with .Values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- $checksum := include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
+{{- include "penstock.metadata" (dict "root" . "of" (dict "labels" .Values.podLabels "annotations" .Values.podAnnotations)
+  "annotations" (dict "checksum/config" $checksum)) }}
 {{- end }}
 
-{{- define "penstock.podSpec" -}}
+{{/* Who it runs as and where, without volumes. */}}
+{{- define "penstock.podBase" -}}
 serviceAccountName: {{ include "penstock.serviceAccountName" . }}
 automountServiceAccountToken: false
 # A Service of the same name would set variables that begin with PENSTOCK_.
@@ -43,6 +36,10 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{- define "penstock.podSpec" -}}
+{{ include "penstock.podBase" . }}
 volumes:
   - name: config
     configMap:
@@ -58,6 +55,11 @@ volumes:
       claimName: {{ include "penstock.claimName" . }}
 {{- end }}
 
+{{- define "penstock.image" -}}
+image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- end }}
+
 {{- define "penstock.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -68,8 +70,7 @@ capabilities:
 {{/* Penstock's container, but for its probes: a dict of the root context and the arguments. */}}
 {{- define "penstock.container" -}}
 name: penstock
-image: {{ printf "%s:%s" .root.Values.image.repository (.root.Values.image.tag | default .root.Chart.AppVersion) }}
-imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+{{ include "penstock.image" .root }}
 args: {{ concat .args (list "--config" "/etc/penstock/penstock.yaml") | toJson }}
 {{- with .root.Values.env }}
 env:

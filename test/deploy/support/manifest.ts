@@ -3,8 +3,13 @@ import { parseAllDocuments, stringify } from 'yaml';
 /** A Kubernetes object, as far as every kind has it. */
 export interface Manifest {
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: Metadata & { readonly name: string };
   readonly [field: string]: unknown;
+}
+
+export interface Metadata {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 interface Probe {
@@ -13,6 +18,7 @@ interface Probe {
 
 export interface Container {
   readonly name: string;
+  readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
@@ -43,7 +49,7 @@ export interface PodSpec {
   readonly containers: readonly Container[];
   readonly automountServiceAccountToken: boolean;
   readonly terminationGracePeriodSeconds: number;
-  readonly volumes: readonly Volume[];
+  readonly volumes?: readonly Volume[];
   readonly securityContext: { readonly runAsUser: number; readonly fsGroup: number };
 }
 
@@ -68,6 +74,15 @@ export function podOf(all: readonly Manifest[]): PodSpec {
   type Template = { template: { spec: PodSpec } };
   const spec = owner['spec'] as Template & { jobTemplate: { spec: Template } };
   return (owner.kind === 'CronJob' ? spec.jobTemplate.spec : spec).template.spec;
+}
+
+/** The Pod that `helm test` makes. */
+export function testPodOf(all: readonly Manifest[]): PodSpec {
+  const pod = all.find(
+    ({ kind, metadata }) => kind === 'Pod' && metadata.annotations?.['helm.sh/hook'] === 'test',
+  );
+  if (pod === undefined) throw new Error('There is no Pod for helm test.');
+  return pod['spec'] as PodSpec;
 }
 
 /** All containers of a Pod, also those that are started first. */

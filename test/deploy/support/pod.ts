@@ -9,11 +9,13 @@ export interface Surroundings {
   readonly secrets: Readonly<Record<string, string>>;
   /** In every file of a ConfigMap, each of these is replaced by its value. */
   readonly addresses?: Readonly<Record<string, string>>;
+  /** Instead of the Pod that a CronJob or a Deployment makes. */
+  readonly spec?: PodSpec;
 }
 
 /** A Pod of some manifests whose containers a test runs as processes, with the Pod's volumes where they are mounted. */
 export interface Pod extends AsyncDisposable {
-  /** The directory behind the claim. */
+  /** The directory behind the claim; empty without one. */
   readonly state: string;
   args(container: string): string[];
   /** How to start a container's command line as if in it; `programs` are the files and folders that its image has. */
@@ -54,14 +56,13 @@ export function podsSkipped(): string {
 /** Makes the volumes of the Pod among these manifests. */
 export async function makePod(
   all: readonly Manifest[],
-  { secrets, addresses = {} }: Surroundings,
+  { secrets, addresses = {}, spec = podOf(all) }: Surroundings,
 ): Promise<Pod> {
-  const spec = podOf(all);
   const directory = await temporaryDirectory();
   const root = `${directory.path}/root`;
   await mkdir(root);
   const places = new Map<string, string>();
-  for (const volume of spec.volumes) {
+  for (const volume of spec.volumes ?? []) {
     const place = `${directory.path}/${volume.name}`;
     places.set(volume.name, place);
     await mkdir(place);
@@ -69,8 +70,8 @@ export async function makePod(
   }
   const { runAsUser, fsGroup } = spec.securityContext;
   return {
-    state: places.get('state') as string,
-    args: (name) => [...(containerOf(spec, name).args ?? [])],
+    state: places.get('state') ?? '',
+    args: (name) => (containerOf(spec, name).args ?? []).map((arg) => replaced(arg, addresses)),
     container(name, programs) {
       const { volumeMounts = [], env = [] } = containerOf(spec, name);
       const binds = [

@@ -32,7 +32,10 @@ const OF_HELM = [
 
 /** The files of deploy/kubernetes/<shape>, by their names. */
 export async function render(folder: string, shape: Shape): Promise<ReadonlyMap<string, string>> {
-  const text = (await template(folder, { mode: shape })).replaceAll(/^# Source: .*\n/gm, '');
+  const text = (await template(folder, { mode: shape, 'test.enabled': false })).replaceAll(
+    /^# Source: .*\n/gm,
+    '',
+  );
   const documents = parseAllDocuments(text, { schema: 'yaml-1.1' });
   const configs = documents.filter((document) => document.get('kind') === 'ConfigMap').map(configOf);
   const objects = documents.filter((document) => document.get('kind') !== 'ConfigMap');
