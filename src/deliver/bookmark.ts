@@ -6,12 +6,18 @@ import type { DeliveryParts } from './delivery-parts.ts';
 import { describe, logFields } from './describe.ts';
 import type { Load, Settlement } from './load.ts';
 
+/** The warning about dead letters comes again when there are so many times as many. */
+const WARN_AGAIN = 10;
+
 /** Where a destination is in the journal. It moves only by a commit, together with the dead letters that it passes. */
 export class Bookmark {
   readonly #parts: DeliveryParts;
   readonly #conduct: Conduct;
   #position: Position = { sequence: 0, offset: 0 };
   #lastAnswer = 'nothing was sent yet';
+  /** Since the start. */
+  #deadLetters = 0;
+  #warnAt = 1;
 
   constructor(parts: DeliveryParts, conduct: Conduct) {
     this.#parts = parts;
@@ -68,13 +74,17 @@ export class Bookmark {
     });
   }
 
+  /** Once, and again when it is much worse: a receiver that rejects each batch would fill the log. */
   #warn(deadLetters: Settlement['deadLetters']): void {
     const [letter] = deadLetters;
     if (letter === undefined) return;
+    this.#deadLetters += deadLetters.length;
+    if (this.#deadLetters < this.#warnAt) return;
+    this.#warnAt = this.#deadLetters * WARN_AGAIN;
     const fields = logFields({ status: letter.status, words: letter.reason });
     this.#parts.log.warn(
-      { ...fields, penstock: { dead_letters: deadLetters.length } },
-      'Events lie in the dead letters: `penstock dead-letters list` shows them.',
+      { ...fields, penstock: { dead_letters: this.#deadLetters, warned_again_at: this.#warnAt } },
+      'Events became dead letters: `penstock dead-letters list` shows them and why. This is said again when there are ten times as many.',
     );
   }
 }

@@ -338,6 +338,21 @@ describe('dead letters', () => {
     expect(running.journal.passed).toBe(2);
   });
 
+  test('are warned of once, with their count, and again when there are ten times as many', async () => {
+    await using running = await startDelivery();
+    // Something is taken of each batch, so that the destination goes on.
+    running.receiver.answer = refusing(({ uid }) => Number(uid.slice('uid-'.length)) % 2 === 1);
+    running.start();
+    for (let batch = 0; batch < 30; batch += 1) {
+      running.journal.add([event(batch * 2), event(batch * 2 + 1)]);
+      await running.delivery.idle();
+    }
+
+    const warnings = running.lines.filter(({ msg }) => msg.includes('dead letters'));
+    expect(running.journal.letters).toHaveLength(30);
+    expect(warnings.map(({ penstock }) => penstock?.['dead_letters'])).toEqual([1, 10]);
+  });
+
   test('hold the whole event, and all that a later try needs', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-1'));

@@ -249,6 +249,21 @@ describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
     expect(await probes('cronjob')).toEqual([]);
   });
 
+  it('asks about the process alone whether the Pod is ready', async () => {
+    const all = manifests(await template(folders.helm, { mode: 'daemon' }));
+
+    const { readinessProbe } = containerOf(podOf(all), 'penstock');
+
+    expect(readinessProbe?.httpGet.path).toBe('/readyz?scope=process');
+  });
+
+  it('alerts on a stale source by its own schedule, not by fixed seconds', async () => {
+    const text = await template(folders.helm, { mode: 'daemon', 'prometheusRule.enabled': true });
+
+    expect(text).toContain('expr: penstock_source_stale == 1');
+    expect(text).not.toContain('penstock_last_complete_sweep_timestamp_seconds');
+  });
+
   it('alerts on metrics that there are', async () => {
     const text = await template(folders.helm, { mode: 'daemon', 'prometheusRule.enabled': true });
     const names = FAMILIES.map(({ name }) => name);

@@ -13,6 +13,7 @@ import { MemoryJournal } from './memory-journal.ts';
 interface Line {
   readonly level: number;
   readonly msg: string;
+  readonly penstock?: Readonly<Record<string, unknown>>;
 }
 
 /** A delivery to a receiver on loopback. Its waits are on a driven clock, its requests in real time. */
