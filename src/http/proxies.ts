@@ -1,6 +1,7 @@
 import type { Problems } from '../config/problems.ts';
 import { maskFromNowOn, Secret } from '../config/secret.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
+import { percentEncoded } from './url.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -32,7 +33,7 @@ export function parseProxy(text: string, setting = '`proxy`'): Proxy | undefined
   if (url.pathname !== '/' || /[?#\s\\]/.test(rest.slice(at + 1))) return undefined;
   const origin = url.origin;
   if (at < 0) return { origin, host: url.host, credential: undefined, url: new Secret(origin), setting };
-  const encoded = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  const encoded = `${percentEncoded(user)}:${percentEncoded(password)}`;
   return {
     origin,
     host: url.host,

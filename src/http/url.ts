@@ -10,10 +10,15 @@ export function joinUrl(base: string, { path, query = {} }: Pick<HttpRequest, 'p
   const url = new URL(`${origin}${pathname.replace(/\/+$/, '')}/${path.replace(/^\//, '')}`);
   const added = Object.entries(query)
     .filter((entry): entry is [string, string | number] => entry[1] !== undefined)
-    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+    .map(([name, value]) => `${percentEncoded(name)}=${percentEncoded(String(value))}`);
   url.search = [url.search.slice(1), ...added].filter((part) => part !== '').join('&');
   url.hash = '';
   return url;
+}
+
+/** A part of a URL. What is not well-formed UTF-16, as an odd id of a vendor, has no bytes: U+FFFD stands for it. */
+export function percentEncoded(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
 }
 
 /** A URL as errors and logs may show it: no query, no credentials, no fragment. */

@@ -55,16 +55,18 @@ test('it is known whether a value came from a file', () => {
   });
 });
 
-test('any value comes through whole, and any text can be written literally', () => {
+test('any value comes through whole but for newlines at its end, and any text can be written literally', () => {
   const text = fc.string({ unit: 'binary' });
+  const whole = text.map((each) => each.replace(/[\r\n]+$/, ''));
+  const newlines = fc.string({ unit: fc.constantFrom('\n', '\r') });
 
   fc.assert(
-    fc.property(text, text, text, (before, value, after) => {
+    fc.property(text, whole, newlines, text, (before, value, cut, after) => {
       // A `$` right before the reference would read as the escape itself.
       const left = `${before.replaceAll('$', '')}|`;
 
       const filled = interpolate(`${left}\${VALUE}${after.replaceAll('${', '$${')}`, {
-        env: { VALUE: value },
+        env: { VALUE: `${value}${cut}` },
         readFile,
       });
 

@@ -92,6 +92,15 @@ describe('a request', () => {
     expect(answer.json()).toEqual({ a: 'ü' });
   });
 
+  test('asks for an id that is not well-formed, as a vendor may list one', async () => {
+    await using server = await vendor();
+    await using http = (await rig(server.url)).http;
+
+    await http.get({ path: '/x', query: { tenantId: 't\uD83D' }, route: 'x' });
+
+    expect(server.requests[0]?.query.get('tenantId')).toBe('t\uFFFD');
+  });
+
   test('keeps the query of its path, and leaves a fragment out', async () => {
     await using server = await vendor();
     await using http = (await rig(`${server.url}/console`)).http;

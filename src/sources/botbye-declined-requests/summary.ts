@@ -1,4 +1,5 @@
 import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
+import { percentEncoded } from '../../http/url.ts';
 import { Rows, type Shape } from '../../rows.ts';
 import type { Scope, Span, StreamRun } from '../../source.ts';
 import { Unreadable } from '../../unreadable.ts';
@@ -41,7 +42,7 @@ export async function readSummary(
   asked?: Span,
 ): Promise<Summary> {
   const { project, dimension } = partsOf(scope);
-  const path = `/api/v1/${encodeURIComponent(options.account_id)}/projects/${encodeURIComponent(project)}/overviews/${options.resource}`;
+  const path = `/api/v1/${percentEncoded(options.account_id)}/projects/${percentEncoded(project)}/overviews/${options.resource}`;
   const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };
   const rowsOfBody: Shape = { rows: true };
   const request = {
