@@ -3,6 +3,7 @@ import { openApp } from '../app.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../errors.ts';
 import { once, type OnceSummary } from '../schedule/once.ts';
+import { Away } from './away.ts';
 import { collectValues, configFlag, durationArgument, examples } from './flags.ts';
 import type { ExitCode } from './io.ts';
 import type { PenstockCommand } from './program.ts';
@@ -49,6 +50,7 @@ export const onceCommand: PenstockCommand = {
     );
     const signal = AbortSignal.any([io.stop, late.signal]);
     const progress = new Progress(io);
+    const away = new Away({ io, log, deadline, clear: () => progress.end() });
     await using app = await openApp({
       ...io,
       config,
@@ -57,6 +59,7 @@ export const onceCommand: PenstockCommand = {
       collecting: signal,
       delivering: signal,
       onPage: progress.page,
+      onAnswer: away.answered,
     });
     const summary = await once(app, names);
     progress.end();

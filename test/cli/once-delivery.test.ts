@@ -75,3 +75,30 @@ it('waits for Retry-After in epoch seconds, and says until when', async () => {
   expect(penstock.retry_after_ms).toBeGreaterThan(0);
   expect(Date.parse(penstock.next_try_at)).toBeLessThanOrEqual((at + 1) * 1000);
 });
+
+it.each([
+  {
+    tty: true,
+    says: /Destination siem is unavailable; events are queued\. Waiting until the deadline at .*Z, in [234]s\.$/m,
+  },
+  { tty: false, says: /"deadline_at":"\d.*"message":"Destination is unavailable; events are queued\./ },
+])(
+  'says at once that a destination is away, and until when it waits (terminal: $tty)',
+  async ({ tty, says }) => {
+    await world.receiver.away();
+    const began = Date.now();
+    let heard = Infinity;
+
+    const outcome = await world.run('once --deadline 4s', {
+      tty,
+      onError: (text) => {
+        if (text.includes('is unavailable')) heard = Math.min(heard, Date.now() - began);
+      },
+    });
+
+    expect(outcome.code).toBe(4);
+    expect(outcome.stderr).toMatch(says);
+    expect(outcome.stderr.match(/is unavailable; events are queued/g)).toHaveLength(1);
+    expect(heard).toBeLessThan(4_000);
+  },
+);

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { execPath } from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -87,5 +87,25 @@ describe('the packed file', () => {
       .map((line) => JSON.parse(line) as { event?: { dataset: string } });
     expect(events.pop()).toMatchObject({ lost: 0, duplicates: 0 });
     expect(new Set(events.map(({ event }) => event?.dataset)).size).toBe(5);
+  });
+});
+
+describe('npm ci', () => {
+  it('has nothing to warn of, on this machine’s own Node', async () => {
+    await using clone = await temporaryDirectory();
+    const files = ['package.json', 'package-lock.json', '.npmrc'];
+    for (const file of files) await copyFile(REPOSITORY + file, `${clone.path}/${file}`);
+    const env = npmEnvironment();
+    // The log level of the npm that runs this test would count for more than the file's.
+    delete env['npm_config_loglevel'];
+    env['PATH'] = (env['PATH'] ?? '')
+      .split(':')
+      .filter((folder) => !folder.includes('node_modules'))
+      .join(':');
+
+    const dry = ['npm', 'ci', '--dry-run', '--ignore-scripts', '--offline'];
+    const { code, stderr } = await startProgram(dry, { cwd: clone.path, env }).ended;
+
+    expect([code, stderr]).toEqual([0, '']);
   });
 });

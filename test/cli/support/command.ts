@@ -21,8 +21,9 @@ interface Setting {
   readonly env?: Io['env'];
   /** Another Penstock, for a command that starts one. */
   readonly program?: readonly string[];
-  /** Hears what is written on stdout, as it is written. */
+  /** Hears what is written on stdout, as it is written; and on stderr. */
   readonly onOutput?: (text: string) => void;
+  readonly onError?: (text: string) => void;
 }
 
 /** Runs a command line in this process, with what a process would lend it. */
@@ -48,7 +49,13 @@ export async function command(args: readonly string[], setting: Setting = {}): P
         setting.onOutput?.(text);
       },
     },
-    stderr: output('stderr'),
+    stderr: {
+      ...output('stderr'),
+      write(text) {
+        written.stderr += text;
+        setting.onError?.(text);
+      },
+    },
     stop: setting.stop ?? new AbortController().signal,
     ...(setting.program !== undefined && { program: setting.program }),
   });

@@ -1,0 +1,48 @@
+import { showDuration } from '../config/show-duration.ts';
+import type { Told } from '../deliver/delivery-parts.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { type Io, say } from './io.ts';
+
+interface AwayParts {
+  readonly io: Io;
+  readonly log: Logger;
+  /** When the pass ends whatever is undelivered, epoch ms. */
+  readonly deadline: number;
+  /** Makes room for a line on the terminal. */
+  readonly clear: () => void;
+}
+
+/** Says of a pass that a destination is away, as soon as that is known: what is waited for, and how long. */
+export class Away {
+  readonly #parts: AwayParts;
+  readonly #away = new Set<string>();
+
+  constructor(parts: AwayParts) {
+    this.#parts = parts;
+  }
+
+  /** Hears each answer of a destination; speaks at the first that asks to wait, and again after records were taken. */
+  readonly answered = ({ destination, answer }: Pick<Told, 'destination' | 'answer'>): void => {
+    if (answer === 'acknowledge') this.#away.delete(destination);
+    if (answer !== 'wait' || this.#away.has(destination)) return;
+    this.#away.add(destination);
+    this.#say(destination);
+  };
+
+  #say(destination: string): void {
+    const { io, log, deadline, clear } = this.#parts;
+    const left = Math.max(0, deadline - io.clock.now());
+    const at = new Date(deadline).toISOString();
+    if (io.stderr.isTTY !== true) {
+      const penstock = { destination, deadline_at: at, deadline_in_ms: Math.round(left) };
+      log.warn({ penstock }, 'Destination is unavailable; events are queued. Waiting until the deadline.');
+      return;
+    }
+    // The log is on the terminal as well: one of the two is enough.
+    clear();
+    say(
+      io.stderr,
+      `Destination ${destination} is unavailable; events are queued. Waiting until the deadline at ${at}, in ${showDuration(left)}.\n`,
+    );
+  }
+}
