@@ -2,6 +2,7 @@ import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { maskForeign } from '../config/secret.ts';
 import { explain } from '../errors.ts';
 import { decodeText } from '../http/charset.ts';
+import { type Rejection, withoutDuplicates } from './duplicates.ts';
 import type { Seen, SeenAnswer } from './exchange.ts';
 
 /** Longer bodies are somebody's stack trace. */
@@ -23,7 +24,9 @@ function bodyWords({ headers, body: whole, undecoded }: SeenAnswer): string {
   const body = whole.subarray(0, LOOKED_THROUGH);
   const { text } = decodeText(body, headers['content-type']);
   const parsed = parseObject(text);
-  const told = parsed?.['message'] ?? parsed?.['error'] ?? parsed?.['detail'] ?? statusMessage(body);
+  // Elasticsearch has an object there, with the reason in words.
+  const error = asObject(parsed?.['error'])?.['reason'] ?? parsed?.['error'];
+  const told = parsed?.['message'] ?? error ?? parsed?.['detail'] ?? statusMessage(body);
   return typeof told === 'string' ? told : text;
 }
 
@@ -50,10 +53,7 @@ export function isPage({ headers, body }: SeenAnswer): boolean {
   return /^\s*</.test(decodeText(body.subarray(0, 256), headers['content-type']).text);
 }
 
-export interface PartialSuccess {
-  /** How many of the request's records were refused for good. */
-  readonly rejected: number;
-  readonly words: string;
+export interface PartialSuccess extends Rejection {
   /** Why nothing is known of that: the body cannot be read. Undefined when it can. */
   readonly unread: string | undefined;
 }
@@ -70,16 +70,15 @@ export function partialSuccess(seen: SeenAnswer): PartialSuccess {
   // An int64, so a string in proto3 JSON.
   const rejected = Number(told?.['rejectedLogRecords'] ?? told?.['rejected_log_records'] ?? 0);
   if (told === undefined || !(rejected >= 0)) return unread('its partial success is not of OTLP');
-  const words = told['errorMessage'] ?? told['error_message'];
-  return {
-    rejected,
-    words: typeof words === 'string' ? printable(maskForeign(words)) : '',
-    unread: undefined,
-  };
+  const said = told['errorMessage'] ?? told['error_message'];
+  // All of it: what is shown may end before the words about a refusal.
+  const words = typeof said === 'string' ? said : '';
+  const rejection = withoutDuplicates(rejected, words);
+  return { ...rejection, words: printable(maskForeign(rejection.words)), unread: undefined };
 }
 
 function unread(why: string): PartialSuccess {
-  return { rejected: 0, words: '', unread: printable(maskForeign(why)) };
+  return { rejected: 0, duplicatesOnly: false, named: [], words: '', unread: printable(maskForeign(why)) };
 }
 
 /** What a 2xx says, or why that cannot be read. */
@@ -114,22 +113,6 @@ function parseProtobuf(body: Buffer): Record<string, unknown> | undefined {
 function asObject(value: unknown): Record<string, unknown> | undefined {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject ? (value as Record<string, unknown>) : undefined;
-}
-
-const STATUS = /\bstatus(?:[ _]?code)?\W{0,4}([1-5]\d\d)\b/gi;
-const CONFLICTS =
-  /version[ _]conflict(_engine_exception)?|document already exists|already exists|duplicates?|\b409\b|conflicts?/gi;
-const OTHER_TROUBLE =
-  /\b(4\d\d|5\d\d)\b|error|exception|fail|invalid|illegal|denied|forbidden|too (old|new|large|long|many)|limit|mapp(er|ing)|pars(e|ing)|missing|unknown|unsupported/i;
-
-/**
- * Whether all that these words name is that records are there already: what Elasticsearch says of a repeat under the
- * same id. Words that name nothing do not count.
- */
-export function onlyDuplicates(words: string): boolean {
-  const statuses = [...words.matchAll(STATUS)].map(([, status]) => status);
-  if (statuses.length > 0) return statuses.every((status) => status === '409');
-  return words.search(CONFLICTS) !== -1 && !OTHER_TROUBLE.test(words.replaceAll(CONFLICTS, ''));
 }
 
 const AGE =

@@ -3,7 +3,7 @@ import { isNoAnswer } from '../http/verdict.ts';
 import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
 import { GRPC_ADVICE } from './grpc.ts';
-import { isPage, onlyDuplicates, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
+import { isPage, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
 
 /** What a destination's answer to one request means for us. */
 export type Answer = Acknowledge | Wait | Pause | Bisect;
@@ -15,12 +15,14 @@ interface Told {
   readonly words: string;
 }
 
-/** Taken. `rejected` records of the request were refused for good, without saying which. */
+/** Taken. `rejected` records of the request were refused for good. */
 export interface Acknowledge extends Told {
   readonly kind: 'acknowledge';
   readonly rejected: number;
   /** All that was refused is there already. */
   readonly duplicatesOnly: boolean;
+  /** The ids of all records that were refused for good; empty when it does not say which. */
+  readonly named: readonly string[];
   /** Why it is not known whether records were refused: the body cannot be read. Undefined when it can. */
   readonly unread: string | undefined;
 }
@@ -87,15 +89,7 @@ function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowled
   // What was cut off may have been a partial success: the same bytes again, under the same ids, will tell.
   if (!seen.complete)
     return wait(seen, { ...told, words: 'the answer ended before it was complete' }, now, 'unanswered');
-  const { rejected, words, unread } = partialSuccess(seen);
-  return {
-    kind: 'acknowledge',
-    status: told.status,
-    words,
-    rejected,
-    duplicatesOnly: rejected > 0 && onlyDuplicates(words),
-    unread,
-  };
+  return { kind: 'acknowledge', status: told.status, ...partialSuccess(seen) };
 }
 
 function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: Suspicion): Wait {

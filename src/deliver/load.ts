@@ -31,6 +31,12 @@ export interface Settlement {
   readonly deadLetters: readonly DeadLetter[];
 }
 
+/** Indices of what a partial success refused, and why. */
+interface Refused {
+  readonly refused: ReadonlySet<number>;
+  readonly reason: string;
+}
+
 /** A batch and what became of its records: which go out next, which were taken, which are dead letters. */
 export class Load {
   readonly #items: Item[] = [];
@@ -101,17 +107,27 @@ export class Load {
     return { taken, refused: this.#takeLetters(this.size) };
   }
 
-  #acknowledge({ status, words, rejected, duplicatesOnly }: Acknowledge, now: number): Effect {
+  #acknowledge(answer: Acknowledge, now: number): Effect {
     const sent = this.#sent;
-    this.#shipment.accept({ some: rejected < sent.length || duplicatesOnly });
-    if (rejected > 0 && !duplicatesOnly) {
-      const reason = `perhaps refused: ${rejected} of ${sent.length} records sent together were; ${words}`;
-      for (const index of sent) this.#condemn(index, status, reason, now);
-    } else {
-      for (const index of sent) this.#taken.push(...this.#items.slice(index, index + 1));
-    }
+    const { rejected, duplicatesOnly, status } = answer;
     const lost = duplicatesOnly ? 0 : Math.min(rejected, sent.length);
+    this.#shipment.accept({ some: lost < sent.length });
+    const { refused, reason } = this.#refusedOf(answer, lost);
+    for (const index of sent) {
+      if (refused.has(index)) this.#condemn(index, status, reason, now);
+      else this.#taken.push(...this.#items.slice(index, index + 1));
+    }
     return this.#effect({ delivered: sent.length - lost, rejected: lost });
+  }
+
+  /** Which records of the last request a partial success is about: all of them, unless it names those it refused. */
+  #refusedOf({ words, named }: Acknowledge, lost: number): Refused {
+    const sent = this.#sent;
+    if (lost === 0) return { refused: new Set(), reason: '' };
+    const found = sent.filter((index) => named.includes(this.#items[index]?.journaled.uid ?? ''));
+    if (found.length === lost) return { refused: new Set(found), reason: words };
+    const reason = `perhaps refused: ${lost} of ${sent.length} records sent together were; ${words}`;
+    return { refused: new Set(sent), reason };
   }
 
   #refused(answer: Exclude<Answer, Acknowledge>, larger: boolean): Refusal | undefined {

@@ -51,7 +51,10 @@ export interface ReceiverOptions {
   readonly onRecords?: ((records: readonly ReceivedRecord[]) => void) | undefined;
 }
 
-/** Starts a receiver on `/v1/logs`: protobuf and JSON, plain and gzip. */
+/** Where a Collector takes logs, and where Elasticsearch does. */
+const PATHS: readonly string[] = ['/v1/logs', '/_otlp/v1/logs'];
+
+/** Starts a receiver of logs: protobuf and JSON, plain and gzip. */
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
   const intake = new Intake(options);
   const simulator = await serve((request) => intake.handle(request), options);
@@ -95,7 +98,7 @@ class Intake {
   }
 
   async handle(request: SimulatedRequest): Promise<SimulatedAnswer> {
-    if (request.path !== '/v1/logs') return { status: 404, body: '404 page not found\n' };
+    if (!PATHS.includes(request.path)) return { status: 404, body: '404 page not found\n' };
     if (request.method !== 'POST') return { status: 405, headers: { allow: 'POST' } };
     const type = request.headers['content-type']?.split(';')[0] ?? '';
     const encoding = ENCODINGS[type.trim()];

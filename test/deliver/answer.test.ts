@@ -124,8 +124,12 @@ describe('a success', () => {
     [true, '[1]: version_conflict_engine_exception: document already exists'],
     [true, '3 duplicates'],
     [
+      true,
+      'Index [a] returned status [CONFLICT] for 2 documents. Sample error message: [x]: version conflict, document already exists (current version [1])\nIndex [b] returned status [CONFLICT] for 1 documents. Sample error message: [y]: version conflict',
+    ],
+    [
       false,
-      'Index [a] returned status [409] for 2 documents; Index [b] returned status [400] for 1 documents',
+      'Index [a] returned status [CONFLICT] for 2 documents. Sample error message: [x]: version conflict',
     ],
     [
       false,
@@ -136,7 +140,24 @@ describe('a success', () => {
   ])('names duplicates only: %s, %s', (duplicatesOnly, errorMessage) => {
     const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
 
-    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', rejected: 3, duplicatesOnly });
+    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', duplicatesOnly });
+  });
+
+  test.each([
+    [1, 'Index [a] returned status [409] for 2 documents; Index [b] returned status [400] for 1 documents'],
+    [
+      1,
+      `Index [a] returned status [CONFLICT] for 2 documents. Sample error message: ${'x'.repeat(600)}\nIndex [b] returned status [BAD_REQUEST] for 1 documents. Sample error message: failed to parse`,
+    ],
+    [3, 'Redirected 3 documents to the failure store.\n'],
+    [
+      1,
+      'Redirected 1 documents to the failure store.\nIndex [a] returned status [CONFLICT] for 2 documents. Sample error message: version conflict',
+    ],
+  ])('counts %i as refused, the others being there already: %s', (rejected, errorMessage) => {
+    const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
+
+    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', rejected, duplicatesOnly: false });
   });
 
   test('that was cut off is asked for again', () => {
