@@ -233,5 +233,6 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
       shared.onAnswer?.(told);
     },
     onDeadLetters: (count) => live.destination(destination.name).laidAside(count),
+    onSkipped: (count) => live.destination(destination.name).skip(count),
   });
 }

@@ -3,10 +3,12 @@ import { isMissing, missing, type MissingSpan } from '../collect/missing.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../errors.ts';
+import type { DestinationGap } from '../journal/backlog.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { parseSchedule } from '../schedule/schedule.ts';
 import type { Span } from '../source.ts';
 import { patienceWith } from '../telemetry/staleness.ts';
+import { destinationGapRow, destinationGapTable, missedBy } from './destination-gaps.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';
 import { knownSources, unknownName } from './named.ts';
@@ -58,8 +60,9 @@ export const gapsCommand: PenstockCommand = {
     const closed = flags['closed'] === true;
     const patience = patienceOf(io);
     const spans = await missing(view, config, { source, asked, closed, now, patience });
-    show(io, spans, flags['json'] === true);
-    return spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
+    const missed = missedBy(await view.destinationGaps(), { source, asked });
+    show(io, { spans, missed }, flags['json'] === true);
+    return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },
 };
 
@@ -81,13 +84,23 @@ function askedSpan(flags: Flags, now: number): Span | undefined {
   ]);
 }
 
-function show({ stdout, stderr }: Io, spans: readonly MissingSpan[], json: boolean): void {
+interface Found {
+  readonly spans: readonly MissingSpan[];
+  readonly missed: readonly DestinationGap[];
+}
+
+function show({ stdout, stderr }: Io, { spans, missed }: Found, json: boolean): void {
   if (json || stdout.isTTY !== true) {
-    for (const span of spans) jsonLine(stdout, toRow(span));
+    for (const row of [...spans.map(toRow), ...missed.map(destinationGapRow)]) jsonLine(stdout, row);
     return;
   }
-  if (!spans.some(isMissing)) stderr.write('Nothing is missing.\n');
-  if (spans.length === 0) return;
+  if (missed.length === 0 && !spans.some(isMissing)) stderr.write('Nothing is missing.\n');
+  if (spans.length > 0) stdout.write(spanTable(spans));
+  if (spans.length > 0 && missed.length > 0) stdout.write('\n');
+  if (missed.length > 0) stdout.write(destinationGapTable(missed));
+}
+
+function spanTable(spans: readonly MissingSpan[]): string {
   const rows = spans
     .map(toRow)
     .map((row) => [
@@ -100,7 +113,7 @@ function show({ stdout, stderr }: Io, spans: readonly MissingSpan[], json: boole
       row.opened ?? '',
       row.closed ?? '',
     ]);
-  stdout.write(table(['SOURCE', 'STREAM', 'PART', 'FROM', 'TO', 'REASON', 'OPENED', 'CLOSED'], rows));
+  return table(['SOURCE', 'STREAM', 'PART', 'FROM', 'TO', 'REASON', 'OPENED', 'CLOSED'], rows);
 }
 
 function toRow({ source, stream, part, from, to, reason, opened, closed }: MissingSpan) {

@@ -144,7 +144,7 @@ function toObject(status: Status, overdue: readonly OverdueStream[]) {
       }),
     ),
     destinations: destinations.map(
-      ({ name, state, waiting, oldest, paused, lastAnswer, lastAnswerAt, deadLetters }) => ({
+      ({ name, state, waiting, oldest, paused, lastAnswer, lastAnswerAt, deadLetters, gaps }) => ({
         destination: name,
         ...stateObject(state),
         waiting,
@@ -153,6 +153,8 @@ function toObject(status: Status, overdue: readonly OverdueStream[]) {
         last_answer: lastAnswer ?? null,
         last_answer_at: timeOrNull(lastAnswerAt),
         dead_letters: deadLetters,
+        gaps_open: gaps.length,
+        skipped: gaps.reduce((sum, { events }) => sum + events, 0),
       }),
     ),
     journal: { events: journal.events, bytes: journal.bytes, oldest: timeOrNull(journal.oldest) },

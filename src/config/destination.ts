@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, duration, namespace, secret } from './fields.ts';
+import { bytes, duration, namespace, secret, sizeOrAge } from './fields.ts';
 import { maskFromNowOn } from './secret.ts';
 import { tls } from './transport.ts';
 import type { DestinationConfig } from './types.ts';
@@ -59,6 +59,21 @@ export const destinationSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Older events go to the dead letters; null: none do.'),
+  backlog: z
+    .strictObject({
+      max: sizeOrAge('1GiB').describe(
+        'With `gap`, what may wait while it accepts nothing: a size in the journal (at most 3/4 of state.max_bytes), or an age.',
+      ),
+      // oxlint-disable-next-line unicorn/no-thenable -- a key of the configuration; its value is a word, which nobody awaits
+      then: z
+        .enum(['wait', 'gap'])
+        .default('wait')
+        .describe(
+          'wait: nothing is skipped; at state.max_bytes collecting waits for it. gap: the oldest beyond `max` is skipped for it, and is a gap.',
+        ),
+    })
+    .prefault({})
+    .describe('How long a destination that is away is waited for.'),
   tls: tls(),
   sources: z.array(z.string()).min(1).optional().describe('Names of the sources it takes; without it, all.'),
   tenants: z
@@ -88,6 +103,7 @@ export function toDestination(
     timeout: block.timeout,
     maxRequestBytes: block.max_request_bytes,
     maxEventAge: block.max_event_age ?? undefined,
+    backlog: block.backlog.then === 'gap' ? block.backlog.max : undefined,
     tls: block.tls,
     sources: block.sources,
     tenants: block.tenants,

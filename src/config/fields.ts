@@ -75,6 +75,24 @@ export function bytes(fallback?: string, from = '0') {
   return fallback === undefined ? field : field.prefault(fallback);
 }
 
+const NO_LIMIT = 'expected a size such as 64MiB or 1GiB, or an age such as 12h or 7d';
+
+/** A size (`1GiB`) or an age (`7d`), above nothing. */
+export function sizeOrAge(fallback: string) {
+  return z
+    .union([z.int(NO_LIMIT), z.string(NO_LIMIT).regex(SIZE_OR_AGE, NO_LIMIT)], NO_LIMIT)
+    .transform((value) => limitOf(String(value)))
+    .refine((limit) => Object.values(limit).every((least) => least > 0), NO_LIMIT)
+    .prefault(fallback);
+}
+
+const SIZE_OR_AGE = new RegExp(`${BYTES.source}|${DURATION.source}`);
+
+function limitOf(text: string): { readonly bytes: number } | { readonly age: number } {
+  const age = parseDuration(text);
+  return age === undefined ? { bytes: parseBytes(text) ?? 0 } : { age };
+}
+
 /** A value that is never printed and is sent in a header as it stands; `writeOnly` marks it in the JSON Schema. */
 export function secret() {
   return secretField(whyNoHeader);

@@ -1,3 +1,4 @@
+import type { BacklogLimit } from '../journal/backlog.ts';
 import type { CommonOptions, Source } from '../source.ts';
 import type { Secret } from './secret.ts';
 
@@ -37,6 +38,8 @@ export interface DestinationConfig {
   readonly timeout: number;
   readonly maxRequestBytes: number;
   readonly maxEventAge: number | undefined;
+  /** Beyond it the oldest is skipped while the destination accepts nothing; undefined: nothing is. */
+  readonly backlog?: BacklogLimit | undefined;
   readonly tls: TlsConfig;
   /** Names of the sources it takes; undefined: all. */
   readonly sources: readonly string[] | undefined;

@@ -90,12 +90,12 @@ class Filling {
 
   /** Takes what fits of a page, from an offset on; returns the position of the first event that it did not take. */
   take(page: JournalPage, from: number): Position {
-    const { sources } = this.#settings.destination;
+    const { destination } = this.#settings;
     const next = { sequence: page.sequence + 1, offset: 0 };
-    if (sources !== undefined && !sources.includes(page.source)) return next;
+    if (!takesSource(destination, page)) return next;
     for (let offset = from; offset < page.events.length; offset += 1) {
       const journaled = page.events[offset];
-      if (journaled === undefined || !takesTenant(this.#settings.destination, journaled.event)) continue;
+      if (journaled === undefined || !takesTenant(destination, journaled.event)) continue;
       if (!this.#add(makeItem(this.#settings, { page, journaled, offset }, this.#now))) {
         return { sequence: page.sequence, offset };
       }
@@ -131,8 +131,7 @@ interface Place {
 function makeItem(settings: BatcherSettings, { page, journaled, offset }: Place, now: number): Item {
   const feed: Feed = { dataset: datasetOf(journaled.event, page), lane: page.lane };
   const record = toLogRecord(journaled, page, settings.shaping);
-  const parsed = Date.parse(String(journaled.event['@timestamp']));
-  const at = Number.isNaN(parsed) ? page.observedAt : parsed;
+  const at = timeOf(journaled, page);
   const { maxEventAge, maxRequestBytes, protocol } = settings.destination;
   const bytes = recordSize(record, protocol);
   const unfit =
@@ -162,11 +161,25 @@ function oversize(
   return exact > most ? sizeReason(exact, most) : undefined;
 }
 
+/** When an event was, by its own time; epoch milliseconds. */
+export function timeOf({ event }: JournaledEvent, page: Pick<JournalPage, 'observedAt'>): number {
+  const parsed = Date.parse(String(event['@timestamp']));
+  return Number.isNaN(parsed) ? page.observedAt : parsed;
+}
+
+/** Whether a destination takes anything of a page. */
+export function takesSource(
+  { sources }: Pick<DestinationConfig, 'sources'>,
+  { source }: Pick<JournalPage, 'source'>,
+): boolean {
+  return sources === undefined || sources.includes(source);
+}
+
 /**
  * Whether a destination that names tenants takes an event: by the tenant that it carries (Petra's or Microsoft's id,
  * or the part of a gap). An event of no tenant is taken: nobody else's data is in it.
  */
-function takesTenant({ tenants }: Selection, event: EcsEvent): boolean {
+export function takesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, event: EcsEvent): boolean {
   if (tenants === undefined) return true;
   const own = ['organization.id', 'cloud.account.id', 'penstock.gap.part']
     .map((name) => event[name])

@@ -38,6 +38,11 @@ export class Bookmark {
     return own?.paused;
   }
 
+  /** It was moved there by another commit. */
+  moveTo(position: Position): void {
+    this.#position = position;
+  }
+
   /**
    * Commits how far a load is settled, and the words of the answer (undefined: none was needed). Returns how many
    * dead letters it made. Nothing is committed when the signal aborts while there is no room for them.

@@ -2,6 +2,7 @@ import type { DestinationConfig } from '../config/types.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import { REFUSES_EVERYTHING } from './advice.ts';
 import { type Acknowledge, type Answer, understand } from './answer.ts';
+import { Backlog } from './backlog.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
 import { Conduct } from './conduct.ts';
@@ -33,6 +34,7 @@ export class Delivery {
   readonly #errands: Errands;
   readonly #conduct: Conduct;
   readonly #bookmark: Bookmark;
+  readonly #backlog: Backlog;
   readonly #idle = new Idle();
   #size = ANY_SIZE;
 
@@ -43,6 +45,7 @@ export class Delivery {
     this.#errands = new Errands(settings);
     this.#conduct = new Conduct({ ...parts, name: parts.destination.name, idle: this.#idle });
     this.#bookmark = new Bookmark(parts, this.#conduct);
+    this.#backlog = new Backlog(parts, this.#bookmark, this.#conduct);
   }
 
   get destination(): DestinationConfig {
@@ -169,13 +172,18 @@ export class Delivery {
 
   async #follow(load: Load, answer: Answer, effect: Effect): Promise<void> {
     if (answer.kind !== 'wait') this.#conduct.answered();
-    if (answer.kind === 'acknowledge') return this.#conduct.goOn(answer);
-    if (!goesOnAtOnce(answer, effect)) {
-      if (answer.kind === 'wait') await this.#conduct.wait(answer);
-      else if (answer.kind === 'pause') await this.#conduct.pause(describe(answer), answer.whatToDo);
-      else await this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
+    if (answer.kind === 'acknowledge') {
+      await this.#backlog.accepted();
+      return this.#conduct.goOn(answer);
     }
+    if (!goesOnAtOnce(answer, effect)) await this.#backlog.tend(this.#rest(answer), load);
     if (effect.stuck) await this.#lengthen(load);
+  }
+
+  #rest(answer: Exclude<Answer, Acknowledge>): Promise<void> {
+    if (answer.kind === 'wait') return this.#conduct.wait(answer);
+    if (answer.kind === 'pause') return this.#conduct.pause(describe(answer), answer.whatToDo);
+    return this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
   }
 
   /** A later record may be taken where these are not, which proves these at fault. */

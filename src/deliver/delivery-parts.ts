@@ -11,7 +11,17 @@ import type { Sender } from './sender.ts';
 /** What of the journal a delivery needs. */
 export type DeliveryJournal = Pick<
   Journal,
-  'destinations' | 'read' | 'advance' | 'setPaused' | 'changed' | 'room' | 'stats' | 'deadLetterBytes'
+  | 'destinations'
+  | 'read'
+  | 'advance'
+  | 'setPaused'
+  | 'changed'
+  | 'room'
+  | 'stats'
+  | 'deadLetterBytes'
+  | 'backlogBeyond'
+  | 'skip'
+  | 'endGap'
 >;
 
 /** What a delivery is lent. */
@@ -31,6 +41,8 @@ export interface DeliveryParts {
   readonly onAnswer?: ((told: Told) => void) | undefined;
   /** Told how many events were laid aside, with an answer or for their age. */
   readonly onDeadLetters?: ((count: number) => void) | undefined;
+  /** Told how many events were skipped because too much waited. */
+  readonly onSkipped?: ((count: number) => void) | undefined;
 }
 
 /** What one answer came to; for metrics. */

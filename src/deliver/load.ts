@@ -1,5 +1,6 @@
 import type { DeadLetter } from '../journal/dead-letter.ts';
 import type { Position } from '../journal/journal.ts';
+import { isBefore } from '../journal/position.ts';
 import type { Acknowledge, Answer } from './answer.ts';
 import type { Batch, Item } from './batch.ts';
 import { ageReason, condemn } from './condemn.ts';
@@ -100,6 +101,26 @@ export class Load {
     return { position: this.#items[upTo]?.position ?? this.#end, deadLetters: this.#takeLetters(upTo) };
   }
 
+  /** The positions of what was taken or laid aside behind a record that is not settled yet. */
+  get settledPositions(): readonly Position[] {
+    return this.#items
+      .filter((_, index) => index >= this.#shipment.settledUpTo && this.#shipment.isSettled(index))
+      .map(({ position }) => position);
+  }
+
+  /** The dead letters before a position that no settlement had yet. */
+  lettersBefore(position: Position): readonly DeadLetter[] {
+    return this.#lettersUpTo(this.#countBefore(position)).map(([, letter]) => letter);
+  }
+
+  /** Nothing before a position is sent any more, and its dead letters are committed. */
+  skipTo(position: Position): void {
+    const count = this.#countBefore(position);
+    for (let index = 0; index < count; index += 1) this.#shipment.settle(index);
+    this.#takeLetters(count);
+    if (isBefore(this.#end, position)) this.#end = position;
+  }
+
   /** What was settled since the last call, holes or not. */
   takeSettled(): Settled {
     const taken = this.#taken;
@@ -137,9 +158,18 @@ export class Load {
   }
 
   #takeLetters(upTo: number): readonly DeadLetter[] {
-    const letters = [...this.#letters].filter(([index]) => index < upTo).toSorted(([a], [b]) => a - b);
+    const letters = this.#lettersUpTo(upTo);
     for (const [index] of letters) this.#letters.delete(index);
     return letters.map(([, letter]) => letter);
+  }
+
+  #lettersUpTo(index: number): readonly (readonly [number, DeadLetter])[] {
+    return [...this.#letters].filter(([own]) => own < index).toSorted(([a], [b]) => a - b);
+  }
+
+  #countBefore(position: Position): number {
+    const first = this.#items.findIndex((item) => !isBefore(item.position, position));
+    return first === -1 ? this.#items.length : first;
   }
 
   #ageOut(index: number, now: number, maxEventAge: number | undefined): boolean {

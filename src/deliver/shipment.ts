@@ -79,6 +79,10 @@ export class Shipment {
     return this.#trying && open > 0 && this.#held.length >= Math.min(ENOUGH_HELD, open);
   }
 
+  isSettled(index: number): boolean {
+    return this.#settled.has(index);
+  }
+
   /** Takes a record out: it went, or will go, where it belongs by another way. */
   settle(index: number): void {
     this.#settled.add(index);

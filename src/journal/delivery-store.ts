@@ -33,6 +33,7 @@ export class DeliveryStore {
   readonly #all: Query<DeliveryRow>;
   readonly #one: Query<DeliveryRow>;
   readonly #advance: StatementSync;
+  readonly #pass: StatementSync;
   readonly #pause: StatementSync;
   readonly #renew: StatementSync;
 
@@ -50,6 +51,10 @@ export class DeliveryStore {
          sequence = iif((:sequence, :offset) > (sequence, page_offset), :sequence, sequence),
          page_offset = iif((:sequence, :offset) > (sequence, page_offset), :offset, page_offset)
        WHERE destination = :name`,
+    );
+    this.#pass = database.prepare(
+      `UPDATE delivery SET sequence = :sequence, page_offset = :offset
+       WHERE destination = :name AND (:sequence, :offset) > (sequence, page_offset)`,
     );
     this.#pause = database.prepare(
       `UPDATE delivery SET paused = :reason,
@@ -79,6 +84,11 @@ export class DeliveryStore {
 
   advance(name: string, { sequence, offset }: Position, answer: string, now: number): void {
     requireKnown(name, this.#advance.run({ name, sequence, offset, answer, now }).changes);
+  }
+
+  /** Moves a position forward without an answer. */
+  pass(name: string, { sequence, offset }: Position): void {
+    this.#pass.run({ name, sequence, offset });
   }
 
   setPaused(name: string, reason: string | undefined, now: number): void {

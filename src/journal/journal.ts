@@ -1,4 +1,5 @@
 import type { JournaledEvent } from '../ecs/event.ts';
+import type { BacklogJournal } from './backlog.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { LedgerSize } from './ledger-store.ts';
 import type { RequestJournal } from './request.ts';
@@ -13,7 +14,7 @@ import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
  *
  * @throws StateError from any method when the store is corrupt, full beyond repair, or no longer ours.
  */
-export interface Journal extends RequestJournal, SeenJournal, AsyncDisposable {
+export interface Journal extends RequestJournal, SeenJournal, BacklogJournal, AsyncDisposable {
   // ---- collect
   /**
    * Makes the configured sources known, and marks the streams of all others orphaned: what they journaled still goes out.
@@ -142,6 +143,7 @@ export type JournalView = AsyncDisposable &
     | 'deadLetters'
     | 'deadLetterCount'
     | 'deadLetterOutline'
+    | 'destinationGaps'
     | 'read'
     | 'stats'
     | 'waiting'

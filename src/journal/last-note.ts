@@ -5,7 +5,7 @@ import { explain } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { replaceFile, type StateFiles } from './files.ts';
-import type { Position } from './journal.ts';
+import { isBefore } from './position.ts';
 import { Query } from './query.ts';
 
 const position = z.object({ sequence: z.int(), offset: z.int() });
@@ -96,8 +96,4 @@ export class LastNote {
       return undefined;
     }
   }
-}
-
-function isBefore(a: Position, b: Position): boolean {
-  return a.sequence < b.sequence || (a.sequence === b.sequence && a.offset < b.offset);
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { packEvents, unpackEvents } from './codec.ts';
 import type { JournalPage, PageCommit, Position } from './journal.ts';
-import { Query } from './query.ts';
+import { Query, orUndefined } from './query.ts';
 import { fromStored } from './stored-text.ts';
 
 /** What a page takes besides its events: its row, and its outline in the index. Bytes, about. */
@@ -28,6 +28,7 @@ export class PageStore {
   readonly #outline: Query<Outline>;
   readonly #waiting: Query<{ events: number }>;
   readonly #oldest: Query<{ observedAt: number }>;
+  readonly #beyond: Query<{ sequence: number | null }>;
 
   constructor(database: DatabaseSync) {
     this.#append = database.prepare(
@@ -59,6 +60,29 @@ export class PageStore {
       `SELECT coalesce(sum(iif(sequence = :sequence, max(count - :offset, 0), count)), 0) AS events
        FROM journal INDEXED BY journal_outline
        WHERE sequence >= :sequence AND ${OF_SOURCES}`,
+    );
+    this.#beyond = new Query(
+      database,
+      `SELECT max(sequence) AS sequence FROM (
+         SELECT sequence, bytes, committed_at, sum(bytes) OVER (ORDER BY sequence DESC) AS held
+         FROM journal INDEXED BY journal_outline
+         WHERE sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset) AND ${OF_SOURCES})
+       WHERE (held > :bytes AND held > bytes) OR committed_at < :before`,
+    );
+  }
+
+  /**
+   * The newest page at or after a position that has more than so many bytes from it on, and is not the newest; or that was
+   * committed before a time. Of all sources or of these.
+   */
+  beyond(
+    { sequence, offset }: Position,
+    { bytes, before }: { readonly bytes: number; readonly before: number },
+    sources?: readonly string[],
+  ): number | undefined {
+    const names = sources === undefined ? null : JSON.stringify(sources);
+    return orUndefined(
+      this.#beyond.first({ sequence, offset, bytes, before, sources: names })?.sequence ?? null,
     );
   }
 

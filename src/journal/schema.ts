@@ -70,7 +70,7 @@ export const MIGRATIONS: readonly string[] = [
     events BLOB NOT NULL
   ) STRICT;
   -- Counting and trimming read this instead of the pages' heavy rows.
-  CREATE INDEX journal_outline ON journal (sequence, count, stream, committed_at, observed_at);
+  CREATE INDEX journal_outline ON journal (sequence, count, stream, committed_at, observed_at, bytes);
 
   CREATE TABLE delivery (
     destination TEXT PRIMARY KEY,
@@ -82,6 +82,18 @@ export const MIGRATIONS: readonly string[] = [
     paused_at INTEGER,
     seen INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+
+  -- What was skipped for a destination whose backlog was at its limit; not ended: it may grow. sources: a count of each.
+  CREATE TABLE destination_gap (
+    id INTEGER PRIMARY KEY,
+    destination TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    to_at INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    sources TEXT NOT NULL,
+    opened INTEGER NOT NULL,
+    ended INTEGER
+  ) STRICT;
 
   CREATE TABLE coverage (
     stream INTEGER NOT NULL REFERENCES stream (id),

@@ -29,7 +29,7 @@ import { type LedgerSize, NO_PART } from './ledger-store.ts';
 import type { Statfs } from './network-fs.ts';
 import { LastNote } from './last-note.ts';
 import { Presence } from './presence.ts';
-import { StoredNotes } from './stored-notes.ts';
+import { StoredBacklogs } from './stored-backlogs.ts';
 import { Stores } from './stores.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -51,7 +51,8 @@ export interface JournalParts {
 }
 
 /** The journal on an open SQLite database. Make it with `openJournal` and its kin (`sqlite-journal.ts`). */
-export class StoredJournal extends StoredNotes implements Journal {
+export class StoredJournal extends StoredBacklogs implements Journal {
+  protected override readonly maxBytes: number;
   readonly #parts: JournalParts;
   readonly #stores: Stores;
   readonly #trimmer: Trimmer;
@@ -64,6 +65,7 @@ export class StoredJournal extends StoredNotes implements Journal {
 
   constructor(parts: JournalParts) {
     super();
+    this.maxBytes = parts.maxBytes;
     this.#parts = parts;
     this.#stores = new Stores(parts.database, parts.log);
     this.#trimmer = new Trimmer(parts.database, this.#stores.deliveries, parts.retain);

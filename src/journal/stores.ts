@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../telemetry/log.ts';
+import type { BacklogLimit, Skip } from './backlog.ts';
 import { BudgetStore } from './budget-store.ts';
 import { CoverageStore } from './coverage-store.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import { DeliveryStore } from './delivery-store.ts';
+import { DestinationGapStore } from './destination-gap-store.ts';
 import { GapStore } from './gap-store.ts';
 import {
   type JournalStats,
@@ -56,6 +58,7 @@ export class Stores {
   readonly polls: PollStore;
   readonly budgets: BudgetStore;
   readonly deliveries: DeliveryStore;
+  readonly destinationGaps: DestinationGapStore;
   readonly deadLetters: DeadLetterStore;
   readonly requests: RequestStore;
   readonly seen: SeenStore;
@@ -74,6 +77,7 @@ export class Stores {
     this.polls = new PollStore(database);
     this.budgets = new BudgetStore(database, log);
     this.deliveries = new DeliveryStore(database);
+    this.destinationGaps = new DestinationGapStore(database);
     this.deadLetters = new DeadLetterStore(database);
     this.requests = new RequestStore(database);
     this.seen = new SeenStore(database);
@@ -153,6 +157,32 @@ export class Stores {
     transact(this.#database, () => {
       for (const letter of deadLetters) this.deadLetters.put(destination, letter);
       this.deliveries.advance(destination, position, answer, now);
+    });
+  }
+
+  /** See `BacklogJournal.backlogBeyond`. `cap`: bytes that no backlog may exceed. */
+  backlogBeyond(
+    destination: string,
+    limit: BacklogLimit & { readonly cap: number },
+    now: number,
+    sources?: readonly string[],
+  ): Position | undefined {
+    const { cap } = limit;
+    const most =
+      'bytes' in limit
+        ? { bytes: Math.min(cap, limit.bytes), before: 0 }
+        : { bytes: cap, before: now - limit.age };
+    const position = this.deliveries.find(destination)?.position ?? START;
+    const last = this.pages.beyond(position, most, sources);
+    return last === undefined ? undefined : { sequence: last + 1, offset: 0 };
+  }
+
+  /** A destination's position behind what it is not sent, its gap, and what it refused before: all of it, or nothing. */
+  skip(destination: string, { position, missed, deadLetters }: Skip, now: number): boolean {
+    return transact(this.#database, () => {
+      for (const letter of deadLetters) this.deadLetters.put(destination, letter);
+      this.deliveries.pass(destination, position);
+      return missed !== undefined && this.destinationGaps.add(destination, missed, now);
     });
   }
 

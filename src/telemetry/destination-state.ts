@@ -11,6 +11,8 @@ export interface DestinationFacts {
   readonly paused: Condition | undefined;
   /** No answer, 429 or 5xx to the latest request; `since` the first of them. */
   readonly unreachable: Condition | undefined;
+  /** Events that were skipped since it accepts none, because too many waited. */
+  readonly skipped?: number;
   /** Held because it rejected them, or for their age. */
   readonly deadLetters: {
     readonly count: number;
@@ -20,9 +22,14 @@ export interface DestinationFacts {
 }
 
 /** How a destination is: the one place that says so, for `status`, the page, readiness, metrics and the log. */
-export function destinationState({ paused, unreachable, deadLetters }: DestinationFacts): DestinationState {
-  if (paused !== undefined) return stateOf('paused', paused);
-  if (unreachable !== undefined) return stateOf('unreachable', unreachable);
+export function destinationState({
+  paused,
+  unreachable,
+  deadLetters,
+  skipped = 0,
+}: DestinationFacts): DestinationState {
+  if (paused !== undefined) return stateOf('paused', withSkipped(paused, skipped));
+  if (unreachable !== undefined) return stateOf('unreachable', withSkipped(unreachable, skipped));
   const { count, since, lastReason } = deadLetters;
   if (count > 0) {
     const events =
@@ -31,4 +38,12 @@ export function destinationState({ paused, unreachable, deadLetters }: Destinati
     return { name: 'rejecting', since, reason: `${events}${last}`, until: undefined };
   }
   return { name: 'healthy', since: undefined, reason: undefined, until: undefined };
+}
+
+/** A destination that is away and misses events for it says so. */
+function withSkipped(condition: Condition, skipped: number): Condition {
+  if (skipped === 0) return condition;
+  const events = skipped === 1 ? '1 event was' : `${skipped.toLocaleString('en')} events were`;
+  const reason = `${condition.reason.replace(/\.$/, '')}; ${events} skipped for it (backlog.max): see \`penstock gaps\``;
+  return { ...condition, reason };
 }

@@ -11,6 +11,8 @@ export class DestinationWatch {
   readonly sentBytes = new Map<string, number>();
   delivered = 0;
   deadLetters = 0;
+  /** Events that were skipped because too much waited. */
+  skipped = 0;
 
   answer({ answer, delivered, duration, at, accepted, bytes, again }: Told): void {
     this.answers[answer] += 1;
@@ -25,6 +27,10 @@ export class DestinationWatch {
 
   laidAside(count: number): void {
     this.deadLetters += count;
+  }
+
+  skip(count: number): void {
+    this.skipped += count;
   }
 
   #lagOf(source: string): Histogram {

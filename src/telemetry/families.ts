@@ -163,6 +163,11 @@ export const FAMILIES: readonly Family[] = [
     'Events laid aside because the destination refused them, or for their age.',
     ofDestinations(({ watch }, labels) => [{ value: watch.deadLetters, labels }]),
   ),
+  counter(
+    'penstock_skipped_events_total',
+    'Events that the destination was not sent, because its backlog exceeded backlog.max while it accepted nothing.',
+    ofDestinations(({ watch }, labels) => [{ value: watch.skipped, labels }]),
+  ),
   gauge(
     'penstock_destination_paused',
     'Whether the destination is paused: 1 or 0.',

@@ -38,15 +38,18 @@ export function sourceRows(sources: readonly SourceStatus[], now: number): Rows 
 
 export function destinationRows(destinations: readonly DestinationStatus[], now: number): Rows {
   return {
-    head: ['destination', 'waiting', 'dead letters', 'last answer', 'oldest waiting', 'state'],
-    rows: destinations.map(({ name, waiting, deadLetters, lastAnswer, lastAnswerAt, oldest, state }) => [
-      name,
-      waiting.toLocaleString('en'),
-      deadLetters.toLocaleString('en'),
-      lastAnswerAt === undefined ? 'none yet' : `${lastAnswer}, ${ago(lastAnswerAt, now)}`,
-      oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
-      stateInWords(state, now),
-    ]),
+    head: ['destination', 'waiting', 'dead letters', 'last answer', 'oldest waiting', 'missed', 'state'],
+    rows: destinations.map(
+      ({ name, waiting, deadLetters, gaps, lastAnswer, lastAnswerAt, oldest, state }) => [
+        name,
+        waiting.toLocaleString('en'),
+        deadLetters.toLocaleString('en'),
+        lastAnswerAt === undefined ? 'none yet' : `${lastAnswer}, ${ago(lastAnswerAt, now)}`,
+        oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
+        gaps.reduce((sum, { events }) => sum + events, 0).toLocaleString('en'),
+        stateInWords(state, now),
+      ],
+    ),
   };
 }
 

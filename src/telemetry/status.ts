@@ -1,4 +1,5 @@
 import type { Config, SourceConfig } from '../config/types.ts';
+import type { DestinationGap } from '../journal/backlog.ts';
 import type { LedgerSize } from '../journal/ledger-store.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { GapState, JournalStats, JournalView, StreamState } from '../journal/journal.ts';
@@ -20,6 +21,7 @@ export type StatusJournal = Pick<
   | 'waiting'
   | 'oldestWaiting'
   | 'deadLetterOutline'
+  | 'destinationGaps'
   | 'stats'
 >;
 
@@ -58,6 +60,8 @@ export interface DestinationStatus {
   readonly lastAnswer: string | undefined;
   readonly lastAnswerAt: number | undefined;
   readonly deadLetters: number;
+  /** What it was not sent because its backlog was too large, oldest first. */
+  readonly gaps: readonly DestinationGap[];
 }
 
 export interface Status {
@@ -155,15 +159,23 @@ async function ofDestinations(
   seen: Seen,
 ): Promise<DestinationStatus[]> {
   const known = await journal.destinations();
+  const allGaps = await journal.destinationGaps();
   return Promise.all(
     config.destinations.map(async ({ name, sources }) => {
       const { paused, since, lastAnswer, lastAnswerAt } = known.find((one) => one.name === name) ?? {};
       const { unreachable, nextTry } = seen.destination(name);
       const deadLetters = await journal.deadLetterOutline(name);
+      const gaps = allGaps.filter(({ destination }) => destination === name);
+      const skipping = gaps.find(({ ended }) => ended === undefined);
       const pause = paused !== undefined && since !== undefined && { since, reason: paused, until: nextTry };
       return {
         name,
-        state: destinationState({ paused: pause || undefined, unreachable, deadLetters }),
+        state: destinationState({
+          paused: pause || undefined,
+          unreachable,
+          deadLetters,
+          skipped: skipping?.events ?? 0,
+        }),
         waiting: await journal.waiting(name, sources),
         oldest: await journal.oldestWaiting(name, sources),
         paused,
@@ -171,6 +183,7 @@ async function ofDestinations(
         lastAnswer,
         lastAnswerAt,
         deadLetters: deadLetters.count,
+        gaps,
       };
     }),
   );

@@ -143,6 +143,55 @@ describe('gaps', () => {
     expect(closed.rows).toMatchObject([{ closed: expect.stringMatching(/Z$/) as string }]);
   });
 
+  it('lists what a destination missed because its backlog was too large, and `status` counts it', async () => {
+    {
+      await using journal = await openJournal({
+        path: `${world.path}/state`,
+        maxBytes: 2 ** 30,
+        retain: 0,
+        clock: world.clock,
+      });
+      await journal.openDestinations(['siem'], world.clock.now());
+      const missed = { from: at('08:00'), to: at('09:00'), events: 1_200, sources: { console: 1_200 } };
+      await journal.skip(
+        'siem',
+        { position: { sequence: 9, offset: 0 }, missed, deadLetters: [] },
+        world.clock.now(),
+      );
+    }
+
+    const all = await world.run('gaps');
+    const ofSource = await world.run('gaps console --from 2026-03-01T08:30Z --to 2026-03-01T08:40Z');
+    const later = await world.run('gaps --from 2026-03-01T09:00Z --to 2026-03-01T10:00Z');
+    const shown = await world.run('gaps', { tty: true });
+    const status = await world.run('status');
+
+    expect(all.code).toBe(3);
+    expect(all.rows).toEqual([
+      {
+        source: null,
+        stream: null,
+        part: '',
+        from: iso('08:00'),
+        to: iso('09:00'),
+        reason: 'backlog-full',
+        opened: expect.stringMatching(/Z$/) as string,
+        closed: null,
+        destination: 'siem',
+        events: 1_200,
+        sources: { console: 1_200 },
+        ended: null,
+      },
+    ]);
+    expect(ofSource.rows.map(({ reason }) => reason)).toContain('backlog-full');
+    expect(later.rows.map(({ reason }) => reason)).not.toContain('backlog-full');
+    expect(shown.stdout).toMatch(/^DESTINATION +EVENTS +FROM/);
+    expect(shown.stdout).toMatch(/^siem +1,200 +2026-03-01T08:00:00/m);
+    expect(status.rows).toMatchObject([
+      { destinations: [{ destination: 'siem', gaps_open: 1, skipped: 1_200 }] },
+    ]);
+  });
+
   it('reads beside the process that holds the state', async () => {
     await commit({ gaps: [gap('09:00', '09:30')] });
     await using _ = await openJournal({ path: `${world.path}/state`, maxBytes: 2 ** 30, retain: 0 });

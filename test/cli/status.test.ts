@@ -51,6 +51,8 @@ describe('status --json', () => {
             last_answer: null,
             last_answer_at: null,
             dead_letters: 0,
+            gaps_open: 0,
+            skipped: 0,
           },
         ],
         journal: { events: 0, bytes: 0, oldest: null },

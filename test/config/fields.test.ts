@@ -13,6 +13,7 @@ import {
   schedule,
   secret,
   timezone,
+  sizeOrAge,
 } from '../../src/config/fields.ts';
 import { Secret } from '../../src/config/secret.ts';
 
@@ -95,6 +96,24 @@ describe('a size', () => {
     expect(field.parse(undefined)).toBe(2 ** 31);
     expect(field.parse(8_388_608)).toBe(8_388_608);
     expect(field.safeParse('8388607').error?.issues[0]?.message).toBe('expected a size from 8MiB');
+  });
+});
+
+describe('a size or an age', () => {
+  test.each([
+    ['1GiB', { bytes: 2 ** 30 }],
+    [900_000, { bytes: 900_000 }],
+    ['900000', { bytes: 900_000 }],
+    ['7d', { age: 604_800_000 }],
+    ['90s', { age: 90_000 }],
+  ])('reads %s', (text, expected) => {
+    expect(sizeOrAge('1GiB').parse(text)).toEqual(expected);
+  });
+
+  test.each(['', '1GB', '7 days', '0d', '0', 0, -1, 1.5, null])('refuses %j', (text) => {
+    expect(sizeOrAge('1GiB').safeParse(text).error?.issues[0]?.message).toMatch(
+      /^expected a size such as 64MiB or 1GiB, or an age such as 12h or 7d$/,
+    );
   });
 });
 

@@ -97,6 +97,31 @@ heartbeat: 15m
 });
 
 test.each([
+  ['', undefined],
+  ['backlog: {}', undefined],
+  ['backlog: { max: 2GiB, then: wait }', undefined],
+  ['backlog: { then: gap }', { bytes: 2 ** 30 }],
+  ['backlog: { max: 512MiB, then: gap }', { bytes: 2 ** 29 }],
+  ['backlog: { max: 3d, then: gap }', { age: 259_200_000 }],
+])('with %j a destination skips beyond %j', async (backlog, expected) => {
+  const config = await load(
+    `destinations: { siem: { endpoint: "http://siem.test"${backlog && `, ${backlog}`} } }\n${LOGINS}`,
+  );
+
+  expect(config.destinations[0]?.backlog).toEqual(expected);
+});
+
+test.each([
+  ['{ then: skip }', 'then'],
+  ['{ max: soon, then: gap }', 'expected a size such as 64MiB or 1GiB, or an age such as 12h or 7d'],
+  ['{ most: 1GiB }', 'max'],
+])('a backlog of %s is a mistake', async (backlog, words) => {
+  const text = `destinations: { siem: { endpoint: "http://siem.test", backlog: ${backlog} } }\n${LOGINS}`;
+
+  await expect(load(text)).rejects.toThrow(words);
+});
+
+test.each([
   ['http://siem.test', 'http://siem.test/v1/logs'],
   ['http://siem.test/', 'http://siem.test/v1/logs'],
   ['http://siem.test/v1/logs', 'http://siem.test/v1/logs'],

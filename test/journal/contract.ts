@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { describeBacklog } from './contract/backlog.ts';
 import { describeBudgets } from './contract/budgets.ts';
 import { describeChanged } from './contract/changed.ts';
 import { describeCommit } from './contract/commit.ts';
@@ -22,6 +23,7 @@ export function describeJournal(name: string, makeStore: () => Promise<JournalSt
     describePolls(subject);
     describeBudgets(subject);
     describeDelivery(subject);
+    describeBacklog(subject);
     describeRequests(subject);
     describeTrimming(subject);
     describeChanged(subject);

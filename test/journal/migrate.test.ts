@@ -136,6 +136,9 @@ test('the state that the first release wrote can be read', async () => {
     { name: 'siem', position: { sequence: 1, offset: 2 }, lastAnswer: '200', paused: '401' },
   ]);
   expect(await journal.deadLetters()).toMatchObject([{ destination: 'siem', uid: 'event-0', status: 400 }]);
+  expect(await journal.destinationGaps()).toMatchObject([
+    { destination: 'siem', events: 1, sources: { console: 1 } },
+  ]);
   expect(await journal.nextDue('console')).toBe(1772452860000);
   expect(await journal.available('budget', { requests: 2, per: 60_000 }, 1772452800000)).toBe(1);
 });

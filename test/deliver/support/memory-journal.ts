@@ -79,6 +79,18 @@ export class MemoryJournal implements DeliveryJournal {
     return this.letterBytes;
   }
 
+  async backlogBeyond(): Promise<undefined> {
+    // Nothing is limited here: test/deliver/backlog.test.ts has a real journal.
+  }
+
+  async skip(): Promise<boolean> {
+    throw new Error('Nothing is beyond a limit.');
+  }
+
+  async endGap(): Promise<void> {
+    // There is none.
+  }
+
   async changed(signal: AbortSignal, position?: Position): Promise<void> {
     const last = this.pages.at(-1)?.sequence ?? 0;
     if (signal.aborted || (position !== undefined && position.sequence <= last)) return;

@@ -53,6 +53,15 @@ await mkdir(path, { recursive: true });
     at: now,
   }));
   await journal.advance('siem', { sequence: 1, offset: 2 }, '200', now, letters);
+  await journal.skip(
+    'siem',
+    {
+      position: { sequence: 1, offset: 2 },
+      missed: { from: 1, to: 2, events: 1, sources: { [name]: 1 } },
+      deadLetters: [],
+    },
+    now,
+  );
   await journal.setPaused('siem', '401', now);
   await journal.setNextDue(name, now + 60_000);
   await journal.spend('budget', { requests: 2, per: 60_000 }, now);

@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { BACKLOG_FULL, type BacklogLimit } from '../../../src/journal/backlog.ts';
+import { events, page, STREAM } from '../support/commits.ts';
+import type { Subject } from './subject.ts';
+
+const MINUTE = 60_000;
+
+export function describeBacklog(subject: Subject): void {
+  const beyond = (limit: BacklogLimit, sources?: readonly string[]) =>
+    subject.journal.backlogBeyond('siem', limit, subject.clock.now(), sources);
+
+  describe('a backlog', () => {
+    beforeEach(async () => {
+      await subject.journal.openStream(STREAM);
+      await subject.journal.openDestinations(['siem', 'lake'], subject.clock.now());
+    });
+
+    test('is beyond a size by its oldest pages, and never by the newest', async () => {
+      await subject.commitThree();
+
+      const none = await beyond({ bytes: 100_000 });
+      const all = await beyond({ bytes: 1 });
+      await subject.pass('siem', 2);
+      const last = await beyond({ bytes: 1 });
+
+      expect(none).toBeUndefined();
+      expect(all && (await subject.journal.read(all))?.events[0]?.uid).toBe('c-0');
+      expect(last).toBeUndefined();
+    });
+
+    test('is beyond an age by what was committed before it', async () => {
+      await subject.journal.commit(page({ events: events(1, 'a') }));
+      await subject.clock.advance(10 * MINUTE);
+      await subject.journal.commit(page({ events: events(1, 'b') }));
+
+      const young = await beyond({ age: 10 * MINUTE });
+      const old = await beyond({ age: 10 * MINUTE - 1 });
+      await subject.clock.advance(10 * MINUTE);
+      const both = await beyond({ age: 9 * MINUTE });
+
+      expect(young).toBeUndefined();
+      expect(old && (await subject.journal.read(old))?.events[0]?.uid).toBe('b-0');
+      expect(both && (await subject.journal.read(both))).toBeUndefined();
+    });
+
+    test('holds only what the destination takes', async () => {
+      await subject.commitThree();
+
+      expect(await beyond({ bytes: 1 }, ['another'])).toBeUndefined();
+      expect(await beyond({ bytes: 1 }, [STREAM.source])).toBeDefined();
+    });
+
+    test('that was skipped is one gap until it ends, with a count and a span, and only of that destination', async () => {
+      await subject.commitThree();
+      const missed = { from: 5, to: 8, events: 2, sources: { console: 2 } };
+      const skip = { position: { sequence: 2, offset: 0 }, missed, deadLetters: [] };
+
+      const began = await subject.journal.skip('siem', skip, 100);
+      const grew = await subject.journal.skip(
+        'siem',
+        {
+          ...skip,
+          missed: { from: 2, to: 6, events: 1, sources: { desk: 1 } },
+          position: { sequence: 1, offset: 0 },
+        },
+        200,
+      );
+      await subject.journal.endGap('siem', 300);
+      const anew = await subject.journal.skip('siem', skip, 400);
+      await subject.reopen();
+
+      expect([began, grew, anew]).toEqual([true, false, true]);
+      expect(await subject.journal.destinationGaps()).toEqual([
+        {
+          destination: 'siem',
+          from: 2,
+          to: 8,
+          events: 3,
+          sources: { console: 2, desk: 1 },
+          opened: 100,
+          ended: 300,
+        },
+        { destination: 'siem', ...missed, opened: 400, ended: undefined },
+      ]);
+      expect(await subject.positionOf('siem')).toEqual({ sequence: 2, offset: 0 });
+      expect(await subject.positionOf('lake')).toEqual({ sequence: 0, offset: 0 });
+      expect(BACKLOG_FULL).toBe('backlog-full');
+    });
+
+    test('of which the destination takes nothing is passed without a gap', async () => {
+      await subject.commitThree();
+
+      const began = await subject.journal.skip(
+        'siem',
+        { position: { sequence: 3, offset: 0 }, missed: undefined, deadLetters: [] },
+        1,
+      );
+
+      expect(began).toBe(false);
+      expect(await subject.journal.destinationGaps()).toEqual([]);
+      expect(await subject.positionOf('siem')).toEqual({ sequence: 3, offset: 0 });
+    });
+  });
+}
