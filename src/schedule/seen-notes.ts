@@ -4,6 +4,7 @@ import { StateError } from '../errors.ts';
 import type { Json } from '../json.ts';
 import { SUBJECTS } from '../telemetry/seen.ts';
 import { seenNow } from '../telemetry/seen-now.ts';
+import { StateLog } from './state-log.ts';
 
 /** A change is in the state within a second. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -16,9 +17,11 @@ export class SeenNotes {
   readonly #app: App;
   /** What is in the state, once it was looked. */
   #noted: Map<string, Json> | undefined;
+  readonly #states: StateLog;
 
   constructor(app: App) {
     this.#app = app;
+    this.#states = new StateLog(app);
   }
 
   /** Looks every so many milliseconds until delivering ends. Rejects with a StateError when the state cannot be used. */
@@ -36,9 +39,12 @@ export class SeenNotes {
       const noted = (this.#noted ??= new Map(await this.#app.journal.seen()));
       const seen = await subjects(this.#app);
       const changes = changesOf(noted, seen);
-      if (changes.size === 0) return;
-      await this.#app.journal.noteSeen(changes);
-      this.#noted = new Map(seen);
+      if (changes.size > 0) {
+        await this.#app.journal.noteSeen(changes);
+        this.#noted = new Map(seen);
+        this.#states.change();
+      }
+      await this.#states.look();
     } catch (error) {
       if (error instanceof StateError) throw error;
       this.#app.log.debug(

@@ -78,7 +78,7 @@ export function journalLine(
   if (rejected === 0)
     return oldest === undefined ? `${held}, and everything is delivered.` : `${held}; ${waits}.`;
   const letters = `${rejected.toLocaleString('en')} rejected: \`penstock dead-letters list\` shows them`;
-  return `${held}; ${oldest === undefined ? 'nothing waits' : waits}; ${letters}.`;
+  return `${held}; ${oldest === undefined ? 'nothing waits' : waits}, and ${letters}.`;
 }
 
 /** That a reload was rejected, in one sentence. */

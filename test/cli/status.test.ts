@@ -106,6 +106,55 @@ describe('status --json', () => {
   });
 });
 
+describe('status of an empty directory', () => {
+  it('names it on stderr beside JSON, and says that it is empty', async () => {
+    const { code, stderr, rows } = await world.run('status --json');
+
+    expect(code).toBe(0);
+    expect(rows).toHaveLength(1);
+    expect(stderr).toContain(`The state directory ${world.path}/state is empty`);
+  });
+
+  it('names it on a terminal, above what is configured', async () => {
+    const { code, stdout } = await world.run('status', { tty: true });
+
+    expect(code).toBe(0);
+    expect(stdout).toContain(`The state directory ${world.path}/state is empty`);
+    expect(stdout).toMatch(/^console .*starting: No poll has ended yet\.$/m);
+  });
+});
+
+async function letters() {
+  await using held = await openJournal({ path: `${world.path}/state`, maxBytes: 2 ** 30, retain: 0 });
+  return held.deadLetters('siem');
+}
+
+describe('dead letters', () => {
+  it('are counted as rejected in the summaries of once and status', async () => {
+    world.receiver.answer = ({ records }) => ({
+      status: 200,
+      partialSuccess: { rejected: records.length > 1 ? 1 : 0, words: 'mapper_parsing_exception' },
+    });
+    const { console = {} } = world.blocks;
+    await world.configure({ console }, { log: { level: 'info' } });
+    const { stderr } = await world.run('once');
+
+    const { rows } = await world.run('status --json');
+    const { stdout } = await world.run('status', { tty: true });
+
+    const summary = stderr.split('\n').find((line) => line.includes('"undelivered"')) ?? '';
+    const { penstock } = JSON.parse(summary) as { penstock: { rejected: number; undelivered: number } };
+    const rejected = (await letters()).length;
+    expect(rejected).toBeGreaterThan(0);
+    expect(penstock).toMatchObject({ rejected, undelivered: 0 });
+    expect(rows).toMatchObject([
+      { rejected, undelivered: 0, destinations: [{ state: 'rejecting', dead_letters: rejected }] },
+    ]);
+    expect(stdout).toContain(`nothing waits, and ${rejected} rejected`);
+    expect(stdout).not.toContain('everything is delivered');
+  });
+});
+
 describe('status on a terminal', () => {
   it('shows tables with ages', async () => {
     world.receiver.answer = () => ({ status: 401 });

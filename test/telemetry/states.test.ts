@@ -286,6 +286,27 @@ describe('a source', () => {
     expect(until).toBeLessThanOrEqual(HOUR);
   });
 
+  it('says in the log, once, that its state is another', async () => {
+    await startHealthy();
+    console.onRequest = () => ({ status: 401 });
+
+    await lab.advance(5 * MINUTE);
+
+    const lines = lab.log.filter((line) => line.includes('The state of a source changed.'));
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      {
+        penstock: {
+          source: 'console',
+          state: 'refused',
+
+          since: TIME,
+          next_try_at: TIME,
+        },
+        error: { message: expect.stringContaining('answered 401') },
+      },
+    ]);
+  });
+
   it('that failed is healthy again after a poll that is complete, within a second beside the daemon', async () => {
     await startHealthy();
     console.onRequest = () => ({ status: 500 });
@@ -314,6 +335,77 @@ describe('a source', () => {
     expect(stopped).toMatchObject({ state: 'refused', since: before['since'] });
     expect(row).toMatchObject({ state: 'refused', since: before['since'], reason: before['reason'] });
     expect(ready).toEqual([503, 'source console: unauthorised']);
+  });
+});
+
+describe('/readyz?scope=process', () => {
+  it('is 200 whatever a source or a destination is', async () => {
+    await startHealthy();
+    console.onRequest = () => ({ status: 401 });
+    receiver.answer = () => ({ status: 401 });
+    signIn();
+    await lab.advance(10 * MINUTE);
+
+    expect(await readyz('scope=process')).toEqual([200]);
+    expect((await readyz())[0]).toBe(503);
+  });
+
+  it('is 503 while the journal has no room', async () => {
+    await startHealthy();
+    receiver.answer = () => ({ status: 503 });
+    await fill();
+
+    expect(await readyz('scope=process')).toEqual([503, 'journal: overflowing']);
+  });
+
+  it('is 503 while the state cannot be used, and names a reload that was rejected', async () => {
+    const reloadFailed = { since: clock.now(), reason: 'sources.console: nonsense' };
+    const lacking = {
+      reason: 'state-unavailable',
+      since: clock.now(),
+      detail: 'a command holds it',
+    } as const;
+    const routes = adminRoutes({ app: async () => ({ lacking, reloadFailed }), metrics });
+
+    const answer = await routes.get('/readyz')?.(new URLSearchParams('scope=process'));
+
+    expect(answer?.status).toBe(503);
+    expect(answer?.body).toContain('state-unavailable');
+    expect(answer?.body).toContain('reload-failed');
+  });
+
+  it.for(['scope=', 'scope=pod', 'scope=process&scope=process'])('is 400 for %s', async (query) => {
+    await lab.open();
+
+    const { status, body } = await get('/readyz', query);
+
+    expect([status, body]).toEqual([400, expect.stringContaining('/readyz?scope=process')]);
+  });
+});
+
+describe('a reload that is rejected', () => {
+  it('is a metric, a line of status and a reason of both scopes, and never a 503', async () => {
+    await startHealthy();
+    lab.app.live.reloaded('penstock.yaml sources.console: nonsense');
+    await lab.advance(SECOND);
+
+    const args = ['status', '-c', `${lab.directory}/penstock.yaml`];
+    const { rows } = await command([...args, '--json'], { clock });
+    const { stdout } = await command(args, { clock, tty: true });
+
+    expect(await readyz()).toEqual([200, 'configuration: reload-failed']);
+    expect(await readyz('scope=process')).toEqual([200, 'configuration: reload-failed']);
+    expect(await gauge('penstock_config_last_reload_successful')).toEqual(new Map([['', 0]]));
+    expect(rows).toMatchObject([
+      { reload_failed: { since: TIME, reason: 'penstock.yaml sources.console: nonsense' } },
+    ]);
+    expect(stdout).toMatch(/^The configuration that was read 1s ago is not used, .*nonsense$/m);
+
+    lab.app.live.reloaded(undefined);
+    await lab.advance(SECOND);
+    expect(await readyz()).toEqual([200]);
+    expect(await gauge('penstock_config_last_reload_successful')).toEqual(new Map([['', 1]]));
+    expect((await command([...args, '--json'], { clock })).rows).toMatchObject([{ reload_failed: null }]);
   });
 });
 
