@@ -78,7 +78,14 @@ export function partialSuccess(seen: SeenAnswer): PartialSuccess {
 }
 
 function unread(why: string): PartialSuccess {
-  return { rejected: 0, duplicatesOnly: false, named: [], words: '', unread: printable(maskForeign(why)) };
+  return {
+    rejected: 0,
+    duplicatesOnly: false,
+    named: [],
+    forbidden: false,
+    words: '',
+    unread: printable(maskForeign(why)),
+  };
 }
 
 /** What a 2xx says, or why that cannot be read. */

@@ -58,15 +58,15 @@ interface Bisect extends Told {
 
 const NO_ANSWER = 'a status that is no answer to this request';
 
-/** What was seen, understood. `now`: epoch milliseconds, for `Retry-After` dates of a server without a `Date`. */
-export function understand(seen: Seen, now: number): Answer {
+/** What was seen, understood. `now`: epoch milliseconds, for `Retry-After` dates of a server without a `Date`. `records`: how many were sent. */
+export function understand(seen: Seen, now: number, records = Infinity): Answer {
   if ('error' in seen) return understandFailure(seen);
   const { status } = seen;
   const told = { status, words: wordsOf(seen) };
   if (isGrpc(seen)) return grpcPort(told);
   if (isNoAnswer(status)) return wait(seen, { status, words: told.words || NO_ANSWER }, now);
   if (isPage(seen) && status < 400) return pause(told, seen);
-  if (status < 300) return understandSuccess(seen, told, now);
+  if (status < 300) return understandSuccess(seen, told, now, records);
   switch (status) {
     case 400:
     case 413:
@@ -85,11 +85,28 @@ export function understand(seen: Seen, now: number): Answer {
   }
 }
 
-function understandSuccess(seen: SeenAnswer, told: Told, now: number): Acknowledge | Wait {
+function understandSuccess(
+  seen: SeenAnswer,
+  told: Told,
+  now: number,
+  records: number,
+): Acknowledge | Pause | Wait {
   // What was cut off may have been a partial success: the same bytes again, under the same ids, will tell.
   if (!seen.complete)
     return wait(seen, { ...told, words: 'the answer ended before it was complete' }, now, 'unanswered');
-  return { kind: 'acknowledge', status: told.status, ...partialSuccess(seen) };
+  const { forbidden, ...partial } = partialSuccess(seen);
+  // No right to any of the indices is no matter of these records.
+  if (forbidden && partial.rejected >= records) {
+    const { status } = told;
+    return {
+      kind: 'pause',
+      status,
+      words: partial.words,
+      whatToDo: adviceFor(403, false, undefined),
+      perhapsRecord: false,
+    };
+  }
+  return { kind: 'acknowledge', status: told.status, ...partial };
 }
 
 function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: Suspicion): Wait {

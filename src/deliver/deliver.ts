@@ -145,7 +145,7 @@ export class Delivery {
     const began = clock.now();
     const seen = await sender.send(items, signal);
     const at = clock.now();
-    const answer = understand(seen, at);
+    const answer = understand(seen, at, items.length);
     const effect = load.settle(answer, clock.now(), size);
     this.#size = resized(size, answer, effect, items.length);
     const deadLetters = await commit(answer);

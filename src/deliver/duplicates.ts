@@ -6,6 +6,8 @@ export interface Rejection {
   readonly duplicatesOnly: boolean;
   /** The ids of all records refused for good; empty when the words do not name each of them. */
   readonly named: readonly string[];
+  /** All that was refused was refused for want of rights. */
+  readonly forbidden: boolean;
   /** About what was refused for good. */
   readonly words: string;
 }
@@ -15,7 +17,7 @@ export interface Rejection {
  * a partial success, since a part of it may not name what else was refused.
  */
 export function withoutDuplicates(rejected: number, words: string): Rejection {
-  const plain = { rejected, duplicatesOnly: false, named: [], words };
+  const plain = { rejected, duplicatesOnly: false, named: [], forbidden: false, words };
   if (rejected === 0) return plain;
   const groups = elasticsearchGroups(words);
   if (groups.length === 0) return { ...plain, duplicatesOnly: onlyDuplicates(words) };
@@ -27,6 +29,7 @@ export function withoutDuplicates(rejected: number, words: string): Rejection {
     rejected: refused,
     duplicatesOnly: false,
     named: others.length === refused ? namedBy(others) : [],
+    forbidden: others.length > 0 && others.every(({ status }) => NO_RIGHTS.includes(status)),
     words: duplicates.reduce((rest, { text }) => rest.replace(text, ''), words),
   };
 }
@@ -49,6 +52,8 @@ function elasticsearchGroups(words: string): Group[] {
     return { text, status, count: Number(count), sample };
   });
 }
+
+const NO_RIGHTS: readonly string[] = ['401', 'UNAUTHORIZED', '403', 'FORBIDDEN'];
 
 function isDuplicate({ status }: Group): boolean {
   return status === '409' || status === 'CONFLICT';

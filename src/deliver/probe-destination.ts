@@ -25,7 +25,7 @@ export async function probeDestination({
   const findings = emptyFindings(destination, empty);
   if (!sendTest || findings.some(({ verdict }) => verdict === 'fail')) return findings;
   const { uid, parcel } = testParcel(destination, clock.now());
-  const answer = understand(await sender.send([parcel]), clock.now());
+  const answer = understand(await sender.send([parcel]), clock.now(), 1);
   const known = findings.some(({ probe }) => probe === 'answer');
   return [...findings, ...(known ? [] : unread(answer)), testFinding(uid, answer)];
 }

@@ -163,6 +163,26 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found.pauses[0]).toContain(`${status}: ${reason}`);
   });
 
+  test('forbids every index of a request, which pauses and costs nothing', async () => {
+    let mended = false;
+    const store = elasticsearchOtlp(() =>
+      mended ? undefined : { status: 'FORBIDDEN', words: 'is unauthorized for API key id [a]' },
+    );
+
+    const found = await delivered(
+      async (request) => {
+        const answer = await store(request);
+        mended = request.records.length === 1;
+        return answer;
+      },
+      { requests: 4 },
+    );
+
+    expect(found).toMatchObject({ has: ALL.toSorted(), letters: {}, rejected: 0 });
+    expect(found.pauses).toHaveLength(2);
+    expect(found.pauses[0]).toContain('is unauthorized for API key id [a]');
+  });
+
   test('that there is not before 9.5 answers 400 to everything, which pauses and costs nothing', async () => {
     const reason = 'no handler found for uri [/_otlp/v1/logs] and method [POST]';
     const body = JSON.stringify({ error: reason, status: 400 });
