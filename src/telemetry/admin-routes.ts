@@ -6,9 +6,10 @@ import type { Condition } from './condition.ts';
 import { readiness, reloadTroubles, type Complaint, type Readiness, type Scope } from './health.ts';
 import { maskLine } from './mask-line.ts';
 import type { Metrics } from './metrics.ts';
+import { readFilter, type PageFilter } from './page-filter.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { Trouble } from './reason.ts';
-import { statusPage } from './status-page.ts';
+import { statusPage, waitingPage } from './status-page.ts';
 
 /** There is no app for now: the state cannot be used, and the daemon waits for it. */
 export interface Lacking {
@@ -40,7 +41,7 @@ export function adminRoutes({ app, metrics }: Parts): AdminRoutes {
     ['/livez', route(alive, () => json(200, { status: 'alive', reasons: [] }))],
     ['/readyz', readyz],
     ['/metrics', route((now) => measured(now, metrics), waits)],
-    ['/', route(page, waits)],
+    ['/', async (query?: URLSearchParams) => page(app, readFilter(query ?? new URLSearchParams()))],
   ]);
 }
 
@@ -106,10 +107,20 @@ function told({ subject, reason, detail, since }: Complaint): Record<string, str
   return { subject, reason, detail, since: new Date(since).toISOString() };
 }
 
-async function page(app: App): Promise<AdminAnswer> {
-  const snapshot = await takeSnapshot(app);
-  const body = statusPage(snapshot, readiness(snapshot, app.config.admin?.allowances));
-  return { status: 200, type: 'text/html; charset=utf-8', body };
+/** A page in any case, so that a browser that shows it goes on renewing it. */
+async function page(app: Parts['app'], filter: PageFilter): Promise<AdminAnswer> {
+  const now = await app();
+  if ('lacking' in now) return markup(503, waitingPage(now.lacking.detail, filter));
+  try {
+    const snapshot = await takeSnapshot(now);
+    return markup(200, statusPage(snapshot, readiness(snapshot, now.config.admin?.allowances), filter));
+  } catch (error) {
+    return markup(503, waitingPage(explain(error), filter));
+  }
+}
+
+function markup(status: number, body: string): AdminAnswer {
+  return { status, type: 'text/html; charset=utf-8', body };
 }
 
 function json(status: number, object: unknown): AdminAnswer {

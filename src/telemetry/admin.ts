@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { ConfigError, explain } from '../errors.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { Logger } from './log.ts';
+import { STYLE_SOURCE } from './page-style.ts';
 
 /** An answer of the endpoint, whole. */
 export interface AdminAnswer {
@@ -26,6 +27,9 @@ interface AdminSettings {
 const MAX_HEADERS = 16_384;
 /** A request that has not come completely by then is given up. Milliseconds. */
 const REQUEST_TIMEOUT = 10_000;
+
+/** A page may use the one style that it brings, and send its filter to where it came from. */
+const POLICY = `default-src 'none'; style-src ${STYLE_SOURCE}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
 
 /** The HTTP server for probes, metrics and the status page. Disposing it ends every connection at once. */
 export class AdminServer implements AsyncDisposable {
@@ -96,7 +100,7 @@ function send(response: ServerResponse, { status, type, body }: AdminAnswer): vo
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+    'content-security-policy': POLICY,
   });
   response.end(body);
 }

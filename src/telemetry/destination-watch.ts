@@ -1,5 +1,7 @@
+import type { Clock } from '../clock.ts';
 import type { Told } from '../deliver/delivery-parts.ts';
 import { Histogram, LAG_SECONDS, REQUEST_SECONDS } from './histogram.ts';
+import { LastHour } from './last-hour.ts';
 
 /** What this process has seen of one destination; counts for metrics. Told by the delivery. */
 export class DestinationWatch {
@@ -13,11 +15,17 @@ export class DestinationWatch {
   deadLetters = 0;
   /** Events that were skipped because too much waited. */
   skipped = 0;
+  readonly deliveredLastHour: LastHour;
+
+  constructor(clock: Clock) {
+    this.deliveredLastHour = new LastHour(clock);
+  }
 
   answer({ answer, delivered, duration, at, accepted, bytes, again }: Told): void {
     this.answers[answer] += 1;
     this.duration.observe(duration);
     this.delivered += delivered;
+    this.deliveredLastHour.add(delivered);
     for (const [source, more] of bytes) this.sentBytes.set(source, (this.sentBytes.get(source) ?? 0) + more);
     // An answer that rejects some does not say which; what is sent again or was asked for later is no lag.
     if (again || delivered < accepted.length) return;

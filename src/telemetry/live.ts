@@ -38,7 +38,7 @@ export class Live {
   }
 
   destination(name: string): DestinationWatch {
-    const watch = this.#destinations.get(name) ?? new DestinationWatch();
+    const watch = this.#destinations.get(name) ?? new DestinationWatch(this.#clock);
     this.#destinations.set(name, watch);
     return watch;
   }

@@ -7,9 +7,22 @@ import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../
 import type { RequestTold } from '../http/settings.ts';
 import type { Condition } from './condition.ts';
 import { Histogram, REQUEST_SECONDS } from './histogram.ts';
+import { LastHour } from './last-hour.ts';
 import type { Reason, Trouble } from './reason.ts';
 import type { SourceSeen } from './seen.ts';
 import { isThrottled, type SourceConditions, type Throttling } from './source-state.ts';
+
+/** How many polls are remembered. */
+const POLLS = 10;
+
+/** A poll of all streams that has ended. */
+export interface PollSeen {
+  /** When it ended, epoch ms. */
+  readonly at: number;
+  readonly outcome: SweepResult['outcome'];
+  /** Events journaled. */
+  readonly events: number;
+}
 
 /** What this process has seen of one source: counts for metrics, and what troubles it. Told by the collecting loop. */
 export class SourceWatch {
@@ -19,6 +32,8 @@ export class SourceWatch {
   readonly requests = new Map<string, number>();
   readonly requestDuration = new Histogram(REQUEST_SECONDS);
   retries = 0;
+  readonly eventsLastHour: LastHour;
+  readonly requestsLastHour: LastHour;
   /** Characters of answers that stand for bytes that are none in their charset. */
   replacedCharacters = 0;
   /** How long the last complete sweep took, milliseconds. */
@@ -26,6 +41,7 @@ export class SourceWatch {
   /** When this process began to watch it, epoch ms. */
   readonly since: number;
   readonly #clock: Clock;
+  #lastPolls: readonly PollSeen[] = [];
   readonly #troubles = new Map<Reason, Trouble>();
   #conditions: SourceConditions = {};
   #restored = false;
@@ -33,10 +49,13 @@ export class SourceWatch {
   constructor(clock: Clock) {
     this.#clock = clock;
     this.since = clock.now();
+    this.eventsLastHour = new LastHour(clock);
+    this.requestsLastHour = new LastHour(clock);
   }
 
   /** A page is durable. */
   page(added: Tally): void {
+    this.eventsLastHour.add(added.told);
     for (const outcome of ['new', 'updated', 'repeated', 'malformed'] as const)
       this.events[outcome] += added[outcome];
     if (added.schemaChanged) {
@@ -64,7 +83,9 @@ export class SourceWatch {
   }
 
   /** A sweep ended. One that was cut says nothing. */
-  sweep({ outcome, errors }: SweepResult, duration: number): void {
+  sweep({ outcome, errors, tally }: SweepResult, duration: number): void {
+    const seen = { at: this.#clock.now(), outcome, events: tally.told };
+    this.#lastPolls = [seen, ...this.#lastPolls].slice(0, POLLS);
     if (outcome === 'cut') return;
     if (outcome === 'complete') this.lastSweep = duration;
     const unauthorised = errors.find((error) => error instanceof UnauthorisedError);
@@ -87,6 +108,7 @@ export class SourceWatch {
   request({ status, retry, duration, throttledUntil, replaced = 0 }: RequestTold): void {
     this.requestDuration.observe(duration);
     this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
+    this.requestsLastHour.add(1);
     if (retry) this.retries += 1;
     this.replacedCharacters += replaced;
     if (throttledUntil !== undefined)
@@ -101,6 +123,11 @@ export class SourceWatch {
     } else if (throttled?.by === 'budget') {
       this.#conditions = { ...this.#conditions, throttled: undefined };
     }
+  }
+
+  /** The last polls that ended, newest first. */
+  get lastPolls(): readonly PollSeen[] {
+    return this.#lastPolls;
   }
 
   /** What holds of the source, as far as the collecting loop tells. */

@@ -57,6 +57,13 @@ async function get(path: string) {
   return route();
 }
 
+async function pageOf(query: string): Promise<string> {
+  const answer = await adminRoutes({ app: async () => lab.app, metrics }).get('/')?.(
+    new URLSearchParams(query),
+  );
+  return answer?.body ?? '';
+}
+
 async function getJson(path: string) {
   const { status: code, body } = await get(path);
   return { code, ...(JSON.parse(body) as { status: string; reasons: Record<string, string>[] }) };
@@ -152,5 +159,34 @@ describe('the status page', () => {
     expect(body).not.toMatch(/(src|href)="(?!\/)/);
     expect(body).not.toContain(TOKEN);
     receiver.answer = () => ACCEPTED;
+  });
+
+  it('shows what the query asks for, and goes on showing it', async () => {
+    lab.start();
+    await lab.advance(1_000);
+
+    const [all, console, none, unknown, paused] = await Promise.all(
+      ['', 'q=LOGIN console', 'q=console elsewhere', 'state=odd', 'state=healthy&refresh=off'].map(pageOf),
+    );
+
+    expect(all).toContain('>console<');
+    expect(console).toContain('>console<');
+    expect(console).toContain('No destination matches the filter.');
+    for (const empty of [none, unknown]) expect(empty).toContain('No source matches the filter.');
+    for (const body of [all, console, none, unknown])
+      expect(body).toContain('<meta http-equiv="refresh" content="10" />');
+    expect(paused).not.toContain('http-equiv="refresh"');
+    expect(paused).toContain('<input type="hidden" name="refresh" value="off" />');
+  });
+
+  it('waits for a state that cannot be used, with the filter that it has', async () => {
+    const lacking = { reason: 'state-unavailable', since: 0, detail: 'A <command> holds it.' } as const;
+    const route = adminRoutes({ app: async () => ({ lacking, reloadFailed: undefined }), metrics }).get('/');
+
+    const answer = await route?.(new URLSearchParams('q=console'));
+
+    expect(answer).toMatchObject({ status: 503, type: 'text/html; charset=utf-8' });
+    expect(answer?.body).toContain('Waiting for the state. A &lt;command&gt; holds it.');
+    expect(answer?.body).toContain('<meta http-equiv="refresh" content="10" />');
   });
 });

@@ -96,7 +96,7 @@ async function shown(what: 'source' | 'destination'): Promise<Shown> {
     reason: state.reason ?? null,
     until: state.until === undefined ? null : isoTime(state.until),
   });
-  expect(await page()).toMatch(new RegExp(`<td>${state.name}( for [^<]*: [^<]+)?</td>`));
+  expect(await pageRow(what)).toMatch(new RegExp(`<span class="is \\w+">${state.name}</span>`));
   const names = what === 'source' ? SOURCE_STATES : DESTINATION_STATES;
   const name = what === 'source' ? 'console' : 'siem';
   const series = await gauge(`penstock_${what}_state`);
@@ -127,8 +127,19 @@ async function get(path: string, query = '') {
   return answer;
 }
 
-async function page(): Promise<string> {
-  return (await get('/')).body;
+/** The row of the only source or destination on the status page. */
+async function pageRow(what: 'source' | 'destination'): Promise<string> {
+  const [, row = ''] =
+    new RegExp(`<table class="${what}s">.*?<tbody>(.*?)</tbody>`, 's').exec((await get('/')).body) ?? [];
+  return row;
+}
+
+/** As it is read: without its markup. */
+function textOf(markup: string): string {
+  return markup
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }
 
 async function gauge(name: string): Promise<ReadonlyMap<string, number>> {
@@ -254,7 +265,7 @@ describe('a source', () => {
     });
     expect((await gauge('penstock_source_state')).get('source="console",state="starting"')).toBe(1);
     expect((await gauge('penstock_source_stale')).get('source="console"')).toBe(1);
-    expect(await page()).toContain('<td>starting for 0s: No poll has ended yet.</td>');
+    expect(textOf(await pageRow('source'))).toContain('starting for 0s No poll has ended yet.');
     expect(await readyz()).toEqual([503, 'source console: stale']);
   });
 
