@@ -26,7 +26,7 @@ export const gapsCommand: PenstockCommand = {
     command
       .name('gaps')
       .description(
-        'Show what was not collected, and why; exits 3 when something is missing, so that a script can ask.',
+        'Show what was not collected, or was skipped for a destination, and why; exits 3 when something is missing, so that a script can ask.',
       )
       .addArgument(new Argument('[source]', 'only of this source'))
       .addOption(configFlag())
