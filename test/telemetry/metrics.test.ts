@@ -1,3 +1,4 @@
+import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
@@ -160,6 +161,39 @@ describe('the metrics', () => {
     expect(lag[`_bucket destination="siem",le="120",source="console"`]).toBeLessThan(taken.length);
     expect(lag[`_bucket destination="siem",le="21600",source="console"`]).toBe(taken.length);
     expect((lag[`_sum ${labels}`] ?? 0) / taken.length).toBeGreaterThan(120);
+  });
+
+  it('are pushed by OTLP with their histograms, cumulative since the start of the process', async () => {
+    const startedAt = clock.now();
+    lab.start();
+    await lab.advance(5 * MINUTE);
+
+    const collected = await metrics.collect(await takeSnapshot(lab.app));
+
+    const text = new TextDecoder().decode(JsonMetricsSerializer.serializeRequest(collected));
+    const request = JSON.parse(text) as { resourceMetrics: { scopeMetrics: { metrics: unknown[] }[] }[] };
+    const sent = request.resourceMetrics.flatMap(({ scopeMetrics }) =>
+      scopeMetrics.flatMap((one) => one.metrics),
+    );
+    const taken = receiver.received().length;
+    expect(sent).toContainEqual(
+      expect.objectContaining({
+        name: 'penstock_delivery_lag_seconds',
+        histogram: {
+          aggregationTemporality: 2,
+          dataPoints: [
+            expect.objectContaining({
+              count: taken,
+              startTimeUnixNano: `${startedAt}000000`,
+              attributes: [
+                { key: 'source', value: { stringValue: 'console' } },
+                { key: 'destination', value: { stringValue: 'siem' } },
+              ],
+            }),
+          ],
+        },
+      }),
+    );
   });
 
   it('count no bytes and no lag of what was refused or never answered', async () => {
