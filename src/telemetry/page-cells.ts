@@ -29,9 +29,8 @@ export function stateCell(
 }
 
 function troubleLine({ reason, since, detail }: Trouble, now: number): Html {
-  // Why a poll failed is said by the state already.
-  const words =
-    reason === 'stale' ? 'no complete poll within three times the time that one may take' : detail;
+  // Why the last poll failed is said by the state already.
+  const [words = ''] = detail.split(' Last error: ', 1);
   return html`<p><b>${reason}</b> for ${span(now - since)}: ${sentence(words)}</p>`;
 }
 

@@ -16,7 +16,7 @@ header small{margin-left:auto}
 .good{color:var(--good);background:var(--good-bg)}.warn{color:var(--warn);background:var(--warn-bg)}.bad{color:var(--bad);background:var(--bad-bg)}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.5rem;margin:0}
 dl div{border:1px solid var(--line);border-radius:.4rem;background:var(--panel);padding:.4rem .75rem}
-dt{color:var(--soft);font-size:.8125rem}dd{margin:0}dd b{font-size:1.125rem;font-variant-numeric:tabular-nums}
+dl a{white-space:nowrap}dt{color:var(--soft);font-size:.8125rem}dd{margin:0}dd b{font-size:1.125rem;font-variant-numeric:tabular-nums}
 .reasons{margin:0;padding:.5rem .75rem .5rem 1.75rem;border:1px solid var(--line);border-left:4px solid var(--bad);border-radius:.4rem}
 .reasons.calm{border-left-color:var(--warn)}.reasons li{margin:.15rem 0}
 form{display:flex;flex-wrap:wrap;gap:.5rem;align-items:end;margin-top:1rem}
@@ -30,7 +30,7 @@ thead th{position:sticky;top:0;background:var(--page);font-weight:600;font-size:
 tbody th{font-weight:600;min-width:8rem}tbody th small{display:block;font-weight:400}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
 td.state{width:34%}td.state p{margin:.15rem 0 0}
-.polls{letter-spacing:.1em;font-family:ui-monospace,monospace;white-space:nowrap}.polls .good,.polls .warn,.polls .bad{background:none}
+.polls{font-size:1rem;letter-spacing:.1em;font-family:ui-monospace,monospace;white-space:nowrap}.polls .good,.polls .warn,.polls .bad{background:none}
 footer{margin-top:1.5rem}
 @media(max-width:56rem){body{padding:.75rem}header small{margin-left:0}
 label,form{width:100%}input,select{width:100%}

@@ -36,7 +36,7 @@ function configuration(state: string): string {
     account,
     token: TOKEN,
     schedule: 'every 30m',
-    timeout: '2m',
+    timeout: '5m',
     retries: 0,
     resolve_users: false,
     ...rest,
