@@ -8,8 +8,6 @@ interface AwayParts {
   readonly log: Logger;
   /** When the pass ends whatever is undelivered, epoch ms. */
   readonly deadline: number;
-  /** Makes room for a line on the terminal. */
-  readonly clear: () => void;
 }
 
 /** Says of a pass that a destination is away, as soon as that is known: what is waited for, and how long. */
@@ -30,7 +28,7 @@ export class Away {
   };
 
   #say(destination: string): void {
-    const { io, log, deadline, clear } = this.#parts;
+    const { io, log, deadline } = this.#parts;
     const left = Math.max(0, deadline - io.clock.now());
     const at = new Date(deadline).toISOString();
     if (io.stderr.isTTY !== true) {
@@ -39,7 +37,6 @@ export class Away {
       return;
     }
     // The log is on the terminal as well: one of the two is enough.
-    clear();
     say(
       io.stderr,
       `Destination ${destination} is unavailable; events are queued. Waiting until the deadline at ${at}, in ${showDuration(left)}.\n`,

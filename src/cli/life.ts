@@ -2,6 +2,7 @@ import { openApp, type App } from '../app.ts';
 import { ConfigError, StateError } from '../errors.ts';
 import { daemon } from '../schedule/daemon.ts';
 import { together } from '../schedule/together.ts';
+import { VERSION } from '../version.ts';
 import type { Io } from './io.ts';
 import { openPatiently } from './open-patiently.ts';
 import type { Operations } from './operations.ts';
@@ -69,9 +70,18 @@ async function open(
   if (app === undefined) return undefined;
   operations.show(app);
   log.info(
-    { penstock: { sources: names(config.sources), destinations: names(config.destinations) } },
+    {
+      penstock: {
+        version: VERSION,
+        ...(config.file !== undefined && { configuration: config.file }),
+        state: config.state.path,
+        sources: names(config.sources),
+        destinations: names(config.destinations),
+      },
+    },
     'Started.',
   );
+  operations.announce();
   return { plan, app, delivering };
 }
 

@@ -1,14 +1,16 @@
 import { Option } from 'commander';
-import { openApp } from '../app.ts';
+import { openApp, type App } from '../app.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../errors.ts';
 import { once, type OnceSummary } from '../schedule/once.ts';
+import { totalsOf } from '../telemetry/totals.ts';
 import { Away } from './away.ts';
 import { collectValues, configFlag, durationArgument, examples } from './flags.ts';
-import type { ExitCode } from './io.ts';
+import { say, type ExitCode } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { Progress } from './progress.ts';
 import { setUp } from './set-up.ts';
+import { TerminalLine } from './terminal-line.ts';
 
 const DEFAULT_DEADLINE = 600_000;
 
@@ -39,7 +41,8 @@ export const onceCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    const { config, log } = await setUp(io, flags);
+    const line = new TerminalLine(io.stderr);
+    const { config, log } = await setUp({ ...io, stderr: line.output }, flags);
     const names = chosen(config, flags['source'] as readonly string[] | undefined);
     const ended = new AbortController();
     const deadline = io.startedAt + (flags['deadline'] as number);
@@ -49,8 +52,8 @@ export const onceCommand: PenstockCommand = {
       () => undefined,
     );
     const signal = AbortSignal.any([io.stop, late.signal]);
-    const progress = new Progress(io);
-    const away = new Away({ io, log, deadline, clear: () => progress.end() });
+    const progress = new Progress(io.clock, line);
+    const away = new Away({ io: { ...io, stderr: line.output }, log, deadline });
     await using app = await openApp({
       ...io,
       config,
@@ -65,9 +68,13 @@ export const onceCommand: PenstockCommand = {
     progress.end();
     ended.abort();
     await timer;
-    log.info(told(summary), 'Ended.');
+    const code = exitCode(summary);
+    const done = { ...totalsOf(app.live), summary: inWords(app, summary, code) };
+    // On a terminal its sentence is the last word, whatever the level of the log.
+    if (io.stderr.isTTY === true) say(io.stderr, `${done.summary}\n`);
+    else log.info({ penstock: { ...told(summary), ...done } }, 'Ended.');
     if (summary.journalFailure !== undefined) throw summary.journalFailure;
-    return exitCode(summary);
+    return code;
   },
 };
 
@@ -90,7 +97,31 @@ function told({ sweeps, undelivered, rejected, overdue, states }: OnceSummary): 
     owed: tally.owed,
     overdue: overdue.filter((stream) => stream.source === source).map(({ name }) => name),
   }));
-  return { penstock: { sources, undelivered, rejected, overdue: overdue.map(({ name }) => name) } };
+  return { sources, undelivered, rejected, overdue: overdue.map(({ name }) => name) };
+}
+
+/** `Done: 180 collected, 180 delivered, 0 waiting.`; with several destinations, what each accepted. */
+function inWords(
+  { live, config }: Pick<App, 'live' | 'config'>,
+  { sweeps, undelivered, rejected }: OnceSummary,
+  code: ExitCode,
+): string {
+  const several = config.destinations.length > 1;
+  const delivered = config.destinations.map(
+    ({ name }) => `${live.destination(name).delivered} delivered${several ? ` to ${name}` : ''}`,
+  );
+  const { collected, gaps } = totalsOf(live);
+  const counts = [
+    `${collected} collected`,
+    ...delivered,
+    `${undelivered} waiting`,
+    ...(rejected === 0 ? [] : [`${rejected} rejected (see \`penstock dead-letters list\`)`]),
+    ...(gaps === 0 ? [] : [`${gaps} ${gaps === 1 ? 'gap' : 'gaps'} (see \`penstock gaps\`)`]),
+  ];
+  const failed = sweeps.filter(({ outcome }) => outcome === 'failed' || outcome === 'cut');
+  const names = failed.map(({ source }) => source).join(', ');
+  const incomplete = names === '' ? '' : ` Not complete: ${names}.`;
+  return `${code === EXIT.done ? 'Done' : 'Not done'}: ${counts.join(', ')}.${incomplete}`;
 }
 
 /** The sources that `--source` names; undefined: all. The others stay part of the state, and are not polled. */

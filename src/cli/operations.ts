@@ -16,6 +16,7 @@ export class Operations implements AsyncDisposable {
   readonly #io: Io;
   readonly #metrics: Metrics;
   #admin: { readonly listen: string; readonly server: AdminServer } | undefined;
+  #announcement: () => void = () => undefined;
   /** The app that runs; between two, the next one; or why there is none. */
   #app = Promise.withResolvers<App | Lacking>();
 
@@ -41,9 +42,16 @@ export class Operations implements AsyncDisposable {
       const routes = adminRoutes({ app: () => this.#app.promise, metrics: this.#metrics });
       const server = await AdminServer.listen({ listen, routes, log });
       this.#admin = { listen, server };
-      log.info({ server: { address: listen, port: server.port } }, 'The admin endpoint listens.');
+      this.#announcement = () =>
+        log.info({ server: { address: listen, port: server.port } }, 'The admin endpoint listens.');
     } else this.#admin = undefined;
     await before?.server[Symbol.asyncDispose]();
+  }
+
+  /** Logs that the admin endpoint listens, once: after what is said of the start. */
+  announce(): void {
+    this.#announcement();
+    this.#announcement = () => undefined;
   }
 
   /** Requests are answered of this app from now on. */
@@ -53,6 +61,7 @@ export class Operations implements AsyncDisposable {
 
   /** Requests are told from now on why there is no app yet. */
   lack(trouble: Trouble): void {
+    this.announce();
     this.#settle({ lacking: trouble, reloadFailed: this.live.reloadFailed });
   }
 

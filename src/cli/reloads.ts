@@ -50,7 +50,7 @@ export async function nextPlan(
       const plan = await load();
       requireSameState(current, plan);
       if (signal.aborted) return undefined;
-      current.log.info('The configuration was read again and is right: going on with it.');
+      current.log.info('Configuration reloaded.');
       live.reloaded(undefined);
       return plan;
     } catch (error) {
@@ -77,9 +77,6 @@ export function tellRefused({ log, live }: Told, error: unknown): void {
   const problems = error instanceof ConfigError ? error.problems : [explain(error)];
   live.reloaded(problems.join(' '));
   for (const problem of problems) {
-    log.error(
-      { error: { message: problem } },
-      'The new configuration is not used, and the old one stays in force.',
-    );
+    log.error({ error: { message: problem } }, 'Reload rejected; keeping the previous configuration.');
   }
 }

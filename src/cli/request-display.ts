@@ -2,7 +2,7 @@ import { showDuration } from '../config/show-duration.ts';
 import type { HeldRequest } from '../journal/request.ts';
 import { outcomeOf, progressOf, type Progress } from '../requests/wanted.ts';
 import { jsonLine, type Io } from './io.ts';
-import { printable } from '../printable.ts';
+import { TerminalLine } from './terminal-line.ts';
 
 const WIDTH = 24;
 
@@ -10,6 +10,7 @@ const WIDTH = 24;
 export class RequestDisplay {
   readonly #io: Io;
   readonly #json: boolean;
+  readonly #line: TerminalLine;
   #shown = '';
   /** What was seen first, from which rate and time left are reckoned. */
   #start: (Progress & { readonly at: number }) | undefined;
@@ -17,6 +18,7 @@ export class RequestDisplay {
   constructor(io: Io, json: boolean) {
     this.#io = io;
     this.#json = json;
+    this.#line = new TerminalLine(io.stderr);
   }
 
   readonly show = (request: HeldRequest): void => {
@@ -56,9 +58,7 @@ export class RequestDisplay {
   }
 
   #write(line: string): void {
-    const { stderr } = this.#io;
-    if (stderr.isTTY === true)
-      stderr.write(`\r\u001b[K${printable(line).slice(0, (stderr.columns ?? 80) - 1)}`);
+    this.#line.show(line);
   }
 }
 

@@ -18,6 +18,7 @@ export class Halt {
   readonly #secrets: readonly Secret[];
   #source: Stop | undefined;
   readonly #streams = new Map<string, Stop>();
+  #isUndiscovered = false;
 
   /** `options` is searched for secrets, which are read again before each sweep. */
   constructor(options: unknown) {
@@ -40,6 +41,13 @@ export class Halt {
       .filter(({ error }) => error instanceof UnauthorisedError)
       .map(({ at }) => at + RETRY_AFTER);
     return tries.length === 0 ? undefined : Math.min(...tries);
+  }
+
+  /** Takes note of whether the streams could be found out; true when they could not before, and can now. */
+  discovered(isDiscovered: boolean): boolean {
+    const recovered = isDiscovered && this.#isUndiscovered;
+    this.#isUndiscovered = !isDiscovered;
+    return recovered;
   }
 
   /** Reads the secret files again, and says whether the source may be polled now. A changed secret frees everything. */

@@ -20,6 +20,8 @@ export interface PollResult {
   readonly outcome: 'complete' | 'owed' | 'cut' | 'failed';
   readonly tally: Tally;
   readonly error?: unknown;
+  /** Why its poll before this one failed; undefined when it did not. */
+  readonly failedBefore?: string | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function pollStream(context: PollContext, scope: Scope): Promise<Po
     outcome: ended.error instanceof Error ? ended.error.name : ended.outcome,
     error: ended.outcome === 'failed' ? explain(ended.error) : undefined,
   });
-  return { scope, tally, ...ended };
+  return { scope, tally, failedBefore: stream.lastError, ...ended };
 }
 
 type Ending = Pick<PollResult, 'outcome' | 'error'>;

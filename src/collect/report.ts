@@ -3,7 +3,10 @@ import type { PollContext } from './context.ts';
 import type { PollResult } from './poll-stream.ts';
 
 /** Says in the log how a poll ended. A poll that went well says nothing above debug. */
-export function report({ log, config }: PollContext, { scope, outcome, tally, error }: PollResult): void {
+export function report(
+  { log, config }: PollContext,
+  { scope, outcome, tally, error, failedBefore }: PollResult,
+): void {
   const fields = {
     penstock: {
       source: config.name,
@@ -13,6 +16,9 @@ export function report({ log, config }: PollContext, { scope, outcome, tally, er
       updated: tally.updated,
     },
   };
+  if (outcome === 'complete' && failedBefore !== undefined) {
+    log.info({ ...fields, event: { reason: failedBefore } }, 'Source recovered.');
+  }
   if (outcome !== 'failed') {
     log.debug(fields, `Poll ended: ${outcome}.`);
   } else if (error instanceof JournalFullError) {
@@ -34,7 +40,7 @@ export function report({ log, config }: PollContext, { scope, outcome, tally, er
 }
 
 const ADVICE = {
-  operator: 'Poll failed; its cursor is kept. Somebody must act: see the error.',
-  nobody: 'Poll failed; its cursor is kept, and it is tried again at the next due time.',
+  operator: 'Poll failed; its cursor is kept. Action required: see the error.',
+  nobody: 'Poll failed; its cursor is kept. The next poll tries again.',
   developer: 'Poll failed; its cursor is kept. The vendor answered in a way that this release does not know.',
 } as const;

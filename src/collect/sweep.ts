@@ -1,5 +1,6 @@
-import { OutOfBudgetError, StateError } from '../errors.ts';
+import { OutOfBudgetError, StateError, UnauthorisedError } from '../errors.ts';
 import type { Scope } from '../source.ts';
+import type { Logger } from '../telemetry/log.ts';
 import type { CollectContext } from './context.ts';
 import type { Halt } from './halt.ts';
 import { streamOf } from './lend-stream.ts';
@@ -59,6 +60,7 @@ async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollRe
     for (const scope of await longestWaitFirst(context, gathered))
       yield await pollUnlessStopped(context, halt, scope);
     if (failure === undefined) await journal.orphanStreams(config.name, [...offered]);
+    if (failure === undefined && halt.discovered(true)) context.log.info('Source recovered.');
   } catch (error) {
     // A disk that is full for a while must not end a daemon.
     if (error instanceof StateError) throw error;
@@ -75,8 +77,9 @@ function undiscovered({ signal, log, clock }: CollectContext, halt: Halt, error:
     return { ...ended, outcome: 'owed' };
   }
   if (signal.aborted) return { ...ended, outcome: 'cut' };
-  log.error({ err: error }, 'What there is to poll could not be found out.');
-  if (halt.note(undefined, error, clock.now())) log.error(STOPPED);
+  halt.discovered(false);
+  log.error({ err: error }, 'Stream discovery failed.');
+  if (halt.note(undefined, error, clock.now())) tellStopped(log, halt, error);
   return { ...ended, outcome: 'failed' };
 }
 
@@ -96,8 +99,27 @@ async function longestWaitFirst(
     .map(({ scope }) => scope);
 }
 
-const STOPPED =
-  'Stopped, because it is refused. Mend its settings or its secret; the cursor is kept. A refused credential is tried again once an hour.';
+/** Says once that polling has stopped, of all of the source or of one stream, and when it is tried again. */
+function tellStopped(log: Logger, halt: Halt, error: unknown, stream?: string): void {
+  const next = halt.nextTry;
+  const fields = {
+    penstock: {
+      ...(stream !== undefined && { stream }),
+      ...(next !== undefined && next > 0 && { next_try_at: new Date(next).toISOString() }),
+    },
+  };
+  if (error instanceof UnauthorisedError) {
+    log.error(
+      fields,
+      'Polling paused: the credential was rejected. Replace it or correct its rights; it is tried once an hour, and at once when a secret file changes.',
+    );
+  } else {
+    log.error(
+      fields,
+      'Polling paused: the vendor rejected the request. Correct the options of the source, then reload or restart.',
+    );
+  }
+}
 
 async function pollUnlessStopped(context: CollectContext, halt: Halt, scope: Scope): Promise<PollResult> {
   const { clock, log } = context;
@@ -107,6 +129,6 @@ async function pollUnlessStopped(context: CollectContext, halt: Halt, scope: Sco
   report(context, result);
   context.watch?.poll(result);
   if (result.outcome === 'cut' || result.outcome === 'owed') return result;
-  if (halt.note(scope.id, result.error, clock.now())) log.error({ penstock: { stream: scope.id } }, STOPPED);
+  if (halt.note(scope.id, result.error, clock.now())) tellStopped(log, halt, result.error, scope.id);
   return result;
 }

@@ -99,7 +99,7 @@ export class Conduct {
     if (this.#paused !== undefined) await this.persist(() => journal.setPaused(name, undefined, clock.now()));
     this.#paused = undefined;
     if (this.#standing.kind === 'paused' || this.#standing.kind === 'waiting') {
-      log.info(logFields(answer), 'Destination takes records again.');
+      log.info(logFields(answer), 'Destination recovered.');
     }
     this.#stand('sending');
   }
@@ -113,7 +113,7 @@ export class Conduct {
         ...logFields(answer),
         penstock: { retry_after_ms: Math.round(ms), next_try_at: next },
       };
-      this.#parts.log.warn(fields, 'Destination does not take records now; they wait.');
+      this.#parts.log.warn(fields, 'Destination unavailable; events are queued.');
     }
     const until = this.#parts.clock.now() + Math.round(ms);
     if (this.#standing.kind === 'paused') this.#stand('paused', this.#standing.reason, until);

@@ -39,8 +39,17 @@ export async function withRetries<T>(
     shouldRetry: ({ error }) => passes(error, retryTimeouts),
     async onFailedAttempt({ error, attemptNumber, retriesLeft }: RetryContext) {
       if (retriesLeft === 0 || !passes(error, retryTimeouts)) return;
-      log.info({ error: { type: error.name, message: explain(error) } }, 'Request failed; trying again.');
-      await clock.sleep(backoff(error, attemptNumber, random), signal);
+      const wait = backoff(error, attemptNumber, random);
+      const next = {
+        retry: attemptNumber,
+        retries,
+        retry_after_ms: Math.round(shownWait(error, wait, clock)),
+      };
+      log.info(
+        { error: { type: error.name, message: explain(error) }, penstock: next },
+        'Request failed; retrying.',
+      );
+      await clock.sleep(wait, signal);
     },
   });
 }
@@ -48,6 +57,11 @@ export async function withRetries<T>(
 function passes(error: Error, retryTimeouts: boolean): boolean {
   if (error instanceof TimedOutError) return retryTimeouts;
   return error instanceof UnavailableError || error instanceof UnreadableAnswerError;
+}
+
+/** A throttled request waits in its budget. */
+function shownWait(error: Error, wait: number, clock: Clock): number {
+  return error instanceof ThrottledError ? Math.max(0, error.until - clock.now()) : wait;
 }
 
 /** Full jitter, so that many streams that failed together do not come back together. A throttled one waits in its budget. */

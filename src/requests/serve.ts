@@ -69,10 +69,7 @@ class Service {
       return await this.#app.journal.openRequests();
     } catch (error) {
       if (error instanceof StateError) throw error;
-      this.#app.log.error(
-        { err: error },
-        'It could not be looked what commands have left; it is tried again.',
-      );
+      this.#app.log.error({ err: error }, 'Could not read pending jobs; retrying.');
       return [];
     }
   }
@@ -82,14 +79,14 @@ class Service {
     const { journal, clock, delivering } = this.#app;
     const { id, kind, source, destination } = request;
     const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
-    log.info('A request that a command has left is begun.');
+    log.info('Job started.');
     try {
       await begin(journal, id);
       const outcome = await this.#run(request, log);
       if (outcome === undefined) return;
       await journal.finishRequest(id, outcome as unknown as Json, clock.now());
       const ended = { process: { exit_code: outcome.code }, event: { reason: outcome.message } };
-      if (outcome.code === 0) log.info(ended, 'The request is carried out.');
+      if (outcome.code === 0) log.info(ended, 'Job finished.');
       else log.warn(ended, 'The request has ended, and not all of it could be done.');
     } catch (error) {
       if (error instanceof StateError || (error instanceof JournalWriteError && !this.#isPatient)) {

@@ -5,6 +5,7 @@ import { StateError } from '../errors.ts';
 import { serveRequests } from '../requests/serve.ts';
 import { beatNowAndThen } from '../telemetry/heartbeat.ts';
 import { GRACE, JOURNAL_LOOP } from '../telemetry/live.ts';
+import { summariseHourly } from './hourly-summary.ts';
 import { SeenNotes } from './seen-notes.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
@@ -30,6 +31,7 @@ export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promi
     serveRequests(app, { lookEvery }),
     watchState(app, lookEvery),
     notes.run(lookEvery),
+    summariseHourly(app),
     ...(app.config.admin === undefined ? [] : [takePulse(app)]),
     ...(app.config.heartbeat === undefined ? [] : [beatNowAndThen(app, app.config.heartbeat)]),
   ];

@@ -9,6 +9,7 @@ import { DestinationWatch } from './destination-watch.ts';
 import { COMMIT_SECONDS, Histogram } from './histogram.ts';
 import { Pulse } from './pulse.ts';
 import { SourceWatch } from './source-watch.ts';
+import type { Totals } from './totals.ts';
 
 /** The loop that trims the journal, as the pulse knows it. */
 export const JOURNAL_LOOP = 'journal';
@@ -26,6 +27,8 @@ export class Live {
   readonly #destinations = new Map<string, DestinationWatch>();
   #overflowing: number | undefined;
   #reloadFailed: Condition | undefined;
+  /** When the log summed up last, and what had been done by then. */
+  summarised: { readonly at: number; readonly totals: Totals } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,6 +44,14 @@ export class Live {
     const watch = this.#destinations.get(name) ?? new DestinationWatch(this.#clock);
     this.#destinations.set(name, watch);
     return watch;
+  }
+
+  /** All that was ever watched. */
+  get watched(): {
+    readonly sources: readonly SourceWatch[];
+    readonly destinations: readonly DestinationWatch[];
+  } {
+    return { sources: [...this.#sources.values()], destinations: [...this.#destinations.values()] };
   }
 
   /** A source's loop moves; it rests for `ms`, or (undefined) goes on sweeping. */

@@ -7,6 +7,7 @@ import { parseJson, toJson } from '../json.ts';
 import { printableValue } from '../printable.ts';
 import type { Logger } from './log.ts';
 import { maskLine } from './mask-line.ts';
+import { inSentence, type Line } from './sentences.ts';
 
 interface LogOptions extends LogConfig {
   /** Where lines go: stderr, since results go to stdout. */
@@ -66,5 +67,5 @@ function prettyLines(colorize: boolean): (line: string) => string {
     timestampKey: '@timestamp',
     translateTime: 'SYS:HH:MM:ss',
   });
-  return (line) => format(toJson(printableValue(parseJson(line))));
+  return (line) => format(toJson(printableValue(inSentence(parseJson(line) as Line))));
 }

@@ -34,6 +34,8 @@ export class SourceWatch {
   retries = 0;
   readonly eventsLastHour: LastHour;
   readonly requestsLastHour: LastHour;
+  /** Gaps that were recorded. */
+  gaps = 0;
   /** Characters of answers that stand for bytes that are none in their charset. */
   replacedCharacters = 0;
   /** How long the last complete sweep took, milliseconds. */
@@ -58,6 +60,7 @@ export class SourceWatch {
     this.eventsLastHour.add(added.told);
     for (const outcome of ['new', 'updated', 'repeated', 'malformed'] as const)
       this.events[outcome] += added[outcome];
+    this.gaps += added.gaps;
     if (added.schemaChanged) {
       this.#note('schema-changed', `${added.malformed} of the ${added.rows} rows of a page did not fit.`);
     } else if (added.new + added.updated > 0) {

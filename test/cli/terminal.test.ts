@@ -56,3 +56,25 @@ test('no command lets what a receiver or a refusing vendor says act on the termi
   expect(outputs.join('')).toContain('owned');
   for (const output of outputs) expectHarmless(output);
 });
+
+test('once ends with one line in words', async () => {
+  world.console.add([loginAttempt(seeded(4), world.clock.now() - 90_000, world.console.users)]);
+  await world.configure({ console: world.blocks['console'] ?? {} });
+
+  const { code, stderr } = await world.run('once', { tty: true });
+
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/(^|\n|\u001B\[K)Done: 1 collected, 1 delivered, 0 waiting\.\n$/);
+});
+
+test('once that could not deliver says so in its last line', async () => {
+  world.console.add([loginAttempt(seeded(4), world.clock.now() - 90_000, world.console.users)]);
+  await world.configure({ console: world.blocks['console'] ?? {} });
+  await world.receiver.away();
+
+  const { code, stderr } = await world.run('once --deadline 2s', { tty: true });
+
+  expect(code).toBe(4);
+  expect(stderr).toMatch(/Not done: 1 collected, 0 delivered, 1 waiting\.\n$/);
+  expect(stderr).toContain('Destination siem is unavailable; events are queued. Retry in ');
+});

@@ -111,8 +111,8 @@ test('waits with a backoff from one second to thirty, says so once, and goes on'
   expect(slept).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   expect(running.receiver.received()).toHaveLength(1);
   expect(running.lines.map(({ msg }) => msg)).toEqual([
-    'Destination does not take records now; they wait.',
-    'Destination takes records again.',
+    'Destination unavailable; events are queued.',
+    'Destination recovered.',
   ]);
 });
 
@@ -130,7 +130,7 @@ test('a wait that the receiver asks for is at most an hour, and logged with the 
   expect([first, second]).toEqual([3_600_000, 3_600_000]);
   expect(running.lines).toMatchObject([
     {
-      msg: 'Destination does not take records now; they wait.',
+      msg: 'Destination unavailable; events are queued.',
       penstock: { retry_after_ms: 3_600_000, next_try_at: '2026-03-02T13:00:00.000Z' },
       error: { message: 'maintenance' },
     },

@@ -50,7 +50,7 @@ function start(...args: readonly string[]): Running {
 async function startCommand(): Promise<Running> {
   receiver.answer = () => ({ status: 503 });
   const command = start('once', '--deadline', '5m');
-  await command.said('Destination does not take records now');
+  await command.said('Destination unavailable');
   return command;
 }
 
