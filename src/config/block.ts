@@ -4,7 +4,7 @@ import { valueAt, type Substitution, type Tree } from './tree.ts';
 import { findings, type Finding } from './issues.ts';
 import { identify, type Path } from './location.ts';
 import type { Problems } from './problems.ts';
-import { maskFromNowOn, Secret } from './secret.ts';
+import { maskForeign, maskFromNowOn, Secret } from './secret.ts';
 
 /**
  * Checks the part of the tree at `path` against its schema; undefined when something is wrong, which is then in
@@ -80,5 +80,17 @@ function report(finding: Finding, all: readonly Finding[], { path: above, tree, 
   if (missing && all.some(({ meant }) => meant !== undefined && identify(meant) === identify(finding.path)))
     return;
   const place = atKey || missing ? tree.places.nearestKey(path) : tree.places.value(path);
-  problems.add(place, path, missing ? `${message}; it is missing` : message);
+  problems.add(place, path, missing ? `${message}; it is missing` : `${message}${got(finding, path, tree)}`);
+}
+
+/** Longer values are no times, numbers or words. */
+const LONGEST_SHOWN = 40;
+
+/** The value that was got. What was filled in may be a secret in the wrong place, and is not shown. */
+function got({ message, isShowable }: Finding, path: Path, { value: root, substitutions }: Tree): string {
+  if (isShowable !== true || message.includes('(got ') || substitutions.has(identify(path))) return '';
+  const value = valueAt(root, path);
+  if (!['string', 'number', 'boolean'].includes(typeof value)) return '';
+  const text = String(value);
+  return text === '' || text.length > LONGEST_SHOWN || maskForeign(text) !== text ? '' : ` (got ${text})`;
 }

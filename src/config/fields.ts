@@ -6,8 +6,8 @@ import { Secret } from './secret.ts';
 import { whyNoHeader, whyNoText } from './secret-text.ts';
 
 /**
- * The kinds of value that a configuration is made of. Their messages begin with `expected`, because the loader
- * prints them after file, line, column and path. A default is given as the operator would write it.
+ * The kinds of value that a configuration is made of. Their messages begin with `expected` or `must be`, because the
+ * loader prints them after file, line, column and path. A default is given as the operator would write it.
  */
 
 const UNITS = { ms: 'milliseconds', s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
@@ -33,9 +33,13 @@ function durationField({ from = '0s', to }: Bounds = {}) {
   return z
     .string(NO_DURATION)
     .regex(DURATION, NO_DURATION)
-    .transform((text) => parseDuration(text) ?? 0)
-    .refine((ms) => ms >= least, `expected a duration from ${from}`)
-    .refine((ms) => ms <= most, `expected a duration up to ${to}`);
+    .refine((text) => (parseDuration(text) ?? least) >= least, {
+      error: ({ input }) => `must be at least ${from} (got ${String(input)})`,
+    })
+    .refine((text) => (parseDuration(text) ?? 0) <= most, {
+      error: ({ input }) => `must be at most ${to} (got ${String(input)})`,
+    })
+    .transform((text) => parseDuration(text) ?? 0);
 }
 
 /** A duration, in milliseconds: `duration('5m')` has that default, `duration()` is required. */
@@ -58,13 +62,19 @@ export function parseBytes(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+function bytesOf(size: number | string): number | undefined {
+  return typeof size === 'number' ? size : parseBytes(size);
+}
+
 function bytesField(from: string) {
   const least = parseBytes(from) ?? 0;
   return z
     .union([z.int(NO_BYTES).nonnegative(NO_BYTES), z.string().regex(BYTES, NO_BYTES)], NO_BYTES)
-    .transform((size) => (typeof size === 'number' ? size : parseBytes(size)) ?? Number.NaN)
-    .refine((bytes) => !Number.isNaN(bytes), NO_BYTES)
-    .refine((bytes) => Number.isNaN(bytes) || bytes >= least, `expected a size from ${from}`);
+    .refine((size) => bytesOf(size) !== undefined, NO_BYTES)
+    .refine((size) => (bytesOf(size) ?? least) >= least, {
+      error: ({ input }) => `must be at least ${from} (got ${String(input)})`,
+    })
+    .transform((size) => bytesOf(size) ?? Number.NaN);
 }
 
 /** A size in bytes: `bytes('64MiB')` has that default, `bytes()` is required; `from` is the least one allowed. */

@@ -7,12 +7,14 @@ const MOST_KEYS = 100;
 
 type Issue = z.core.$ZodIssue;
 
-/** What is wrong with one value, in words that begin with `expected`. */
+/** What is wrong with one value: `expected …`, `must be …`, `unknown option …`. */
 export interface Finding {
   readonly path: Path;
   /** The key itself is wrong, not its value. */
   readonly atKey: boolean;
   readonly message: string;
+  /** The value that was got may be shown: the field is for a number, a time or one of several words, never for a secret. */
+  readonly isShowable?: boolean;
   /** Of an unknown key: the known one that it is nearest to. */
   readonly meant?: Path;
 }
@@ -42,7 +44,7 @@ function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKe
   }
   const branch = issue.code === 'invalid_union' ? rightBranch(issue.errors) : undefined;
   if (branch !== undefined) return branch.flatMap((inner) => explainIssue(inner, tree, path));
-  return [{ path, atKey: false, message: messageOf(issue) }];
+  return [{ path, atKey: false, message: messageOf(issue), isShowable: isShowable(issue) }];
 }
 
 /** The alternative whose own kind was met, so that only something inside it is wrong. */
@@ -53,18 +55,29 @@ function rightBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] 
 function unknownKey(key: string, parent: Path, tree: JsonSchema): Finding {
   const known = knownKeys(tree, parent);
   const near = nearest(key, known);
-  const finding = { path: [...parent, key], atKey: true, message: 'expected a known option' };
+  const finding = { path: [...parent, key], atKey: true, message: `unknown option \`${key}\`` };
   if (near === undefined) return finding;
-  return { ...finding, message: `${finding.message}; the nearest is \`${near}\``, meant: [...parent, near] };
+  return { ...finding, message: `${finding.message}; did you mean \`${near}\`?`, meant: [...parent, near] };
 }
 
 function messageOf(issue: Issue): string {
-  if (issue.message.startsWith('expected')) return issue.message;
+  if (/^(expected|must be) /.test(issue.message)) return issue.message;
   if (issue.code === 'invalid_type') return `expected ${KINDS[issue.expected] ?? issue.expected}`;
   if (issue.code === 'invalid_value') return `expected ${listOf(issue.values.map(String))}`;
-  if (issue.code === 'too_small') return `expected ${bound(issue, issue.minimum, 'at least', 'more than')}`;
-  if (issue.code === 'too_big') return `expected ${bound(issue, issue.maximum, 'at most', 'less than')}`;
+  if (issue.code === 'too_small') return `must be ${bound(issue, issue.minimum, 'at least', 'more than')}`;
+  if (issue.code === 'too_big') return `must be ${bound(issue, issue.maximum, 'at most', 'less than')}`;
   return `expected another value (${issue.message})`;
+}
+
+/** Messages of fields whose values are times, sizes and the like. */
+const SHOWABLE = /^expected (a duration|a size|`every|an IANA)/;
+
+function isShowable(issue: Issue): boolean {
+  if (issue.code === 'invalid_value') return true;
+  if (issue.code === 'invalid_type') return ['number', 'int', 'boolean'].includes(issue.expected);
+  if (issue.code === 'too_small' || issue.code === 'too_big')
+    return /^(number|int|bigint)$/.test(issue.origin);
+  return SHOWABLE.test(issue.message);
 }
 
 interface Bound {

@@ -72,5 +72,7 @@ function placeIn({ file, text }: SourceFile, offset: number): Place {
 function explain({ pos, message }: { pos: [number, number]; message: string }, text: string): string {
   if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'expected quotes around "${…}" within { } or [ ]';
   // The parser quotes what it found, which may be a secret.
-  return `expected YAML (${message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '')})`;
+  if (/\btabs?\b/i.test(message)) return 'invalid YAML: indent with spaces, not tabs';
+  const fault = message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '');
+  return `invalid YAML: ${fault.charAt(0).toLowerCase()}${fault.slice(1)}`;
 }

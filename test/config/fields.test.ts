@@ -50,8 +50,8 @@ describe('a duration', () => {
     const field = duration('5m', { from: '1m', to: '1h' });
 
     expect(field.parse(undefined)).toBe(300_000);
-    expect(field.safeParse('30s').error?.issues[0]?.message).toBe('expected a duration from 1m');
-    expect(field.safeParse('2h').error?.issues[0]?.message).toBe('expected a duration up to 1h');
+    expect(field.safeParse('30s').error?.issues[0]?.message).toBe('must be at least 1m (got 30s)');
+    expect(field.safeParse('2h').error?.issues[0]?.message).toBe('must be at most 1h (got 2h)');
     expect(field.safeParse(300).error?.issues[0]?.message).toMatch(/^expected a duration such as/);
   });
 });
@@ -95,7 +95,7 @@ describe('a size', () => {
 
     expect(field.parse(undefined)).toBe(2 ** 31);
     expect(field.parse(8_388_608)).toBe(8_388_608);
-    expect(field.safeParse('8388607').error?.issues[0]?.message).toBe('expected a size from 8MiB');
+    expect(field.safeParse('8388607').error?.issues[0]?.message).toBe('must be at least 8MiB (got 8388607)');
   });
 });
 

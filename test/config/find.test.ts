@@ -76,8 +76,8 @@ test('mistakes in several files show together, each with its file', async () => 
   const problems = await problemsOfLoading(loadConfig({ file: 'conf', env: {}, types: TYPES, cwd }));
 
   expect(problems).toEqual([
-    'conf/1.yaml:2:15 log.level: expected debug, info, warn or error',
-    'conf/2.yaml:2:12 heartbeat: expected a duration such as 30s, 5m, 2h or 7d',
+    'conf/1.yaml:2:15 log.level: expected debug, info, warn or error (got loud)',
+    'conf/2.yaml:2:12 heartbeat: expected a duration such as 30s, 5m, 2h or 7d (got soon)',
   ]);
 });
 

@@ -177,7 +177,7 @@ test('a value filled in that does not fit is a mistake like one written', async 
     'penstock.yaml:3:77 sources.a.page_size: expected a number',
   ]);
   expect(await problemsOf(text, { N: '9000' })).toEqual([
-    'penstock.yaml:3:77 sources.a.page_size: expected at most 5000',
+    'penstock.yaml:3:77 sources.a.page_size: must be at most 5000',
   ]);
 });
 

@@ -11,9 +11,9 @@ test('five mistakes are five lines, each with its line and column', async () => 
   const problems = await problemsOf(text, { CONSOLE_TOKEN: env.CONSOLE_TOKEN });
 
   expect(problems).toEqual([
-    'penstock.yaml:2:14 state.max_bytes: expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB',
-    'penstock.yaml:6:5 destinations.siem.compresion: expected a known option; the nearest is `compression`',
-    'penstock.yaml:12:16 sources.console.page_size: expected a number',
+    'penstock.yaml:2:14 state.max_bytes: expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB (got 2 gigabytes)',
+    'penstock.yaml:6:5 destinations.siem.compresion: unknown option `compresion`; did you mean `compression`?',
+    'penstock.yaml:12:16 sources.console.page_size: expected a number (got many)',
     'penstock.yaml:14:11 sources.vendor.type: expected one of acme-logins, acme-tenants; the nearest is `acme-tenants`',
     'penstock.yaml:15:12 sources.vendor.token: expected the environment variable VENDOR_TOKEN to be set',
   ]);
@@ -38,9 +38,7 @@ test('no mistake shows a secret', async () => {
 test('of a broken file the first fault is shown, without what it found there', async () => {
   const problems = await problemsOf('sources:\n  console:\n    token: "secret-token" another\n  x: [\n');
 
-  expect(problems).toEqual([
-    'penstock.yaml:3:27 configuration: expected YAML (Unexpected scalar at node end)',
-  ]);
+  expect(problems).toEqual(['penstock.yaml:3:27 configuration: invalid YAML: unexpected scalar at node end']);
 });
 
 test('a reference that YAML takes for a map is told to be quoted', async () => {
@@ -72,10 +70,19 @@ test('an alias to what it is part of is refused', async () => {
 test('names of built-in members are names like any other', async () => {
   const problems = await problemsOf('constructor: 1\n__proto__: { x: 1 }\nsources: {}\n');
 
-  expect(problems).toContainEqual(
-    expect.stringMatching(/^penstock\.yaml:1:1 constructor: expected a known option/),
-  );
-  expect(problems).toContainEqual(
-    expect.stringMatching(/^penstock\.yaml:2:1 __proto__: expected a known option/),
-  );
+  expect(problems).toContainEqual(expect.stringMatching(/^penstock\.yaml:1:1 constructor: unknown option/));
+  expect(problems).toContainEqual(expect.stringMatching(/^penstock\.yaml:2:1 __proto__: unknown option/));
+});
+
+test('a value that was filled in is not shown, since it may be a secret in the wrong place', async () => {
+  const problems = await problemsOf('heartbeat: ${WRONG_PLACE}\n', { WRONG_PLACE: 'secret-in-a-duration' });
+
+  expect(problems.join('\n')).toContain('heartbeat: expected a duration such as 30s, 5m, 2h or 7d');
+  expect(problems.join('\n')).not.toContain('secret-in-a-duration');
+});
+
+test('YAML that is indented with tabs is told so', async () => {
+  expect(await problemsOf('sources:\n\tconsole: {}\n')).toEqual([
+    expect.stringMatching(/configuration: invalid YAML: indent with spaces, not tabs$/),
+  ]);
 });

@@ -28,6 +28,12 @@ test('the endpoint alone describes a destination with our defaults', async () =>
     sources: undefined,
     tenants: undefined,
     namespace: undefined,
+    variables: {
+      endpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+      ca_file: 'OTEL_EXPORTER_OTLP_CERTIFICATE',
+      cert_file: 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+      key_file: 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
+    },
   });
 });
 

@@ -62,7 +62,7 @@ sources:
 `,
   );
 
-  expect(problems).toEqual(['penstock.yaml:5:14 sources.a.page_size: expected at least 1']);
+  expect(problems).toEqual(['penstock.yaml:5:14 sources.a.page_size: must be at least 1 (got 0)']);
 });
 
 test.each([
@@ -141,7 +141,7 @@ ${consoles.join('')}`,
   );
 
   expect(problems).toEqual([
-    'penstock.yaml:5:5 sources.c0.page_sise: expected a known option; the nearest is `page_size`',
+    'penstock.yaml:5:5 sources.c0.page_sise: unknown option `page_sise`; did you mean `page_size`?',
     'penstock.yaml:6:21 sources.c0.tls.ca_file: expected a readable file at /nope (ENOENT)',
   ]);
 });
@@ -161,5 +161,5 @@ test('`defaults` name a type that there is, and no `type`', async () => {
 test('top-level keys that begin with x- are ignored, others are not', async () => {
   const problems = await problemsOf(`${SIEM}x-any: { token: "\${UNSET}" }\ny-any: 5\nsources: {}\n`);
 
-  expect(problems).toEqual(['penstock.yaml:3:1 y-any: expected a known option; the nearest is `state`']);
+  expect(problems).toEqual(['penstock.yaml:3:1 y-any: unknown option `y-any`; did you mean `state`?']);
 });

@@ -26,7 +26,7 @@ describe('options', () => {
     ['types', ['rule', 'rule'], 'expected each type once'],
     ['types', ['asn'], 'Invalid option'],
     ['resource', '../x', 'expected one segment of a path'],
-    ['edge_guard', '16m', 'expected a duration up to 15m'],
+    ['edge_guard', '16m', 'must be at most 15m'],
   ])('refuse %s: %j', (name, value, message) => {
     expect(() => optionsOf({ [name]: value })).toThrow(message);
   });
