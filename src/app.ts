@@ -176,9 +176,10 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
     watch.request(told);
     live.sourceMoves(config);
   };
+  const onDuration = (ms: number) => watch.requestDuration.observe(ms);
   const onWait = (until: number | undefined, route: string) => watch.waits(until, route);
   const client = opened.use(
-    openHttp({ budgets, clock, random, log, signal, env, onRequest, onWait }, config),
+    openHttp({ budgets, clock, random, log, signal, env, onRequest, onDuration, onWait }, config),
   );
   const http = instrument?.http?.(client) ?? client;
   return {

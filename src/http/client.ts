@@ -105,12 +105,12 @@ class Client implements SourceHttp {
 
   /** One request: its budget, the exchange, and what its headers say about further ones. */
   async #send(url: URL, { route, headers, asked }: HttpRequest, attempt: number): Promise<RawAnswer> {
-    const { budgets, options, clock, signal, log, onRequest, onWait } = this.#settings;
+    const { budgets, options, clock, signal, log, onRequest, onDuration, onWait } = this.#settings;
     const budget = this.#budget(route);
     await budgets.acquire(budget, { signal, log, onWait: (until) => onWait?.(until, budget.route) });
     this.#requests += 1;
     const began = clock.now();
-    const told = () => ({ route, retry: attempt > 1, duration: clock.now() - began });
+    const told = { route, retry: attempt > 1 };
     let raw: RawAnswer;
     try {
       raw = await exchange(this.#connections, url, this.#headers(headers), {
@@ -123,14 +123,15 @@ class Client implements SourceHttp {
       });
     } catch (error) {
       if (error instanceof GivenUpError) this.#giveUp(error);
-      onRequest?.({ ...told(), status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
+      onRequest?.({ ...told, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
       throw error;
+    } finally {
+      onDuration?.(clock.now() - began);
     }
-    const ended = told();
     this.#observe(raw);
     const throttled = await pace(raw, { budgets, budget, clock, log, vendorNow: this.vendorNow(), attempt });
     onRequest?.({
-      ...ended,
+      ...told,
       status: raw.status,
       ...(throttled && { throttledUntil: throttled.until }),
       ...(raw.replaced > 0 && { replaced: raw.replaced }),

@@ -29,6 +29,8 @@ export interface HttpSettings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told of every request that was sent, after its end. */
   readonly onRequest?: (told: RequestTold) => void;
+  /** Told how long every request took, from sending it to the end of its answer. Milliseconds. */
+  readonly onDuration?: (ms: number) => void;
   /** Told until when a request of this route waits for its budget (epoch ms); undefined: it is granted. */
   readonly onWait?: (until: number | undefined, route: string) => void;
 }
@@ -39,8 +41,6 @@ export interface RequestTold {
   readonly status: number | 'timed-out' | 'failed';
   /** Whether it was a further try of a request. */
   readonly retry: boolean;
-  /** From sending it to the end of its answer, milliseconds. */
-  readonly duration: number;
   /** The vendor throttled us: no request of this route is sent before then. Epoch milliseconds. */
   readonly throttledUntil?: number;
   /** Characters of its answer that stand for bytes that are none in its charset. */

@@ -108,8 +108,7 @@ export class SourceWatch {
     };
   }
 
-  request({ status, retry, duration, throttledUntil, replaced = 0 }: RequestTold): void {
-    this.requestDuration.observe(duration);
+  request({ status, retry, throttledUntil, replaced = 0 }: RequestTold): void {
     this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
     this.requestsLastHour.add(1);
     if (retry) this.retries += 1;
