@@ -35,9 +35,8 @@ function configuration(state: string): string {
     base_url,
     account,
     token: TOKEN,
-    schedule: 'every 30m',
+    schedule: 'every 2m',
     timeout: '5m',
-    retries: 0,
     resolve_users: false,
     ...rest,
   });
@@ -52,8 +51,8 @@ function configuration(state: string): string {
     // The names and the order of the file would put them last.
     sources: {
       ...Object.fromEntries(healthy),
-      'zulu-broken': at('broken', bad.url),
-      [LONG_NAME]: at('broken-2', bad.url),
+      'zulu-broken': at('broken', bad.url, { retries: 0 }),
+      [LONG_NAME]: at('broken-2', bad.url, { retries: 0 }),
       'zulu-refused': at('refused', good.url, { token: 'a-token-that-nobody-knows' }),
     },
     log: { level: 'info' },
@@ -89,7 +88,7 @@ afterAll(() => stack.disposeAsync());
 async function settled(): Promise<void> {
   const expected = { healthy: HEALTHY + 1, failing: 2, refused: 1, paused: 1 };
   const look = async () => expect(statesOf(await (await fetch(`${url}/metrics`)).text())).toEqual(expected);
-  await vi.waitFor(look, { timeout: 300_000, interval: 2_000 });
+  await vi.waitFor(look, { timeout: 540_000, interval: 3_000 });
 }
 
 /** How many sources and destinations are in each state. */
