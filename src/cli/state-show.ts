@@ -4,8 +4,9 @@ import { isoTime } from '../ecs/time.ts';
 import { EXIT } from '../errors.ts';
 import type { JournalView, StreamState } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { printableValue } from '../printable.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type Output } from './io.ts';
+import { jsonLine, type Output, say } from './io.ts';
 import { knownSources, unknownName } from './named.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
@@ -47,7 +48,7 @@ export const stateShowCommand: PenstockCommand = {
 
 function print(output: Output, object: object, json: boolean): void {
   if (json) jsonLine(output, object);
-  else output.write(`${stringify(object)}\n`);
+  else say(output, `${stringify(printableValue(object))}\n`);
 }
 
 async function everything(view: JournalView, stream: StreamState) {

@@ -57,6 +57,17 @@ test('no command lets what a receiver or a refusing vendor says act on the termi
   for (const output of outputs) expectHarmless(output);
 });
 
+test('state show lets no stream that a vendor names act on the terminal', async () => {
+  await world.configure({ declined: { ...world.blocks['declined'], project_ids: ['p\u202E'] } });
+  await world.run('once --deadline 3s');
+
+  const { code, stdout } = await world.run('state show declined', { tty: true });
+
+  expect(code).toBe(0);
+  expect(stdout).toContain(String.raw`p\u202e`);
+  expectHarmless(stdout);
+});
+
 test('once ends with one line in words', async () => {
   world.console.add([loginAttempt(seeded(4), world.clock.now() - 90_000, world.console.users)]);
   await world.configure({ console: world.blocks['console'] ?? {} });
