@@ -14,7 +14,7 @@ import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 const TOKEN = 'token-of-the-reload-test';
 const HOUR = 3_600_000;
 const STARTED = '"message":"Started."';
-const REFUSED = 'The new configuration is not used';
+const REFUSED = 'Reload rejected';
 
 let first: SimulatedConsole;
 let second: SimulatedConsole;
