@@ -26,6 +26,8 @@ npm_settings() {
   local key value
   for key in registry cafile proxy https-proxy noproxy strict-ssl; do
     value="$(npm config get "$key")"
+    # Where the machine trusts its authorities by Node's variable, npm's own setting may be empty.
+    if [ "$key" = cafile ] && [ "$value" = null ]; then value="${NODE_EXTRA_CA_CERTS:-}"; fi
     case "$value" in null | undefined | '') ;; *) printf '%s=%s\n' "$key" "$value" ;; esac
   done
 }
