@@ -6,7 +6,7 @@ import { once, type OnceSummary } from '../schedule/once.ts';
 import { totalsOf } from '../telemetry/totals.ts';
 import { Away } from './away.ts';
 import { collectValues, configFlag, durationArgument, examples } from './flags.ts';
-import { say, type ExitCode } from './io.ts';
+import { jsonLine, say, type ExitCode } from './io.ts';
 import type { PenstockCommand } from './program.ts';
 import { Progress } from './progress.ts';
 import { setUp } from './set-up.ts';
@@ -29,6 +29,7 @@ export const onceCommand: PenstockCommand = {
           .argParser(durationArgument)
           .default(DEFAULT_DEADLINE, '10m'),
       )
+      .addOption(new Option('--json', 'print the summary on stdout, as one JSON object'))
       .addHelpText(
         'after',
         '\nExit codes: 0 done (what waits for a budget is owed, and 0), 2 usage or configuration, 3 a source did not complete,\n4 not all was delivered (the journal holds it), 5 the state cannot be used.',
@@ -36,6 +37,7 @@ export const onceCommand: PenstockCommand = {
     return examples(command, [
       'penstock once',
       'penstock once --deadline 4m',
+      'penstock once --json',
       'penstock once --source console -c /etc/penstock/penstock.yaml',
     ]);
   },
@@ -71,6 +73,7 @@ export const onceCommand: PenstockCommand = {
     const code = exitCode(summary);
     const done = { ...totalsOf(app.live), summary: inWords(app, summary, code) };
     // On a terminal its sentence is the last word, whatever the level of the log.
+    if (flags['json'] === true) jsonLine(io.stdout, { ...told(summary), ...done });
     if (io.stderr.isTTY === true) say(io.stderr, `${done.summary}\n`);
     else log.info({ penstock: { ...told(summary), ...done } }, 'Ended.');
     if (summary.journalFailure !== undefined) throw summary.journalFailure;

@@ -1,0 +1,43 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openWorld, type World } from './support/world.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = await openWorld({ rows: 40 });
+});
+
+afterEach(() => world[Symbol.asyncDispose]());
+
+it('prints its summary on stdout with --json, and nothing there without', async () => {
+  const silent = await world.run('once');
+  const { code, rows } = await world.run('once --json');
+
+  expect(silent.stdout).toBe('');
+  expect(code).toBe(0);
+  expect(rows).toEqual([
+    {
+      sources: [
+        {
+          source: 'console',
+          outcome: 'complete',
+          state: 'healthy',
+          new: 0,
+          updated: 0,
+          malformed: 0,
+          repeated: expect.any(Number) as number,
+          gaps: 0,
+          owed: 0,
+          overdue: [],
+        },
+      ],
+      undelivered: 0,
+      rejected: 0,
+      overdue: [],
+      collected: 0,
+      delivered: 0,
+      gaps: 0,
+      summary: 'Done: 0 collected, 0 delivered, 0 waiting.',
+    },
+  ]);
+});
