@@ -13,7 +13,7 @@ import { setUp } from './set-up.ts';
 const BANNER = [
   'Penstock demo: QRadar, JSA, Petra and BotBye are simulated, and so is the OTLP receiver. No key, no network.',
   'The pipeline between them is a real process. It is killed with SIGKILL in the middle of its work and started again.',
-  'Then what the receiver has is compared with what the vendors have. It takes some 15 seconds.',
+  'Then what the receiver has is compared with what the vendors have. This needs some 15 seconds.',
 ];
 
 /** `penstock demo`: kills the real pipeline between simulated vendors and a receiver, and proves that nothing was lost. */
@@ -34,7 +34,7 @@ export const demoCommand: PenstockCommand = {
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nExit codes: 0 nothing was lost or told twice, and what was sent again was the same to the byte; 1 it was not so.\nPiped or with --json, the last line of the proof is {"lost":0,"duplicates":0,"repeats":n,"identical":n}.',
+        '\nExit codes: 0 no event was lost or duplicated, and each repeat was the same to the byte; 1 it was not so.\nPiped or with --json, the last line of the proof is {"lost":0,"duplicates":0,"repeats":n,"identical":n}.',
       );
     return examples(command, ['penstock demo', 'penstock demo --follow', 'penstock demo | jq']);
   },
@@ -49,7 +49,7 @@ export const demoCommand: PenstockCommand = {
     const verdict = await prove(io, stage);
     show.verdict(verdict, stage.receiver.received());
     const broken = problemOf(verdict);
-    show.tell(broken ?? 'The promise holds: nothing was lost, and nothing was told twice.');
+    show.tell(broken ?? 'The promise holds: no lost events, no duplicates.');
     if (flags['follow'] === true) await follow(io, stage);
     return broken === undefined ? EXIT.done : EXIT.bug;
   },

@@ -35,8 +35,8 @@ export function unknownName(
   known: readonly string[],
 ): ConfigError {
   const near = nearest(name, known);
-  const hint = near === undefined ? '' : `; the nearest is ${near}`;
+  const hint = near === undefined ? '.' : `; did you mean ${near}?`;
   return new ConfigError([
-    `There is no ${what} ${name}${hint}. There are: ${known.join(', ') || 'none'}. See: penstock state list`,
+    `There is no ${what} ${name}${hint} There are: ${known.join(', ') || 'none'}. See: penstock state list`,
   ]);
 }

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { openApp, type App } from '../app.ts';
 import type { Config } from '../config/types.ts';
+import { nearest } from '../config/nearest.ts';
 import { ConfigError, EXIT } from '../errors.ts';
 import { once, type OnceSummary } from '../schedule/once.ts';
 import { totalsOf } from '../telemetry/totals.ts';
@@ -54,7 +55,7 @@ export const onceCommand: PenstockCommand = {
       () => undefined,
     );
     const signal = AbortSignal.any([io.stop, late.signal]);
-    const progress = new Progress(io.clock, line);
+    const progress = new Progress(line);
     const away = new Away({ io: { ...io, stderr: line.output }, log, deadline });
     await using app = await openApp({
       ...io,
@@ -71,11 +72,12 @@ export const onceCommand: PenstockCommand = {
     ended.abort();
     await timer;
     const code = exitCode(summary);
-    const done = { ...totalsOf(app.live), summary: inWords(app, summary, code) };
+    // `rejected` is the dead letters in all, and not only those of this pass.
+    const done = { ...totalsOf(app.live), ...told(summary), summary: inWords(app, summary, code) };
     // On a terminal its sentence is the last word, whatever the level of the log.
-    if (flags['json'] === true) jsonLine(io.stdout, { ...told(summary), ...done });
+    if (flags['json'] === true) jsonLine(io.stdout, done);
     if (io.stderr.isTTY === true) say(io.stderr, `${done.summary}\n`);
-    else log.info({ penstock: { ...told(summary), ...done } }, 'Ended.');
+    else log.info({ penstock: done }, 'Ended.');
     if (summary.journalFailure !== undefined) throw summary.journalFailure;
     return code;
   },
@@ -133,6 +135,9 @@ function chosen(config: Config, names: readonly string[] | undefined): readonly 
   const unknown = (names ?? []).filter((name) => !known.includes(name));
   if (unknown.length === 0) return names;
   throw new ConfigError(
-    unknown.map((name) => `--source ${name}: expected a source of the configuration: ${known.join(', ')}`),
+    unknown.map(
+      (name) =>
+        `--source ${name}: there is no such source; did you mean ${nearest(name, known)}? There are: ${known.join(', ')}`,
+    ),
   );
 }

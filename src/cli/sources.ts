@@ -1,5 +1,6 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
+import { nearest } from '../config/nearest.ts';
 import { ConfigError, EXIT } from '../errors.ts';
 import type { Source } from '../source.ts';
 import { loadSources } from '../sources/registry.ts';
@@ -43,7 +44,7 @@ function known(types: ReadonlyMap<string, Source>, type: string): Source {
   const source = types.get(type);
   if (source !== undefined) return source;
   throw new ConfigError([
-    `There is no source type ${type}. There are: ${[...types.keys()].join(', ')}. See: penstock sources`,
+    `There is no source type ${type}; did you mean ${nearest(type, [...types.keys()])}? There are: ${[...types.keys()].join(', ')}. See: penstock sources`,
   ]);
 }
 

@@ -27,13 +27,13 @@ export const statusCommand: PenstockCommand = {
   describe(command) {
     command
       .name('status')
-      .description('Show how each source and destination stands, beside a daemon or without one.')
+      .description('Show the status of sources and destinations, beside a daemon or without one.')
       .addOption(configFlag())
       .addOption(new Option('--watch', 'look again every two seconds until stopped'))
       .addOption(
         new Option(
           '--check',
-          'exit 3 unless every source has completed a sweep as recently as its schedule says: for health checks',
+          'exit 3 unless every source has completed a poll as recently as its schedule says: for health checks',
         ).conflicts('watch'),
       )
       .addOption(jsonFlag());

@@ -39,7 +39,7 @@ function warnOnce({ config, log, run }: PollContext, bytes: number, max: number)
   if (isMuch && run.memo.get(WARNED) !== true) {
     log.warn(
       { penstock: { ledger: { bytes, max } } },
-      `The ledger takes ${(bytes / MEBIBYTE).toFixed(1)} MiB of at most ${(max / MEBIBYTE).toFixed(1)} MiB (ledger.max of source ${config.name}). At the bound the oldest entries go, and what the vendor shows of them again is sent again. Raise ledger.max if the disk has room, or look why the vendor shows so much.`,
+      `The ledger holds ${(bytes / MEBIBYTE).toFixed(1)} MiB of at most ${(max / MEBIBYTE).toFixed(1)} MiB (ledger.max of source ${config.name}). At the bound the oldest entries go, and what the vendor shows of them again is sent again. Raise ledger.max if the disk has room, or look why the vendor shows so much.`,
     );
   }
   run.memo.set(WARNED, isMuch);

@@ -113,7 +113,7 @@ function clockFindings({ ahead, answered }: Hearing, limit: number): Finding[] {
 
 function sweepFinding(config: SourceConfig, streams: number): Finding {
   const quota = config.options.quota ?? config.definition.quotas(config.options)[0];
-  const sweep = `a sweep of ${count(streams, 'stream')}`;
+  const sweep = `a poll of ${count(streams, 'stream')}`;
   const detail =
     quota === undefined
       ? `no limit; ${sweep} takes ${count(streams, 'request')} at least`

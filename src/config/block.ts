@@ -86,9 +86,19 @@ function report(finding: Finding, all: readonly Finding[], { path: above, tree, 
 /** Longer values are no times, numbers or words. */
 const LONGEST_SHOWN = 40;
 
-/** The value that was got. What was filled in may be a secret in the wrong place, and is not shown. */
-function got({ message, isShowable }: Finding, path: Path, { value: root, substitutions }: Tree): string {
-  if (isShowable !== true || message.includes('(got ') || substitutions.has(identify(path))) return '';
+/** Of what should be an address: one without a user, a query or a fragment, where secrets are. */
+const ADDRESS = /^(?:[a-z][a-z\d+.-]*:\/\/[\w.:[\]/-]*|[\w.-]*:\d+|\d+)$/i;
+
+function got({ message, isShowable }: Finding, path: Path, tree: Tree): string {
+  if (isShowable !== true || message.includes('(got ')) return '';
+  const shown = gotValue(path, tree);
+  const isAddress = /^expected (?:an http|HOST)/.test(message);
+  return isAddress && !ADDRESS.test(shown.slice(' (got '.length, -1)) ? '' : shown;
+}
+
+/** The value that was got: ` (got 15)`. What was filled in may be a secret in the wrong place, and is not shown. */
+export function gotValue(path: Path, { value: root, substitutions }: Tree): string {
+  if (substitutions.has(identify(path))) return '';
   const value = valueAt(root, path);
   if (!['string', 'number', 'boolean'].includes(typeof value)) return '';
   const text = String(value);

@@ -1,3 +1,4 @@
+import { gotValue } from './block.ts';
 import { EVERY_TYPE } from './defaults.ts';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { nearest } from './nearest.ts';
@@ -11,8 +12,12 @@ export function checkRouting(tree: Tree, problems: Problems): void {
   const unknown = wanted.flatMap(({ names }) => names ?? []).filter(({ name }) => !sources.includes(name));
   for (const { name, path } of unknown) {
     const near = nearest(name, sources);
-    const hint = near === undefined ? '' : `; the nearest is \`${near}\``;
-    problems.add(tree.places.value(path), path, `expected the name of a source${hint}`);
+    const hint = near === undefined ? '' : `; did you mean \`${near}\`?`;
+    problems.add(
+      tree.places.value(path),
+      path,
+      `expected the name of a source${gotValue(path, tree)}${hint}`,
+    );
   }
   // A misspelt name is one mistake, not two.
   if (unknown.length === 0) checkTaken(sources, wanted, tree, problems);
@@ -24,7 +29,7 @@ export function checkDefaults(tree: Tree, types: readonly string[], problems: Pr
     const path = ['defaults', type];
     const known = [...types, EVERY_TYPE];
     if (!known.includes(type)) {
-      const message = `expected a source type or \`*\`; the nearest is \`${nearest(type, known)}\``;
+      const message = `expected a source type or \`*\`; did you mean \`${nearest(type, known)}\`?`;
       problems.add(tree.places.key(path), path, message);
     }
     if (!isRecord(options) || !Object.hasOwn(options, 'type')) continue;
@@ -61,7 +66,7 @@ function checkTaken(
   for (const source of sources.filter((name) => !taken.has(name))) {
     const path = ['sources', source];
     const message =
-      'expected a destination that takes it; name it in the `sources` of one, or let one take all';
+      'expected a destination that it is sent to; name it in the `sources` of one, or leave out `sources` in one';
     problems.add(tree.places.key(path), path, message);
   }
 }

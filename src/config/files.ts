@@ -6,7 +6,7 @@ import { readSecretFile } from './interpolate.ts';
 import { identify, type Path } from './location.ts';
 import { absolutePath } from './path.ts';
 import type { Problems } from './problems.ts';
-import { codeOrWords, readRegularFile } from './regular-file.ts';
+import { readRegularFile, whyNotRead } from './regular-file.ts';
 
 const TLS_FILES = ['ca_file', 'cert_file', 'key_file'] as const;
 
@@ -60,7 +60,7 @@ export function whyUnreadable(file: string): string | undefined {
     if (statSync(file).isFile()) return undefined;
     return `expected a readable file at ${file} (not a regular file)`;
   } catch (error) {
-    return `expected a readable file at ${file} (${codeOrWords(error)})`;
+    return `expected a readable file at ${file} (${whyNotRead(error)})`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { codeOrWords } from './regular-file.ts';
+import { whyNotRead } from './regular-file.ts';
 
 /** What `${…}` is filled in from. */
 export interface Origin {
@@ -58,7 +58,7 @@ export function readSecretFile(path: string, readFile: Origin['readFile']): stri
   try {
     content = readFile(path);
   } catch (error) {
-    throw new Error(`expected a readable file at ${path} (${codeOrWords(error)})`, { cause: error });
+    throw new Error(`expected a readable file at ${path} (${whyNotRead(error)})`, { cause: error });
   }
   const value = withoutTrailingNewlines(content);
   if (value === '') throw new Error(`expected a value in the file ${path}, which is empty`);

@@ -69,15 +69,16 @@ function messageOf(issue: Issue): string {
   return `expected another value (${issue.message})`;
 }
 
-/** Messages of fields whose values are times, sizes and the like. */
-const SHOWABLE = /^expected (a duration|a size|`every|an IANA)/;
+/** Messages of fields whose values are times, sizes, addresses and the like. */
+const SHOWABLE = /^expected (a duration|a size|`every|an IANA|HOST:PORT|an http)/;
 
 function isShowable(issue: Issue): boolean {
+  if (SHOWABLE.test(issue.message)) return true;
   if (issue.code === 'invalid_value') return true;
   if (issue.code === 'invalid_type') return ['number', 'int', 'boolean'].includes(issue.expected);
-  if (issue.code === 'too_small' || issue.code === 'too_big')
-    return /^(number|int|bigint)$/.test(issue.origin);
-  return SHOWABLE.test(issue.message);
+  return (
+    (issue.code === 'too_small' || issue.code === 'too_big') && /^(number|int|bigint)$/.test(issue.origin)
+  );
 }
 
 interface Bound {

@@ -38,10 +38,23 @@ export async function readConfigurationFile(path: string): Promise<Buffer> {
   }
 }
 
-/** Why a file could not be read, to go into parentheses: `ENOENT`, `not a regular file`. */
-export function codeOrWords(error: unknown): string {
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it does not exist',
+  EACCES: 'its permissions do not allow it',
+  EPERM: 'its permissions do not allow it',
+  EISDIR: 'a directory',
+  ELOOP: 'its symbolic links go round in a circle',
+  ENAMETOOLONG: 'its name is too long',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+};
+
+/** Why a file could not be read, to go into parentheses: `it does not exist`, `not a regular file`. */
+export function whyNotRead(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  return code ?? message;
+  if (code === undefined) return message;
+  return WORDS[code] ?? 'the system reports an error';
 }
 
 function notRegular(stats: Stats): Error {

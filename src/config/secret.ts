@@ -23,6 +23,13 @@ export class Secret {
     this.#accepts = accepts;
   }
 
+  /** What may hold a secret, and does not, such as the URL of a proxy without a password: it is not masked. */
+  static holdingNone(value: string): Secret {
+    const secret = new Secret('');
+    secret.#value = value;
+    return secret;
+  }
+
   /** Makes `fresh` read the value again: it came from a file, which may be replaced while we run. */
   rereadBy(reread: () => string): this {
     this.#reread = reread;

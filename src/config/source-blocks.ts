@@ -1,5 +1,5 @@
 import type { CommonOptions, Source } from '../source.ts';
-import { checkBlock } from './block.ts';
+import { checkBlock, gotValue } from './block.ts';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { identify } from './location.ts';
 import { nearest } from './nearest.ts';
@@ -36,7 +36,10 @@ function typeOf(
   const path = ['sources', name, 'type'];
   if (tree.unfilled.has(identify(path))) return undefined;
   const ids = [...types.keys()].toSorted();
-  const near = typeof type === 'string' ? `; the nearest is \`${nearest(type, ids)}\`` : '; it is missing';
+  const near =
+    typeof type === 'string'
+      ? `${gotValue(path, tree)}; did you mean \`${nearest(type, ids)}\`?`
+      : '; it is missing';
   problems.add(tree.places.value(path), path, `expected one of ${ids.join(', ')}${near}`);
   return undefined;
 }

@@ -33,7 +33,7 @@ export function adviceFor(status: number, html: boolean, location: string | unde
     case 405:
       return 'Check `endpoint`: no receiver of OTLP logs is there (`/v1/logs` is added to it).';
     case 415:
-      return 'Set `protocol` to the encoding that the receiver takes, or `compression` to none.';
+      return 'Set `protocol` to the encoding that the receiver accepts, or `compression` to none.';
     default:
       return 'Check `endpoint`, `headers` and `protocol` against the documentation of the receiver.';
   }

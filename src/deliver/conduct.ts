@@ -54,7 +54,7 @@ export class Conduct {
 
   /** What is not in the journal of how it stands. */
   get seen(): DestinationSeen {
-    const { kind, since, reason = 'It does not take records now.', until } = this.#standing;
+    const { kind, since, reason = 'It does not accept events now.', until } = this.#standing;
     if (kind === 'paused') return { nextTry: until };
     const unreachable = kind === 'waiting' ? { since, reason, until } : this.#unreachable;
     return unreachable === undefined ? {} : { unreachable };
@@ -164,7 +164,7 @@ export class Conduct {
     const fields = { ...logFields({ ...answer, words: why }), penstock: { advice: UNREAD_ANSWER } };
     this.#parts.log.warn(
       fields,
-      'Destination takes records, and its answer cannot be read: records that it rejects in it go unnoticed.',
+      'Destination accepts events, but its response cannot be read: events that it rejects go unnoticed.',
     );
   }
 

@@ -62,8 +62,8 @@ export class Budgets {
   readonly #courtesy: number;
   /** By budget name: settles when everyone who waits now has been served. */
   readonly #queues = new Map<string, Promise<void>>();
-  /** By budget name: who queues. All of them wait as long as the first. */
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  /** By budget name: who queues, and until when (epoch ms). All of them wait as long as the first. */
+  readonly #waiting = new Map<string, { readonly waiters: Set<Waiter>; until: number }>();
 
   constructor({ journal, clock, courtesy = 0 }: Lent) {
     this.#journal = journal;
@@ -83,8 +83,10 @@ export class Budgets {
       budget.name,
       turn.then(() => served),
     );
-    const waiters = this.#waiters.get(budget.name) ?? new Set();
-    this.#waiters.set(budget.name, waiters.add(waiter));
+    const waiting = this.#waiting.get(budget.name) ?? { waiters: new Set(), until: 0 };
+    this.#waiting.set(budget.name, waiting);
+    waiting.waiters.add(waiter);
+    if (waiting.until - this.#clock.now() > WORTH_TELLING) waiter.onWait?.(waiting.until);
     try {
       await orAborted(turn, signal);
       await this.#spend(budget, waiter);
@@ -95,7 +97,7 @@ export class Budgets {
         cause: error,
       });
     } finally {
-      waiters.delete(waiter);
+      waiting.waiters.delete(waiter);
       leave();
     }
   }
@@ -129,13 +131,21 @@ export class Budgets {
       }
       if (wait > WORTH_TELLING) {
         const until = this.#clock.now() + wait;
-        for (const { onWait } of this.#waiters.get(budget.name) ?? []) onWait?.(until);
+        this.#tell(budget.name, until);
         const end = new Date(until).toISOString();
         if (!told) log.info({ event: { reason: budget.route, end } }, 'Request waits for its budget.');
         told = true;
       }
       await this.#clock.sleep(Math.min(wait, longest) + this.#courtesy, signal);
     }
+  }
+
+  /** Those who queue, and who will, wait until then (epoch ms). */
+  #tell(name: string, until: number): void {
+    const waiting = this.#waiting.get(name);
+    if (waiting === undefined) return;
+    waiting.until = until;
+    for (const { onWait } of waiting.waiters) onWait?.(until);
   }
 
   /** Milliseconds to wait before asking again; 0 when one request is granted, and durably spent. */

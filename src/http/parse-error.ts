@@ -23,7 +23,8 @@ export function unparsable(error: unknown): string | undefined {
     return 'its response is not understood: it switches protocols (101), or has another status that is no answer to this request. Check the address, and what is on the way';
   }
   if (error.name === 'HTTPParserError' || code.startsWith('HPE_')) {
-    const why = reason ?? /\((.*)\)/.exec(error.message)?.[1] ?? error.message;
+    const said = reason ?? /\((.*)\)/.exec(error.message)?.[1] ?? error.message;
+    const why = said.startsWith('Expected HTTP/') ? 'it does not begin with HTTP/' : said;
     return `its response is not valid HTTP (${why}). Check the address, its protocol (http or https) and its port`;
   }
   return undefined;

@@ -32,7 +32,8 @@ export function parseProxy(text: string, setting = '`proxy`'): Proxy | undefined
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
   if (url.pathname !== '/' || /[?#\s\\]/.test(rest.slice(at + 1))) return undefined;
   const origin = url.origin;
-  if (at < 0) return { origin, host: url.host, credential: undefined, url: new Secret(origin), setting };
+  if (at < 0)
+    return { origin, host: url.host, credential: undefined, url: Secret.holdingNone(origin), setting };
   const encoded = `${percentEncoded(user)}:${percentEncoded(password)}`;
   return {
     origin,

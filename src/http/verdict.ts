@@ -48,7 +48,7 @@ export function failureOf(answer: RawAnswer, now: number): VendorError | undefin
   if (status === 504) return new TimedOutError(`${tale(answer)} It ran out of time.`, url, status);
   if (status >= 500 || PASSING.has(status)) {
     const wait = retryAfter(headers, now);
-    const message = `${tale(answer)} It passes, or the vendor's status page tells more.`;
+    const message = `${tale(answer)} Usually temporary; check the vendor's status page.`;
     return wait === undefined
       ? new UnavailableError(message, url, status)
       : new BusyError(message, url, status, wait);

@@ -89,7 +89,7 @@ class Replaying {
     if (refused === 0) return { code: 0, message: sent };
     return {
       code: 4,
-      message: `${sent} It did not take ${refused} others; they were delivered or laid aside before.`,
+      message: `${sent} It rejected ${refused} others; they were delivered before, or are dead letters.`,
     };
   }
 }

@@ -12,7 +12,7 @@ export const LOOK_EVERY = 1_000;
 export function troubleOf({ destination: { name }, standing }: Delivery, now: number): string | undefined {
   const { kind, since, reason = '' } = standing;
   if (kind === 'paused') return `Destination ${name} is paused: ${reason}`;
-  if (kind === 'waiting' && now - since >= PATIENCE) return `Destination ${name} takes nothing: ${reason}`;
+  if (kind === 'waiting' && now - since >= PATIENCE) return `Destination ${name} accepts nothing: ${reason}`;
   return undefined;
 }
 

@@ -16,7 +16,11 @@ export interface State<Name extends string> {
   readonly until: number | undefined;
 }
 
-/** The state of that name which a condition stands for. */
-export function stateOf<Name extends string>(name: Name, { since, reason, until }: Condition): State<Name> {
-  return { name, since, reason, until };
+/** The state of that name which a condition stands for. A try that is under way is one of `now` (epoch ms). */
+export function stateOf<Name extends string>(
+  name: Name,
+  { since, reason, until }: Condition,
+  now: number,
+): State<Name> {
+  return { name, since, reason, until: until === undefined ? undefined : Math.max(until, now) };
 }

@@ -19,6 +19,7 @@ export interface DestinationFacts {
     readonly since: number | undefined;
     readonly lastReason: string | undefined;
   };
+  readonly now: number;
 }
 
 /** How a destination is: the one place that says so, for `status`, the page, readiness, metrics and the log. */
@@ -27,9 +28,10 @@ export function destinationState({
   unreachable,
   deadLetters,
   skipped = 0,
+  now,
 }: DestinationFacts): DestinationState {
-  if (paused !== undefined) return stateOf('paused', withSkipped(paused, skipped));
-  if (unreachable !== undefined) return stateOf('unreachable', withSkipped(unreachable, skipped));
+  if (paused !== undefined) return stateOf('paused', withSkipped(paused, skipped), now);
+  if (unreachable !== undefined) return stateOf('unreachable', withSkipped(unreachable, skipped), now);
   const { count, since, lastReason } = deadLetters;
   if (count > 0) {
     const events =

@@ -104,7 +104,7 @@ export const FAMILIES: readonly Family[] = [
   ),
   gauge(
     'penstock_last_complete_sweep_timestamp_seconds',
-    'When the last complete sweep ended; of several streams, the one longest ago.',
+    'When the last complete poll ended; of several streams, the one longest ago.',
     ofSources(({ lastComplete }, labels) => seconds(lastComplete, labels)),
   ),
   gauge(
@@ -119,7 +119,7 @@ export const FAMILIES: readonly Family[] = [
   ),
   gauge(
     'penstock_ledger_bytes',
-    'What the ledger of the source takes, about; ledger.max is its bound.',
+    'Size of the ledger of the source, about; ledger.max is its bound.',
     ofSources(({ ledger }, labels) => [{ value: ledger.bytes, labels }]),
   ),
   gauge(
@@ -160,7 +160,7 @@ export const FAMILIES: readonly Family[] = [
   ),
   counter(
     'penstock_dead_letters_total',
-    'Events laid aside because the destination refused them, or for their age.',
+    'Events that became dead letters because the destination rejected them, or for their age.',
     ofDestinations(({ watch }, labels) => [{ value: watch.deadLetters, labels }]),
   ),
   counter(

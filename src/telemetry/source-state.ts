@@ -53,14 +53,15 @@ export function sourceState(facts: SourceFacts): SourceState {
   if (refused !== undefined) {
     // It is polled when it is due, and not before it may be tried.
     const until = refused.until === undefined ? undefined : Math.max(refused.until, nextDue ?? 0);
-    return stateOf('refused', { ...refused, until: until === 0 ? undefined : until });
+    return stateOf('refused', { ...refused, until: until === 0 ? undefined : until }, now);
   }
-  if (waiting !== undefined) return stateOf('waiting', waiting);
-  if (throttled !== undefined && isThrottled(throttled, now)) return stateOf('throttled', throttled);
-  if (failing !== undefined) return stateOf('failing', { ...failing, until: nextDue });
-  if (stale !== undefined) return stateOf('stale', { ...stale, until: nextDue });
+  if (waiting !== undefined) return stateOf('waiting', waiting, now);
+  if (throttled !== undefined && isThrottled(throttled, now)) return stateOf('throttled', throttled, now);
+  if (failing !== undefined) return stateOf('failing', { ...failing, until: nextDue }, now);
+  if (stale !== undefined) return stateOf('stale', { ...stale, until: nextDue }, now);
   if (lastComplete === undefined) {
-    return { name: 'starting', since: knownSince, reason: 'No poll has ended yet.', until: nextDue };
+    const until = nextDue === undefined ? undefined : Math.max(nextDue, now);
+    return { name: 'starting', since: knownSince, reason: 'No poll has ended yet.', until };
   }
   return { name: 'healthy', since: undefined, reason: undefined, until: undefined };
 }

@@ -38,7 +38,7 @@ export function staleness({ status, schedule, seen, now }: Subject): Trouble | u
     return {
       reason: 'stale',
       since: knownSince({ status, seen }) ?? now,
-      detail: `No complete sweep has ended yet.${because(status)}`,
+      detail: `No complete poll has ended yet.${because(status)}`,
     };
   }
   const waiting = streams
@@ -47,7 +47,7 @@ export function staleness({ status, schedule, seen, now }: Subject): Trouble | u
   const since = Math.min(lastComplete, ...waiting) + allowed;
   if (since >= now) return undefined;
   const last = new Date(Math.min(lastComplete, ...waiting)).toISOString();
-  const detail = `No complete sweep of every stream has ended since ${last}; one is expected every ${showDuration(allowed)}.${because(status)}`;
+  const detail = `No complete poll of every stream has ended since ${last}; one is expected every ${showDuration(allowed)}.${because(status)}`;
   return { reason: 'stale', since, detail };
 }
 

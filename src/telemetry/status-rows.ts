@@ -11,17 +11,7 @@ export interface Rows {
 
 export function sourceRows(sources: readonly SourceStatus[], now: number): Rows {
   return {
-    head: [
-      'source',
-      'type',
-      'streams',
-      'last complete sweep',
-      'next',
-      'owed',
-      'open gaps',
-      'ledger',
-      'state',
-    ],
+    head: ['source', 'type', 'streams', 'last complete poll', 'next', 'owed', 'open gaps', 'ledger', 'state'],
     rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, ledger, state }) => [
       config.name,
       config.definition.id,
@@ -63,7 +53,7 @@ export function stateInWords({ name, since, reason, until }: State<string>, now:
 
 function nextTry({ name, until }: SourceState, nextDue: number | undefined, now: number): string {
   if (name === 'waiting') return 'when there is room';
-  if (name === 'refused' && until === undefined) return 'when it is mended';
+  if (name === 'refused' && until === undefined) return 'after its options are corrected';
   return fromNow(until ?? nextDue ?? now, now);
 }
 
@@ -73,17 +63,18 @@ export function journalLine(
   now: number,
 ): string {
   const { events, bytes, oldest } = journal;
-  const held = `The journal takes ${mebibytes(bytes)}`;
-  const waits = `${events.toLocaleString('en')} events wait, the oldest since ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
+  const held = `Journal ${mebibytes(bytes)}`;
+  const queued = `${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'} queued`;
+  const waits = `${queued}, oldest ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
   if (rejected === 0)
-    return oldest === undefined ? `${held}, and everything is delivered.` : `${held}; ${waits}.`;
+    return oldest === undefined ? `${held}; everything is delivered.` : `${held}; ${waits}.`;
   const letters = `${rejected.toLocaleString('en')} rejected: \`penstock dead-letters list\` shows them`;
-  return `${held}; ${oldest === undefined ? 'nothing waits' : waits}, and ${letters}.`;
+  return `${held}; ${oldest === undefined ? 'nothing queued' : waits}; ${letters}.`;
 }
 
 /** That a reload was rejected, in one sentence. */
 export function reloadLine({ since, reason }: Condition, now: number): string {
-  return `The configuration that was read ${ago(since, now)} is not used, and the one before stays in force: ${reason}`;
+  return `Reload rejected ${ago(since, now)}; keeping the previous configuration: ${reason}`;
 }
 
 function fromNow(at: number, now: number): string {

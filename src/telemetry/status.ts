@@ -92,7 +92,7 @@ export async function readStatus(
 ): Promise<Status> {
   const [streams, gaps] = [await journal.streams(), await journal.gaps()];
   const open = gaps.filter(({ closed }) => closed === undefined);
-  const destinations = await ofDestinations(journal, config, moment.seen);
+  const destinations = await ofDestinations(journal, config, moment);
   return {
     sources: await Promise.all(
       config.sources.map(async (source) =>
@@ -156,7 +156,7 @@ function ledgerOf(streams: readonly StreamState[]): LedgerSize {
 async function ofDestinations(
   journal: StatusJournal,
   config: Config,
-  seen: Seen,
+  { seen, now }: StatusMoment,
 ): Promise<DestinationStatus[]> {
   const known = await journal.destinations();
   const allGaps = await journal.destinationGaps();
@@ -175,6 +175,7 @@ async function ofDestinations(
           unreachable,
           deadLetters,
           skipped: skipping?.events ?? 0,
+          now,
         }),
         waiting: await journal.waiting(name, sources),
         oldest: await journal.oldestWaiting(name, sources),

@@ -38,7 +38,7 @@ describe('backfill without a daemon', () => {
     });
     expect(sent).toBe(61);
     expect(second.code).toBe(0);
-    expect(second.stdout).toMatch(/^Source console was read from .*: 0 events were told\.$/m);
+    expect(second.stdout).toMatch(/^Source console was read from .*: 0 new events\.$/m);
     expect(second.stderr).toContain('backfill console');
     expect(world.receiver.received()).toHaveLength(sent);
     expect(first.stdout + second.stderr).not.toContain(SECRETS.console);
@@ -89,7 +89,7 @@ describe('backfill without a daemon', () => {
   });
 
   it.each([
-    ['backfill consol --from 2h --to 1h', 'the nearest is console'],
+    ['backfill consol --from 2h --to 1h', 'did you mean console?'],
     ['backfill incidents --from 2h --to 1h', 'no way to ask its vendor for a past span'],
     ['backfill declined --from 2h --to 1h', 'no way to ask its vendor for a past span'],
     ['backfill console --from 1h --to 2h', 'expected a time before --to'],

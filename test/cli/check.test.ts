@@ -58,7 +58,7 @@ describe('check', () => {
 
     expect(finding(outcome, 'source attacks', 'quota')).toMatchObject({
       verdict: 'ok',
-      detail: '1 request per 1m; a sweep of 3 streams takes about 3m',
+      detail: '1 request per 1m; a poll of 3 streams takes about 3m',
     });
   });
 

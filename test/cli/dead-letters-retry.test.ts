@@ -69,7 +69,7 @@ describe('dead-letters retry', () => {
 
   it.each([
     ['dead-letters retry 77', 'There is no dead letter 77'],
-    ['dead-letters retry --destination sien', 'the nearest is siem'],
+    ['dead-letters retry --destination sien', 'did you mean siem?'],
   ])('exits 2 on %s', async (line, words) => {
     const { code, stderr } = await world.run(line);
 

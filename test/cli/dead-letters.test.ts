@@ -63,7 +63,7 @@ describe('dead-letters', () => {
 
   it.each([
     ['dead-letters show 7', 'penstock dead-letters list'],
-    ['dead-letters list --destination sien', 'the nearest is siem'],
+    ['dead-letters list --destination sien', 'did you mean siem?'],
     ['dead-letters lst', 'Did you mean list?'],
   ])('exits 2 on %s', async (line, words) => {
     const { code, stderr } = await world.run(line);

@@ -204,7 +204,7 @@ describe('gaps', () => {
   });
 
   it.each([
-    ['gaps consol', 'the nearest is console'],
+    ['gaps consol', 'did you mean console?'],
     ['gaps --to 2h', 'expected --from'],
     ['gaps --from 1h --to 2h', 'expected a time before --to'],
     ['gaps --from yesterday', 'Expected a time such as'],

@@ -121,7 +121,7 @@ describe('preview', () => {
     expect(refused.code).toBe(3);
     expect(refused.stderr).toContain('penstock check');
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain('the nearest is console');
+    expect(unknown.stderr).toContain('did you mean console?');
   });
 
   it('exits 3 when what there is to poll cannot be found out', async () => {

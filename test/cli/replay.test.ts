@@ -51,7 +51,7 @@ describe('replay', () => {
   });
 
   it.each([
-    ['replay --destination sien --from 1h', 2, 'the nearest is siem'],
+    ['replay --destination sien --from 1h', 2, 'did you mean siem?'],
     ['replay --destination siem', 2, '--from'],
     ['replay --destination siem --from 2100-01-01', 2, 'has passed'],
     ['replay --destination siem --from 1h', 5, 'There is no state'],

@@ -223,7 +223,7 @@ describe('state rewind', () => {
 
   it.each([
     ['state rewind declined --to 1h', 2, 'cannot be rewound'],
-    ['state rewind consol --to 1h', 2, 'the nearest is console'],
+    ['state rewind consol --to 1h', 2, 'did you mean console?'],
     ['state rewind console', 2, '--to'],
     ['state rewind console --to 2100-01-01', 2, 'has passed'],
     ['state rewind console --to 1h', 5, 'There is no state'],

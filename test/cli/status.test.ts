@@ -139,6 +139,7 @@ describe('dead letters', () => {
     await world.configure({ console }, { log: { level: 'info' } });
     const { stderr } = await world.run('once');
 
+    const { rows: again } = await world.run('once --json');
     const { rows } = await world.run('status --json');
     const { stdout } = await world.run('status', { tty: true });
 
@@ -147,10 +148,12 @@ describe('dead letters', () => {
     const rejected = (await letters()).length;
     expect(rejected).toBeGreaterThan(0);
     expect(penstock).toMatchObject({ rejected, undelivered: 0 });
+    // All there are, and not only those of the pass.
+    expect(again).toMatchObject([{ rejected, collected: 0 }]);
     expect(rows).toMatchObject([
       { rejected, undelivered: 0, destinations: [{ state: 'rejecting', dead_letters: rejected }] },
     ]);
-    expect(stdout).toContain(`nothing waits, and ${rejected} rejected`);
+    expect(stdout).toContain(`nothing queued; ${rejected} rejected`);
     expect(stdout).not.toContain('everything is delivered');
   });
 });
@@ -163,10 +166,10 @@ describe('status on a terminal', () => {
     const { code, stdout } = await world.run('status', { tty: true });
 
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^source +type +streams +last complete sweep/);
+    expect(stdout).toMatch(/^source +type +streams +last complete poll/);
     expect(stdout).toMatch(/console +qradar-login-attempts +1 +\d+s ago/);
     expect(stdout).toMatch(/siem +40 +0 +HTTP 401.*paused for \d+s: HTTP 401; next try in 1m/);
-    expect(stdout).toMatch(/40 events wait, the oldest since \d+s\./);
+    expect(stdout).toMatch(/40 events queued, oldest \d+s\./);
     for (const secret of Object.values(SECRETS)) expect(stdout).not.toContain(secret);
   });
 
@@ -194,7 +197,7 @@ describe('status --check', () => {
 
     expect(code).toBe(3);
     expect(stderr).toMatch(
-      /^The state directory .+ is empty: .+\nSource console is stale: No complete sweep has ended yet\.\n$/,
+      /^The state directory .+ is empty: .+\nSource console is stale: No complete poll has ended yet\.\n$/,
     );
   });
 
@@ -219,7 +222,7 @@ describe('status --check', () => {
     const { code, stderr, stdout } = await world.run('status --check');
 
     expect(code).toBe(3);
-    expect(stderr).toMatch(/No complete sweep has ended yet. Last error: .*401/);
+    expect(stderr).toMatch(/No complete poll has ended yet. Last error: .*401/);
     for (const secret of Object.values(SECRETS)) expect(stdout + stderr).not.toContain(secret);
   });
 });

@@ -108,7 +108,7 @@ sources: { console: ${logins('https://console.test')} }
 `;
 
   expect(await problemsOf(text)).toEqual([
-    'penstock.yaml:2:63 destinations.siem.sources[1]: expected the name of a source; the nearest is `console`',
+    'penstock.yaml:2:63 destinations.siem.sources[1]: expected the name of a source (got consle); did you mean `console`?',
   ]);
 });
 
@@ -122,7 +122,7 @@ sources:
 `;
 
   expect(await problemsOf(text)).toEqual([
-    'penstock.yaml:6:3 sources.two: expected a destination that takes it; name it in the `sources` of one, or let one take all',
+    'penstock.yaml:6:3 sources.two: expected a destination that it is sent to; name it in the `sources` of one, or leave out `sources` in one',
   ]);
 });
 

@@ -73,13 +73,13 @@ sources: {}
 
 test('a secret file that is missing or empty is a mistake at its place', async () => {
   expect(await problemsOf(SIEM + source('token_file: /nope'))).toEqual([
-    'penstock.yaml:2:74 sources.a.token_file: expected a readable file at /nope (ENOENT)',
+    'penstock.yaml:2:74 sources.a.token_file: expected a readable file at /nope (it does not exist)',
   ]);
   expect(await problemsOf(SIEM + source('token_file: t'), {}, { t: '\n' })).toEqual([
     'penstock.yaml:2:74 sources.a.token_file: expected a value in the file t, which is empty',
   ]);
   expect(await problemsOf(SIEM + source('token: "${file:/nope}"'))).toEqual([
-    'penstock.yaml:2:69 sources.a.token: expected a readable file at /nope (ENOENT)',
+    'penstock.yaml:2:69 sources.a.token: expected a readable file at /nope (it does not exist)',
   ]);
 });
 
@@ -97,7 +97,7 @@ test('files of certificates are found from the working directory, and must be th
   });
   expect(problems).toEqual([
     expect.stringMatching(
-      /^penstock\.yaml:2:\d+ sources\.a\.tls\.key_file: expected a readable file at .* \(ENOENT\)$/,
+      /^penstock\.yaml:2:\d+ sources\.a\.tls\.key_file: expected a readable file at .* \(it does not exist\)$/,
     ),
   ]);
 });

@@ -119,10 +119,10 @@ test('~ is the home directory in every path', async () => {
 
   expect(config.state.path).toBe(join(homedir(), 'state'));
   expect(await problemsOf(SIEM + source('token_file: ~/no/such/token'))).toEqual([
-    expect.stringContaining('(ENOENT)'),
+    expect.stringContaining('(it does not exist)'),
   ]);
   expect(await problemsOf(SIEM + source('token: token-of-a, tls: { ca_file: ~/no/such/ca.pem }'))).toEqual([
-    expect.stringContaining(`expected a readable file at ${homedir()}/no/such/ca.pem (ENOENT)`),
+    expect.stringContaining(`expected a readable file at ${homedir()}/no/such/ca.pem (it does not exist)`),
   ]);
   expect(await problemsOf(`${SIEM}state: { path: ~ann/state }\nsources: {}\n`)).toEqual([
     expect.stringContaining('expected a whole path'),

@@ -27,7 +27,7 @@ test.each([
 
 test.each([
   ['${NOPE}', 'expected the environment variable NOPE to be set'],
-  ['${file:/nope}', 'expected a readable file at /nope (ENOENT)'],
+  ['${file:/nope}', 'expected a readable file at /nope (it does not exist)'],
   ['${file:/empty}', 'expected a value in the file /empty, which is empty'],
   ['${}', 'expected ${NAME} or ${file:/path}; a literal ${ is written $${'],
   ['${TOKEN:-x}', 'expected ${NAME} or ${file:/path}; a literal ${ is written $${'],

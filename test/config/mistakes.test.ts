@@ -14,7 +14,7 @@ test('five mistakes are five lines, each with its line and column', async () => 
     'penstock.yaml:2:14 state.max_bytes: expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB (got 2 gigabytes)',
     'penstock.yaml:6:5 destinations.siem.compresion: unknown option `compresion`; did you mean `compression`?',
     'penstock.yaml:12:16 sources.console.page_size: expected a number (got many)',
-    'penstock.yaml:14:11 sources.vendor.type: expected one of acme-logins, acme-tenants; the nearest is `acme-tenants`',
+    'penstock.yaml:14:11 sources.vendor.type: expected one of acme-logins, acme-tenants (got acme-tenant); did you mean `acme-tenants`?',
     'penstock.yaml:15:12 sources.vendor.token: expected the environment variable VENDOR_TOKEN to be set',
   ]);
 });

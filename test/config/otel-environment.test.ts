@@ -137,8 +137,8 @@ test('all that is wrong with the variables shows at once, without their values',
     'environment variable OTEL_EXPORTER_OTLP_COMPRESSION: expected gzip or none',
     'environment variable OTEL_EXPORTER_OTLP_HEADERS: expected name=value,name=value with percent-encoded values',
     'environment variable OTEL_EXPORTER_OTLP_TIMEOUT: expected milliseconds such as 10000',
-    'environment variable OTEL_EXPORTER_OTLP_CERTIFICATE: expected a readable file at /nope.pem (ENOENT)',
-    'environment variable OTEL_EXPORTER_OTLP_CLIENT_KEY: expected a readable file at /nope.key (ENOENT)',
+    'environment variable OTEL_EXPORTER_OTLP_CERTIFICATE: expected a readable file at /nope.pem (it does not exist)',
+    'environment variable OTEL_EXPORTER_OTLP_CLIENT_KEY: expected a readable file at /nope.key (it does not exist)',
     'environment variable OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: expected together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
   ]);
 });

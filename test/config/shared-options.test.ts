@@ -142,7 +142,7 @@ ${consoles.join('')}`,
 
   expect(problems).toEqual([
     'penstock.yaml:5:5 sources.c0.page_sise: unknown option `page_sise`; did you mean `page_size`?',
-    'penstock.yaml:6:21 sources.c0.tls.ca_file: expected a readable file at /nope (ENOENT)',
+    'penstock.yaml:6:21 sources.c0.tls.ca_file: expected a readable file at /nope (it does not exist)',
   ]);
 });
 
@@ -152,7 +152,7 @@ test('`defaults` name a type that there is, and no `type`', async () => {
   );
 
   expect(problems).toEqual([
-    'penstock.yaml:2:13 defaults.acme-login: expected a source type or `*`; the nearest is `acme-logins`',
+    'penstock.yaml:2:13 defaults.acme-login: expected a source type or `*`; did you mean `acme-logins`?',
     'penstock.yaml:2:50 defaults.*.type: expected no `type` here: each source names its own',
     'penstock.yaml:2:85 defaults.acme-tenants: expected a map of options',
   ]);

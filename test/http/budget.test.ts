@@ -168,6 +168,21 @@ describe('a waiter', () => {
     expect(lines[0]).toMatchObject({ level: 40 });
   });
 
+  test('that comes while others wait hears until when as well', async () => {
+    const { clock, journal, budget, budgets, log } = await waiting();
+    const signal = new AbortController().signal;
+    await journal.pauseBudget(budget.name, START + MINUTE);
+    const heard: (number | undefined)[] = [];
+
+    const first = budgets.acquire(budget, { signal, log, onWait: () => undefined });
+    await clock.advance(10_000);
+    const second = budgets.acquire(budget, { signal, log, onWait: (until) => heard.push(until) });
+    await clock.advance(0);
+
+    expect(heard).toEqual([START + MINUTE]);
+    await drive(clock, Promise.all([first, second]));
+  });
+
   test('without a quota still waits for a pause', async () => {
     const { clock, budget, budgets, log } = await waiting();
     const unlimited = { ...budget, quota: undefined };

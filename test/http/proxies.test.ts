@@ -104,6 +104,13 @@ describe('NO_PROXY', () => {
   });
 });
 
+test('the URL of a proxy without a password is no secret, and is not masked', () => {
+  const address = 'http://open-proxy.test:3128';
+
+  expect(proxyFor('http://vendor.test', {}, Secret.holdingNone(address))?.url.reveal()).toBe(address);
+  expect(mask(`No answer from ${address}/x`)).toBe(`No answer from ${address}/x`);
+});
+
 describe('a password', () => {
   test.each([
     ['http://svc:Winter2026#pass@proxy.test:3128', 'svc:Winter2026#pass'],

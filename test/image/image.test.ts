@@ -196,7 +196,7 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
 
     expect([early.code, early.stderr]).toEqual([
       3,
-      expect.stringContaining('No complete sweep has ended yet.'),
+      expect.stringContaining('No complete poll has ended yet.'),
     ]);
     expect([code, signal], stderr).toEqual([0, null]);
     expect(Date.now() - stopped).toBeLessThan(10_000);

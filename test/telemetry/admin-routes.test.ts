@@ -81,7 +81,7 @@ describe('/readyz', () => {
       {
         subject: 'source console',
         reason: 'stale',
-        detail: 'No complete sweep has ended yet.',
+        detail: 'No complete poll has ended yet.',
         since: new Date(clock.now() - 1_000).toISOString(),
       },
     ]);

@@ -239,7 +239,7 @@ const SOURCES: readonly SourceSituation[] = [
     // The time that is left until the next poll stays as it is.
     arrange: () => clock.jump(10 * MINUTE),
     after: SECOND,
-    row: { since: TIME, reason: expect.stringContaining('No complete sweep'), until: TIME },
+    row: { since: TIME, reason: expect.stringContaining('No complete poll'), until: TIME },
     ready: [503, 'source console: stale'],
     stale: 1,
   },
@@ -410,7 +410,7 @@ describe('a reload that is rejected', () => {
     expect(rows).toMatchObject([
       { reload_failed: { since: TIME, reason: 'penstock.yaml sources.console: nonsense' } },
     ]);
-    expect(stdout).toMatch(/^The configuration that was read 1s ago is not used, .*nonsense$/m);
+    expect(stdout).toMatch(/^Reload rejected 1s ago; keeping the previous configuration: .*nonsense$/m);
 
     lab.app.live.reloaded(undefined);
     await lab.advance(SECOND);
@@ -506,9 +506,12 @@ describe('a destination', () => {
     const before = (await shown('destination')).row;
     await lab.advance(MINUTE);
     await lab.stop();
+    await clock.advance(2 * MINUTE);
 
     await lab.open();
     const opened = (await shown('destination')).row;
+    // The next try that was noted is past: it is made at once.
+    expect(opened['until']).toBe(isoTime(clock.now()));
     lab.start();
     await lab.advance(MINUTE);
     const later = (await shown('destination')).row;
