@@ -60,7 +60,7 @@ sources:
     expect(stdout).toBe('');
     const lines = stderr.trim().split('\n');
     expect(lines).toHaveLength(5);
-    for (const line of lines) expect(line).toMatch(/penstock\.yaml:\d+:\d+ [\w.]+: expected /);
+    for (const line of lines) expect(line).toMatch(/penstock\.yaml:\d+:\d+ [\w.]+: \w+/);
     expect(lines.join('\n')).toContain('qradar-login-attempts');
   });
 });
