@@ -44,6 +44,8 @@ export class CheckReport {
     ]);
     this.#output.write(table(['', 'SUBJECT', 'PROBE', 'FINDING'], lines));
     const count = (verdict: Finding['verdict']) => this.#rows.filter((row) => row.verdict === verdict).length;
-    this.#output.write(`\n${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed\n`);
+    this.#output.write(
+      `\n${count('ok')} ok, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('fail')} failed\n`,
+    );
   }
 }

@@ -26,7 +26,7 @@ export const checkCommand: PenstockCommand = {
     command
       .name('check')
       .description(
-        'Check configuration, credentials, rights, clocks, quotas and destinations; one request a route, nothing written.',
+        'Check configuration, credentials, rights, clocks, quotas and destinations; at most one request per endpoint; read-only.',
       )
       .addOption(configFlag())
       .addOption(

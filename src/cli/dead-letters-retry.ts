@@ -16,7 +16,7 @@ export const deadLettersRetryCommand: PenstockCommand = {
     command
       .name('retry')
       .description(
-        'Send dead letters once more, under the same ids, behind live events; what is taken lies there no longer.',
+        'Send dead letters once more, under the same ids, behind live events; accepted events are removed from the list.',
       )
       .addArgument(new Argument('[id...]', 'ids or uids, as the list shows them; without any, all'))
       .addOption(new Option('--destination <name>', 'only those of this destination'))

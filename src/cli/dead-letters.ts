@@ -23,7 +23,7 @@ const listCommand: PenstockCommand = {
   describe(command) {
     command
       .name('list')
-      .description('List the events that a destination refused for good, with the reason.')
+      .description('List the events that a destination rejected, with the reason.')
       .addOption(destinationFlag())
       .addOption(configFlag())
       .addOption(jsonFlag());
@@ -87,7 +87,7 @@ export const deadLettersCommands: CommandGroup = {
   describe(command) {
     command
       .name('dead-letters')
-      .description('See, retry and export the events that a destination refused for good.');
+      .description('List, retry and export the events that a destination rejected.');
     return examples(command, ['penstock dead-letters list', 'penstock dead-letters retry']);
   },
   commands: [listCommand, showCommand, deadLettersRetryCommand, exportCommand],

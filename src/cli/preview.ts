@@ -29,7 +29,7 @@ export const previewCommand: PenstockCommand = {
     command
       .name('preview')
       .description(
-        'Show what a source would ship next, from where its cursor stands: one poll of each stream, nothing written.',
+        'Show what a source would send next, from its cursor on: one poll of each stream, nothing written.',
       )
       .addArgument(new Argument('<source>', 'a source of the configuration'))
       .addOption(configFlag())

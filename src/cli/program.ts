@@ -55,7 +55,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<ExitC
   let code: ExitCode = EXIT.done;
   const program = new Command('penstock')
     .description(
-      'Ships what security APIs only tell when asked, as ECS-shaped OpenTelemetry logs. Nothing is lost on the way.',
+      'Polls security APIs and sends their events as ECS logs over OTLP. No lost events, no duplicates.',
     )
     .version(VERSION);
   const run = async (known: PenstockCommand, command: Command) => {

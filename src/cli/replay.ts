@@ -15,7 +15,7 @@ export const replayCommand: PenstockCommand = {
     command
       .name('replay')
       .description(
-        'Send a destination once more what the journal still holds (state.retain): the same bytes under the same ids, behind live events.',
+        'Resend retained events to a destination (state.retain): the same bytes under the same ids, behind live events.',
       )
       .addOption(
         new Option('--destination <name>', 'a destination of the configuration').makeOptionMandatory(),

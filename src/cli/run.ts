@@ -12,7 +12,7 @@ export const runCommand: PenstockCommand = {
     command
       .name('run')
       .description(
-        'Poll and deliver until stopped; SIGTERM ends it within 10 s and loses nothing, SIGHUP reads the configuration again.',
+        'Poll and deliver until stopped; SIGTERM ends it within 10 s and loses nothing, SIGHUP reloads the configuration.',
       )
       .addOption(configFlag());
     return examples(command, ['penstock run', 'penstock run -c /etc/penstock/penstock.yaml']);

@@ -32,7 +32,7 @@ export const stateExportCommand: PenstockCommand = {
     jsonLine(io.stdout, exportState({ ...config.state, clock: io.clock, log }, io.clock.now()));
     if (isStateHeld(config.state.path)) {
       io.stderr.write(
-        'A process holds this state and goes on: what it tells from now on would be told once more elsewhere. To hand over, stop it and export again.\n',
+        'A running process holds this state: what it sends from now on would be sent again elsewhere. To hand over, stop it and export again.\n',
       );
     }
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });

@@ -14,7 +14,7 @@ export const stateListCommand: PenstockCommand = {
   describe(command) {
     command
       .name('list')
-      .description('List the streams with their cursors, and the destinations with what they still lack.')
+      .description('List the streams with their cursors, and the destinations with what is queued for them.')
       .addOption(configFlag())
       .addOption(jsonFlag());
     return examples(command, ['penstock state list', 'penstock state list --json']);

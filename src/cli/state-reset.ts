@@ -58,5 +58,5 @@ export const stateResetCommand: PenstockCommand = {
 };
 
 const CONSEQUENCES =
-  'Its next poll begins initial_lookback ago and tells those records again: creations and login attempts under the same ids,\n' +
-  'but updates and counters have meaning from one state only, and are told anew. What is journaled still goes out.';
+  'Its next poll begins initial_lookback ago and sends those records again: creations and login attempts under the same ids,\n' +
+  'but updates and counters have meaning from one state only, and are sent anew. What is queued is still delivered.';

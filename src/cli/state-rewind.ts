@@ -22,16 +22,14 @@ export const stateRewindCommand: PenstockCommand = {
   describe(command) {
     command
       .name('rewind')
-      .description(
-        'Move the cursors of a source back to a time; what the state still knows of there is not told twice.',
-      )
+      .description('Move the cursors of a source back to a time; events already known are not sent again.')
       .addArgument(new Argument('<source>', 'a source of the configuration'))
       .addOption(timeFlag('to', 'where its next poll begins').makeOptionMandatory())
       .addOption(configFlag())
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nWhat the state has forgotten meanwhile is told again, under the same ids. Counts (petra-failed-attacks) of days older than\nrevise_days would then be added up twice by a store that does not know ids.',
+        '\nWhat the state has forgotten meanwhile is sent again, under the same ids. Counts (petra-failed-attacks) of days older than\nrevise_days would then be added up twice by a store that does not know ids.',
       );
     return examples(command, [
       'penstock state rewind console --to 2026-03-01T08:00:00Z',

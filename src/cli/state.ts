@@ -10,9 +10,7 @@ import { stateShowCommand } from './state-show.ts';
 /** `penstock state …`: what is remembered between two polls. */
 export const stateCommands: CommandGroup = {
   describe(command) {
-    command
-      .name('state')
-      .description('See, move and hand over what is remembered: cursors, ledgers, positions.');
+    command.name('state').description('Inspect, move, export and import state: cursors, ledgers, positions.');
     return examples(command, ['penstock state list', 'penstock state show console']);
   },
   commands: [

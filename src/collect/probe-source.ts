@@ -65,7 +65,7 @@ function reach(config: SourceConfig, { answered }: Hearing, failure: unknown): F
   const met = answered || (failure instanceof VendorError && failure.status !== undefined);
   const findings = met ? [connection(config.options)] : [];
   if (!answered || failure instanceof UnauthorisedError) return findings;
-  return [...findings, { probe: 'credentials', verdict: 'ok', detail: 'taken', advice: '' }];
+  return [...findings, { probe: 'credentials', verdict: 'ok', detail: 'accepted', advice: '' }];
 }
 
 function connection(options: CommonOptions & { readonly tls?: TlsConfig | undefined }): Finding {
@@ -108,7 +108,7 @@ function clockFindings({ ahead, answered }: Hearing, limit: number): Finding[] {
     return [{ probe, verdict: 'warn', detail: apart, advice }];
   }
   const near = Math.abs(ahead) < PRECISION;
-  return [{ probe, verdict: 'ok', detail: near ? "The vendor's clock is ours" : apart, advice: '' }];
+  return [{ probe, verdict: 'ok', detail: near ? "The vendor's clock matches" : apart, advice: '' }];
 }
 
 function sweepFinding(config: SourceConfig, streams: number): Finding {
@@ -116,8 +116,8 @@ function sweepFinding(config: SourceConfig, streams: number): Finding {
   const sweep = `a poll of ${count(streams, 'stream')}`;
   const detail =
     quota === undefined
-      ? `no limit; ${sweep} takes ${count(streams, 'request')} at least`
-      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${sweep} takes about ${showDuration(predictedSweep(config, streams))}`;
+      ? `no limit; ${sweep} needs at least ${count(streams, 'request')}`
+      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${sweep} needs about ${showDuration(predictedSweep(config, streams))}`;
   return { probe: 'quota', verdict: 'ok', detail, advice: '' };
 }
 

@@ -35,7 +35,7 @@ function emptyFindings({ url, protocol, compression }: DestinationConfig, answer
   const connection = ok('connection', `${url} answers ${answer.status}`);
   if (answer.kind === 'acknowledge' || answer.status === 422) {
     const encoding = `${protocol}, compression ${compression}, is taken`;
-    return [connection, ok('credentials', 'taken'), ok('encoding', encoding), ...unread(answer)];
+    return [connection, ok('credentials', 'accepted'), ok('encoding', encoding), ...unread(answer)];
   }
   return [connection, failed(PROBES[answer.status] ?? 'answer', answer)];
 }

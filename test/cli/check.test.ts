@@ -58,7 +58,7 @@ describe('check', () => {
 
     expect(finding(outcome, 'source attacks', 'quota')).toMatchObject({
       verdict: 'ok',
-      detail: '1 request per 1m; a poll of 3 streams takes about 3m',
+      detail: '1 request per 1m; a poll of 3 streams needs about 3m',
     });
   });
 
@@ -70,7 +70,7 @@ describe('check', () => {
     expect(code).toBe(3);
     expect(stdout).toMatch(/^✗ {2}source console {4}credentials {2}.* answered 401.* → Put a valid token/m);
     expect(stdout).toMatch(/^✓ {2}destination siem {2}encoding/m);
-    expect(stdout).toMatch(/\d+ ok, 0 to look at, 1 failed/);
+    expect(stdout).toMatch(/\d+ ok, 0 warnings, 1 failed/);
   });
 
   it('sends a marked test event when it is asked to', async () => {

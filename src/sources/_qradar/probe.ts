@@ -24,7 +24,12 @@ async function* askDirectory(run: Run<ConsoleOptions>): AsyncGenerator<Finding, 
   const probe = 'user directory';
   try {
     const part = await getPart(run, { ...USERS, offset: 0 });
-    yield { probe, verdict: 'ok', detail: `${part.rows.length} users can be named`, advice: '' };
+    yield {
+      probe,
+      verdict: 'ok',
+      detail: `${part.rows.length} user ${part.rows.length === 1 ? 'name' : 'names'} resolved`,
+      advice: '',
+    };
     return part;
   } catch (error) {
     // A refused credential and a console out of reach are the same for the list of attempts: told once, there.
