@@ -148,7 +148,7 @@ it('tries a source again that was stopped for its token', async () => {
     second: source(second, { token: 'an-older-token', schedule: 'every 1h' }),
   });
   reload();
-  await daemon.said('it is refused');
+  await daemon.said('the credential was rejected');
 
   await configure({ first: source(first), second: source(second, { schedule: 'every 1h' }) });
   reload();
