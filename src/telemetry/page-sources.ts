@@ -78,10 +78,15 @@ function polls({ watch, lastComplete, nextDue, state }: SourceSnapshot, now: num
   const { lastPolls } = watch;
   const last =
     lastComplete === undefined ? html`none complete yet` : html`last complete ${ago(lastComplete, now)}`;
-  const due = state.until ?? nextDue;
-  const next = due !== undefined && state.name !== 'waiting' && html`, next ${fromNow(due, now)}`;
+  // What waits for room, or for other options, is not polled when it would be due.
+  const due = state.until ?? (isPolled(state.name) ? nextDue : undefined);
+  const next = due !== undefined && html`, next ${fromNow(due, now)}`;
   const marks = lastPolls.length > 0 && html`<span class="polls">${lastPolls.map(mark)}</span><br />`;
   return html`${marks}<small>${last}${next}</small>`;
+}
+
+function isPolled(name: SourceSnapshot['state']['name']): boolean {
+  return name !== 'waiting' && name !== 'refused';
 }
 
 const MARKS = {

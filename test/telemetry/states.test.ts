@@ -285,6 +285,19 @@ describe('a source', () => {
     expect([seen.ready, seen.stale]).toEqual([ready, stale]);
   });
 
+  it('that is refused until its options are corrected has no next poll, neither on the page nor in the table', async () => {
+    await startHealthy();
+    console.onRequest = () => ({ status: 422, body: { code: 1005, message: 'not valid' } });
+    await lab.advance(2 * MINUTE);
+
+    expect(textOf(await pageRow('source'))).not.toMatch(/, next |Next try/);
+    const { stdout } = await command(['status', '-c', `${lab.directory}/penstock.yaml`], {
+      clock,
+      tty: true,
+    });
+    expect(stdout).toContain('after its options are corrected');
+  });
+
   it('that is refused is tried again in an hour, and not in the minute of its schedule', async () => {
     await startHealthy();
     console.onRequest = () => ({ status: 401 });
