@@ -19,7 +19,10 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   'Job started.': ({ request }) => `${job(request)} started.`,
   'Job finished.': ({ request }) => `${job(request)} finished.`,
   'Hourly summary.': ({ collected, delivered, rejected, gaps, backlog }) =>
-    `In the last hour: ${words(collected)} collected, ${words(delivered)} delivered, ${words(rejected)} rejected, ${words(gaps)} gaps; ${words(backlog, 'an unknown number')} waiting.`,
+    `In the last hour: ${words(collected)} collected, ${words(delivered)} delivered, ${words(rejected)} rejected, ${words(gaps)} ${gaps === 1 ? 'gap' : 'gaps'}; ${words(backlog, 'an unknown number')} waiting.`,
+  'The state of a source changed.': ({ source, ...rest }) => `Source ${words(source)} ${nowIs(rest)}`,
+  'The state of a destination changed.': ({ destination, ...rest }) =>
+    `Destination ${words(destination)} ${nowIs(rest)}`,
   'Ended.': ({ summary }) => words(summary),
 };
 
@@ -33,6 +36,11 @@ export function inSentence(line: Line): Line {
 
 function words(value: unknown, absent = '?'): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : absent;
+}
+
+/** `is now refused; next try at 2026-03-02T12:00:00.000Z.` */
+function nowIs({ state, next_try_at: next }: Fields): string {
+  return `is now ${words(state)}${next === undefined ? '' : `; next try at ${words(next)}`}.`;
 }
 
 /** `Backfill #1`. */

@@ -22,6 +22,21 @@ it.each([
   ['Source recovered.', { source: 'petra', stream: 'T1' }, 'Source petra (T1) has recovered.'],
   ['Destination recovered.', { destination: 'siem' }, 'Destination siem has recovered.'],
   [
+    'The state of a source changed.',
+    { source: 'console', state: 'refused', next_try_at: '2026-03-02T12:00:00.000Z' },
+    'Source console is now refused; next try at 2026-03-02T12:00:00.000Z.',
+  ],
+  [
+    'The state of a destination changed.',
+    { destination: 'siem', state: 'healthy' },
+    'Destination siem is now healthy.',
+  ],
+  [
+    'Hourly summary.',
+    { collected: 1, delivered: 1, rejected: 0, gaps: 1, backlog: 0 },
+    'In the last hour: 1 collected, 1 delivered, 0 rejected, 1 gap; 0 waiting.',
+  ],
+  [
     'Hourly summary.',
     { collected: 180, delivered: 170, rejected: 1, gaps: 2, backlog: 9 },
     'In the last hour: 180 collected, 170 delivered, 1 rejected, 2 gaps; 9 waiting.',
