@@ -31,10 +31,10 @@ function outcomeOf(want: Backfill, { errors, events }: PastReading, undelivered:
   const span = `${isoTime(want.from)} to ${isoTime(want.to)}`;
   if (errors.length > 0) {
     const why = errors.map((error) => explain(error)).join(' ');
-    const message = `Source ${want.source} could not be read completely from ${span}; ${events} new events. What was read is kept: the same command reads the rest. ${why}`;
+    const message = `Source ${want.source} could not be read completely from ${span}; ${events} events. What was read is kept: the same command reads the rest. ${why}`;
     return { code: 3, message };
   }
-  const read = `Source ${want.source} was read from ${span}: ${events} new events.`;
+  const read = `Source ${want.source} was read from ${span}: ${events} events.`;
   if (undelivered.length === 0) return { code: 0, message: read };
   return {
     code: 4,

@@ -38,7 +38,7 @@ describe('backfill without a daemon', () => {
     });
     expect(sent).toBe(61);
     expect(second.code).toBe(0);
-    expect(second.stdout).toMatch(/^Source console was read from .*: 0 new events\.$/m);
+    expect(second.stdout).toMatch(/^Source console was read from .*: 0 events\.$/m);
     expect(second.stderr).toContain('backfill console');
     expect(world.receiver.received()).toHaveLength(sent);
     expect(first.stdout + second.stderr).not.toContain(SECRETS.console);
