@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 /** A text with escapes read, and where each of its characters came from. */
 export interface View {
   readonly text: string;
@@ -102,8 +103,9 @@ function* charactersOf(escaped: string): Iterable<{ readonly character: string; 
   const bytes = Buffer.from(escaped.replaceAll('%', ''), 'hex');
   for (let index = 0; index < bytes.length;) {
     const length = sequenceLength(bytes[index] ?? 0);
-    const decoded = bytes.toString('utf8', index, index + length);
-    const isWhole = length > 0 && index + length <= bytes.length && !decoded.includes('\uFFFD');
+    const sequence = bytes.subarray(index, index + length);
+    const decoded = sequence.toString('utf8');
+    const isWhole = length > 0 && isUtf8(sequence);
     yield { character: isWhole ? decoded : bytes.toString('latin1', index, index + 1), index };
     index += isWhole ? length : 1;
   }

@@ -71,6 +71,13 @@ test('a secret never comes through, in no encoding and beside any text', () => {
   );
 });
 
+test('a secret with a replacement character is known in percent-encoding too', () => {
+  const value = 'a secret \uFFFD with one';
+  maskFromNowOn(value);
+
+  expect(mask(`<${encodeURIComponent(value)}>`)).toBe('<[secret]>');
+});
+
 test('base64 of a longer text shows no more of a secret than its edges', () => {
   const value = fc.string({ unit: 'grapheme-ascii', minLength: 12, maxLength: 40 });
   const around = fc.string({ unit: 'grapheme-ascii', maxLength: 8 });
