@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+
 /** A text with escapes read, and where each of its characters came from. */
 export interface View {
   readonly text: string;
