@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/core/clock.ts';
 import { loginAttempts } from '../src/simulators/qradar-generator.ts';
 import { startConsole } from '../src/simulators/qradar.ts';
 import { seeded } from '../src/simulators/seeded.ts';

@@ -1,6 +1,6 @@
-import { showDuration } from '../config/show-duration.ts';
+import { showDuration } from '../core/show-duration.ts';
 import type { Told } from '../deliver/delivery-parts.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Logger } from '../core/log.ts';
 import { type Io, say } from './io.ts';
 
 interface AwayParts {

@@ -1,8 +1,8 @@
 import { Argument, Option } from 'commander';
 import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
-import { ConfigError } from '../errors.ts';
-import type { Span } from '../source.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { Span } from '../core/source.ts';
 import { carryOut } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { sourceNamed } from './named.ts';

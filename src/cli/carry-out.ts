@@ -1,11 +1,11 @@
-import { openApp } from '../app.ts';
-import { mask } from '../config/secret.ts';
-import { EXIT } from '../errors.ts';
+import { openApp } from '../runtime/app.ts';
+import { mask } from '../core/secret.ts';
+import { EXIT } from '../core/errors.ts';
 import { isStateHeld, openJournalForRequests } from '../journal/sqlite-journal.ts';
 import { StateInUseError } from '../journal/state-problems.ts';
-import { follow, type Followed } from '../requests/follow.ts';
-import { begin, leave, type Wanted } from '../requests/wanted.ts';
-import { alone } from '../schedule/alone.ts';
+import { follow, type Followed } from '../runtime/follow.ts';
+import { begin, leave, type Wanted } from '../runtime/wanted.ts';
+import { alone } from '../runtime/alone.ts';
 import { type ExitCode, type Io, say } from './io.ts';
 import { RequestDisplay } from './request-display.ts';
 import type { Plan } from './set-up.ts';

@@ -1,5 +1,5 @@
-import { mask } from '../config/secret.ts';
-import type { Finding } from '../source.ts';
+import { mask } from '../core/secret.ts';
+import type { Finding } from '../core/source.ts';
 import { jsonLine, type Output } from './io.ts';
 import { table } from './table.ts';
 

@@ -1,6 +1,6 @@
 import { Argument, Option } from 'commander';
 import type { Config } from '../config/types.ts';
-import { ConfigError, EXIT } from '../errors.ts';
+import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { carryOut } from './carry-out.ts';

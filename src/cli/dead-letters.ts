@@ -1,9 +1,9 @@
 import { Argument, Option } from 'commander';
 import { stringify } from 'yaml';
 import type { Config } from '../config/types.ts';
-import { nest } from '../ecs/event.ts';
+import { nest } from '../core/event.ts';
 import { isoTime } from '../ecs/time.ts';
-import { ConfigError, EXIT } from '../errors.ts';
+import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter, JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { deadLettersRetryCommand } from './dead-letters-retry.ts';

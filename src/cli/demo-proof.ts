@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { EXIT } from '../errors.ts';
+import { EXIT } from '../core/errors.ts';
 import { judge, type Verdict } from '../simulators/demo-truth.ts';
 import { type DemoVendors, startDemoVendors } from '../simulators/demo-vendors.ts';
 import { ACCEPTED } from '../simulators/otlp-receiver-answers.ts';

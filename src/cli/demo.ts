@@ -1,7 +1,7 @@
 import { Option } from 'commander';
-import { openApp } from '../app.ts';
-import { EXIT } from '../errors.ts';
-import { daemon } from '../schedule/daemon.ts';
+import { openApp } from '../runtime/app.ts';
+import { EXIT } from '../core/errors.ts';
+import { daemon } from '../runtime/daemon.ts';
 import type { Verdict } from '../simulators/demo-truth.ts';
 import type { Stage } from './demo-proof.ts';
 import { DemoShow } from './demo-show.ts';

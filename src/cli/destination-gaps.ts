@@ -1,6 +1,6 @@
 import { isoTime } from '../ecs/time.ts';
 import { BACKLOG_FULL, type DestinationGap } from '../journal/backlog.ts';
-import type { Span } from '../source.ts';
+import type { Span } from '../core/source.ts';
 import { timeOrNull } from './state-rows.ts';
 import { table } from './table.ts';
 

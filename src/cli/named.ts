@@ -1,6 +1,6 @@
 import { nearest } from '../config/nearest.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import type { JournalView } from '../journal/journal.ts';
 
 /** The source of that name. Throws ConfigError (2) that names the nearest one. */

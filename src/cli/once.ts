@@ -1,10 +1,10 @@
 import { Option } from 'commander';
-import { openApp, type App } from '../app.ts';
+import { openApp, type App } from '../runtime/app.ts';
 import type { Config } from '../config/types.ts';
 import { nearest } from '../config/nearest.ts';
-import { ConfigError, EXIT } from '../errors.ts';
-import { once, type OnceSummary } from '../schedule/once.ts';
-import { totalsOf } from '../telemetry/totals.ts';
+import { ConfigError, EXIT } from '../core/errors.ts';
+import { once, type OnceSummary } from '../runtime/once.ts';
+import { totalsOf } from '../observe/totals.ts';
 import { Away } from './away.ts';
 import { collectValues, configFlag, durationArgument, examples } from './flags.ts';
 import { jsonLine, say, type ExitCode } from './io.ts';

@@ -1,8 +1,8 @@
 import process from 'node:process';
 import type { Writable } from 'node:stream';
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../core/clock.ts';
 import { takeOtelEnvironment } from '../config/otel-environment.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT } from '../core/errors.ts';
 import type { ExitCode, Io } from './io.ts';
 import { LogOutput } from './process-output.ts';
 import { runProgram } from './program.ts';

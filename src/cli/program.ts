@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError, EXIT, StateError } from '../errors.ts';
+import { ConfigError, EXIT, StateError } from '../core/errors.ts';
 import { diskFailure } from '../journal/disk-failure.ts';
 import { JournalWriteError } from '../journal/errors.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../core/version.ts';
 import { backfillCommand } from './backfill.ts';
 import { checkCommand } from './check.ts';
 import { deadLettersCommands } from './dead-letters.ts';

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { isoTime } from '../ecs/time.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import { carryOut } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { destinationNamed } from './named.ts';

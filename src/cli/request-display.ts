@@ -1,6 +1,6 @@
-import { showDuration } from '../config/show-duration.ts';
+import { showDuration } from '../core/show-duration.ts';
 import type { HeldRequest } from '../journal/request.ts';
-import { outcomeOf, progressOf, type Progress } from '../requests/wanted.ts';
+import { outcomeOf, progressOf, type Progress } from '../runtime/wanted.ts';
 import { jsonLine, type Io } from './io.ts';
 import { TerminalLine } from './terminal-line.ts';
 

@@ -1,5 +1,5 @@
 import { configSchema } from '../config/schema.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT } from '../core/errors.ts';
 import { loadSources } from '../sources/registry.ts';
 import { examples } from './flags.ts';
 import type { PenstockCommand } from './program.ts';

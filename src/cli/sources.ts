@@ -1,8 +1,8 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
 import { nearest } from '../config/nearest.ts';
-import { ConfigError, EXIT } from '../errors.ts';
-import type { Source } from '../source.ts';
+import { ConfigError, EXIT } from '../core/errors.ts';
+import type { Source } from '../core/source.ts';
 import { loadSources } from '../sources/registry.ts';
 import { examples, jsonFlag } from './flags.ts';
 import { jsonLine } from './io.ts';

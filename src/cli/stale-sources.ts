@@ -1,7 +1,7 @@
 import type { SourceConfig } from '../config/types.ts';
-import { parseSchedule, type Schedule } from '../schedule/schedule.ts';
-import { overdueStreams, type OverdueStream } from '../telemetry/staleness.ts';
-import type { SourceStatus } from '../telemetry/status.ts';
+import { parseSchedule, type Schedule } from '../core/schedule.ts';
+import { overdueStreams, type OverdueStream } from '../observe/staleness.ts';
+import type { SourceStatus } from '../observe/status.ts';
 import type { Io } from './io.ts';
 
 interface StaleSource {

@@ -1,4 +1,4 @@
-import { StateError } from '../errors.ts';
+import { StateError } from '../core/errors.ts';
 import { isStateThere } from '../journal/sqlite-journal.ts';
 
 /** Commands that change a state, or hand it over, make none. Throws StateError (5) when there is none, or it is damaged. */

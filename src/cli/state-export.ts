@@ -1,4 +1,4 @@
-import { EXIT } from '../errors.ts';
+import { EXIT } from '../core/errors.ts';
 import { isStateHeld, openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { exportState } from '../journal/transfer.ts';
 import { configFlag, examples } from './flags.ts';

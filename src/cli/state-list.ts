@@ -1,7 +1,7 @@
 import type { JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
-import { EXIT } from '../errors.ts';
-import { toJson } from '../json.ts';
+import { EXIT } from '../core/errors.ts';
+import { toJson } from '../core/json.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';
 import type { PenstockCommand } from './program.ts';

@@ -1,5 +1,5 @@
 import { Argument, Option } from 'commander';
-import { ConfigError, EXIT } from '../errors.ts';
+import { ConfigError, EXIT } from '../core/errors.ts';
 import { forgetSource } from '../journal/forget-source.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { confirm } from './confirm.ts';

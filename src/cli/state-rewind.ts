@@ -2,7 +2,7 @@ import { Argument } from 'commander';
 import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
-import { ConfigError, EXIT, StateError } from '../errors.ts';
+import { ConfigError, EXIT, StateError } from '../core/errors.ts';
 import { openJournal } from '../journal/sqlite-journal.ts';
 import { StateInUseError } from '../journal/state-problems.ts';
 import { askHolder } from './carry-out.ts';

@@ -1,10 +1,10 @@
 import { Argument } from 'commander';
 import { stringify } from 'yaml';
 import { isoTime } from '../ecs/time.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT } from '../core/errors.ts';
 import type { JournalView, StreamState } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
-import { printableValue } from '../printable.ts';
+import { printableValue } from '../core/printable.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Output, say } from './io.ts';
 import { knownSources, unknownName } from './named.ts';

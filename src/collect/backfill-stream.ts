@@ -1,6 +1,6 @@
-import { uncovered } from '../journal/spans.ts';
+import { uncovered } from '../core/span.ts';
 import type { StreamState } from '../journal/journal.ts';
-import type { Backfill, CommonOptions, Scope, Span } from '../source.ts';
+import type { Backfill, CommonOptions, Scope, Span } from '../core/source.ts';
 import { behindLive } from './behind-live.ts';
 import { commitPage } from './commit-page.ts';
 import type { CollectContext } from './context.ts';

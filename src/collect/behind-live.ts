@@ -1,4 +1,4 @@
-import type { Http } from '../http/http.ts';
+import type { Http } from '../core/http.ts';
 import type { CollectContext } from './context.ts';
 
 /** How often it is looked whether live polling leaves room. Milliseconds. */

@@ -1,8 +1,8 @@
-import type { JournaledEvent } from '../ecs/event.ts';
+import type { JournaledEvent } from '../core/event.ts';
 import { gapEvent } from '../ecs/gap.ts';
 import type { Lane, LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
-import { within } from '../journal/spans.ts';
-import type { Gap, Observation, Page, Scope } from '../source.ts';
+import { within } from '../core/span.ts';
+import type { Gap, Observation, Page, Scope } from '../core/source.ts';
 import { boundLedger } from './bound-ledger.ts';
 import type { PollContext } from './context.ts';
 import { decide, remembered } from './decide.ts';

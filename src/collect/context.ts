@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { SourceHttp } from '../http/client.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { CommonOptions, Run } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { CommonOptions, Run } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
 import type { PollResult } from './poll-stream.ts';
 import type { Serial } from './serial.ts';
 import type { SweepResult } from './sweep.ts';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LedgerEntry } from '../journal/journal.ts';
-import type { LedgerValue, Observation, Source, Telling } from '../source.ts';
+import type { LedgerValue, Observation, Source, Telling } from '../core/source.ts';
 
 /** What the ledger makes of an observation. */
 export type Decision =

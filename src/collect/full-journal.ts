@@ -1,6 +1,6 @@
-import { JournalFullError } from '../errors.ts';
+import { JournalFullError } from '../core/errors.ts';
 import type { StreamState } from '../journal/journal.ts';
-import type { Scope } from '../source.ts';
+import type { Scope } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 import { warnOfGap } from './tell-gaps.ts';
 

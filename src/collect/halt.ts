@@ -1,5 +1,5 @@
-import { Secret } from '../config/secret.ts';
-import { RefusedError, UnauthorisedError } from '../errors.ts';
+import { Secret } from '../core/secret.ts';
+import { RefusedError, UnauthorisedError } from '../core/errors.ts';
 
 /** A refused credential is tried again this often, with one request. */
 const RETRY_AFTER = 3_600_000;

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { budgetName } from '../http/budget.ts';
 import type { SourceHttp } from '../http/client.ts';
-import type { Http, HttpAnswer, HttpRequest } from '../http/http.ts';
+import type { Http, HttpAnswer, HttpRequest } from '../core/http.ts';
 
 interface Heard {
   readonly answer: HttpAnswer;

@@ -3,9 +3,9 @@ import type { SourceConfig } from '../config/types.ts';
 import { createHttp, type SourceHttp } from '../http/client.ts';
 import type { HttpSettings } from '../http/settings.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { CommonOptions, Run } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
-import { VERSION } from '../version.ts';
+import type { CommonOptions, Run } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
+import { VERSION } from '../core/version.ts';
 
 /** What the HTTP client of a source is made of, besides its configuration. */
 export type HttpParts = Omit<HttpSettings, 'options' | 'authorise' | 'quotas' | 'userAgent'>;

@@ -1,9 +1,9 @@
 import { identityOf } from '../config/source-identity.ts';
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
-import { streamKey } from '../journal/stream-key.ts';
-import { uncovered } from '../journal/spans.ts';
-import type { Span } from '../source.ts';
+import { streamKey } from '../core/stream-key.ts';
+import { uncovered } from '../core/span.ts';
+import type { Span } from '../core/source.ts';
 
 /** `reason` of a span that nobody asked the vendor for: before the first poll, or while nothing polled. */
 const NEVER_ASKED = 'never-asked';

@@ -1,6 +1,6 @@
-import { explain, OutOfBudgetError, StateError } from '../errors.ts';
+import { explain, OutOfBudgetError, StateError } from '../core/errors.ts';
 import type { StreamState } from '../journal/journal.ts';
-import type { Scope } from '../source.ts';
+import type { Scope } from '../core/source.ts';
 import { commitPage, type PageTask } from './commit-page.ts';
 import type { PollContext } from './context.ts';
 import { requireRoom } from './full-journal.ts';

@@ -1,5 +1,5 @@
-import type { JournaledEvent } from '../ecs/event.ts';
-import { explain, PenstockError, StateError } from '../errors.ts';
+import type { JournaledEvent } from '../core/event.ts';
+import { explain, PenstockError, StateError } from '../core/errors.ts';
 import type { JournalView, PageCommit } from '../journal/journal.ts';
 import type { PollContext } from './context.ts';
 import { lendRun } from './lend-source.ts';

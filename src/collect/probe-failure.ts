@@ -8,8 +8,8 @@ import {
   TimedOutError,
   UnauthorisedError,
   VendorError,
-} from '../errors.ts';
-import type { Finding } from '../source.ts';
+} from '../core/errors.ts';
+import type { Finding } from '../core/source.ts';
 
 type Failed = Pick<Finding, 'probe' | 'advice'>;
 

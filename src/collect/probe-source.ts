@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
-import { showDuration } from '../config/show-duration.ts';
+import type { Clock } from '../core/clock.ts';
+import { showDuration } from '../core/show-duration.ts';
 import type { SourceConfig, TlsConfig } from '../config/types.ts';
-import { UnauthorisedError, VendorError } from '../errors.ts';
+import { UnauthorisedError, VendorError } from '../core/errors.ts';
 import type { SourceHttp } from '../http/client.ts';
-import type { CommonOptions, Finding, Run } from '../source.ts';
-import { predictedSweep } from '../telemetry/staleness.ts';
+import type { CommonOptions, Finding, Run } from '../core/source.ts';
+import { predictedSweep } from '../observe/staleness.ts';
 import { Hearing, type SharedAnswers } from './hearing.ts';
 import { failureFinding } from './probe-failure.ts';
 

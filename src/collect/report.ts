@@ -1,4 +1,4 @@
-import { explain, JournalFullError, PenstockError } from '../errors.ts';
+import { explain, JournalFullError, PenstockError } from '../core/errors.ts';
 import type { PollContext } from './context.ts';
 import type { PollResult } from './poll-stream.ts';
 

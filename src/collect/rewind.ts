@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import type { Journal, StreamState } from '../journal/journal.ts';
 import { decodeCursor } from './stored-cursor.ts';
 

@@ -10,8 +10,8 @@ import type {
   StreamState,
 } from '../journal/journal.ts';
 import type { LedgerSize } from '../journal/ledger-store.ts';
-import { streamKey } from '../journal/stream-key.ts';
-import type { Gap, Span } from '../source.ts';
+import { streamKey } from '../core/stream-key.ts';
+import type { Gap, Span } from '../core/source.ts';
 import type { PollJournal } from './context.ts';
 
 type Held = Pick<JournalView, 'streams' | 'ledger' | 'ledgerByPrefix' | 'coverage' | 'gaps'>;

@@ -1,5 +1,5 @@
 import type { SourceConfig } from '../config/types.ts';
-import { StateError } from '../errors.ts';
+import { StateError } from '../core/errors.ts';
 import type { StreamState } from '../journal/journal.ts';
 
 /** A stream's cursor as its source reads it; undefined before its first page. Throws StateError when it cannot. */

@@ -1,6 +1,6 @@
-import { OutOfBudgetError, StateError, UnauthorisedError } from '../errors.ts';
-import type { Scope } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
+import { OutOfBudgetError, StateError, UnauthorisedError } from '../core/errors.ts';
+import type { Scope } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
 import type { CollectContext } from './context.ts';
 import type { Halt } from './halt.ts';
 import { streamOf } from './lend-stream.ts';

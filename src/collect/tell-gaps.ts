@@ -1,6 +1,6 @@
 import { gapEvent } from '../ecs/gap.ts';
 import { LEDGER_FULL, type StreamState } from '../journal/journal.ts';
-import type { Gap, Scope } from '../source.ts';
+import type { Gap, Scope } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 import { Tally } from './tally.ts';
 

@@ -3,14 +3,14 @@ import { identityOf } from '../config/source-identity.ts';
 import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
-import type { EcsEvent, JournaledEvent } from '../ecs/event.ts';
+import type { EcsEvent, JournaledEvent } from '../core/event.ts';
 import { misfitEvent, oddFields } from '../ecs/misfit.ts';
 import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
-import { explain } from '../errors.ts';
+import { explain } from '../core/errors.ts';
 import type { Lane, LedgerEntry } from '../journal/journal.ts';
-import type { LedgerValue, Observation, Scope, Telling } from '../source.ts';
-import { readRecord } from '../read-record.ts';
-import { Unreadable } from '../unreadable.ts';
+import type { LedgerValue, Observation, Scope, Telling } from '../core/source.ts';
+import { readRecord } from '../core/read-record.ts';
+import { Unreadable } from '../core/unreadable.ts';
 import type { Decision } from './decide.ts';
 
 interface Subject {

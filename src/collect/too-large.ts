@@ -1,7 +1,7 @@
-import { TooLargeError } from '../errors.ts';
-import { uncovered } from '../journal/spans.ts';
+import { TooLargeError } from '../core/errors.ts';
+import { uncovered } from '../core/span.ts';
 import type { GapState } from '../journal/journal.ts';
-import type { Gap, Page, Span } from '../source.ts';
+import type { Gap, Page, Span } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 
 /** `reason` of a gap: the answer about the span was above `max_response_bytes`. */

@@ -1,4 +1,4 @@
-import type { Observation, Span } from '../source.ts';
+import type { Observation, Span } from '../core/source.ts';
 
 /**
  * Observations of the past without those that live polling has told meanwhile: the ledger may have forgotten them

@@ -1,5 +1,5 @@
-import { StateError } from '../errors.ts';
-import type { Schedule } from '../schedule/schedule.ts';
+import { StateError } from '../core/errors.ts';
+import type { Schedule } from '../core/schedule.ts';
 import type { CollectContext } from './context.ts';
 import type { Halt } from './halt.ts';
 import { sweep, type SweepResult } from './sweep.ts';

@@ -4,7 +4,7 @@ import { valueAt, type Substitution, type Tree } from './tree.ts';
 import { findings, type Finding } from './issues.ts';
 import { identify, type Path } from './location.ts';
 import type { Problems } from './problems.ts';
-import { maskForeign, maskFromNowOn, Secret } from './secret.ts';
+import { maskForeign, maskFromNowOn, Secret } from '../core/secret.ts';
 
 /**
  * Checks the part of the tree at `path` against its schema; undefined when something is wrong, which is then in

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bytes, duration, namespace, secret, sizeOrAge } from './fields.ts';
-import { maskFromNowOn } from './secret.ts';
+import { maskFromNowOn } from '../core/secret.ts';
 import { tls } from './transport.ts';
 import type { DestinationConfig } from './types.ts';
 

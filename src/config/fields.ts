@@ -1,8 +1,8 @@
 import { Duration, IANAZone } from 'luxon';
 import { z } from 'zod';
-import { parseSchedule } from '../schedule/schedule.ts';
+import { parseSchedule } from '../core/schedule.ts';
 import { namesOtherHome } from './path.ts';
-import { Secret } from './secret.ts';
+import { Secret } from '../core/secret.ts';
 import { whyNoHeader, whyNoText } from './secret-text.ts';
 
 /**

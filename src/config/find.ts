@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import type { SourceFile } from './parse-files.ts';
 import { absolutePath } from './path.ts';
 import { readConfigurationFile } from './regular-file.ts';

@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import { showPath, showPlace, type Path, type Place } from './location.ts';
 
 interface Problem {

@@ -1,4 +1,4 @@
-import type { CommonOptions, Source } from '../source.ts';
+import type { CommonOptions, Source } from '../core/source.ts';
 import { checkBlock, gotValue } from './block.ts';
 import { isRecord, membersOf, type Tree } from './tree.ts';
 import { identify } from './location.ts';

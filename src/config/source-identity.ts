@@ -1,5 +1,5 @@
 import type { SourceIdentity } from '../journal/journal.ts';
-import type { CommonOptions, Source } from '../source.ts';
+import type { CommonOptions, Source } from '../core/source.ts';
 import type { SourceConfig } from './types.ts';
 
 /** What of a source's configuration names it. */

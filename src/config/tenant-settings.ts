@@ -1,5 +1,5 @@
-import type { EcsEvent } from '../ecs/event.ts';
-import type { CommonOptions } from '../source.ts';
+import type { EcsEvent } from '../core/event.ts';
+import type { CommonOptions } from '../core/source.ts';
 import type { Tenants } from './options.ts';
 import type { SourceConfig } from './types.ts';
 

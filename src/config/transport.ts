@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseProxy } from '../http/proxies.ts';
 import { filePath, password } from './fields.ts';
-import { Secret } from './secret.ts';
+import { Secret } from '../core/secret.ts';
 
 /** The TLS settings of a connection; shared by sources and destinations. */
 export function tls() {

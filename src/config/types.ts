@@ -1,6 +1,6 @@
 import type { BacklogLimit } from '../journal/backlog.ts';
-import type { CommonOptions, Source } from '../source.ts';
-import type { Secret } from './secret.ts';
+import type { CommonOptions, Source } from '../core/source.ts';
+import type { Secret } from '../core/secret.ts';
 
 /** A whole configuration, checked; durations and sizes are numbers (ms, bytes). */
 export interface Config {

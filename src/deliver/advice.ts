@@ -1,4 +1,4 @@
-import { maskForeign } from '../config/secret.ts';
+import { maskForeign } from '../core/secret.ts';
 
 /** What an operator does about a request that cannot be sent as it is configured. */
 export const NETWORK_ADVICE =

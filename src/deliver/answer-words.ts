@@ -1,9 +1,9 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import { maskForeign } from '../config/secret.ts';
-import { explain } from '../errors.ts';
+import { maskForeign } from '../core/secret.ts';
+import { explain } from '../core/errors.ts';
 import { decodeText } from '../http/charset.ts';
 import { type Rejection, withoutDuplicates } from './duplicates.ts';
-import type { Seen, SeenAnswer } from './exchange.ts';
+import type { Seen, SeenAnswer } from '../otlp/exchange.ts';
 
 /** Longer bodies are somebody's stack trace. */
 const LONGEST_WORDS = 500;

@@ -1,8 +1,8 @@
 import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry-after.ts';
 import { isNoAnswer } from '../http/verdict.ts';
-import type { Seen, SeenAnswer, SeenFailure } from './exchange.ts';
+import type { Seen, SeenAnswer, SeenFailure } from '../otlp/exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
-import { GRPC_ADVICE } from './grpc.ts';
+import { GRPC_ADVICE } from '../otlp/grpc.ts';
 import { isPage, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
 
 /** What a destination's answer to one request means for us. */

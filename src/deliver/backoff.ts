@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 
 const FIRST = 1_000;
 const LONGEST = 30_000;

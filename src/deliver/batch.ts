@@ -1,10 +1,10 @@
 import type { DestinationConfig } from '../config/types.ts';
-import type { EcsEvent, JournaledEvent } from '../ecs/event.ts';
+import type { EcsEvent, JournaledEvent } from '../core/event.ts';
 import type { Journal, JournalPage, Position } from '../journal/journal.ts';
 import { ageReason, sizeReason } from './condemn.ts';
-import type { Feed, Parcel, Providers } from './providers.ts';
-import { datasetOf, type Shaping, toLogRecord } from './record.ts';
-import { type Encoding, recordSize } from './wire-size.ts';
+import type { Feed, Parcel, Providers } from '../otlp/providers.ts';
+import { datasetOf, type Shaping, toLogRecord } from '../otlp/record.ts';
+import { type Encoding, recordSize } from '../otlp/wire-size.ts';
 
 /** One event on its way, with all that is needed to send it, pass it, or lay it aside. */
 export interface Item extends Parcel {

@@ -1,9 +1,9 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Logger } from '../telemetry/log.ts';
-import type { Condition } from '../telemetry/condition.ts';
-import type { DestinationSeen } from '../telemetry/seen.ts';
+import type { Logger } from '../core/log.ts';
+import type { Condition } from '../core/condition.ts';
+import type { DestinationSeen } from '../observe/seen.ts';
 import { describe, logFields } from './describe.ts';
 import { UNREAD_ANSWER } from './advice.ts';
 import type { Acknowledge, Pause, Wait } from './answer.ts';

@@ -6,7 +6,7 @@ import { Backlog } from './backlog.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
 import { Conduct } from './conduct.ts';
-import type { DestinationSeen } from '../telemetry/seen.ts';
+import type { DestinationSeen } from '../observe/seen.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { describe } from './describe.ts';
 import type { Errand } from './errand.ts';

@@ -1,12 +1,12 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
-import type { EcsEvent } from '../ecs/event.ts';
+import type { EcsEvent } from '../core/event.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Condition } from '../telemetry/condition.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Condition } from '../core/condition.ts';
+import type { Logger } from '../core/log.ts';
 import type { Answer } from './answer.ts';
 import type { Item } from './batch.ts';
-import type { Sender } from './sender.ts';
+import type { Sender } from '../otlp/sender.ts';
 
 /** What of the journal a delivery needs. */
 export type DeliveryJournal = Pick<

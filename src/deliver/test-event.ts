@@ -2,8 +2,8 @@ import type { DestinationConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
 import { PENSTOCK } from '../ecs/gap.ts';
 import { digest } from '../ecs/uid.ts';
-import type { Parcel } from './providers.ts';
-import { toLogRecord } from './record.ts';
+import type { Parcel } from '../otlp/providers.ts';
+import { toLogRecord } from '../otlp/record.ts';
 
 /** `event.dataset` of test events. */
 const DATASET = 'penstock.test';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { EcsValue } from './event.ts';
+import type { EcsValue } from '../core/event.ts';
 
 /** Fields that have both `address` and `ip` in ECS. */
 export type Party = 'source' | 'destination' | 'client' | 'server';

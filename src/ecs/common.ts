@@ -1,6 +1,6 @@
-import type { CommonOptions, Source } from '../source.ts';
-import { VERSION } from '../version.ts';
-import { ECS_VERSION, type EcsEvent, type EcsValue } from './event.ts';
+import type { CommonOptions, Source } from '../core/source.ts';
+import { VERSION } from '../core/version.ts';
+import { ECS_VERSION, type EcsEvent, type EcsValue } from '../core/event.ts';
 import { isoTime } from './time.ts';
 
 /** What of a source type every one of its events says. */

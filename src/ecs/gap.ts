@@ -1,9 +1,9 @@
 import { identityOf, type Identified } from '../config/source-identity.ts';
 import { LEDGER_FULL } from '../journal/journal.ts';
-import { streamKey } from '../journal/stream-key.ts';
-import type { Gap, Scope } from '../source.ts';
+import { streamKey } from '../core/stream-key.ts';
+import type { Gap, Scope } from '../core/source.ts';
 import { withCommonFields, type Origin } from './common.ts';
-import { compact, type JournaledEvent } from './event.ts';
+import { compact, type JournaledEvent } from '../core/event.ts';
 import { isoTime } from './time.ts';
 import { digest, partsOf } from './uid.ts';
 

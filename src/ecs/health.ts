@@ -1,7 +1,7 @@
 import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields, type Origin } from './common.ts';
-import { compact, type JournaledEvent } from './event.ts';
+import { compact, type JournaledEvent } from '../core/event.ts';
 import { PENSTOCK } from './gap.ts';
 import { isoTime } from './time.ts';
 import { digest, partsOf } from './uid.ts';

@@ -1,6 +1,6 @@
-import { toJson } from '../json.ts';
-import { Unreadable } from '../unreadable.ts';
-import { compact, type EcsEvent } from './event.ts';
+import { toJson } from '../core/json.ts';
+import { Unreadable } from '../core/unreadable.ts';
+import { compact, type EcsEvent } from '../core/event.ts';
 
 /**
  * The event of a record that does not fit its schema: nothing that a vendor showed is dropped. Dataset,

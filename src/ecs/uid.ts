@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { toJson } from '../json.ts';
-import type { LedgerValue } from '../source.ts';
+import { toJson } from '../core/json.ts';
+import type { LedgerValue } from '../core/source.ts';
 
 /** A stream as ids name it: never the instance, the poll, or its time, so that a re-read makes the same id. */
 export interface UidScope {

@@ -1,7 +1,7 @@
-import { UnreadableAnswerError } from '../errors.ts';
-import { readRows } from '../rows.ts';
+import { UnreadableAnswerError } from '../core/errors.ts';
+import { readRows } from '../core/rows.ts';
 import type { RawAnswer } from './exchange.ts';
-import type { HttpAnswer, HttpRequest } from './http.ts';
+import type { HttpAnswer, HttpRequest } from '../core/http.ts';
 import { parseHttpDate } from './retry-after.ts';
 import { clockReadingOf } from './vendor-clock.ts';
 

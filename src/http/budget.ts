@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import { OutOfBudgetError } from '../errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { OutOfBudgetError } from '../core/errors.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Quota } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Quota } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
 import { LONGEST_PAUSE } from './retry-after.ts';
 
 /** What a request is spent from. */

@@ -1,5 +1,5 @@
-import { RefusedError, TimedOutError } from '../errors.ts';
-import type { Quota } from '../source.ts';
+import { RefusedError, TimedOutError } from '../core/errors.ts';
+import type { Quota } from '../core/source.ts';
 import { answerOf } from './answer.ts';
 import { budgetName, type Budget } from './budget.ts';
 import { Connections } from './connections.ts';
@@ -7,7 +7,7 @@ import { ACCEPT_ENCODING } from './content-coding.ts';
 import { exchange, type RawAnswer } from './exchange.ts';
 import { sourceExposure, warnOfExposure } from './exposure.ts';
 import { GivenUpError } from './given-up.ts';
-import type { HttpAnswer, HttpRequest } from './http.ts';
+import type { HttpAnswer, HttpRequest } from '../core/http.ts';
 import { pace } from './pace.ts';
 import { MAX_REDIRECTS, redirectOf } from './redirect.ts';
 import { withRetries } from './retry.ts';

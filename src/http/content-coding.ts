@@ -1,5 +1,5 @@
 import { createBrotliDecompress, createInflate, createInflateRaw } from 'node:zlib';
-import { maskForeign } from '../config/secret.ts';
+import { maskForeign } from '../core/secret.ts';
 import { ByteInput } from './byte-input.ts';
 import { isCharset } from './charset.ts';
 import { gunzip } from './gunzip.ts';

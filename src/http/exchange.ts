@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../clock.ts';
-import { TimedOutError, TooLargeError, UnavailableError } from '../errors.ts';
-import type { Span } from '../source.ts';
+import type { Clock } from '../core/clock.ts';
+import { TimedOutError, TooLargeError, UnavailableError } from '../core/errors.ts';
+import type { Span } from '../core/source.ts';
 import { CharsetDecoder, type DecodedText, decodeText } from './charset.ts';
 import { decodeContent } from './content-coding.ts';
 import { aborted, GivenUpError, SETTLE, settled } from './given-up.ts';

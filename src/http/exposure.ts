@@ -1,7 +1,7 @@
-import type { Secret } from '../config/secret.ts';
+import type { Secret } from '../core/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
-import type { Finding } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Finding } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
 import { isLoopback } from './loopback.ts';
 import { type Proxy, proxyFor } from './proxies.ts';
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts';
-import { TimedOutError } from '../errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { TimedOutError } from '../core/errors.ts';
 
 /** A request that has been told to end has this long to do so, whatever lies below it. Milliseconds. */
 export const SETTLE = 5_000;

@@ -1,5 +1,5 @@
-import { maskForeign } from '../config/secret.ts';
-import { printable } from '../printable.ts';
+import { maskForeign } from '../core/secret.ts';
+import { printable } from '../core/printable.ts';
 import { unparsable } from './parse-error.ts';
 import { proxyFailure } from './proxy-error.ts';
 import { speaksTls, tlsFailure, wantsTlsWords } from './tls-error.ts';

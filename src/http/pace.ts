@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { ThrottledError } from '../errors.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Clock } from '../core/clock.ts';
+import { ThrottledError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import type { Budget, Budgets } from './budget.ts';
 import type { RawAnswer } from './exchange.ts';
 import { exhaustedFor, throttledFor } from './retry-after.ts';

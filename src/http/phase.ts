@@ -1,4 +1,4 @@
-import { showDuration } from '../config/show-duration.ts';
+import { showDuration } from '../core/show-duration.ts';
 import { proxyName, serverOf, type Way } from './way.ts';
 
 /** How far an exchange has come. `tls`: the handshake. `waiting`: for the beginning of the answer. */

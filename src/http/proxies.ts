@@ -1,5 +1,5 @@
 import type { Problems } from '../config/problems.ts';
-import { maskFromNowOn, Secret } from '../config/secret.ts';
+import { maskFromNowOn, Secret } from '../core/secret.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
 import { percentEncoded } from './url.ts';
 

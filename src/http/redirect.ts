@@ -1,5 +1,5 @@
-import { maskForeign } from '../config/secret.ts';
-import { RefusedError } from '../errors.ts';
+import { maskForeign } from '../core/secret.ts';
+import { RefusedError } from '../core/errors.ts';
 import type { RawAnswer } from './exchange.ts';
 
 export const MAX_REDIRECTS = 3;

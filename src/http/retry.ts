@@ -1,13 +1,13 @@
 import pRetry, { type RetryContext } from 'p-retry';
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import {
   explain,
   ThrottledError,
   TimedOutError,
   UnavailableError,
   UnreadableAnswerError,
-} from '../errors.ts';
-import type { Logger } from '../telemetry/log.ts';
+} from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import { BusyError } from './verdict.ts';
 
 interface RetrySettings {

@@ -1,10 +1,10 @@
-import type { Clock, Random } from '../clock.ts';
-import type { Secret } from '../config/secret.ts';
+import type { Clock, Random } from '../core/clock.ts';
+import type { Secret } from '../core/secret.ts';
 import type { TlsConfig } from '../config/types.ts';
-import type { CommonOptions, Quota } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { CommonOptions, Quota } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
 import type { Budgets } from './budget.ts';
-import type { Http } from './http.ts';
+import type { Http } from '../core/http.ts';
 
 /** What the HTTP client of one source is made of. */
 export interface HttpSettings {

@@ -1,6 +1,6 @@
 import type { PeerCertificate } from 'node:tls';
-import { maskForeign } from '../config/secret.ts';
-import { printable } from '../printable.ts';
+import { maskForeign } from '../core/secret.ts';
+import { printable } from '../core/printable.ts';
 import type { NetworkError } from './network-error.ts';
 import { proxyName, serverOf, type Way } from './way.ts';
 

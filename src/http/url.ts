@@ -1,4 +1,4 @@
-import type { HttpRequest } from './http.ts';
+import type { HttpRequest } from '../core/http.ts';
 
 /**
  * The URL of a request: `path` after the path of `base`, never on another origin. A query in `path` is kept as it is

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
-import { showDuration } from '../config/show-duration.ts';
-import { UnavailableError } from '../errors.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Clock } from '../core/clock.ts';
+import { showDuration } from '../core/show-duration.ts';
+import { UnavailableError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import type { RawAnswer } from './exchange.ts';
-import type { ClockReading, HttpAnswer, KnownClock } from './http.ts';
+import type { ClockReading, HttpAnswer, KnownClock } from '../core/http.ts';
 import { parseHttpDate } from './retry-after.ts';
 import { isHtml } from './verdict.ts';
 

@@ -1,12 +1,12 @@
-import { maskForeign } from '../config/secret.ts';
+import { maskForeign } from '../core/secret.ts';
 import {
   RefusedError,
   TimedOutError,
   UnauthorisedError,
   UnavailableError,
   type VendorError,
-} from '../errors.ts';
-import { printable } from '../printable.ts';
+} from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import type { RawAnswer } from './exchange.ts';
 import { retryAfter, saysThrottled } from './retry-after.ts';
 import { wantsTls, wantsTlsWords } from './tls-error.ts';

@@ -1,4 +1,4 @@
-import type { Secret } from '../config/secret.ts';
+import type { Secret } from '../core/secret.ts';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
 import { type Proxy, proxyFor } from './proxies.ts';
 

@@ -1,4 +1,4 @@
-import type { Span } from '../source.ts';
+import type { Span } from '../core/source.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Position } from './journal.ts';
 

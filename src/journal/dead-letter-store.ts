@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { EcsEvent } from '../ecs/event.ts';
+import type { EcsEvent } from '../core/event.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { DeadLetterOutline, HeldDeadLetter, Lane } from './journal.ts';
 import { Query, orUndefined } from './query.ts';

@@ -1,4 +1,4 @@
-import type { JournaledEvent } from '../ecs/event.ts';
+import type { JournaledEvent } from '../core/event.ts';
 import type { Lane } from './journal.ts';
 
 /** An event that a destination will not take, and why; with all that a later try needs. */

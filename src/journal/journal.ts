@@ -1,11 +1,11 @@
-import type { JournaledEvent } from '../ecs/event.ts';
+import type { JournaledEvent } from '../core/event.ts';
 import type { BacklogJournal } from './backlog.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { LedgerSize } from './ledger-store.ts';
 import type { RequestJournal } from './request.ts';
 import type { SeenJournal } from './seen-store.ts';
-import type { StreamNames } from './stream-key.ts';
-import type { Gap, LedgerValue, Quota, Span } from '../source.ts';
+import type { StreamNames } from '../core/stream-key.ts';
+import type { Gap, LedgerValue, Quota, Span } from '../core/source.ts';
 
 /**
  * The durable middle of Penstock: what was collected and not yet delivered everywhere, and every cursor,

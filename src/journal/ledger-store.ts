@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { parseJson, toJson } from '../json.ts';
-import type { LedgerValue, Span } from '../source.ts';
+import { parseJson, toJson } from '../core/json.ts';
+import type { LedgerValue, Span } from '../core/source.ts';
 import type { LedgerEntry, LedgerPart, LedgerWrite } from './journal.ts';
 import { keyRange, keyText, ledgerKey, type LedgerKey } from './ledger-key.ts';
 import { Query } from './query.ts';

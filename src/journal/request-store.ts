@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { parseJson, toJson, type Json } from '../json.ts';
+import { parseJson, toJson, type Json } from '../core/json.ts';
 import { Query, orUndefined } from './query.ts';
 import type { HeldRequest, LeftRequest } from './request.ts';
 import { transact } from './transaction.ts';

@@ -1,4 +1,4 @@
-import type { Json } from '../json.ts';
+import type { Json } from '../core/json.ts';
 
 /** What a command asks of whoever holds the state. It outlives both, until it is finished. */
 export interface LeftRequest {

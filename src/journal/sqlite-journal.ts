@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { systemClock, type Clock } from '../clock.ts';
-import type { Logger } from '../telemetry/log.ts';
+import { systemClock, type Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
 import { openDatabase } from './database.ts';
 import { translated } from './errors.ts';
 import { stateFiles, type StateFiles } from './files.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Json } from '../json.ts';
+import type { Json } from '../core/json.ts';
 
 const FORMAT = 'penstock-state';
 const VERSION = 1;

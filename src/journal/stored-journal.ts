@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Clock } from '../clock.ts';
-import type { Span } from '../source.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Span } from '../core/source.ts';
+import type { Logger } from '../core/log.ts';
 import { Changes } from './changes.ts';
 import { DiskUse } from './disk-use.ts';
 import { translated } from './errors.ts';

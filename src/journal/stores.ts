@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Logger } from '../telemetry/log.ts';
+import type { Logger } from '../core/log.ts';
 import type { BacklogLimit, Skip } from './backlog.ts';
 import { BudgetStore } from './budget-store.ts';
 import { CoverageStore } from './coverage-store.ts';
@@ -17,7 +17,7 @@ import {
   type StreamIdentity,
   type StreamState,
 } from './journal.ts';
-import type { Gap, Span } from '../source.ts';
+import type { Gap, Span } from '../core/source.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { PageStore } from './page-store.ts';
 import { PollStore } from './poll-store.ts';
@@ -25,7 +25,7 @@ import { Query } from './query.ts';
 import { RequestStore } from './request-store.ts';
 import { SeenStore } from './seen-store.ts';
 import { SourceStore } from './source-store.ts';
-import { uncovered } from './spans.ts';
+import { uncovered } from '../core/span.ts';
 import { StreamStore } from './stream-store.ts';
 import { transact } from './transaction.ts';
 

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import {
   drawDecline,
   summarise,
@@ -9,7 +9,7 @@ import {
   type SummaryType,
   SUMMARY_TYPES,
 } from './botbye-traffic.ts';
-import type { Span } from '../source.ts';
+import type { Span } from '../core/source.ts';
 
 export const INTERVAL_TYPES = { HOUR: 'hour', DAY: 'day', MONTH: 'month' } as const;
 export type IntervalType = keyof typeof INTERVAL_TYPES;

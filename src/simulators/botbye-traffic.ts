@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 import { pick } from './seeded.ts';
 
 /** One request that BotBye declined, with what the summaries group by. */

@@ -1,4 +1,4 @@
-import { toJson } from '../json.ts';
+import { toJson } from '../core/json.ts';
 import type { DemoVendors } from './demo-vendors.ts';
 import type { ReceivedRecord } from './otlp-receiver-decode.ts';
 import type { AttackReport } from './petra-attacks.ts';

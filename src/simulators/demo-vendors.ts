@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { type BotBye, startBotBye } from './botbye.ts';
 import { drawTenants } from './petra-tenants.ts';
 import { type Petra, startPetra } from './petra.ts';

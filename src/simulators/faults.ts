@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 import type { Answerer, SimulatedAnswer, SimulatedRequest } from './server.ts';
 
 /** How often a server fails and in which way: probabilities, of which no more than one fault befalls a request. */

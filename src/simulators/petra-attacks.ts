@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DateTime } from 'luxon';
-import type { Clock, Random } from '../clock.ts';
-import type { Span } from '../source.ts';
+import type { Clock, Random } from '../core/clock.ts';
+import type { Span } from '../core/source.ts';
 import type { PetraTenant } from './petra-tenants.ts';
 import { domainOf } from './petra-users.ts';
 import { pick, seeded } from './seeded.ts';

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { drawUser, type PetraUser } from './petra-users.ts';
 import { drawUuid, type PetraTenant, type PetraTenants } from './petra-tenants.ts';
 import { pick } from './seeded.ts';

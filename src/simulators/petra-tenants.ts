@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 
 /** One customer of the managed service provider whose key is used. */
 export interface PetraTenant {

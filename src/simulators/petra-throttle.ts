@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { SimulatedAnswer } from './server.ts';
 
 const MINUTE = 60_000;

@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 import { drawUuid, type PetraTenant } from './petra-tenants.ts';
 import { pick } from './seeded.ts';
 

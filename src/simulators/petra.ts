@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { type AttackReport, PetraAttacks } from './petra-attacks.ts';
 import { PetraIncidents } from './petra-incidents.ts';
 import { answerAttacks, answerIncidents, answerTenants, failure } from './petra-routes.ts';

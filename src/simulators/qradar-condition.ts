@@ -1,4 +1,4 @@
-import type { Span } from '../source.ts';
+import type { Span } from '../core/source.ts';
 
 /** A row as conditions see it: field name → value. */
 export type Row = Readonly<Record<string, unknown>>;

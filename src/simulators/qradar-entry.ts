@@ -1,4 +1,4 @@
-import { toJson } from '../json.ts';
+import { toJson } from '../core/json.ts';
 import type { Row } from './qradar-condition.ts';
 
 /** One row of `/api/access/login_attempts`. Method and result are strings, so that a console may say what no document knows. */

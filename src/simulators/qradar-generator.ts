@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 import type { LoginAttempt } from './qradar-entry.ts';
 import { type ConsoleUser, consoleUsers } from './qradar-users.ts';
 import { pick } from './seeded.ts';

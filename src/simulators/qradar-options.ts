@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import type { FaultPlan } from './faults.ts';
 import type { LoginAttempt } from './qradar-entry.ts';
 import type { Paging } from './qradar-list.ts';

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { loginAttempt } from './qradar-generator.ts';
 import type { SimulatedConsole } from './qradar.ts';
 

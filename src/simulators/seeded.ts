@@ -1,4 +1,4 @@
-import type { Random } from '../clock.ts';
+import type { Random } from '../core/clock.ts';
 
 /** Numbers that look random and are the same for the same seed: Tommy Ettinger's Mulberry32, period 2^32. */
 export function seeded(seed: number): Random {

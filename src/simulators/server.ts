@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { Clock } from '../clock.ts';
-import { toJson } from '../json.ts';
+import type { Clock } from '../core/clock.ts';
+import { toJson } from '../core/json.ts';
 import { Waiters } from './waiters.ts';
 
 /** One request, as a simulator saw it. */

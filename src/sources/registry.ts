@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import type { Source } from '../source.ts';
+import type { Source } from '../core/source.ts';
 
 /** TypeScript in the checkout, JavaScript in `dist`. */
 const ENTRIES = ['index.ts', 'index.js'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { workspace } from '../support/cli.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';

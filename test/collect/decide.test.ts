@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide, remembered } from '../../src/collect/decide.ts';
 import type { LedgerEntry } from '../../src/journal/journal.ts';
-import type { LedgerValue, Observation } from '../../src/source.ts';
+import type { LedgerValue, Observation } from '../../src/core/source.ts';
 
 function entry(value: LedgerValue): LedgerEntry {
   return { value, uid: 'before' };

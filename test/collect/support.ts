@@ -1,8 +1,8 @@
-import type { EcsEvent } from '../../src/ecs/event.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve, type SimulatedRequest, type Simulator } from '../../src/simulators/server.ts';
 import type { SweepResult } from '../../src/collect/sweep.ts';
-import { once, type OnceSummary } from '../../src/schedule/once.ts';
+import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { openLab, type Lab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { passTime } from '../support/network.ts';

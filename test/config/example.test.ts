@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { SourceTypes } from '../../src/config/source-blocks.ts';
 import type { Config } from '../../src/config/types.ts';
-import type { CommonOptions, Source } from '../../src/source.ts';
+import type { CommonOptions, Source } from '../../src/core/source.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;

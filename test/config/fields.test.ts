@@ -15,7 +15,7 @@ import {
   timezone,
   sizeOrAge,
 } from '../../src/config/fields.ts';
-import { Secret } from '../../src/config/secret.ts';
+import { Secret } from '../../src/core/secret.ts';
 
 describe('a duration', () => {
   test.each([

@@ -2,7 +2,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Secret } from '../../src/config/secret.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import type { Config } from '../../src/config/types.ts';
 import { CERTIFICATES } from './support/certificates.ts';
 import { directoryWith, problemsOf, SIEM, TYPES } from './support/configuration.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Secret } from '../../src/config/secret.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import { directoryWith, load, problemsOf, SIEM, TYPES } from './support/configuration.ts';
 
 const LOGINS = 'sources: { console: { type: acme-logins, base_url: https://a.test, token: token-of-a } }\n';

@@ -1,8 +1,8 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { always, duration, sourceOptions, tenants } from '../../src/config/options.ts';
-import { Secret } from '../../src/config/secret.ts';
-import type { CommonOptions } from '../../src/source.ts';
+import { Secret } from '../../src/core/secret.ts';
+import type { CommonOptions } from '../../src/core/source.ts';
 
 const MINIMUM = { type: 'acme', base_url: 'https://acme.test', token: 'token-of-acme' };
 

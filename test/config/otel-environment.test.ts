@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { resourceAttributes, takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { mask } from '../../src/config/secret.ts';
+import { mask } from '../../src/core/secret.ts';
 import { CERTIFICATES } from './support/certificates.ts';
 import { directoryWith, load, problemsOf, SIEM, TYPES } from './support/configuration.ts';
 

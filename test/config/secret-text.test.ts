@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { loadSources } from '../../src/sources/registry.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Secret } from '../../src/config/secret.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import { directoryWith, load, problemsOf, problemsOfLoading, SIEM, TYPES } from './support/configuration.ts';
 
 const source = (rest: string) =>

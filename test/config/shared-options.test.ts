@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Secret } from '../../src/config/secret.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import { load, problemsOf, SIEM } from './support/configuration.ts';
 
 const BASE = `x-console: &console

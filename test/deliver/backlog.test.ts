@@ -6,7 +6,7 @@ import { type Receiver, startReceiver } from '../../src/simulators/otlp-receiver
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import { takeSnapshot } from '../../src/telemetry/snapshot.ts';
+import { takeSnapshot } from '../../src/runtime/snapshot.ts';
 import { type Lab, openLab, type Step } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 

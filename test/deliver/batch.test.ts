@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Batcher } from '../../src/deliver/batch.ts';
-import { Providers } from '../../src/deliver/providers.ts';
+import { Providers } from '../../src/otlp/providers.ts';
 import type { Position } from '../../src/journal/journal.ts';
 import { destination, event, events } from './support/events.ts';
 import { MemoryJournal } from './support/memory-journal.ts';

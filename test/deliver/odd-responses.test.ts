@@ -1,10 +1,10 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock, type Clock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { understand } from '../../src/deliver/answer.ts';
-import { toLogRecord } from '../../src/deliver/record.ts';
-import { Sender } from '../../src/deliver/sender.ts';
+import { toLogRecord } from '../../src/otlp/record.ts';
+import { Sender } from '../../src/otlp/sender.ts';
 import { SETTLE } from '../../src/http/given-up.ts';
 import { readableLog, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';

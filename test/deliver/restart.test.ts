@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { JournaledEvent } from '../../src/ecs/event.ts';
+import type { JournaledEvent } from '../../src/core/event.ts';
 import type { DeliveryJournal } from '../../src/deliver/delivery-parts.ts';
 import { replayErrand, retryErrand } from '../../src/deliver/errand.ts';
 import { JournalWriteError } from '../../src/journal/errors.ts';

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole } from '../../src/simulators/qradar.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { command } from '../cli/support/command.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { withCommonFields } from '../../src/ecs/common.ts';
-import type { EcsEvent } from '../../src/ecs/event.ts';
-import { VERSION } from '../../src/version.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
+import { VERSION } from '../../src/core/version.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');

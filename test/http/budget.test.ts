@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { OutOfBudgetError } from '../../src/errors.ts';
+import { OutOfBudgetError } from '../../src/core/errors.ts';
 import { budgetName, Budgets, COURTESY } from '../../src/http/budget.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';

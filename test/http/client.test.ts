@@ -1,6 +1,6 @@
 import { gzipSync, brotliCompressSync, deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { RefusedError, TooLargeError, UnavailableError } from '../../src/errors.ts';
+import { RefusedError, TooLargeError, UnavailableError } from '../../src/core/errors.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { drive, failure, rig, TOKEN } from './support/rig.ts';

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { explain, TimedOutError, UnavailableError, UnexpectedAnswerError } from '../../src/errors.ts';
+import { explain, TimedOutError, UnavailableError, UnexpectedAnswerError } from '../../src/core/errors.ts';
 import { SETTLE } from '../../src/http/given-up.ts';
 import { http as response, type RawResponse, serveRaw } from '../support/raw-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

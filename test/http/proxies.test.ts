@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Problems } from '../../src/config/problems.ts';
-import { mask, Secret } from '../../src/config/secret.ts';
-import type { ConfigError } from '../../src/errors.ts';
+import { mask, Secret } from '../../src/core/secret.ts';
+import type { ConfigError } from '../../src/core/errors.ts';
 import { sourceExposure, destinationExposure } from '../../src/http/exposure.ts';
 import { rig } from './support/rig.ts';
 import { checkProxies, proxyFor } from '../../src/http/proxies.ts';

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { explain, RefusedError, UnauthorisedError, type VendorError } from '../../src/errors.ts';
+import { explain, RefusedError, UnauthorisedError, type VendorError } from '../../src/core/errors.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { drive, failure, rig, TOKEN } from './support/rig.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { OutOfBudgetError, ThrottledError, TimedOutError, UnauthorisedError } from '../../src/errors.ts';
+import { OutOfBudgetError, ThrottledError, TimedOutError, UnauthorisedError } from '../../src/core/errors.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { drive, failure, rig, until } from './support/rig.ts';

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { Secret } from '../../src/config/secret.ts';
-import { explain, UnavailableError } from '../../src/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { explain, UnavailableError } from '../../src/core/errors.ts';
 import type { HttpSettings } from '../../src/http/settings.ts';
 import { failure, rig } from './support/rig.ts';
 

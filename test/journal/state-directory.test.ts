@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { StateError } from '../../src/errors.ts';
+import { StateError } from '../../src/core/errors.ts';
 import {
   openJournal,
   openJournalForBudgets,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { openJournal } from '../../src/journal/sqlite-journal.ts';
 import { StateDocument } from '../../src/journal/state-document.ts';
 import { exportState, importState } from '../../src/journal/transfer.ts';
-import { parseJson, toJson } from '../../src/json.ts';
+import { parseJson, toJson } from '../../src/core/json.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { KEY, page, STREAM } from './support/commits.ts';
 import { options } from './support/states.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { decode, type ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';

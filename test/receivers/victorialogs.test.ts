@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';

@@ -3,16 +3,16 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { nest } from '../../src/ecs/event.ts';
+import { nest } from '../../src/core/event.ts';
 import {
   explain,
   ThrottledError,
   UnauthorisedError,
   UnavailableError,
   UnexpectedAnswerError,
-} from '../../src/errors.ts';
-import { toJson } from '../../src/json.ts';
-import type { Source } from '../../src/source.ts';
+} from '../../src/core/errors.ts';
+import { toJson } from '../../src/core/json.ts';
+import type { Source } from '../../src/core/source.ts';
 import type { SimulatedAnswer, Simulator } from '../../src/simulators/server.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 import { drive, failure, until } from '../http/support/rig.ts';

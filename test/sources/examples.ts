@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { parseJson } from '../../src/json.ts';
+import { parseJson } from '../../src/core/json.ts';
 import { serve } from '../../src/simulators/server.ts';
-import type { Source } from '../../src/source.ts';
+import type { Source } from '../../src/core/source.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { SourceLab } from '../support/source-lab.ts';
 import type { SourceHarness } from './harness.ts';

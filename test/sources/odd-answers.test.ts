@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { EcsEvent } from '../../src/ecs/event.ts';
-import { UnexpectedAnswerError } from '../../src/errors.ts';
-import { toJson } from '../../src/json.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
+import { UnexpectedAnswerError } from '../../src/core/errors.ts';
+import { toJson } from '../../src/core/json.ts';
 import type { SimulatedAnswer } from '../../src/simulators/server.ts';
-import type { Source } from '../../src/source.ts';
+import type { Source } from '../../src/core/source.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 import { drive, failure } from '../http/support/rig.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { loadSources } from '../../src/sources/registry.ts';

@@ -1,6 +1,6 @@
 import { answerOf } from '../../src/http/answer.ts';
-import type { HttpAnswer, HttpRequest } from '../../src/http/http.ts';
-import { toJson } from '../../src/json.ts';
+import type { HttpAnswer, HttpRequest } from '../../src/core/http.ts';
+import { toJson } from '../../src/core/json.ts';
 
 /** The answer that the client makes of a body, without a socket. `date`: its `Date`, epoch ms. */
 export function answering(body: unknown, request: HttpRequest, date: number): Promise<HttpAnswer> {

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { openApp, type App, type AppParts } from '../../src/app.ts';
+import { openApp, type App, type AppParts } from '../../src/runtime/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { daemon } from '../../src/schedule/daemon.ts';
-import { once, type OnceSummary } from '../../src/schedule/once.ts';
+import { daemon } from '../../src/runtime/daemon.ts';
+import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { loadSources } from '../../src/sources/registry.ts';
-import { createLogger } from '../../src/telemetry/logger.ts';
+import { createLogger } from '../../src/observe/logger.ts';
 import { workspace } from './cli.ts';
 import type { DrivenClock } from './driven-clock.ts';
 import { atRest, passTime } from './network.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EcsEvent } from '../../src/ecs/event.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
 import { ecsProblems } from './ecs-rules.ts';
 
 const right: EcsEvent = {

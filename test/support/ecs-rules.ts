@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { EcsFlat } from '@elastic/ecs';
-import type { EcsEvent, EcsValue } from '../../src/ecs/event.ts';
+import type { EcsEvent, EcsValue } from '../../src/core/event.ts';
 import { ownFields } from './own-fields.ts';
 
 /** What `@elastic/ecs` says of one field, as far as the rules need it. */

@@ -1,6 +1,6 @@
 import { EcsFlat } from '@elastic/ecs';
-import { ECS_VERSION } from '../../src/ecs/event.ts';
-import type { FieldTable } from '../../src/ecs/fields.ts';
+import { ECS_VERSION } from '../../src/core/event.ts';
+import type { FieldTable } from '../../src/core/fields.ts';
 
 /** What `@elastic/ecs` says of how a field is stored. */
 interface EcsField {

@@ -2,11 +2,11 @@ import { pino } from 'pino';
 import { decide, remembered } from '../../src/collect/decide.ts';
 import { tell } from '../../src/collect/tell.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
-import type { JournaledEvent } from '../../src/ecs/event.ts';
+import type { JournaledEvent } from '../../src/core/event.ts';
 import { Budgets } from '../../src/http/budget.ts';
 import { createHttp } from '../../src/http/client.ts';
 import type { SourceHttp } from '../../src/http/settings.ts';
-import { parseJson, toJson } from '../../src/json.ts';
+import { parseJson, toJson } from '../../src/core/json.ts';
 import type { LedgerEntry } from '../../src/journal/journal.ts';
 import type {
   CommonOptions,
@@ -18,7 +18,7 @@ import type {
   Scope,
   Source,
   Span,
-} from '../../src/source.ts';
+} from '../../src/core/source.ts';
 import { MemoryJournal } from '../http/support/memory-journal.ts';
 import type { DrivenClock } from './driven-clock.ts';
 

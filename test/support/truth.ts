@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import type { EcsEvent } from '../../src/ecs/event.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';

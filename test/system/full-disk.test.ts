@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { ACCEPTED, ANSWER_LOST } from '../../src/simulators/otlp-receiver-answers.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';

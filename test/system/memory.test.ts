@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { serve, type SimulatedAnswer, type SimulatedRequest } from '../../src/simulators/server.ts';
 import { startCli, workspace } from '../support/cli.ts';
 

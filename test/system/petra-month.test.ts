@@ -6,7 +6,7 @@ import type { SimulatedIncident } from '../../src/simulators/petra-incidents.ts'
 import { drawTenants } from '../../src/simulators/petra-tenants.ts';
 import { startPetra } from '../../src/simulators/petra.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import type { EcsEvent } from '../../src/ecs/event.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
 import type { GapState } from '../../src/journal/journal.ts';
 import { openLab, type Lab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';

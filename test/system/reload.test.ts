@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';

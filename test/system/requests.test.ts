@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
 import { refusing } from '../../src/simulators/otlp-receiver-answers.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';

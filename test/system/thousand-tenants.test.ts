@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { drawTenants } from '../../src/simulators/petra-tenants.ts';
 import { startPetra } from '../../src/simulators/petra.ts';

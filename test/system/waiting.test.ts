@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { maskForeign } from '../../config/secret.ts';
-import type { HttpAnswer } from '../../http/http.ts';
-import { Rows } from '../../rows.ts';
+import { maskForeign } from '../../core/secret.ts';
+import type { HttpAnswer } from '../../core/http.ts';
+import { Rows } from '../../core/rows.ts';
 import { membersOf } from './malformed.ts';
 
 /** No Content and Reset Content: these have no body. */

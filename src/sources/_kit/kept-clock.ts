@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ClockReading, Http } from '../../http/http.ts';
-import type { Run } from '../../source.ts';
+import type { ClockReading, Http } from '../../core/http.ts';
+import type { Run } from '../../core/source.ts';
 import { aheadOfOurs } from '../../http/vendor-clock.ts';
 
 /** `Date` has whole seconds, so clocks this near are the same. Milliseconds. */

@@ -1,5 +1,5 @@
-import { PAGE } from '../../rows.ts';
-import type { Observation, Page } from '../../source.ts';
+import { PAGE } from '../../core/rows.ts';
+import type { Observation, Page } from '../../core/source.ts';
 
 /** The observations of one answer, some at a time. */
 export type Parts = Iterable<readonly Observation[]> | AsyncIterable<readonly Observation[]>;

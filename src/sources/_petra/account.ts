@@ -1,4 +1,4 @@
-import type { EcsValue } from '../../ecs/event.ts';
+import type { EcsValue } from '../../core/event.ts';
 
 /** A user principal name, split as ECS has it: `user.name` and `user.domain`. */
 export function principalFields(

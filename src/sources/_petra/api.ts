@@ -1,5 +1,5 @@
-import type { Secret } from '../../config/secret.ts';
-import type { CommonOptions, Quota } from '../../source.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { CommonOptions, Quota } from '../../core/source.ts';
 
 /** Where Petra Security answers, without the version that every path begins with. */
 export const BASE_URL = 'https://api.petrasecurity.com';

@@ -1,4 +1,4 @@
-import type { Finding } from '../../source.ts';
+import type { Finding } from '../../core/source.ts';
 import { type PetraRun, readTenants } from './tenants.ts';
 
 /** The tenants of the organisation that are read, and those that the options name and Petra does not list. */

@@ -1,5 +1,5 @@
-import type { EcsValue } from '../../ecs/event.ts';
-import type { FieldTable } from '../../ecs/fields.ts';
+import type { EcsValue } from '../../core/event.ts';
+import type { FieldTable } from '../../core/fields.ts';
 
 /** A tenant as rows name it. */
 export interface NamedTenant {

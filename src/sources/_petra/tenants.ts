@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Tenants } from '../../config/options.ts';
-import { UnavailableError, UnexpectedAnswerError } from '../../errors.ts';
-import { readRecord } from '../../read-record.ts';
-import { Rows, type Shape } from '../../rows.ts';
-import type { CommonOptions, Run } from '../../source.ts';
+import { UnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { readRecord } from '../../core/read-record.ts';
+import { Rows, type Shape } from '../../core/rows.ts';
+import type { CommonOptions, Run } from '../../core/source.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { ROUTES, urlOf } from './api.ts';
 

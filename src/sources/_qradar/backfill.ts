@@ -1,5 +1,5 @@
-import { TimedOutError } from '../../errors.ts';
-import type { Observation, PastPart, Span } from '../../source.ts';
+import { TimedOutError } from '../../core/errors.ts';
+import type { Observation, PastPart, Span } from '../../core/source.ts';
 import { keptClock } from './clock.ts';
 import { type Attempt, isMisfit } from './observe.ts';
 import type { ConsoleRun } from './options.ts';

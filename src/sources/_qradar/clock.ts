@@ -1,4 +1,4 @@
-import type { Run } from '../../source.ts';
+import type { Run } from '../../core/source.ts';
 import { KeptClock } from '../_kit/kept-clock.ts';
 import type { ConsoleOptions } from './options.ts';
 

@@ -1,4 +1,4 @@
-import { defineSource } from '../../source.ts';
+import { defineSource } from '../../core/source.ts';
 import { readPast } from './backfill.ts';
 import { slackOf } from './clock.ts';
 import { Cursor } from './cursor.ts';

@@ -1,5 +1,5 @@
 import { addressOf } from '../../ecs/address.ts';
-import { compact, type EcsEvent } from '../../ecs/event.ts';
+import { compact, type EcsEvent } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
 import type { LoginAttempt } from './record.ts';
 

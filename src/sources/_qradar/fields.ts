@@ -1,4 +1,4 @@
-import type { FieldTable } from '../../ecs/fields.ts';
+import type { FieldTable } from '../../core/fields.ts';
 
 /** The document's five names under the vendor's own. The address is text: consoles write host names there, too. */
 export function loginAttemptFields(vendor: string): FieldTable {

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
-import type { HttpAnswer } from '../../http/http.ts';
-import { Rows } from '../../rows.ts';
-import type { Run, Span } from '../../source.ts';
+import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
+import type { HttpAnswer } from '../../core/http.ts';
+import { Rows } from '../../core/rows.ts';
+import type { Run, Span } from '../../core/source.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import type { ConsoleOptions } from './options.ts';
 

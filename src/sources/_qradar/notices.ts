@@ -1,4 +1,4 @@
-import type { Span } from '../../source.ts';
+import type { Span } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
 import type { ConsoleRun } from './options.ts';
 

@@ -1,5 +1,5 @@
 import { digest } from '../../ecs/uid.ts';
-import type { Observation, Span } from '../../source.ts';
+import type { Observation, Span } from '../../core/source.ts';
 import { timeOf } from './record.ts';
 
 /** An attempt as it was read: its key, and the time by which the ledger forgets it. */

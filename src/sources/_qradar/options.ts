@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { always, duration, httpUrl, password, sourceOptions } from '../../config/options.ts';
-import { Secret } from '../../config/secret.ts';
-import type { StreamRun } from '../../source.ts';
+import { Secret } from '../../core/secret.ts';
+import type { StreamRun } from '../../core/source.ts';
 
 const version = z
   .union(

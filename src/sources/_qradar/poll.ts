@@ -1,5 +1,5 @@
-import { RefusedError, TimedOutError, UnauthorisedError } from '../../errors.ts';
-import type { Page, Span } from '../../source.ts';
+import { RefusedError, TimedOutError, UnauthorisedError } from '../../core/errors.ts';
+import type { Page, Span } from '../../core/source.ts';
 import type { KeptClock } from '../_kit/kept-clock.ts';
 import { keptClock, slackOf } from './clock.ts';
 import type { Cursor } from './cursor.ts';

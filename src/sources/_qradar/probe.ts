@@ -1,6 +1,6 @@
-import { showDuration } from '../../config/show-duration.ts';
-import { VendorError } from '../../errors.ts';
-import type { Finding, Run } from '../../source.ts';
+import { showDuration } from '../../core/show-duration.ts';
+import { VendorError } from '../../core/errors.ts';
+import type { Finding, Run } from '../../core/source.ts';
 import { getPart, type ListPart } from './list.ts';
 import type { ConsoleOptions } from './options.ts';
 import { Reading } from './reading.ts';

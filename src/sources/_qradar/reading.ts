@@ -1,5 +1,5 @@
-import { UnexpectedAnswerError } from '../../errors.ts';
-import type { Run, Span } from '../../source.ts';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
+import type { Run, Span } from '../../core/source.ts';
 import { getPart, type ListPart } from './list.ts';
 import { Ordinals } from './observe.ts';
 import type { ConsoleOptions } from './options.ts';

@@ -1,4 +1,4 @@
-import { RefusedError } from '../../errors.ts';
+import { RefusedError } from '../../core/errors.ts';
 
 /** 422 with the document's code 1030: this console does not sort, or not so. */
 export function isSortRefusal(error: unknown): boolean {

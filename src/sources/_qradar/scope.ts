@@ -1,4 +1,4 @@
-import type { Quota, Scope } from '../../source.ts';
+import type { Quota, Scope } from '../../core/source.ts';
 
 /** Neither vendor documents a limit of requests. */
 export function noDocumentedLimits(): readonly Quota[] {

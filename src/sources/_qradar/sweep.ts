@@ -1,4 +1,4 @@
-import type { Gap, Span } from '../../source.ts';
+import type { Gap, Span } from '../../core/source.ts';
 import { type KeptClock, PRECISION } from '../_kit/kept-clock.ts';
 import { readingStart } from '../_kit/reading-start.ts';
 import type { Cursor } from './cursor.ts';

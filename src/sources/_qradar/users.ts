@@ -1,4 +1,4 @@
-import { VendorError } from '../../errors.ts';
+import { VendorError } from '../../core/errors.ts';
 import { isId } from '../_kit/malformed.ts';
 import { getPart } from './list.ts';
 import { type Attempt, isMisfit } from './observe.ts';

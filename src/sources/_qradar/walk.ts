@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { UnexpectedAnswerError } from '../../errors.ts';
-import type { Rows } from '../../rows.ts';
-import type { Span } from '../../source.ts';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
+import type { Rows } from '../../core/rows.ts';
+import type { Span } from '../../core/source.ts';
 import { type Asked, type Attempt, type Conformity, conformityOf, observe, Ordinals } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
 import { ATTEMPTS, Reading } from './reading.ts';

@@ -1,5 +1,5 @@
-import type { Rows } from '../../rows.ts';
-import type { LedgerValue, Observation, Span, StreamRun } from '../../source.ts';
+import type { Rows } from '../../core/rows.ts';
+import type { LedgerValue, Observation, Span, StreamRun } from '../../core/source.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { Ordinals } from './ordinals.ts';
 import { isCounted, type DeclinedRequests } from './record.ts';

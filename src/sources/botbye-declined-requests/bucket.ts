@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import type { Span } from '../../source.ts';
+import type { Span } from '../../core/source.ts';
 
 /** The values of `interval_type`. */
 export const INTERVAL_TYPES = ['HOUR', 'DAY', 'MONTH'] as const;

@@ -1,4 +1,4 @@
-import type { Gap, Span } from '../../source.ts';
+import type { Gap, Span } from '../../core/source.ts';
 import { bucketAt, type Calendar } from './bucket.ts';
 
 /** How long before an edge a bucket is read once more, ms: what is declined after that reading stays unseen. */

@@ -1,4 +1,4 @@
-import type { FieldTable } from '../../ecs/fields.ts';
+import type { FieldTable } from '../../core/fields.ts';
 
 /** Fields of a count of declined requests that ECS does not define. */
 export const DECLINED_FIELDS: FieldTable = {

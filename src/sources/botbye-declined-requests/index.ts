@@ -1,4 +1,4 @@
-import { defineSource } from '../../source.ts';
+import { defineSource } from '../../core/source.ts';
 import { bucketAt, calendarOf } from './bucket.ts';
 import { cursor } from './cursor.ts';
 import { longestUnseen, nextEdge } from './edge.ts';

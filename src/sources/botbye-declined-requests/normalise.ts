@@ -1,7 +1,7 @@
 import { addressOf } from '../../ecs/address.ts';
-import { compact, type EcsEvent } from '../../ecs/event.ts';
+import { compact, type EcsEvent } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
-import type { Telling } from '../../source.ts';
+import type { Telling } from '../../core/source.ts';
 import { alpha2Of } from './country.ts';
 import { sentence } from './sentence.ts';
 import type { DeclinedRequests } from './record.ts';

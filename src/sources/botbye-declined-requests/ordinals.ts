@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Rows } from '../../rows.ts';
+import type { Rows } from '../../core/rows.ts';
 import { type Counted, isCounted } from './record.ts';
 
 /**

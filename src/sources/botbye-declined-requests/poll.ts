@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Observation, Page, Span, StreamRun } from '../../source.ts';
-import { PAGE } from '../../rows.ts';
+import type { Observation, Page, Span, StreamRun } from '../../core/source.ts';
+import { PAGE } from '../../core/rows.ts';
 import { inParts, type Parts } from '../_kit/parts.ts';
 import { KeptClock, PRECISION } from '../_kit/kept-clock.ts';
 import { bucketAt, calendarOf, type Calendar } from './bucket.ts';

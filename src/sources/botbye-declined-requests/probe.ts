@@ -1,4 +1,4 @@
-import type { Finding, Run } from '../../source.ts';
+import type { Finding, Run } from '../../core/source.ts';
 import type { Options } from './options.ts';
 import { readSummary, scopeOf } from './summary.ts';
 

@@ -1,8 +1,8 @@
-import { RefusedError, UnexpectedAnswerError } from '../../errors.ts';
+import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { percentEncoded } from '../../http/url.ts';
-import { Rows, type Shape } from '../../rows.ts';
-import type { Scope, Span, StreamRun } from '../../source.ts';
-import { Unreadable } from '../../unreadable.ts';
+import { Rows, type Shape } from '../../core/rows.ts';
+import type { Scope, Span, StreamRun } from '../../core/source.ts';
+import { Unreadable } from '../../core/unreadable.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
 import type { Options } from './options.ts';

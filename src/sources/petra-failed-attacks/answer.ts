@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { UnexpectedAnswerError } from '../../errors.ts';
-import { toJson } from '../../json.ts';
-import type { Shape } from '../../rows.ts';
-import type { Span, StreamRun } from '../../source.ts';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
+import { toJson } from '../../core/json.ts';
+import type { Shape } from '../../core/rows.ts';
+import type { Span, StreamRun } from '../../core/source.ts';
 import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';

@@ -1,4 +1,4 @@
-import type { PastPart, Run, Scope, Span } from '../../source.ts';
+import type { PastPart, Run, Scope, Span } from '../../core/source.ts';
 import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import { readDay, type Poll } from './answer.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Span } from '../../source.ts';
+import type { Span } from '../../core/source.ts';
 
 /** A UTC day, as the number of days since 1970-01-01. */
 export type Day = number;

@@ -1,4 +1,4 @@
-import type { FieldTable } from '../../ecs/fields.ts';
+import type { FieldTable } from '../../core/fields.ts';
 
 /** Fields of a count of failed attacks that ECS does not define. Attack types are an open list. */
 export const ATTACK_FIELDS: FieldTable = {

@@ -1,4 +1,4 @@
-import { defineSource } from '../../source.ts';
+import { defineSource } from '../../core/source.ts';
 import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
 import { readPast, tenantsOf } from './backfill.ts';

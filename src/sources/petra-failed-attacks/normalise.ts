@@ -1,7 +1,7 @@
-import { compact, type EcsEvent, type EcsValue } from '../../ecs/event.ts';
+import { compact, type EcsEvent, type EcsValue } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
 import { bucketInWords, changeInWords } from '../../ecs/words.ts';
-import type { Scope, Telling } from '../../source.ts';
+import type { Scope, Telling } from '../../core/source.ts';
 import { principalFields } from '../_petra/account.ts';
 import { tenantFields, type NamedTenant } from '../_petra/tenant-fields.ts';
 import { dayOf, spanOf } from './day.ts';

@@ -6,8 +6,8 @@ import {
   UnauthorisedError,
   UnavailableError,
   UnexpectedAnswerError,
-} from '../../errors.ts';
-import type { Observation, Page } from '../../source.ts';
+} from '../../core/errors.ts';
+import type { Observation, Page } from '../../core/source.ts';
 import { inParts } from '../_kit/parts.ts';
 import { readDay, type Poll, type Reading } from './answer.ts';
 import {

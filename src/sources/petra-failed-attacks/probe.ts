@@ -1,4 +1,4 @@
-import type { Finding, Run } from '../../source.ts';
+import type { Finding, Run } from '../../core/source.ts';
 import { askTenants } from '../_petra/probe.ts';
 import type { Options } from './options.ts';
 

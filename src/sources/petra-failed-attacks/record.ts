@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NEEDED } from '../../read-record.ts';
+import { NEEDED } from '../../core/read-record.ts';
 
 const count = z.int().min(0);
 

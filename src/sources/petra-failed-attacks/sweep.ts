@@ -1,4 +1,4 @@
-import type { Run, Scope } from '../../source.ts';
+import type { Run, Scope } from '../../core/source.ts';
 import { ROUTES } from '../_petra/api.ts';
 import { readTenants, type Tenant } from '../_petra/tenants.ts';
 import { cursor, initialCursor, type Cursor } from './cursor.ts';

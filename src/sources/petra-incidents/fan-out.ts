@@ -1,4 +1,4 @@
-import type { Gap, Span } from '../../source.ts';
+import type { Gap, Span } from '../../core/source.ts';
 import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import type { Cursor, Hole } from './cursor.ts';

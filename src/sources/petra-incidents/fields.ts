@@ -1,4 +1,4 @@
-import type { FieldTable } from '../../ecs/fields.ts';
+import type { FieldTable } from '../../core/fields.ts';
 
 /** Fields of an incident that ECS does not define. Statuses are an open list. */
 export const INCIDENT_FIELDS: FieldTable = {

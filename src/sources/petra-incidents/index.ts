@@ -1,5 +1,5 @@
-import type { Page } from '../../source.ts';
-import { defineSource } from '../../source.ts';
+import type { Page } from '../../core/source.ts';
+import { defineSource } from '../../core/source.ts';
 import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
 import { cursor, type Cursor, type StoredCursor } from './cursor.ts';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { UnexpectedAnswerError } from '../../errors.ts';
-import type { ClockReading, HttpAnswer } from '../../http/http.ts';
-import { type Batch, Rows, type Shape } from '../../rows.ts';
-import type { Observation, Run, StreamRun } from '../../source.ts';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
+import type { ClockReading, HttpAnswer } from '../../core/http.ts';
+import { type Batch, Rows, type Shape } from '../../core/rows.ts';
+import type { Observation, Run, StreamRun } from '../../core/source.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { parseTime } from '../_petra/time.ts';
-import { readRecord } from '../../read-record.ts';
+import { readRecord } from '../../core/read-record.ts';
 import type { Options } from './options.ts';
 import { comparedValues, record, type Incident } from './record.ts';
 

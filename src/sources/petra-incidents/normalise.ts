@@ -1,6 +1,6 @@
-import { compact, type EcsEvent } from '../../ecs/event.ts';
+import { compact, type EcsEvent } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
-import type { Telling } from '../../source.ts';
+import type { Telling } from '../../core/source.ts';
 import { principalFields } from '../_petra/account.ts';
 import { tenantFields } from '../_petra/tenant-fields.ts';
 import { utc } from '../_petra/time.ts';

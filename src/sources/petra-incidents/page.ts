@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Page } from '../../source.ts';
+import type { Page } from '../../core/source.ts';
 import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
 import type { Poll } from './list.ts';
 

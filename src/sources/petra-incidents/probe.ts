@@ -1,5 +1,5 @@
-import type { Finding, Run } from '../../source.ts';
-import { showDuration } from '../../config/show-duration.ts';
+import type { Finding, Run } from '../../core/source.ts';
+import { showDuration } from '../../core/show-duration.ts';
 import { askTenants } from '../_petra/probe.ts';
 import { readList } from './list.ts';
 import type { Options } from './options.ts';

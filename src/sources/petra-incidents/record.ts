@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Json } from '../../json.ts';
-import type { LedgerValue } from '../../source.ts';
+import type { Json } from '../../core/json.ts';
+import type { LedgerValue } from '../../core/source.ts';
 import { isId, membersOf } from '../_kit/malformed.ts';
 import { anyTime, utc, vendorTime } from '../_petra/time.ts';
 

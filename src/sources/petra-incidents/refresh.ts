@@ -1,4 +1,4 @@
-import type { Gap } from '../../source.ts';
+import type { Gap } from '../../core/source.ts';
 import { inParts } from '../_kit/parts.ts';
 import { ROUTES } from '../_petra/api.ts';
 import { readTenants } from '../_petra/tenants.ts';

@@ -6,7 +6,7 @@ import {
   UnavailableError,
   UnexpectedAnswerError,
   VendorError,
-} from '../../errors.ts';
+} from '../../core/errors.ts';
 import { readList, type IncidentList, type Poll } from './list.ts';
 
 /** What asking for one tenant came to. */

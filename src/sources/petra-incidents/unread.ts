@@ -1,4 +1,4 @@
-import type { Gap } from '../../source.ts';
+import type { Gap } from '../../core/source.ts';
 import type { Cursor } from './cursor.ts';
 
 /** `reason` of a gap: the tenant did not answer when its turn came. */

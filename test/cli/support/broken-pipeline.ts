@@ -1,13 +1,13 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { openApp } from '../../../src/app.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { openApp } from '../../../src/runtime/app.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
-import { daemon } from '../../../src/schedule/daemon.ts';
-import { once } from '../../../src/schedule/once.ts';
+import { daemon } from '../../../src/runtime/daemon.ts';
+import { once } from '../../../src/runtime/once.ts';
 import { loadSources } from '../../../src/sources/registry.ts';
-import { createLogger } from '../../../src/telemetry/logger.ts';
+import { createLogger } from '../../../src/observe/logger.ts';
 
 /** Ways to break the promise between a page and its journal, or between the journal and a request. */
 const WAYS: Readonly<Record<string, (journal: Journal) => Partial<Journal>>> = {

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '../../../src/clock.ts';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import type { ExitCode, Io } from '../../../src/cli/io.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { systemClock, type Clock } from '../../../src/clock.ts';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { startBotBye, type BotBye } from '../../../src/simulators/botbye.ts';
 import { startReceiver, type Receiver } from '../../../src/simulators/otlp-receiver.ts';
 import { drawTenants } from '../../../src/simulators/petra-tenants.ts';

@@ -7,8 +7,8 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { duration, httpUrl, sourceOptions, tenants } from '../../../src/config/options.ts';
 import type { SourceTypes } from '../../../src/config/source-blocks.ts';
 import type { Config } from '../../../src/config/types.ts';
-import { ConfigError } from '../../../src/errors.ts';
-import { defineSource, type Source } from '../../../src/source.ts';
+import { ConfigError } from '../../../src/core/errors.ts';
+import { defineSource, type Source } from '../../../src/core/source.ts';
 
 const plain = {
   vendor: 'Acme',

@@ -1,5 +1,5 @@
 import type { DestinationConfig } from '../../../src/config/types.ts';
-import type { EcsEvent, JournaledEvent } from '../../../src/ecs/event.ts';
+import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 
 /** A login attempt as the journal holds it. */
 export function event(number: number, fields: EcsEvent = {}): JournaledEvent {

@@ -1,5 +1,5 @@
 import type { DeliveryJournal } from '../../../src/deliver/delivery-parts.ts';
-import type { JournaledEvent } from '../../../src/ecs/event.ts';
+import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { DeadLetter } from '../../../src/journal/dead-letter.ts';
 import type { DestinationState, JournalPage, Position, Room } from '../../../src/journal/journal.ts';
 

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import pino from 'pino';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import type { DestinationConfig } from '../../../src/config/types.ts';
 import { Delivery } from '../../../src/deliver/deliver.ts';
 import type { DeliveryParts, Told } from '../../../src/deliver/delivery-parts.ts';
-import { Sender } from '../../../src/deliver/sender.ts';
+import { Sender } from '../../../src/otlp/sender.ts';
 import { type Receiver, startReceiver } from '../../../src/simulators/otlp-receiver.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { destination } from './events.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { execPath } from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { startDemoVendors } from '../../../src/simulators/demo-vendors.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import { built } from '../../receivers/support/built.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { StateError } from '../../../src/errors.ts';
+import { StateError } from '../../../src/core/errors.ts';
 import { OWN_TYPE } from '../../../src/journal/journal.ts';
 import { events, KEY, page, STREAM } from '../support/commits.ts';
-import { streamKey } from '../../../src/journal/stream-key.ts';
+import { streamKey } from '../../../src/core/stream-key.ts';
 import type { Subject } from './subject.ts';
 
 export function describeStreams(subject: Subject): void {

@@ -1,4 +1,4 @@
-import type { JournaledEvent } from '../../../src/ecs/event.ts';
+import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { Journal, PageCommit, StreamIdentity } from '../../../src/journal/journal.ts';
 
 export const STREAM: StreamIdentity = {

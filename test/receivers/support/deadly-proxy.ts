@@ -1,4 +1,4 @@
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { serve } from '../../../src/simulators/server.ts';
 import { startCli, type Running } from '../../support/cli.ts';
 import { forward } from './forward.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { serve, type SimulatedAnswer, type SimulatedRequest } from '../../../src/simulators/server.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { forward } from './forward.ts';

@@ -1,4 +1,4 @@
-import type { JournaledEvent } from '../../../src/ecs/event.ts';
+import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { HeldDeadLetter } from '../../../src/journal/journal.ts';
 import { openJournalReadOnly } from '../../../src/journal/sqlite-journal.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PastPart, Span } from '../../../src/source.ts';
+import type { PastPart, Span } from '../../../src/core/source.ts';
 import { readPast } from '../../../src/sources/_qradar/backfill.ts';
 import type { ConsoleRun } from '../../../src/sources/_qradar/options.ts';
 import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';

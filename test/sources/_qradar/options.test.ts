@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mask } from '../../../src/config/secret.ts';
+import { mask } from '../../../src/core/secret.ts';
 import { authorise, ConsoleOptions } from '../../../src/sources/_qradar/options.ts';
 
 const block = { type: 'qradar-login-attempts', base_url: 'https://qradar.example.com' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UnauthorisedError } from '../../../src/errors.ts';
+import { UnauthorisedError } from '../../../src/core/errors.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import type { SourceLab } from '../../support/source-lab.ts';
 import {

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
-import type { EcsEvent } from '../../../src/ecs/event.ts';
+import type { EcsEvent } from '../../../src/core/event.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
 import source from '../../../src/sources/qradar-login-attempts/index.ts';
-import { toJson } from '../../../src/json.ts';
-import type { Page } from '../../../src/source.ts';
+import { toJson } from '../../../src/core/json.ts';
+import type { Page } from '../../../src/core/source.ts';
 import { type SimulatedConsole, startConsole } from '../../../src/simulators/qradar.ts';
 import type { ConsoleOptions } from '../../../src/simulators/qradar-options.ts';
 import type { SimulatedRequest } from '../../../src/simulators/server.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TimedOutError } from '../../../src/errors.ts';
+import { TimedOutError } from '../../../src/core/errors.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { drive, failure } from '../../http/support/rig.ts';
 import {

@@ -2,11 +2,11 @@ import { pino } from 'pino';
 import { decide, remembered } from '../../../src/collect/decide.ts';
 import { tell } from '../../../src/collect/tell.ts';
 import type { SourceConfig } from '../../../src/config/types.ts';
-import type { EcsEvent } from '../../../src/ecs/event.ts';
-import type { Http } from '../../../src/http/http.ts';
-import { parseJson, toJson } from '../../../src/json.ts';
+import type { EcsEvent } from '../../../src/core/event.ts';
+import type { Http } from '../../../src/core/http.ts';
+import { parseJson, toJson } from '../../../src/core/json.ts';
 import type { LedgerEntry } from '../../../src/journal/journal.ts';
-import type { Gap, LedgerValue, Observation, Page, Span, StreamRun } from '../../../src/source.ts';
+import type { Gap, LedgerValue, Observation, Page, Span, StreamRun } from '../../../src/core/source.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import type { Options } from '../../../src/sources/botbye-declined-requests/options.ts';
 

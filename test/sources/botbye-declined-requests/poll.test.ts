@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RefusedError, UnavailableError, UnexpectedAnswerError } from '../../../src/errors.ts';
-import { toJson } from '../../../src/json.ts';
+import { RefusedError, UnavailableError, UnexpectedAnswerError } from '../../../src/core/errors.ts';
+import { toJson } from '../../../src/core/json.ts';
 import { Collector, counter } from './collector.ts';
 import { Vendor } from './vendor.ts';
 

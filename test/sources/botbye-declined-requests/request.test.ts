@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { RefusedError, UnauthorisedError } from '../../../src/errors.ts';
+import { RefusedError, UnauthorisedError } from '../../../src/core/errors.ts';
 import { startBotBye, type BotBye, type BotByeOptions } from '../../../src/simulators/botbye.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';

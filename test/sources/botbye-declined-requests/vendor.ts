@@ -1,7 +1,7 @@
 import { DateTime, type DateTimeUnit } from 'luxon';
-import { UnavailableError } from '../../../src/errors.ts';
+import { UnavailableError } from '../../../src/core/errors.ts';
 import { answering } from '../../support/answering.ts';
-import type { Http } from '../../../src/http/http.ts';
+import type { Http } from '../../../src/core/http.ts';
 
 /** A vendor whose rows and clock a test sets, behind the client that a source is lent: for thousands of polls a second. */
 export class Vendor {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EcsEvent } from '../../../src/ecs/event.ts';
+import type { EcsEvent } from '../../../src/core/event.ts';
 import type { AttackReport } from '../../../src/simulators/petra-attacks.ts';
 import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
 import type { SimulatedRequest } from '../../../src/simulators/server.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Telling } from '../../../src/source.ts';
+import type { Telling } from '../../../src/core/source.ts';
 import { normalise } from '../../../src/sources/petra-failed-attacks/normalise.ts';
 import { record } from '../../../src/sources/petra-failed-attacks/record.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EcsEvent } from '../../../src/ecs/event.ts';
+import type { EcsEvent } from '../../../src/core/event.ts';
 import type { GapState } from '../../../src/journal/journal.ts';
 import type { SimulatedIncident } from '../../../src/simulators/petra-incidents.ts';
 import { drawTenants } from '../../../src/simulators/petra-tenants.ts';

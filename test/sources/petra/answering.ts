@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { withCommonFields } from '../../../src/ecs/common.ts';
 import { misfitEvent, oddFields } from '../../../src/ecs/misfit.ts';
-import { UnexpectedAnswerError } from '../../../src/errors.ts';
-import type { Http } from '../../../src/http/http.ts';
-import type { CommonOptions, Observation, Source, StreamRun } from '../../../src/source.ts';
-import { readRecord } from '../../../src/read-record.ts';
+import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
+import type { Http } from '../../../src/core/http.ts';
+import type { CommonOptions, Observation, Source, StreamRun } from '../../../src/core/source.ts';
+import { readRecord } from '../../../src/core/read-record.ts';
 import { answering } from '../../support/answering.ts';
 import { ecsProblems } from '../../support/ecs-rules.ts';
 

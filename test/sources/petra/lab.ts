@@ -8,12 +8,12 @@ import type { CollectContext } from '../../../src/collect/context.ts';
 import { Halt } from '../../../src/collect/halt.ts';
 import { Serial } from '../../../src/collect/serial.ts';
 import { sweep, type SweepResult } from '../../../src/collect/sweep.ts';
-import type { EcsEvent, JournaledEvent } from '../../../src/ecs/event.ts';
+import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';
 import { createHttp } from '../../../src/http/client.ts';
 import type { GapState, Journal, StreamState } from '../../../src/journal/journal.ts';
 import { openJournal } from '../../../src/journal/sqlite-journal.ts';
-import type { Run, Source } from '../../../src/source.ts';
+import type { Run, Source } from '../../../src/core/source.ts';
 import type { DrivenClock } from '../../support/driven-clock.ts';
 
 const HOUR = 3_600_000;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { UnexpectedAnswerError } from '../../../src/errors.ts';
+import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
 import { serve } from '../../../src/simulators/server.ts';
 import attacks from '../../../src/sources/petra-failed-attacks/index.ts';
 import incidents from '../../../src/sources/petra-incidents/index.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sourceOptions } from '../../../src/config/options.ts';
-import { defineSource } from '../../../src/source.ts';
+import { defineSource } from '../../../src/core/source.ts';
 
 /** The smallest source: `registry.test.ts` puts it beside the others, as somebody who adds one would. */
 export default defineSource({

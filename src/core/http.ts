@@ -1,0 +1,75 @@
+import type { Shape } from './rows.ts';
+import type { Span } from './source.ts';
+
+/** One GET to a vendor, relative to the source's `base_url`. */
+export interface HttpRequest {
+  /** Begins with `/`; joined to `base_url`, whose own path is kept, as is a query in it. Never leaves its origin. */
+  readonly path: string;
+  /** Encoded once; `+` and blanks as `%2B` and `%20`. */
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The budget that it is spent from: a `Quota.route` of the source. Routes without a quota are unlimited. */
+  readonly route: string;
+  /** False: a time-out is not tried again, because the caller asks for less instead. Default true. */
+  readonly retryTimeouts?: boolean;
+  /** Names of number fields that `json()` gives as the sender's own decimal text: see `parseJson`. */
+  readonly decimalText?: readonly string[] | undefined;
+  /** The lists that `json()` gives as `Rows`, since they may be long. */
+  readonly rows?: Shape;
+  /** The span of the stream's time that it asks about: a gap when the answer is above `max_response_bytes`. */
+  readonly asked?: Span;
+  /** What the stream knows of the vendor's clock: an answer that is dated otherwise is put aside and asked for again. */
+  readonly clock?: KnownClock;
+}
+
+/** What a stream knows of the vendor's clock. Milliseconds. */
+export interface KnownClock {
+  /** What it was ahead of ours at the last answer; undefined before the first one, which is believed. */
+  readonly ahead: number | undefined;
+  /** By how much an answer may differ from that. */
+  readonly tolerance: number;
+}
+
+/** What one answer says of the vendor's clock, by its `Date` and `Age`. Milliseconds. */
+export interface ClockReading {
+  /** What the vendor's clock is ahead of ours, at least. */
+  readonly ahead: number;
+  /** From sending to the headers of the answer: how much more it may be ahead. */
+  readonly waited: number;
+}
+
+/** A 2xx answer that is not HTML, whole. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Lower-case names; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The `Date` header, epoch ms; our clock where there is none. */
+  readonly date: number;
+  /** Our clock when its headers came, epoch ms. */
+  readonly at: number;
+  /** Absent without a `Date` header. */
+  readonly clock?: ClockReading;
+  /** The body, in UTF-8. */
+  readonly body: Uint8Array;
+  /**
+   * The body as JSON (`parseJson`), never undefined; null for 204 and 205. It was parsed when it came. What is too large
+   * or too deep to be one value is `Unreadable`.
+   */
+  json(): unknown;
+  /** All of the body as one value, or `Unreadable`. */
+  whole(): Promise<unknown>;
+}
+
+/**
+ * The HTTP client that a source is lent. Every request spends its budget durably before it is sent.
+ * @throws UnauthorisedError 401, 403 · RefusedError other 4xx, foreign redirects · ThrottledError 429 ·
+ *   TimedOutError · UnavailableError 5xx, network, HTML · UnreadableAnswerError no JSON, or a part of it · TooLargeError · OutOfBudgetError — after the bounded tries, where trying again helps.
+ *   UnavailableError too when `clock` is asked for and no two answers agree on it.
+ */
+export interface Http {
+  get(request: HttpRequest): Promise<HttpAnswer>;
+  /** How many requests of this route could be sent now without waiting for the budget; Infinity without a quota. */
+  available(route: string): Promise<number>;
+  /** What a stream knew of the vendor's clock (ms ahead of ours): it holds until answers of this process say more. */
+  recall(ahead: number): void;
+}

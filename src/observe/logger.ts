@@ -1,0 +1,71 @@
+import { ecsFormat } from '@elastic/ecs-pino-format';
+import { pino, stdSerializers } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { LogConfig } from '../config/types.ts';
+import { explain, PenstockError } from '../core/errors.ts';
+import { parseJson, toJson } from '../core/json.ts';
+import { printableValue } from '../core/printable.ts';
+import type { Logger } from '../core/log.ts';
+import { maskLine } from './mask-line.ts';
+import { inSentence, type Line } from './sentences.ts';
+
+interface LogOptions extends LogConfig {
+  /** Where lines go: stderr, since results go to stdout. */
+  readonly stream: { write(text: string): unknown; readonly isTTY?: boolean };
+}
+
+interface OwnFields {
+  readonly penstock?: object;
+}
+
+/**
+ * A log of ECS JSON lines, or of lines for people when `format` says so or the stream is a terminal. An error goes
+ * into the field `err` and comes out as `error.*`, its causes included. No secret comes out, wherever in a line it is.
+ */
+export function createLogger({ level, format, stream }: LogOptions): Logger {
+  const ecs = ecsFormat({ apmIntegration: false, serviceName: 'penstock' });
+  const show = format === 'pretty' || stream.isTTY === true ? prettyLines(stream.isTTY === true) : String;
+  const formatters = { ...ecs.formatters, log: errorsToEcs };
+  // Each line is written before the call returns: the last one before an exit is the one that matters.
+  return pino(
+    {
+      ...ecs,
+      formatters,
+      level,
+      mixin: (_fields, _level, logger) => logger.bindings(),
+      mixinMergeStrategy: withBindings,
+    },
+    { write: (line) => void stream.write(show(maskLine(line))) },
+  );
+}
+
+/** A child's `penstock.source` stays beside what the line itself says of `penstock`, which would replace it. */
+function withBindings(fields: OwnFields, bindings: OwnFields): OwnFields {
+  if (fields.penstock === undefined) return fields;
+  return { ...fields, penstock: { ...bindings.penstock, ...fields.penstock } };
+}
+
+/** `err` as `error.*` (ECS, error fields). Done here, since the ECS format leaves out the causes. */
+function errorsToEcs({ err, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  if (err === undefined) return fields;
+  if (!(err instanceof Error)) return { ...fields, error: { message: explain(err) } };
+  const { message, stack } = stdSerializers.err(err);
+  // Where a developer need not act, the trace only repeats the codes of libraries.
+  const trace = err instanceof PenstockError && err.blame !== 'developer' ? {} : { stack_trace: stack };
+  return { ...fields, error: { type: err.name, message, ...trace } };
+}
+
+/** Fields that say nothing to someone who looks at the process's own terminal. */
+const IGNORED = ['process.pid', 'host.hostname', 'ecs.version', 'service.name', 'event.dataset'];
+
+function prettyLines(colorize: boolean): (line: string) => string {
+  const format = prettyFactory({
+    colorize,
+    ignore: IGNORED.map((field) => field.replace('.', '\\.')).join(','),
+    levelKey: 'log\\.level',
+    messageKey: 'message',
+    timestampKey: '@timestamp',
+    translateTime: 'SYS:HH:MM:ss',
+  });
+  return (line) => format(toJson(printableValue(inSentence(parseJson(line) as Line))));
+}

@@ -1,0 +1,138 @@
+import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
+import { OTLPMetricExporter as JsonExporter } from '@opentelemetry/exporter-metrics-otlp-http';
+import { OTLPMetricExporter as ProtobufExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import type { Clock } from '../core/clock.ts';
+import { maskForeign } from '../core/secret.ts';
+import type { DestinationConfig } from '../config/types.ts';
+import { watchingAgent } from '../otlp/watching-agent.ts';
+import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
+import { SETTLE } from '../http/given-up.ts';
+import { networkWords, OwnWords } from '../http/network-error.ts';
+import { proxyRefusal } from '../http/proxy-error.ts';
+import { bareUrl } from '../http/url.ts';
+import { destinationWay, serverOf } from '../http/way.ts';
+import { printable } from '../core/printable.ts';
+import type { Logger } from '../core/log.ts';
+
+interface PushSettings {
+  readonly receiver: DestinationConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly collect: () => Promise<ResourceMetrics>;
+}
+
+/** `OTEL_METRIC_EXPORT_INTERVAL` where it is not set. Milliseconds. */
+const INTERVAL = 60_000;
+/** The end does not wait longer for the last push. Milliseconds. */
+const LAST_PUSH = 2_000;
+
+/** The exporters' own enumeration, which they do not export. */
+type Compression = NonNullable<NonNullable<ConstructorParameters<typeof ProtobufExporter>[0]>['compression']>;
+
+const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
+  Record<DestinationConfig['compression'], Compression>
+>;
+
+/**
+ * Pushes the metrics by OTLP now and then, and once more when the signal aborts. One that fails is lost: metrics are
+ * cumulative, so the next one says it all.
+ */
+export async function pushMetrics(settings: PushSettings, signal: AbortSignal): Promise<void> {
+  const { clock, env } = settings;
+  warnOfExposure(
+    destinationExposure(settings.receiver, env),
+    bareUrl(new URL(settings.receiver.url)),
+    settings.log,
+  );
+  const interval = Number(env['OTEL_METRIC_EXPORT_INTERVAL'] ?? '') || INTERVAL;
+  const pushing: Pushing = { exporter: undefined, failure: undefined, failing: false };
+  try {
+    while (!signal.aborted) {
+      await clock.sleep(interval, signal).catch(() => undefined);
+      if (!signal.aborted) await push(pushing, settings);
+    }
+    await Promise.race([push(pushing, settings), clock.sleep(LAST_PUSH)]);
+  } finally {
+    const done = new AbortController();
+    await Promise.race([pushing.exporter?.shutdown(), clock.sleep(SETTLE, done.signal)]);
+    done.abort();
+  }
+}
+
+interface Pushing {
+  /** Replaced when it holds a push that does not end. */
+  exporter: PushMetricExporter | undefined;
+  /** What the network did to the last push; the exporters tell it in words of their own. */
+  failure: Error | undefined;
+  /** A failure is logged once. */
+  failing: boolean;
+}
+
+async function push(pushing: Pushing, settings: PushSettings): Promise<void> {
+  const { collect, log, receiver } = settings;
+  pushing.failure = undefined;
+  try {
+    await send(await collect(), pushing, settings);
+    pushing.failing = false;
+  } catch (error) {
+    if (!pushing.failing) {
+      const message = wordsOf(pushing.failure ?? error, settings);
+      log.warn(
+        { error: { message }, url: { full: bareUrl(new URL(receiver.url)) } },
+        'Metrics could not be pushed; it is tried again.',
+      );
+    }
+    pushing.failing = true;
+  }
+}
+
+async function send(metrics: ResourceMetrics, pushing: Pushing, settings: PushSettings): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<ExportResult>();
+  const done = new AbortController();
+  pushing.exporter ??= openExporter(settings, (failure) => {
+    pushing.failure = failure;
+  });
+  pushing.exporter.export(metrics, resolve);
+  const late = settings.clock.sleep(settings.receiver.timeout + SETTLE, done.signal);
+  const result = await Promise.race([promise, late]);
+  done.abort();
+  if (result === undefined) {
+    pushing.exporter = undefined;
+    throw new OwnWords(`The push did not end ${SETTLE} ms after its time-out and was given up`);
+  }
+  if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error('The exporter failed');
+}
+
+/** What ended a push: an error of the network, or a status that the exporter reports. */
+function wordsOf(error: unknown, { receiver, env }: PushSettings): string {
+  const way = destinationWay(receiver, env);
+  const { code, message = '' } = error as { readonly code?: unknown; readonly message?: string };
+  if (typeof code !== 'number') return networkWords(error, way);
+  if (code === 407 && way.proxy !== undefined) return proxyRefusal(way.proxy, code, serverOf(way));
+  const said = printable(maskForeign(message));
+  return `${serverOf(way)} answered ${code}${said === '' ? '' : `: ${said}`}`;
+}
+
+function openExporter(
+  { receiver, env }: PushSettings,
+  onFailure: (error: Error) => void,
+): PushMetricExporter {
+  const { protocol, url, headers, compression, timeout, tls } = receiver;
+  const { proxy } = destinationWay(receiver, env);
+  const Exporter = protocol === 'http/json' ? JsonExporter : ProtobufExporter;
+  return new Exporter({
+    url,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, secret]) => [name, secret.reveal()])),
+    compression: COMPRESSION[compression],
+    timeoutMillis: timeout,
+    userAgent: 'penstock',
+    httpAgentOptions: (scheme) =>
+      watchingAgent(scheme, {
+        tls,
+        proxy,
+        onRequest: (request) => void request.prependListener('error', onFailure),
+      }),
+  });
+}

@@ -1,0 +1,103 @@
+import { DESTINATION_STATES } from './destination-state.ts';
+import type { Complaint, Readiness } from './health.ts';
+import { html, joined, type Html } from './html.ts';
+import { mebibytes, span } from './page-cells.ts';
+import { needsAttention, pageAddress, type PageFilter } from './page-filter.ts';
+import type { Snapshot } from '../runtime/snapshot.ts';
+import { SOURCE_STATES } from './source-state.ts';
+
+/** How many subjects of a reason are named. */
+const NAMED = 5;
+
+/** In one sentence, how many sources and destinations somebody should look at. */
+export function headline({ sources, destinations }: Snapshot): string {
+  const parts = [
+    of(sources.filter(needsAttention).length, sources.length, 'source'),
+    of(destinations.filter(needsAttention).length, destinations.length, 'destination'),
+  ].filter((part) => part !== undefined);
+  if (parts.length === 0) return 'All sources and destinations are healthy';
+  return `${parts.join(' and ')} ${parts.length === 1 && parts[0]?.startsWith('1 ') ? 'needs' : 'need'} attention`;
+}
+
+function of(count: number, all: number, word: string): string | undefined {
+  return count === 0 ? undefined : `${count} of ${all} ${word}${all === 1 ? '' : 's'}`;
+}
+
+/** The counts that matter, each state a link to those that are in it. */
+export function tiles({ at, sources, destinations, journal, rejected }: Snapshot, filter: PageFilter): Html {
+  const { events, bytes, oldest } = journal;
+  const queue = oldest === undefined ? 'nothing is queued' : `oldest queued ${span(at - oldest)} ago`;
+  return html`<dl>
+    <div>
+      <dt>Sources</dt>
+      <dd><b>${sources.length}</b> ${states(sources, SOURCE_STATES, filter)}</dd>
+    </div>
+    <div>
+      <dt>Destinations</dt>
+      <dd><b>${destinations.length}</b> ${states(destinations, DESTINATION_STATES, filter)}</dd>
+    </div>
+    <div>
+      <dt>Events queued</dt>
+      <dd><b>${events.toLocaleString('en')}</b> <small>${queue}; journal ${mebibytes(bytes)}</small></dd>
+    </div>
+    <div>
+      <dt>Events rejected</dt>
+      <dd>
+        <b>${rejected.toLocaleString('en')}</b>
+        <small>${rejected === 0 ? 'none' : 'see penstock dead-letters list'}</small>
+      </dd>
+    </div>
+  </dl>`;
+}
+
+function states(
+  rows: readonly { readonly state: { readonly name: string } }[],
+  names: readonly string[],
+  { refresh }: PageFilter,
+): Html {
+  const links = names.flatMap((name) => {
+    const count = rows.filter(({ state }) => state.name === name).length;
+    return count === 0 ? [] : [html`<a href="${pageAddress({ state: name, refresh })}">${count} ${name}</a>`];
+  });
+  return html`<small>${joined(links, html`, `)}</small>`;
+}
+
+/** What `/readyz` says, a line for each reason; nothing when it has none. */
+export function reasonList({ ready, reasons }: Readiness, filter: PageFilter, now: number): Html | undefined {
+  if (reasons.length === 0) return undefined;
+  const groups = Map.groupBy(reasons, ({ reason }) => reason);
+  return html`<h2>${ready ? 'Known problems; still ready' : 'Why it is not ready'}</h2>
+    <ul class="reasons${ready && html` calm`}">
+      ${[...groups.values()].map((group) => reasonLine(group, filter, now))}
+    </ul>`;
+}
+
+function reasonLine(group: readonly Complaint[], { refresh }: PageFilter, now: number): Html {
+  const [first] = group;
+  if (first === undefined) return html``;
+  const since = Math.min(...group.map((one) => one.since));
+  const named = group.slice(0, NAMED).map(({ subject }) => subjectLink(subject, refresh));
+  const more = group.length - named.length;
+  return html`<li>
+    <b>${first.reason}</b> for ${span(now - since)}:
+    ${joined(named, html`, `)}${
+      more > 0 && html` and ${more.toLocaleString('en')} more`
+    }${!hasRow(first) && html`. ${first.detail}`}
+  </li> `;
+}
+
+/** Sources and destinations have a row, which says why; the journal and the configuration have none. */
+function hasRow({ subject }: Complaint): boolean {
+  return nameOf(subject) !== undefined;
+}
+
+function nameOf(subject: string): string | undefined {
+  return /^(?:source|destination) (.*)$/.exec(subject)?.[1];
+}
+
+function subjectLink(subject: string, refresh: boolean): Html {
+  const name = nameOf(subject);
+  return name === undefined
+    ? html`${subject}`
+    : html`<a href="${pageAddress({ q: name, refresh })}">${subject}</a>`;
+}

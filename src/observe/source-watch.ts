@@ -1,0 +1,181 @@
+import type { Clock } from '../core/clock.ts';
+import type { PollResult } from '../collect/poll-stream.ts';
+import { isRefusal } from '../collect/halt.ts';
+import type { SweepResult } from '../collect/sweep.ts';
+import type { Tally } from '../collect/tally.ts';
+import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
+import type { RequestTold } from '../http/settings.ts';
+import type { Condition } from '../core/condition.ts';
+import { Histogram, REQUEST_SECONDS } from './histogram.ts';
+import { LastHour } from './last-hour.ts';
+import type { Reason, Trouble } from '../core/reason.ts';
+import type { SourceSeen } from './seen.ts';
+import { isThrottled, type SourceConditions, type Throttling } from './source-state.ts';
+
+/** How many polls are remembered. */
+const POLLS = 10;
+
+/** A poll of all streams that has ended. */
+export interface PollSeen {
+  /** When it ended, epoch ms. */
+  readonly at: number;
+  readonly outcome: SweepResult['outcome'];
+  /** Events journaled. */
+  readonly events: number;
+}
+
+/** What this process has seen of one source: counts for metrics, and what troubles it. Told by the collecting loop. */
+export class SourceWatch {
+  readonly events = { new: 0, updated: 0, repeated: 0, malformed: 0 };
+  readonly polls: Record<PollResult['outcome'], number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
+  /** Requests by status: `200`, `timed-out`, `failed`. */
+  readonly requests = new Map<string, number>();
+  readonly requestDuration = new Histogram(REQUEST_SECONDS);
+  retries = 0;
+  readonly eventsLastHour: LastHour;
+  readonly requestsLastHour: LastHour;
+  /** Gaps that were recorded. */
+  gaps = 0;
+  /** Characters of answers that stand for bytes that are none in their charset. */
+  replacedCharacters = 0;
+  /** How long the last complete sweep took, milliseconds. */
+  lastSweep = 0;
+  /** When this process began to watch it, epoch ms. */
+  readonly since: number;
+  readonly #clock: Clock;
+  #lastPolls: readonly PollSeen[] = [];
+  readonly #troubles = new Map<Reason, Trouble>();
+  #conditions: SourceConditions = {};
+  #restored = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.since = clock.now();
+    this.eventsLastHour = new LastHour(clock);
+    this.requestsLastHour = new LastHour(clock);
+  }
+
+  /** A page is durable. */
+  page(added: Tally): void {
+    this.eventsLastHour.add(added.told);
+    for (const outcome of ['new', 'updated', 'repeated', 'malformed'] as const)
+      this.events[outcome] += added[outcome];
+    this.gaps += added.gaps;
+    if (added.schemaChanged) {
+      this.#note('schema-changed', `${added.malformed} of the ${added.rows} rows of a page did not fit.`);
+    } else if (added.new + added.updated > 0) {
+      // A page of rows that were told before says nothing of what new ones look like.
+      this.#troubles.delete('schema-changed');
+    }
+  }
+
+  poll({ outcome }: PollResult): void {
+    this.polls[outcome] += 1;
+  }
+
+  /** Goes on with what the process before has seen; once, before anything else. */
+  restore({ conditions }: SourceSeen): void {
+    if (this.#restored) return;
+    this.#restored = true;
+    const { refused, throttled, failing } = conditions;
+    this.#conditions = { refused, throttled, failing };
+    if (refused === undefined) return;
+    const { since, reason: detail } = refused;
+    const reason = refused.misconfigured ? 'misconfigured' : 'unauthorised';
+    this.#troubles.set(reason, { reason, since, detail });
+  }
+
+  /** A sweep ended. One that was cut says nothing. */
+  sweep({ outcome, errors, tally }: SweepResult, duration: number): void {
+    const seen = { at: this.#clock.now(), outcome, events: tally.told };
+    this.#lastPolls = [seen, ...this.#lastPolls].slice(0, POLLS);
+    if (outcome === 'cut') return;
+    if (outcome === 'complete') this.lastSweep = duration;
+    const unauthorised = errors.find((error) => error instanceof UnauthorisedError);
+    const wrong = errors.filter((error) => error instanceof PenstockError && error.blame === 'operator');
+    this.#noteOrClear('unauthorised', unauthorised);
+    this.#noteOrClear(
+      'misconfigured',
+      wrong.find((error) => !(error instanceof UnauthorisedError)),
+    );
+    const refusal = unauthorised ?? errors.find(isRefusal);
+    const others = errors.filter((error) => !isRefusal(error) && !(error instanceof JournalFullError));
+    const refused = this.#condition('refused', refusal === undefined ? [] : [refusal]);
+    this.#conditions = {
+      ...this.#conditions,
+      refused: refused && { ...refused, misconfigured: unauthorised === undefined },
+      failing: this.#condition('failing', others),
+    };
+  }
+
+  request({ status, retry, throttledUntil, replaced = 0 }: RequestTold): void {
+    this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
+    this.requestsLastHour.add(1);
+    if (retry) this.retries += 1;
+    this.replacedCharacters += replaced;
+    if (throttledUntil !== undefined)
+      this.#throttle('vendor', throttledUntil, 'The vendor asked us to wait until');
+  }
+
+  /** A request has to wait for its budget until then (epoch ms); undefined: it is granted. */
+  waits(until: number | undefined, route: string): void {
+    const { throttled } = this.#conditions;
+    if (until !== undefined) {
+      this.#throttle('budget', until, `The budget of requests (${route}) is spent; the next one goes out at`);
+    } else if (throttled?.by === 'budget') {
+      this.#conditions = { ...this.#conditions, throttled: undefined };
+    }
+  }
+
+  /** The last polls that ended, newest first. */
+  get lastPolls(): readonly PollSeen[] {
+    return this.#lastPolls;
+  }
+
+  /** What holds of the source, as far as the collecting loop tells. */
+  get conditions(): SourceConditions {
+    const { throttled, ...rest } = this.#conditions;
+    const holds = throttled !== undefined && isThrottled(throttled, this.#clock.now());
+    return holds ? { ...rest, throttled } : rest;
+  }
+
+  /** What is not as it should be. `interval`: of the schedule, milliseconds. */
+  troublesWithin(interval: number): readonly Trouble[] {
+    const { throttled } = this.conditions;
+    // Waiting for a budget is the rhythm of some sources; what holds up the next poll is more.
+    const isTrouble = throttled?.by === 'vendor' || throttledFor(throttled) > interval;
+    if (throttled === undefined || !isTrouble) return [...this.#troubles.values()];
+    const { since, reason: detail } = throttled;
+    return [...this.#troubles.values(), { reason: 'throttled', since, detail }];
+  }
+
+  /** A wait that follows another goes on; a shorter one within it changes nothing. */
+  #throttle(by: Throttling['by'], until: number, words: string): void {
+    const { throttled } = this.conditions;
+    if (throttled?.until !== undefined && throttled.until >= until) return;
+    const since = throttled?.since ?? this.#clock.now();
+    const reason = `${words} ${new Date(until).toISOString()}.`;
+    this.#conditions = { ...this.#conditions, throttled: { since, reason, until, by } };
+  }
+
+  #condition(name: 'refused' | 'failing', errors: readonly unknown[]): Condition | undefined {
+    if (errors.length === 0) return undefined;
+    const more = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
+    const since = this.#conditions[name]?.since ?? this.#clock.now();
+    return { since, reason: `${explain(errors[0])}${more}` };
+  }
+
+  #noteOrClear(reason: Reason, error: unknown): void {
+    if (error === undefined) this.#troubles.delete(reason);
+    else this.#note(reason, explain(error));
+  }
+
+  #note(reason: Reason, detail: string): void {
+    const since = this.#troubles.get(reason)?.since ?? this.#clock.now();
+    this.#troubles.set(reason, { reason, since, detail });
+  }
+}
+
+function throttledFor(throttled: Throttling | undefined): number {
+  return throttled?.until === undefined ? 0 : throttled.until - throttled.since;
+}

@@ -1,0 +1,90 @@
+import { showDuration } from '../core/show-duration.ts';
+import type { Condition, State } from '../core/condition.ts';
+import type { SourceState } from './source-state.ts';
+import type { DestinationStatus, SourceStatus, Status } from './status.ts';
+
+/** A table for people. */
+export interface Rows {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export function sourceRows(sources: readonly SourceStatus[], now: number): Rows {
+  return {
+    head: ['source', 'type', 'streams', 'last complete poll', 'next', 'owed', 'open gaps', 'ledger', 'state'],
+    rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, ledger, state }) => [
+      config.name,
+      config.definition.id,
+      String(streams.length),
+      ago(lastComplete, now),
+      nextTry(state, nextDue, now),
+      String(owed),
+      String(openGaps),
+      mebibytes(ledger.bytes),
+      stateInWords(state, now),
+    ]),
+  };
+}
+
+export function destinationRows(destinations: readonly DestinationStatus[], now: number): Rows {
+  return {
+    head: ['destination', 'waiting', 'dead letters', 'last answer', 'oldest waiting', 'missed', 'state'],
+    rows: destinations.map(
+      ({ name, waiting, deadLetters, gaps, lastAnswer, lastAnswerAt, oldest, state }) => [
+        name,
+        waiting.toLocaleString('en'),
+        deadLetters.toLocaleString('en'),
+        lastAnswerAt === undefined ? 'none yet' : `${lastAnswer}, ${ago(lastAnswerAt, now)}`,
+        oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
+        gaps.reduce((sum, { events }) => sum + events, 0).toLocaleString('en'),
+        stateInWords(state, now),
+      ],
+    ),
+  };
+}
+
+/** A state by its name, since when, and why: `failing for 5m: console answered 500`. `now`: epoch ms. */
+export function stateInWords({ name, since, reason, until }: State<string>, now: number): string {
+  const lasting = since === undefined ? name : `${name} for ${showDuration(Math.max(0, now - since))}`;
+  const why = reason === undefined ? lasting : `${lasting}: ${reason}`;
+  if (until === undefined) return why;
+  return `${why.replace(/\.$/, '')}; next try ${fromNow(until, now)}`;
+}
+
+function nextTry({ name, until }: SourceState, nextDue: number | undefined, now: number): string {
+  if (name === 'waiting') return 'when there is room';
+  if (name === 'refused' && until === undefined) return 'after its options are corrected';
+  return fromNow(until ?? nextDue ?? now, now);
+}
+
+/** The journal in one sentence, and what was rejected. */
+export function journalLine(
+  { journal, rejected }: Pick<Status, 'journal' | 'rejected'>,
+  now: number,
+): string {
+  const { events, bytes, oldest } = journal;
+  const held = `Journal ${mebibytes(bytes)}`;
+  const queued = `${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'} queued`;
+  const waits = `${queued}, oldest ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
+  if (rejected === 0)
+    return oldest === undefined ? `${held}; everything is delivered.` : `${held}; ${waits}.`;
+  const letters = `${rejected.toLocaleString('en')} rejected: \`penstock dead-letters list\` shows them`;
+  return `${held}; ${oldest === undefined ? 'nothing queued' : waits}; ${letters}.`;
+}
+
+/** That a reload was rejected, in one sentence. */
+export function reloadLine({ since, reason }: Condition, now: number): string {
+  return `Reload rejected ${ago(since, now)}; keeping the previous configuration: ${reason}`;
+}
+
+function fromNow(at: number, now: number): string {
+  return at <= now ? 'now' : `in ${showDuration(at - now)}`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+function ago(at: number | undefined, now: number): string {
+  return at === undefined ? 'never' : `${showDuration(Math.max(0, now - at))} ago`;
+}

@@ -1,0 +1,239 @@
+import type { Clock, Random } from '../core/clock.ts';
+import type { CollectContext } from '../collect/context.ts';
+import { Halt } from '../collect/halt.ts';
+import { lendRun, openHttp } from '../collect/lend-source.ts';
+import { Serial } from '../collect/serial.ts';
+import type { Tally } from '../collect/tally.ts';
+import { resourceAttributes } from '../config/otel-environment.ts';
+import { identityOf } from '../config/source-identity.ts';
+import { namespaceOf } from '../config/tenant-settings.ts';
+import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
+import type { Told } from '../deliver/delivery-parts.ts';
+import { Delivery } from '../deliver/deliver.ts';
+import { Sender } from '../otlp/sender.ts';
+import { Budgets, COURTESY } from '../http/budget.ts';
+import type { SourceHttp } from '../http/client.ts';
+import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
+import type { RequestTold } from '../http/settings.ts';
+import { bareUrl } from '../http/url.ts';
+import type { Journal } from '../journal/journal.ts';
+import { openJournal } from '../journal/sqlite-journal.ts';
+import { parseSchedule, type Schedule } from '../core/schedule.ts';
+import type { CommonOptions, Run } from '../core/source.ts';
+import { Live } from '../observe/live.ts';
+import type { Logger } from '../core/log.ts';
+import { storedSeen, type Seen } from '../observe/seen.ts';
+
+/** What a process lends the pipeline. A test lends its own clock, journal and network. */
+export interface AppParts {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly mode: Run<CommonOptions>['mode'];
+  /** What this process is called to others that want the state: its command. Default: its mode. */
+  readonly command?: string;
+  /** Ends collecting: a stop or a deadline. */
+  readonly collecting: AbortSignal;
+  /** Ends delivering. */
+  readonly delivering: AbortSignal;
+  readonly onPage?: (source: string, added: Tally) => void;
+  /** Hears how each request to a destination was answered. */
+  readonly onAnswer?: (told: Told) => void;
+  /** What this process has seen, where it goes on after a reload. */
+  readonly live?: Live;
+  /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
+  readonly instrument?: {
+    readonly journal?: (journal: Journal) => Journal;
+    readonly http?: (http: SourceHttp) => SourceHttp;
+    readonly sender?: (sender: Sender) => Sender;
+  };
+}
+
+/** One source, ready to be swept. */
+export interface SourceUnit {
+  readonly context: CollectContext;
+  readonly schedule: Schedule;
+  readonly halt: Halt;
+}
+
+/** The pipeline, composed: sources and destinations over one journal. Disposing it closes them in reverse order. */
+export interface App extends AsyncDisposable {
+  readonly config: Config;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sources: readonly SourceUnit[];
+  readonly deliveries: readonly Delivery[];
+  readonly live: Live;
+  /** Whether this process notes how far the state is: `run` and `once` do. */
+  readonly keepsLast: boolean;
+  /** Aborted when delivering is to end. */
+  readonly delivering: AbortSignal;
+  /** Ends all its loops, as the signals that it was given would. */
+  abort(): void;
+}
+
+/**
+ * Opens the state and composes the pipeline of a configuration. Nothing is polled or sent yet.
+ * @throws StateError when the state cannot be used, or was made for another configuration.
+ */
+export async function openApp(given: AppParts): Promise<App> {
+  const aborted = new AbortController();
+  const parts = {
+    ...given,
+    live: given.live ?? new Live(given.clock),
+    collecting: AbortSignal.any([given.collecting, aborted.signal]),
+    delivering: AbortSignal.any([given.delivering, aborted.signal]),
+  };
+  const { config, clock, log } = parts;
+  await using opened = new AsyncDisposableStack();
+  const journal = await openStore(parts, opened);
+  const budgets = new Budgets({ journal, clock, courtesy: COURTESY });
+  const before = storedSeen(await journal.seen());
+  const sources = config.sources.map((source) =>
+    openSource({ ...parts, journal, budgets, opened, before }, source),
+  );
+  const deliveries = config.destinations.map((destination) =>
+    openDelivery({ ...parts, journal, opened, before }, destination),
+  );
+  const resources = opened.move();
+  return {
+    config,
+    journal,
+    clock,
+    log,
+    sources,
+    deliveries,
+    live: parts.live,
+    keepsLast: keepsLast(parts),
+    delivering: parts.delivering,
+    abort: () => aborted.abort(),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
+  const { config, clock, log, instrument, mode, command = mode } = parts;
+  const store = opened.use(await openJournal({ ...config.state, clock, log, command }));
+  const journal = instrument?.journal?.(store) ?? store;
+  await journal.openSources(config.sources.map(identityOf));
+  await journal.openDestinations(
+    config.destinations.map(({ name }) => name),
+    clock.now(),
+  );
+  if (keepsLast(parts)) {
+    await journal.compareLast();
+    await journal.noteLast(clock.now());
+    opened.defer(async () => {
+      await journal.noteLast(clock.now());
+    });
+  }
+  return journal;
+}
+
+/** A command does not wait for a disk that is full: its next run goes on where this one ended. Milliseconds. */
+const PERSIST_FOR = 10_000;
+
+function isDaemon({ mode, command = mode }: AppParts): boolean {
+  return command === 'run';
+}
+
+function keepsLast(parts: AppParts): boolean {
+  return isDaemon(parts) || (parts.command ?? parts.mode) === 'once';
+}
+
+interface Shared extends AppParts {
+  readonly live: Live;
+  readonly journal: Journal;
+  readonly budgets: Budgets;
+  readonly opened: AsyncDisposableStack;
+  /** What the process before noted in the state. */
+  readonly before: Seen;
+}
+
+function openSource(shared: Shared, config: SourceConfig): SourceUnit {
+  const {
+    clock,
+    random,
+    env,
+    mode,
+    journal,
+    budgets,
+    opened,
+    collecting: signal,
+    onPage,
+    instrument,
+    live,
+    before,
+  } = shared;
+  const { options } = config;
+  const watch = live.source(config.name);
+  watch.restore(before.source(config.name));
+  const log = shared.log.child({ penstock: { source: config.name } });
+  const onRequest = (told: RequestTold) => {
+    watch.request(told);
+    live.sourceMoves(config);
+  };
+  const onDuration = (ms: number) => watch.requestDuration.observe(ms);
+  const onWait = (until: number | undefined, route: string) => watch.waits(until, route);
+  const client = opened.use(
+    openHttp({ budgets, clock, random, log, signal, env, onRequest, onDuration, onWait }, config),
+  );
+  const http = instrument?.http?.(client) ?? client;
+  return {
+    context: {
+      config,
+      journal,
+      http,
+      clock,
+      log,
+      signal,
+      run: lendRun({ journal, http, log, signal, mode }, config),
+      commits: new Serial(),
+      sweeps: new Serial(),
+      onPage: (added) => {
+        watch.page(added);
+        onPage?.(config.name, added);
+      },
+      onCommit: (duration) => live.commits.observe(duration),
+      watch: {
+        poll: (result) => watch.poll(result),
+        sweep: (result, duration) => watch.sweep(result, duration),
+        moves: (rest) => live.sourceMoves(config, rest),
+      },
+    },
+    schedule: parseSchedule(options.schedule, options.timezone, random),
+    halt: new Halt(options),
+  };
+}
+
+function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
+  const { config, clock, random, env, journal, opened, instrument, live, before } = shared;
+  const log = shared.log.child({ penstock: { destination: destination.name } });
+  const resource = resourceAttributes(env);
+  const identity = { serviceName: resource['service.name'], resource };
+  warnOfExposure(destinationExposure(destination, env), bareUrl(new URL(destination.url)), log);
+  const sender = new Sender({ destination, clock, proxyEnv: env, identity, log });
+  return new Delivery({
+    destination,
+    journal,
+    sender: instrument?.sender?.(opened.use(sender)) ?? opened.use(sender),
+    clock,
+    random,
+    log,
+    ...(isDaemon(shared) ? {} : { persistFor: PERSIST_FOR }),
+    namespaceOf: (name, event) => {
+      const source = config.sources.find((candidate) => candidate.name === name);
+      return source && namespaceOf(source, event);
+    },
+    unreachable: before.destination(destination.name).unreachable,
+    onAnswer: (told) => {
+      live.answered(destination, told);
+      shared.onAnswer?.(told);
+    },
+    onDeadLetters: (count) => live.destination(destination.name).laidAside(count),
+    onSkipped: (count) => live.destination(destination.name).skip(count),
+  });
+}

@@ -1,0 +1,176 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseJson } from '../../src/core/json.ts';
+import { JsonScanner } from '../../src/core/json-scan.ts';
+import { PAGE, readRows, Rows, type Shape } from '../../src/core/rows.ts';
+import { LIMITS, Unreadable } from '../../src/core/unreadable.ts';
+
+const LIST: Shape = { rows: true };
+
+async function rowsOf(text: string, shape: Shape = LIST): Promise<Rows> {
+  const rows = await readRows(Buffer.from(text), shape);
+  if (!(rows instanceof Rows)) throw new Error('No list.');
+  return rows;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function scans(text: string): boolean {
+  try {
+    const scanner = new JsonScanner(Buffer.from(text));
+    scanner.value();
+    scanner.end();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return false;
+  }
+}
+
+describe('JsonScanner', () => {
+  it('takes what JSON.parse takes, and nothing else', () => {
+    const pieces = [
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '"\\u00e9\\n"',
+      '"',
+      '\\',
+      ' ',
+      '\n',
+      '\t',
+      'ü',
+      '\u0001',
+    ];
+    const numbers = [
+      '0',
+      '01',
+      '-',
+      '-1',
+      '1.5',
+      '1.',
+      '.5',
+      '1e9',
+      '1E-3',
+      '1e',
+      '+1',
+      'true',
+      'nul',
+      'null',
+    ];
+    const text = fc
+      .array(fc.constantFrom(...pieces, ...numbers), { maxLength: 9 })
+      .map((all) => all.join(''));
+    fc.assert(
+      fc.property(fc.oneof(text, fc.json()), (one) => {
+        expect([one, scans(one)]).toEqual([one, isJson(one)]);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('measures a value of any depth', () => {
+    const deep = `${'[{"a":'.repeat(500_000)}1${'}]'.repeat(500_000)}`;
+
+    expect(new JsonScanner(Buffer.from(deep)).value()).toEqual({
+      from: 0,
+      to: deep.length,
+      depth: 1_000_000,
+      values: 1_000_001,
+    });
+  });
+});
+
+describe('Rows', () => {
+  it('are the elements of the list, in order and exact, whatever they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.json({ maxDepth: 4 })), fc.constantFrom('', ' \n'), async (all, blank) => {
+        const text = `${blank}[${blank}${all.join(`${blank},`)}]${blank}`;
+
+        const rows = await rowsOf(text);
+
+        expect([...rows]).toEqual(parseJson(text));
+        expect(rows).toHaveLength(all.length);
+        const places = rows.batches.flatMap((batch) => batch.places());
+        expect(places.map((place) => rows.at(place))).toEqual(parseJson(text));
+      }),
+    );
+    expect([...(await rowsOf('[9007199254740993]'))]).toEqual([9_007_199_254_740_993n]);
+  });
+
+  it('come in pages of bounded size', async () => {
+    const text = 'x'.repeat(10_000);
+    const rows = await rowsOf(
+      JSON.stringify([...Array<string>(500).fill(text), ...Array<number>(2_500).fill(1)]),
+    );
+
+    expect(rows.length).toBe(3_000);
+    for (const { size, bytes } of rows.batches) {
+      expect(size).toBeLessThanOrEqual(PAGE.rows);
+      expect(bytes).toBeLessThanOrEqual(PAGE.bytes);
+    }
+  });
+
+  it('are found inside objects and inside rows, and what is around them stays', async () => {
+    const shape: Shape = { members: { days: { rows: true, of: { members: { types: { rows: true } } } } } };
+    const body = {
+      total: 7,
+      days: [{ date: '2026-03-01', types: [1, 2] }, { types: 'none' }, 3],
+      types: [4],
+    };
+
+    const read = (await readRows(Buffer.from(JSON.stringify(body)), shape)) as { days: Rows };
+
+    expect(read).toMatchObject({ total: 7, types: [4] });
+    const [first, ...others] = [...read.days] as [{ date: string; types: Rows }, ...unknown[]];
+    expect([first.date, [...first.types]]).toEqual(['2026-03-01', [1, 2]]);
+    expect(others).toEqual([{ types: 'none' }, 3]);
+    expect(read.days.batches.flatMap((batch) => batch.asWritten())).toEqual(body.days);
+  });
+
+  it.each(['[1,', '[1 2]', '{"a":[1}', '[1]]', '', '[{"a":"'])(
+    'of %s are none: it is no JSON',
+    async (text) => {
+      await expect(readRows(Buffer.from(text), LIST)).rejects.toThrow(SyntaxError);
+    },
+  );
+
+  it('too deep or too large for a value are told as they were written, the others are values', async () => {
+    const deep = `${'['.repeat(3_000)}${']'.repeat(3_000)}`;
+    const large = JSON.stringify(`é${'x'.repeat(LIMITS.bytes)}`);
+
+    const [one, two, three, four] = [...(await rowsOf(`[{"a":1},${deep},${large},2]`))];
+
+    expect([one, four]).toEqual([{ a: 1 }, 2]);
+    expect(two).toMatchObject({ text: deep, problem: expect.stringContaining('3000 levels') });
+    expect(three).toBeInstanceOf(Unreadable);
+    expect(three).toMatchObject({ problem: expect.stringContaining(`${LIMITS.bytes + 4} bytes`) });
+    expect(Buffer.byteLength((three as Unreadable).text)).toBe(65_536);
+  });
+
+  it('give way to other work while a long answer is read', async () => {
+    const bytes = Buffer.from(JSON.stringify(Array<string>(4_000).fill('x'.repeat(1_000))));
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      immediate = setImmediate(count);
+    };
+    let immediate = setImmediate(count);
+
+    await readRows(bytes, LIST);
+
+    clearImmediate(immediate);
+    expect(turns).toBeGreaterThanOrEqual(3);
+  });
+});

@@ -1,0 +1,330 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { stringify } from 'yaml';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { throttled } from '../../src/simulators/faults.ts';
+import { startBotBye } from '../../src/simulators/botbye.ts';
+import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
+import { drawTenants } from '../../src/simulators/petra-tenants.ts';
+import { startPetra } from '../../src/simulators/petra.ts';
+import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
+import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { readiness } from '../../src/observe/health.ts';
+import { takeSnapshot } from '../../src/runtime/snapshot.ts';
+import { openLab, type Lab } from '../support/app.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+
+const TOKEN = 'token-of-the-health-test';
+const MINUTE = 60_000;
+
+const random = seeded(11);
+let clock: DrivenClock;
+let console: SimulatedConsole;
+let receiver: Receiver;
+let lab: Lab;
+
+beforeEach(async () => {
+  clock = new DrivenClock();
+  const now = clock.now();
+  const rows = loginAttempts({ random, count: 20, from: now - 60 * MINUTE, to: now - 2 * MINUTE });
+  console = await startConsole({ clock, token: TOKEN, rows });
+  receiver = await startReceiver({ clock });
+  lab = await openLab({ clock, config: configuration(), state: { max_bytes: '8MiB', retain: '0s' } });
+});
+
+afterEach(async () => {
+  await lab[Symbol.asyncDispose]();
+  await receiver[Symbol.asyncDispose]();
+  await console[Symbol.asyncDispose]();
+});
+
+function consoleAt(url: string) {
+  return { type: 'qradar-login-attempts', base_url: url, token: TOKEN, schedule: 'every 1m' };
+}
+
+function configuration() {
+  // Compressing takes real time, in which a driven clock would run on.
+  return {
+    destinations: { siem: { endpoint: receiver.url, compression: 'none' } },
+    sources: { console: consoleAt(console.url) },
+  };
+}
+
+/** Other sources, from the next life on. */
+async function configure(sources: Readonly<Record<string, unknown>>): Promise<void> {
+  const state = { path: `${lab.directory}/state` };
+  await writeFile(`${lab.directory}/penstock.yaml`, stringify({ ...configuration(), state, sources }));
+}
+
+async function health(allowances: Readonly<Record<string, number>> = {}) {
+  const { ready, reasons } = readiness(await takeSnapshot(lab.app), allowances);
+  return { ready, reasons: reasons.map(({ subject, reason }) => `${subject}: ${reason}`) };
+}
+
+/** Lets time pass until it is so; what is compressed or written meanwhile takes no time of the driven clock. */
+async function expectSoon(expected: Awaited<ReturnType<typeof health>>): Promise<void> {
+  for (let minutes = 0; minutes < 60 && !isDeepStrictEqual(await health(), expected); minutes += 1)
+    await lab.advance(MINUTE);
+  expect(await health()).toEqual(expected);
+}
+
+const READY = { ready: true, reasons: [] };
+
+function signIn(): void {
+  console.add([loginAttempt(random, clock.now() - 2 * MINUTE, console.users)]);
+}
+
+async function startReady(): Promise<void> {
+  await lab.open();
+  lab.start();
+  await lab.advance(1_000);
+}
+
+describe('a start', () => {
+  it('is ready after the first complete sweep, and not before', async () => {
+    await lab.open();
+
+    const before = await health();
+    lab.start();
+    await lab.advance(1_000);
+
+    expect(before).toEqual({ ready: false, reasons: ['source console: stale'] });
+    expect(await health()).toEqual(READY);
+  });
+
+  it('on a state with a recent sweep is ready at once', async () => {
+    await startReady();
+    await lab.stop();
+
+    await lab.open();
+
+    expect(await health()).toEqual(READY);
+  });
+
+  it('with an empty feed is ready', async () => {
+    await using empty = await startConsole({ clock, token: TOKEN, rows: [] });
+    await configure({ console: consoleAt(empty.url) });
+
+    await startReady();
+    await lab.advance(10 * MINUTE);
+
+    expect(receiver.received()).toEqual([]);
+    expect(await health()).toEqual(READY);
+  });
+});
+
+describe('a source', () => {
+  it('is stale when no complete sweep ended for three intervals, until one does', async () => {
+    await startReady();
+    console.onRequest = () => ({ status: 503 });
+
+    await lab.advance(2 * MINUTE);
+    const soon = await health();
+    await lab.advance(3 * MINUTE);
+    const later = await health();
+    console.onRequest = undefined;
+    await lab.advance(2 * MINUTE);
+
+    expect(soon).toEqual(READY);
+    expect(later).toEqual({ ready: false, reasons: ['source console: stale'] });
+    expect(await health()).toEqual(READY);
+  });
+
+  it('is unauthorised from a 401 until the credential is taken again', async () => {
+    await startReady();
+    console.onRequest = () => ({ status: 401 });
+
+    await lab.advance(2 * MINUTE);
+    const refused = await health();
+    console.onRequest = undefined;
+    await lab.advance(62 * MINUTE);
+
+    expect(refused).toEqual({ ready: false, reasons: ['source console: unauthorised'] });
+    expect(await health()).toEqual(READY);
+  });
+
+  it('is throttled while the time of a 429 is waited for', async () => {
+    await startReady();
+    console.script.push(throttled(120));
+
+    await lab.advance(2 * MINUTE);
+    const waiting = await health();
+    await lab.advance(2 * MINUTE);
+
+    expect(waiting).toEqual({ ready: false, reasons: ['source console: throttled'] });
+    expect(await health()).toEqual(READY);
+  });
+
+  it('is misconfigured when its request is refused, until it is started again with what is right', async () => {
+    await startReady();
+    console.onRequest = () => ({
+      status: 422,
+      body: { code: 1005, message: 'A request parameter is not valid' },
+    });
+
+    await lab.advance(2 * MINUTE);
+    const refused = await health();
+    console.onRequest = undefined;
+    await lab.stop();
+    await startReady();
+
+    expect(refused).toEqual({ ready: false, reasons: ['source console: misconfigured'] });
+    expect(await health()).toEqual(READY);
+  });
+
+  it('has a changed schema when most of a page does not fit, until new rows fit again', async () => {
+    await startReady();
+    console.script.push({ status: 200, body: [{ when: 1 }, { when: 2 }] });
+
+    await lab.advance(2 * MINUTE);
+    const changed = await health();
+    await lab.advance(2 * MINUTE);
+    const silent = await health();
+    signIn();
+    await lab.advance(2 * MINUTE);
+
+    expect(changed).toEqual({ ready: false, reasons: ['source console: schema-changed'] });
+    expect(silent).toEqual(changed);
+    expect(await health()).toEqual(READY);
+  });
+
+  it('that owes for hours what its budget does not give is ready all the while', async () => {
+    await using petra = await startPetra({ clock, random, token: TOKEN, tenants: drawTenants(random, 5) });
+    const attacks = {
+      type: 'petra-failed-attacks',
+      base_url: petra.url,
+      token: TOKEN,
+      schedule: 'every 10m',
+      initial_lookback: '10d',
+    };
+    await configure({ attacks });
+    await startReady();
+    await lab.advance(8 * MINUTE);
+
+    const [owing] = (await takeSnapshot(lab.app)).sources;
+    expect(owing?.owed).toBeGreaterThan(10);
+    for (let quarters = 0; quarters < 16; quarters += 1) {
+      expect(await health()).toEqual(READY);
+      await lab.advance(15 * MINUTE);
+    }
+  });
+
+  it('is not stale for a stream that the file no longer has', async () => {
+    await using botbye = await startBotBye({
+      clock,
+      random,
+      key: TOKEN,
+      accountId: 'account-1',
+      projectIds: ['one', 'two'],
+    });
+    const declined = (projects: readonly string[]) => ({
+      type: 'botbye-declined-requests',
+      base_url: botbye.url,
+      account_id: 'account-1',
+      project_ids: projects,
+      token: TOKEN,
+      schedule: 'every 1m',
+    });
+    await configure({ declined: declined(['one', 'two']) });
+    await startReady();
+    await lab.stop();
+
+    await configure({ declined: declined(['one']) });
+    await startReady();
+    await lab.advance(10 * MINUTE);
+
+    const [source] = (await takeSnapshot(lab.app)).sources;
+    expect(source?.streams).toHaveLength(5);
+    expect(await health()).toEqual(READY);
+  });
+});
+
+describe('a destination', () => {
+  it('is paused from a 401 until it takes records again', async () => {
+    await startReady();
+    receiver.answer = () => ({ status: 401 });
+    signIn();
+
+    await expectSoon({ ready: false, reasons: ['destination siem: destination-paused'] });
+    receiver.answer = () => ACCEPTED;
+
+    await expectSoon(READY);
+  });
+
+  it('is unreachable when it has been away for five minutes, until it is back', async () => {
+    await startReady();
+    receiver.answer = () => ({ status: 503 });
+    signIn();
+
+    await lab.advance(4 * MINUTE);
+    expect(await health()).toEqual(READY);
+    await expectSoon({ ready: false, reasons: ['destination siem: destination-unreachable'] });
+    receiver.answer = () => ACCEPTED;
+
+    await expectSoon(READY);
+  });
+});
+
+describe('the journal', () => {
+  it('overflows at its cap, until what it holds is delivered', async () => {
+    await startReady();
+    receiver.answer = () => ({ status: 503 });
+    await fill();
+
+    await lab.advance(MINUTE);
+    const full = await health();
+    receiver.answer = () => ACCEPTED;
+
+    expect(full.ready).toBe(false);
+    expect(full.reasons).toContain('journal: overflowing');
+    await expectSoon(READY);
+  });
+});
+
+describe('allowances', () => {
+  it('let a reason last for a while, and show it all the same', async () => {
+    await startReady();
+    console.onRequest = () => ({ status: 401 });
+    await lab.advance(2 * MINUTE);
+    const allowances = { unauthorised: 10 * MINUTE, stale: 60 * MINUTE };
+
+    const soon = await health(allowances);
+    await lab.advance(10 * MINUTE);
+
+    expect(soon).toEqual({ ready: true, reasons: ['source console: unauthorised'] });
+    expect(await health(allowances)).toMatchObject({ ready: false });
+  });
+});
+
+/** More than the journal's cap of events that do not compress. */
+async function fill(): Promise<void> {
+  const { journal } = lab.app;
+  const [stream] = await journal.streams();
+  if (stream === undefined) throw new Error('there is no stream yet');
+  for (let page = 0; page < 60; page += 1) {
+    await journal.commit({
+      stream: stream.key,
+      source: stream.source,
+      dataset: 'qradar.login_attempts',
+      lane: 'live',
+      observedAt: clock.now(),
+      events: Array.from({ length: 10 }, (_, index) => ({
+        uid: `ballast-${page}-${index}`,
+        event: {
+          '@timestamp': new Date(clock.now()).toISOString(),
+          'event.dataset': 'qradar.login_attempts',
+          message: randomBytes(20_000).toString('base64'),
+        },
+      })),
+      ledger: [],
+      cursor: undefined,
+      gaps: [],
+      closedGaps: [],
+      complete: false,
+      owed: 0,
+    });
+  }
+}

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Journal } from '../../src/journal/journal.ts';
+import { isStateHeld, openJournal } from '../../src/journal/sqlite-journal.ts';
+import { follow, type Followed } from '../../src/runtime/follow.ts';
+import { leave, type Wanted } from '../../src/runtime/wanted.ts';
+import { DrivenClock } from '../support/driven-clock.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const WANT: Wanted = { kind: 'backfill', source: 'console', from: 1, to: 2, again: false };
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let journal: Journal;
+let clock: DrivenClock;
+let served: boolean;
+let stop: AbortController;
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+  journal = await openJournal({ path: directory.path, maxBytes: 2 ** 31, retain: 0 });
+  clock = new DrivenClock();
+  served = true;
+  stop = new AbortController();
+});
+
+afterEach(async () => {
+  await journal[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+async function following(): Promise<{ id: number; ended: Promise<Followed>; shown: unknown[] }> {
+  const id = await leave(journal, WANT, clock.now());
+  const shown: unknown[] = [];
+  const ended = follow(journal, id, {
+    clock,
+    signal: stop.signal,
+    show: ({ progress }) => void shown.push(progress),
+    isServed: () => served,
+  });
+  return { id, ended, shown };
+}
+
+it('shows how far a request is, and ends with what became of it', async () => {
+  const { id, ended, shown } = await following();
+  await clock.advance(1_000);
+  await journal.noteProgress(id, { done: 1, total: 2, events: 10 });
+  await clock.advance(1_000);
+
+  await journal.finishRequest(id, { code: 3, message: 'the console is away' }, clock.now());
+  await clock.advance(1_000);
+
+  expect(await ended).toEqual({
+    kind: 'finished',
+    outcome: { code: 3, message: 'the console is away', results: undefined },
+  });
+  expect(shown).toContainEqual({ done: 1, total: 2, events: 10 });
+});
+
+it('waits for a daemon that starts again, and gives up when nobody holds the state for longer', async () => {
+  const { id, ended } = await following();
+  served = false;
+  await clock.advance(20_000);
+  served = true;
+  await clock.advance(20_000);
+  served = false;
+  const open = await journal.request(id);
+  await clock.advance(31_000);
+
+  expect(open?.finished).toBeUndefined();
+  expect(await ended).toEqual({ kind: 'abandoned' });
+});
+
+it('withdraws what nobody begins with in the time given', async () => {
+  const id = await leave(journal, WANT, clock.now());
+  const { signal } = stop;
+  const ended = follow(journal, id, { clock, signal, show: () => {}, isServed: () => true, patience: 5_000 });
+  await clock.advance(6_000);
+
+  expect(await ended).toEqual({ kind: 'unheard' });
+  expect(await journal.openRequests()).toEqual([]);
+});
+
+it('does not wait for a destination that takes nothing, nor after a stop', async () => {
+  const stuck = await following();
+  await journal.noteProgress(stuck.id, { done: 0, total: 1, events: 0, stuck: 'siem is paused' });
+  await clock.advance(1_000);
+  await journal.noteProgress(stuck.id, { done: 0, total: 1, events: 0 });
+  const stopped = await following();
+
+  stop.abort();
+
+  expect(await stuck.ended).toEqual({ kind: 'stuck', why: 'siem is paused' });
+  expect(await stopped.ended).toEqual({ kind: 'stopped' });
+});
+
+it('sees from outside whether a process holds the state', async () => {
+  const held = isStateHeld(directory.path);
+  await journal[Symbol.asyncDispose]();
+  const free = isStateHeld(directory.path);
+  const absent = isStateHeld(`${directory.path}/nothing`);
+  journal = await openJournal({ path: directory.path, maxBytes: 2 ** 31, retain: 0 });
+
+  expect([held, free, absent]).toEqual([true, false, false]);
+});
