@@ -90,16 +90,16 @@ function exitCode({ sweeps, undelivered }: OnceSummary): ExitCode {
 }
 
 function told({ sweeps, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
-  const sources = sweeps.map(({ source, outcome, tally }) => ({
+  const sources = sweeps.map(({ source, outcome, stats }) => ({
     source,
     outcome,
     state: states.get(source)?.name,
-    new: tally.new,
-    updated: tally.updated,
-    malformed: tally.malformed,
-    repeated: tally.repeated,
-    gaps: tally.gaps,
-    owed: tally.owed,
+    new: stats.new,
+    updated: stats.updated,
+    malformed: stats.malformed,
+    repeated: stats.repeated,
+    gaps: stats.gaps,
+    owed: stats.deferred,
     overdue: overdue.filter((stream) => stream.source === source).map(({ name }) => name),
   }));
   return { sources, undelivered, rejected, overdue: overdue.map(({ name }) => name) };

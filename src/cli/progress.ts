@@ -1,4 +1,4 @@
-import type { Tally } from '../collect/tally.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 import type { TerminalLine } from './terminal-line.ts';
 
 /** One line on a terminal that says how far a pass has come; nothing where there is no terminal. */
@@ -11,7 +11,7 @@ export class Progress {
   }
 
   /** Takes note of a durable page. */
-  readonly page = (source: string, added: Tally): void => {
+  readonly page = (source: string, added: PollStats): void => {
     this.#events.set(source, (this.#events.get(source) ?? 0) + added.told);
     this.#line.show(
       [...this.#events].map(([name, events]) => `${name}: ${events.toLocaleString('en')} events`).join(' · '),

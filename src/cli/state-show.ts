@@ -52,14 +52,14 @@ function print(output: Output, object: object, json: boolean): void {
 }
 
 async function everything(view: JournalView, stream: StreamState) {
-  const { cursorVersion, owed, orphaned, key, source } = stream;
+  const { cursorVersion, deferred, orphaned, key, source } = stream;
   const coverage = await view.coverage(key);
   const gaps = await view.gaps(key);
   const polls = await view.polls(key, POLLS);
   return {
     ...streamRow(stream, await view.nextDue(source)),
     cursor_version: cursorVersion,
-    owed,
+    owed: deferred,
     orphaned,
     coverage: coverage.map(({ from, to }) => ({ from: isoTime(from), to: isoTime(to) })),
     gaps: gaps.map(({ part, reason, from, to, opened, closed }) => ({

@@ -5,7 +5,7 @@ import { behindLive } from './behind-live.ts';
 import { commitPage } from './commit-page.ts';
 import type { CollectContext } from './context.ts';
 import { lendStream, openStream } from './lend-stream.ts';
-import type { Tally } from './tally.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 
 interface BackfillTask {
   readonly context: CollectContext;
@@ -15,7 +15,7 @@ interface BackfillTask {
   /** Also reads what was read before, and tells it again under the same ids. */
   readonly again: boolean;
   /** What is read is added here. */
-  readonly tally: Tally;
+  readonly stats: PollStats;
   /** Told where each part ends that is durable. The next one is asked for when it resolves. */
   readonly onPart: (at: number) => Promise<void>;
 }
@@ -41,13 +41,13 @@ export async function backfillStream(task: BackfillTask): Promise<void> {
 
 /** Returns where to go on. */
 async function read(task: BackfillTask, stream: StreamState, span: Span): Promise<number> {
-  const { context, backfill, scope, again, tally, onPart } = task;
+  const { context, backfill, scope, again, stats, onPart } = task;
   const { journal, signal, run } = context;
   const background = { ...context, run: { ...run, http: behindLive(context) } };
   let at = span.from;
   signal.throwIfAborted();
   for await (const part of backfill.read(lendStream(background, scope, stream), span)) {
-    await commitPage({ context, scope, stream, page: part, tally, lane: 'backfill', again });
+    await commitPage({ context, scope, stream, page: part, stats, lane: 'backfill', again });
     at = part.covered?.to ?? at;
     await onPart(at);
     signal.throwIfAborted();

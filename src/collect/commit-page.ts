@@ -7,7 +7,7 @@ import { boundLedger } from './bound-ledger.ts';
 import type { PollContext } from './context.ts';
 import { decide, remembered } from './decide.ts';
 import { warnOfGap } from './tell-gaps.ts';
-import { Tally } from './tally.ts';
+import { PollStats } from '../core/poll-stats.ts';
 import { tell } from './tell.ts';
 import { closedTooLarge, isSameTooLarge } from './too-large.ts';
 import { untold } from './untold.ts';
@@ -19,7 +19,7 @@ export interface PageTask {
   readonly stream: StreamState;
   /** Without a cursor, the stored one is kept. */
   readonly page: Omit<Page<unknown>, 'cursor'> & { readonly cursor?: unknown };
-  readonly tally: Tally;
+  readonly stats: PollStats;
   readonly lane?: Lane;
   /** Tells what the ledger knows once more, as if it were new. */
   readonly again?: boolean;
@@ -34,17 +34,17 @@ export function commitPage(task: PageTask): Promise<void> {
 }
 
 async function decideAndCommit(task: PageTask): Promise<void> {
-  const { context, scope, stream, page, tally, lane = 'live', again = false } = task;
+  const { context, scope, stream, page, stats, lane = 'live', again = false } = task;
   const { journal, config, clock } = context;
   const observedAt = context.run.now();
   const observations = await toDecide(task);
   const keys = [...new Set(observations.map(({ key }) => key))];
   const known = new Map(again ? [] : await journal.ledger(stream.key, keys));
-  const added = new Tally();
+  const added = new PollStats();
   const { events, ledger } = tellPage({ context, scope, observations, known, lane, observedAt, added });
-  const newGaps = await untoldGaps(context, stream, page.gaps ?? []);
+  const newGaps = await unemittedGaps(context, stream, page.gaps ?? []);
   added.gaps = newGaps.length;
-  added.owed = page.owed ?? 0;
+  added.deferred = page.deferred ?? 0;
   const began = clock.now();
   await journal.commit({
     stream: stream.key,
@@ -62,12 +62,12 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     gaps: page.gaps ?? [],
     closedGaps: [...(page.closedGaps ?? []), ...(await closedTooLarge(journal, stream.key, page))],
     complete: page.complete ?? false,
-    owed: page.owed ?? 0,
+    deferred: page.deferred ?? 0,
   });
   context.onCommit?.(clock.now() - began);
   for (const gap of newGaps) warnOfGap(context, scope, gap);
-  tally.add(added);
-  tally.owed = added.owed;
+  stats.add(added);
+  stats.deferred = added.deferred;
   context.onPage(added);
   if (ledger.size > 0) await boundLedger(context);
 }
@@ -91,7 +91,7 @@ interface Telltale {
   /** Changed as the page is told: a key may come twice in one page. */
   readonly known: Map<string, LedgerEntry>;
   readonly observedAt: number;
-  readonly added: Tally;
+  readonly added: PollStats;
 }
 
 function tellPage(task: Telltale): { events: JournaledEvent[]; ledger: Map<string, LedgerWrite> } {
@@ -125,8 +125,8 @@ function tellOne(
   }
   const value = remembered(observation);
   if (decision.outcome === 'adopted') return { entry: { value, uid: before?.uid ?? '' } };
-  const { event, misfit } = tell({ config, scope, observation, before, decision, lane, observedAt });
-  if (misfit) added.malformed += 1;
+  const { event, malformed } = tell({ config, scope, observation, before, decision, lane, observedAt });
+  if (malformed) added.malformed += 1;
   else if (before === undefined) added.new += 1;
   else added.updated += 1;
   // Only an update's id follows from the telling before it.
@@ -134,7 +134,7 @@ function tellOne(
 }
 
 /** A gap is told once: a span inside a known one of the same reason and part is none. */
-async function untoldGaps(
+async function unemittedGaps(
   context: PollContext,
   stream: StreamState,
   gaps: readonly Gap[],

@@ -2,12 +2,12 @@ import type { Clock } from '../core/clock.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { SourceHttp } from '../http/client.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { CommonOptions, Run } from '../core/source.ts';
+import type { CommonOptions, SourceContext } from '../core/source.ts';
 import type { Logger } from '../core/log.ts';
 import type { PollResult } from './poll-stream.ts';
 import type { Serial } from './serial.ts';
 import type { SweepResult } from './sweep.ts';
-import type { Tally } from './tally.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 
 /** Is told what happens, for metrics and health. */
 export interface CollectWatch {
@@ -45,11 +45,11 @@ export interface PollContext {
   /** Aborts at a stop or a deadline. */
   readonly signal: AbortSignal;
   /** What the source is lent. */
-  readonly run: Run<CommonOptions>;
+  readonly run: SourceContext<CommonOptions>;
   /** Pages of one source are decided and committed one after another: the ledger must not change in between. */
   readonly commits: Serial;
   /** Told after each durable page, with what that page added: progress and metrics. */
-  readonly onPage: (added: Tally) => void;
+  readonly onPage: (added: PollStats) => void;
   /** Told how long the commit of a page took, milliseconds. */
   readonly onCommit?: (duration: number) => void;
 }

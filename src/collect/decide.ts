@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LedgerEntry } from '../journal/journal.ts';
-import type { LedgerValue, Observation, Source, Telling } from '../core/source.ts';
+import type { LedgerValue, Observation, Source, MappingContext } from '../core/source.ts';
 
 /** What the ledger makes of an observation. */
 export type Decision =
@@ -8,7 +8,7 @@ export type Decision =
   | { readonly outcome: 'repeated' }
   /** Known, and the same in all that we compared before; a field that a later release compares is taken over silently. */
   | { readonly outcome: 'adopted' }
-  | { readonly outcome: 'told'; readonly reason: Telling['reason']; readonly delta: number };
+  | { readonly outcome: 'told'; readonly reason: MappingContext['reason']; readonly delta: number };
 
 const REPEATED: Decision = { outcome: 'repeated' };
 

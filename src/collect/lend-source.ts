@@ -3,7 +3,7 @@ import type { SourceConfig } from '../config/types.ts';
 import { createHttp, type SourceHttp } from '../http/client.ts';
 import type { HttpSettings } from '../http/settings.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { CommonOptions, Run } from '../core/source.ts';
+import type { CommonOptions, SourceContext } from '../core/source.ts';
 import type { Logger } from '../core/log.ts';
 import { VERSION } from '../core/version.ts';
 
@@ -26,11 +26,14 @@ interface RunParts {
   readonly http: SourceHttp;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly mode: Run<CommonOptions>['mode'];
+  readonly mode: SourceContext<CommonOptions>['mode'];
 }
 
 /** What a source is lent for its sweeps, made once per source and process. */
-export function lendRun({ journal, http, ...lent }: RunParts, config: SourceConfig): Run<CommonOptions> {
+export function lendRun(
+  { journal, http, ...lent }: RunParts,
+  config: SourceConfig,
+): SourceContext<CommonOptions> {
   return {
     ...lent,
     http,

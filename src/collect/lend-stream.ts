@@ -1,7 +1,7 @@
 import { identityOf } from '../config/source-identity.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
-import type { CommonOptions, LedgerValue, Scope, StreamRun } from '../core/source.ts';
+import type { CommonOptions, LedgerValue, Scope, StreamContext } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 
 /** Makes a stream of the source known, and returns what the journal holds of it. */
@@ -25,7 +25,7 @@ export function lendStream(
   { journal, run }: PollContext,
   scope: Scope,
   stream: StreamState,
-): StreamRun<CommonOptions> {
+): StreamContext<CommonOptions> {
   return {
     ...run,
     scope,

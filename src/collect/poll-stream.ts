@@ -6,7 +6,7 @@ import type { PollContext } from './context.ts';
 import { requireRoom } from './full-journal.ts';
 import { lendStream, openStream } from './lend-stream.ts';
 import { decodeCursor } from './stored-cursor.ts';
-import { Tally } from './tally.ts';
+import { PollStats } from '../core/poll-stats.ts';
 import { tellGaps } from './tell-gaps.ts';
 import { tooLargePage } from './too-large.ts';
 
@@ -18,7 +18,7 @@ export interface PollResult {
    * failed: `error` says why; the cursor is where the last durable page left it.
    */
   readonly outcome: 'complete' | 'owed' | 'cut' | 'failed';
-  readonly tally: Tally;
+  readonly stats: PollStats;
   readonly error?: unknown;
   /** Why its poll before this one failed; undefined when it did not. */
   readonly failedBefore?: string | undefined;
@@ -31,32 +31,37 @@ export interface PollResult {
 export async function pollStream(context: PollContext, scope: Scope): Promise<PollResult> {
   const { journal, clock, http } = context;
   const stream = await openStream(context, scope);
-  const tally = new Tally();
+  const stats = new PollStats();
   const started = clock.now();
   const requestsBefore = http.requests;
-  const ended = await drain(context, scope, stream, tally);
+  const ended = await drain(context, scope, stream, stats);
   await journal.recordPoll({
     stream: stream.key,
     source: context.config.name,
     at: started,
     durationMs: Math.max(0, clock.now() - started),
     requests: http.requests - requestsBefore,
-    rows: tally.rows,
-    new: tally.new,
-    changed: tally.updated,
+    rows: stats.rows,
+    new: stats.new,
+    changed: stats.updated,
     outcome: ended.error instanceof Error ? ended.error.name : ended.outcome,
     error: ended.outcome === 'failed' ? explain(ended.error) : undefined,
   });
-  return { scope, tally, failedBefore: stream.lastError, ...ended };
+  return { scope, stats, failedBefore: stream.lastError, ...ended };
 }
 
 type Ending = Pick<PollResult, 'outcome' | 'error'>;
 
-async function drain(context: PollContext, scope: Scope, stream: StreamState, tally: Tally): Promise<Ending> {
+async function drain(
+  context: PollContext,
+  scope: Scope,
+  stream: StreamState,
+  stats: PollStats,
+): Promise<Ending> {
   const { signal } = context;
   try {
-    for await (const page of pages(context, { scope, stream, tally })) {
-      await commitPage({ context, scope, stream, page, tally });
+    for await (const page of pages(context, { scope, stream, stats })) {
+      await commitPage({ context, scope, stream, page, stats });
       signal.throwIfAborted();
       await requireRoom(context, scope, stream);
     }
@@ -64,7 +69,7 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
   } catch (error) {
     if (error instanceof StateError) throw error;
     if (error instanceof OutOfBudgetError) {
-      tally.owed = Math.max(tally.owed, 1);
+      stats.deferred = Math.max(stats.deferred, 1);
       return { outcome: 'owed', error };
     }
     if (signal.aborted) return { outcome: 'cut', error };
@@ -74,17 +79,17 @@ async function drain(context: PollContext, scope: Scope, stream: StreamState, ta
 
 async function* pages(
   context: PollContext,
-  { scope, stream, tally }: Pick<PageTask, 'scope' | 'stream' | 'tally'>,
+  { scope, stream, stats }: Pick<PageTask, 'scope' | 'stream' | 'stats'>,
 ): AsyncIterable<PageTask['page']> {
   await requireRoom(context, scope, stream);
-  tally.add(await context.commits.run(() => tellGaps(context, scope, stream)));
+  stats.add(await context.commits.run(() => tellGaps(context, scope, stream)));
   try {
     yield* context.config.definition.poll(
       lendStream(context, scope, stream),
       decodeCursor(context.config, stream),
     );
   } catch (error) {
-    const page = tooLargePage(error, Math.max(stream.owed, tally.owed));
+    const page = tooLargePage(error, Math.max(stream.deferred, stats.deferred));
     if (page !== undefined) yield page;
     throw error;
   }

@@ -3,7 +3,7 @@ import { showDuration } from '../core/show-duration.ts';
 import type { SourceConfig, TlsConfig } from '../config/types.ts';
 import { UnauthorisedError, VendorError } from '../core/errors.ts';
 import type { SourceHttp } from '../http/client.ts';
-import type { CommonOptions, Finding, Run } from '../core/source.ts';
+import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedSweep } from '../observe/staleness.ts';
 import { Hearing, type SharedAnswers } from './hearing.ts';
 import { failureFinding } from './probe-failure.ts';
@@ -12,7 +12,7 @@ interface ProbeParts {
   readonly config: SourceConfig;
   /** Without retries. */
   readonly http: SourceHttp;
-  readonly run: Run<CommonOptions>;
+  readonly run: SourceContext<CommonOptions>;
   readonly clock: Clock;
   readonly shared: SharedAnswers;
 }

@@ -5,15 +5,15 @@ import type { PollResult } from './poll-stream.ts';
 /** Says in the log how a poll ended. A poll that went well says nothing above debug. */
 export function report(
   { log, config }: PollContext,
-  { scope, outcome, tally, error, failedBefore }: PollResult,
+  { scope, outcome, stats, error, failedBefore }: PollResult,
 ): void {
   const fields = {
     penstock: {
       source: config.name,
       stream: scope.id,
-      rows: tally.rows,
-      new: tally.new,
-      updated: tally.updated,
+      rows: stats.rows,
+      new: stats.new,
+      updated: stats.updated,
     },
   };
   if (outcome === 'complete' && failedBefore !== undefined) {
@@ -31,7 +31,7 @@ export function report(
       'Poll failed by a bug of Penstock; its cursor is kept. Please report it.',
     );
   }
-  if (tally.schemaChanged) {
+  if (stats.schemaChanged) {
     log.warn(
       fields,
       'More than half of a page did not fit its schema: the vendor may have changed its answer. The rows are shipped as pipeline errors.',

@@ -104,6 +104,6 @@ async function move(
     gaps: [],
     closedGaps: [],
     complete: false,
-    owed: stream.owed,
+    deferred: stream.deferred,
   });
 }

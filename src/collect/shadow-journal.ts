@@ -58,7 +58,7 @@ export class ShadowJournal implements PollJournal {
     const key = streamKey(identity);
     const held = (await this.streams()).find((stream) => stream.key === key);
     const fresh = { ledger: 0, ledgerBytes: 0, knownSince: undefined, asked: undefined };
-    const idle = { lastComplete: undefined, lastError: undefined, owed: 0, orphaned: false };
+    const idle = { lastComplete: undefined, lastError: undefined, deferred: 0, orphaned: false };
     return { ...fresh, ...idle, cursor: this.#of(key).cursor, ...held, ...identity, key };
   }
 

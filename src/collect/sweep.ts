@@ -6,7 +6,7 @@ import type { Halt } from './halt.ts';
 import { streamOf } from './lend-stream.ts';
 import { pollStream, type PollResult } from './poll-stream.ts';
 import { report } from './report.ts';
-import { Tally } from './tally.ts';
+import { PollStats } from '../core/poll-stats.ts';
 import { compareAsked } from './waiting.ts';
 
 /** How one sweep over all streams of a source ended. */
@@ -14,7 +14,7 @@ export interface SweepResult {
   readonly source: string;
   /** The worst of its streams: failed, cut, owed, complete. */
   readonly outcome: PollResult['outcome'];
-  readonly tally: Tally;
+  readonly stats: PollStats;
   /** What failed, a stream each; a failed discovery is one too. */
   readonly errors: readonly unknown[];
 }
@@ -26,19 +26,19 @@ const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
  * others, but a refused credential does: it is the same for all. Rejects only when the state cannot be used.
  */
 export async function sweep(context: CollectContext, halt: Halt): Promise<SweepResult> {
-  const tally = new Tally();
-  const owed = new Map<string, number>();
+  const stats = new PollStats();
+  const deferred = new Map<string, number>();
   const errors: unknown[] = [];
   let outcome: PollResult['outcome'] = 'complete';
   for await (const result of polls(context, halt)) {
-    tally.add(result.tally);
-    owed.set(result.scope.id, result.tally.owed);
+    stats.add(result.stats);
+    deferred.set(result.scope.id, result.stats.deferred);
     if (result.outcome === 'failed') errors.push(result.error);
     if (SEVERITY.indexOf(result.outcome) > SEVERITY.indexOf(outcome)) outcome = result.outcome;
     if (result.outcome === 'cut' || result.outcome === 'owed' || halt.error !== undefined) break;
   }
-  tally.owed = [...owed.values()].reduce((sum, requests) => sum + requests, 0);
-  return { source: context.config.name, outcome, tally, errors };
+  stats.deferred = [...deferred.values()].reduce((sum, requests) => sum + requests, 0);
+  return { source: context.config.name, outcome, stats, errors };
 }
 
 async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollResult> {
@@ -71,9 +71,9 @@ async function* polls(context: CollectContext, halt: Halt): AsyncIterable<PollRe
 
 /** How a sweep ends whose streams could not be found out. */
 function undiscovered({ signal, log, clock }: CollectContext, halt: Halt, error: unknown): PollResult {
-  const ended = { scope: { id: '' }, tally: new Tally(), error };
+  const ended = { scope: { id: '' }, stats: new PollStats(), error };
   if (error instanceof OutOfBudgetError) {
-    ended.tally.owed = 1;
+    ended.stats.deferred = 1;
     return { ...ended, outcome: 'owed' };
   }
   if (signal.aborted) return { ...ended, outcome: 'cut' };
@@ -124,7 +124,7 @@ function tellStopped(log: Logger, halt: Halt, error: unknown, stream?: string): 
 async function pollUnlessStopped(context: CollectContext, halt: Halt, scope: Scope): Promise<PollResult> {
   const { clock, log } = context;
   const stopped = halt.stopped(scope.id, clock.now());
-  if (stopped !== undefined) return { scope, outcome: 'failed', tally: new Tally(), error: stopped };
+  if (stopped !== undefined) return { scope, outcome: 'failed', stats: new PollStats(), error: stopped };
   const result = await pollStream(context, scope);
   report(context, result);
   context.watch?.poll(result);

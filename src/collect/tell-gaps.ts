@@ -2,17 +2,17 @@ import { gapEvent } from '../ecs/gap.ts';
 import { LEDGER_FULL, type StreamState } from '../journal/journal.ts';
 import type { Gap, Scope } from '../core/source.ts';
 import type { PollContext } from './context.ts';
-import { Tally } from './tally.ts';
+import { PollStats } from '../core/poll-stats.ts';
 
 /**
  * Ships the gaps of a stream that no event tells yet, because there was no room for one when they were recorded.
  * Returns what that adds. Durable when it resolves.
  */
-export async function tellGaps(context: PollContext, scope: Scope, stream: StreamState): Promise<Tally> {
+export async function tellGaps(context: PollContext, scope: Scope, stream: StreamState): Promise<PollStats> {
   const { journal, config, run, onPage } = context;
   const known = await journal.gaps(stream.key);
-  const gaps = known.filter(({ untold, closed }) => untold === true && closed === undefined);
-  const told = new Tally();
+  const gaps = known.filter(({ unemitted, closed }) => unemitted === true && closed === undefined);
+  const told = new PollStats();
   if (gaps.length === 0) return told;
   const observedAt = run.now();
   await journal.commit({
@@ -27,7 +27,7 @@ export async function tellGaps(context: PollContext, scope: Scope, stream: Strea
     gaps,
     closedGaps: [],
     complete: false,
-    owed: stream.owed,
+    deferred: stream.deferred,
   });
   for (const gap of gaps) warnOfGap(context, scope, gap);
   told.gaps = gaps.length;

@@ -4,11 +4,11 @@ import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';
-import { misfitEvent, oddFields } from '../ecs/misfit.ts';
+import { malformedEvent, oddFields } from '../ecs/malformed.ts';
 import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
 import { explain } from '../core/errors.ts';
 import type { Lane, LedgerEntry } from '../journal/journal.ts';
-import type { LedgerValue, Observation, Scope, Telling } from '../core/source.ts';
+import type { LedgerValue, Observation, Scope, MappingContext } from '../core/source.ts';
 import { readRecord } from '../core/read-record.ts';
 import { Unreadable } from '../core/unreadable.ts';
 import type { Decision } from './decide.ts';
@@ -29,30 +29,30 @@ interface Subject {
  * record is in the event; one that lacks what it needs, or that the mapping throws on, becomes a `pipeline_error` with
  * the record in it: nothing is dropped.
  */
-export function tell(subject: Subject): { event: JournaledEvent; misfit: boolean } {
+export function tell(subject: Subject): { event: JournaledEvent; malformed: boolean } {
   const { config, observedAt } = subject;
   const uid = uidOf(subject);
-  const { mapped, misfit } = map(subject);
+  const { mapped, malformed } = map(subject);
   const labels = {
     ...config.options.labels,
     ...tenantSettings(config.options, mapped)?.labels,
     ...(subject.lane === 'backfill' && { penstock_lane: subject.lane }),
   };
   const event = withCommonFields(mapped, config.definition, { uid, observedAt, source: config, labels });
-  return { event: { uid, event }, misfit };
+  return { event: { uid, event }, malformed };
 }
 
 function map({ config, scope, observation, before, decision, observedAt }: Subject): {
   mapped: EcsEvent;
-  misfit: boolean;
+  malformed: boolean;
 } {
   const { definition } = config;
   const original = 'original' in observation ? observation.original : observation.record;
   if (original instanceof Unreadable)
-    return { mapped: misfitEvent(original, original.problem), misfit: true };
+    return { mapped: malformedEvent(original, original.problem), malformed: true };
   const reading = readRecord(definition.record, observation.record);
-  if ('problem' in reading) return { mapped: misfitEvent(original, reading.problem), misfit: true };
-  const telling: Telling = {
+  if ('problem' in reading) return { mapped: malformedEvent(original, reading.problem), malformed: true };
+  const telling: MappingContext = {
     scope,
     observedAt,
     reason: decision.reason,
@@ -62,9 +62,9 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
   try {
     const mapped = definition.normalise(reading.data, telling);
     const odd = reading.leftOut === undefined ? {} : oddFields(original, reading.leftOut);
-    return { mapped: { ...mapped, ...odd }, misfit: false };
+    return { mapped: { ...mapped, ...odd }, malformed: false };
   } catch (error) {
-    return { mapped: misfitEvent(original, `the mapping failed: ${explain(error)}`), misfit: true };
+    return { mapped: malformedEvent(original, `the mapping failed: ${explain(error)}`), malformed: true };
   }
 }
 

@@ -8,11 +8,11 @@ import type { PollContext } from './context.ts';
 const TOO_LARGE = 'answer-too-large';
 
 /** What a poll that ended so leaves behind: the gap, and nothing else. Undefined for any other end. */
-export function tooLargePage(error: unknown, owed: number): Omit<Page<unknown>, 'cursor'> | undefined {
+export function tooLargePage(error: unknown, deferred: number): Omit<Page<unknown>, 'cursor'> | undefined {
   if (!(error instanceof TooLargeError) || error.asked === undefined) return undefined;
   const { from, to } = error.asked;
   if (to <= from) return undefined;
-  return { observations: [], gaps: [{ from, to, reason: TOO_LARGE, part: '' }], owed };
+  return { observations: [], gaps: [{ from, to, reason: TOO_LARGE, part: '' }], deferred };
 }
 
 /** The cursor is kept, so the span is asked for again, up to a later end: that is the same gap. */
@@ -24,7 +24,7 @@ export function isSameTooLarge(gap: Gap, known: GapState): boolean {
 export async function closedTooLarge(
   journal: Pick<PollContext['journal'], 'gaps' | 'coverage'>,
   stream: string,
-  { covered, complete, owed }: Pick<Page<unknown>, 'covered' | 'complete' | 'owed'>,
+  { covered, complete, deferred }: Pick<Page<unknown>, 'covered' | 'complete' | 'deferred'>,
 ): Promise<readonly Gap[]> {
   if (covered === undefined) return [];
   const open = (await journal.gaps(stream)).filter(
@@ -32,6 +32,6 @@ export async function closedTooLarge(
   );
   if (open.length === 0) return [];
   const read: readonly Span[] = [...(await journal.coverage(stream)), covered];
-  const caughtUp = complete === true && (owed ?? 0) === 0;
+  const caughtUp = complete === true && (deferred ?? 0) === 0;
   return open.filter((gap) => (caughtUp && gap.to <= covered.to) || uncovered(gap, read).length === 0);
 }

@@ -59,20 +59,20 @@ export interface Source<
    * restarts; one with a `task` is polled before the next is asked for, and the same scope may come again with another:
    * a part that failed only after a while, since the sweep ends when nothing more is offered.
    */
-  streams(run: Run<z.output<Options>>): AsyncIterable<Scope>;
+  streams(run: SourceContext<z.output<Options>>): AsyncIterable<Scope>;
   /**
    * Pages in order; each page's cursor is safe to resume from. The generator is not resumed until its page is
    * durable, so a cursor never runs ahead of data. It ends when the stream is caught up.
    */
   poll(
-    run: StreamRun<z.output<Options>>,
+    run: StreamContext<z.output<Options>>,
     cursor: z.output<Cursor> | undefined,
   ): AsyncIterable<Page<z.input<Cursor>>>;
   /**
    * Asks the vendor what an operator must know before it is polled (`penstock check`): at most one request a route.
    * Tells what it found, and returns how many streams a sweep polls. What the main route throws is told by who called it.
    */
-  probe?(run: Run<z.output<Options>>): AsyncGenerator<Finding, number>;
+  probe?(run: SourceContext<z.output<Options>>): AsyncGenerator<Finding, number>;
   /**
    * The cursor of a poll that reads again from `to` (epoch ms) on; never later than it was. Absent: the vendor
    * cannot be asked for the past.
@@ -92,7 +92,7 @@ export interface Source<
   /** The longest time between two readings that is no gap, because it is how the source reads. Milliseconds; absent: 0. */
   unseen?(options: z.output<Options>): number;
   /** Raw record to ECS: pure, one field a line. The pipeline adds the common fields (`ecs/common.ts`). */
-  normalise(record: z.output<Rec>, context: Telling): EcsEvent;
+  normalise(record: z.output<Rec>, context: MappingContext): EcsEvent;
 }
 
 /** Infers the schemas, so that no source writes a type parameter. */
@@ -151,7 +151,7 @@ export interface Scope {
 }
 
 /** What the pipeline lends a source for one sweep; a source reaches for nothing else. */
-export interface Run<Options> {
+export interface SourceContext<Options> {
   readonly options: Options;
   readonly http: Http;
   readonly log: Logger;
@@ -167,7 +167,7 @@ export interface Run<Options> {
 }
 
 /** A run on one stream. */
-export interface StreamRun<Options> extends Run<Options> {
+export interface StreamContext<Options> extends SourceContext<Options> {
   readonly scope: Scope;
   /** What was told before of the entities with these keys (at most a page's): for values to compare. */
   known(keys: readonly string[]): Promise<ReadonlyMap<string, LedgerValue>>;
@@ -235,25 +235,25 @@ export interface Page<Cursor> {
   /** A complete sweep of the stream ends with this page. */
   readonly complete?: boolean;
   /** Requests of this stream that still wait for the budget: owed, which is no failure. 0 when absent. */
-  readonly owed?: number;
+  readonly deferred?: number;
 }
 
 /** How a source reads what lies in the past, besides its polls and without their cursor. */
 export interface Backfill<Options> {
   /** Every stream that there is, once, in an order that stays. */
-  streams(run: Run<Options>): AsyncIterable<Scope>;
+  streams(run: SourceContext<Options>): AsyncIterable<Scope>;
   /**
    * The parts of a span, in order: exactly what lies in it, under the keys that a poll would give, and none told before
    * what it covers. The generator is not resumed until its part is durable. What is not settled yet is left out.
    */
-  read(run: StreamRun<Options>, span: Span): AsyncIterable<PastPart>;
+  read(run: StreamContext<Options>, span: Span): AsyncIterable<PastPart>;
 }
 
 /** What one answer about the past adds. An observation without `at` is told even where the span is covered by now. */
 export type PastPart = Pick<Page<unknown>, 'observations' | 'covered'>;
 
 /** Why an event is told, for `normalise`. */
-export interface Telling {
+export interface MappingContext {
   readonly scope: Scope;
   /** When the answer was read, the vendor's clock, epoch ms: `event.created`, and `@timestamp` of a counter. */
   readonly observedAt: number;

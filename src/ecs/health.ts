@@ -24,7 +24,7 @@ interface Heartbeat {
   readonly streams: number;
   /** Epoch ms. */
   readonly lastComplete: number | undefined;
-  readonly owed: number;
+  readonly deferred: number;
   readonly openGaps: number;
   /** `oldest` in epoch ms: of what some destination lacks. */
   readonly journal: {
@@ -51,7 +51,7 @@ export function healthEvent(beat: Heartbeat): JournaledEvent {
     'penstock.health.reasons': reasons,
     'penstock.health.streams': beat.streams,
     'penstock.health.last_complete': lastComplete === undefined ? undefined : isoTime(lastComplete),
-    'penstock.health.owed': beat.owed,
+    'penstock.health.owed': beat.deferred,
     'penstock.health.gaps_open': beat.openGaps,
     'penstock.health.journal.events': journal.events,
     'penstock.health.journal.bytes': journal.bytes,

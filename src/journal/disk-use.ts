@@ -5,7 +5,7 @@ import type { Room } from './journal.ts';
 import { freeBytes, sizeInBytes, type Statfs } from './network-fs.ts';
 
 /** Sources that cannot be asked again may go this far over the cap. */
-const BRIM = 1.25;
+const CRITICAL = 1.25;
 /** Bytes that must stay free on the file system, for the log and for whoever else lives there; of a small one, half. */
 const RESERVE = 64 * 1024 * 1024;
 
@@ -30,7 +30,7 @@ export class DiskUse {
   room(held: number): Room {
     const facts = this.#statfs(dirname(this.#files.database));
     const reserve = Math.min(RESERVE, sizeInBytes(facts) / 2);
-    if (held >= this.#cap * BRIM || freeBytes(facts) < reserve) return 'brim';
+    if (held >= this.#cap * CRITICAL || freeBytes(facts) < reserve) return 'critical';
     return held >= this.#cap ? 'full' : 'free';
   }
 }

@@ -108,6 +108,6 @@ function toState({ stream, part, reason, from, to, opened, closed, told }: GapRo
     to,
     opened,
     closed: orUndefined(closed),
-    ...(told === 0 && { untold: true }),
+    ...(told === 0 && { unemitted: true }),
   };
 }

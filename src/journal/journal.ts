@@ -188,7 +188,7 @@ export interface StreamState extends StreamIdentity {
   /** Our clock: when the page that ended its last complete sweep was committed. */
   readonly lastComplete: number | undefined;
   readonly lastError: string | undefined;
-  readonly owed: number;
+  readonly deferred: number;
   readonly orphaned: boolean;
 }
 
@@ -236,12 +236,12 @@ export interface PageCommit {
   /** Told by events of this page, or before. */
   readonly gaps: readonly Gap[];
   /** No event tells these yet. */
-  readonly untoldGaps?: readonly Gap[] | undefined;
+  readonly unemittedGaps?: readonly Gap[] | undefined;
   readonly closedGaps: readonly Gap[];
   /** A complete sweep ended with this page: clears the last error. */
   readonly complete: boolean;
   /** Kept of the live lane only. */
-  readonly owed: number;
+  readonly deferred: number;
 }
 
 /** Journaled, not delivered everywhere yet (or retained). */
@@ -293,7 +293,7 @@ export interface GapState extends Gap {
   readonly opened: number;
   readonly closed: number | undefined;
   /** No event tells it yet, or not all of it. */
-  readonly untold?: true;
+  readonly unemitted?: true;
 }
 
 export interface PollRecord {
@@ -311,8 +311,8 @@ export interface PollRecord {
   readonly error?: string | undefined;
 }
 
-/** Whether there is room: askable sources stop at `full`, the others only at `brim` (1.25 × the cap, or < 64 MiB free). */
-export type Room = 'free' | 'full' | 'brim';
+/** Whether there is room: askable sources stop at `full`, the others only at 'critical' (1.25 × the cap, or < 64 MiB free). */
+export type Room = 'free' | 'full' | 'critical';
 
 export interface JournalStats {
   /** Events that some destination still lacks. */

@@ -102,7 +102,7 @@ export class Stores {
       // What this page closes was open before it; what it opens stays open.
       for (const gap of page.closedGaps) this.gaps.close(stream, gap, now);
       for (const gap of page.gaps) this.gaps.open(stream, gap, { now, told: true });
-      for (const gap of page.untoldGaps ?? []) this.gaps.open(stream, gap, { now, told: false });
+      for (const gap of page.unemittedGaps ?? []) this.gaps.open(stream, gap, { now, told: false });
       if (page.forgetBefore !== undefined) this.gaps.closeBefore(stream, LEDGER_FULL, page.forgetBefore, now);
     });
   }

@@ -21,13 +21,13 @@ interface StreamRow extends StreamIdentity {
   readonly asked: number | null;
   readonly lastComplete: number | null;
   readonly lastError: string | null;
-  readonly owed: number;
+  readonly deferred: number;
   readonly orphaned: number;
 }
 
 const COLUMNS = `
   key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor, last_complete AS lastComplete,
-  last_error AS lastError, owed, orphaned, known_since AS knownSince, asked,
+  last_error AS lastError, owed AS deferred, orphaned, known_since AS knownSince, asked,
   coalesce((SELECT entries FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledger,
   coalesce((SELECT bytes FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledgerBytes`;
 
@@ -64,7 +64,7 @@ export class StreamStore {
     );
     this.#move = database.prepare(
       `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
-         owed = coalesce(:owed, owed), last_complete = coalesce(:complete, last_complete),
+         owed = coalesce(:deferred, owed), last_complete = coalesce(:complete, last_complete),
          last_error = iif(:complete IS NULL, last_error, NULL)
        WHERE id = :id`,
     );
@@ -142,7 +142,7 @@ export class StreamStore {
       id,
       cursor: moved ? toJson(page.cursor) : null,
       version: (moved ? this.#versions.get(page.stream) : undefined) ?? null,
-      owed: page.lane === 'live' ? page.owed : null,
+      deferred: page.lane === 'live' ? page.deferred : null,
       complete: page.complete ? now : null,
     });
   }

@@ -53,9 +53,9 @@ function gravestFirst(a: SourceSnapshot, b: SourceSnapshot): number {
 }
 
 function row(source: SourceSnapshot, now: number): Html {
-  const { config, state, streams, troubles, watch, lag, openGaps, owed, quotaRemaining, ledger } = source;
+  const { config, state, streams, troubles, watch, lag, openGaps, deferred, quotaRemaining, ledger } = source;
   const streamCount = `${streams.length.toLocaleString('en')} ${streams.length === 1 ? 'stream' : 'streams'}`;
-  const queued = owed > 0 && html`, ${owed.toLocaleString('en')} queued`;
+  const queued = deferred > 0 && html`, ${deferred.toLocaleString('en')} queued`;
   const budget =
     quotaRemaining !== undefined &&
     html`<br /><small>${Math.floor(quotaRemaining).toLocaleString('en')} left in the budget${queued}</small>`;

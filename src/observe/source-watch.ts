@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { PollResult } from '../collect/poll-stream.ts';
 import { isRefusal } from '../collect/halt.ts';
 import type { SweepResult } from '../collect/sweep.ts';
-import type { Tally } from '../collect/tally.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
 import type { RequestTold } from '../http/settings.ts';
 import type { Condition } from '../core/condition.ts';
@@ -56,7 +56,7 @@ export class SourceWatch {
   }
 
   /** A page is durable. */
-  page(added: Tally): void {
+  page(added: PollStats): void {
     this.eventsLastHour.add(added.told);
     for (const outcome of ['new', 'updated', 'repeated', 'malformed'] as const)
       this.events[outcome] += added[outcome];
@@ -86,8 +86,8 @@ export class SourceWatch {
   }
 
   /** A sweep ended. One that was cut says nothing. */
-  sweep({ outcome, errors, tally }: SweepResult, duration: number): void {
-    const seen = { at: this.#clock.now(), outcome, events: tally.told };
+  sweep({ outcome, errors, stats }: SweepResult, duration: number): void {
+    const seen = { at: this.#clock.now(), outcome, events: stats.told };
     this.#lastPolls = [seen, ...this.#lastPolls].slice(0, POLLS);
     if (outcome === 'cut') return;
     if (outcome === 'complete') this.lastSweep = duration;

@@ -12,13 +12,13 @@ export interface Rows {
 export function sourceRows(sources: readonly SourceStatus[], now: number): Rows {
   return {
     head: ['source', 'type', 'streams', 'last complete poll', 'next', 'owed', 'open gaps', 'ledger', 'state'],
-    rows: sources.map(({ config, streams, lastComplete, nextDue, owed, openGaps, ledger, state }) => [
+    rows: sources.map(({ config, streams, lastComplete, nextDue, deferred, openGaps, ledger, state }) => [
       config.name,
       config.definition.id,
       String(streams.length),
       ago(lastComplete, now),
       nextTry(state, nextDue, now),
-      String(owed),
+      String(deferred),
       String(openGaps),
       mebibytes(ledger.bytes),
       stateInWords(state, now),

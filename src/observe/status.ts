@@ -38,7 +38,7 @@ export interface SourceStatus {
   readonly lastError: string | undefined;
   readonly nextDue: number | undefined;
   /** Requests that wait for the budget. */
-  readonly owed: number;
+  readonly deferred: number;
   readonly openGaps: number;
   /** What is known of the records sent, also of streams that are gone. */
   readonly ledger: LedgerSize;
@@ -139,7 +139,7 @@ async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Rows
     lastComplete: earliest(streams.map(({ lastComplete }) => lastComplete)),
     lastError: streams.find(({ lastError }) => lastError !== undefined)?.lastError,
     nextDue: await journal.nextDue(config.name),
-    owed: streams.reduce((sum, { owed }) => sum + owed, 0),
+    deferred: streams.reduce((sum, { deferred }) => sum + deferred, 0),
     ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
     openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
     readUpTo: earliest(coverage.map((spans) => spans.at(-1)?.to)),

@@ -3,7 +3,7 @@ import type { CollectContext } from '../collect/context.ts';
 import { Halt } from '../collect/halt.ts';
 import { lendRun, openHttp } from '../collect/lend-source.ts';
 import { Serial } from '../collect/serial.ts';
-import type { Tally } from '../collect/tally.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../config/source-identity.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
@@ -19,7 +19,7 @@ import { bareUrl } from '../http/url.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/sqlite-journal.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
-import type { CommonOptions, Run } from '../core/source.ts';
+import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { Live } from '../observe/live.ts';
 import type { Logger } from '../core/log.ts';
 import { storedSeen, type Seen } from '../observe/seen.ts';
@@ -31,14 +31,14 @@ export interface AppParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly mode: Run<CommonOptions>['mode'];
+  readonly mode: SourceContext<CommonOptions>['mode'];
   /** What this process is called to others that want the state: its command. Default: its mode. */
   readonly command?: string;
   /** Ends collecting: a stop or a deadline. */
   readonly collecting: AbortSignal;
   /** Ends delivering. */
   readonly delivering: AbortSignal;
-  readonly onPage?: (source: string, added: Tally) => void;
+  readonly onPage?: (source: string, added: PollStats) => void;
   /** Hears how each request to a destination was answered. */
   readonly onAnswer?: (told: Told) => void;
   /** What this process has seen, where it goes on after a reload. */

@@ -81,6 +81,6 @@ function pageOf(stream: string, source: SourceSnapshot, { at, journal }: Snapsho
     gaps: [],
     closedGaps: [],
     complete: false,
-    owed: 0,
+    deferred: 0,
   } as const;
 }

@@ -1,7 +1,7 @@
 import type { SourceUnit } from './app.ts';
 import { backfillStream } from '../collect/backfill-stream.ts';
 import { behindLive } from '../collect/behind-live.ts';
-import { Tally } from '../collect/tally.ts';
+import { PollStats } from '../core/poll-stats.ts';
 import { VendorError } from '../core/errors.ts';
 import type { Backfill as PastReader, CommonOptions, Scope } from '../core/source.ts';
 import type { Job } from './job.ts';
@@ -26,7 +26,7 @@ export class PastReading {
   /** What failed, a stream each. */
   readonly errors: VendorError[] = [];
   readonly #parts: Parts;
-  readonly #tally = new Tally();
+  readonly #stats = new PollStats();
   readonly #before: number;
   #progress: Progress;
 
@@ -39,7 +39,7 @@ export class PastReading {
 
   /** Events told so far, those of earlier processes too. */
   get events(): number {
-    return this.#before + this.#tally.told;
+    return this.#before + this.#stats.told;
   }
 
   /**
@@ -108,7 +108,7 @@ export class PastReading {
       scope,
       span,
       again: want.again,
-      tally: this.#tally,
+      stats: this.#stats,
       onPart,
     });
   }

@@ -36,7 +36,7 @@ test('what a full journal kept from being read is logged at once, and shipped wh
       gaps: [],
       closedGaps: [],
       complete: false,
-      owed: 0,
+      deferred: 0,
     });
   }
   const gapLines = () =>
@@ -50,12 +50,12 @@ test('what a full journal kept from being read is logged at once, and shipped wh
   receiver.answer = () => ({ status: 200 });
   await lab.advance(10 * MINUTE);
 
-  expect(full).toMatchObject([{ reason: 'journal-full', untold: true, closed: undefined }]);
+  expect(full).toMatchObject([{ reason: 'journal-full', unemitted: true, closed: undefined }]);
   expect([loggedWhileFull, shippedWhileFull]).toEqual([1, 0]);
   expect(gapLines()).toHaveLength(2);
   expect(shipped()).toHaveLength(1);
   const [gap] = await journal.gaps(stream.key);
-  expect(gap?.untold).toBeUndefined();
+  expect(gap?.unemitted).toBeUndefined();
   expect(gap).toMatchObject({ from: full[0]?.from, to: full[0]?.to });
   expect(shipped()[0]).toMatchObject({
     'penstock.gap.from': new Date(gap?.from ?? 0).toISOString(),

@@ -84,8 +84,8 @@ test('two organisations at one origin, told apart by `account`, are read side by
   ).toEqual(['Tenant of key-north', 'Tenant of key-south']);
   expect(new Set(lab.arrived().map(({ uid }) => uid)).size).toBe(2);
   expect(again.sweeps).toMatchObject([
-    { tally: { new: 0, repeated: 1 } },
-    { tally: { new: 0, repeated: 1 } },
+    { stats: { new: 0, repeated: 1 } },
+    { stats: { new: 0, repeated: 1 } },
   ]);
   const keys = (await journal.streams()).map(({ key }) => key);
   expect(keys).toEqual(['north', 'south'].map((account) => `petra-incidents|${url}|${account}|`));

@@ -52,7 +52,7 @@ test('at its bound the ledger loses its oldest entries, a gap says which, and ev
   expect(noisy.bytes).toBeGreaterThan(MIB / 2);
   expect(gaps).toHaveLength(1);
   expect(gaps[0]).toMatchObject({ closed: undefined });
-  expect(gaps[0]?.untold).toBeUndefined();
+  expect(gaps[0]?.unemitted).toBeUndefined();
   expect(shipped.length).toBeGreaterThan(0);
   expect(shipped[0]).toMatchObject({ 'penstock.gap.source': 'noisy', 'event.dataset': 'penstock.gaps' });
   expect(told.length).toBe(shipped.length);
@@ -70,7 +70,7 @@ test('ids that end in different halves of a pair are two series: nothing swings'
 
   const passes = [];
   for (let run = 0; run < 3; run += 1) {
-    passes.push((await counting.pass()).sweeps[0]?.tally);
+    passes.push((await counting.pass()).sweeps[0]?.stats);
     await counting.clock.advance(60_000);
   }
 

@@ -113,5 +113,5 @@ test('a source whose list of parts waits for its budget is owed, and no failure'
 
   expect(before).toBe(10);
   expect(petra.asks('tenants')).toHaveLength(10);
-  expect(sweeps).toMatchObject([{ outcome: 'owed', tally: { owed: 1 }, errors: [] }]);
+  expect(sweeps).toMatchObject([{ outcome: 'owed', stats: { deferred: 1 }, errors: [] }]);
 });

@@ -87,7 +87,7 @@ async function fill(bytes: number): Promise<void> {
     gaps: [],
     closedGaps: [],
     complete: false,
-    owed: 0,
+    deferred: 0,
   });
 }
 
@@ -238,7 +238,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
       gaps: [],
       closedGaps: [],
       complete: false,
-      owed: 0,
+      deferred: 0,
     });
     await fill(KIB);
     await lab.advance(MINUTE);

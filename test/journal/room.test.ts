@@ -104,10 +104,10 @@ test('dead letters count against the cap, until they are gone', async () => {
   expect([room, await journal.room(Date.now())]).toEqual(['full', 'free']);
 });
 
-test('a quarter above the cap is the brim', async () => {
+test('a quarter above the cap is the'critical', async () => {
   await fill(16);
 
-  expect(await journal.room(Date.now())).toBe('brim');
+  expect(await journal.room(Date.now())).toBe('critical');
 });
 
 test('the log is folded in before the cap is found to be reached', async () => {
@@ -140,7 +140,7 @@ test('a reader beside us does not hold us up at the cap', async () => {
   expect(await journal.room(Date.now())).toBe('free');
 });
 
-test('a file system that is nearly full is the brim, until delivered pages have given space back', async () => {
+test('a file system that is nearly full is the'critical' until delivered pages have given space back', async () => {
   await fill(2);
   free = 64 * MIB - 1;
 
@@ -150,7 +150,7 @@ test('a file system that is nearly full is the brim, until delivered pages have 
   const left = await held(journal);
   free = 64 * MIB;
 
-  expect([undelivered, delivered]).toEqual(['brim', 'brim']);
+  expect([undelivered, delivered]).toEqual(['critical', 'critical']);
   expect(left).toEqual([]);
   expect(await journal.room(Date.now())).toBe('free');
 });
@@ -162,7 +162,7 @@ test('of a small file system, half must stay free', async () => {
   free = 16 * MIB - 1;
   const tight = await journal.room(Date.now());
 
-  expect([roomy, tight]).toEqual(['free', 'brim']);
+  expect([roomy, tight]).toEqual(['free', 'critical']);
 });
 
 test('a trimmed file gives space back', async () => {

@@ -20,7 +20,7 @@ test.each([true, false])('long and odd keys move to another state (hashed: %s)',
     await journal.openStream(STREAM);
     const ledger = keys.map((key, at) => ({ key, at, uid: 'u', value: { at } }));
     const gap = { from: 1, to: 2, reason: 'journal-full', part: '\ud83d' };
-    await journal.commit(page({ ledger, hashLongKeys, untoldGaps: [gap] }));
+    await journal.commit(page({ ledger, hashLongKeys, unemittedGaps: [gap] }));
   }
 
   importState(to, StateDocument.parse(parseJson(toJson(exportState(from, 0)))));
@@ -31,5 +31,5 @@ test.each([true, false])('long and odd keys move to another state (hashed: %s)',
   expect(keys.map((key) => found.get(key)?.value)).toEqual(keys.map((_, at) => ({ at })));
   expect(await after.ledgerSize(STREAM.source)).toEqual(await before.ledgerSize(STREAM.source));
   expect(await after.ledgerByPrefix(KEY, 'bucket')).toEqual(await before.ledgerByPrefix(KEY, 'bucket'));
-  expect(await after.gaps(KEY)).toMatchObject([{ part: '\ud83d', untold: true }]);
+  expect(await after.gaps(KEY)).toMatchObject([{ part: '\ud83d', unemitted: true }]);
 });

@@ -205,7 +205,7 @@ describe('a source', () => {
     await lab.advance(8 * MINUTE);
 
     const [owing] = (await takeSnapshot(lab.app)).sources;
-    expect(owing?.owed).toBeGreaterThan(10);
+    expect(owing?.deferred).toBeGreaterThan(10);
     for (let quarters = 0; quarters < 16; quarters += 1) {
       expect(await health()).toEqual(READY);
       await lab.advance(15 * MINUTE);
@@ -324,7 +324,7 @@ async function fill(): Promise<void> {
       gaps: [],
       closedGaps: [],
       complete: false,
-      owed: 0,
+      deferred: 0,
     });
   }
 }

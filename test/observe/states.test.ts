@@ -562,7 +562,7 @@ async function fill(): Promise<void> {
       gaps: [],
       closedGaps: [],
       complete: false,
-      owed: 0,
+      deferred: 0,
     });
   }
 }

@@ -14,7 +14,7 @@ import type {
   LedgerValue,
   Observation,
   Page,
-  Run,
+  SourceContext,
   Scope,
   Source,
   Span,
@@ -86,7 +86,7 @@ export class SourceLab {
 /** One life of a process: connections, the vendor's clock, and what a source keeps in memory. */
 export class Process implements AsyncDisposable {
   readonly options: CommonOptions;
-  readonly run: Run<CommonOptions>;
+  readonly run: SourceContext<CommonOptions>;
   readonly http: SourceHttp;
   readonly #lab: SourceLab;
   readonly #stop = new AbortController();

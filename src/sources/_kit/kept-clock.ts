@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ClockReading, Http } from '../../core/http.ts';
-import type { Run } from '../../core/source.ts';
+import type { SourceContext } from '../../core/source.ts';
 import { aheadOfOurs } from '../../http/vendor-clock.ts';
 
 /** `Date` has whole seconds, so clocks this near are the same. Milliseconds. */
@@ -17,7 +17,7 @@ export class KeptClock {
   /** The source's client; its answers are held against this clock. */
   readonly http: Http;
   readonly tolerance: number;
-  readonly #run: Run<unknown>;
+  readonly #run: SourceContext<unknown>;
   #ahead: number | undefined;
   #setBack = 0;
 
@@ -25,7 +25,7 @@ export class KeptClock {
    * `ahead` is what the cursor has. `slack`: how far an answer may be off without harm, ms: what a window leaves
    * (`settle`) and reads again (`overlap`).
    */
-  constructor(run: Run<unknown>, { ahead, slack }: { ahead: number | undefined; slack: number }) {
+  constructor(run: SourceContext<unknown>, { ahead, slack }: { ahead: number | undefined; slack: number }) {
     const { http } = run;
     this.#run = run;
     this.#ahead = ahead;

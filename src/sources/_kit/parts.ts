@@ -11,10 +11,10 @@ export type Parts = Iterable<readonly Observation[]> | AsyncIterable<readonly Ob
  * A part is made before the page of the part before it is durable.
  */
 export async function* inParts<Cursor>(parts: Parts, page: Page<Cursor>): AsyncGenerator<Page<Cursor>, void> {
-  const { owed } = page;
+  const { deferred } = page;
   let held: readonly Observation[] | undefined;
   for await (const part of parts) {
-    if (held !== undefined) yield { observations: held, ...(owed !== undefined && { owed }) };
+    if (held !== undefined) yield { observations: held, ...(deferred !== undefined && { deferred }) };
     held = part;
   }
   yield { ...page, observations: held ?? [] };

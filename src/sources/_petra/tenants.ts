@@ -3,7 +3,7 @@ import type { Tenants } from '../../config/options.ts';
 import { UnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { readRecord } from '../../core/read-record.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
-import type { CommonOptions, Run } from '../../core/source.ts';
+import type { CommonOptions, SourceContext } from '../../core/source.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { ROUTES, urlOf } from './api.ts';
 
@@ -38,7 +38,7 @@ interface Directory {
 }
 
 /** A run of any source of Petra. */
-export type PetraRun = Run<CommonOptions & { readonly tenants: Tenants }>;
+export type PetraRun = SourceContext<CommonOptions & { readonly tenants: Tenants }>;
 
 /**
  * The tenants to read, by id in order: all, or those that the options name by Petra or Microsoft id. A named one that

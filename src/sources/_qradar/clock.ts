@@ -1,4 +1,4 @@
-import type { Run } from '../../core/source.ts';
+import type { SourceContext } from '../../core/source.ts';
 import { KeptClock } from '../_kit/kept-clock.ts';
 import type { ConsoleOptions } from './options.ts';
 
@@ -12,6 +12,6 @@ export function slackOf({
 }
 
 /** The console's clock; `ahead`: as it was known before. */
-export function keptClock(run: Run<ConsoleOptions>, ahead: number | undefined): KeptClock {
+export function keptClock(run: SourceContext<ConsoleOptions>, ahead: number | undefined): KeptClock {
   return new KeptClock(run, { ahead, slack: slackOf(run) });
 }

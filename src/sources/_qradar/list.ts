@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
 import type { HttpAnswer } from '../../core/http.ts';
 import { Rows } from '../../core/rows.ts';
-import type { Run, Span } from '../../core/source.ts';
+import type { SourceContext, Span } from '../../core/source.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import type { ConsoleOptions } from './options.ts';
 
@@ -44,7 +44,7 @@ export interface ListPart {
  *
  * @throws UnexpectedAnswerError when the answer is no JSON array.
  */
-export async function getPart(run: Run<ConsoleOptions>, request: ListRequest): Promise<ListPart> {
+export async function getPart(run: SourceContext<ConsoleOptions>, request: ListRequest): Promise<ListPart> {
   const { path, route, query, offset, limit, asked } = request;
   const { api_version: version } = run.options;
   const range = `items=${offset}-${offset + limit - 1}`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { always, duration, httpUrl, password, sourceOptions } from '../../config/options.ts';
 import { Secret } from '../../core/secret.ts';
-import type { StreamRun } from '../../core/source.ts';
+import type { StreamContext } from '../../core/source.ts';
 
 const version = z
   .union(
@@ -43,7 +43,7 @@ export const ConsoleOptions = sourceOptions(
 ).refine(hasOneCredential, { path: ['token'], error: CREDENTIALS, when: always });
 
 export type ConsoleOptions = z.output<typeof ConsoleOptions>;
-export type ConsoleRun = StreamRun<ConsoleOptions>;
+export type ConsoleRun = StreamContext<ConsoleOptions>;
 
 function hasOneCredential(value: object): boolean {
   const { token, token_file, username, password } = value as Partial<Record<string, unknown>>;

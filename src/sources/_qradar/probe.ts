@@ -1,6 +1,6 @@
 import { showDuration } from '../../core/show-duration.ts';
 import { VendorError } from '../../core/errors.ts';
-import type { Finding, Run } from '../../core/source.ts';
+import type { Finding, SourceContext } from '../../core/source.ts';
 import { getPart, type ListPart } from './list.ts';
 import type { ConsoleOptions } from './options.ts';
 import { Reading } from './reading.ts';
@@ -9,7 +9,7 @@ import { explained, isSortRefusal } from './refusal.ts';
 import { namelessAdvice, USERS } from './users.ts';
 
 /** What `penstock check` asks of a console: the directory of users, and the list of attempts as a poll asks for it. */
-export async function* probe(run: Run<ConsoleOptions>): AsyncGenerator<Finding, number> {
+export async function* probe(run: SourceContext<ConsoleOptions>): AsyncGenerator<Finding, number> {
   if (run.options.token === undefined) yield basicCredential();
   const directory = run.options.resolve_users ? yield* askDirectory(run) : undefined;
   const attempts = yield* askAttempts(run);
@@ -20,7 +20,9 @@ export async function* probe(run: Run<ConsoleOptions>): AsyncGenerator<Finding, 
 }
 
 /** First, because its answer brings the console's clock. */
-async function* askDirectory(run: Run<ConsoleOptions>): AsyncGenerator<Finding, ListPart | undefined> {
+async function* askDirectory(
+  run: SourceContext<ConsoleOptions>,
+): AsyncGenerator<Finding, ListPart | undefined> {
   const probe = 'user directory';
   try {
     const part = await getPart(run, { ...USERS, offset: 0 });
@@ -45,7 +47,9 @@ async function* askDirectory(run: Run<ConsoleOptions>): AsyncGenerator<Finding, 
 }
 
 /** Undefined when the console refuses to sort, and so told nothing else. */
-async function* askAttempts(run: Run<ConsoleOptions>): AsyncGenerator<Finding, ListPart | undefined> {
+async function* askAttempts(
+  run: SourceContext<ConsoleOptions>,
+): AsyncGenerator<Finding, ListPart | undefined> {
   const { slice, initial_lookback: lookback } = run.options;
   const span = Math.min(slice, lookback);
   const to = run.now();
@@ -71,7 +75,7 @@ async function* askAttempts(run: Run<ConsoleOptions>): AsyncGenerator<Finding, L
   }
 }
 
-function versionOf({ options }: Run<ConsoleOptions>, { deprecated }: ListPart): Finding {
+function versionOf({ options }: SourceContext<ConsoleOptions>, { deprecated }: ListPart): Finding {
   const probe = 'api version';
   const asked = options.api_version === undefined ? 'the latest' : options.api_version;
   if (!deprecated) return { probe, verdict: 'ok', detail: `${asked} is served`, advice: '' };

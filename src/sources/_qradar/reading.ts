@@ -1,5 +1,5 @@
 import { UnexpectedAnswerError } from '../../core/errors.ts';
-import type { Run, Span } from '../../core/source.ts';
+import type { SourceContext, Span } from '../../core/source.ts';
 import { getPart, type ListPart } from './list.ts';
 import { Ordinals } from './observe.ts';
 import type { ConsoleOptions } from './options.ts';
@@ -21,14 +21,14 @@ const MAX_RESTARTS = 3;
  */
 export class Reading {
   readonly asked: Span;
-  readonly #run: Run<ConsoleOptions>;
+  readonly #run: SourceContext<ConsoleOptions>;
   readonly #sorted: boolean;
   #ordinals = new Ordinals();
   #offset = 0;
   #last: ListPart | undefined;
   #restarts = 0;
 
-  constructor(run: Run<ConsoleOptions>, asked: Span, { sorted }: { readonly sorted: boolean }) {
+  constructor(run: SourceContext<ConsoleOptions>, asked: Span, { sorted }: { readonly sorted: boolean }) {
     this.#run = run;
     this.asked = asked;
     this.#sorted = sorted;

@@ -1,5 +1,5 @@
 import type { Rows } from '../../core/rows.ts';
-import type { LedgerValue, Observation, Span, StreamRun } from '../../core/source.ts';
+import type { LedgerValue, Observation, Span, StreamContext } from '../../core/source.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { Ordinals } from './ordinals.ts';
 import { isCounted, type DeclinedRequests } from './record.ts';
@@ -13,7 +13,7 @@ export function bucketPrefix({ from }: Pick<Span, 'from'>): string {
   return `${new Date(from).toISOString()}|`;
 }
 
-type Ledger = Pick<StreamRun<unknown>, 'known' | 'ledger'>;
+type Ledger = Pick<StreamContext<unknown>, 'known' | 'ledger'>;
 
 interface Context {
   /** Only what later readings add counts: what this one shows was told before, in other buckets. */

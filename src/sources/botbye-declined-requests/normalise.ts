@@ -1,13 +1,13 @@
 import { addressOf } from '../../ecs/address.ts';
 import { compact, type EcsEvent } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
-import type { Telling } from '../../core/source.ts';
+import type { MappingContext } from '../../core/source.ts';
 import { alpha2Of } from './country.ts';
 import { sentence } from './sentence.ts';
 import type { DeclinedRequests } from './record.ts';
 
 /** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its bucket. */
-export function normalise(record: DeclinedRequests, { observedAt, reason, delta }: Telling): EcsEvent {
+export function normalise(record: DeclinedRequests, { observedAt, reason, delta }: MappingContext): EcsEvent {
   const { row, dimension } = record;
   const final = reason === 'final';
   return {

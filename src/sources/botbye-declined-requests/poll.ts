@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Observation, Page, Span, StreamRun } from '../../core/source.ts';
+import type { Observation, Page, Span, StreamContext } from '../../core/source.ts';
 import { PAGE } from '../../core/rows.ts';
 import { inParts, type Parts } from '../_kit/parts.ts';
 import { KeptClock, PRECISION } from '../_kit/kept-clock.ts';
@@ -10,7 +10,7 @@ import { isAmbiguous, unseen } from './edge.ts';
 import type { Options } from './options.ts';
 import { partsOf, readSummary, type Summary } from './summary.ts';
 
-type Poll = StreamRun<Options>;
+type Poll = StreamContext<Options>;
 
 /**
  * One reading of one stream. Its answer's own date says which bucket it shows; a bucket that ended is

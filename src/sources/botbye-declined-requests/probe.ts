@@ -1,9 +1,9 @@
-import type { Finding, Run } from '../../core/source.ts';
+import type { Finding, SourceContext } from '../../core/source.ts';
 import type { Options } from './options.ts';
 import { readSummary, scopeOf } from './summary.ts';
 
 /** What `penstock check` asks of BotBye: the first summary of the first project, since all share one route. */
-export async function* probe(run: Run<Options>): AsyncGenerator<Finding, number> {
+export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
   const { project_ids: projects, types, interval_type } = run.options;
   const [project = '', ...others] = projects;
   const [type = ''] = types;

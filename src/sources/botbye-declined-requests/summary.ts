@@ -1,7 +1,7 @@
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { percentEncoded } from '../../http/url.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
-import type { Scope, Span, StreamRun } from '../../core/source.ts';
+import type { Scope, Span, StreamContext } from '../../core/source.ts';
 import { Unreadable } from '../../core/unreadable.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
@@ -38,7 +38,7 @@ const COUNT: keyof Counted = 'declinedReqCount';
  * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
  */
 export async function readSummary(
-  { http, options, scope }: Pick<StreamRun<Options>, 'http' | 'options' | 'scope'>,
+  { http, options, scope }: Pick<StreamContext<Options>, 'http' | 'options' | 'scope'>,
   asked?: Span,
 ): Promise<Summary> {
   const { project, dimension } = partsOf(scope);

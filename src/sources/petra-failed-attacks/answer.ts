@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { toJson } from '../../core/json.ts';
 import type { Shape } from '../../core/rows.ts';
-import type { Span, StreamRun } from '../../core/source.ts';
+import type { Span, StreamContext } from '../../core/source.ts';
 import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
@@ -10,7 +10,7 @@ import { vendorTime, parseTime } from '../_petra/time.ts';
 import { isoDay, spanOf, type Day } from './day.ts';
 import type { Options } from './options.ts';
 
-export type Poll = StreamRun<Options>;
+export type Poll = StreamContext<Options>;
 
 const time = vendorTime.transform((text) => parseTime(text) ?? 0);
 

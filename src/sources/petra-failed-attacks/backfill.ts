@@ -1,4 +1,4 @@
-import type { PastPart, Run, Scope, Span } from '../../core/source.ts';
+import type { PastPart, SourceContext, Scope, Span } from '../../core/source.ts';
 import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import { readDay, type Poll } from './answer.ts';
@@ -8,7 +8,7 @@ import { warnOfWindow } from './poll.ts';
 import { observe, observeMisread } from './series.ts';
 
 /** A stream per tenant. */
-export async function* tenantsOf(run: Run<Options>): AsyncGenerator<Scope> {
+export async function* tenantsOf(run: SourceContext<Options>): AsyncGenerator<Scope> {
   for (const { id, name } of await readTenants(run)) yield { id, ...(name !== undefined && { name }) };
 }
 

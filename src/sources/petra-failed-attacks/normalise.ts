@@ -1,14 +1,17 @@
 import { compact, type EcsEvent, type EcsValue } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
 import { bucketInWords, changeInWords } from '../../ecs/words.ts';
-import type { Scope, Telling } from '../../core/source.ts';
+import type { Scope, MappingContext } from '../../core/source.ts';
 import { principalFields } from '../_petra/account.ts';
 import { tenantFields, type NamedTenant } from '../_petra/tenant-fields.ts';
 import { dayOf, spanOf } from './day.ts';
 import { countOf, type AttackCount } from './record.ts';
 
 /** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its day. */
-export function normalise(counted: AttackCount, { scope, observedAt, reason, delta }: Telling): EcsEvent {
+export function normalise(
+  counted: AttackCount,
+  { scope, observedAt, reason, delta }: MappingContext,
+): EcsEvent {
   const tenant = tenantOf(counted, scope);
   const { from, to } = spanOf(dayOf(Date.parse(counted.day)));
   return compact({

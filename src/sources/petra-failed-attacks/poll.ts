@@ -102,7 +102,7 @@ function pageOf(
     observations,
     cursor: z.encode(cursor, state),
     complete: isRead(state, newest),
-    owed: dueOf(state, options, { now: now(), againBefore: 0 }).length,
+    deferred: dueOf(state, options, { now: now(), againBefore: 0 }).length,
     ...(at !== undefined && { forgetBefore: oldestNeeded(run, at) }),
     keep: unread.map(spanOf),
   };

@@ -1,4 +1,4 @@
-import type { Run, Scope } from '../../core/source.ts';
+import type { SourceContext, Scope } from '../../core/source.ts';
 import { ROUTES } from '../_petra/api.ts';
 import { readTenants, type Tenant } from '../_petra/tenants.ts';
 import { cursor, initialCursor, type Cursor } from './cursor.ts';
@@ -15,7 +15,7 @@ const STANDING_EVERY = 600_000;
  * Spends the one request a minute where it is worth most, over all tenants, until nothing is due: chooses anew after
  * each, from the cursors, so that a day that closes meanwhile comes first.
  */
-export async function* streams(run: Run<Options>): AsyncGenerator<Scope> {
+export async function* streams(run: SourceContext<Options>): AsyncGenerator<Scope> {
   let tenants = await readTenants(run);
   // Begun after the first answer: on a first run its date is the clock.
   const sweep = new Sweep(run);
@@ -35,7 +35,7 @@ interface Choice {
 }
 
 class Sweep {
-  readonly #run: Run<Options>;
+  readonly #run: SourceContext<Options>;
   readonly #started: number;
   /** When a task was offered, by tenant and task; when a tenant had its last turn, by its id. Epoch ms. */
   readonly #offered = new Map<string, number>();
@@ -43,7 +43,7 @@ class Sweep {
   /** Of a thousand cursors most have not moved since the last choice: each is decoded once. */
   readonly #decoded = new WeakMap<object, Cursor>();
 
-  constructor(run: Run<Options>) {
+  constructor(run: SourceContext<Options>) {
     this.#run = run;
     // Dates of answers have whole seconds.
     this.#started = Math.floor(run.now() / 1000) * 1000;

@@ -22,7 +22,7 @@ export async function* fillHoles(run: Poll, start: Cursor): Pages {
     );
     for (const [index, { id }] of left.entries()) {
       if (isStale(run, state)) state = yield* readLive(run, state, left.length - index);
-      state = yield* fillTenant(run, state, { id, holes: walk.holes, owed: left.length - index - 1 });
+      state = yield* fillTenant(run, state, { id, holes: walk.holes, deferred: left.length - index - 1 });
     }
     state = yield* endWalk(run, state, walk.holes);
   }
@@ -34,11 +34,11 @@ interface Turn {
   /** Of the walk: other tenants' too. */
   readonly holes: readonly Hole[];
   /** Tenants that are left after it. */
-  readonly owed: number;
+  readonly deferred: number;
 }
 
 async function* fillTenant(run: Poll, start: Cursor, turn: Turn): Pages {
-  const { id, owed } = turn;
+  const { id, deferred } = turn;
   const holes = holesOf(id, turn.holes);
   const reading = await readTenant(run, id, startOf(holes));
   if ('list' in reading) {
@@ -46,17 +46,17 @@ async function* fillTenant(run: Poll, start: Cursor, turn: Turn): Pages {
     const closed = closeUnread(start, id, reach);
     const state = pass(closed.state, turn);
     const gaps = holes.flatMap(({ from, to }) => gapOf(id, LIST_FULL, { from, to: Math.min(reach, to) }));
-    yield* inParts(parts, pageOf(run, state, { gaps, closedGaps: closed.gaps, owed }));
+    yield* inParts(parts, pageOf(run, state, { gaps, closedGaps: closed.gaps, deferred }));
     return state;
   }
   // When the list of all tenants is answered, it is this tenant that fails and not the vendor; else that throws.
-  const checked = reading.doubtful ? yield* readLive(run, start, owed + 1) : start;
+  const checked = reading.doubtful ? yield* readLive(run, start, deferred + 1) : start;
   warnOfTenant(run, id, reading.error);
   const unread = { from: startOf(holes), to: Math.max(...holes.map(({ to }) => to)) };
   const known = checked.unread[id];
   const hull = known === undefined ? unread : { from: Math.min(known.from, unread.from), to: unread.to };
   const state = pass({ ...checked, unread: { ...checked.unread, [id]: hull } }, turn);
-  yield pageOf(run, state, { gaps: holes.flatMap((hole) => gapOf(id, UNREAD, hole)), owed });
+  yield pageOf(run, state, { gaps: holes.flatMap((hole) => gapOf(id, UNREAD, hole)), deferred });
   return state;
 }
 

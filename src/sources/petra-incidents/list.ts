@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { ClockReading, HttpAnswer } from '../../core/http.ts';
 import { type Batch, Rows, type Shape } from '../../core/rows.ts';
-import type { Observation, Run, StreamRun } from '../../core/source.ts';
+import type { Observation, SourceContext, StreamContext } from '../../core/source.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
@@ -11,7 +11,7 @@ import { readRecord } from '../../core/read-record.ts';
 import type { Options } from './options.ts';
 import { comparedValues, record, type Incident } from './record.ts';
 
-export type Poll = StreamRun<Options>;
+export type Poll = StreamContext<Options>;
 
 interface Question {
   /** Epoch ms, inclusive. */
@@ -46,7 +46,10 @@ const created = z.looseObject({ createdAt: z.string().transform(parseTime) });
  *
  * @throws UnexpectedAnswerError when the answer is no list of incidents, else what `Http.get` throws.
  */
-export async function readList(run: Run<Options>, { from, tenantId }: Question): Promise<IncidentList> {
+export async function readList(
+  run: SourceContext<Options>,
+  { from, tenantId }: Question,
+): Promise<IncidentList> {
   const { limit } = run.options;
   const startDate = new Date(Math.max(0, from)).toISOString();
   const answer = await run.http.get({
@@ -68,7 +71,7 @@ export async function readList(run: Run<Options>, { from, tenantId }: Question):
   };
 }
 
-function rowsOf({ options }: Run<Options>, answer: HttpAnswer): Rows {
+function rowsOf({ options }: SourceContext<Options>, answer: HttpAnswer): Rows {
   if (isEmpty(answer)) return Rows.of();
   const body = answer.json();
   const parsed = envelope.safeParse(body);
@@ -90,7 +93,7 @@ function oldestOf(rows: Rows, date: number): number {
 }
 
 /** The vendor lists the newest first, so its pages are taken from the end. */
-function* observe(run: Run<Options>, rows: Rows, date: number): Generator<readonly Observation[]> {
+function* observe(run: SourceContext<Options>, rows: Rows, date: number): Generator<readonly Observation[]> {
   const keyOf = malformedKeys();
   for (const batch of rows.batches.toReversed()) yield observeBatch(run, batch, { date, keyOf }).toReversed();
 }
@@ -101,7 +104,7 @@ interface Listed {
   readonly keyOf: (name: unknown) => string;
 }
 
-function observeBatch(run: Run<Options>, batch: Batch, { date, keyOf }: Listed): Observation[] {
+function observeBatch(run: SourceContext<Options>, batch: Batch, { date, keyOf }: Listed): Observation[] {
   // With their numbers as numbers: made once, and only for rows that go into an event as they came.
   let written: readonly unknown[] | undefined;
   const originalOf = (index: number) => (written ??= batch.asWritten())[index];
@@ -125,7 +128,7 @@ function malformed(row: unknown, date: number, keyOf: (name: unknown) => string)
 }
 
 /** An incident that does not say whose it is may be of a tenant that is wanted. */
-function isWanted({ options }: Run<Options>, { tenant }: Incident): boolean {
+function isWanted({ options }: SourceContext<Options>, { tenant }: Incident): boolean {
   const { only } = options.tenants;
   const ids = [tenant?.petraTenantId, tenant?.microsoftTenantId].filter(isId);
   return only === undefined || ids.length === 0 || only.some((id) => ids.includes(id));

@@ -21,7 +21,7 @@ export function isStale({ now }: Poll, { since }: Cursor): boolean {
  * Reads what is new of all tenants, in one request. A full list that does not reach back to what was read before
  * leaves a hole; the cursor moves on all the same, to the vendor's clock and never beyond.
  */
-export async function* readLive(run: Poll, state: Cursor | undefined, owed?: number): Pages {
+export async function* readLive(run: Poll, state: Cursor | undefined, deferred?: number): Pages {
   const { known, from, list } = state === undefined ? await readFirst(run) : await readNext(run, state);
   const before = state ?? initial(list.date);
   // What is dated later is ahead of the cursor, and so still to be read.
@@ -39,7 +39,7 @@ export async function* readLive(run: Poll, state: Cursor | undefined, owed?: num
   const covered = { from: Math.max(from, list.reach), to: list.date };
   const page = pageOf(run, next, {
     ...(covered.to > covered.from && { covered }),
-    ...(owed !== undefined && { owed }),
+    ...(deferred !== undefined && { deferred }),
   });
   yield* inParts(list.parts, page);
   return next;

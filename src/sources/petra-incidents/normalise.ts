@@ -1,6 +1,6 @@
 import { compact, type EcsEvent } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
-import type { Telling } from '../../core/source.ts';
+import type { MappingContext } from '../../core/source.ts';
 import { principalFields } from '../_petra/account.ts';
 import { tenantFields } from '../_petra/tenant-fields.ts';
 import { utc } from '../_petra/time.ts';
@@ -9,7 +9,7 @@ import type { Incident } from './record.ts';
 import { severityOf } from './severity.ts';
 
 /** An incident's creation, or an update of it with the status before. */
-export function normalise(incident: Incident, { reason, observedAt, previous }: Telling): EcsEvent {
+export function normalise(incident: Incident, { reason, observedAt, previous }: MappingContext): EcsEvent {
   const { tenant, user, remediationStatus: status, dwellTimeMinutes: dwell } = incident;
   const updated = reason === 'updated';
   const before = previous?.['remediationStatus'];

@@ -20,7 +20,7 @@ export function pageOf(
   const kept = track_updates_for + initial_lookback + overlap + DAY;
   return {
     observations: [],
-    owed: complete ? 0 : 1,
+    deferred: complete ? 0 : 1,
     ...added,
     cursor: z.encode(cursor, state),
     complete,

@@ -29,7 +29,7 @@ export async function* refresh(run: Poll, start: Cursor): Pages {
   for (const [index, { id }] of left.entries()) {
     if (!(await mayAsk(run, asked++))) return state;
     if (isStale(run, state)) state = yield* readLive(run, state, left.length - index);
-    state = yield* refreshTenant(run, state, { id, all: walk.all, owed: left.length - index - 1 });
+    state = yield* refreshTenant(run, state, { id, all: walk.all, deferred: left.length - index - 1 });
   }
   return yield* end(run, state);
 }
@@ -56,7 +56,7 @@ async function* refreshAll(run: Poll, start: Cursor): Pages {
   const all = reach > from;
   if (all) {
     const state = { ...start, refresh: { ...start.refresh, walk: { all, after: '' } } };
-    yield* inParts(parts, pageOf(run, state, { owed: 1 }));
+    yield* inParts(parts, pageOf(run, state, { deferred: 1 }));
     return state;
   }
   let state = start;
@@ -70,7 +70,7 @@ async function* refreshAll(run: Poll, start: Cursor): Pages {
   const rest = Object.keys(state.unread).length;
   const walk = rest === 0 ? {} : { walk: { all, after: '' } };
   state = { ...state, refresh: { ended: rest === 0 ? run.now() : state.refresh.ended, ...walk } };
-  yield* inParts(parts, pageOf(run, state, { closedGaps, owed: rest }));
+  yield* inParts(parts, pageOf(run, state, { closedGaps, deferred: rest }));
   return state;
 }
 
@@ -78,11 +78,11 @@ interface Turn {
   readonly id: string;
   readonly all: boolean;
   /** Tenants that are left after it. */
-  readonly owed: number;
+  readonly deferred: number;
 }
 
 async function* refreshTenant(run: Poll, start: Cursor, turn: Turn): Pages {
-  const { id, owed } = turn;
+  const { id, deferred } = turn;
   const tracked = trackedFrom(run, start);
   const reading = await readTenant(run, id, Math.min(tracked, start.unread[id]?.from ?? tracked));
   if ('list' in reading) {
@@ -91,14 +91,14 @@ async function* refreshTenant(run: Poll, start: Cursor, turn: Turn): Pages {
     const seen = judgeReach(read.state, id, { from: tracked, to: reach });
     const state = pass(seen.state, turn);
     const closedGaps = [...read.gaps, ...seen.closedGaps];
-    yield* inParts(parts, pageOf(run, state, { gaps: seen.gaps, closedGaps, owed }));
+    yield* inParts(parts, pageOf(run, state, { gaps: seen.gaps, closedGaps, deferred }));
     return state;
   }
-  const checked = reading.doubtful ? yield* readLive(run, start, owed + 1) : start;
+  const checked = reading.doubtful ? yield* readLive(run, start, deferred + 1) : start;
   warnOfTenant(run, id, reading.error);
   const { state: judged, gaps } = judgeReach(checked, id, { from: tracked, to: run.now() });
   const state = pass(judged, turn);
-  yield pageOf(run, state, { gaps, owed });
+  yield pageOf(run, state, { gaps, deferred });
   return state;
 }
 
@@ -129,6 +129,6 @@ async function* end(run: Poll, start: Cursor): Pages {
   const listed = new Set((await readTenants(run)).map(({ id }) => id));
   const unread = Object.fromEntries(Object.entries(start.unread).filter(([id]) => listed.has(id)));
   const state = { ...start, unread, refresh: { ended: run.now() } };
-  yield pageOf(run, state, { owed: 0 });
+  yield pageOf(run, state, { deferred: 0 });
   return state;
 }

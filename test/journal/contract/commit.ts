@@ -37,13 +37,13 @@ export function describeCommit(subject: Subject): void {
           cursor: { at: 9, id: 2n ** 63n },
           covered: { from: 0, to: 5 },
           gaps: [gap],
-          owed: 3,
+          deferred: 3,
         }),
       );
       await subject.reopen();
 
       const [stream] = await subject.journal.streams();
-      expect(stream).toMatchObject({ cursor: { at: 9, id: 2n ** 63n }, ledger: 1, owed: 3 });
+      expect(stream).toMatchObject({ cursor: { at: 9, id: 2n ** 63n }, ledger: 1, deferred: 3 });
       expect(await subject.journal.ledger(KEY, ['k', 'other'])).toEqual(
         new Map([['k', { uid: 'u', value: { status: 'open', id: 2n ** 64n } }]]),
       );
@@ -88,10 +88,10 @@ export function describeCommit(subject: Subject): void {
     });
 
     test('what a backfill commits leaves what the live lane owes', async () => {
-      await subject.journal.commit(page({ owed: 4 }));
-      await subject.journal.commit(page({ owed: 0, lane: 'backfill' }));
+      await subject.journal.commit(page({ deferred: 4 }));
+      await subject.journal.commit(page({ deferred: 0, lane: 'backfill' }));
 
-      expect(await subject.journal.streams()).toMatchObject([{ owed: 4 }]);
+      expect(await subject.journal.streams()).toMatchObject([{ deferred: 4 }]);
     });
 
     test('a complete sweep is noted by our clock, and clears the last error', async () => {

@@ -40,14 +40,14 @@ export function describeGaps(subject: Subject): void {
     });
 
     test('a gap that no event tells yet says so, until a page tells all of it', async () => {
-      const untold = async () => (await subject.journal.gaps(KEY)).map((one) => one.untold);
-      await subject.journal.commit(page({ untoldGaps: [gap(0, 10)] }));
+      const untold = async () => (await subject.journal.gaps(KEY)).map((one) => one.unemitted);
+      await subject.journal.commit(page({ unemittedGaps: [gap(0, 10)] }));
       const recorded = await untold();
       await subject.journal.commit(page({ gaps: [gap(2, 8)] }));
       const inPart = await untold();
       await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
       const whole = await untold();
-      await subject.journal.commit(page({ untoldGaps: [gap(10, 20)] }));
+      await subject.journal.commit(page({ unemittedGaps: [gap(10, 20)] }));
 
       expect([recorded, inPart, whole, await untold()]).toEqual([[true], [true], [undefined], [true]]);
     });

@@ -183,7 +183,7 @@ export function describeLedger(subject: Subject): void {
       expect([...left.keys()]).toEqual(['new', 'old 3']);
       expect(await keysOf(subject.journal, KEY, '')).toEqual(['new']);
       expect(await subject.journal.gaps(KEY)).toMatchObject([
-        { from: now - 100 * DAY + 1, to: now - 100 * DAY + 4, reason: 'ledger-full', untold: true },
+        { from: now - 100 * DAY + 1, to: now - 100 * DAY + 4, reason: 'ledger-full', unemitted: true },
       ]);
       expect((await subject.journal.ledgerSize('console')).entries).toBe(1);
 

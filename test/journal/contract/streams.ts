@@ -48,7 +48,7 @@ export function describeStreams(subject: Subject): void {
         ledger: 0,
         lastComplete: undefined,
         lastError: undefined,
-        owed: 0,
+        deferred: 0,
         orphaned: false,
       });
     });

@@ -38,7 +38,7 @@ export function page(changes: Partial<PageCommit> = {}): PageCommit {
     gaps: [],
     closedGaps: [],
     complete: false,
-    owed: 0,
+    deferred: 0,
     ...changes,
   };
 }

@@ -28,7 +28,7 @@ await mkdir(path, { recursive: true });
       cursor: { from: now },
       covered: { from: now - 4_800_000, to: now },
       gaps: [{ from: 1, to: 2, part: 'tenant', reason: 'page-limit' }],
-      owed: 2,
+      deferred: 2,
     }),
   );
   const poll = {

@@ -6,7 +6,7 @@ import type { EcsEvent } from '../../../src/core/event.ts';
 import type { Http } from '../../../src/core/http.ts';
 import { parseJson, toJson } from '../../../src/core/json.ts';
 import type { LedgerEntry } from '../../../src/journal/journal.ts';
-import type { Gap, LedgerValue, Observation, Page, Span, StreamRun } from '../../../src/core/source.ts';
+import type { Gap, LedgerValue, Observation, Page, Span, StreamContext } from '../../../src/core/source.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import type { Options } from '../../../src/sources/botbye-declined-requests/options.ts';
 
@@ -82,7 +82,7 @@ export class Collector {
     return [...this.#ledger.keys()];
   }
 
-  #lend(): StreamRun<Options> {
+  #lend(): StreamContext<Options> {
     const { http, now, scope = 'p-1/rule', mode = 'run' } = this.#setting;
     const keysOf = () => this.keys;
     const values = (keys: readonly string[]) => this.#values(keys);

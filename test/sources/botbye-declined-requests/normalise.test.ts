@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EcsEvent } from '../../../src/core/event.ts';
-import type { Telling } from '../../../src/core/source.ts';
+import type { MappingContext } from '../../../src/core/source.ts';
 import { normalise } from '../../../src/sources/botbye-declined-requests/normalise.ts';
 import { record } from '../../../src/sources/botbye-declined-requests/record.ts';
 import { Collector } from './collector.ts';
@@ -9,7 +9,7 @@ import { Vendor } from './vendor.ts';
 
 function map(
   row: Record<string, unknown>,
-  telling: Partial<Telling> = {},
+  telling: Partial<MappingContext> = {},
   frame: Record<string, unknown> = {},
 ): EcsEvent {
   const parsed = record.parse({

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Telling } from '../../../src/core/source.ts';
+import type { MappingContext } from '../../../src/core/source.ts';
 import { normalise } from '../../../src/sources/petra-failed-attacks/normalise.ts';
 import { record } from '../../../src/sources/petra-failed-attacks/record.ts';
 
-const READ: Telling = {
+const READ: MappingContext = {
   scope: { id: 't-1', name: 'Acme' },
   observedAt: Date.parse('2026-11-28T02:10:00Z'),
   reason: 'final',
@@ -11,7 +11,7 @@ const READ: Telling = {
   delta: 366,
 };
 
-function messageOf(counted: Record<string, unknown>, telling: Partial<Telling> = {}): unknown {
+function messageOf(counted: Record<string, unknown>, telling: Partial<MappingContext> = {}): unknown {
   const parsed = record.parse({ tenant: null, day: '2026-11-27', ...counted });
   return normalise(parsed, { ...READ, ...telling })['message'];
 }
@@ -28,7 +28,7 @@ describe('the message of a count', () => {
     expect(messageOf({ dimension, row })).toBe(`${words}, 27 Nov (+366, final)`);
   });
 
-  it.each<[Partial<Telling>, string]>([
+  it.each<[Partial<MappingContext>, string]>([
     [{ reason: 'new', delta: 4 }, '366 failed attacks on Acme, 27 Nov (+4)'],
     [{ delta: -2 }, '366 failed attacks on Acme, 27 Nov (-2, final)'],
     [

@@ -42,9 +42,9 @@ function days(): string[] {
 
 async function standing() {
   const streams = await lab.streams();
-  return streams.map(({ scope, owed, lastComplete }) => ({
+  return streams.map(({ scope, deferred, lastComplete }) => ({
     scope,
-    owed,
+    deferred,
     complete: lastComplete !== undefined,
   }));
 }
@@ -67,7 +67,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(asked).toEqual(expected);
     expect(petra.busiestMinute('failed-attacks')).toBe(1);
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThanOrEqual((119 * MINUTE) / 0.99);
-    expect(await standing()).toEqual(ids.map((scope) => ({ scope, owed: 0, complete: true })));
+    expect(await standing()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
   });
 
   it('asks for one whole UTC day', async () => {
@@ -171,7 +171,7 @@ describe('the budget of petra-failed-attacks', () => {
 
     expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
     expect(asked.map(([, tenant]) => tenant)).toEqual(ids.slice(0, 4));
-    expect(stands).toEqual(ids.map((scope, n) => ({ scope, owed: n < 4 ? 1 : 2, complete: n < 4 })));
+    expect(stands).toEqual(ids.map((scope, n) => ({ scope, deferred: n < 4 ? 1 : 2, complete: n < 4 })));
     expect(newRequests()).toEqual([
       ['2026-03-09', ids[4]],
       ['2026-03-08', ids[0]],
@@ -187,7 +187,7 @@ describe('the budget of petra-failed-attacks', () => {
 
     expect(before).toEqual(['2026-03-09', '2026-03-09', '2026-03-08', '2026-03-08']);
     expect(days()).toEqual(['2026-03-08']);
-    expect(await standing()).toEqual(ids.map((scope) => ({ scope, owed: 0, complete: true })));
+    expect(await standing()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
   });
 
   it('does not let tenants that fail take the turns of the others', async () => {

@@ -273,7 +273,7 @@ describe('a full list', () => {
     const { outcome, errors } = await lab.sweep({ mode: 'once', deadline: 30_000 });
 
     expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
-    expect((await lab.streams())[0]).toMatchObject({ owed: 2, lastComplete: undefined });
+    expect((await lab.streams())[0]).toMatchObject({ deferred: 2, lastComplete: undefined });
   });
 });
 

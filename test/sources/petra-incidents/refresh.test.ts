@@ -189,7 +189,7 @@ describe('a refresh of more than one list holds', () => {
 
     await lab.sweep();
 
-    expect((await lab.streams())[0]).toMatchObject({ owed: 5, lastComplete: clock.now() });
+    expect((await lab.streams())[0]).toMatchObject({ deferred: 5, lastComplete: clock.now() });
   });
 
   it('shares a budget of one request at a time with the live polls', async () => {

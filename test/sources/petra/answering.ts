@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { withCommonFields } from '../../../src/ecs/common.ts';
-import { misfitEvent, oddFields } from '../../../src/ecs/misfit.ts';
+import { malformedEvent, oddFields } from '../../../src/ecs/malformed.ts';
 import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
 import type { Http } from '../../../src/core/http.ts';
-import type { CommonOptions, Observation, Source, StreamRun } from '../../../src/core/source.ts';
+import type { CommonOptions, Observation, Source, StreamContext } from '../../../src/core/source.ts';
 import { readRecord } from '../../../src/core/read-record.ts';
 import { answering } from '../../support/answering.ts';
 import { ecsProblems } from '../../support/ecs-rules.ts';
@@ -31,7 +31,7 @@ export async function observe(
     available: async () => 0,
     recall: () => undefined,
   };
-  const run: StreamRun<CommonOptions> = {
+  const run: StreamContext<CommonOptions> = {
     options,
     http,
     log: LOG,
@@ -67,7 +67,7 @@ export function problemsOf(source: Source, observations: readonly Observation[] 
     const reading = readRecord(source.record, record);
     const event =
       'problem' in reading
-        ? misfitEvent(record, reading.problem)
+        ? malformedEvent(record, reading.problem)
         : { ...source.normalise(reading.data, telling), ...oddFields(record, reading.leftOut ?? '') };
     return ecsProblems(
       withCommonFields(event, source, {

@@ -13,7 +13,7 @@ import { Budgets } from '../../../src/http/budget.ts';
 import { createHttp } from '../../../src/http/client.ts';
 import type { GapState, Journal, StreamState } from '../../../src/journal/journal.ts';
 import { openJournal } from '../../../src/journal/sqlite-journal.ts';
-import type { Run, Source } from '../../../src/core/source.ts';
+import type { SourceContext, Source } from '../../../src/core/source.ts';
 import type { DrivenClock } from '../../support/driven-clock.ts';
 
 const HOUR = 3_600_000;
@@ -31,7 +31,7 @@ interface Setup {
 }
 
 interface Turn {
-  readonly mode?: Run<never>['mode'];
+  readonly mode?: SourceContext<never>['mode'];
   /** Milliseconds of driven time, after which the sweep is stopped, as by `once --deadline`. */
   readonly deadline?: number;
   /** So many pages become durable, then the process dies. */
@@ -108,7 +108,7 @@ export class PetraLab implements AsyncDisposable {
   }
 
   #context(life: {
-    readonly mode: Run<never>['mode'];
+    readonly mode: SourceContext<never>['mode'];
     readonly signal: AbortSignal;
     readonly opened: AsyncDisposableStack;
     readonly journal: Journal;
@@ -143,7 +143,7 @@ export class PetraLab implements AsyncDisposable {
         env: {},
       }),
     );
-    const run: Run<typeof options> = {
+    const run: SourceContext<typeof options> = {
       options,
       http,
       log,

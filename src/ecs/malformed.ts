@@ -6,7 +6,7 @@ import { compact, type EcsEvent } from '../core/event.ts';
  * The event of a record that does not fit its schema: nothing that a vendor showed is dropped. Dataset,
  * category, type and the observed time are added with the common fields.
  */
-export function misfitEvent(record: unknown, problem: string): EcsEvent {
+export function malformedEvent(record: unknown, problem: string): EcsEvent {
   return compact({
     'event.kind': 'pipeline_error',
     'event.original': record instanceof Unreadable ? record.text : toJson(record),

@@ -1,5 +1,5 @@
 /** What a poll has read so far. */
-export class Tally {
+export class PollStats {
   rows = 0;
   new = 0;
   updated = 0;
@@ -7,11 +7,11 @@ export class Tally {
   malformed = 0;
   gaps = 0;
   /** Requests that still wait for the budget, as last said; not added up, since a later page knows better. */
-  owed = 0;
+  deferred = 0;
   /** More than half of some page did not fit its schema: the vendor changed its answer. */
   schemaChanged = false;
 
-  add(other: Tally): void {
+  add(other: PollStats): void {
     this.rows += other.rows;
     this.new += other.new;
     this.updated += other.updated;
