@@ -8,7 +8,7 @@ import { warnOfGap } from './tell-gaps.ts';
 const JOURNAL_FULL = 'journal-full';
 
 /**
- * At the cap, sources that can be asked again wait; the others go on to the'critical' and what is missed then is a gap.
+ * At the cap, sources that can be asked again wait; the others go on until it is critical, and what is missed then is a gap.
  * @throws JournalFullError when the stream may not be read now.
  */
 export async function requireRoom(context: PollContext, scope: Scope, stream: StreamState): Promise<void> {

@@ -311,7 +311,7 @@ export interface PollRecord {
   readonly error?: string | undefined;
 }
 
-/** Whether there is room: askable sources stop at `full`, the others only at 'critical' (1.25 × the cap, or < 64 MiB free). */
+/** Whether there is room: askable sources stop at `full`, the others only at `critical` (1.25 × the cap, or < 64 MiB free). */
 export type Room = 'free' | 'full' | 'critical';
 
 export interface JournalStats {

@@ -35,7 +35,7 @@ function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined
   };
 }
 
-/** At the cap, those wait that can be asked again later; at the'critical' all. */
+/** At the cap, those wait that can be asked again later; when it is critical, all. */
 function waiting({ context }: SourceUnit, room: Room, since: number): Condition | undefined {
   if (room === 'free' || (room === 'full' && !context.config.definition.askAgain)) return undefined;
   return { since, reason: OVERFLOWING[room] };

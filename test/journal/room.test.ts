@@ -104,7 +104,7 @@ test('dead letters count against the cap, until they are gone', async () => {
   expect([room, await journal.room(Date.now())]).toEqual(['full', 'free']);
 });
 
-test('a quarter above the cap is the'critical', async () => {
+test('a quarter above the cap is critical', async () => {
   await fill(16);
 
   expect(await journal.room(Date.now())).toBe('critical');
@@ -140,7 +140,7 @@ test('a reader beside us does not hold us up at the cap', async () => {
   expect(await journal.room(Date.now())).toBe('free');
 });
 
-test('a file system that is nearly full is the'critical' until delivered pages have given space back', async () => {
+test('a file system that is nearly full is critical until delivered pages have given space back', async () => {
   await fill(2);
   free = 64 * MIB - 1;
 
