@@ -44,7 +44,7 @@ async function commit(page: { covered?: Span; gaps?: readonly Gap[]; closedGaps?
     closedGaps: page.closedGaps ?? [],
     covered: page.covered,
     complete: true,
-    owed: 0,
+    deferred: 0,
   });
 }
 

@@ -195,7 +195,7 @@ describe('a full list', () => {
     add(FIRST, 3);
     add(SECOND, 2, 2 * DAY);
 
-    const { outcome, tally } = await lab.sweep();
+    const { outcome, stats } = await lab.sweep();
 
     expect(outcome).toBe('complete');
     expect(asked()).toEqual([
@@ -204,7 +204,7 @@ describe('a full list', () => {
       ...[FIRST, SECOND, THIRD].map((id) => `/v1/incidents ${id}`),
     ]);
     expect(petra.requests.at(-1)?.query.get('startDate')).toBe('2026-01-31T12:00:00.000Z');
-    expect(tally.gaps).toBe(0);
+    expect(stats.gaps).toBe(0);
     expect(told()).toHaveLength(5);
   });
 
