@@ -121,7 +121,7 @@ test('the state that the first release wrote can be read', async () => {
       source: 'console',
       cursor: { from: 1772452800000 },
       ledger: 1,
-      owed: 2,
+      deferred: 2,
       lastError: 'No answer.',
     },
   ]);
