@@ -4,7 +4,7 @@ import { mask } from '../core/secret.ts';
 import { EXIT } from '../core/errors.ts';
 import { isStateThere, openJournalReadOnly } from '../journal/sqlite-journal.ts';
 import { printableLines } from '../core/printable.ts';
-import type { State } from '../core/condition.ts';
+import type { State } from '../core/state.ts';
 import { storedSeen } from '../observe/seen.ts';
 import { readStatus, type Status } from '../observe/status.ts';
 import { destinationRows, journalLine, reloadLine, sourceRows, type Rows } from '../observe/status-rows.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseListenAddress } from './listen-address.ts';
-import { REASONS } from '../core/reason.ts';
+import { REASONS } from '../core/state.ts';
 import { destinationSchema } from './destination.ts';
 import { bytes, duration, filePath } from './fields.ts';
 

@@ -2,7 +2,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../core/log.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition } from '../core/state.ts';
 import type { DestinationSeen } from '../observe/seen.ts';
 import { describe, logFields } from './describe.ts';
 import { UNREAD_ANSWER } from './advice.ts';

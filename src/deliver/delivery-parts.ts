@@ -2,7 +2,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import type { EcsEvent } from '../core/event.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition } from '../core/state.ts';
 import type { Logger } from '../core/log.ts';
 import type { Answer } from './answer.ts';
 import type { Item } from './batch.ts';

@@ -2,13 +2,12 @@ import { mask } from '../core/secret.ts';
 import type { App } from '../runtime/app.ts';
 import { explain } from '../core/errors.ts';
 import type { AdminAnswer, AdminRoutes } from './admin.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition, Trouble } from '../core/state.ts';
 import { readiness, reloadTroubles, type Complaint, type Readiness, type Scope } from './health.ts';
 import { maskLine } from './mask-line.ts';
 import type { Metrics } from './metrics.ts';
 import { readFilter, type PageFilter } from './page-filter.ts';
 import { takeSnapshot } from '../runtime/snapshot.ts';
-import type { Trouble } from '../core/reason.ts';
 import { statusPage, waitingPage } from './status-page.ts';
 
 /** There is no app for now: the state cannot be used, and the daemon waits for it. */

@@ -1,4 +1,4 @@
-import { type Condition, type State, stateOf } from '../core/condition.ts';
+import { type Condition, type State, stateOf } from '../core/state.ts';
 
 /** How a destination can be, the gravest first: of several that hold, the first counts. */
 export const DESTINATION_STATES = ['paused', 'unreachable', 'rejecting', 'healthy'] as const;

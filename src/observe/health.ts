@@ -1,6 +1,6 @@
 import type { Room } from '../journal/journal.ts';
 import { OVERFLOWING } from './overflowing.ts';
-import type { Reason, Trouble } from '../core/reason.ts';
+import type { Reason, Trouble } from '../core/state.ts';
 import type { Snapshot } from '../runtime/snapshot.ts';
 import type { DestinationStatus, SourceStatus } from './status.ts';
 

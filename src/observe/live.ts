@@ -4,7 +4,7 @@ import type { Told } from '../deliver/delivery-parts.ts';
 import type { Standing } from '../deliver/standing.ts';
 import type { Room } from '../journal/journal.ts';
 import { LONGEST_PAUSE } from '../http/retry-after.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition } from '../core/state.ts';
 import { DestinationWatch } from './destination-watch.ts';
 import { COMMIT_SECONDS, Histogram } from './histogram.ts';
 import { Pulse } from './pulse.ts';

@@ -1,7 +1,6 @@
 import { showDuration } from '../core/show-duration.ts';
-import type { State } from '../core/condition.ts';
+import type { Reason, State, Trouble } from '../core/state.ts';
 import { html, type Html } from './html.ts';
-import type { Reason, Trouble } from '../core/reason.ts';
 
 type Tone = 'good' | 'warn' | 'bad';
 

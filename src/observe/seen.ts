@@ -1,5 +1,5 @@
 import type { Json } from '../core/json.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition } from '../core/state.ts';
 import type { SourceConditions } from './source-state.ts';
 
 /** What the process that polls has seen of a source. */

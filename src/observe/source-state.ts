@@ -1,4 +1,4 @@
-import { type Condition, type State, stateOf } from '../core/condition.ts';
+import { type Condition, type State, stateOf } from '../core/state.ts';
 
 /** How a source can be, the gravest first: of several that hold, the first counts. */
 export const SOURCE_STATES = [

@@ -5,10 +5,9 @@ import type { SweepResult } from '../collect/sweep.ts';
 import type { PollStats } from '../core/poll-stats.ts';
 import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
 import type { RequestTold } from '../http/settings.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition, Reason, Trouble } from '../core/state.ts';
 import { Histogram, REQUEST_SECONDS } from './histogram.ts';
 import { LastHour } from './last-hour.ts';
-import type { Reason, Trouble } from '../core/reason.ts';
 import type { SourceSeen } from './seen.ts';
 import { isThrottled, type SourceConditions, type Throttling } from './source-state.ts';
 

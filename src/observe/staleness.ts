@@ -1,9 +1,8 @@
 import { showDuration } from '../core/show-duration.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { Schedule } from '../core/schedule.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition, Trouble } from '../core/state.ts';
 import type { SourceStatus } from './status.ts';
-import type { Trouble } from '../core/reason.ts';
 import type { SourceSeen } from './seen.ts';
 
 /** A sweep may be missed, and the next one be late, before anybody is told. */

@@ -1,5 +1,5 @@
 import { showDuration } from '../core/show-duration.ts';
-import type { Condition, State } from '../core/condition.ts';
+import type { Condition, State } from '../core/state.ts';
 import type { SourceState } from './source-state.ts';
 import type { DestinationStatus, SourceStatus, Status } from './status.ts';
 

@@ -5,7 +5,7 @@ import { adminRoutes, type Lacking } from '../observe/admin-routes.ts';
 import { Live } from '../observe/live.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { pushMetrics } from '../observe/metrics-push.ts';
-import type { Trouble } from '../core/reason.ts';
+import type { Trouble } from '../core/state.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { Io } from '../cli/io.ts';
 import type { Plan } from '../cli/set-up.ts';

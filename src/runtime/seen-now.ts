@@ -1,6 +1,6 @@
 import type { App, SourceUnit } from './app.ts';
 import type { Room } from '../journal/journal.ts';
-import type { Condition } from '../core/condition.ts';
+import type { Condition } from '../core/state.ts';
 import { OVERFLOWING } from '../observe/overflowing.ts';
 import type { Seen, SourceSeen } from '../observe/seen.ts';
 

@@ -6,7 +6,7 @@ import type { JournalStats, Room } from '../journal/journal.ts';
 import type { DestinationWatch } from '../observe/destination-watch.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import { destinationTroubles, journalTroubles, sourceTroubles } from '../observe/health.ts';
-import type { Trouble } from '../core/reason.ts';
+import type { Trouble } from '../core/state.ts';
 import type { SourceWatch } from '../observe/source-watch.ts';
 import { seenNow } from './seen-now.ts';
 import { readStatus, type DestinationStatus, type SourceStatus, type Status } from '../observe/status.ts';

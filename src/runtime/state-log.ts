@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 import { isoTime } from '../ecs/time.ts';
-import type { State } from '../core/condition.ts';
+import type { State } from '../core/state.ts';
 import { takeSnapshot } from './snapshot.ts';
 
 /** Changes that follow each other faster are one. Milliseconds. */

@@ -8,7 +8,7 @@ import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generat
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { adminRoutes } from '../../src/observe/admin-routes.ts';
-import type { State } from '../../src/core/condition.ts';
+import type { State } from '../../src/core/state.ts';
 import { DESTINATION_STATES } from '../../src/observe/destination-state.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { takeSnapshot } from '../../src/runtime/snapshot.ts';

@@ -24,3 +24,26 @@ export function stateOf<Name extends string>(
 ): State<Name> {
   return { name, since, reason, until: until === undefined ? undefined : Math.max(until, now) };
 }
+
+/** Why a source, a destination or the journal is not as it should be. */
+export const REASONS = [
+  'stale',
+  'unauthorised',
+  'throttled',
+  'misconfigured',
+  'schema-changed',
+  'overflowing',
+  'destination-paused',
+  'destination-unreachable',
+  'state-unavailable',
+  'reload-failed',
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+/** Something that is not as it should be, since then (epoch ms), in words. */
+export interface Trouble {
+  readonly reason: Reason;
+  readonly since: number;
+  readonly detail: string;
+}
