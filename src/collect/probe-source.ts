@@ -4,7 +4,7 @@ import type { SourceConfig, TlsConfig } from '../config/types.ts';
 import { UnauthorisedError, VendorError } from '../core/errors.ts';
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
-import { predictedSweep } from '../observe/staleness.ts';
+import { predictedPoll } from '../core/schedule.ts';
 import { Hearing, type SharedAnswers } from './hearing.ts';
 import { failureFinding } from './probe-failure.ts';
 
@@ -117,7 +117,7 @@ function sweepFinding(config: SourceConfig, streams: number): Finding {
   const detail =
     quota === undefined
       ? `no limit; ${sweep} needs at least ${count(streams, 'request')}`
-      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${sweep} needs about ${showDuration(predictedSweep(config, streams))}`;
+      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${sweep} needs about ${showDuration(predictedPoll(config, streams))}`;
   return { probe: 'quota', verdict: 'ok', detail, advice: '' };
 }
 

@@ -1,6 +1,7 @@
 import { Duration } from 'luxon';
 import type { Random } from './clock.ts';
 import { Cron } from './cron.ts';
+import type { CommonOptions, Source } from './source.ts';
 
 /** When a source is due. */
 export interface Schedule {
@@ -53,4 +54,13 @@ function longest(next: (after: number) => number): number {
     at = following;
   }
   return pause;
+}
+
+/** How long a poll takes when each of so many streams costs one request of the main route's quota. Milliseconds. */
+export function predictedPoll(
+  { definition, options }: { readonly definition: Source; readonly options: CommonOptions },
+  streams: number,
+): number {
+  const quota = options.quota ?? definition.quotas(options)[0];
+  return quota === undefined ? 0 : (streams * quota.per) / quota.requests;
 }

@@ -2,8 +2,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../core/log.ts';
-import type { Condition } from '../core/state.ts';
-import type { DestinationSeen } from '../observe/seen.ts';
+import type { Condition, DestinationReport } from '../core/state.ts';
 import { describe, logFields } from './describe.ts';
 import { UNREAD_ANSWER } from './advice.ts';
 import type { Acknowledge, Pause, Wait } from './answer.ts';
@@ -53,7 +52,7 @@ export class Conduct {
   }
 
   /** What is not in the journal of how it stands. */
-  get seen(): DestinationSeen {
+  get seen(): DestinationReport {
     const { kind, since, reason = 'It does not accept events now.', until } = this.#standing;
     if (kind === 'paused') return { nextTry: until };
     const unreachable = kind === 'waiting' ? { since, reason, until } : this.#unreachable;

@@ -6,7 +6,7 @@ import { Backlog } from './backlog.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
 import { Conduct } from './conduct.ts';
-import type { DestinationSeen } from '../observe/seen.ts';
+import type { DestinationReport } from '../core/state.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { describe } from './describe.ts';
 import type { Errand } from './errand.ts';
@@ -53,7 +53,7 @@ export class Delivery {
   }
 
   /** What is not in the journal of how it stands. */
-  get seen(): DestinationSeen {
+  get seen(): DestinationReport {
     return this.#conduct.seen;
   }
 

@@ -1,4 +1,4 @@
-import { type Condition, type State, stateOf } from '../core/state.ts';
+import { type Condition, type SourceConditions, type State, stateOf } from '../core/state.ts';
 
 /** How a source can be, the gravest first: of several that hold, the first counts. */
 export const SOURCE_STATES = [
@@ -12,27 +12,6 @@ export const SOURCE_STATES = [
 ] as const;
 
 export type SourceState = State<(typeof SOURCE_STATES)[number]>;
-
-interface Refusal extends Condition {
-  /** 422: the request is wrong, not the credential. */
-  readonly misconfigured: boolean;
-}
-
-export interface Throttling extends Condition {
-  readonly by: 'budget' | 'vendor';
-}
-
-/** What was seen of a source and holds until something else is seen. */
-export interface SourceConditions {
-  /** 401, 403 or 422. `until`: no try before; undefined: not by itself. */
-  readonly refused?: Refusal | undefined;
-  /** The journal has no room for it. */
-  readonly waiting?: Condition | undefined;
-  /** Its budget, or the vendor, has it wait `until` then; it ends by itself. */
-  readonly throttled?: Throttling | undefined;
-  /** The last poll failed. */
-  readonly failing?: Condition | undefined;
-}
 
 /** All that the state of a source depends on. Times are epoch milliseconds. */
 export interface SourceFacts {

@@ -5,11 +5,17 @@ import type { SweepResult } from '../collect/sweep.ts';
 import type { PollStats } from '../core/poll-stats.ts';
 import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
 import type { RequestTold } from '../http/settings.ts';
-import type { Condition, Reason, Trouble } from '../core/state.ts';
+import type {
+  Condition,
+  Reason,
+  SourceConditions,
+  SourceReport,
+  Throttling,
+  Trouble,
+} from '../core/state.ts';
 import { Histogram, REQUEST_SECONDS } from './histogram.ts';
 import { LastHour } from './last-hour.ts';
-import type { SourceSeen } from './seen.ts';
-import { isThrottled, type SourceConditions, type Throttling } from './source-state.ts';
+import { isThrottled } from './source-state.ts';
 
 /** How many polls are remembered. */
 const POLLS = 10;
@@ -73,7 +79,7 @@ export class SourceWatch {
   }
 
   /** Goes on with what the process before has seen; once, before anything else. */
-  restore({ conditions }: SourceSeen): void {
+  restore({ conditions }: SourceReport): void {
     if (this.#restored) return;
     this.#restored = true;
     const { refused, throttled, failing } = conditions;

@@ -1,18 +1,11 @@
 import { showDuration } from '../core/show-duration.ts';
 import type { SourceConfig } from '../config/types.ts';
-import type { Schedule } from '../core/schedule.ts';
-import type { Condition, Trouble } from '../core/state.ts';
+import { predictedPoll, type Schedule } from '../core/schedule.ts';
+import type { Condition, SourceReport, Trouble } from '../core/state.ts';
 import type { SourceStatus } from './status.ts';
-import type { SourceSeen } from './seen.ts';
 
 /** A sweep may be missed, and the next one be late, before anybody is told. */
 const PATIENCE = 3;
-
-/** How long a sweep takes when each of so many streams costs one request of the main route's budget. Milliseconds. */
-export function predictedSweep({ definition, options }: SourceConfig, streams: number): number {
-  const quota = options.quota ?? definition.quotas(options)[0];
-  return quota === undefined ? 0 : (streams * quota.per) / quota.requests;
-}
 
 /** Of a source's status. */
 export type Swept = Pick<SourceStatus, 'config' | 'streams' | 'lastComplete' | 'lastError'>;
@@ -21,7 +14,7 @@ interface Subject {
   readonly status: Swept;
   readonly schedule: Schedule;
   /** What the process that polls has seen; without it, only what else is durable counts. */
-  readonly seen?: Pick<SourceSeen, 'since' | 'lastSweep'> | undefined;
+  readonly seen?: Pick<SourceReport, 'since' | 'lastSweep'> | undefined;
   readonly now: number;
 }
 
@@ -76,7 +69,7 @@ function allowance({ status: { config, streams }, schedule, seen }: Omit<Subject
 
 /** How long a source with so many streams may take between two complete polls, by its schedule and budget. Milliseconds. */
 export function patienceWith(config: SourceConfig, streams: number, { interval }: Schedule): number {
-  return PATIENCE * Math.max(interval, predictedSweep(config, streams));
+  return PATIENCE * Math.max(interval, predictedPoll(config, streams));
 }
 
 /** A stream by its source and, where the source has parts, the part. */

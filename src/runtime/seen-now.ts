@@ -2,7 +2,8 @@ import type { App, SourceUnit } from './app.ts';
 import type { Room } from '../journal/journal.ts';
 import type { Condition } from '../core/state.ts';
 import { OVERFLOWING } from '../observe/overflowing.ts';
-import type { Seen, SourceSeen } from '../observe/seen.ts';
+import type { Seen } from '../observe/seen.ts';
+import type { SourceReport } from '../core/state.ts';
 
 /** What this process has seen of an app, at `now` (epoch ms), when the journal has this room. */
 export function seenNow(app: App, room: Room, now: number): Seen {
@@ -19,7 +20,7 @@ export function seenNow(app: App, room: Room, now: number): Seen {
   };
 }
 
-function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined): SourceSeen {
+function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined): SourceReport {
   const { schedule, halt, context } = unit;
   const watch = live.source(context.config.name);
   const { refused, ...others } = watch.conditions;
