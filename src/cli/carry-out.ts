@@ -1,8 +1,8 @@
 import { openApp } from '../runtime/app.ts';
 import { mask } from '../core/secret.ts';
 import { EXIT } from '../core/errors.ts';
-import { isStateHeld, openJournalForRequests } from '../journal/sqlite-journal.ts';
-import { StateInUseError } from '../journal/state-problems.ts';
+import { isStateHeld, openJournalForRequests } from '../journal/sqlite/sqlite-journal.ts';
+import { StateInUseError } from '../journal/sqlite/state-problems.ts';
 import { follow, type Followed } from '../runtime/follow.ts';
 import { begin, leave, type Wanted } from '../runtime/wanted.ts';
 import { alone } from '../runtime/alone.ts';

@@ -11,7 +11,7 @@ import { EXIT } from '../core/errors.ts';
 import { Budgets } from '../http/budget.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/exposure.ts';
 import type { BudgetJournal } from '../journal/journal.ts';
-import { openJournalForBudgets } from '../journal/sqlite-journal.ts';
+import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
 import type { Finding } from '../core/source.ts';
 import type { Logger } from '../core/log.ts';
 import { CheckReport } from './check-report.ts';

@@ -2,7 +2,7 @@ import { Argument, Option } from 'commander';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { carryOut } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import type { Io } from './io.ts';

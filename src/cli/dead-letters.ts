@@ -5,7 +5,7 @@ import { nest } from '../core/event.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter, JournalView } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { deadLettersRetryCommand } from './dead-letters-retry.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { type Io, jsonLine, say } from './io.ts';

@@ -4,7 +4,7 @@ import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { DestinationGap } from '../journal/backlog.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { parseSchedule } from '../core/schedule.ts';
 import type { Span } from '../core/source.ts';
 import { patienceWith } from '../observe/staleness.ts';

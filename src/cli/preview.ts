@@ -9,7 +9,7 @@ import { toLogRecord } from '../otlp/record.ts';
 import { nest, type JournaledEvent } from '../core/event.ts';
 import { EXIT } from '../core/errors.ts';
 import { Budgets } from '../http/budget.ts';
-import { openJournalForBudgets } from '../journal/sqlite-journal.ts';
+import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
 import type { PageCommit } from '../journal/journal.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { type ExitCode, type Io, jsonLine, say } from './io.ts';

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
-import { diskFailure } from '../journal/disk-failure.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { diskFailure } from '../journal/sqlite/disk-failure.ts';
+import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { backfillCommand } from './backfill.ts';
 import { checkCommand } from './check.ts';

@@ -1,6 +1,6 @@
 import { EXIT } from '../core/errors.ts';
-import { isStateHeld, openJournalReadOnly } from '../journal/sqlite-journal.ts';
-import { exportState } from '../journal/transfer.ts';
+import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { exportState } from '../journal/sqlite/transfer.ts';
 import { configFlag, examples } from './flags.ts';
 import { jsonLine } from './io.ts';
 import type { PenstockCommand } from './program.ts';

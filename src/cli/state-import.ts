@@ -7,7 +7,7 @@ import { identityOf } from '../config/source-identity.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { StateDocument, type ExportedStream } from '../journal/state-document.ts';
-import { importState } from '../journal/transfer.ts';
+import { importState } from '../journal/sqlite/transfer.ts';
 import { parseJson } from '../core/json.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, say, type Io } from './io.ts';

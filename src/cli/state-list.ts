@@ -1,5 +1,5 @@
 import type { JournalView } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { EXIT } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';

@@ -1,7 +1,7 @@
 import { Argument, Option } from 'commander';
 import { ConfigError, EXIT } from '../core/errors.ts';
-import { forgetSource } from '../journal/forget-source.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { forgetSource } from '../journal/sqlite/forget-source.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { confirm } from './confirm.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine } from './io.ts';

@@ -3,8 +3,8 @@ import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind
 import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
-import { openJournal } from '../journal/sqlite-journal.ts';
-import { StateInUseError } from '../journal/state-problems.ts';
+import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
+import { StateInUseError } from '../journal/sqlite/state-problems.ts';
 import { askHolder } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { isoTime } from '../ecs/time.ts';
 import { EXIT } from '../core/errors.ts';
 import type { JournalView, StreamState } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { printableValue } from '../core/printable.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Output, say } from './io.ts';

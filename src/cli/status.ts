@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { mask } from '../core/secret.ts';
 import { EXIT } from '../core/errors.ts';
-import { isStateThere, openJournalReadOnly } from '../journal/sqlite-journal.ts';
+import { isStateThere, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { printableLines } from '../core/printable.ts';
 import type { State } from '../core/state.ts';
 import { storedSeen } from '../observe/seen.ts';

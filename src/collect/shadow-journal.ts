@@ -9,7 +9,7 @@ import type {
   StreamIdentity,
   StreamState,
 } from '../journal/journal.ts';
-import type { LedgerSize } from '../journal/ledger-store.ts';
+import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
 import { streamKey } from '../core/stream-key.ts';
 import type { Gap, Span } from '../core/source.ts';
 import type { PollJournal } from './context.ts';

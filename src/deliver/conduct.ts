@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../core/clock.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';

@@ -1,5 +1,5 @@
 import type { DestinationConfig } from '../config/types.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import { REFUSES_EVERYTHING } from './advice.ts';
 import { type Acknowledge, type Answer, understand } from './answer.ts';
 import { Backlog } from './backlog.ts';

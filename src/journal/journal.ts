@@ -1,9 +1,9 @@
 import type { JournaledEvent } from '../core/event.ts';
 import type { BacklogJournal } from './backlog.ts';
 import type { DeadLetter } from './dead-letter.ts';
-import type { LedgerSize } from './ledger-store.ts';
+import type { LedgerSize } from './sqlite/ledger-store.ts';
 import type { RequestJournal } from './request.ts';
-import type { SeenJournal } from './seen-store.ts';
+import type { SeenJournal } from './sqlite/seen-store.ts';
 import type { StreamNames } from '../core/stream-key.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../core/source.ts';
 

@@ -1,6 +1,6 @@
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { DestinationGap } from '../journal/backlog.ts';
-import type { LedgerSize } from '../journal/ledger-store.ts';
+import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { GapState, JournalStats, JournalView, StreamState } from '../journal/journal.ts';
 import type { Condition, Trouble } from '../core/state.ts';

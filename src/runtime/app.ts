@@ -17,7 +17,7 @@ import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
 import type { RequestTold } from '../http/settings.ts';
 import { bareUrl } from '../http/url.ts';
 import type { Journal } from '../journal/journal.ts';
-import { openJournal } from '../journal/sqlite-journal.ts';
+import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { Live } from '../observe/live.ts';

@@ -2,7 +2,7 @@ import type { App } from './app.ts';
 import type { SweepResult } from '../collect/sweep.ts';
 import { longestWaitingFirst } from '../collect/waiting.ts';
 import { turn } from '../collect/worker.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import { beatIfDue } from './heartbeat.ts';
 import { overdueStreams, type OverdueStream } from '../observe/staleness.ts';
 import { takeSnapshot } from './snapshot.ts';

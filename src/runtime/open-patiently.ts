@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
-import { JournalWriteError } from '../journal/errors.ts';
-import type { Holder } from '../journal/holder.ts';
-import { stateHolder } from '../journal/sqlite-journal.ts';
-import { StateDiskError, StateInUseError } from '../journal/state-problems.ts';
+import { JournalWriteError } from '../journal/sqlite/errors.ts';
+import type { Holder } from '../journal/sqlite/holder.ts';
+import { stateHolder } from '../journal/sqlite/sqlite-journal.ts';
+import { StateDiskError, StateInUseError } from '../journal/sqlite/state-problems.ts';
 import type { Io } from '../cli/io.ts';
 import type { Operations } from './operations.ts';
 import type { Plan } from '../cli/set-up.ts';

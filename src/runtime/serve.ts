@@ -1,7 +1,7 @@
 import type { App } from './app.ts';
 import { explain, StateError } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import type { HeldRequest } from '../journal/request.ts';
 import type { Job } from './job.ts';
 import { runBackfill } from './run-backfill.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import type { Gap, Span } from '../../src/core/source.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openWorld, type World } from './support/world.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { loginAttempt } from '../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Clock } from '../../src/core/clock.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openWorld, SECRETS, type World } from './support/world.ts';
 

@@ -5,7 +5,11 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { StreamState } from '../../src/journal/journal.ts';
-import { openJournal, openJournalForBudgets, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import {
+  openJournal,
+  openJournalForBudgets,
+  openJournalReadOnly,
+} from '../../src/journal/sqlite/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held, KEY } from './support/commits.ts';
 import { options } from './support/states.ts';

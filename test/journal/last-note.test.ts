@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, page, STREAM } from './support/commits.ts';

@@ -2,8 +2,12 @@ import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StateError } from '../../src/core/errors.ts';
-import { MIGRATIONS } from '../../src/journal/schema.ts';
-import { openJournal, openJournalForBudgets, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
+import {
+  openJournal,
+  openJournalForBudgets,
+  openJournalReadOnly,
+} from '../../src/journal/sqlite/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held, KEY } from './support/commits.ts';
 import { options, peek, usedState } from './support/states.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Journal, Position } from '../../src/journal/journal.ts';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import type { Span } from '../../src/core/source.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, held, page, STREAM } from './support/commits.ts';

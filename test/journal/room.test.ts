@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held, KEY, page, STREAM } from './support/commits.ts';
 import { LOCAL, options } from './support/states.ts';

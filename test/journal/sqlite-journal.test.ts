@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import type { Logger } from '../../src/core/log.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { describeJournal } from './contract.ts';

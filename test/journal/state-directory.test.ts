@@ -8,7 +8,7 @@ import {
   openJournalForBudgets,
   openJournalForRequests,
   openJournalReadOnly,
-} from '../../src/journal/sqlite-journal.ts';
+} from '../../src/journal/sqlite/sqlite-journal.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, held, page, STREAM } from './support/commits.ts';
 import { LOCAL, options, peek, tamper, usedState } from './support/states.ts';

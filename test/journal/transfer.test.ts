@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { StateDocument } from '../../src/journal/state-document.ts';
-import { exportState, importState } from '../../src/journal/transfer.ts';
+import { exportState, importState } from '../../src/journal/sqlite/transfer.ts';
 import { parseJson, toJson } from '../../src/core/json.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { KEY, page, STREAM } from './support/commits.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
-import { openJournalForRequests } from '../../src/journal/sqlite-journal.ts';
+import { openJournalForRequests } from '../../src/journal/sqlite/sqlite-journal.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';

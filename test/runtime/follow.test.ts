@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
-import { isStateHeld, openJournal } from '../../src/journal/sqlite-journal.ts';
+import { isStateHeld, openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { follow, type Followed } from '../../src/runtime/follow.ts';
 import { leave, type Wanted } from '../../src/runtime/wanted.ts';
 import { DrivenClock } from '../support/driven-clock.ts';

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { openJournal } from '../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { events, KEY, page, STREAM } from '../journal/support/commits.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { openJournalReadOnly } from '../../src/journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { refusing } from '../../src/simulators/otlp-receiver-answers.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { FileSystemFacts } from '../../../src/journal/network-fs.ts';
-import type { JournalOptions } from '../../../src/journal/sqlite-journal.ts';
-import { openJournal } from '../../../src/journal/sqlite-journal.ts';
+import type { FileSystemFacts } from '../../../src/journal/sqlite/network-fs.ts';
+import type { JournalOptions } from '../../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
 import { events, page, STREAM } from './commits.ts';
 
 const GIB = 2 ** 30;

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MIGRATIONS } from '../../../src/journal/schema.ts';
-import { openJournal } from '../../../src/journal/sqlite-journal.ts';
+import { MIGRATIONS } from '../../../src/journal/sqlite/schema.ts';
+import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { events, KEY, page, STREAM } from './commits.ts';
 

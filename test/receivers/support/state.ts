@@ -1,6 +1,6 @@
 import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { HeldDeadLetter } from '../../../src/journal/journal.ts';
-import { openJournalReadOnly } from '../../../src/journal/sqlite-journal.ts';
+import { openJournalReadOnly } from '../../../src/journal/sqlite/sqlite-journal.ts';
 
 /** Every event that a state directory still holds, in order; delivered ones are retained for a day. */
 export async function journaled(path: string): Promise<readonly JournaledEvent[]> {

@@ -12,7 +12,7 @@ import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';
 import { createHttp } from '../../../src/http/client.ts';
 import type { GapState, Journal, StreamState } from '../../../src/journal/journal.ts';
-import { openJournal } from '../../../src/journal/sqlite-journal.ts';
+import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
 import type { SourceContext, Source } from '../../../src/core/source.ts';
 import type { DrivenClock } from '../../support/driven-clock.ts';
 

@@ -1,5 +1,5 @@
-import type { Json } from '../core/json.ts';
-import type { HeldRequest, LeftRequest, RequestJournal } from './request.ts';
+import type { Json } from '../../core/json.ts';
+import type { HeldRequest, LeftRequest, RequestJournal } from '../request.ts';
 import type { SeenJournal } from './seen-store.ts';
 import type { Stores } from './stores.ts';
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { PollRecord } from './journal.ts';
+import type { PollRecord } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored } from './stored-text.ts';
 

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Clock } from '../core/clock.ts';
-import { StateError } from '../core/errors.ts';
+import type { Clock } from '../../core/clock.ts';
+import { StateError } from '../../core/errors.ts';
 import { createDatabase, openDatabase } from './database.ts';
 import { translated } from './errors.ts';
 import { DIRECTORY_MODE, stateFiles, syncToDisk, type StateFiles } from './files.ts';

@@ -1,4 +1,4 @@
-import { StateError, explain } from '../core/errors.ts';
+import { StateError, explain } from '../../core/errors.ts';
 import { copiedVersion } from './copies.ts';
 import { diskFailure } from './disk-failure.ts';
 import { holderWords, type Holder } from './holder.ts';

@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Gap } from '../core/source.ts';
-import type { GapState } from './journal.ts';
+import type { Gap } from '../../core/source.ts';
+import type { GapState } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored, toStored } from './stored-text.ts';
-import { hull, joins, within } from '../core/span.ts';
+import { hull, joins, within } from '../../core/span.ts';
 
 interface GapRow extends Gap {
   readonly id: number;

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Json } from '../core/json.ts';
+import type { Json } from '../../core/json.ts';
 import { Query } from './query.ts';
 import { transact } from './transaction.ts';
 

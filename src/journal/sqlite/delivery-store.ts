@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { DestinationState, Position } from './journal.ts';
+import type { DestinationState, Position } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { transact } from './transaction.ts';
 

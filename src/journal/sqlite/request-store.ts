@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { parseJson, toJson, type Json } from '../core/json.ts';
+import { parseJson, toJson, type Json } from '../../core/json.ts';
 import { Query, orUndefined } from './query.ts';
-import type { HeldRequest, LeftRequest } from './request.ts';
+import type { HeldRequest, LeftRequest } from '../request.ts';
 import { transact } from './transaction.ts';
 
 /** Finished requests are forgotten after this. Milliseconds. */

@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { JournaledEvent } from '../core/event.ts';
+import type { JournaledEvent } from '../../core/event.ts';
 
 /** Measured on pages of 10 and 1000 events: level 1 is both faster and smaller than deflate, and no level above pays. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };

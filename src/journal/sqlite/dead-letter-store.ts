@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { EcsEvent } from '../core/event.ts';
-import type { DeadLetter } from './dead-letter.ts';
-import type { DeadLetterOutline, HeldDeadLetter, Lane } from './journal.ts';
+import type { EcsEvent } from '../../core/event.ts';
+import type { DeadLetter } from '../dead-letter.ts';
+import type { DeadLetterOutline, HeldDeadLetter, Lane } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored, toStored } from './stored-text.ts';
 

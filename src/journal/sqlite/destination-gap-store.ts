@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { DestinationGap, MissedEvents } from './backlog.ts';
+import type { DestinationGap, MissedEvents } from '../backlog.ts';
 import { Query, orUndefined } from './query.ts';
-import { hull } from '../core/span.ts';
+import { hull } from '../../core/span.ts';
 
 interface GapRow {
   readonly id: number;

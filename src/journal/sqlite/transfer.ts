@@ -1,14 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { StateError } from '../core/errors.ts';
-import { parseJson, toJson, type Json } from '../core/json.ts';
-import type { LedgerValue, Span } from '../core/source.ts';
+import { StateError } from '../../core/errors.ts';
+import { parseJson, toJson, type Json } from '../../core/json.ts';
+import type { LedgerValue, Span } from '../../core/source.ts';
 import { Query } from './query.ts';
 import { changeState, readState, type StateOptions } from './sqlite-journal.ts';
 import { hashedKey, isHashed, keyText, ledgerKey } from './ledger-key.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { fromStored, toStored } from './stored-text.ts';
-import { streamKey } from '../core/stream-key.ts';
-import { stateDocument, type ExportedStream, type StateDocument } from './state-document.ts';
+import { streamKey } from '../../core/stream-key.ts';
+import { stateDocument, type ExportedStream, type StateDocument } from '../state-document.ts';
 
 /** All streams of a state as they are at one moment. `now`: epoch ms. */
 export function exportState(options: StateOptions, now: number): StateDocument {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { StateFiles } from './files.ts';
-import type { Room } from './journal.ts';
+import type { Room } from '../journal.ts';
 import { freeBytes, sizeInBytes, type Statfs } from './network-fs.ts';
 
 /** Sources that cannot be asked again may go this far over the cap. */

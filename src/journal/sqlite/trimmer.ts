@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DeliveryStore } from './delivery-store.ts';
 import { BUSY_TIMEOUT, pragma } from './pragma.ts';
-import type { Position } from './journal.ts';
+import type { Position } from '../journal.ts';
 import { Query } from './query.ts';
 import { isFull } from './result-codes.ts';
 

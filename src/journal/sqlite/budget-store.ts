@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Quota } from '../core/source.ts';
-import type { Logger } from '../core/log.ts';
+import type { Quota } from '../../core/source.ts';
+import type { Logger } from '../../core/log.ts';
 import { Query } from './query.ts';
 import { transact } from './transaction.ts';
 

@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Logger } from '../core/log.ts';
-import type { BacklogLimit, Skip } from './backlog.ts';
+import type { Logger } from '../../core/log.ts';
+import type { BacklogLimit, Skip } from '../backlog.ts';
 import { BudgetStore } from './budget-store.ts';
 import { CoverageStore } from './coverage-store.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';
-import type { DeadLetter } from './dead-letter.ts';
+import type { DeadLetter } from '../dead-letter.ts';
 import { DeliveryStore } from './delivery-store.ts';
 import { DestinationGapStore } from './destination-gap-store.ts';
 import { GapStore } from './gap-store.ts';
@@ -16,8 +16,8 @@ import {
   type Position,
   type StreamIdentity,
   type StreamState,
-} from './journal.ts';
-import type { Gap, Span } from '../core/source.ts';
+} from '../journal.ts';
+import type { Gap, Span } from '../../core/source.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { PageStore } from './page-store.ts';
 import { PollStore } from './poll-store.ts';
@@ -25,7 +25,7 @@ import { Query } from './query.ts';
 import { RequestStore } from './request-store.ts';
 import { SeenStore } from './seen-store.ts';
 import { SourceStore } from './source-store.ts';
-import { uncovered } from '../core/span.ts';
+import { uncovered } from '../../core/span.ts';
 import { StreamStore } from './stream-store.ts';
 import { transact } from './transaction.ts';
 

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Clock } from '../core/clock.ts';
-import type { Span } from '../core/source.ts';
-import type { Logger } from '../core/log.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Span } from '../../core/source.ts';
+import type { Logger } from '../../core/log.ts';
 import { Changes } from './changes.ts';
 import { DiskUse } from './disk-use.ts';
 import { translated } from './errors.ts';
-import type { DeadLetter } from './dead-letter.ts';
+import type { DeadLetter } from '../dead-letter.ts';
 import type { StateFiles } from './files.ts';
 import type {
   DeadLetterOutline,
@@ -24,7 +24,7 @@ import type {
   SourceIdentity,
   StreamIdentity,
   StreamState,
-} from './journal.ts';
+} from '../journal.ts';
 import { type LedgerSize, NO_PART } from './ledger-store.ts';
 import type { Statfs } from './network-fs.ts';
 import { LastNote } from './last-note.ts';

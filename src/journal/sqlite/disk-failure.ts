@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { explain } from '../core/errors.ts';
+import { explain } from '../../core/errors.ts';
 import { freeBytes, systemStatfs } from './network-fs.ts';
 import { isDiskError, isFull, isNotOpened, resultCode } from './result-codes.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { StateError } from '../core/errors.ts';
+import { StateError } from '../../core/errors.ts';
 import { copiesIn } from './copies.ts';
 import { translated } from './errors.ts';
 import type { StateFiles } from './files.ts';

@@ -1,4 +1,4 @@
-import { explain, PenstockError, StateError } from '../core/errors.ts';
+import { explain, PenstockError, StateError } from '../../core/errors.ts';
 import { diskFailure } from './disk-failure.ts';
 import type { StateFiles } from './files.ts';
 import { findDamageIn } from './integrity.ts';

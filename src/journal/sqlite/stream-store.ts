@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { parseJson, toJson } from '../core/json.ts';
+import { parseJson, toJson } from '../../core/json.ts';
 import {
   OWN_TYPE,
   type PageCommit,
@@ -7,10 +7,10 @@ import {
   type SourceIdentity,
   type StreamIdentity,
   type StreamState,
-} from './journal.ts';
+} from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored, toStored } from './stored-text.ts';
-import { streamKey } from '../core/stream-key.ts';
+import { streamKey } from '../../core/stream-key.ts';
 
 interface StreamRow extends StreamIdentity {
   readonly key: string;

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { explain } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { explain } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
 import type { DeliveryStore } from './delivery-store.ts';
 import { replaceFile, type StateFiles } from './files.ts';
-import { isBefore } from './position.ts';
+import { isBefore } from '../position.ts';
 import { Query } from './query.ts';
 
 const position = z.object({ sequence: z.int(), offset: z.int() });

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { OWN_TYPE, type SourceIdentity } from './journal.ts';
+import { OWN_TYPE, type SourceIdentity } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { changedSource } from './state-problems.ts';
 import { toStored } from './stored-text.ts';

@@ -1,5 +1,5 @@
-import type { BacklogJournal, BacklogLimit, DestinationGap, Skip } from './backlog.ts';
-import type { Position } from './journal.ts';
+import type { BacklogJournal, BacklogLimit, DestinationGap, Skip } from '../backlog.ts';
+import type { Position } from '../journal.ts';
 import { StoredNotes } from './stored-notes.ts';
 
 /** No backlog that has a limit may take more of `state.max_bytes`, so that there is room for the next pages. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { parseJson, toJson } from '../core/json.ts';
-import type { LedgerValue, Span } from '../core/source.ts';
-import type { LedgerEntry, LedgerPart, LedgerWrite } from './journal.ts';
+import { parseJson, toJson } from '../../core/json.ts';
+import type { LedgerValue, Span } from '../../core/source.ts';
+import type { LedgerEntry, LedgerPart, LedgerWrite } from '../journal.ts';
 import { keyRange, keyText, ledgerKey, type LedgerKey } from './ledger-key.ts';
 import { Query } from './query.ts';
 

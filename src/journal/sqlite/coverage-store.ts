@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Span } from '../core/source.ts';
+import type { Span } from '../../core/source.ts';
 import { Query } from './query.ts';
-import { hull } from '../core/span.ts';
+import { hull } from '../../core/span.ts';
 
 /** What of each stream was completely read: disjoint half-open spans that never touch. Streams are row ids here. */
 export class CoverageStore {

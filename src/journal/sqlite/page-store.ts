@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { packEvents, unpackEvents } from './codec.ts';
-import type { JournalPage, PageCommit, Position } from './journal.ts';
+import type { JournalPage, PageCommit, Position } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored } from './stored-text.ts';
 
