@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { openApp } from '../runtime/app.ts';
 import { EXIT } from '../core/errors.ts';
-import { daemon } from '../runtime/daemon.ts';
+import { daemon } from '../runtime/loops.ts';
 import type { Verdict } from '../simulators/demo-truth.ts';
 import type { Stage } from './demo-proof.ts';
 import { DemoShow } from './demo-show.ts';

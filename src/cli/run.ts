@@ -1,9 +1,9 @@
 import { EXIT } from '../core/errors.ts';
 import { configFlag, examples } from './flags.ts';
 import { begin, beginAnew, live } from '../runtime/life.ts';
-import { Operations } from '../runtime/operations.ts';
+import { Operations } from '../runtime/admin-services.ts';
 import type { PenstockCommand } from './program.ts';
-import { Reloads } from '../runtime/reloads.ts';
+import { Reloads } from '../runtime/reload.ts';
 import { setUp } from './set-up.ts';
 
 /** `penstock run`: the daemon. */

@@ -1,8 +1,8 @@
 import type { App } from './app.ts';
 import { longestWaitingFirst } from '../collect/waiting.ts';
 import { work } from '../collect/worker.ts';
-import { serveRequests } from './serve.ts';
-import { trimNowAndThen } from './daemon.ts';
+import { serveRequests } from './jobs.ts';
+import { trimNowAndThen } from './loops.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
 

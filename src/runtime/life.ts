@@ -1,12 +1,12 @@
 import { openApp, type App } from './app.ts';
 import { ConfigError, StateError } from '../core/errors.ts';
-import { daemon } from './daemon.ts';
+import { daemon } from './loops.ts';
 import { together } from './together.ts';
 import { VERSION } from '../core/version.ts';
 import type { Io } from '../cli/io.ts';
-import { openPatiently } from './open-patiently.ts';
-import type { Operations } from './operations.ts';
-import { nextPlan, tellRefused, type Reloads } from './reloads.ts';
+import { openPatiently } from './wait-for-state.ts';
+import type { Operations } from './admin-services.ts';
+import { nextPlan, tellRefused, type Reloads } from './reload.ts';
 import type { Plan } from '../cli/set-up.ts';
 
 /** After a stop, delivery may go on this long; what is journaled and not delivered by then waits for the next start. */

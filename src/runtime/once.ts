@@ -7,7 +7,7 @@ import { beatIfDue } from './heartbeat.ts';
 import { overdueStreams, type OverdueStream } from '../observe/staleness.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { SourceState } from '../observe/source-state.ts';
-import { SeenNotes } from './seen-notes.ts';
+import { SeenNotes } from './state-reports.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
 

@@ -1,7 +1,7 @@
 import { isoTime } from '../ecs/time.ts';
 import { explain, StateError } from '../core/errors.ts';
 import type { Job } from './job.ts';
-import { PastReading } from './past-reading.ts';
+import { PastReading } from './source-jobs.ts';
 import { takersOf, untilDelivered } from './trouble.ts';
 import type { Backfill, Outcome } from './wanted.ts';
 

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { openApp, type App, type AppParts } from '../../src/runtime/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { daemon } from '../../src/runtime/daemon.ts';
+import { daemon } from '../../src/runtime/loops.ts';
 import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { loadSources } from '../../src/sources/registry.ts';

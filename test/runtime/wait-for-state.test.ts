@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
-import { openPatiently } from '../../src/runtime/open-patiently.ts';
-import { Operations } from '../../src/runtime/operations.ts';
+import { openPatiently } from '../../src/runtime/wait-for-state.ts';
+import { Operations } from '../../src/runtime/admin-services.ts';
 import type { Plan } from '../../src/cli/set-up.ts';
 import { StateError } from '../../src/core/errors.ts';
 import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';

@@ -2,11 +2,11 @@ import type { App } from './app.ts';
 import { longestWaitingFirst } from '../collect/waiting.ts';
 import { work } from '../collect/worker.ts';
 import { StateError } from '../core/errors.ts';
-import { serveRequests } from './serve.ts';
+import { serveRequests } from './jobs.ts';
 import { beatNowAndThen } from './heartbeat.ts';
 import { GRACE, JOURNAL_LOOP } from '../observe/live.ts';
 import { summariseHourly } from './hourly-summary.ts';
-import { SeenNotes } from './seen-notes.ts';
+import { SeenNotes } from './state-reports.ts';
 import { together } from './together.ts';
 import { watchState } from './watch-state.ts';
 

@@ -4,7 +4,7 @@ import type { Holder } from '../journal/sqlite/holder.ts';
 import { stateHolder } from '../journal/sqlite/sqlite-journal.ts';
 import { StateDiskError, StateInUseError } from '../journal/sqlite/state-problems.ts';
 import type { Io } from '../cli/io.ts';
-import type { Operations } from './operations.ts';
+import type { Operations } from './admin-services.ts';
 import type { Plan } from '../cli/set-up.ts';
 
 /** How often it is looked whether a command has ended. Milliseconds. */

@@ -5,7 +5,7 @@ import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import type { HeldRequest } from '../journal/request.ts';
 import type { Job } from './job.ts';
 import { runBackfill } from './run-backfill.ts';
-import { runReplay } from './run-replay.ts';
+import { runReplay } from './destination-jobs.ts';
 import { runRetry } from './run-retry.ts';
 import { runRewind } from './run-rewind.ts';
 import { begin, progressOf, wantedOf, type Outcome, type Wanted } from './wanted.ts';
