@@ -1,6 +1,6 @@
 import { EXIT } from '../core/errors.ts';
 import { configFlag, examples } from './flags.ts';
-import { begin, beginAnew, live } from '../runtime/life.ts';
+import { begin, beginAnew, live } from '../runtime/daemon.ts';
 import { Operations } from '../runtime/admin-services.ts';
 import type { PenstockCommand } from './program.ts';
 import { Reloads } from '../runtime/reload.ts';
