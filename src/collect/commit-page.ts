@@ -54,7 +54,7 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     observedAt,
     events: [...events, ...newGaps.map((gap) => gapEvent({ config, scope, gap, observedAt }))],
     ledger: [...ledger.values()],
-    hashLongKeys: config.definition.wholeKeys !== true,
+    hashLongKeys: config.definition.fullKeys !== true,
     forgetBefore: page.forgetBefore,
     keep: page.keep,
     cursor: page.cursor,

@@ -15,8 +15,8 @@ export async function requireRoom(context: PollContext, scope: Scope, stream: St
   const { journal, clock, config } = context;
   const now = clock.now();
   const room = await journal.room(now);
-  if (room === 'free' || (room === 'full' && !config.definition.askAgain)) return;
-  if (!config.definition.askAgain) await recordFullJournal(context, { scope, stream, now });
+  if (room === 'free' || (room === 'full' && !config.definition.canReread)) return;
+  if (!config.definition.canReread) await recordFullJournal(context, { scope, stream, now });
   throw new JournalFullError(
     'The journal has no room: it is at its cap (state.max_bytes) because a destination lacks what it holds, or the disk of state.path is nearly full. Polling goes on when there is room.',
   );

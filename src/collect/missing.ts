@@ -85,11 +85,11 @@ async function missingOf(
     .map((gap): MissingSpan => ({ ...gap, source: stream.source }));
   if (asked === undefined || stream.orphaned) return shown;
   const known = [...(await view.coverage(stream.key)), ...gaps.filter((gap) => gap.closed === undefined)];
-  const unseen = config?.definition.unseen?.(config.options) ?? 0;
+  const tolerated = config?.definition.toleratedGap?.(config.options) ?? 0;
   // Wider than asked, so that the end of a long hole is not taken for a short one.
-  const holes = uncovered({ from: asked.from - unseen, to: asked.to + unseen }, known);
+  const holes = uncovered({ from: asked.from - tolerated, to: asked.to + tolerated }, known);
   const rest = unread(stream, holes, openFrom({ config, patience, known }, now))
-    .filter(({ from, to, reason }) => reason === OPEN || to - from > unseen)
+    .filter(({ from, to, reason }) => reason === OPEN || to - from > tolerated)
     .map((span) => ({ ...span, from: Math.max(span.from, asked.from), to: Math.min(span.to, asked.to) }))
     .filter(({ from, to }) => from < to);
   return [...shown, ...rest].toSorted((a, b) => a.from - b.from);
@@ -109,7 +109,7 @@ interface Reading {
 function openFrom({ config, patience, known }: Reading, now: number): number {
   if (config === undefined) return now;
   const { definition, options } = config;
-  const settled = (at: number) => definition.openFrom?.(options, at) ?? at;
+  const settled = (at: number) => definition.settledUntil?.(options, at) ?? at;
   if (definition.stream === 'counter') return settled(now);
   const last = known.reduce((latest, { to }) => Math.max(latest, to), -Infinity);
   return last >= settled(now - patience) ? Math.min(last, now) : now;

@@ -46,7 +46,7 @@ export async function probeSource({
     ...reach(config, hearing, failure),
     ...findings,
     ...(failure === undefined ? [] : [failureFinding(failure)]),
-    ...clockFindings(hearing, Math.min(SKEW, definition.clockSlack?.(config.options) ?? SKEW)),
+    ...clockFindings(hearing, Math.min(SKEW, definition.clockTolerance?.(config.options) ?? SKEW)),
     ...(streams === undefined ? [] : [sweepFinding(config, streams)]),
   ];
 }

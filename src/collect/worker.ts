@@ -59,7 +59,7 @@ function nextDue({ config, clock, run }: CollectContext, schedule: Schedule): nu
   const now = clock.now();
   const scheduled = schedule.next(now);
   const vendorNow = run.now();
-  const edge = config.definition.nextEdge?.(config.options, vendorNow);
+  const edge = config.definition.nextExtraPoll?.(config.options, vendorNow);
   return edge === undefined ? scheduled : Math.min(scheduled, now + edge - vendorNow);
 }
 

@@ -3,21 +3,21 @@ export type EcsValue = string | number | boolean | readonly string[] | readonly 
 
 /**
  * One ECS document, flat: dotted field name → value, `@timestamp` (ISO 8601, UTC) among them.
- * Never both a field and its child, so that it can be nested.
+ * It never holds both a field and its child, so it can be nested.
  */
 export type EcsEvent = Readonly<Record<string, EcsValue>>;
 
 /** The ECS version that mappings are written and checked against (`@elastic/ecs` of the same minor). */
 export const ECS_VERSION = '9.4.0';
 
-/** An event as the journal keeps it: finished, with the id that every repeat of it carries. */
+/** A finished event, with the id that every repeat of it carries. */
 export interface JournaledEvent {
-  /** Sent as `log.record.uid`; hash of source type, vendor scope and key. */
+  /** Sent as `log.record.uid`; a hash of source type, vendor scope and key. */
   readonly uid: string;
   readonly event: EcsEvent;
 }
 
-/** Drops what is absent: undefined, null, empty strings and empty arrays. A mapping lists every field, one a line. */
+/** Leaves out undefined, null, empty strings and empty arrays, so that a mapping can list every field. */
 export function compact(fields: Readonly<Record<string, EcsValue | null | undefined>>): EcsEvent {
   const kept: Record<string, EcsValue> = {};
   for (const name of Object.keys(fields)) {
@@ -35,7 +35,7 @@ interface Nested {
   [key: string]: EcsValue | Nested;
 }
 
-/** The document as a nested object, as people and `preview --json` see it. */
+/** The document as a nested object, as `preview --json` prints it. */
 export function nest(event: EcsEvent): Nested {
   const root: Nested = {};
   for (const [name, value] of Object.entries(event)) {

@@ -1,10 +1,10 @@
-/** How a store is to type a field, in Elasticsearch's words. */
+/** The type in which a store keeps a field, by Elasticsearch's names. */
 export type FieldType = 'keyword' | 'long' | 'double' | 'boolean' | 'date';
 
-/** Fields that ECS does not define, by their flat name. A name never changes its type, in no version. */
+/** Types of fields that ECS does not define, by their flat name. A field's type MUST NOT change, in any version. */
 export type FieldTable = Readonly<Record<string, FieldType>>;
 
-/** Fields of events that Penstock tells of itself. */
+/** Fields of Penstock's own events (gaps, health). */
 export const PENSTOCK_FIELDS: FieldTable = {
   'penstock.gap.source': 'keyword',
   'penstock.gap.stream': 'keyword',

@@ -1,4 +1,8 @@
-import type { Span } from './source.ts';
+/** A half-open span of time, epoch milliseconds. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** Whether two half-open spans overlap or touch, so that together they are one. */
 export function joins(a: Span, b: Span): boolean {
@@ -10,7 +14,7 @@ export function within(inner: Span, outer: Span): boolean {
   return outer.from <= inner.from && inner.to <= outer.to;
 }
 
-/** The smallest span that holds all of these (one at least). */
+/** The smallest span that contains all of these (at least one). */
 export function hull(spans: readonly [Span, ...Span[]]): Span {
   return {
     from: spans.reduce((least, { from }) => Math.min(least, from), Infinity),
@@ -18,7 +22,7 @@ export function hull(spans: readonly [Span, ...Span[]]): Span {
   };
 }
 
-/** What of `span` lies in none of `others`, in order. */
+/** The parts of `span` that are in none of `others`, in order. */
 export function uncovered(span: Span, others: readonly Span[]): Span[] {
   const rest: Span[] = [];
   let { from } = span;

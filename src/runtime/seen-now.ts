@@ -38,6 +38,6 @@ function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined
 
 /** At the cap, those wait that can be asked again later; when it is critical, all. */
 function waiting({ context }: SourceUnit, room: Room, since: number): Condition | undefined {
-  if (room === 'free' || (room === 'full' && !context.config.definition.askAgain)) return undefined;
+  if (room === 'free' || (room === 'full' && !context.config.definition.canReread)) return undefined;
   return { since, reason: OVERFLOWING[room] };
 }

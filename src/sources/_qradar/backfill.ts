@@ -1,5 +1,5 @@
 import { TimedOutError } from '../../core/errors.ts';
-import type { Observation, PastPart, Span } from '../../core/source.ts';
+import type { Observation, BackfillPage, Span } from '../../core/source.ts';
 import { keptClock } from './clock.ts';
 import { type Attempt, isMisfit } from './observe.ts';
 import type { ConsoleRun } from './options.ts';
@@ -15,7 +15,7 @@ interface Manner {
   slice: number;
 }
 
-type Part = Pick<PastPart, 'covered'> & { readonly attempts: readonly Attempt[] };
+type Part = Pick<BackfillPage, 'covered'> & { readonly attempts: readonly Attempt[] };
 
 /**
  * Reads a past span window by window, in the order of time. A part tells exactly what lies in the time that it covers,
@@ -23,7 +23,7 @@ type Part = Pick<PastPart, 'covered'> & { readonly attempts: readonly Attempt[] 
  *
  * @throws RefusedError with advice, as `poll`.
  */
-export async function* readPast(lent: ConsoleRun, span: Span): AsyncGenerator<PastPart> {
+export async function* readPast(lent: ConsoleRun, span: Span): AsyncGenerator<BackfillPage> {
   const run = { ...lent, http: keptClock(lent, undefined).http };
   const manner: Manner = { walk: walkSorted, slice: run.options.slice };
   const told = new Set<string>();

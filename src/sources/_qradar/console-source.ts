@@ -29,7 +29,7 @@ export function consoleSource({ module, ...names }: Vendor) {
     categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
     fields: loginAttemptFields(module),
     stream: 'append-only',
-    askAgain: true,
+    canReread: true,
     options: ConsoleOptions,
     cursor: Cursor,
     record: LoginAttempt,
@@ -40,8 +40,8 @@ export function consoleSource({ module, ...names }: Vendor) {
     backfill: { streams: wholeConsole, read: readPast },
     probe,
     rewind,
-    openFrom: ({ settle }, now) => now - settle,
-    clockSlack: (options) => slackOf({ options }),
+    settledUntil: ({ settle }, now) => now - settle,
+    clockTolerance: (options) => slackOf({ options }),
     normalise: (attempt) => loginAttemptEvent(module, attempt),
   });
 }

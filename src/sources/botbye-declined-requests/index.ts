@@ -20,7 +20,7 @@ export default defineSource({
   categorisation: { kind: 'metric', category: ['web'], type: ['info'] },
   fields: DECLINED_FIELDS,
   stream: 'counter',
-  askAgain: false,
+  canReread: false,
   accountOption: 'account_id',
   scopedBy: ['project_ids', 'types', 'interval_type'],
   options,
@@ -33,10 +33,10 @@ export default defineSource({
   },
   poll,
   probe,
-  clockSlack: (options) => options.edge_guard,
-  openFrom: (options, now) => bucketAt(now, calendarOf(options)).from,
-  unseen: (options) => longestUnseen(options.edge_guard),
-  nextEdge: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
+  clockTolerance: (options) => options.edge_guard,
+  settledUntil: (options, now) => bucketAt(now, calendarOf(options)).from,
+  toleratedGap: (options) => longestUnseen(options.edge_guard),
+  nextExtraPoll: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
   normalise,
 });
 

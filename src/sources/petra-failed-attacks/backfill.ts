@@ -1,4 +1,4 @@
-import type { PastPart, SourceContext, Scope, Span } from '../../core/source.ts';
+import type { BackfillPage, SourceContext, Scope, Span } from '../../core/source.ts';
 import { inParts } from '../_kit/parts.ts';
 import { readTenants } from '../_petra/tenants.ts';
 import { readDay, type Poll } from './answer.ts';
@@ -16,7 +16,7 @@ export async function* tenantsOf(run: SourceContext<Options>): AsyncGenerator<Sc
  * Every closed day that the span touches, whole, since totals are those of a day; one request each, the oldest first.
  * A day that goes on is left to live polling.
  */
-export async function* readPast(run: Poll, { from, to }: Span): AsyncGenerator<PastPart> {
+export async function* readPast(run: Poll, { from, to }: Span): AsyncGenerator<BackfillPage> {
   const { settle } = run.options;
   const last = Math.min(dayOf(to - 1), newestClosed(run.now(), settle));
   for (let day = dayOf(from); day <= last; day += 1) {

@@ -23,8 +23,8 @@ export default defineSource({
   categorisation: { kind: 'metric', category: ['authentication'], type: ['info'] },
   fields: { ...TENANT_FIELDS, ...ATTACK_FIELDS },
   stream: 'counter',
-  wholeKeys: true,
-  askAgain: true,
+  fullKeys: true,
+  canReread: true,
   scopedBy: ['tenants'],
   options,
   cursor,
@@ -36,6 +36,6 @@ export default defineSource({
   backfill: { streams: tenantsOf, read: readPast },
   probe,
   rewind,
-  openFrom: ({ settle }, now) => spanOf(newestClosed(now, settle) + 1).from,
+  settledUntil: ({ settle }, now) => spanOf(newestClosed(now, settle) + 1).from,
   normalise,
 });

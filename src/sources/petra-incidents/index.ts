@@ -24,7 +24,7 @@ export default defineSource({
   categorisation: { kind: 'alert', category: ['intrusion_detection'], type: ['info'] },
   fields: { ...TENANT_FIELDS, ...INCIDENT_FIELDS },
   stream: 'mutable',
-  askAgain: true,
+  canReread: true,
   options,
   cursor,
   record,

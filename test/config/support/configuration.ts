@@ -17,7 +17,7 @@ const plain = {
   categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
   fields: {},
   stream: 'append-only',
-  askAgain: true,
+  canReread: true,
   cursor: z.object({}),
   record: z.object({}),
   quotas: () => [],

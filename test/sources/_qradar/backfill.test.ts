@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PastPart, Span } from '../../../src/core/source.ts';
+import type { BackfillPage, Span } from '../../../src/core/source.ts';
 import { readPast } from '../../../src/sources/_qradar/backfill.ts';
 import type { ConsoleRun } from '../../../src/sources/_qradar/options.ts';
 import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
@@ -33,8 +33,8 @@ function lent(lab: SourceLab): ConsoleRun {
   };
 }
 
-async function read(lab: SourceLab, span: Span, most = Infinity): Promise<PastPart[]> {
-  const parts: PastPart[] = [];
+async function read(lab: SourceLab, span: Span, most = Infinity): Promise<BackfillPage[]> {
+  const parts: BackfillPage[] = [];
   for await (const part of readPast(lent(lab), span)) {
     parts.push(part);
     if (parts.length === most) break;
@@ -42,7 +42,7 @@ async function read(lab: SourceLab, span: Span, most = Infinity): Promise<PastPa
   return parts;
 }
 
-const recordsOf = (parts: readonly PastPart[]) =>
+const recordsOf = (parts: readonly BackfillPage[]) =>
   parts.flatMap(({ observations }) => observations.map(({ record }) => record as LoginAttempt));
 
 function within(rows: readonly LoginAttempt[], { from, to }: Span): LoginAttempt[] {

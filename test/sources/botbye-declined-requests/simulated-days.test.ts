@@ -39,7 +39,7 @@ async function live(interval_type: IntervalType, zone: string) {
   for (let due = clock.now(), scheduled = due; clock.now() < Date.parse('2026-03-02T18:00:00Z');) {
     await process.sweep();
     if (due >= scheduled) scheduled += EVERY;
-    due = Math.min(scheduled, source.nextEdge?.(process.options as never, clock.now()) ?? Infinity);
+    due = Math.min(scheduled, source.nextExtraPoll?.(process.options as never, clock.now()) ?? Infinity);
     await clock.advance(due - clock.now());
     if (random() < 0.02) botbye.declines.reset(PROJECT);
     if (random() > 0.05) continue;

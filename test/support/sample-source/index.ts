@@ -12,7 +12,7 @@ export default defineSource({
   categorisation: { kind: 'event', category: ['web'], type: ['info'] },
   fields: {},
   stream: 'append-only',
-  askAgain: true,
+  canReread: true,
   options: sourceOptions({}),
   cursor: z.object({ offset: z.int() }),
   record: z.looseObject({ id: z.string() }),
