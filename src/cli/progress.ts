@@ -12,7 +12,7 @@ export class Progress {
 
   /** Takes note of a durable page. */
   readonly page = (source: string, added: PollStats): void => {
-    this.#events.set(source, (this.#events.get(source) ?? 0) + added.told);
+    this.#events.set(source, (this.#events.get(source) ?? 0) + added.emitted);
     this.#line.show(
       [...this.#events].map(([name, events]) => `${name}: ${events.toLocaleString('en')} events`).join(' · '),
     );

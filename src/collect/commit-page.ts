@@ -64,11 +64,11 @@ async function decideAndCommit(task: PageTask): Promise<void> {
     complete: page.complete ?? false,
     deferred: page.deferred ?? 0,
   });
-  context.onCommit?.(clock.now() - began);
+  context.observer?.commit(clock.now() - began);
   for (const gap of newGaps) warnOfGap(context, scope, gap);
   stats.add(added);
   stats.deferred = added.deferred;
-  context.onPage(added);
+  context.observer?.page(added);
   if (ledger.size > 0) await boundLedger(context);
 }
 

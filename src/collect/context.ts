@@ -4,20 +4,8 @@ import type { SourceHttp } from '../http/client.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import type { Logger } from '../core/log.ts';
-import type { PollResult } from './poll-stream.ts';
 import type { Serial } from './serial.ts';
-import type { SweepResult } from './sweep.ts';
-import type { PollStats } from '../core/poll-stats.ts';
-
-/** Is told what happens, for metrics and health. */
-export interface CollectWatch {
-  /** A poll ended. */
-  poll(result: PollResult): void;
-  /** A sweep ended after so many milliseconds. */
-  sweep(result: SweepResult, duration: number): void;
-  /** The loop moves; it rests for so many milliseconds, or (undefined) begins a sweep. */
-  moves(rest?: number): void;
-}
+import type { CollectObserver } from '../core/poll-stats.ts';
 
 /** What a poll needs of the journal. */
 export type PollJournal = Pick<
@@ -48,10 +36,7 @@ export interface PollContext {
   readonly run: SourceContext<CommonOptions>;
   /** Pages of one source are decided and committed one after another: the ledger must not change in between. */
   readonly commits: Serial;
-  /** Told after each durable page, with what that page added: progress and metrics. */
-  readonly onPage: (added: PollStats) => void;
-  /** Told how long the commit of a page took, milliseconds. */
-  readonly onCommit?: (duration: number) => void;
+  readonly observer?: CollectObserver;
 }
 
 /** What collecting from one source needs; made once per source and process. */
@@ -59,5 +44,4 @@ export interface CollectContext extends PollContext {
   readonly journal: Journal;
   /** Live sweeps, and what must not happen during one. */
   readonly sweeps: Serial;
-  readonly watch?: CollectWatch;
 }

@@ -1,5 +1,5 @@
 import { Secret } from '../core/secret.ts';
-import { RefusedError, UnauthorisedError } from '../core/errors.ts';
+import { isRefusal, type RefusedError, UnauthorisedError } from '../core/errors.ts';
 
 /** A refused credential is tried again this often, with one request. */
 const RETRY_AFTER = 3_600_000;
@@ -78,11 +78,6 @@ export class Halt {
     else this.#streams.set(scope, { error, at: now });
     return wasGoing;
   }
-}
-
-/** Whether it stops a source, or a stream. */
-export function isRefusal(error: unknown): error is UnauthorisedError | RefusedError {
-  return error instanceof UnauthorisedError || (error instanceof RefusedError && error.status === 422);
 }
 
 function mayTry(stop: Stop | undefined, now: number): boolean {

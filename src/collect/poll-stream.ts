@@ -6,23 +6,9 @@ import type { PollContext } from './context.ts';
 import { requireRoom } from './full-journal.ts';
 import { lendStream, openStream } from './lend-stream.ts';
 import { decodeCursor } from './stored-cursor.ts';
-import { PollStats } from '../core/poll-stats.ts';
+import { PollStats, type PollResult } from '../core/poll-stats.ts';
 import { tellGaps } from './tell-gaps.ts';
 import { tooLargePage } from './too-large.ts';
-
-/** How one poll of one stream ended. */
-export interface PollResult {
-  readonly scope: Scope;
-  /**
-   * complete: caught up. owed: the rest waits for the budget, which is no failure. cut: a stop or a deadline came.
-   * failed: `error` says why; the cursor is where the last durable page left it.
-   */
-  readonly outcome: 'complete' | 'owed' | 'cut' | 'failed';
-  readonly stats: PollStats;
-  readonly error?: unknown;
-  /** Why its poll before this one failed; undefined when it did not. */
-  readonly failedBefore?: string | undefined;
-}
 
 /**
  * Polls one stream until it is caught up: each page is committed before the next is asked for, so the cursor never

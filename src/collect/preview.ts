@@ -4,10 +4,11 @@ import type { JournalView, PageCommit } from '../journal/journal.ts';
 import type { PollContext } from './context.ts';
 import { lendRun } from './lend-source.ts';
 import { Serial } from './serial.ts';
-import { pollStream, type PollResult } from './poll-stream.ts';
+import type { PollResult } from '../core/poll-stats.ts';
+import { pollStream } from './poll-stream.ts';
 import { ShadowJournal } from './shadow-journal.ts';
 
-interface PreviewParts extends Omit<PollContext, 'journal' | 'run' | 'commits' | 'onPage'> {
+interface PreviewParts extends Omit<PollContext, 'journal' | 'run' | 'commits'> {
   readonly view: JournalView;
   /** Ends the preview after so many events. */
   readonly limit: number;
@@ -46,7 +47,6 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
     run,
     signal: ends,
     commits: new Serial(),
-    onPage: () => undefined,
   };
   const errors: string[] = [];
   let partial = false;

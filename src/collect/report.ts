@@ -1,6 +1,6 @@
 import { explain, JournalFullError, PenstockError } from '../core/errors.ts';
 import type { PollContext } from './context.ts';
-import type { PollResult } from './poll-stream.ts';
+import type { PollResult } from '../core/poll-stats.ts';
 
 /** Says in the log how a poll ended. A poll that went well says nothing above debug. */
 export function report(

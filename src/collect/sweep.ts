@@ -4,20 +4,10 @@ import type { Logger } from '../core/log.ts';
 import type { CollectContext } from './context.ts';
 import type { Halt } from './halt.ts';
 import { streamOf } from './lend-stream.ts';
-import { pollStream, type PollResult } from './poll-stream.ts';
+import { pollStream } from './poll-stream.ts';
 import { report } from './report.ts';
-import { PollStats } from '../core/poll-stats.ts';
+import { PollStats, type PollResult, type SourcePollResult } from '../core/poll-stats.ts';
 import { compareAsked } from './waiting.ts';
-
-/** How one sweep over all streams of a source ended. */
-export interface SweepResult {
-  readonly source: string;
-  /** The worst of its streams: failed, cut, owed, complete. */
-  readonly outcome: PollResult['outcome'];
-  readonly stats: PollStats;
-  /** What failed, a stream each; a failed discovery is one too. */
-  readonly errors: readonly unknown[];
-}
 
 const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
 
@@ -25,7 +15,7 @@ const SEVERITY = ['complete', 'owed', 'cut', 'failed'] as const;
  * Polls every stream of a source once, those first that waited longest. A stream that fails does not stop the
  * others, but a refused credential does: it is the same for all. Rejects only when the state cannot be used.
  */
-export async function sweep(context: CollectContext, halt: Halt): Promise<SweepResult> {
+export async function sweep(context: CollectContext, halt: Halt): Promise<SourcePollResult> {
   const stats = new PollStats();
   const deferred = new Map<string, number>();
   const errors: unknown[] = [];
@@ -127,7 +117,7 @@ async function pollUnlessStopped(context: CollectContext, halt: Halt, scope: Sco
   if (stopped !== undefined) return { scope, outcome: 'failed', stats: new PollStats(), error: stopped };
   const result = await pollStream(context, scope);
   report(context, result);
-  context.watch?.poll(result);
+  context.observer?.streamPoll(result);
   if (result.outcome === 'cut' || result.outcome === 'owed') return result;
   if (halt.note(scope.id, result.error, clock.now())) tellStopped(log, halt, result.error, scope.id);
   return result;

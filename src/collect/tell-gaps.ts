@@ -9,7 +9,7 @@ import { PollStats } from '../core/poll-stats.ts';
  * Returns what that adds. Durable when it resolves.
  */
 export async function tellGaps(context: PollContext, scope: Scope, stream: StreamState): Promise<PollStats> {
-  const { journal, config, run, onPage } = context;
+  const { journal, config, run, observer } = context;
   const known = await journal.gaps(stream.key);
   const gaps = known.filter(({ unemitted, closed }) => unemitted === true && closed === undefined);
   const told = new PollStats();
@@ -31,7 +31,7 @@ export async function tellGaps(context: PollContext, scope: Scope, stream: Strea
   });
   for (const gap of gaps) warnOfGap(context, scope, gap);
   told.gaps = gaps.length;
-  onPage(told);
+  observer?.page(told);
   return told;
 }
 

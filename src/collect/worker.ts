@@ -2,7 +2,8 @@ import { StateError } from '../core/errors.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { CollectContext } from './context.ts';
 import type { Halt } from './halt.ts';
-import { sweep, type SweepResult } from './sweep.ts';
+import type { SourcePollResult } from '../core/poll-stats.ts';
+import { sweep } from './sweep.ts';
 
 /**
  * Sweeps a source whenever it is due, one sweep at a time, until the signal aborts. The due time survives restarts;
@@ -11,9 +12,9 @@ import { sweep, type SweepResult } from './sweep.ts';
 export async function work(context: CollectContext, schedule: Schedule, halt: Halt): Promise<void> {
   const { clock, signal } = context;
   let due = await firstDue(context, schedule);
-  let last: SweepResult['outcome'] = 'complete';
+  let last: SourcePollResult['outcome'] = 'complete';
   while (!signal.aborted) {
-    context.watch?.moves(Math.max(0, due - clock.now()));
+    context.observer?.alive(Math.max(0, due - clock.now()));
     await clock.sleep(due - clock.now(), signal).catch(() => undefined);
     if (signal.aborted) break;
     last = (await turn(context, halt))?.outcome ?? 'failed';
@@ -25,14 +26,14 @@ export async function work(context: CollectContext, schedule: Schedule, halt: Ha
 }
 
 /** One sweep, unless the source is stopped. Undefined: it was. */
-export async function turn(context: CollectContext, halt: Halt): Promise<SweepResult | undefined> {
-  const { clock, watch } = context;
+export async function turn(context: CollectContext, halt: Halt): Promise<SourcePollResult | undefined> {
+  const { clock, observer } = context;
   if (!halt.mayPoll(clock.now())) return undefined;
-  watch?.moves();
+  observer?.alive();
   return context.sweeps.run(async () => {
     const began = clock.now();
     const result = await sweep(context, halt);
-    watch?.sweep(result, Math.max(0, clock.now() - began));
+    observer?.sourcePoll(result, Math.max(0, clock.now() - began));
     return result;
   });
 }

@@ -117,6 +117,11 @@ export class UnreadableAnswerError extends UnexpectedAnswerError {
   override readonly blame = 'nobody' as const;
 }
 
+/** Whether the vendor refuses the credential (401, 403) or the request as it is (422): polling again does not help. */
+export function isRefusal(error: unknown): error is UnauthorisedError | RefusedError {
+  return error instanceof UnauthorisedError || (error instanceof RefusedError && error.status === 422);
+}
+
 /** The message of anything thrown, with its causes, in one line. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -48,7 +48,10 @@ export function stateOf<Name extends string>(
   return { name, since, reason, until: until === undefined ? undefined : Math.max(until, now) };
 }
 
-/** The vendor rejected the credential or the request. `until` undefined: it is not tried again by itself. */
+/**
+ * The vendor rejected the credential or the request. `until` undefined: it is not tried again by itself. The source's
+ * circuit (`collect/`) owns this state and shows it as `refused`; nothing else in the process keeps a copy.
+ */
 export interface Refusal extends Condition {
   /** 422: the request is wrong, not the credential. */
   readonly misconfigured: boolean;

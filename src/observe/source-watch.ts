@@ -1,9 +1,6 @@
 import type { Clock } from '../core/clock.ts';
-import type { PollResult } from '../collect/poll-stream.ts';
-import { isRefusal } from '../collect/halt.ts';
-import type { SweepResult } from '../collect/sweep.ts';
-import type { PollStats } from '../core/poll-stats.ts';
-import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
+import type { PollOutcome, PollResult, PollStats, SourcePollResult } from '../core/poll-stats.ts';
+import { explain, isRefusal, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
 import type { RequestTold } from '../http/settings.ts';
 import type {
   Condition,
@@ -24,7 +21,7 @@ const POLLS = 10;
 export interface PollSeen {
   /** When it ended, epoch ms. */
   readonly at: number;
-  readonly outcome: SweepResult['outcome'];
+  readonly outcome: PollOutcome;
   /** Events journaled. */
   readonly events: number;
 }
@@ -32,7 +29,7 @@ export interface PollSeen {
 /** What this process has seen of one source: counts for metrics, and what troubles it. Told by the collecting loop. */
 export class SourceWatch {
   readonly events = { new: 0, updated: 0, repeated: 0, malformed: 0 };
-  readonly polls: Record<PollResult['outcome'], number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
+  readonly polls: Record<PollOutcome, number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
   /** Requests by status: `200`, `timed-out`, `failed`. */
   readonly requests = new Map<string, number>();
   readonly requestDuration = new Histogram(REQUEST_SECONDS);
@@ -62,7 +59,7 @@ export class SourceWatch {
 
   /** A page is durable. */
   page(added: PollStats): void {
-    this.eventsLastHour.add(added.told);
+    this.eventsLastHour.add(added.emitted);
     for (const outcome of ['new', 'updated', 'repeated', 'malformed'] as const)
       this.events[outcome] += added[outcome];
     this.gaps += added.gaps;
@@ -91,8 +88,8 @@ export class SourceWatch {
   }
 
   /** A sweep ended. One that was cut says nothing. */
-  sweep({ outcome, errors, stats }: SweepResult, duration: number): void {
-    const seen = { at: this.#clock.now(), outcome, events: stats.told };
+  sweep({ outcome, errors, stats }: SourcePollResult, duration: number): void {
+    const seen = { at: this.#clock.now(), outcome, events: stats.emitted };
     this.#lastPolls = [seen, ...this.#lastPolls].slice(0, POLLS);
     if (outcome === 'cut') return;
     if (outcome === 'complete') this.lastSweep = duration;

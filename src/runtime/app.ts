@@ -193,15 +193,15 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       run: lendRun({ journal, http, log, signal, mode }, config),
       commits: new Serial(),
       sweeps: new Serial(),
-      onPage: (added) => {
-        watch.page(added);
-        onPage?.(config.name, added);
-      },
-      onCommit: (duration) => live.commits.observe(duration),
-      watch: {
-        poll: (result) => watch.poll(result),
-        sweep: (result, duration) => watch.sweep(result, duration),
-        moves: (rest) => live.sourceMoves(config, rest),
+      observer: {
+        page: (added) => {
+          watch.page(added);
+          onPage?.(config.name, added);
+        },
+        commit: (duration) => live.commits.observe(duration),
+        streamPoll: (result) => watch.poll(result),
+        sourcePoll: (result, duration) => watch.sweep(result, duration),
+        alive: (wait) => live.sourceMoves(config, wait),
       },
     },
     schedule: parseSchedule(options.schedule, options.timezone, random),

@@ -1,5 +1,5 @@
 import type { App } from './app.ts';
-import type { SweepResult } from '../collect/sweep.ts';
+import type { SourcePollResult } from '../core/poll-stats.ts';
 import { longestWaitingFirst } from '../collect/waiting.ts';
 import { turn } from '../collect/worker.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
@@ -13,7 +13,7 @@ import { watchState } from './watch-state.ts';
 
 /** What one pass did. */
 export interface OnceSummary {
-  readonly sweeps: readonly SweepResult[];
+  readonly sweeps: readonly SourcePollResult[];
   /** Events that the journal holds and some destination still lacks. */
   readonly undelivered: number;
   /** Dead letters, in all. */
@@ -32,7 +32,7 @@ export interface OnceSummary {
  * disk does not take what is delivered.
  */
 export async function once(app: App, names?: readonly string[]): Promise<OnceSummary> {
-  const sweeps: SweepResult[] = [];
+  const sweeps: SourcePollResult[] = [];
   const { heartbeat } = app.config;
   const pass = collect(app, sweeps, names)
     .then(() => (heartbeat === undefined ? undefined : beatIfDue(app, heartbeat)))
@@ -64,13 +64,13 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
   };
 }
 
-function failureOf(sweeps: readonly SweepResult[]): JournalWriteError | undefined {
+function failureOf(sweeps: readonly SourcePollResult[]): JournalWriteError | undefined {
   return sweeps.flatMap(({ errors }) => errors).find((error) => error instanceof JournalWriteError);
 }
 
 async function collect(
   { sources, journal }: App,
-  sweeps: SweepResult[],
+  sweeps: SourcePollResult[],
   names: readonly string[] | undefined,
 ): Promise<void> {
   const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));

@@ -39,7 +39,7 @@ export class PastReading {
 
   /** Events told so far, those of earlier processes too. */
   get events(): number {
-    return this.#before + this.#stats.told;
+    return this.#before + this.#stats.emitted;
   }
 
   /**

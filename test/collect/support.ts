@@ -1,7 +1,7 @@
 import type { EcsEvent } from '../../src/core/event.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve, type SimulatedRequest, type Simulator } from '../../src/simulators/server.ts';
-import type { SweepResult } from '../../src/collect/sweep.ts';
+import type { SourcePollResult } from '../../src/core/poll-stats.ts';
 import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { openLab, type Lab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -77,6 +77,6 @@ export async function pass(lab: Lab, clock: DrivenClock, deadline = 600_000): Pr
   return summary;
 }
 
-export function outcomes(sweeps: readonly SweepResult[]): string[] {
+export function outcomes(sweeps: readonly SourcePollResult[]): string[] {
   return sweeps.map(({ outcome }) => outcome);
 }

@@ -7,7 +7,8 @@ import { pino } from 'pino';
 import type { CollectContext } from '../../../src/collect/context.ts';
 import { Halt } from '../../../src/collect/halt.ts';
 import { Serial } from '../../../src/collect/serial.ts';
-import { sweep, type SweepResult } from '../../../src/collect/sweep.ts';
+import { sweep } from '../../../src/collect/sweep.ts';
+import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';
 import { createHttp } from '../../../src/http/client.ts';
@@ -61,7 +62,7 @@ export class PetraLab implements AsyncDisposable {
   }
 
   /** A process that sweeps once; time passes whenever it waits. */
-  async sweep({ mode = 'run', deadline, diesAfter }: Turn = {}): Promise<SweepResult> {
+  async sweep({ mode = 'run', deadline, diesAfter }: Turn = {}): Promise<SourcePollResult> {
     const stop = new AbortController();
     const { clock } = this.#setup;
     await using opened = new AsyncDisposableStack();
@@ -164,7 +165,6 @@ export class PetraLab implements AsyncDisposable {
       run,
       commits: new Serial(),
       sweeps: new Serial(),
-      onPage: () => undefined,
     };
   }
 
