@@ -1,5 +1,5 @@
 import { showDuration } from '../core/show-duration.ts';
-import type { Told } from '../deliver/delivery-parts.ts';
+import type { ResponseReport } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
 import { type Io, say } from './io.ts';
 
@@ -19,10 +19,10 @@ export class Away {
     this.#parts = parts;
   }
 
-  /** Hears each answer of a destination; speaks at the first that asks to wait, and again after records were taken. */
-  readonly answered = ({ destination, answer }: Pick<Told, 'destination' | 'answer'>): void => {
-    if (answer === 'acknowledge') this.#away.delete(destination);
-    if (answer !== 'wait' || this.#away.has(destination)) return;
+  /** Called with each response; speaks at the first without a usable answer, and again after records were accepted. */
+  readonly onResponse = ({ destination, kind }: Pick<ResponseReport, 'destination' | 'kind'>): void => {
+    if (kind === 'accepted') this.#away.delete(destination);
+    if (kind !== 'retry' || this.#away.has(destination)) return;
     this.#away.add(destination);
     this.#say(destination);
   };

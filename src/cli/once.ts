@@ -65,7 +65,7 @@ export const onceCommand: PenstockCommand = {
       collecting: signal,
       delivering: signal,
       onPage: progress.page,
-      onAnswer: away.answered,
+      onResponse: away.onResponse,
     });
     const summary = await once(app, names);
     progress.end();

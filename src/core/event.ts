@@ -7,6 +7,9 @@ export type EcsValue = string | number | boolean | readonly string[] | readonly 
  */
 export type EcsEvent = Readonly<Record<string, EcsValue>>;
 
+/** Which queue an event is in: what is polled now, or what a backfill reads. */
+export type Lane = 'live' | 'backfill';
+
 /** The ECS version that mappings are written and checked against (`@elastic/ecs` of the same minor). */
 export const ECS_VERSION = '9.4.0';
 

@@ -74,17 +74,17 @@ export class Backlog {
 
   /** Passes over the events before a position, or over a part of them. */
   async #skipTo(beyond: Position, load: Load | undefined): Promise<void> {
-    const { destination, journal, clock, onSkipped } = this.#parts;
+    const { destination, journal, clock, observer } = this.#parts;
     const { position, missed } = await this.#measure(beyond, load);
     const deadLetters = load?.lettersBefore(position) ?? [];
     const skip = { position, missed, deadLetters };
     const isNew = await this.#conduct.persist(() => journal.skip(destination.name, skip, clock.now()));
     load?.skipTo(position);
     this.#bookmark.moveTo(position);
-    if (deadLetters.length > 0) this.#parts.onDeadLetters?.(deadLetters.length);
+    if (deadLetters.length > 0) observer?.onDeadLetters(deadLetters.length);
     if (missed === undefined) return;
     this.#skipping = true;
-    onSkipped?.(missed.events);
+    observer?.onSkipped(missed.events);
     if (isNew) this.#warn(missed);
   }
 

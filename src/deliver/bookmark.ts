@@ -62,7 +62,7 @@ export class Bookmark {
     );
     this.#position = position;
     this.#warn(deadLetters);
-    if (deadLetters.length > 0) this.#parts.onDeadLetters?.(deadLetters.length);
+    if (deadLetters.length > 0) this.#parts.observer?.onDeadLetters(deadLetters.length);
     return deadLetters.length;
   }
 

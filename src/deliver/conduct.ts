@@ -3,12 +3,12 @@ import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
+import type { DeliveryState } from '../core/delivery-state.ts';
 import { describe, logFields } from './describe.ts';
 import { UNREAD_ANSWER } from './advice.ts';
 import type { Acknowledge, Pause, Wait } from './answer.ts';
 import { Backoff } from './backoff.ts';
 import type { Idle } from './idle.ts';
-import type { Standing } from './standing.ts';
 
 interface ConductParts {
   readonly name: string;
@@ -34,7 +34,7 @@ export class Conduct {
   readonly #backoff: Backoff;
   #paused: string | undefined;
   #advice: string | undefined;
-  #standing: Standing;
+  #standing: DeliveryState;
   #signal: AbortSignal | undefined;
   #toldUnread = false;
   /** What the process before has seen, until this one knows better. */
@@ -44,18 +44,18 @@ export class Conduct {
     this.#parts = parts;
     this.#backoff = new Backoff(parts.random);
     this.#unreachable = parts.unreachable;
-    this.#standing = { kind: 'idle', since: parts.clock.now(), reason: undefined };
+    this.#standing = { kind: 'idle', since: parts.clock.now(), reason: undefined, until: undefined };
   }
 
-  get standing(): Standing {
+  get standing(): DeliveryState {
     return this.#standing;
   }
 
   /** What is not in the journal of how it stands. */
-  get seen(): DestinationReport {
+  get report(): DestinationReport {
     const { kind, since, reason = 'It does not accept events now.', until } = this.#standing;
     if (kind === 'paused') return { nextTry: until };
-    const unreachable = kind === 'waiting' ? { since, reason, until } : this.#unreachable;
+    const unreachable = kind === 'retrying' ? { since, reason, until } : this.#unreachable;
     return unreachable === undefined ? {} : { unreachable };
   }
 
@@ -97,7 +97,7 @@ export class Conduct {
     if (answer.unread !== undefined) this.#tellUnread(answer.unread, answer);
     if (this.#paused !== undefined) await this.persist(() => journal.setPaused(name, undefined, clock.now()));
     this.#paused = undefined;
-    if (this.#standing.kind === 'paused' || this.#standing.kind === 'waiting') {
+    if (this.#standing.kind === 'paused' || this.#standing.kind === 'retrying') {
       log.info(logFields(answer), 'Destination recovered.');
     }
     this.#stand('sending');
@@ -116,7 +116,7 @@ export class Conduct {
     }
     const until = this.#parts.clock.now() + Math.round(ms);
     if (this.#standing.kind === 'paused') this.#stand('paused', this.#standing.reason, until);
-    else this.#stand('waiting', describe(answer), until);
+    else this.#stand('retrying', describe(answer), until);
     await this.#sleep(ms);
   }
 
@@ -175,10 +175,10 @@ export class Conduct {
     }
   }
 
-  #stand(kind: Standing['kind'], reason?: string, until?: number): void {
+  #stand(kind: DeliveryState['kind'], reason?: string, until?: number): void {
     const before = this.#standing;
     const begins =
-      kind === 'waiting' ? (this.#unreachable?.since ?? this.#parts.clock.now()) : this.#parts.clock.now();
+      kind === 'retrying' ? (this.#unreachable?.since ?? this.#parts.clock.now()) : this.#parts.clock.now();
     this.#standing = { kind, since: before.kind === kind ? before.since : begins, reason, until };
   }
 }

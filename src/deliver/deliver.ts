@@ -7,6 +7,7 @@ import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
 import { Conduct } from './conduct.ts';
 import type { DestinationReport } from '../core/state.ts';
+import type { DeliveryState, ResponseKind } from '../core/delivery-state.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { describe } from './describe.ts';
 import type { Errand } from './errand.ts';
@@ -15,7 +16,6 @@ import { Idle, type Rest } from './idle.ts';
 import { type Effect, Load } from './load.ts';
 import { ANY_SIZE, halved, type RequestSize, taken } from './request-size.ts';
 import { bytesBySource } from './sent-bytes.ts';
-import type { Standing } from './standing.ts';
 
 /** Commits what an answer settled (undefined: what needed none); returns how many dead letters that made. */
 type Commit = (answer: Answer | undefined) => Promise<number>;
@@ -53,11 +53,11 @@ export class Delivery {
   }
 
   /** What is not in the journal of how it stands. */
-  get seen(): DestinationReport {
-    return this.#conduct.seen;
+  get report(): DestinationReport {
+    return this.#conduct.report;
   }
 
-  get standing(): Standing {
+  get state(): DeliveryState {
     return this.#conduct.standing;
   }
 
@@ -133,7 +133,7 @@ export class Delivery {
 
   /** Sends the next request of a load and does as the answer says; false when all of it is settled. */
   async #send(load: Load, commit: Commit, signal: AbortSignal): Promise<boolean> {
-    const { clock, sender, destination, onAnswer } = this.#parts;
+    const { clock, sender, destination, observer } = this.#parts;
     const size = this.#size;
     const how = { maxEventAge: destination.maxEventAge, alone: this.#conduct.probing, size };
     const items = load.next(clock.now(), how);
@@ -151,20 +151,19 @@ export class Delivery {
     const deadLetters = await commit(answer);
     const { delivered, rejected } = effect;
     const { status } = answer;
-    const kind = answer.kind === 'pause' && goesOnAtOnce(answer, effect) ? 'bisect' : answer.kind;
     const accepted = answer.kind === 'acknowledge' ? items : [];
-    onAnswer?.({
+    observer?.onResponse({
       destination: destination.name,
-      answer: kind,
+      kind: answer.kind === 'pause' && goesOnAtOnce(answer, effect) ? 'rejected' : KINDS[answer.kind],
       status,
       delivered,
       rejected,
       deadLetters,
       duration: at - began,
       at,
-      accepted,
+      accepted: accepted.map(({ page: { source }, lane, at: own }) => ({ source, lane, at: own })),
       bytes: bytesBySource(accepted, sender.providers, destination.protocol),
-      again: load.expendable,
+      redelivered: load.expendable,
     });
     await this.#follow(load, answer, effect);
     return true;
@@ -195,6 +194,13 @@ export class Delivery {
     if (more !== undefined) load.append(more, clock.now());
   }
 }
+
+const KINDS = {
+  acknowledge: 'accepted',
+  wait: 'retry',
+  pause: 'paused',
+  bisect: 'rejected',
+} as const satisfies Record<Answer['kind'], ResponseKind>;
 
 /** Whether other records, or fewer, go out next, so that nothing need be waited for. */
 function goesOnAtOnce(answer: Exclude<Answer, Acknowledge>, { refusal, stuck }: Effect): boolean {

@@ -4,8 +4,7 @@ import type { EcsEvent } from '../core/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Condition } from '../core/state.ts';
 import type { Logger } from '../core/log.ts';
-import type { Answer } from './answer.ts';
-import type { Item } from './batch.ts';
+import type { DeliveryObserver } from '../core/delivery-state.ts';
 import type { Sender } from '../otlp/sender.ts';
 
 /** What of the journal a delivery needs. */
@@ -38,30 +37,5 @@ export interface DeliveryParts {
   readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
   /** Why the process before had no answer, and since when. */
   readonly unreachable?: Condition | undefined;
-  readonly onAnswer?: ((told: Told) => void) | undefined;
-  /** Told how many events were laid aside, with an answer or for their age. */
-  readonly onDeadLetters?: ((count: number) => void) | undefined;
-  /** Told how many events were skipped because too much waited. */
-  readonly onSkipped?: ((count: number) => void) | undefined;
-}
-
-/** What one answer came to; for metrics. */
-export interface Told {
-  readonly destination: string;
-  readonly answer: Answer['kind'];
-  readonly status: number | undefined;
-  /** Events taken by the destination. */
-  readonly delivered: number;
-  /** Events of a request that it took, which it refused for good. */
-  readonly rejected: number;
-  /** From sending the request to the end of its answer, milliseconds; and when that was, epoch ms. */
-  readonly duration: number;
-  readonly at: number;
-  /** What was in a request that was accepted, and its bytes by source; empty for another answer. */
-  readonly accepted: readonly Item[];
-  readonly bytes: ReadonlyMap<string, number>;
-  /** Sent for a replay or a retry of dead letters. */
-  readonly again: boolean;
-  /** Events laid aside with it. */
-  readonly deadLetters: number;
+  readonly observer?: DeliveryObserver | undefined;
 }

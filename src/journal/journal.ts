@@ -1,4 +1,4 @@
-import type { JournaledEvent } from '../core/event.ts';
+import type { JournaledEvent, Lane } from '../core/event.ts';
 import type { BacklogJournal } from './backlog.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { LedgerSize } from './sqlite/ledger-store.ts';
@@ -214,7 +214,7 @@ export interface LedgerWrite extends LedgerEntry {
 /** `reason` of a gap: the ledger was at its bound, and forgot what was told in this span. */
 export const LEDGER_FULL = 'ledger-full';
 
-export type Lane = 'live' | 'backfill';
+export type { Lane } from '../core/event.ts';
 
 export interface PageCommit {
   readonly stream: string;

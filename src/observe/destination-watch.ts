@@ -1,11 +1,19 @@
 import type { Clock } from '../core/clock.ts';
-import type { Told } from '../deliver/delivery-parts.ts';
+import type { DeliveryObserver, ResponseKind, ResponseReport } from '../core/delivery-state.ts';
 import { Histogram, LAG_SECONDS, REQUEST_SECONDS } from './histogram.ts';
 import { LastHour } from './last-hour.ts';
 
-/** What this process has seen of one destination; counts for metrics. Told by the delivery. */
-export class DestinationWatch {
-  readonly answers: Record<Told['answer'], number> = { acknowledge: 0, wait: 0, pause: 0, bisect: 0 };
+/** The values of the label `answer`: names of metrics and their labels do not change. */
+const LABELS = {
+  accepted: 'acknowledge',
+  retry: 'wait',
+  paused: 'pause',
+  rejected: 'bisect',
+} as const satisfies Record<ResponseKind, string>;
+
+/** What this process has seen of one destination: counts for metrics, reported by its delivery. */
+export class DestinationWatch implements DeliveryObserver {
+  readonly answers = { acknowledge: 0, wait: 0, pause: 0, bisect: 0 };
   readonly duration = new Histogram(REQUEST_SECONDS);
   /** By source: from the time of a live event to its acknowledgement. */
   readonly lag = new Map<string, Histogram>();
@@ -13,7 +21,7 @@ export class DestinationWatch {
   readonly sentBytes = new Map<string, number>();
   delivered = 0;
   deadLetters = 0;
-  /** Events that were skipped because too much waited. */
+  /** Events that were skipped because the backlog was too large. */
   skipped = 0;
   readonly deliveredLastHour: LastHour;
 
@@ -21,23 +29,24 @@ export class DestinationWatch {
     this.deliveredLastHour = new LastHour(clock);
   }
 
-  answer({ answer, delivered, duration, at, accepted, bytes, again }: Told): void {
-    this.answers[answer] += 1;
+  onResponse({ kind, delivered, duration, at, accepted, bytes, redelivered }: ResponseReport): void {
+    this.answers[LABELS[kind]] += 1;
     this.duration.observe(duration);
     this.delivered += delivered;
     this.deliveredLastHour.add(delivered);
     for (const [source, more] of bytes) this.sentBytes.set(source, (this.sentBytes.get(source) ?? 0) + more);
-    // An answer that rejects some does not say which; what is sent again or was asked for later is no lag.
-    if (again || delivered < accepted.length) return;
-    for (const item of accepted)
-      if (item.lane === 'live') this.#lagOf(item.page.source).observe(at - item.at);
+    // A response that rejects some does not say which; the time of a redelivery or a backfill is no lag.
+    if (redelivered || delivered < accepted.length) return;
+    for (const event of accepted) {
+      if (event.lane === 'live') this.#lagOf(event.source).observe(at - event.at);
+    }
   }
 
-  laidAside(count: number): void {
+  onDeadLetters(count: number): void {
     this.deadLetters += count;
   }
 
-  skip(count: number): void {
+  onSkipped(count: number): void {
     this.skipped += count;
   }
 

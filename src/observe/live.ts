@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
-import type { Told } from '../deliver/delivery-parts.ts';
-import type { Standing } from '../deliver/standing.ts';
+import type { DeliveryState, ResponseReport } from '../core/delivery-state.ts';
 import type { Room } from '../journal/journal.ts';
 import { LONGEST_PAUSE } from '../http/retry-after.ts';
 import type { Condition } from '../core/state.ts';
@@ -62,7 +61,7 @@ export class Live {
   }
 
   /** A delivery that waits for something to send, or for a time, may be silent; one that sends may not. */
-  deliveryRests({ name, timeout }: DestinationConfig, { kind }: Standing): void {
+  deliveryRests({ name, timeout }: DestinationConfig, { kind }: DeliveryState): void {
     if (kind !== 'sending') this.pulse.expect(`destination ${name}`, GRACE + timeout);
   }
 
@@ -83,8 +82,8 @@ export class Live {
     this.#reloadFailed = problem === undefined ? undefined : { since, reason: problem };
   }
 
-  answered({ name, timeout }: DestinationConfig, told: Told): void {
-    this.destination(name).answer(told);
+  answered({ name, timeout }: DestinationConfig, report: ResponseReport): void {
+    this.destination(name).onResponse(report);
     this.pulse.expect(`destination ${name}`, GRACE + timeout);
   }
 }

@@ -8,7 +8,7 @@ import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../config/source-identity.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
-import type { Told } from '../deliver/delivery-parts.ts';
+import type { ResponseReport } from '../core/delivery-state.ts';
 import { Delivery } from '../deliver/deliver.ts';
 import { Sender } from '../otlp/sender.ts';
 import { Budgets, COURTESY } from '../http/budget.ts';
@@ -39,8 +39,8 @@ export interface AppParts {
   /** Ends delivering. */
   readonly delivering: AbortSignal;
   readonly onPage?: (source: string, added: PollStats) => void;
-  /** Hears how each request to a destination was answered. */
-  readonly onAnswer?: (told: Told) => void;
+  /** Called with each response of a destination. */
+  readonly onResponse?: (report: ResponseReport) => void;
   /** What this process has seen, where it goes on after a reload. */
   readonly live?: Live;
   /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
@@ -229,11 +229,13 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
       return source && namespaceOf(source, event);
     },
     unreachable: before.destination(destination.name).unreachable,
-    onAnswer: (told) => {
-      live.answered(destination, told);
-      shared.onAnswer?.(told);
+    observer: {
+      onResponse: (report) => {
+        live.answered(destination, report);
+        shared.onResponse?.(report);
+      },
+      onDeadLetters: (count) => live.destination(destination.name).onDeadLetters(count),
+      onSkipped: (count) => live.destination(destination.name).onSkipped(count),
     },
-    onDeadLetters: (count) => live.destination(destination.name).laidAside(count),
-    onSkipped: (count) => live.destination(destination.name).skip(count),
   });
 }

@@ -43,7 +43,7 @@ export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promi
 /** For `/livez`. */
 async function takePulse({ live, clock, delivering, deliveries }: App): Promise<void> {
   await live.pulse.run(clock, delivering, () => {
-    for (const { destination, standing } of deliveries) live.deliveryRests(destination, standing);
+    for (const { destination, state } of deliveries) live.deliveryRests(destination, state);
   });
 }
 

@@ -15,7 +15,7 @@ export function seenNow(app: App, room: Room, now: number): Seen {
       const unit = units.get(name);
       return unit === undefined ? { conditions: {} } : sourceSeen(app, unit, waiting(unit, room, since));
     },
-    destination: (name) => deliveries.find(({ destination }) => destination.name === name)?.seen ?? {},
+    destination: (name) => deliveries.find(({ destination }) => destination.name === name)?.report ?? {},
     reloadFailed: live.reloadFailed,
   };
 }

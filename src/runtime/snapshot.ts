@@ -1,6 +1,6 @@
 import type { App, SourceUnit } from './app.ts';
 import type { Delivery } from '../deliver/deliver.ts';
-import type { Standing } from '../deliver/standing.ts';
+import type { DeliveryState } from '../core/delivery-state.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { JournalStats, Room } from '../journal/journal.ts';
 import type { DestinationWatch } from '../observe/destination-watch.ts';
@@ -33,7 +33,7 @@ export interface SourceSnapshot extends SourceStatus {
 
 export interface DestinationSnapshot extends DestinationStatus {
   readonly watch: DestinationWatch;
-  readonly standing: Standing;
+  readonly delivery: DeliveryState;
   readonly troubles: readonly Trouble[];
 }
 
@@ -94,11 +94,10 @@ function ofDestination(
   delivery: Delivery | undefined,
 ): DestinationSnapshot {
   if (delivery === undefined) throw new Error(`Destination ${status.name} was never opened.`);
-  const { standing } = delivery;
   return {
     ...status,
     watch: live.destination(status.name),
-    standing,
+    delivery: delivery.state,
     troubles: destinationTroubles(status),
   };
 }

@@ -9,10 +9,10 @@ const PATIENCE = 60_000;
 export const LOOK_EVERY = 1_000;
 
 /** Why a destination will take nothing for now, in words; undefined while it may. */
-export function troubleOf({ destination: { name }, standing }: Delivery, now: number): string | undefined {
-  const { kind, since, reason = '' } = standing;
+export function troubleOf({ destination: { name }, state }: Delivery, now: number): string | undefined {
+  const { kind, since, reason = '' } = state;
   if (kind === 'paused') return `Destination ${name} is paused: ${reason}`;
-  if (kind === 'waiting' && now - since >= PATIENCE) return `Destination ${name} accepts nothing: ${reason}`;
+  if (kind === 'retrying' && now - since >= PATIENCE) return `Destination ${name} accepts nothing: ${reason}`;
   return undefined;
 }
 

@@ -186,17 +186,17 @@ test('says how it stands', async () => {
   await running.asleep();
   await running.clock.advance(1_000);
   await running.asleep();
-  const waiting = running.delivery.standing;
+  const retrying = running.delivery.state;
   running.receiver.answer = () => ACCEPTED;
   await running.clock.advance(2_000);
   await running.delivery.idle();
 
-  expect(waiting).toEqual({ kind: 'waiting', since, reason: 'HTTP 503: busy', until: since + 3_000 });
-  expect(running.delivery.standing.kind).toBe('idle');
-  expect(running.told.map(({ answer, delivered }) => [answer, delivered])).toEqual([
-    ['wait', 0],
-    ['wait', 0],
-    ['acknowledge', 1],
+  expect(retrying).toEqual({ kind: 'retrying', since, reason: 'HTTP 503: busy', until: since + 3_000 });
+  expect(running.delivery.state.kind).toBe('idle');
+  expect(running.reports.map(({ kind, delivered }) => [kind, delivered])).toEqual([
+    ['retry', 0],
+    ['retry', 0],
+    ['accepted', 1],
   ]);
 });
 
@@ -245,7 +245,7 @@ describe('a pause', () => {
     expect(rest).toBe('caught-up');
     expect(running.journal.letters).toMatchObject([{ uid: `uid-${bad}`, status: 403 }]);
     expect(running.receiver.received()).toHaveLength(19);
-    expect(running.told.filter(({ answer }) => answer === 'pause')).toEqual([]);
+    expect(running.reports.filter(({ kind }) => kind === 'paused')).toEqual([]);
   });
 
   test('of 403 for everything tries four records when a process starts, then one a minute', async () => {

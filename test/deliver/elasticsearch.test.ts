@@ -31,8 +31,8 @@ async function delivered(
     letters: Object.fromEntries(letters.map(({ uid, reason }) => [uid, reason])),
     statuses: letters.map(({ status }) => status),
     pauses: pauses.filter((reason) => reason !== undefined),
-    rejected: running.told.reduce((sum, { rejected }) => sum + rejected, 0),
-    delivered: running.told.reduce((sum, { delivered }) => sum + delivered, 0),
+    rejected: running.reports.reduce((sum, { rejected }) => sum + rejected, 0),
+    delivered: running.reports.reduce((sum, { delivered }) => sum + delivered, 0),
   };
 }
 

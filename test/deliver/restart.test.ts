@@ -116,7 +116,7 @@ test('dead letters tried again go behind live events, and lie there no longer wh
       .slice(-2)
       .map(({ uid }) => uid),
   ).toEqual([`uid-${SIZE}`, 'uid-0']);
-  expect(running.delivery.standing.kind).not.toBe('paused');
+  expect(running.delivery.state.kind).not.toBe('paused');
 });
 
 test('an event names the release that stored it, also when another one sends it, and again', async () => {

@@ -3,7 +3,8 @@ import pino from 'pino';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { DestinationConfig } from '../../../src/config/types.ts';
 import { Delivery } from '../../../src/deliver/deliver.ts';
-import type { DeliveryParts, Told } from '../../../src/deliver/delivery-parts.ts';
+import type { ResponseReport } from '../../../src/core/delivery-state.ts';
+import type { DeliveryParts } from '../../../src/deliver/delivery-parts.ts';
 import { Sender } from '../../../src/otlp/sender.ts';
 import { type Receiver, startReceiver } from '../../../src/simulators/otlp-receiver.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
@@ -38,10 +39,9 @@ export async function startDelivery({
     clock: systemClock,
     proxyEnv: {},
   });
-  const told: Told[] = [];
+  const reports: ResponseReport[] = [];
   const lines: Line[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line) as Line) });
-  const onAnswer = (answer: Told) => void told.push(answer);
   const delivery = new Delivery({
     destination: config,
     journal,
@@ -49,7 +49,11 @@ export async function startDelivery({
     clock,
     random: () => 1,
     log,
-    onAnswer,
+    observer: {
+      onResponse: (report) => void reports.push(report),
+      onDeadLetters: () => undefined,
+      onSkipped: () => undefined,
+    },
     ...parts,
   });
   const stopping = new AbortController();
@@ -60,7 +64,7 @@ export async function startDelivery({
     journal,
     sender,
     delivery,
-    told,
+    reports,
     lines,
     start() {
       running = delivery.run(stopping.signal);
