@@ -3,7 +3,7 @@ import { openHttp, lendRun } from '../collect/lend-source.ts';
 import type { SharedAnswers } from '../collect/hearing.ts';
 import { probeSource } from '../collect/probe-source.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { probeDestination } from '../deliver/probe-destination.ts';
 import { Sender } from '../otlp/sender.ts';
@@ -73,7 +73,13 @@ async function checkOnline(io: Io, { config, log, report, sendTest }: Online): P
   await using journal = await openJournalForBudgets({ ...config.state, clock: io.clock, log });
   await journal.requireSame(config.sources.map(identityOf));
   const shared: SharedAnswers = new Map();
-  const lent: Lent = { io, log, journal, budgets: new Budgets({ journal, clock: io.clock }), shared };
+  const lent: Lent = {
+    io,
+    log,
+    journal,
+    budgets: new Budgets({ quotas: journal.quotas, clock: io.clock }),
+    shared,
+  };
   const checks = [
     ...config.sources.map((source) => checkSource(lent, source)),
     ...config.destinations.map((destination) => checkDestination(io, destination, sendTest)),

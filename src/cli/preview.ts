@@ -1,7 +1,7 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import { openHttp } from '../collect/lend-source.ts';
 import { preview, type PreviewResult } from '../collect/preview.ts';
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import { PROFILES } from '../otlp/profiles.ts';
@@ -62,7 +62,7 @@ export const previewCommand: PenstockCommand = {
     const { clock, random, env, stop: signal } = io;
     await using view = await openJournalForBudgets({ ...config.state, clock, log });
     await view.requireSame([identityOf(source)]);
-    const budgets = new Budgets({ journal: view, clock });
+    const budgets = new Budgets({ quotas: view.quotas, clock });
     await using http = openHttp({ budgets, clock, random, env, log, signal }, source);
     const json = flags['json'] === true || io.stdout.isTTY !== true;
     const rows: string[][] = [];

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { Argument } from 'commander';
 import { z } from 'zod';
 import { absolutePath } from '../config/path.ts';
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { StateDocument, type ExportedStream } from '../journal/state-document.ts';

@@ -1,4 +1,4 @@
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { createHttp, type SourceHttp } from '../http/client.ts';
 import type { HttpSettings } from '../http/settings.ts';

@@ -1,4 +1,4 @@
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
 import type { CommonOptions, LedgerValue, Scope, StreamContext } from '../core/source.ts';

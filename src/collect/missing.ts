@@ -1,7 +1,6 @@
-import { identityOf } from '../config/source-identity.ts';
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
-import { streamKey } from '../core/stream-key.ts';
+import { streamKey, identityOf } from '../core/stream-key.ts';
 import { uncovered } from '../core/span.ts';
 import type { Span } from '../core/source.ts';
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Journal, StreamState } from '../journal/journal.ts';

@@ -5,12 +5,11 @@ import type {
   LedgerPart,
   PageCommit,
   Room,
-  SourceIdentity,
   StreamIdentity,
   StreamState,
 } from '../journal/journal.ts';
 import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
-import { streamKey } from '../core/stream-key.ts';
+import { streamKey, type SourceIdentity } from '../core/stream-key.ts';
 import type { Gap, Span } from '../core/source.ts';
 import type { PollJournal } from './context.ts';
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';

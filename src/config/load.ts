@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { checkProxies } from '../http/proxies.ts';
+import { checkProxies } from './proxies.ts';
 import { checkBlock } from './block.ts';
 import { checkDefaults, checkRouting } from './cross-checks.ts';
 import { toDestination } from './destination.ts';

@@ -1,4 +1,4 @@
-import { identityOf } from './source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import { showPlace } from './location.ts';
 import type { Problems } from './problems.ts';
 import { isRecord, type Tree } from './tree.ts';

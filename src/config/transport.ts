@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseProxy } from '../http/proxies.ts';
+import { parseProxy } from './proxies.ts';
 import { filePath, password } from './fields.ts';
 import { Secret } from '../core/secret.ts';
 

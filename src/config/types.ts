@@ -1,4 +1,3 @@
-import type { BacklogLimit } from '../journal/backlog.ts';
 import type { CommonOptions, Source } from '../core/source.ts';
 import type { Secret } from '../core/secret.ts';
 
@@ -26,6 +25,9 @@ export interface StateConfig {
   readonly retain: number;
   readonly allowNetworkFs: boolean;
 }
+
+/** What may wait for a destination: bytes in the journal, or the time since it was journaled (ms). */
+export type BacklogLimit = { readonly bytes: number } | { readonly age: number };
 
 export interface DestinationConfig {
   readonly name: string;

@@ -1,5 +1,5 @@
 import type { Shape } from './rows.ts';
-import type { Span } from './source.ts';
+import type { Span } from './span.ts';
 
 /** One GET to a vendor, relative to the source's `base_url`. */
 export interface HttpRequest {

@@ -1,3 +1,5 @@
+import type { CommonOptions, Source } from './source.ts';
+
 /** What names a stream, whatever its source is called. */
 export interface StreamNames {
   /** Source type. */
@@ -18,4 +20,27 @@ export function streamKey({ type, origin, account, scope }: StreamNames): string
   const place = `${type}|${origin.replaceAll('|', '%7C')}`;
   if (account === '' && !scope.includes('|')) return `${place}|${scope}`;
   return `${place}|${account.replaceAll('%', '%25').replaceAll('|', '%7C')}|${scope}`;
+}
+
+/** What the state knows a source by. A source's name stands for one type, origin and account for the life of the state. */
+export interface SourceIdentity {
+  readonly name: string;
+  readonly type: string;
+  readonly origin: string;
+  /** The vendor account that it reads; '' where nothing names it. */
+  readonly account: string;
+}
+
+/** What of a source's configuration names it. */
+export interface Identified {
+  readonly name: string;
+  readonly definition: Pick<Source, 'id' | 'accountOption'>;
+  readonly options: Pick<CommonOptions, 'base_url' | 'account' | 'labels'>;
+}
+
+/** The identity of a configured source. */
+export function identityOf({ name, definition, options }: Identified): SourceIdentity {
+  const own: unknown = Reflect.get(options, definition.accountOption ?? 'account');
+  const account = options.account === '' ? String(own) : options.account;
+  return { name, type: definition.id, origin: options.base_url, account };
 }

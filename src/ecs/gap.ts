@@ -1,6 +1,5 @@
-import { identityOf, type Identified } from '../config/source-identity.ts';
 import { LEDGER_FULL } from '../journal/journal.ts';
-import { streamKey } from '../core/stream-key.ts';
+import { streamKey, identityOf, type Identified } from '../core/stream-key.ts';
 import type { Gap, Scope } from '../core/source.ts';
 import { withCommonFields, type Origin } from './common.ts';
 import { compact, type JournaledEvent } from '../core/event.ts';

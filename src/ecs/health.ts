@@ -1,4 +1,4 @@
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { withCommonFields, type Origin } from './common.ts';
 import { compact, type JournaledEvent } from '../core/event.ts';

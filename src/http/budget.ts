@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { OutOfBudgetError } from '../core/errors.ts';
-import type { Journal } from '../journal/journal.ts';
-import type { Quota } from '../core/source.ts';
+import type { Quotas, RateLimit } from '../core/quota.ts';
 import type { Logger } from '../core/log.ts';
 import { LONGEST_PAUSE } from './retry-after.ts';
 
@@ -12,11 +11,11 @@ export interface Budget {
   readonly name: string;
   readonly route: string;
   /** Undefined: unlimited, yet a 429 pauses it. */
-  readonly quota: Pick<Quota, 'requests' | 'per'> | undefined;
+  readonly quota: RateLimit | undefined;
 }
 
 interface Lent {
-  readonly journal: Pick<Journal, 'spend' | 'available' | 'pauseBudget' | 'pausedUntil'>;
+  readonly quotas: Quotas;
   readonly clock: Clock;
   /** How much longer than it must a process waits that asks all the time, so that others have a turn. Milliseconds. */
   readonly courtesy?: number;
@@ -57,7 +56,7 @@ export function budgetName(
  * served. What was spent is in the journal, so it holds across restarts.
  */
 export class Budgets {
-  readonly #journal: Lent['journal'];
+  readonly #quotas: Quotas;
   readonly #clock: Clock;
   readonly #courtesy: number;
   /** By budget name: settles when everyone who waits now has been served. */
@@ -65,8 +64,8 @@ export class Budgets {
   /** By budget name: who queues, and until when (epoch ms). All of them wait as long as the first. */
   readonly #waiting = new Map<string, { readonly waiters: Set<Waiter>; until: number }>();
 
-  constructor({ journal, clock, courtesy = 0 }: Lent) {
-    this.#journal = journal;
+  constructor({ quotas, clock, courtesy = 0 }: Lent) {
+    this.#quotas = quotas;
     this.#clock = clock;
     this.#courtesy = courtesy;
   }
@@ -105,14 +104,14 @@ export class Budgets {
   /** How many requests could be sent now without waiting; Infinity without a quota. */
   async available({ name, quota }: Budget): Promise<number> {
     const now = this.#clock.now();
-    if (quota !== undefined) return this.#journal.available(name, withMargin(quota), now);
-    return (await this.#journal.pausedUntil(name)) > now ? 0 : Infinity;
+    if (quota !== undefined) return this.#quotas.available(name, withMargin(quota), now);
+    return (await this.#quotas.pausedUntil(name)) > now ? 0 : Infinity;
   }
 
   /** No request of this budget is sent before `until` (epoch milliseconds), across restarts. Never shortens a pause. */
   async pause({ name }: Budget, until: number): Promise<void> {
-    if ((await this.#journal.pausedUntil(name)) >= until) return;
-    await this.#journal.pauseBudget(name, until);
+    if ((await this.#quotas.pausedUntil(name)) >= until) return;
+    await this.#quotas.pause(name, until);
   }
 
   async #spend(budget: Budget, { signal, log }: Waiter): Promise<void> {
@@ -125,7 +124,7 @@ export class Budgets {
       if (wait > longest && !lifted) {
         // Our clock went back since the time was noted: waiting for it could take years.
         log.warn({ event: { reason: budget.route } }, 'Budget is paused for impossibly long: going on now.');
-        await this.#journal.pauseBudget(budget.name, 0);
+        await this.#quotas.pause(budget.name, 0);
         lifted = true;
         continue;
       }
@@ -151,8 +150,8 @@ export class Budgets {
   /** Milliseconds to wait before asking again; 0 when one request is granted, and durably spent. */
   async #ask({ name, quota }: Budget): Promise<number> {
     const now = this.#clock.now();
-    if (quota === undefined) return Math.max(0, (await this.#journal.pausedUntil(name)) - now);
-    const at = await this.#journal.spend(name, withMargin(quota), now);
+    if (quota === undefined) return Math.max(0, (await this.#quotas.pausedUntil(name)) - now);
+    const at = await this.#quotas.spend(name, withMargin(quota), now);
     return at === 0 ? 0 : Math.max(1, at - now);
   }
 }
@@ -169,6 +168,6 @@ async function orAborted(turn: Promise<void>, signal: AbortSignal): Promise<void
   }
 }
 
-function withMargin({ requests, per }: Pick<Quota, 'requests' | 'per'>): Pick<Quota, 'requests' | 'per'> {
+function withMargin({ requests, per }: RateLimit): RateLimit {
   return { requests, per: per + ARRIVAL_MARGIN };
 }

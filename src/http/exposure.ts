@@ -3,7 +3,7 @@ import type { DestinationConfig } from '../config/types.ts';
 import type { Finding } from '../core/source.ts';
 import type { Logger } from '../core/log.ts';
 import { isLoopback } from './loopback.ts';
-import { type Proxy, proxyFor } from './proxies.ts';
+import { type Proxy, proxyFor } from '../config/proxies.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

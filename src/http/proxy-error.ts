@@ -1,5 +1,5 @@
 import type { NetworkError } from './network-error.ts';
-import type { Proxy } from './proxies.ts';
+import type { Proxy } from '../config/proxies.ts';
 import { proxyName, serverOf, type Way } from './way.ts';
 
 /** Why a proxy could not be reached, by the codes of Node and undici. With a proxy, no other host is connected to. */

@@ -1,3 +1,4 @@
+import { percentEncoded } from '../core/printable.ts';
 import type { HttpRequest } from '../core/http.ts';
 
 /**
@@ -14,11 +15,6 @@ export function joinUrl(base: string, { path, query = {} }: Pick<HttpRequest, 'p
   url.search = [url.search.slice(1), ...added].filter((part) => part !== '').join('&');
   url.hash = '';
   return url;
-}
-
-/** A part of a URL. What is not well-formed UTF-16, as an odd id of a vendor, has no bytes: U+FFFD stands for it. */
-export function percentEncoded(text: string): string {
-  return encodeURIComponent(text.toWellFormed());
 }
 
 /** A URL as errors and logs may show it: no query, no credentials, no fragment. */

@@ -1,6 +1,6 @@
 import type { Secret } from '../core/secret.ts';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
-import { type Proxy, proxyFor } from './proxies.ts';
+import { type Proxy, proxyFor } from '../config/proxies.ts';
 
 /** A setting of TLS that an error may ask the operator to change. */
 type TlsOption = Exclude<keyof TlsConfig, 'insecure_skip_verify'>;

@@ -1,12 +1,10 @@
+import type { BacklogLimit } from '../config/types.ts';
 import type { Span } from '../core/source.ts';
 import type { DeadLetter } from './dead-letter.ts';
 import type { Position } from './journal.ts';
 
 /** `reason` of a destination's gap: its backlog was beyond `backlog.max` while it accepted nothing. */
 export const BACKLOG_FULL = 'backlog-full';
-
-/** What may wait for a destination: bytes in the journal, or the time since it was journaled (ms). */
-export type BacklogLimit = { readonly bytes: number } | { readonly age: number };
 
 /** Events that a destination was not sent and will not be. The span is of their own times. */
 export interface MissedEvents extends Span {

@@ -4,7 +4,8 @@ import type { DeadLetter } from './dead-letter.ts';
 import type { LedgerSize } from './sqlite/ledger-store.ts';
 import type { RequestJournal } from './request.ts';
 import type { SeenJournal } from './sqlite/seen-store.ts';
-import type { StreamNames } from '../core/stream-key.ts';
+import type { Quotas } from '../core/quota.ts';
+import type { SourceIdentity, StreamNames } from '../core/stream-key.ts';
 import type { Gap, LedgerValue, Quota, Span } from '../core/source.ts';
 
 /**
@@ -79,6 +80,8 @@ export interface Journal extends RequestJournal, SeenJournal, BacklogJournal, As
   pauseBudget(budget: string, until: number): Promise<void>;
   /** Epoch ms; 0 when the budget is not paused. */
   pausedUntil(budget: string): Promise<number>;
+  /** What HTTP clients spend from. */
+  readonly quotas: Quotas;
 
   // ---- deliver
   /** Makes destinations known (positions begin at the oldest page held). The seven days of those not named begin. */
@@ -152,16 +155,7 @@ export type JournalView = AsyncDisposable &
   >;
 
 /** A view that can also spend budgets: all that `check` and `preview` may write. */
-export type BudgetJournal = JournalView & Pick<Journal, 'spend' | 'pauseBudget'>;
-
-/** A source's name stands for one type, origin and account for the life of the state. */
-export interface SourceIdentity {
-  readonly name: string;
-  readonly type: string;
-  readonly origin: string;
-  /** The vendor account that it reads; '' where nothing names it. */
-  readonly account: string;
-}
+export type BudgetJournal = JournalView & Pick<Journal, 'quotas'>;
 
 /** Type of the streams of Penstock's own events, which no vendor has and nobody polls. */
 export const OWN_TYPE = 'penstock';

@@ -7,7 +7,7 @@ import { checkServerIdentity, type ConnectionOptions, getCACertificates } from '
 import type { TlsConfig } from '../config/types.ts';
 import { unreadable, unusable } from '../http/pem.ts';
 import { OwnWords } from '../http/network-error.ts';
-import type { Proxy } from '../http/proxies.ts';
+import type { Proxy } from '../config/proxies.ts';
 import { guardResponse } from './guard-response.ts';
 import { sendWhole } from './whole-body.ts';
 

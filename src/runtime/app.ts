@@ -5,7 +5,7 @@ import { lendRun, openHttp } from '../collect/lend-source.ts';
 import { Serial } from '../collect/serial.ts';
 import type { PollStats } from '../core/poll-stats.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
-import { identityOf } from '../config/source-identity.ts';
+import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { ResponseReport } from '../core/delivery-state.ts';
@@ -90,7 +90,7 @@ export async function openApp(given: AppParts): Promise<App> {
   const { config, clock, log } = parts;
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
-  const budgets = new Budgets({ journal, clock, courtesy: COURTESY });
+  const budgets = new Budgets({ quotas: journal.quotas, clock, courtesy: COURTESY });
   const before = storedSeen(await journal.seen());
   const sources = config.sources.map((source) =>
     openSource({ ...parts, journal, budgets, opened, before }, source),

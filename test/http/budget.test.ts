@@ -18,7 +18,13 @@ async function waiting() {
   const clock = new DrivenClock();
   const journal = await sharedJournal(clock);
   const budget = { name: randomUUID(), route: 'x', quota: { requests: 1, per: MINUTE } };
-  return { clock, journal, budget, budgets: new Budgets({ journal, clock }), ...readableLog() };
+  return {
+    clock,
+    journal,
+    budget,
+    budgets: new Budgets({ quotas: journal.quotas, clock }),
+    ...readableLog(),
+  };
 }
 
 describe('requests', () => {
@@ -68,7 +74,7 @@ describe('requests', () => {
 
   test('of two sources with one credential share a budget, first come first served', async () => {
     const clock = new DrivenClock();
-    const budgets = new Budgets({ journal: await sharedJournal(clock), clock });
+    const budgets = new Budgets({ quotas: (await sharedJournal(clock)).quotas, clock });
     await using server = await serve(ok, { clock });
     const quotas = [{ ...QUOTA, requests: 1 }];
     await using one = (await rig(server.url, { clock, budgets, quotas })).http;
@@ -115,8 +121,8 @@ describe('requests', () => {
 describe('a waiter', () => {
   test('in a loop lets a command of another process go first, however long it has waited', async () => {
     const { clock, journal, budget, log } = await waiting();
-    const loop = new Budgets({ journal, clock, courtesy: COURTESY });
-    const command = new Budgets({ journal, clock });
+    const loop = new Budgets({ quotas: journal.quotas, clock, courtesy: COURTESY });
+    const command = new Budgets({ quotas: journal.quotas, clock });
     const { signal } = new AbortController();
     const order: string[] = [];
     await loop.acquire(budget, { signal, log });
@@ -160,7 +166,7 @@ describe('a waiter', () => {
 
   test('does not wait for a time that only a clock gone wrong can have noted', async () => {
     const { clock, budget, budgets, journal, log, lines } = await waiting();
-    await journal.pauseBudget(budget.name, START + 400 * 86_400_000);
+    await journal.quotas.pause(budget.name, START + 400 * 86_400_000);
 
     await drive(clock, budgets.acquire(budget, { signal: new AbortController().signal, log }));
 
@@ -171,7 +177,7 @@ describe('a waiter', () => {
   test('that comes while others wait hears until when as well', async () => {
     const { clock, journal, budget, budgets, log } = await waiting();
     const signal = new AbortController().signal;
-    await journal.pauseBudget(budget.name, START + MINUTE);
+    await journal.quotas.pause(budget.name, START + MINUTE);
     const heard: (number | undefined)[] = [];
 
     const first = budgets.acquire(budget, { signal, log, onWait: () => undefined });

@@ -105,7 +105,7 @@ test('another process reads and spends budgets beside the holder, and neither wa
   const before = await view.waiting('siem');
   await afterPages(writer, 20);
   const after = await view.waiting('siem');
-  const spent = await budgets.spend('b', { requests: 1, per: 1000 }, 5);
+  const spent = await budgets.quotas.spend('b', { requests: 1, per: 1000 }, 5);
   await afterPages(writer, 20);
 
   expect(before).toBeGreaterThanOrEqual(20);

@@ -19,7 +19,7 @@ import type {
   Source,
   Span,
 } from '../../src/core/source.ts';
-import { MemoryJournal } from '../http/support/memory-journal.ts';
+import { MemoryQuotas } from '../http/support/memory-quotas.ts';
 import type { DrivenClock } from './driven-clock.ts';
 
 interface Setup {
@@ -58,7 +58,7 @@ export class SourceLab {
 
   constructor(setup: Setup) {
     this.setup = setup;
-    this.#budgets = new Budgets({ journal: new MemoryJournal(), clock: setup.clock });
+    this.#budgets = new Budgets({ quotas: new MemoryQuotas(), clock: setup.clock });
   }
 
   /** Starts a process; one at a time. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { OWN_TYPE, type SourceIdentity } from '../journal.ts';
+import type { SourceIdentity } from '../../core/stream-key.ts';
+import { OWN_TYPE } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { changedSource } from './state-problems.ts';
 import { toStored } from './stored-text.ts';

@@ -1,4 +1,5 @@
-import type { BacklogJournal, BacklogLimit, DestinationGap, Skip } from '../backlog.ts';
+import type { BacklogLimit } from '../../config/types.ts';
+import type { BacklogJournal, DestinationGap, Skip } from '../backlog.ts';
 import type { Position } from '../journal.ts';
 import { StoredNotes } from './stored-notes.ts';
 

@@ -7,6 +7,7 @@ import { DiskUse } from './disk-use.ts';
 import { translated } from './errors.ts';
 import type { DeadLetter } from '../dead-letter.ts';
 import type { StateFiles } from './files.ts';
+import type { SourceIdentity } from '../../core/stream-key.ts';
 import type {
   DeadLetterOutline,
   DestinationState,
@@ -21,7 +22,6 @@ import type {
   PollRecord,
   Position,
   Room,
-  SourceIdentity,
   StreamIdentity,
   StreamState,
 } from '../journal.ts';
@@ -30,6 +30,7 @@ import type { Statfs } from './network-fs.ts';
 import { LastNote } from './last-note.ts';
 import { Presence } from './presence.ts';
 import { StoredBacklogs } from './stored-backlogs.ts';
+import { quotasOf } from './stored-quotas.ts';
 import { Stores } from './stores.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -52,6 +53,7 @@ export interface JournalParts {
 
 /** The journal on an open SQLite database. Make it with `openJournal` and its kin (`sqlite-journal.ts`). */
 export class StoredJournal extends StoredBacklogs implements Journal {
+  readonly quotas = quotasOf(this);
   protected override readonly maxBytes: number;
   readonly #parts: JournalParts;
   readonly #stores: Stores;

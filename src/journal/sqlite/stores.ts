@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../../core/log.ts';
-import type { BacklogLimit, Skip } from '../backlog.ts';
+import type { Skip } from '../backlog.ts';
+import type { BacklogLimit } from '../../config/types.ts';
 import { BudgetStore } from './budget-store.ts';
 import { CoverageStore } from './coverage-store.ts';
 import { DeadLetterStore } from './dead-letter-store.ts';

@@ -4,13 +4,12 @@ import {
   OWN_TYPE,
   type PageCommit,
   type PollRecord,
-  type SourceIdentity,
   type StreamIdentity,
   type StreamState,
 } from '../journal.ts';
 import { Query, orUndefined } from './query.ts';
 import { fromStored, toStored } from './stored-text.ts';
-import { streamKey } from '../../core/stream-key.ts';
+import { streamKey, type SourceIdentity } from '../../core/stream-key.ts';
 
 interface StreamRow extends StreamIdentity {
   readonly key: string;

@@ -1,5 +1,5 @@
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
-import { percentEncoded } from '../../http/url.ts';
+import { percentEncoded } from '../../core/printable.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
 import type { Scope, Span, StreamContext } from '../../core/source.ts';
 import { Unreadable } from '../../core/unreadable.ts';

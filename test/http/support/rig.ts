@@ -35,7 +35,7 @@ interface RigSettings extends Omit<Partial<HttpSettings>, 'options'> {
 export async function rig(baseUrl: string, { options, ...settings }: RigSettings = {}): Promise<Rig> {
   const clock = settings.clock ?? new DrivenClock();
   const journal = settings.journal ?? (await sharedJournal(clock));
-  const budgets = settings.budgets ?? new Budgets({ journal, clock });
+  const budgets = settings.budgets ?? new Budgets({ quotas: journal.quotas, clock });
   const { log, lines } = readableLog();
   const told: RequestTold[] = [];
   const stop = new AbortController();

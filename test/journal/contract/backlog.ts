@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { BACKLOG_FULL, type BacklogLimit } from '../../../src/journal/backlog.ts';
+import type { BacklogLimit } from '../../../src/config/types.ts';
+import { BACKLOG_FULL } from '../../../src/journal/backlog.ts';
 import { events, page, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 

@@ -135,7 +135,7 @@ export class PetraLab implements AsyncDisposable {
         options,
         authorise: () => definition.authorise(options),
         quotas: definition.quotas(options),
-        budgets: new Budgets({ journal, clock }),
+        budgets: new Budgets({ quotas: journal.quotas, clock }),
         clock,
         random: () => 0.5,
         log,

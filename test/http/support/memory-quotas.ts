@@ -1,7 +1,7 @@
-import type { Journal } from '../../../src/journal/journal.ts';
+import type { Quotas } from '../../../src/core/quota.ts';
 
-/** The four methods of the journal that budgets need, as its contract describes them. */
-export class MemoryJournal implements Pick<Journal, 'spend' | 'available' | 'pauseBudget' | 'pausedUntil'> {
+/** Quotas in memory, by the rules of their contract. */
+export class MemoryQuotas implements Quotas {
   readonly spent = new Map<string, number[]>();
   readonly paused = new Map<string, number>();
 
@@ -19,7 +19,7 @@ export class MemoryJournal implements Pick<Journal, 'spend' | 'available' | 'pau
     return Math.max(0, quota.requests - this.#recent(budget, quota, now).length);
   }
 
-  async pauseBudget(budget: string, until: number): Promise<void> {
+  async pause(budget: string, until: number): Promise<void> {
     this.paused.set(budget, until);
   }
 

@@ -3,8 +3,8 @@ import { Problems } from '../../src/config/problems.ts';
 import { mask, Secret } from '../../src/core/secret.ts';
 import type { ConfigError } from '../../src/core/errors.ts';
 import { sourceExposure, destinationExposure } from '../../src/http/exposure.ts';
-import { rig } from './support/rig.ts';
-import { checkProxies, proxyFor } from '../../src/http/proxies.ts';
+import { rig } from '../http/support/rig.ts';
+import { checkProxies, proxyFor } from '../../src/config/proxies.ts';
 
 const PROXY = 'http://proxy.test:3128';
 const via = (proxy: string) => new Secret(proxy);

@@ -1,7 +1,7 @@
-import type { Problems } from '../config/problems.ts';
+import type { Problems } from './problems.ts';
 import { maskFromNowOn, Secret } from '../core/secret.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
-import { percentEncoded } from './url.ts';
+import { percentEncoded } from '../core/printable.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
