@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { configSchema } from '../src/config/schema.ts';
-import { GAPS_DATASET } from '../src/ecs/gap.ts';
+import { GAPS_DATASET } from '../src/ecs/own-events.ts';
 import { loadSources } from '../src/sources/registry.ts';
 import { componentTemplate, indexTemplate } from './support/elastic-template.ts';
 import { ownFields } from './support/own-fields.ts';

@@ -1,5 +1,5 @@
 import type { JournaledEvent } from '../core/event.ts';
-import { gapEvent } from '../ecs/gap.ts';
+import { gapEvent } from '../ecs/own-events.ts';
 import type { Lane, LedgerEntry, LedgerWrite, StreamState } from '../journal/journal.ts';
 import { within } from '../core/span.ts';
 import type { Gap, Observation, Page, Scope } from '../core/source.ts';

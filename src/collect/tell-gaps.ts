@@ -1,4 +1,4 @@
-import { gapEvent } from '../ecs/gap.ts';
+import { gapEvent } from '../ecs/own-events.ts';
 import { LEDGER_FULL, type StreamState } from '../journal/journal.ts';
 import type { Gap, Scope } from '../core/source.ts';
 import type { PollContext } from './context.ts';

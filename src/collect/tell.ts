@@ -2,15 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { identityOf } from '../core/stream-key.ts';
 import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { withCommonFields } from '../ecs/common.ts';
+import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';
-import { malformedEvent, oddFields } from '../ecs/malformed.ts';
 import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
 import { explain } from '../core/errors.ts';
 import type { Lane, LedgerEntry } from '../journal/journal.ts';
 import type { LedgerValue, Observation, Scope, MappingContext } from '../core/source.ts';
-import { readRecord } from '../core/read-record.ts';
-import { Unreadable } from '../core/unreadable.ts';
+import { readRecord, Unreadable } from '../core/read-record.ts';
 import type { Decision } from './decide.ts';
 
 interface Subject {

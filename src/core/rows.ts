@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { parseJson, type ParseOptions } from './json.ts';
 import { CODE, type Extent, JsonScanner } from './json-scan.ts';
-import { isReadable, Unreadable } from './unreadable.ts';
+import { isReadable, Unreadable } from './read-record.ts';
 
 /** Which arrays of a document are lists of rows, which may be long. */
 export type Shape =

@@ -1,6 +1,6 @@
 import type { DestinationConfig } from '../config/types.ts';
 import { withCommonFields } from '../ecs/common.ts';
-import { PENSTOCK } from '../ecs/gap.ts';
+import { PENSTOCK } from '../ecs/own-events.ts';
 import { digest } from '../ecs/uid.ts';
 import type { Parcel } from '../otlp/providers.ts';
 import { toLogRecord } from '../otlp/record.ts';

@@ -1,7 +1,10 @@
+import { isIP } from 'node:net';
 import type { CommonOptions, Source } from '../core/source.ts';
 import { VERSION } from '../core/version.ts';
-import { ECS_VERSION, type EcsEvent, type EcsValue } from '../core/event.ts';
+import { compact, ECS_VERSION, type EcsEvent, type EcsValue } from '../core/event.ts';
 import { isoTime } from './time.ts';
+import { toJson } from '../core/json.ts';
+import { Unreadable } from '../core/read-record.ts';
 
 /** What of a source type every one of its events says. */
 export type Origin = Pick<Source, 'vendor' | 'product' | 'dataset' | 'categorisation'>;
@@ -116,4 +119,40 @@ function texts(value: EcsValue | undefined): readonly string[] {
   return (Array.isArray(value) ? value : [value]).filter(
     (one) => typeof one === 'string' && one !== '',
   ) as string[];
+}
+
+/**
+ * The event of a record that does not fit its schema: nothing that a vendor showed is dropped. Dataset,
+ * category, type and the observed time are added with the common fields.
+ */
+export function malformedEvent(record: unknown, problem: string): EcsEvent {
+  return compact({
+    'event.kind': 'pipeline_error',
+    'event.original': record instanceof Unreadable ? record.text : toJson(record),
+    'error.message': problem,
+    message: `A record did not fit its schema: ${problem}`,
+  });
+}
+
+/** What an event says besides, when values of its record did not fit: the whole record, and which fields they are. */
+export function oddFields(record: unknown, leftOut: string): EcsEvent {
+  return { 'event.original': toJson(record), 'error.message': `Left out, since it does not fit: ${leftOut}` };
+}
+
+/** Fields that have both `address` and `ip` in ECS. */
+export type Party = 'source' | 'destination' | 'client' | 'server';
+
+/**
+ * The address of one party as the vendor wrote it, and `ip` beside it only when it is one: an `ip` field refuses the
+ * whole document for a host name, an empty text, or an IPv6 zone.
+ */
+export function addressOf(party: Party, address: string | undefined): Readonly<Record<string, EcsValue>> {
+  if (address === undefined || address === '') return {};
+  const fields = { [`${party}.address`]: address };
+  return isPlainIp(address) ? { ...fields, [`${party}.ip`]: address } : fields;
+}
+
+/** An IPv4 or IPv6 address without a zone, as Elasticsearch's `ip` type takes it. */
+function isPlainIp(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
 }

@@ -13,3 +13,26 @@ export function isoTime(epochMs: number): string {
   if (!isTimestamp(epochMs)) throw new RangeError(`${String(epochMs)} is no time that an event can carry.`);
   return DateTime.fromMillis(epochMs, { zone: 'utc' }).toISO() as string;
 }
+
+/** What a message says of a counter's change: `(+12)`, and `(+0, final)` when its bucket is closed. */
+export function changeInWords(delta: number, final: boolean): string {
+  return `(${delta < 0 ? '' : '+'}${delta}${final ? ', final' : ''})`;
+}
+
+interface Bucket {
+  /** Its start, epoch ms. */
+  readonly from: number;
+  readonly unit: 'HOUR' | 'DAY' | 'MONTH';
+  /** IANA time zone in which it begins. */
+  readonly zone: string;
+  /** When the message is made, epoch ms: a date of another year has its year. */
+  readonly now: number;
+}
+
+/** A bucket of time as people write it: `27 Nov`, `27 Nov 14:00`, `Nov`; with its year when that is another. */
+export function bucketInWords({ from, unit, zone, now }: Bucket): string {
+  const start = DateTime.fromMillis(from, { zone, locale: 'en-US' });
+  const year = start.year === DateTime.fromMillis(now, { zone }).year ? '' : ' yyyy';
+  const formats = { HOUR: `d LLL${year} HH:mm`, DAY: `d LLL${year}`, MONTH: `LLL${year}` };
+  return start.toFormat(formats[unit]);
+}

@@ -1,5 +1,5 @@
 import type { App } from './app.ts';
-import { healthEvent, HEALTH_DATASET } from '../ecs/health.ts';
+import { healthEvent, HEALTH_DATASET } from '../ecs/own-events.ts';
 import { StateError } from '../core/errors.ts';
 import { OWN_TYPE } from '../journal/journal.ts';
 import { takeSnapshot, type Snapshot, type SourceSnapshot } from './snapshot.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/core/json.ts';
 import { JsonScanner } from '../../src/core/json-scan.ts';
 import { PAGE, readRows, Rows, type Shape } from '../../src/core/rows.ts';
-import { LIMITS, Unreadable } from '../../src/core/unreadable.ts';
+import { LIMITS, Unreadable } from '../../src/core/read-record.ts';
 
 const LIST: Shape = { rows: true };
 

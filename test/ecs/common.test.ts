@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withCommonFields } from '../../src/ecs/common.ts';
+import { addressOf, malformedEvent, withCommonFields } from '../../src/ecs/common.ts';
 import type { EcsEvent } from '../../src/core/event.ts';
 import { VERSION } from '../../src/core/version.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
@@ -98,5 +98,47 @@ describe('withCommonFields', () => {
     const event = withCommonFields(user, origin, { uid: 'u1', observedAt: NOW });
 
     expect(event['related.user']).toEqual(related);
+  });
+});
+
+describe('malformedEvent', () => {
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['""', ''],
+    ['[]', []],
+    ['{"id":9007199254740993}', { id: 9_007_199_254_740_993n }],
+  ])('keeps %s whole, and passes the rules of ECS', (original, record) => {
+    const event = withCommonFields(malformedEvent(record, 'expected an object'), origin, {
+      uid: 'u1',
+      observedAt: Date.parse('2026-03-02T12:00:00Z'),
+      source: { name: 'console', options: { base_url: 'https://qradar.example.com' } },
+    });
+
+    expect(event).toMatchObject({
+      '@timestamp': '2026-03-02T12:00:00.000Z',
+      'event.kind': 'pipeline_error',
+      'event.category': ['authentication'],
+      'event.dataset': 'qradar.login_attempts',
+      'event.original': original,
+      'error.message': 'expected an object',
+    });
+    expect(ecsProblems(event)).toEqual([]);
+  });
+});
+
+describe('addressOf', () => {
+  it.each(['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1'])('gives address and ip of %s', (address) => {
+    expect(addressOf('source', address)).toEqual({ 'source.address': address, 'source.ip': address });
+  });
+
+  it.each(['host.example', '192.0.2.256', '192.0.2.1:443', '010.0.0.1', 'fe80::1%eth0', ' '])(
+    'gives only the address of %j',
+    (address) => {
+      expect(addressOf('client', address)).toEqual({ 'client.address': address });
+    },
+  );
+
+  it.each(['', undefined])('gives nothing of %j', (address) => {
+    expect(addressOf('source', address)).toEqual({});
   });
 });

@@ -1,4 +1,4 @@
-import { addressOf } from '../../ecs/address.ts';
+import { addressOf } from '../../ecs/common.ts';
 import { compact, type EcsEvent } from '../../core/event.ts';
 import { isoTime } from '../../ecs/time.ts';
 import type { LoginAttempt } from './record.ts';

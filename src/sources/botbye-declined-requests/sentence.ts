@@ -1,4 +1,4 @@
-import { bucketInWords, changeInWords } from '../../ecs/words.ts';
+import { bucketInWords, changeInWords } from '../../ecs/time.ts';
 import type { DeclinedRequests } from './record.ts';
 
 interface Change {

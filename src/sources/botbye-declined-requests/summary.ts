@@ -2,7 +2,7 @@ import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { percentEncoded } from '../../core/printable.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
 import type { Scope, Span, StreamContext } from '../../core/source.ts';
-import { Unreadable } from '../../core/unreadable.ts';
+import { Unreadable } from '../../core/read-record.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/malformed.ts';
 import type { Options } from './options.ts';

@@ -1,6 +1,5 @@
 import { compact, type EcsEvent, type EcsValue } from '../../core/event.ts';
-import { isoTime } from '../../ecs/time.ts';
-import { bucketInWords, changeInWords } from '../../ecs/words.ts';
+import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';
 import type { Scope, MappingContext } from '../../core/source.ts';
 import { principalFields } from '../_petra/account.ts';
 import { tenantFields, type NamedTenant } from '../_petra/tenant-fields.ts';

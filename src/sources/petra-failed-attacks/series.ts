@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Batch, Rows } from '../../core/rows.ts';
-import { readRecord } from '../../core/read-record.ts';
+import { readRecord, Unreadable } from '../../core/read-record.ts';
 import type { LedgerValue, Observation } from '../../core/source.ts';
 import { inPages } from '../_kit/parts.ts';
 import { optionalList } from '../_kit/answer.ts';
@@ -10,7 +10,6 @@ import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
 import { parseTime } from '../_petra/time.ts';
 import type { Poll, Reading } from './answer.ts';
 import { dayOf, isoDay, spanOf, type Day } from './day.ts';
-import { Unreadable } from '../../core/unreadable.ts';
 import { countOf, record, subjectOf, withCount, type AttackCount, type Dimension } from './record.ts';
 
 /** A row as it came, before it is known to fit. */

@@ -1,6 +1,5 @@
 import { pino } from 'pino';
-import { withCommonFields } from '../../../src/ecs/common.ts';
-import { malformedEvent, oddFields } from '../../../src/ecs/malformed.ts';
+import { malformedEvent, oddFields, withCommonFields } from '../../../src/ecs/common.ts';
 import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
 import type { Http } from '../../../src/core/http.ts';
 import type { CommonOptions, Observation, Source, StreamContext } from '../../../src/core/source.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gapEvent } from '../../src/ecs/gap.ts';
+import { gapEvent } from '../../src/ecs/own-events.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
