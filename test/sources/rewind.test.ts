@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rewind as rewindConsole } from '../../src/sources/_qradar/rewind.ts';
-import { isRead, withRead, type Cursor } from '../../src/sources/petra-failed-attacks/cursor.ts';
-import { dayOf } from '../../src/sources/petra-failed-attacks/day.ts';
-import { rewind as rewindAttacks } from '../../src/sources/petra-failed-attacks/rewind.ts';
-import { rewind as rewindIncidents } from '../../src/sources/petra-incidents/rewind.ts';
+import { rewind as rewindConsole } from '../../src/sources/_qradar/source.ts';
+import {
+  type Cursor,
+  dayOf,
+  isRead,
+  rewind as rewindAttacks,
+  withRead,
+} from '../../src/sources/petra-failed-attacks/schemas.ts';
+import { rewind as rewindIncidents } from '../../src/sources/petra-incidents/schemas.ts';
 
 const DAY = 86_400_000;
 const time = fc.integer({ min: 0, max: 60 * DAY });

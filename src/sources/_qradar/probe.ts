@@ -1,11 +1,10 @@
-import { showDuration } from '../../core/show-duration.ts';
 import { VendorError } from '../../core/errors.ts';
+import { showDuration } from '../../core/show-duration.ts';
 import type { Finding, SourceContext } from '../../core/source.ts';
-import { getPart, type ListPart } from './list.ts';
-import type { ConsoleOptions } from './options.ts';
-import { Reading } from './reading.ts';
-import { userIdOf } from './record.ts';
-import { explained, isSortRefusal } from './refusal.ts';
+import { Reading } from './attempts.ts';
+import { explained, getPart, isSortRefusal, type ListPart } from './list.ts';
+import { userIdOf } from './normalise.ts';
+import type { ConsoleOptions } from './schemas.ts';
 import { namelessAdvice, USERS } from './users.ts';
 
 /** What `penstock check` asks of a console: the directory of users, and the list of attempts as a poll asks for it. */

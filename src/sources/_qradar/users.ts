@@ -1,9 +1,9 @@
+import { isId } from '../_kit/keys.ts';
 import { VendorError } from '../../core/errors.ts';
-import { isId } from '../_kit/malformed.ts';
+import { type Attempt, isMisfit } from './attempts.ts';
 import { getPart } from './list.ts';
-import { type Attempt, isMisfit } from './observe.ts';
-import type { ConsoleRun } from './options.ts';
-import { userIdOf } from './record.ts';
+import { userIdOf } from './normalise.ts';
+import type { ConsoleRun } from './schemas.ts';
 
 export const USERS = {
   path: '/api/config/access/users',

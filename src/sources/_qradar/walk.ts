@@ -2,10 +2,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { Rows } from '../../core/rows.ts';
 import type { Span } from '../../core/source.ts';
-import { type Asked, type Attempt, type Conformity, conformityOf, observe, Ordinals } from './observe.ts';
-import type { ConsoleRun } from './options.ts';
-import { ATTEMPTS, Reading } from './reading.ts';
-import { timeOf } from './record.ts';
+import {
+  type Asked,
+  type Attempt,
+  ATTEMPTS,
+  type Conformity,
+  conformityOf,
+  observe,
+  Ordinals,
+  Reading,
+} from './attempts.ts';
+import { timeOf } from './normalise.ts';
+import type { ConsoleRun } from './schemas.ts';
 
 /** A part of a window, in the order of time. */
 export interface Stretch {

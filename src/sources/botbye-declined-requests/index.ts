@@ -1,14 +1,7 @@
-import { defineSource } from '../../core/source.ts';
-import { bucketAt, calendarOf } from './bucket.ts';
-import { cursor } from './cursor.ts';
-import { longestUnseen, nextEdge } from './edge.ts';
-import { DECLINED_FIELDS } from './fields.ts';
-import { normalise } from './normalise.ts';
-import { options, type Options } from './options.ts';
-import { poll } from './poll.ts';
-import { probe } from './probe.ts';
-import { record } from './record.ts';
-import { scopeOf } from './summary.ts';
+import { defineSource, type Finding, type SourceContext } from '../../core/source.ts';
+import { DECLINED_FIELDS, normalise, record } from './normalise.ts';
+import { poll, readSummary, scopeOf } from './poll.ts';
+import { bucketAt, calendarOf, cursor, longestUnseen, nextEdge, options, type Options } from './schemas.ts';
 
 /** BotBye's summaries of declined requests, snapshots of the current bucket, as counters. */
 export default defineSource({
@@ -45,4 +38,20 @@ function authorise({ auth, token }: Options): Readonly<Record<string, string>> {
   const value = token?.reveal() ?? '';
   if (auth === 'bearer') return { authorization: `Bearer ${value}` };
   return { 'x-api-key': Buffer.from(value).toString('base64') };
+}
+
+/** What `penstock check` asks of BotBye: the first summary of the first project, since all share one route. */
+export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
+  const { project_ids: projects, types, interval_type } = run.options;
+  const [project = '', ...others] = projects;
+  const [type = ''] = types;
+  const { rows } = await readSummary({ ...run, scope: scopeOf(project, type, interval_type) });
+  const unasked = others.length === 0 ? '' : `; ${others.length} more projects are not asked now`;
+  yield {
+    probe: 'declined requests',
+    verdict: 'ok',
+    detail: `${rows.length} rows of ${type} in project ${project}${unasked}`,
+    advice: '',
+  };
+  return projects.length * types.length;
 }

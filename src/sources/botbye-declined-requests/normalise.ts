@@ -1,10 +1,68 @@
-import { addressOf } from '../../ecs/common.ts';
+import countries from 'i18n-iso-countries/index.js';
+import { z } from 'zod';
 import { compact, type EcsEvent } from '../../core/event.ts';
-import { isoTime } from '../../ecs/time.ts';
+import type { FieldTable } from '../../core/fields.ts';
 import type { MappingContext } from '../../core/source.ts';
-import { alpha2Of } from './country.ts';
-import { sentence } from './sentence.ts';
-import type { DeclinedRequests } from './record.ts';
+import { addressOf } from '../../ecs/common.ts';
+import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';
+import { INTERVAL_TYPES } from './schemas.ts';
+
+const text = z.string().nullish();
+
+/** What a row needs: a series and its count so far. */
+export const counted = z.looseObject({ id: z.string().min(1), declinedReqCount: z.int().nonnegative() });
+
+export type Counted = z.output<typeof counted>;
+
+/** Whether a row can be counted. */
+export function isCounted(row: unknown): row is Counted {
+  return counted.safeParse(row).success;
+}
+
+/** One row of a summary, of whichever type (api-docs.botbye.com, "Get Declined Requests Summary"). */
+const row = counted.extend({
+  projectId: text,
+  remoteAddr: text,
+  country: text,
+  requestUri: text,
+  failedMessage: text,
+  ruleId: text,
+  ruleName: text,
+});
+
+/** A row with what it does not say itself: where and when it was counted. */
+export const record = z.object({
+  account: z.string(),
+  project: z.string(),
+  /** The `type` that was asked for. */
+  dimension: z.string(),
+  interval_type: z.enum(INTERVAL_TYPES),
+  /** The time zone in which the bucket begins. */
+  zone: z.string().default('UTC'),
+  /** The bucket, epoch ms. */
+  from: z.number(),
+  to: z.number(),
+  /** Of a closed bucket: when it was read last, epoch ms. What was declined after that is unseen. */
+  read: z.number().optional(),
+  row,
+});
+
+export type DeclinedRequests = z.output<typeof record>;
+
+/** Fields of a count of declined requests that ECS does not define. */
+export const DECLINED_FIELDS: FieldTable = {
+  'botbye.account.id': 'keyword',
+  'botbye.project.id': 'keyword',
+  'botbye.declined_requests.dimension': 'keyword',
+  'botbye.declined_requests.id': 'keyword',
+  'botbye.declined_requests.count': 'long',
+  'botbye.declined_requests.delta': 'long',
+  'botbye.declined_requests.final': 'boolean',
+  'botbye.declined_requests.interval.type': 'keyword',
+  'botbye.declined_requests.interval.count': 'long',
+  'botbye.declined_requests.read_until': 'date',
+  'botbye.declined_requests.country': 'keyword',
+};
 
 /** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its bucket. */
 export function normalise(record: DeclinedRequests, { observedAt, reason, delta }: MappingContext): EcsEvent {
@@ -42,4 +100,63 @@ export function normalise(record: DeclinedRequests, { observedAt, reason, delta 
 function urlOf(uri: string): EcsEvent {
   const [path = '', ...query] = uri.split('?');
   return { 'url.path': path, 'url.query': query.join('?') };
+}
+
+interface Change {
+  /** Epoch ms. */
+  readonly observedAt: number;
+  readonly delta: number;
+  readonly final: boolean;
+}
+
+/** The message of a count: `BotBye: 36 declined from DEU today (+1), project shop`. */
+export function sentence(record: DeclinedRequests, { observedAt, delta, final }: Change): string {
+  const { row, project, interval_type: unit, from, zone } = record;
+  const when = final ? `, ${bucketInWords({ from, unit, zone, now: observedAt })}` : ` ${NOW[unit]}`;
+  const change = changeInWords(delta, final);
+  return `BotBye: ${row.declinedReqCount} declined ${subject(record)}${when} ${change}, project ${project}`;
+}
+
+const NOW: Readonly<Record<DeclinedRequests['interval_type'], string>> = {
+  HOUR: 'this hour',
+  DAY: 'today',
+  MONTH: 'this month',
+};
+
+/** What was declined. BotBye leaves a name empty that it does not know, such as an address without a country. */
+function subject({ row, project, dimension }: DeclinedRequests): string {
+  const name = row.id.replace(`${row.projectId ?? project}_`, '');
+  switch (dimension) {
+    case 'attack_source':
+      return `from ${row.remoteAddr || 'an unknown address'}${row.country ? ` (${row.country})` : ''}`;
+    case 'country':
+      return `from ${(row.country ?? name) || 'an unknown country'}`;
+    case 'endpoint':
+      return `at ${pathOf(row.requestUri ?? name) || 'an unknown endpoint'}`;
+    case 'reason':
+      return `for ${quoted(row.failedMessage ?? name) || 'an unknown reason'}`;
+    case 'rule':
+      return `by ${quoted(row.ruleName || row.ruleId || name) || 'an unknown rule'}`;
+    default:
+      return name === '' ? `of ${dimension}` : `of ${dimension} ${name}`;
+  }
+}
+
+/** Without the query, which is long and may hold secrets. */
+function pathOf(uri: string): string {
+  return uri.split('?', 1)[0] ?? '';
+}
+
+function quoted(text: string): string {
+  return text === '' ? '' : `"${text}"`;
+}
+
+/** Kosovo has no code of ISO 3166-1. Petra writes `XK`, so that one country has one code over all sources. */
+const KOSOVO = 'XKX';
+
+/** ISO 3166-1 alpha-2 of an alpha-3 code, `XK` of Kosovo's; undefined for anything else, which is not guessed at. */
+export function alpha2Of(code: string): string | undefined {
+  if (code === KOSOVO) return 'XK';
+  // The library looks codes up in a plain object, which knows `constructor` too.
+  return /^[A-Z]{3}$/.test(code) ? countries.alpha3ToAlpha2(code) : undefined;
 }

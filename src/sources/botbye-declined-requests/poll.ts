@@ -1,14 +1,25 @@
 import { z } from 'zod';
-import type { Observation, Page, Span, StreamContext } from '../../core/source.ts';
-import { PAGE } from '../../core/rows.ts';
-import { inParts, type Parts } from '../_kit/parts.ts';
-import { KeptClock, PRECISION } from '../_kit/kept-clock.ts';
-import { bucketAt, calendarOf, type Calendar } from './bucket.ts';
-import { BucketCount } from './bucket-count.ts';
-import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
-import { isAmbiguous, unseen } from './edge.ts';
-import type { Options } from './options.ts';
-import { partsOf, readSummary, type Summary } from './summary.ts';
+import { errorIn, inParts, listOf, type Parts } from '../_kit/answer.ts';
+import { KeptClock, PRECISION } from '../_kit/clock.ts';
+import { membersOf } from '../_kit/keys.ts';
+import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { percentEncoded } from '../../core/printable.ts';
+import { Unreadable } from '../../core/read-record.ts';
+import { PAGE, Rows, type Shape } from '../../core/rows.ts';
+import type { Observation, Page, Scope, Span, StreamContext } from '../../core/source.ts';
+import { BucketCount } from './counting.ts';
+import type { Counted } from './normalise.ts';
+import {
+  bucketAt,
+  type Calendar,
+  calendarOf,
+  cursor,
+  type Cursor,
+  isAmbiguous,
+  type Options,
+  type StoredCursor,
+  unseen,
+} from './schemas.ts';
 
 type Poll = StreamContext<Options>;
 
@@ -96,7 +107,7 @@ async function* closeByClock(run: Poll, before: Cursor): AsyncGenerator<Page<Sto
   });
 }
 
-function close(run: Poll, before: Cursor): Counted {
+function close(run: Poll, before: Cursor): AsyncParts {
   const bucket = bucketAt(before.bucket, before);
   return openBucket(run, bucket, before).close(before.read);
 }
@@ -107,10 +118,10 @@ function openBucket(run: Poll, { from, to }: Span, { interval_type, zone }: Cale
   return new BucketCount(frame, run);
 }
 
-type Counted = AsyncIterable<readonly Observation[]>;
+type AsyncParts = AsyncIterable<readonly Observation[]>;
 
 /** Small parts of several become one. */
-async function* joined(...all: readonly Parts[]): Counted {
+async function* joined(...all: readonly Parts[]): AsyncParts {
   let held: readonly Observation[] = [];
   for (const parts of all) {
     for await (const part of parts) {
@@ -123,7 +134,7 @@ async function* joined(...all: readonly Parts[]): Counted {
   yield held;
 }
 
-async function* watched(run: Poll, parts: Counted): Counted {
+async function* watched(run: Poll, parts: AsyncParts): AsyncParts {
   let falls = 0;
   for await (const part of parts) {
     falls += part.filter(({ final }) => final === true).length;
@@ -161,4 +172,74 @@ function warnOfFalls({ log, scope }: Poll, series: number): void {
     { penstock: { stream: scope.id, series } },
     'Counts fell inside their bucket: BotBye counts them anew, and so does Penstock. What was declined since the reading before may be missing.',
   );
+}
+
+/** A project, a type and a type of interval, as one stream's id: counters of hours and of days run side by side. */
+export function scopeOf(project: string, dimension: string, intervalType: Options['interval_type']): Scope {
+  return { id: `${project}/${dimension}/${intervalType}` };
+}
+
+/** What `scopeOf` put together. */
+export function partsOf({ id }: Scope): { project: string; dimension: string } {
+  // No part holds a slash: the project is one segment of a path.
+  const [project = '', dimension = ''] = id.split('/');
+  return { project, dimension };
+}
+
+/** One answer: the totals so far of the bucket that holds `date`. */
+export interface Summary {
+  /** The answer's own `Date`, epoch ms. */
+  readonly date: number;
+  /** Our clock when it came, epoch ms. */
+  readonly at: number;
+  /** As the vendor sent them, not validated. */
+  readonly rows: Rows;
+}
+
+/** What a total says that comes alone; an object without it is none. */
+const COUNT: keyof Counted = 'declinedReqCount';
+
+/**
+ * Asks for the stream's summary. `asked`: what it is to count that was not counted before.
+ * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
+ */
+export async function readSummary(
+  { http, options, scope }: Pick<StreamContext<Options>, 'http' | 'options' | 'scope'>,
+  asked?: Span,
+): Promise<Summary> {
+  const { project, dimension } = partsOf(scope);
+  const path = `/api/v1/${percentEncoded(options.account_id)}/projects/${percentEncoded(project)}/overviews/${options.resource}`;
+  const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };
+  const rowsOfBody: Shape = { rows: true };
+  const request = {
+    path,
+    query,
+    route: 'overviews',
+    rows: rowsOfBody,
+    ...(asked !== undefined && { asked }),
+  };
+  const answer = await http.get(request).catch((error: unknown) => {
+    throw explained(error);
+  });
+  const { date, at } = answer;
+  const rows = listOf(answer);
+  if (rows !== undefined) return { date, at, rows };
+  const body = answer.json();
+  const failure = errorIn(body);
+  if (dimension === 'total_endpoint' && body instanceof Unreadable) return { date, at, rows: Rows.of(body) };
+  // Nothing documents the shape of this one; a single total may come alone, and without a name.
+  if (dimension === 'total_endpoint' && failure === undefined && Object.hasOwn(membersOf(body), COUNT)) {
+    return { date, at, rows: Rows.of({ id: dimension, ...membersOf(body) }) };
+  }
+  throw new UnexpectedAnswerError(
+    `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows${failure === undefined ? '' : `: ${failure}`}. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,
+    `${options.base_url}${path}`,
+    answer.status,
+  );
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof RefusedError) || error.status !== 404) return error;
+  const message = `BotBye knows no ${error.url} (404). Check account_id and project_ids, and \`resource\`: the vendor's pages say both declined_requests and declined_events.`;
+  return new RefusedError(message, error.url, 404, error.body);
 }

@@ -1,4 +1,4 @@
-import { consoleSource } from '../_qradar/console-source.ts';
+import { consoleSource } from '../_qradar/source.ts';
 
 export default consoleSource({
   id: 'jsa-login-attempts',

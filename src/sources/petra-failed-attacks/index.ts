@@ -1,17 +1,10 @@
-import { defineSource } from '../../core/source.ts';
-import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
-import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
-import { readPast, tenantsOf } from './backfill.ts';
-import { cursor } from './cursor.ts';
-import { newestClosed, spanOf } from './day.ts';
-import { ATTACK_FIELDS } from './fields.ts';
-import { normalise } from './normalise.ts';
-import { options } from './options.ts';
-import { poll } from './poll.ts';
-import { probe } from './probe.ts';
-import { record } from './record.ts';
-import { rewind } from './rewind.ts';
-import { streams } from './sweep.ts';
+import { askTenants, authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
+import { TENANT_FIELDS } from '../_petra/fields.ts';
+import { defineSource, type Finding, type SourceContext } from '../../core/source.ts';
+import { ATTACK_FIELDS, normalise, record } from './normalise.ts';
+import { poll, readPast, tenantsOf } from './poll.ts';
+import { streams } from './schedule.ts';
+import { cursor, newestClosed, options, type Options, rewind, spanOf } from './schemas.ts';
 
 /** Petra Security's counts of failed attacks, per tenant and UTC day, as counters. A stream per tenant. */
 export default defineSource({
@@ -39,3 +32,8 @@ export default defineSource({
   settledUntil: ({ settle }, now) => spanOf(newestClosed(now, settle) + 1).from,
   normalise,
 });
+
+/** What `penstock check` asks of Petra: the tenants alone, since one request for counts would cost a poll its minute. */
+export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
+  return yield* askTenants(run);
+}

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { inParts } from '../_kit/answer.ts';
+import { readTenants } from '../_petra/api.ts';
 import {
   RefusedError,
   ThrottledError,
@@ -7,22 +9,23 @@ import {
   UnavailableError,
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
-import type { Observation, Page } from '../../core/source.ts';
-import { inParts } from '../_kit/parts.ts';
-import { readDay, type Poll, type Reading } from './answer.ts';
+import type { BackfillPage, Observation, Page, Scope, SourceContext, Span } from '../../core/source.ts';
+import { type Poll, readDay, type Reading } from './report.ts';
+import { compareDue, dueOf, type Task, type Turn } from './schedule.ts';
 import {
   cursor,
+  type Cursor,
+  dayOf,
   initialCursor,
   isRead,
+  newestClosed,
+  type Options,
+  spanOf,
+  type StoredCursor,
   unreadDays,
   withRead,
-  type Cursor,
-  type StoredCursor,
-} from './cursor.ts';
-import { newestClosed, spanOf } from './day.ts';
-import { compareDue, dueOf, type Task } from './plan.ts';
+} from './schemas.ts';
 import { observe, observeMisread } from './series.ts';
-import type { Turn } from './sweep.ts';
 
 /** One turn of one tenant: one request and one page, or a page that only says how the tenant stands. */
 export async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
@@ -114,4 +117,29 @@ function pageOf(
  */
 function oldestNeeded({ options, now }: Poll, at: number): number {
   return spanOf(newestClosed(Math.min(now(), at), options.settle) - options.revise_days).from;
+}
+
+/** A stream per tenant. */
+export async function* tenantsOf(run: SourceContext<Options>): AsyncGenerator<Scope> {
+  for (const { id, name } of await readTenants(run)) yield { id, ...(name !== undefined && { name }) };
+}
+
+/**
+ * Every closed day that the span touches, whole, since totals are those of a day; one request each, the oldest first.
+ * A day that goes on is left to live polling.
+ */
+export async function* readPast(run: Poll, { from, to }: Span): AsyncGenerator<BackfillPage> {
+  const { settle } = run.options;
+  const last = Math.min(dayOf(to - 1), newestClosed(run.now(), settle));
+  for (let day = dayOf(from); day <= last; day += 1) {
+    const reading = await readDay(run, day);
+    // Our clock may have been ahead of the vendor's.
+    if (day > newestClosed(reading.date, settle)) return;
+    if (reading.fits === 'exactly') {
+      yield* inParts(observe(reading, run, { final: true }), { observations: [], covered: spanOf(day) });
+    } else {
+      warnOfWindow(run, reading);
+      yield { observations: await observeMisread(reading) };
+    }
+  }
 }

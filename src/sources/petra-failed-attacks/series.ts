@@ -1,16 +1,15 @@
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Batch, Rows } from '../../core/rows.ts';
+import { inPages, optionalList } from '../_kit/answer.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
+import { parseTime } from '../_petra/fields.ts';
 import { readRecord, Unreadable } from '../../core/read-record.ts';
+import type { Batch, Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation } from '../../core/source.ts';
-import { inPages } from '../_kit/parts.ts';
-import { optionalList } from '../_kit/answer.ts';
-import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
-import { parseTime } from '../_petra/time.ts';
-import type { Poll, Reading } from './answer.ts';
-import { dayOf, isoDay, spanOf, type Day } from './day.ts';
-import { countOf, record, subjectOf, withCount, type AttackCount, type Dimension } from './record.ts';
+import { type AttackCount, countOf, type Dimension, record, subjectOf, withCount } from './normalise.ts';
+import type { Poll, Reading } from './report.ts';
+import { type Day, dayOf, isoDay, spanOf } from './schemas.ts';
 
 /** A row as it came, before it is known to fit. */
 interface Row {

@@ -1,18 +1,12 @@
-import type { Page } from '../../core/source.ts';
-import { defineSource } from '../../core/source.ts';
-import { authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
-import { TENANT_FIELDS } from '../_petra/tenant-fields.ts';
-import { cursor, type Cursor, type StoredCursor } from './cursor.ts';
-import { INCIDENT_FIELDS } from './fields.ts';
-import { fillHoles } from './fan-out.ts';
-import type { Poll } from './list.ts';
+import { askTenants, authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
+import { TENANT_FIELDS } from '../_petra/fields.ts';
+import { showDuration } from '../../core/show-duration.ts';
+import { defineSource, type Finding, type Page, type SourceContext } from '../../core/source.ts';
+import { type Poll, readList } from './list.ts';
 import { readLive } from './live.ts';
-import { normalise } from './normalise.ts';
-import { options } from './options.ts';
-import { probe } from './probe.ts';
-import { record } from './record.ts';
-import { refresh } from './refresh.ts';
-import { rewind } from './rewind.ts';
+import { INCIDENT_FIELDS, normalise, record } from './normalise.ts';
+import { cursor, type Cursor, options, type Options, rewind, type StoredCursor } from './schemas.ts';
+import { fillHoles, refresh } from './tenant-walks.ts';
 
 /** Petra Security's incidents: created, and changed for days after. */
 export default defineSource({
@@ -44,4 +38,19 @@ async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page
   const live = yield* readLive(run, before);
   const filled = yield* fillHoles(run, live);
   yield* refresh(run, filled);
+}
+
+/** What `penstock check` asks of Petra: the tenants, and the newest incidents as a poll asks for them. */
+export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
+  const { overlap, limit } = run.options;
+  const list = await readList(run, { from: run.now() - overlap });
+  const count = list.length;
+  yield {
+    probe: 'incidents',
+    verdict: 'ok',
+    detail: `${count >= limit ? `${limit} or more` : count} in the last ${showDuration(overlap)}`,
+    advice: '',
+  };
+  yield* askTenants(run);
+  return 1;
 }

@@ -1,15 +1,23 @@
 import { z } from 'zod';
-import { UnexpectedAnswerError } from '../../core/errors.ts';
+import { errorIn, isEmpty, list } from '../_kit/answer.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
+import { ROUTES, urlOf } from '../_petra/api.ts';
+import { parseTime } from '../_petra/fields.ts';
+import {
+  RefusedError,
+  ThrottledError,
+  TooLargeError,
+  UnauthorisedError,
+  UnavailableError,
+  UnexpectedAnswerError,
+  VendorError,
+} from '../../core/errors.ts';
 import type { ClockReading, HttpAnswer } from '../../core/http.ts';
+import { readRecord } from '../../core/read-record.ts';
 import { type Batch, Rows, type Shape } from '../../core/rows.ts';
 import type { Observation, SourceContext, StreamContext } from '../../core/source.ts';
-import { ROUTES, urlOf } from '../_petra/api.ts';
-import { errorIn, isEmpty, list } from '../_kit/answer.ts';
-import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
-import { parseTime } from '../_petra/time.ts';
-import { readRecord } from '../../core/read-record.ts';
-import type { Options } from './options.ts';
-import { comparedValues, record, type Incident } from './record.ts';
+import { comparedValues, type Incident, record } from './normalise.ts';
+import type { Options } from './schemas.ts';
 
 export type Poll = StreamContext<Options>;
 
@@ -132,4 +140,40 @@ function isWanted({ options }: SourceContext<Options>, { tenant }: Incident): bo
   const { only } = options.tenants;
   const ids = [tenant?.petraTenantId, tenant?.microsoftTenantId].filter(isId);
   return only === undefined || ids.length === 0 || only.some((id) => ids.includes(id));
+}
+
+/** What asking for one tenant came to. */
+export type TenantReading =
+  | { readonly list: IncidentList }
+  /** `doubtful`: it may be the vendor that fails, and not this tenant alone. */
+  | { readonly error: VendorError; readonly doubtful: boolean };
+
+/** Asks for one tenant. An error that other tenants need not share is returned; every other one is thrown. */
+export async function readTenant(run: Poll, tenantId: string, from: number): Promise<TenantReading> {
+  try {
+    return { list: await readList(run, { tenantId, from }) };
+  } catch (error) {
+    if (error instanceof VendorError && isOfTenant(error)) return { error, doubtful: false };
+    if (error instanceof VendorError && isDoubtful(error)) return { error, doubtful: true };
+    throw error;
+  }
+}
+
+/** 404 and the like. A 403 too: the list of all tenants was answered with the same key a moment before. */
+function isOfTenant(error: VendorError): boolean {
+  if (error instanceof UnauthorisedError) return error.status === 403;
+  return error instanceof RefusedError || error instanceof TooLargeError;
+}
+
+function isDoubtful(error: VendorError): boolean {
+  if (error instanceof UnavailableError) return !(error instanceof ThrottledError);
+  return error instanceof UnexpectedAnswerError;
+}
+
+/** Says which tenant cannot be read, and why: a gap names its reason only in a word. */
+export function warnOfTenant({ log }: Poll, tenantId: string, error: VendorError): void {
+  log.warn(
+    { organization: { id: tenantId }, error: { type: error.name, message: error.message } },
+    'A tenant cannot be read; the others go on. Its gap closes when it answers again. Is it paused, or was it removed?',
+  );
 }

@@ -1,10 +1,11 @@
+import { z } from 'zod';
+import { inParts } from '../_kit/answer.ts';
+import { setBackBy } from '../_kit/clock.ts';
+import { readTenants } from '../_petra/api.ts';
+import type { Page } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
-import { setBackBy } from '../_kit/kept-clock.ts';
-import { inParts } from '../_kit/parts.ts';
-import { readTenants } from '../_petra/tenants.ts';
-import type { Cursor, Hole } from './cursor.ts';
-import { readList, type IncidentList, type Poll } from './list.ts';
-import { pageOf, type Pages } from './page.ts';
+import { type IncidentList, type Poll, readList } from './list.ts';
+import { type Cursor, cursor, type Hole, type StoredCursor } from './schemas.ts';
 
 /** While older spans are walked, the newest incidents are asked for this often. Milliseconds. */
 const LIVE_EVERY = 60_000;
@@ -105,4 +106,40 @@ async function readFirst(run: Poll): Promise<Reading> {
 /** Nothing that the first list shows needs a refresh yet. */
 function initial(now: number): Cursor {
   return { since: now, holes: [], refresh: { ended: now }, unread: {}, outOfReach: {} };
+}
+
+/** Pages, and in the end the cursor that they lead to. */
+export type Pages = AsyncGenerator<Page<StoredCursor>, Cursor>;
+
+const DAY = 86_400_000;
+
+/** A page that leads to `state`; complete when nothing is left that a full list did not show. */
+export function pageOf(
+  { options, now }: Poll,
+  state: Cursor,
+  added: Partial<Omit<Page<StoredCursor>, 'cursor'>>,
+): Page<StoredCursor> {
+  const complete = isCaughtUp(state);
+  const { track_updates_for, initial_lookback, overlap } = options;
+  // A clock that is set back leads as far back as `initial_lookback`, and updates are tracked from there.
+  const kept = track_updates_for + initial_lookback + overlap + DAY;
+  return {
+    observations: [],
+    deferred: complete ? 0 : 1,
+    ...added,
+    cursor: z.encode(cursor, state),
+    complete,
+    // By our clock too, lest a Date from the future makes it forget everything.
+    forgetBefore: Math.min(oldestNeeded(state), now() - (state.ahead ?? 0)) - kept,
+  };
+}
+
+function isCaughtUp({ walk, holes }: Cursor): boolean {
+  return walk === undefined && holes.length === 0;
+}
+
+/** What is read again is known again: nothing that a later request may show is forgotten. */
+function oldestNeeded({ since, walk, holes, unread }: Cursor): number {
+  const spans = [...holes, ...(walk?.holes ?? []), ...Object.values(unread)];
+  return Math.min(since, ...spans.map(({ from }) => from));
 }

@@ -1,12 +1,84 @@
+import { z } from 'zod';
+import { isId, membersOf } from '../_kit/keys.ts';
+import { anyTime, principalFields, tenantFields, utc, vendorTime } from '../_petra/fields.ts';
 import { compact, type EcsEvent } from '../../core/event.ts';
+import type { FieldTable } from '../../core/fields.ts';
+import type { Json } from '../../core/json.ts';
+import type { LedgerValue, MappingContext } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
-import type { MappingContext } from '../../core/source.ts';
-import { principalFields } from '../_petra/account.ts';
-import { tenantFields } from '../_petra/tenant-fields.ts';
-import { utc } from '../_petra/time.ts';
-import { nanosecondsOfMinutes } from './duration.ts';
-import type { Incident } from './record.ts';
-import { severityOf } from './severity.ts';
+
+/** A number as the vendor wrote it: a double would lose digits of long dwell times. */
+const decimal = z
+  .union([z.number(), z.string().regex(/^-?\d+(\.\d+)?([eE][-+]?\d{1,3})?$/)])
+  .transform(String)
+  .refine((text) => Number.isFinite(Number(text)), 'expected a finite number');
+
+const tenant = z.looseObject({
+  petraTenantId: z.string().nullish(),
+  name: z.string().nullish(),
+  microsoftTenantId: z.string().nullish(),
+});
+
+const user = z.looseObject({
+  id: z.string().nullish(),
+  userPrincipalName: z.string().nullish(),
+  mail: z.string().nullish(),
+  displayName: z.string().nullish(),
+  accountEnabled: z.boolean().nullish(),
+  lastPasswordChangeDateTime: anyTime.nullish(),
+});
+
+/**
+ * `IncidentResponse` of the documents. Only what names and dates an incident is needed. `user` is null when the account
+ * is gone; statuses are an open list.
+ */
+export const record = z.looseObject({
+  id: z.string().min(1),
+  url: z.string().nullish(),
+  createdAt: vendorTime,
+  occurredAt: anyTime.nullish(),
+  remediationStatus: z.string().min(1).nullish(),
+  isLive: z.boolean().nullish(),
+  dwellTimeMinutes: decimal.nullish(),
+  tenant: tenant.nullish(),
+  user: user.nullish(),
+});
+
+export type Incident = z.output<typeof record>;
+
+/** What makes an incident a changed one; a dwell time that grows alone does not. */
+export function comparedValues(row: unknown): LedgerValue {
+  const { remediationStatus, user } = membersOf(row);
+  const { accountEnabled, lastPasswordChangeDateTime: changed } = membersOf(user);
+  return {
+    remediationStatus: plain(remediationStatus),
+    accountEnabled: plain(accountEnabled),
+    // Two spellings of one time are the same; Microsoft's "never" is no time at all.
+    lastPasswordChangeDateTime: anyTime.safeParse(changed).success
+      ? (utc(String(changed)) ?? null)
+      : plain(changed),
+  };
+}
+
+/** What is compared of a value that may be odd, and then is in no field of the event: it is a change all the same. */
+function plain(value: unknown): Json {
+  return typeof value === 'boolean' || isId(value) ? value : null;
+}
+
+/** Fields of an incident that ECS does not define. Statuses are an open list. */
+export const INCIDENT_FIELDS: FieldTable = {
+  'petra.incident.id': 'keyword',
+  'petra.incident.url': 'keyword',
+  'petra.incident.created_at': 'date',
+  'petra.incident.occurred_at': 'date',
+  'petra.incident.remediation_status': 'keyword',
+  'petra.incident.previous.remediation_status': 'keyword',
+  'petra.incident.is_live': 'boolean',
+  'petra.incident.dwell_time_minutes': 'double',
+  'petra.incident.user.account_enabled': 'boolean',
+  'petra.incident.user.last_password_change_date_time': 'date',
+  'petra.incident.user.user_principal_name': 'keyword',
+};
 
 /** An incident's creation, or an update of it with the status before. */
 export function normalise(incident: Incident, { reason, observedAt, previous }: MappingContext): EcsEvent {
@@ -53,4 +125,54 @@ function sentence({ tenant, user, remediationStatus }: Incident, updated: boolea
   const now = remediationStatus ?? 'status unknown';
   const status = changed ? `${before} became ${now}` : now;
   return `Petra ${updated ? 'updated' : 'reported'} an incident of ${who} at ${where}: ${status}.`;
+}
+
+/** Elastic Security's scale, by what is left to do. */
+const [LOW, MEDIUM, HIGH, CRITICAL] = [21, 47, 73, 99] as const;
+
+const SEVERITIES: Readonly<Record<string, number>> = {
+  UNREMEDIATED: CRITICAL,
+  ATTACKER_RETAINS_PASSWORD: CRITICAL,
+  PARTIALLY_REMEDIATED: HIGH,
+  LOCKED_AWAITING_PASSWORD_RESET: HIGH,
+  UNCOVERED_IN_BASELINING: HIGH,
+  REMEDIATED: MEDIUM,
+  REMEDIATED_PRIOR_TO_ONBOARDING: MEDIUM,
+  INCORRECT: LOW,
+  PEN_TEST: LOW,
+};
+
+/** `event.severity` of a remediation status; one that we do not know, or cannot read, is high until somebody has looked. */
+export function severityOf(remediationStatus: string | null | undefined): number {
+  if (typeof remediationStatus !== 'string') return HIGH;
+  return Object.hasOwn(SEVERITIES, remediationStatus) ? (SEVERITIES[remediationStatus] ?? HIGH) : HIGH;
+}
+
+const NS_PER_MINUTE = 60_000_000_000n;
+
+/** Smaller powers of ten make no nanosecond of any number of digits that we take. */
+const SMALLEST_EXPONENT = -400;
+
+/** The largest double that fits a 64-bit integer, which stores keep durations in: some 292 years. */
+const LONGEST = 9_223_372_036_854_774_784n;
+
+/**
+ * Whole nanoseconds (the nearest) of a decimal number of minutes, exact at any length: `656634.6116` minutes are more
+ * nanoseconds than a double counts. Undefined for a negative number, which is no duration, and for one that no store could hold.
+ */
+export function nanosecondsOfMinutes(minutes: string): bigint | undefined {
+  const nanoseconds = exactNanoseconds(minutes);
+  return nanoseconds === undefined || nanoseconds > LONGEST ? undefined : nanoseconds;
+}
+
+function exactNanoseconds(minutes: string): bigint | undefined {
+  const [, sign, whole = '', fraction = '', power = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(minutes) ?? [];
+  if (sign !== '') return undefined;
+  const exponent = Number(power) - fraction.length;
+  const scaled = BigInt(whole + fraction) * NS_PER_MINUTE;
+  if (exponent >= 0) return scaled * 10n ** BigInt(exponent);
+  if (exponent < SMALLEST_EXPONENT - fraction.length) return 0n;
+  const divisor = 10n ** BigInt(-exponent);
+  return (2n * scaled + divisor) / (2n * divisor);
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { BackfillPage, Span } from '../../../src/core/source.ts';
-import { readPast } from '../../../src/sources/_qradar/backfill.ts';
-import type { ConsoleRun } from '../../../src/sources/_qradar/options.ts';
-import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
-import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
-import { seeded } from '../../../src/simulators/seeded.ts';
 import { drive } from '../../http/support/rig.ts';
 import type { SourceLab } from '../../support/source-lab.ts';
+import type { BackfillPage, Span } from '../../../src/core/source.ts';
+import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
+import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
+import { readPast } from '../../../src/sources/_qradar/poll.ts';
+import type { ConsoleRun } from '../../../src/sources/_qradar/schemas.ts';
 import { attempt, consoleBench, DAY, HOUR, MINUTE, multiset, NOW } from './support.ts';
 
 const bench = consoleBench();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loginAttemptEvent } from '../../../src/sources/_qradar/ecs.ts';
+import { loginAttemptEvent } from '../../../src/sources/_qradar/normalise.ts';
 
 describe('loginAttemptEvent', () => {
   it.each(['toString', 'constructor', '__proto__', 'PENDING'])(

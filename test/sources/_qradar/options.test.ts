@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mask } from '../../../src/core/secret.ts';
-import { authorise, ConsoleOptions } from '../../../src/sources/_qradar/options.ts';
+import { authorise, ConsoleOptions } from '../../../src/sources/_qradar/schemas.ts';
 
 const block = { type: 'qradar-login-attempts', base_url: 'https://qradar.example.com' };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketAt, INTERVAL_TYPES } from '../../../src/sources/botbye-declined-requests/bucket.ts';
+import { bucketAt, INTERVAL_TYPES } from '../../../src/sources/botbye-declined-requests/schemas.ts';
 
 const ZONES = [
   'UTC',

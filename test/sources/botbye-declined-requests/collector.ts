@@ -5,10 +5,10 @@ import type { SourceConfig } from '../../../src/config/types.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { Http } from '../../../src/core/http.ts';
 import { parseJson, toJson } from '../../../src/core/json.ts';
-import type { LedgerEntry } from '../../../src/journal/journal.ts';
 import type { Gap, LedgerValue, Observation, Page, Span, StreamContext } from '../../../src/core/source.ts';
+import type { LedgerEntry } from '../../../src/journal/journal.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
-import type { Options } from '../../../src/sources/botbye-declined-requests/options.ts';
+import type { Options } from '../../../src/sources/botbye-declined-requests/schemas.ts';
 
 /** One event, with the ledger key that it was told under. */
 export interface Told {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketAt, INTERVAL_TYPES } from '../../../src/sources/botbye-declined-requests/bucket.ts';
-import { nextEdge } from '../../../src/sources/botbye-declined-requests/edge.ts';
+import { bucketAt, INTERVAL_TYPES, nextEdge } from '../../../src/sources/botbye-declined-requests/schemas.ts';
 
 const GUARD = 30_000;
 

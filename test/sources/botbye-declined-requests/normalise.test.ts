@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { MappingContext } from '../../../src/core/source.ts';
-import { normalise } from '../../../src/sources/botbye-declined-requests/normalise.ts';
-import { record } from '../../../src/sources/botbye-declined-requests/record.ts';
+import { normalise, record } from '../../../src/sources/botbye-declined-requests/normalise.ts';
 import { Collector } from './collector.ts';
 import { Vendor } from './vendor.ts';
 

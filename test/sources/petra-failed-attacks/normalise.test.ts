@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MappingContext } from '../../../src/core/source.ts';
-import { normalise } from '../../../src/sources/petra-failed-attacks/normalise.ts';
-import { record } from '../../../src/sources/petra-failed-attacks/record.ts';
+import { normalise, record } from '../../../src/sources/petra-failed-attacks/normalise.ts';
 
 const READ: MappingContext = {
   scope: { id: 't-1', name: 'Acme' },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { LedgerValue } from '../../../src/core/source.ts';
-import type { Reading } from '../../../src/sources/petra-failed-attacks/answer.ts';
-import { dayOf } from '../../../src/sources/petra-failed-attacks/day.ts';
 import { Rows } from '../../../src/core/rows.ts';
+import type { LedgerValue } from '../../../src/core/source.ts';
+import type { Reading } from '../../../src/sources/petra-failed-attacks/report.ts';
+import { dayOf } from '../../../src/sources/petra-failed-attacks/schemas.ts';
 import { dayPrefix, observe } from '../../../src/sources/petra-failed-attacks/series.ts';
 
 const DAY = dayOf(Date.parse('2026-03-10T12:00:00Z'));

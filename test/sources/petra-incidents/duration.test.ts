@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nanosecondsOfMinutes } from '../../../src/sources/petra-incidents/duration.ts';
+import { nanosecondsOfMinutes } from '../../../src/sources/petra-incidents/normalise.ts';
 
 const digits = fc.array(fc.nat(9), { minLength: 1, maxLength: 8 }).map((each) => each.join(''));
 

@@ -1,9 +1,10 @@
+import { hash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import { z } from 'zod';
+import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
 import type { Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation, Span, StreamContext } from '../../core/source.ts';
-import { isId, malformedKeys, membersOf } from '../_kit/malformed.ts';
-import { Ordinals } from './ordinals.ts';
-import { isCounted, type DeclinedRequests } from './record.ts';
-import { series, seriesId, type Series } from './series.ts';
+import { counted, type Counted, type DeclinedRequests, isCounted } from './normalise.ts';
 
 /** What a record says besides its row: the same for all rows of a bucket. */
 export type Frame = Omit<DeclinedRequests, 'row' | 'read'>;
@@ -130,4 +131,81 @@ type Named = Pick<Series, 'ordinal' | 'row'>;
 function seriesOf(known: ReadonlyMap<string, LedgerValue>): Series[] {
   // A malformed row has no value.
   return [...known.values()].flatMap((value) => series.safeParse(value).data ?? []);
+}
+
+/** One run of counting of a series: what the ledger keeps of it, so that it can be told again when its bucket closes. */
+export const series = z.object({
+  /** The vendor's count less `base`: the sum of the deltas that this run has told. */
+  count: z.number(),
+  /** The vendor's count when the run began, where that was told by another run. */
+  base: z.number(),
+  /** A count that falls begins a new run: 1, 2, … */
+  run: z.number(),
+  /** 1, or more for a row whose id comes more than once in an answer. */
+  ordinal: z.number(),
+  /** As the vendor sent it. */
+  row: counted,
+  /** Added by the pipeline to what was told as final. */
+  final: z.boolean().optional(),
+});
+
+export type Series = z.output<typeof series>;
+
+/** Names a series in its bucket, whatever the run. */
+export function seriesId({ ordinal, row: { id } }: Pick<Series, 'ordinal' | 'row'>): string {
+  return `${ordinal}|${id}`;
+}
+
+/**
+ * The places of rows that share an id, from 1: by falling counts over the whole answer, so that they keep their places
+ * while they grow.
+ */
+export class Ordinals {
+  /** The next place of a count, by the names of ids that come more than once. */
+  readonly #shared: ReadonlyMap<string, Map<number, number>>;
+
+  private constructor(shared: ReadonlyMap<string, Map<number, number>>) {
+    this.#shared = shared;
+  }
+
+  static async of(rows: Rows): Promise<Ordinals> {
+    const counts = new Map<string, number | number[]>();
+    for (const batch of rows.batches) {
+      for (const row of batch.rows()) {
+        if (!isCounted(row)) continue;
+        const name = nameOf(row);
+        const before = counts.get(name);
+        if (before === undefined) counts.set(name, row.declinedReqCount);
+        else if (typeof before === 'number') counts.set(name, [before, row.declinedReqCount]);
+        else before.push(row.declinedReqCount);
+      }
+      await turn();
+    }
+    const shared = [...counts].flatMap(([name, all]) =>
+      typeof all === 'number' ? [] : [[name, places(all)] as const],
+    );
+    return new Ordinals(new Map(shared));
+  }
+
+  /** Once for each row. */
+  next(row: Counted): number {
+    const places = this.#shared.get(nameOf(row));
+    const place = places?.get(row.declinedReqCount) ?? 1;
+    places?.set(row.declinedReqCount, place + 1);
+    return place;
+  }
+}
+
+/** Where equal counts begin. */
+function places(counts: readonly number[]): Map<number, number> {
+  const first = new Map<number, number>();
+  for (const [index, count] of counts.toSorted((one, other) => other - one).entries()) {
+    if (!first.has(count)) first.set(count, index + 1);
+  }
+  return first;
+}
+
+/** An id in few bytes: those of a whole answer are in memory. */
+function nameOf({ id }: Counted): string {
+  return hash('sha256', id, 'binary');
 }

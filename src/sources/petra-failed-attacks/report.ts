@@ -1,14 +1,13 @@
 import { z } from 'zod';
+import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
+import { membersOf } from '../_kit/keys.ts';
+import { ROUTES, urlOf } from '../_petra/api.ts';
+import { parseTime, vendorTime } from '../_petra/fields.ts';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { toJson } from '../../core/json.ts';
 import type { Shape } from '../../core/rows.ts';
 import type { Span, StreamContext } from '../../core/source.ts';
-import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
-import { membersOf } from '../_kit/malformed.ts';
-import { ROUTES, urlOf } from '../_petra/api.ts';
-import { vendorTime, parseTime } from '../_petra/time.ts';
-import { isoDay, spanOf, type Day } from './day.ts';
-import type { Options } from './options.ts';
+import { type Day, isoDay, type Options, spanOf } from './schemas.ts';
 
 export type Poll = StreamContext<Options>;
 

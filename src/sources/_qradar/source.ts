@@ -1,15 +1,8 @@
-import { defineSource } from '../../core/source.ts';
-import { readPast } from './backfill.ts';
-import { slackOf } from './clock.ts';
-import { Cursor } from './cursor.ts';
-import { loginAttemptEvent } from './ecs.ts';
-import { loginAttemptFields } from './fields.ts';
-import { authorise, ConsoleOptions } from './options.ts';
-import { poll } from './poll.ts';
+import { defineSource, type Quota, type Scope } from '../../core/source.ts';
+import { LoginAttempt, loginAttemptEvent, loginAttemptFields } from './normalise.ts';
+import { poll, readPast, slackOf } from './poll.ts';
 import { probe } from './probe.ts';
-import { LoginAttempt } from './record.ts';
-import { rewind } from './rewind.ts';
-import { noDocumentedLimits, wholeConsole } from './scope.ts';
+import { authorise, ConsoleOptions, Cursor } from './schemas.ts';
 
 /** What tells one vendor of the console from the other; the API is the same. */
 interface Vendor {
@@ -44,4 +37,25 @@ export function consoleSource({ module, ...names }: Vendor) {
     clockTolerance: (options) => slackOf({ options }),
     normalise: (attempt) => loginAttemptEvent(module, attempt),
   });
+}
+
+/** Neither vendor documents a limit of requests. */
+export function noDocumentedLimits(): readonly Quota[] {
+  return [];
+}
+
+/** A console is one stream. */
+export async function* wholeConsole(): AsyncGenerator<Scope> {
+  yield { id: '' };
+}
+
+/** Polls read again from `to` on. Rows that the ledger forgot meanwhile are told again, under the same ids. */
+export function rewind(cursor: Cursor, to: number): Cursor {
+  const { next, known, newest, passed: _, ...rest } = cursor;
+  return {
+    ...rest,
+    next: Math.min(next, to),
+    known: Math.min(known, to),
+    ...(newest !== undefined && { newest: Math.min(newest, to) }),
+  };
 }

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { membersOf } from '../_kit/keys.ts';
+import { compact, type EcsEvent } from '../../core/event.ts';
+import type { FieldTable } from '../../core/fields.ts';
+import { addressOf } from '../../ecs/common.ts';
+import { isoTime, isTimestamp } from '../../ecs/time.ts';
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined)
+  .optional();
+
+/** Digits, or the text that stands in their place. */
+const id = z
+  .union([z.string(), z.int(), z.bigint()], 'expected an integer or text')
+  .nullish()
+  .transform((value) => (value === undefined || value === null ? undefined : String(value)))
+  .optional();
+
+/**
+ * One row of `GET /api/access/login_attempts`, with the user's name beside it where
+ * it is known. Only the time is required; enums are open.
+ */
+export const LoginAttempt = z.looseObject({
+  attempt_time: z.custom<number>(isTimestamp, 'no integer of epoch milliseconds'),
+  /** Exact beyond 2^53. */
+  user_id: id,
+  remote_ip: text,
+  attempt_result: text,
+  attempt_method: text,
+  username: text,
+});
+
+export type LoginAttempt = z.output<typeof LoginAttempt>;
+
+/** The time of a raw row, epoch ms; undefined for a row that does not fit. */
+export function timeOf(row: unknown): number | undefined {
+  const { attempt_time } = membersOf(row);
+  return isTimestamp(attempt_time) ? attempt_time : undefined;
+}
+
+/** The id of a raw row's user. */
+export function userIdOf(row: unknown): string | undefined {
+  return id.safeParse(membersOf(row)['user_id']).data;
+}
+
+/** The document's five names under the vendor's own. The address is text: consoles write host names there, too. */
+export function loginAttemptFields(vendor: string): FieldTable {
+  return {
+    [`${vendor}.login_attempt.attempt_time`]: 'long',
+    [`${vendor}.login_attempt.user_id`]: 'keyword',
+    [`${vendor}.login_attempt.remote_ip`]: 'keyword',
+    [`${vendor}.login_attempt.attempt_result`]: 'keyword',
+    [`${vendor}.login_attempt.attempt_method`]: 'keyword',
+  };
+}
+
+/** One login attempt in ECS; `vendor` is the namespace of the document's five names. */
+export function loginAttemptEvent(vendor: string, attempt: LoginAttempt): EcsEvent {
+  return compact({
+    '@timestamp': isoTime(attempt.attempt_time),
+    message: sentence(attempt),
+    // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is the vendor's field: rules ask for one action over all sources.
+    'event.action': 'login',
+    'event.outcome': outcome(attempt.attempt_result),
+    'user.id': attempt.user_id,
+    'user.name': attempt.username,
+    ...addressOf('source', attempt.remote_ip),
+    [`${vendor}.login_attempt.attempt_time`]: attempt.attempt_time,
+    [`${vendor}.login_attempt.user_id`]: attempt.user_id,
+    [`${vendor}.login_attempt.remote_ip`]: attempt.remote_ip,
+    [`${vendor}.login_attempt.attempt_result`]: attempt.attempt_result,
+    [`${vendor}.login_attempt.attempt_method`]: attempt.attempt_method,
+  });
+}
+
+/** A Map, since a vendor's word may be the name of something that every object has. */
+const OUTCOMES = new Map([
+  ['SUCCESS', 'success'],
+  ['FAILURE', 'failure'],
+]);
+
+function outcome(result: string | undefined): string {
+  return OUTCOMES.get(result ?? '') ?? 'unknown';
+}
+
+const SENTENCES: Readonly<Record<string, string>> = {
+  success: 'logged in',
+  failure: 'failed to log in',
+  unknown: 'tried to log in',
+};
+
+function sentence({ attempt_result, user_id, username, remote_ip }: LoginAttempt): string {
+  const who = username || (user_id ? `User ${user_id}` : 'An unknown user');
+  const what = SENTENCES[outcome(attempt_result)];
+  return remote_ip ? `${who} ${what} from ${remote_ip}` : `${who} ${what}`;
+}
