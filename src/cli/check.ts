@@ -5,7 +5,7 @@ import { probeSource } from '../collect/probe-source.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
-import { probeDestination } from '../deliver/probe-destination.ts';
+import { probeDestination } from '../deliver/probe.ts';
 import { Sender } from '../otlp/sender.ts';
 import { EXIT } from '../core/errors.ts';
 import { Budgets } from '../http/budget.ts';

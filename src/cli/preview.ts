@@ -5,7 +5,7 @@ import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import { PROFILES } from '../otlp/profiles.ts';
-import { toLogRecord } from '../otlp/record.ts';
+import { toLogRecord } from '../otlp/records.ts';
 import { nest, type JournaledEvent } from '../core/event.ts';
 import { EXIT } from '../core/errors.ts';
 import { Budgets } from '../http/budget.ts';

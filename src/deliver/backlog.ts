@@ -5,7 +5,7 @@ import { takesSource, takesTenant, timeOf } from './batch.ts';
 import type { Bookmark } from './bookmark.ts';
 import type { Conduct } from './conduct.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
-import type { Load } from './load.ts';
+import type { Load } from './in-flight-batch.ts';
 
 /** The age of what waits is looked at this often, where nothing is committed. Milliseconds. */
 const LOOK_EVERY = 60_000;

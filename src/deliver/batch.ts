@@ -3,8 +3,8 @@ import type { EcsEvent, JournaledEvent } from '../core/event.ts';
 import type { Journal, JournalPage, Position } from '../journal/journal.ts';
 import { ageReason, sizeReason } from './condemn.ts';
 import type { Feed, Parcel, Providers } from '../otlp/providers.ts';
-import { datasetOf, type Shaping, toLogRecord } from '../otlp/record.ts';
-import { type Encoding, recordSize } from '../otlp/wire-size.ts';
+import { datasetOf, type Shaping, toLogRecord } from '../otlp/records.ts';
+import { type Encoding, recordSize } from '../otlp/sizes.ts';
 
 /** One event on its way, with all that is needed to send it, pass it, or lay it aside. */
 export interface Item extends Parcel {

@@ -1,10 +1,10 @@
 import type { Position } from '../journal/journal.ts';
 import { NO_ROOM } from './advice.ts';
-import type { Answer } from './answer.ts';
+import type { Answer } from './classify-response.ts';
 import type { Conduct } from './conduct.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { describe, logFields } from './describe.ts';
-import type { Load, Settlement } from './load.ts';
+import type { Load, Settlement } from './in-flight-batch.ts';
 
 /** The warning about dead letters comes again when there are so many times as many. */
 const WARN_AGAIN = 10;

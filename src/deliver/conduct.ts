@@ -6,7 +6,7 @@ import type { Condition, DestinationReport } from '../core/state.ts';
 import type { DeliveryState } from '../core/delivery-state.ts';
 import { describe, logFields } from './describe.ts';
 import { UNREAD_ANSWER } from './advice.ts';
-import type { Acknowledge, Pause, Wait } from './answer.ts';
+import type { Acknowledge, Pause, Wait } from './classify-response.ts';
 import { Backoff } from './backoff.ts';
 import type { Idle } from './idle.ts';
 

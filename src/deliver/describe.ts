@@ -1,4 +1,4 @@
-import type { Answer } from './answer.ts';
+import type { Answer } from './classify-response.ts';
 
 /** An answer in one line, for people. */
 export function describe({ status, words }: Pick<Answer, 'status' | 'words'>): string {

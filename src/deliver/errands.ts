@@ -1,7 +1,7 @@
 import type { Position } from '../journal/journal.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
-import type { Errand } from './errand.ts';
-import { Load } from './load.ts';
+import type { Errand } from './redelivery.ts';
+import { Load } from './in-flight-batch.ts';
 
 /** An errand under way: the load being sent, and who waits for the end. */
 interface Job {

@@ -1,6 +1,6 @@
 import type { Item } from './batch.ts';
 import type { Providers } from '../otlp/providers.ts';
-import type { Encoding } from '../otlp/wire-size.ts';
+import type { Encoding } from '../otlp/sizes.ts';
 
 /**
  * The bytes of a request by the source of its events, in the encoding sent, before compression: exact, or a few more. The

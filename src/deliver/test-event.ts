@@ -3,7 +3,7 @@ import { withCommonFields } from '../ecs/common.ts';
 import { PENSTOCK } from '../ecs/own-events.ts';
 import { digest } from '../ecs/uid.ts';
 import type { Parcel } from '../otlp/providers.ts';
-import { toLogRecord } from '../otlp/record.ts';
+import { toLogRecord } from '../otlp/records.ts';
 
 /** `event.dataset` of test events. */
 const DATASET = 'penstock.test';

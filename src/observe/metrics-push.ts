@@ -5,7 +5,7 @@ import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-met
 import type { Clock } from '../core/clock.ts';
 import { maskForeign } from '../core/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
-import { watchingAgent } from '../otlp/watching-agent.ts';
+import { watchingAgent } from '../otlp/agent.ts';
 import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
 import { SETTLE } from '../http/given-up.ts';
 import { networkWords, OwnWords } from '../http/network-error.ts';

@@ -5,7 +5,7 @@ import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from 
 import type { DestinationConfig } from '../config/types.ts';
 import type { Lane } from '../journal/journal.ts';
 import { PROFILES } from './profiles.ts';
-import type { Encoding } from './wire-size.ts';
+import type { Encoding } from './sizes.ts';
 
 /** Who we are to a receiver; stable over restarts and upgrades, so no version and nothing of our own host. */
 export interface Identity {

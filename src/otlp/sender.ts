@@ -16,7 +16,7 @@ import type { Logger } from '../core/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, LONGEST_BODY, type Seen } from './exchange.ts';
 import { type Identity, type Parcel, Providers } from './providers.ts';
-import { watchingAgent } from './watching-agent.ts';
+import { watchingAgent } from './agent.ts';
 
 /** The exporters' own enumeration, which they do not export. */
 type Compression = NonNullable<NonNullable<ConstructorParameters<typeof ProtobufExporter>[0]>['compression']>;

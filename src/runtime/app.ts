@@ -9,7 +9,7 @@ import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { ResponseReport } from '../core/delivery-state.ts';
-import { Delivery } from '../deliver/deliver.ts';
+import { Delivery } from '../deliver/loop.ts';
 import { Sender } from '../otlp/sender.ts';
 import { Budgets, COURTESY } from '../http/budget.ts';
 import type { SourceHttp } from '../http/client.ts';

@@ -1,4 +1,4 @@
-import { replayErrand, type Errand, type Settled } from '../deliver/errand.ts';
+import { replayErrand, type Errand, type Settled } from '../deliver/redelivery.ts';
 import { isoTime } from '../ecs/time.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Job } from './job.ts';

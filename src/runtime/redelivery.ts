@@ -1,5 +1,5 @@
-import type { Delivery } from '../deliver/deliver.ts';
-import type { Errand, Settled } from '../deliver/errand.ts';
+import type { Delivery } from '../deliver/loop.ts';
+import type { Errand, Settled } from '../deliver/redelivery.ts';
 import type { Clock } from '../core/clock.ts';
 import { LOOK_EVERY, troubleOf } from './trouble.ts';
 

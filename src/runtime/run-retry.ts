@@ -1,5 +1,5 @@
-import type { Delivery } from '../deliver/deliver.ts';
-import { retryErrand, type Settled } from '../deliver/errand.ts';
+import type { Delivery } from '../deliver/loop.ts';
+import { retryErrand, type Settled } from '../deliver/redelivery.ts';
 import type { Job } from './job.ts';
 import { redeliver } from './redelivery.ts';
 import type { Outcome, Retry } from './wanted.ts';

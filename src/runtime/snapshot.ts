@@ -1,5 +1,5 @@
 import type { App, SourceUnit } from './app.ts';
-import type { Delivery } from '../deliver/deliver.ts';
+import type { Delivery } from '../deliver/loop.ts';
 import type { DeliveryState } from '../core/delivery-state.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { JournalStats, Room } from '../journal/journal.ts';

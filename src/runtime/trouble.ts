@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Delivery } from '../deliver/deliver.ts';
+import type { Delivery } from '../deliver/loop.ts';
 
 /** A destination that takes nothing for so long is not waited for. Milliseconds. */
 const PATIENCE = 60_000;

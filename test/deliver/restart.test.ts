@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import type { DeliveryJournal } from '../../src/deliver/delivery-parts.ts';
-import { replayErrand, retryErrand } from '../../src/deliver/errand.ts';
+import { replayErrand, retryErrand } from '../../src/deliver/redelivery.ts';
 import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import type { EcsEvent } from '../../src/core/event.ts';
 import { Providers, type Feed } from '../../src/otlp/providers.ts';
-import { toLogRecord } from '../../src/otlp/record.ts';
+import { toLogRecord } from '../../src/otlp/records.ts';
 import { decode, type ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { event } from '../deliver/support/events.ts';

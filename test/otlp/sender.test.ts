@@ -8,7 +8,7 @@ import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Seen } from '../../src/otlp/exchange.ts';
-import { toLogRecord } from '../../src/otlp/record.ts';
+import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';

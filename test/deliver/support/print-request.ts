@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon';
 import { Providers } from '../../../src/otlp/providers.ts';
-import { toLogRecord } from '../../../src/otlp/record.ts';
+import { toLogRecord } from '../../../src/otlp/records.ts';
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { events } from './events.ts';
 

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import pino from 'pino';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { DestinationConfig } from '../../../src/config/types.ts';
-import { Delivery } from '../../../src/deliver/deliver.ts';
+import { Delivery } from '../../../src/deliver/loop.ts';
 import type { ResponseReport } from '../../../src/core/delivery-state.ts';
 import type { DeliveryParts } from '../../../src/deliver/delivery-parts.ts';
 import { Sender } from '../../../src/otlp/sender.ts';

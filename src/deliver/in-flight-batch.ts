@@ -1,12 +1,12 @@
 import type { DeadLetter } from '../journal/dead-letter.ts';
 import type { Position } from '../journal/journal.ts';
 import { isBefore } from '../journal/position.ts';
-import type { Acknowledge, Answer } from './answer.ts';
+import type { Acknowledge, Answer } from './classify-response.ts';
 import type { Batch, Item } from './batch.ts';
 import { ageReason, condemn } from './condemn.ts';
-import type { Settled } from './errand.ts';
+import type { Settled } from './redelivery.ts';
 import type { RequestSize } from './request-size.ts';
-import { type Refusal, Shipment } from './shipment.ts';
+import { type Refusal, Shipment } from './bisector.ts';
 
 /** What an answer did to a load, for counting. */
 export interface Effect {

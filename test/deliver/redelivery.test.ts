@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Errand, Settled } from '../../src/deliver/errand.ts';
+import type { Errand, Settled } from '../../src/deliver/redelivery.ts';
 import type { JournalPage } from '../../src/journal/journal.ts';
 import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
 import { events } from './support/events.ts';

@@ -3,7 +3,7 @@ import { isNoAnswer } from '../http/verdict.ts';
 import type { Seen, SeenAnswer, SeenFailure } from '../otlp/exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
 import { GRPC_ADVICE } from '../otlp/grpc.ts';
-import { isPage, partialSuccess, wordsAboutItself, wordsOf } from './answer-words.ts';
+import { isPage, partialSuccess, wordsAboutItself, wordsOf } from './response-body.ts';
 
 /** What a destination's answer to one request means for us. */
 export type Answer = Acknowledge | Wait | Pause | Bisect;

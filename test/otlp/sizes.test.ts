@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EcsEvent } from '../../src/core/event.ts';
 import { Providers, type Parcel } from '../../src/otlp/providers.ts';
-import { toLogRecord } from '../../src/otlp/record.ts';
-import { recordSize } from '../../src/otlp/wire-size.ts';
+import { toLogRecord } from '../../src/otlp/records.ts';
+import { recordSize } from '../../src/otlp/sizes.ts';
 import { event } from '../deliver/support/events.ts';
 
 const PROFILES = ['attributes', 'elastic-ecs', 'elastic-bodymap', 'json-body'] as const;

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import type { Finding } from '../core/source.ts';
 import { UNREAD_ANSWER } from './advice.ts';
-import { type Answer, understand } from './answer.ts';
+import { type Answer, understand } from './classify-response.ts';
 import type { Sender } from '../otlp/sender.ts';
 import { testParcel } from './test-event.ts';
 

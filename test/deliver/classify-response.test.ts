@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { understand } from '../../src/deliver/answer.ts';
+import { understand } from '../../src/deliver/classify-response.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 

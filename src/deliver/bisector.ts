@@ -1,4 +1,4 @@
-import type { Suspicion } from './answer.ts';
+import type { Suspicion } from './classify-response.ts';
 
 /** Part of a batch, sent as one request. */
 interface Range {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Shipment } from '../../src/deliver/shipment.ts';
+import { Shipment } from '../../src/deliver/bisector.ts';
 
 interface Outcome {
   readonly taken: readonly number[];

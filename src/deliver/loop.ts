@@ -1,7 +1,7 @@
 import type { DestinationConfig } from '../config/types.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import { REFUSES_EVERYTHING } from './advice.ts';
-import { type Acknowledge, type Answer, understand } from './answer.ts';
+import { type Acknowledge, type Answer, understand } from './classify-response.ts';
 import { Backlog } from './backlog.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { Bookmark } from './bookmark.ts';
@@ -10,10 +10,10 @@ import type { DestinationReport } from '../core/state.ts';
 import type { DeliveryState, ResponseKind } from '../core/delivery-state.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { describe } from './describe.ts';
-import type { Errand } from './errand.ts';
+import type { Errand } from './redelivery.ts';
 import { Errands } from './errands.ts';
 import { Idle, type Rest } from './idle.ts';
-import { type Effect, Load } from './load.ts';
+import { type Effect, Load } from './in-flight-batch.ts';
 import { ANY_SIZE, halved, type RequestSize, taken } from './request-size.ts';
 import { bytesBySource } from './sent-bytes.ts';
 
