@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { LEDGER_FULL } from '../journal/journal.ts';
+import { GAP_REASON } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 import { tellGaps } from './tell-gaps.ts';
 
@@ -25,7 +25,7 @@ export async function boundLedger(context: PollContext): Promise<void> {
   if (bytes <= max) return;
   const shortened = new Set<string>();
   while ((await journal.ledgerSize(config.name)).bytes > max * SHORTENED) {
-    const streams = await journal.forgetOldest(config.name, AT_ONCE, LEDGER_FULL);
+    const streams = await journal.forgetOldest(config.name, AT_ONCE, GAP_REASON.ledgerFull);
     if (streams.length === 0) break;
     for (const stream of streams) shortened.add(stream);
     await turn();

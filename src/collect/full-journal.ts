@@ -1,11 +1,8 @@
 import { JournalFullError } from '../core/errors.ts';
 import type { StreamState } from '../journal/journal.ts';
-import type { Scope } from '../core/source.ts';
+import { GAP_REASON, type Scope } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 import { warnOfGap } from './tell-gaps.ts';
-
-/** `reason` of a gap: nothing was read in this span, because the journal had no room. */
-const JOURNAL_FULL = 'journal-full';
 
 /**
  * At the cap, sources that can be asked again wait; the others go on until it is critical, and what is missed then is a gap.
@@ -32,14 +29,14 @@ interface Missed {
 async function recordFullJournal(context: PollContext, { scope, stream, now }: Missed): Promise<void> {
   const { journal, config } = context;
   const open = (await journal.gaps(stream.key)).filter(
-    ({ closed, reason }) => closed === undefined && reason === JOURNAL_FULL,
+    ({ closed, reason }) => closed === undefined && reason === GAP_REASON.journalFull,
   );
   // What was read completely since the last time is not missing.
   const known = Math.max(stream.lastComplete ?? -Infinity, ...open.map(({ to }) => to));
   const gap = {
     from: Math.min(now, known === -Infinity ? now : known),
     to: now,
-    reason: JOURNAL_FULL,
+    reason: GAP_REASON.journalFull,
     part: '',
   };
   await journal.commit({

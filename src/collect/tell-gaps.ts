@@ -1,6 +1,6 @@
 import { gapEvent } from '../ecs/own-events.ts';
-import { LEDGER_FULL, type StreamState } from '../journal/journal.ts';
-import type { Gap, Scope } from '../core/source.ts';
+import type { StreamState } from '../journal/journal.ts';
+import { GAP_REASON, type Gap, type Scope } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 import { PollStats } from '../core/poll-stats.ts';
 
@@ -36,7 +36,7 @@ export async function tellGaps(context: PollContext, scope: Scope, stream: Strea
 }
 
 const MEANING: Readonly<Record<string, string>> = {
-  [LEDGER_FULL]:
+  [GAP_REASON.ledgerFull]:
     'A gap: the ledger was at ledger.max, and no longer knows what was sent of this span. What the vendor shows of it again is sent again.',
 };
 

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { identityOf } from '../core/stream-key.ts';
+import { identityOf, type StreamNames } from '../core/stream-key.ts';
 import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';
-import { countUid, creationUid, updateUid, type UidScope } from '../ecs/uid.ts';
+import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
 import { explain } from '../core/errors.ts';
 import type { Lane, LedgerEntry } from '../journal/journal.ts';
 import type { LedgerValue, Observation, Scope, MappingContext } from '../core/source.ts';
@@ -68,7 +68,7 @@ function map({ config, scope, observation, before, decision, observedAt }: Subje
 
 function uidOf({ config, scope, observation, before, decision }: Subject): string {
   const { key, value = {} } = observation;
-  const where: UidScope = { ...identityOf(config), scope: scope.id };
+  const where: StreamNames = { ...identityOf(config), scope: scope.id };
   if (config.definition.stream === 'counter' && observation.value !== undefined) {
     const count = Number(value['count']);
     const final = decision.reason === 'final';

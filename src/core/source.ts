@@ -181,6 +181,16 @@ export interface Gap extends Span {
   readonly part: string;
 }
 
+/** The `reason` of a gap that the pipeline records by itself; sources have their own. */
+export const GAP_REASON = {
+  /** The ledger was at its bound and forgot what was emitted in this span. */
+  ledgerFull: 'ledger-full',
+  /** Nothing was read in this span, because the journal had no room. */
+  journalFull: 'journal-full',
+  /** The answer about this span was above `max_response_bytes`. */
+  tooLarge: 'answer-too-large',
+} as const;
+
 /** One answer, or a part of a long one: all observations of a page are in memory at once. It is committed as a whole. */
 export interface Page<Cursor> {
   readonly observations: readonly Observation[];

@@ -6,21 +6,21 @@ import { isoTime } from './time.ts';
 import { toJson } from '../core/json.ts';
 import { Unreadable } from '../core/read-record.ts';
 
-/** What of a source type every one of its events says. */
+/** What all events of one source type have in common. */
 export type Origin = Pick<Source, 'vendor' | 'product' | 'dataset' | 'categorisation'>;
 
-/** The configured source that an event comes from, by which it is told from others of its type. */
+/** The configured source of an event, which distinguishes it from others of its type. */
 interface Configured {
   readonly name: string;
   readonly options: Pick<CommonOptions, 'base_url'>;
 }
 
-interface Circumstances {
+interface CommonContext {
   /** Becomes `event.id` where the vendor has none. */
   readonly uid: string;
   /** When the answer was read, epoch ms. */
   readonly observedAt: number;
-  /** Absent for the test event alone, which no source has. */
+  /** Absent for test events, which have no source. */
   readonly source?: Configured;
   /** Each becomes `labels.<name>`. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -30,11 +30,14 @@ const USER_NAMES = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.
 const USER_IDS = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?id$/;
 const ADDRESSES = /^(?:source|destination|client|server|host)\.(?:nat\.)?ip$/;
 
-/** Adds the fields that every event has. What the mapping set itself is kept, an empty text too; `related.*` is added to. */
+/**
+ * Adds the fields that every event has. Fields that the mapping set are kept, empty texts too; values of `related.*` are
+ * added to them.
+ */
 export function withCommonFields(
   event: EcsEvent,
   { vendor, product, dataset, categorisation }: Origin,
-  { uid, observedAt, source, labels = {} }: Circumstances,
+  { uid, observedAt, source, labels = {} }: CommonContext,
 ): EcsEvent {
   const observed = isoTime(observedAt);
   const { ips, users } = collectRelated(event);
@@ -64,7 +67,7 @@ export function withCommonFields(
   return all;
 }
 
-/** There are few URLs, and many events. */
+/** A cache: there are few URLs and many events. */
 const hosts = new Map<string, string>();
 
 /** The host of a URL, without its port; an IPv6 address without its brackets. */
@@ -76,7 +79,7 @@ function hostOf(url: string): string {
   return host;
 }
 
-/** Users are found by their names. The id of a user stands in for a name that is not known. */
+/** Addresses and users of an event. A user without a name is listed by id. */
 function collectRelated(event: EcsEvent): { ips: Set<string>; users: Set<string> } {
   const ips = new Set<string>();
   const users = new Set<string>();
@@ -100,7 +103,7 @@ function userOf(field: string): string {
 
 type Role = 'ip' | 'name' | 'id' | 'user' | undefined;
 
-/** There are few names of fields, and many events. */
+/** A cache: there are few field names and many events. */
 const roles = new Map<string, Role>();
 
 function roleOf(name: string): Role {
@@ -122,7 +125,7 @@ function texts(value: EcsValue | undefined): readonly string[] {
 }
 
 /**
- * The event of a record that does not fit its schema: nothing that a vendor showed is dropped. Dataset,
+ * The event of a record that does not fit its schema, with the whole record, so that nothing is dropped. Dataset,
  * category, type and the observed time are added with the common fields.
  */
 export function malformedEvent(record: unknown, problem: string): EcsEvent {
@@ -134,7 +137,7 @@ export function malformedEvent(record: unknown, problem: string): EcsEvent {
   });
 }
 
-/** What an event says besides, when values of its record did not fit: the whole record, and which fields they are. */
+/** Fields to add when values of a record did not fit and were left out: the whole record, and what was left out. */
 export function oddFields(record: unknown, leftOut: string): EcsEvent {
   return { 'event.original': toJson(record), 'error.message': `Left out, since it does not fit: ${leftOut}` };
 }
@@ -143,8 +146,8 @@ export function oddFields(record: unknown, leftOut: string): EcsEvent {
 export type Party = 'source' | 'destination' | 'client' | 'server';
 
 /**
- * The address of one party as the vendor wrote it, and `ip` beside it only when it is one: an `ip` field refuses the
- * whole document for a host name, an empty text, or an IPv6 zone.
+ * `<party>.address` as the vendor wrote it, and `<party>.ip` only for an IP address: Elasticsearch rejects a document whose `ip` field
+ * holds a host name, an empty text or an IPv6 zone.
  */
 export function addressOf(party: Party, address: string | undefined): Readonly<Record<string, EcsValue>> {
   if (address === undefined || address === '') return {};
@@ -152,7 +155,7 @@ export function addressOf(party: Party, address: string | undefined): Readonly<R
   return isPlainIp(address) ? { ...fields, [`${party}.ip`]: address } : fields;
 }
 
-/** An IPv4 or IPv6 address without a zone, as Elasticsearch's `ip` type takes it. */
+/** An IPv4 or IPv6 address without a zone, as Elasticsearch's `ip` type accepts it. */
 function isPlainIp(text: string): boolean {
   return isIP(text) !== 0 && !text.includes('%');
 }

@@ -1,16 +1,14 @@
-import type { SourceConfig } from '../config/types.ts';
-import { LEDGER_FULL } from '../journal/journal.ts';
 import { identityOf, streamKey, type Identified } from '../core/stream-key.ts';
-import type { Gap, Scope } from '../core/source.ts';
+import { GAP_REASON, type Gap, type Scope } from '../core/source.ts';
 import { withCommonFields, type Origin } from './common.ts';
 import { compact, type JournaledEvent } from '../core/event.ts';
 import { isoTime } from './time.ts';
 import { digest, partsOf } from './uid.ts';
 
-/** `event.dataset` of gap events, which are Penstock's own. */
+/** `event.dataset` of gap events. */
 export const GAPS_DATASET = 'penstock.gaps';
 
-/** Of events that Penstock tells of itself. */
+/** What events about Penstock itself have in common. */
 export const PENSTOCK: Origin = {
   vendor: 'Penstock',
   product: 'Penstock',
@@ -26,7 +24,7 @@ interface GapNotice {
   readonly observedAt: number;
 }
 
-/** The event that tells a gap: what could not be read, and why. Told again, it has the same id. */
+/** The event about a gap: what could not be read, and why. The id depends on the stream and the gap alone. */
 export function gapEvent({ config, scope, gap, observedAt }: GapNotice): JournaledEvent {
   const names = { ...identityOf(config), scope: scope.id };
   const { part, reason } = gap;
@@ -56,16 +54,16 @@ export function gapEvent({ config, scope, gap, observedAt }: GapNotice): Journal
   };
 }
 
-interface Told {
+interface GapInWords {
   readonly reason: string;
   readonly part: string;
   readonly from: string;
   readonly to: string;
 }
 
-function messageOf(source: string, { reason, part, from, to }: Told): string {
-  if (reason === LEDGER_FULL)
-    return `Source ${source} no longer knows what it sent of ${from} to ${to}${part}, and may send it again: ${reason}.`;
+function messageOf(source: string, { reason, part, from, to }: GapInWords): string {
+  if (reason === GAP_REASON.ledgerFull)
+    return `Source ${source} no longer knows what it sent for ${from} to ${to}${part} and may send it again: ${reason}.`;
   return `Source ${source} could not read ${from} to ${to}${part} completely: ${reason}.`;
 }
 
@@ -73,7 +71,7 @@ function of(part: string): string {
   return part === '' ? '' : ` of ${part}`;
 }
 
-/** `event.dataset` of heartbeats, which are Penstock's own. */
+/** `event.dataset` of heartbeats. */
 export const HEALTH_DATASET = 'penstock.health';
 
 const HEALTH: Origin = {
@@ -83,17 +81,17 @@ const HEALTH: Origin = {
 };
 
 interface Heartbeat {
-  readonly config: SourceConfig;
-  /** When the heart beat: our clock, epoch ms. */
+  readonly config: Identified;
+  /** When it was sent, by our clock, epoch ms. */
   readonly at: number;
-  /** Why the source is not as it should be; empty when it is. */
+  /** Why the source is not healthy; empty when it is. */
   readonly reasons: readonly string[];
   readonly streams: number;
   /** Epoch ms. */
   readonly lastComplete: number | undefined;
   readonly deferred: number;
   readonly openGaps: number;
-  /** `oldest` in epoch ms: of what some destination lacks. */
+  /** Events that some destination still lacks; `oldest` is when the oldest of them was read, epoch ms. */
   readonly journal: {
     readonly events: number;
     readonly bytes: number;
@@ -102,8 +100,8 @@ interface Heartbeat {
 }
 
 /**
- * The event that says how a source stands, so that a feed without events can be told from one that is dead. Its id is
- * of the source and the time, so that a heartbeat is told once.
+ * The event with the health of a source: it distinguishes a source without events from one that has stopped. The id depends on
+ * the source and the time alone.
  */
 export function healthEvent(beat: Heartbeat): JournaledEvent {
   const { config, at, reasons, lastComplete, journal } = beat;

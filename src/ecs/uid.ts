@@ -1,40 +1,32 @@
 import { createHash } from 'node:crypto';
 import { toJson } from '../core/json.ts';
 import type { LedgerValue } from '../core/source.ts';
+import type { StreamNames } from '../core/stream-key.ts';
 
-/** A stream as ids name it: never the instance, the poll, or its time, so that a re-read makes the same id. */
-export interface UidScope {
-  /** Source type. */
-  readonly type: string;
-  /** Normalised `base_url`: two consoles may hold the same row, and these are two events. */
-  readonly origin: string;
-  /** '' where nothing names it; then it is in no id. */
-  readonly account: string;
-  /** The vendor's canonical scope id. */
-  readonly scope: string;
-}
-
-/** 160 bits as 40 hexadecimal digits, of the parts as a JSON array: no two lists of parts run together into one. */
+/** A hash of the parts as 40 hexadecimal digits (160 bits). Different lists of parts are different JSON, so they never share a hash. */
 export function digest(...parts: readonly unknown[]): string {
   return createHash('sha256').update(toJson(parts)).digest('hex').slice(0, 40);
 }
 
-/** Of the first telling of an entity, and of the only one in an append-only stream. */
-export function creationUid(stream: UidScope, key: string): string {
+/**
+ * Id of the first event of an entity, which is the only one in an append-only stream. Like all ids here it depends on the stream
+ * and the record alone, never on the source's name, the poll or the time, so that a re-read makes the same id.
+ */
+export function creationUid(stream: StreamNames, key: string): string {
   return digest('created', ...partsOf(stream), key);
 }
 
-/** The parts of a stream's name: one more with an account, so that no two streams have the same ones. */
-export function partsOf({ type, origin, account, scope }: UidScope): readonly string[] {
+/** The parts of a stream's name for `digest`. An empty account is left out, so that ids of sources without one never change. */
+export function partsOf({ type, origin, account, scope }: StreamNames): readonly string[] {
   return account === '' ? [type, origin, scope] : [type, origin, account, scope];
 }
 
 /**
- * Of an update: `changed` holds the values that changed, as they are now, and `previous` is the uid of the telling
- * before it, so that A→B→A is three events.
+ * Id of an update. `changed` holds the new values of the fields that changed, and `previous` is the uid of the event before it, so
+ * that A→B→A is three events.
  */
 export function updateUid(
-  stream: UidScope,
+  stream: StreamNames,
   key: string,
   { changed, previous }: { readonly changed: LedgerValue; readonly previous: string },
 ): string {
@@ -44,14 +36,14 @@ export function updateUid(
 
 interface Count {
   readonly count: number;
-  /** What had been told before: `count` − `base` is the delta. */
+  /** The count of the event before it: `count` − `base` is the delta. */
   readonly base: number;
   readonly final: boolean;
-  /** The uid of the telling before it, '' for the first: a count that goes 5, 7, 5, 7 is four events. */
+  /** The uid of the event before it, '' for the first: the counts 5, 7, 5, 7 are four events. */
   readonly previous: string;
 }
 
-/** Of a counter's telling. */
-export function countUid(stream: UidScope, key: string, { count, base, final, previous }: Count): string {
+/** Id of an event of a counter. */
+export function countUid(stream: StreamNames, key: string, { count, base, final, previous }: Count): string {
   return digest('counted', ...partsOf(stream), key, count, base, final, previous);
 }

@@ -205,9 +205,6 @@ export interface LedgerWrite extends LedgerEntry {
   readonly at: number;
 }
 
-/** `reason` of a gap: the ledger was at its bound, and forgot what was told in this span. */
-export const LEDGER_FULL = 'ledger-full';
-
 export type { Lane } from '../core/event.ts';
 
 export interface PageCommit {

@@ -9,16 +9,15 @@ import type { DeadLetter } from '../dead-letter.ts';
 import { DeliveryStore } from './delivery-store.ts';
 import { DestinationGapStore } from './destination-gap-store.ts';
 import { GapStore } from './gap-store.ts';
-import {
-  type JournalStats,
-  LEDGER_FULL,
-  type PageCommit,
-  type PollRecord,
-  type Position,
-  type StreamIdentity,
-  type StreamState,
+import type {
+  JournalStats,
+  PageCommit,
+  PollRecord,
+  Position,
+  StreamIdentity,
+  StreamState,
 } from '../journal.ts';
-import type { Gap, Span } from '../../core/source.ts';
+import { GAP_REASON, type Gap, type Span } from '../../core/source.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { PageStore } from './page-store.ts';
 import { PollStore } from './poll-store.ts';
@@ -104,7 +103,8 @@ export class Stores {
       for (const gap of page.closedGaps) this.gaps.close(stream, gap, now);
       for (const gap of page.gaps) this.gaps.open(stream, gap, { now, told: true });
       for (const gap of page.unemittedGaps ?? []) this.gaps.open(stream, gap, { now, told: false });
-      if (page.forgetBefore !== undefined) this.gaps.closeBefore(stream, LEDGER_FULL, page.forgetBefore, now);
+      if (page.forgetBefore !== undefined)
+        this.gaps.closeBefore(stream, GAP_REASON.ledgerFull, page.forgetBefore, now);
     });
   }
 
