@@ -1,7 +1,6 @@
 import { Option } from 'commander';
-import { openHttp, lendRun } from '../collect/lend-source.ts';
-import type { SharedAnswers } from '../collect/hearing.ts';
-import { probeSource } from '../collect/probe-source.ts';
+import { lendRun, openHttp } from '../collect/context.ts';
+import { probeSource, type SharedAnswers } from '../collect/probe.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';

@@ -1,6 +1,6 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
-import { openHttp } from '../collect/lend-source.ts';
-import { preview, type PreviewResult } from '../collect/preview.ts';
+import { openHttp } from '../collect/context.ts';
+import { preview, type PreviewResult } from '../collect/dry-run.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/tenant-settings.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';

@@ -1,6 +1,6 @@
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
-import { streamKey, identityOf } from '../core/stream-key.ts';
+import { identityOf, streamKey } from '../core/stream-key.ts';
 import { uncovered } from '../core/span.ts';
 import type { Span } from '../core/source.ts';
 

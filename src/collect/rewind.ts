@@ -3,7 +3,7 @@ import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Journal, StreamState } from '../journal/journal.ts';
-import { decodeCursor } from './stored-cursor.ts';
+import { decodeCursor } from './context.ts';
 
 /** A stream whose cursor was moved back; cursors as they are stored. */
 export interface Rewound {

@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
-import { longestWaitingFirst } from '../collect/waiting.ts';
-import { work } from '../collect/worker.ts';
+import { longestWaitingFirst } from '../collect/due.ts';
+import { work } from '../collect/loop.ts';
 import { serveRequests } from './jobs.ts';
 import { trimNowAndThen } from './loops.ts';
 import { together } from './together.ts';

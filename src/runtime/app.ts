@@ -1,8 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts';
-import type { CollectContext } from '../collect/context.ts';
-import { Halt } from '../collect/halt.ts';
-import { lendRun, openHttp } from '../collect/lend-source.ts';
-import { Serial } from '../collect/serial.ts';
+import { type CollectContext, lendRun, openHttp, Serial } from '../collect/context.ts';
+import { Halt } from '../collect/circuit.ts';
 import type { PollStats } from '../core/poll-stats.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
@@ -22,7 +20,7 @@ import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { Live } from '../observe/live.ts';
 import type { Logger } from '../core/log.ts';
-import { storedSeen, type Seen } from '../observe/seen.ts';
+import { type Seen, storedSeen } from '../observe/seen.ts';
 
 /** What a process lends the pipeline. A test lends its own clock, journal and network. */
 export interface AppParts {

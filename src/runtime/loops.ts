@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
-import { longestWaitingFirst } from '../collect/waiting.ts';
-import { work } from '../collect/worker.ts';
+import { longestWaitingFirst } from '../collect/due.ts';
+import { work } from '../collect/loop.ts';
 import { StateError } from '../core/errors.ts';
 import { serveRequests } from './jobs.ts';
 import { beatNowAndThen } from './heartbeat.ts';

@@ -1,10 +1,10 @@
 import type { App } from './app.ts';
 import type { SourcePollResult } from '../core/poll-stats.ts';
-import { longestWaitingFirst } from '../collect/waiting.ts';
-import { turn } from '../collect/worker.ts';
+import { longestWaitingFirst } from '../collect/due.ts';
+import { turn } from '../collect/loop.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import { beatIfDue } from './heartbeat.ts';
-import { overdueStreams, type OverdueStream } from '../observe/staleness.ts';
+import { type OverdueStream, overdueStreams } from '../observe/staleness.ts';
 import { takeSnapshot } from './snapshot.ts';
 import type { SourceState } from '../observe/source-state.ts';
 import { SeenNotes } from './state-reports.ts';

@@ -1,6 +1,5 @@
 import type { SourceUnit } from './app.ts';
-import { backfillStream } from '../collect/backfill-stream.ts';
-import { behindLive } from '../collect/behind-live.ts';
+import { backfillStream, behindLive } from '../collect/backfill.ts';
 import { PollStats } from '../core/poll-stats.ts';
 import { VendorError } from '../core/errors.ts';
 import type { Backfill as PastReader, CommonOptions, Scope } from '../core/source.ts';

@@ -1,6 +1,5 @@
 import { pino } from 'pino';
-import { decide, remembered } from '../../src/collect/decide.ts';
-import { tell } from '../../src/collect/tell.ts';
+import { decide, remembered, tell } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import { Budgets } from '../../src/http/budget.ts';
@@ -14,9 +13,9 @@ import type {
   LedgerValue,
   Observation,
   Page,
-  SourceContext,
   Scope,
   Source,
+  SourceContext,
   Span,
 } from '../../src/core/source.ts';
 import { MemoryQuotas } from '../http/support/memory-quotas.ts';

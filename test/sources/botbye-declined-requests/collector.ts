@@ -1,13 +1,12 @@
+import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import { pino } from 'pino';
-import { decide, remembered } from '../../../src/collect/decide.ts';
-import { tell } from '../../../src/collect/tell.ts';
+import { decide, remembered, tell } from '../../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../../src/config/types.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { Http } from '../../../src/core/http.ts';
 import { parseJson, toJson } from '../../../src/core/json.ts';
 import type { Gap, LedgerValue, Observation, Page, Span, StreamContext } from '../../../src/core/source.ts';
 import type { LedgerEntry } from '../../../src/journal/journal.ts';
-import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import type { Options } from '../../../src/sources/botbye-declined-requests/schemas.ts';
 
 /** One event, with the ledger key that it was told under. */

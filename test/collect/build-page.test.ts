@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, remembered } from '../../src/collect/decide.ts';
+import { decide, remembered } from '../../src/collect/build-page.ts';
 import type { LedgerEntry } from '../../src/journal/journal.ts';
 import type { LedgerValue, Observation } from '../../src/core/source.ts';
 

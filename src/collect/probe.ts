@@ -1,12 +1,22 @@
 import type { Clock } from '../core/clock.ts';
 import { showDuration } from '../core/show-duration.ts';
 import type { SourceConfig, TlsConfig } from '../config/types.ts';
-import { UnauthorisedError, VendorError } from '../core/errors.ts';
+import {
+  explain,
+  OutOfBudgetError,
+  PenstockError,
+  RefusedError,
+  StateError,
+  ThrottledError,
+  TimedOutError,
+  UnauthorisedError,
+  VendorError,
+} from '../core/errors.ts';
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedPoll } from '../core/schedule.ts';
-import { Hearing, type SharedAnswers } from './hearing.ts';
-import { failureFinding } from './probe-failure.ts';
+import { budgetName } from '../http/budget.ts';
+import type { Http, HttpAnswer, HttpRequest } from '../core/http.ts';
 
 interface ProbeParts {
   readonly config: SourceConfig;
@@ -123,4 +133,115 @@ function sweepFinding(config: SourceConfig, streams: number): Finding {
 
 function count(number: number, thing: string): string {
   return `${number} ${thing}${number === 1 ? '' : 's'}`;
+}
+
+type Failed = Pick<Finding, 'probe' | 'advice'>;
+
+/** What ended a probe, as a finding. Throws what is no error of a vendor or a budget: a bug, a state that is unusable. */
+export function failureFinding(error: unknown): Finding {
+  if (!(error instanceof PenstockError) || error instanceof StateError) throw error;
+  return { ...whatFailed(error), verdict: 'fail', detail: explain(error) };
+}
+
+function whatFailed(error: PenstockError): Failed {
+  if (error instanceof OutOfBudgetError) {
+    return { probe: 'quota', advice: 'Run it again and let it wait for a free slot, or raise `quota`.' };
+  }
+  if (error instanceof ThrottledError) {
+    return {
+      probe: 'quota',
+      advice: 'Run it again after that time; lower `quota` if other programs use this credential.',
+    };
+  }
+  if (error instanceof UnauthorisedError) {
+    return {
+      probe: 'credentials',
+      advice:
+        error.status === 401
+          ? 'Put a valid token into the configuration or its secret file, then run penstock check again.'
+          : 'Give the owner of the credential the right to this API, then run penstock check again.',
+    };
+  }
+  if (error instanceof TimedOutError) {
+    return { probe: 'connection', advice: 'Check the way to it, and raise `timeout` if it is only slow.' };
+  }
+  if (error instanceof RefusedError) {
+    return { probe: 'request', advice: 'Correct base_url and the options that the answer names.' };
+  }
+  if (error instanceof VendorError && error.status === undefined) {
+    return { probe: 'connection', advice: 'Check base_url, `tls` and `proxy`, from this very host.' };
+  }
+  return { probe: 'answer', advice: 'Check base_url, and what stands between this host and the vendor.' };
+}
+
+interface Heard {
+  readonly answer: HttpAnswer;
+  /** What the vendor's clock was ahead of ours, ms; undefined for an answer without a `Date`. */
+  readonly ahead: number | undefined;
+}
+
+/** Answers of one check, by credential and request: sources that share a credential ask a shared route once. */
+export type SharedAnswers = Map<string, Promise<Heard>>;
+
+/** A client that takes note of what its answers say besides their bodies. */
+export class Hearing implements Http {
+  /** Some request was answered well. */
+  answered = false;
+  /** What the vendor's clock is ahead of ours, ms; undefined while no answer had a `Date`. */
+  ahead: number | undefined;
+  readonly #http: SourceHttp;
+  readonly #clock: Clock;
+  readonly #config: SourceConfig;
+  readonly #shared: SharedAnswers;
+
+  constructor(http: SourceHttp, clock: Clock, config: SourceConfig, shared: SharedAnswers) {
+    this.#http = http;
+    this.#clock = clock;
+    this.#config = config;
+    this.#shared = shared;
+  }
+
+  /** The vendor's clock, epoch ms. */
+  now(): number {
+    return this.#clock.now() + (this.ahead ?? 0);
+  }
+
+  async get(request: HttpRequest): Promise<HttpAnswer> {
+    const key = this.#keyOf(request);
+    const asked = this.#shared.get(key) ?? this.#ask(request);
+    this.#shared.set(key, asked);
+    try {
+      const { answer, ahead } = await asked;
+      this.answered = true;
+      this.ahead = ahead ?? this.ahead;
+      return answer;
+    } catch (error) {
+      // A refusal has a clock as well; without a `Date` the client's own shows no difference.
+      const ahead = this.#ahead();
+      if (Math.abs(ahead) >= 1_000) this.ahead = ahead;
+      throw error;
+    }
+  }
+
+  available(route: string): Promise<number> {
+    return this.#http.available(route);
+  }
+
+  recall(ahead: number): void {
+    this.#http.recall(ahead);
+  }
+
+  async #ask(request: HttpRequest): Promise<Heard> {
+    const answer = await this.#http.get(request);
+    return { answer, ahead: answer.headers['date'] === undefined ? undefined : this.#ahead() };
+  }
+
+  #ahead(): number {
+    return this.#http.vendorNow() - this.#clock.now();
+  }
+
+  #keyOf(request: HttpRequest): string {
+    const { definition, options } = this.#config;
+    return `${budgetName(options.base_url, definition.authorise(options), '')}${JSON.stringify(request)}`;
+  }
 }

@@ -1,11 +1,10 @@
 import { uncovered } from '../core/span.ts';
 import type { StreamState } from '../journal/journal.ts';
 import type { Backfill, CommonOptions, Scope, Span } from '../core/source.ts';
-import { behindLive } from './behind-live.ts';
-import { commitPage } from './commit-page.ts';
-import type { CollectContext } from './context.ts';
-import { lendStream, openStream } from './lend-stream.ts';
+import { commitPage } from './build-page.ts';
+import { type CollectContext, lendStream, openStream } from './context.ts';
 import type { PollStats } from '../core/poll-stats.ts';
+import type { Http } from '../core/http.ts';
 
 interface BackfillTask {
   readonly context: CollectContext;
@@ -59,4 +58,28 @@ async function read(task: BackfillTask, stream: StreamState, span: Span): Promis
 
 function isCovered(at: number, spans: readonly Span[]): boolean {
   return spans.some(({ from, to }) => from <= at && at < to);
+}
+
+/** How often it is looked whether live polling leaves room. Milliseconds. */
+const LOOK_EVERY = 1_000;
+
+/**
+ * The source's client for work that goes behind live polling: a request waits while a sweep goes on, and leaves it one
+ * free slot of the budget; where the budget has a single slot, a sweep that begins just then waits for that one.
+ */
+export function behindLive(context: CollectContext): Http {
+  const { http } = context;
+  return {
+    available: (route) => http.available(route),
+    recall: (ahead) => http.recall(ahead),
+    get: async (request) => {
+      await turnOf(context, request.route);
+      return http.get(request);
+    },
+  };
+}
+
+async function turnOf({ http, sweeps, clock, signal }: CollectContext, route: string): Promise<void> {
+  const least = Math.min(2, http.capacity(route));
+  while (sweeps.busy || (await http.available(route)) < least) await clock.sleep(LOOK_EVERY, signal);
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Serial } from '../../src/collect/serial.ts';
+import { Serial } from '../../src/collect/context.ts';
 
 it('runs work in the order given, one at a time, whatever becomes of it', async () => {
   const serial = new Serial();
