@@ -1,4 +1,4 @@
-import type { Verdict } from '../simulators/demo-truth.ts';
+import type { Verdict } from '../simulators/demo.ts';
 import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { printArrival, printBriefly, printJson, textOf } from './arrival.ts';
 import { type Io, jsonLine, type Output, say } from './io.ts';

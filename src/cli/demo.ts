@@ -1,8 +1,8 @@
 import { Option } from 'commander';
-import { openApp } from '../runtime/app.ts';
 import { EXIT } from '../core/errors.ts';
+import { openApp } from '../runtime/app.ts';
 import { daemon } from '../runtime/loops.ts';
-import type { Verdict } from '../simulators/demo-truth.ts';
+import type { Verdict } from '../simulators/demo.ts';
 import type { Stage } from './demo-proof.ts';
 import { DemoShow } from './demo-show.ts';
 import { examples, jsonFlag } from './flags.ts';

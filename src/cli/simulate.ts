@@ -25,7 +25,7 @@ export const simulateCommand: PenstockCommand = {
 
   async run(io, flags) {
     // Loaded here, since no other command but the demo needs the simulators in memory.
-    const { startDemoVendors } = await import('../simulators/demo-vendors.ts');
+    const { startDemoVendors } = await import('../simulators/demo.ts');
     const listen = flags['listen'] as Listen;
     await using vendors = await startDemoVendors({ ...io, signal: io.stop, listen }).catch(
       (error: unknown) => {

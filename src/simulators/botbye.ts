@@ -1,6 +1,12 @@
 import type { Clock, Random } from '../core/clock.ts';
-import { Declines, INTERVAL_TYPES, type IntervalType } from './botbye-declines.ts';
-import { SUMMARY_TYPES, type SummaryRow, type SummaryType } from './botbye-traffic.ts';
+import {
+  Declines,
+  INTERVAL_TYPES,
+  type IntervalType,
+  SUMMARY_TYPES,
+  type SummaryRow,
+  type SummaryType,
+} from './botbye-declines.ts';
 import { type Place, serve, type SimulatedAnswer, type SimulatedRequest, type Simulator } from './server.ts';
 
 export interface BotByeOptions extends Place {

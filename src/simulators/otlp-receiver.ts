@@ -1,12 +1,5 @@
+import { create, toBinary, toJson } from '@bufbuild/protobuf';
 import type { Clock } from '../core/clock.ts';
-import {
-  ACCEPTED,
-  type Answering,
-  encoded,
-  type LogsRequest,
-  type ReceiverAnswer,
-  takes,
-} from './otlp-receiver-answers.ts';
 import {
   decode,
   decompress,
@@ -14,8 +7,8 @@ import {
   type ReceivedRecord,
   UndecodableError,
 } from './otlp-receiver-decode.ts';
-import { serve, type SimulatedAnswer, type SimulatedRequest, type Simulator } from './server.ts';
-import { Waiters } from './waiters.ts';
+import { exportResponse, status as statusSchema } from './otlp-receiver-schema.ts';
+import { serve, type SimulatedAnswer, type SimulatedRequest, type Simulator, Waiters } from './server.ts';
 
 /** An OTLP/HTTP logs receiver on loopback, which remembers what it took. */
 export interface Receiver extends Simulator {
@@ -122,4 +115,106 @@ class Intake {
     this.#waiters.check();
     return answer;
   }
+}
+
+/** What a receiver answers to a request. */
+export interface ReceiverAnswer extends SimulatedAnswer {
+  /** Which records it keeps. Default: all of a 2xx, even when its answer is lost; none of another. */
+  readonly take?: (record: ReceivedRecord, index: number) => boolean;
+  /** A body: the partial success of OTLP in the request's encoding; `{}` is the Collector's plain success. */
+  readonly partialSuccess?: { readonly rejected?: number; readonly words?: string };
+  /** A body: a `google.rpc.Status` of these words in the request's encoding. */
+  readonly words?: string;
+}
+
+/** A decoded export request. */
+export interface LogsRequest {
+  readonly encoding: Encoding;
+  readonly records: readonly ReceivedRecord[];
+  /** Bytes of the body before compression. */
+  readonly size: number;
+  readonly request: SimulatedRequest;
+}
+
+export type Answering = (request: LogsRequest) => ReceiverAnswer | Promise<ReceiverAnswer>;
+
+type Predicate = (record: ReceivedRecord) => boolean;
+
+/** The Collector's answer to what it has taken. */
+export const ACCEPTED: ReceiverAnswer = { status: 200, partialSuccess: {} };
+
+/** It has taken all, and its answer never arrives. */
+export const ANSWER_LOST: ReceiverAnswer = { ...ACCEPTED, fault: 'reset' };
+
+/** A login page in the way: 200, and nothing is taken. */
+export const HTML_LOGIN: ReceiverAnswer = {
+  status: 200,
+  headers: { 'content-type': 'text/html; charset=utf-8' },
+  body: '<!DOCTYPE html><html><head><title>Sign in</title></head><body><form></form></body></html>',
+  take: () => false,
+};
+
+/** 200, the first `rejected` of the records not taken. */
+export function partial(rejected: number, words: string): ReceiverAnswer {
+  return { status: 200, partialSuccess: { rejected, words }, take: (_record, index) => index >= rejected };
+}
+
+/** Refuses a whole request that holds a record such as this. */
+export function refusing(
+  refused: Predicate,
+  { status = 400, words = 'record refused' }: { status?: number; words?: string } = {},
+): Answering {
+  return ({ records }) => (records.some(refused) ? { status, words } : ACCEPTED);
+}
+
+/** Refuses a request that is larger before compression: the Collector with 400, others with 413. */
+export function limited(bytes: number, status: 400 | 413 = 400): Answering {
+  return ({ size }) => (size > bytes ? { status, words: 'http: request body too large' } : ACCEPTED);
+}
+
+/**
+ * Answers as Loki 3.7 does: 204 without a body; 422 to an empty request; 400 when it refuses a record, although it
+ * keeps the others; errors as a protobuf `Status` with only its message, whatever the request's encoding.
+ */
+export function loki(refused: Predicate = () => false, words = 'entry has timestamp too old'): Answering {
+  return ({ records }) => {
+    if (records.length === 0) return lokiError(422, 'at least one valid stream is required');
+    if (!records.some(refused)) return { status: 204 };
+    return { ...lokiError(400, words), take: (record) => !refused(record) };
+  };
+}
+
+function lokiError(status: number, message: string): ReceiverAnswer {
+  return {
+    status,
+    headers: { 'content-type': 'application/octet-stream' },
+    body: Buffer.from(toBinary(statusSchema, create(statusSchema, { message }))),
+  };
+}
+
+/** Whether a record of a request so answered is kept. */
+export function takes(answer: ReceiverAnswer): (record: ReceivedRecord, index: number) => boolean {
+  return answer.take ?? (() => answer.status >= 200 && answer.status < 300);
+}
+
+/** The answer as it goes over the wire, to a request in this encoding. */
+export function encoded(answer: ReceiverAnswer, encoding: Encoding): SimulatedAnswer {
+  const body = bodyOf(answer, encoding);
+  if (body === undefined) return answer;
+  const type = encoding === 'json' ? 'application/json' : 'application/x-protobuf';
+  return { ...answer, headers: { 'content-type': type, ...answer.headers }, body };
+}
+
+function bodyOf({ partialSuccess, words }: ReceiverAnswer, encoding: Encoding): unknown {
+  if (partialSuccess !== undefined) {
+    const { rejected = 0, words: errorMessage = '' } = partialSuccess;
+    const told = { rejectedLogRecords: BigInt(rejected), errorMessage };
+    const message = create(exportResponse, { partialSuccess: told });
+    return encoding === 'json'
+      ? toJson(exportResponse, message)
+      : Buffer.from(toBinary(exportResponse, message));
+  }
+  if (words === undefined) return undefined;
+  const message = create(statusSchema, { message: words });
+  return encoding === 'json' ? toJson(statusSchema, message) : Buffer.from(toBinary(statusSchema, message));
 }

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { DateTime } from 'luxon';
 import type { Clock, Random } from '../core/clock.ts';
 import type { Span } from '../core/source.ts';
-import type { PetraTenant } from './petra-tenants.ts';
-import { domainOf } from './petra-users.ts';
+import { domainOf, type PetraTenant } from './petra-organisation.ts';
 import { pick, seeded } from './seeded.ts';
 
 /** The counting part of the answer of `GET /v1/failed-attacks`. */

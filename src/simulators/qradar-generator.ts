@@ -1,7 +1,38 @@
-import type { Random } from '../core/clock.ts';
-import type { LoginAttempt } from './qradar-entry.ts';
-import { type ConsoleUser, consoleUsers } from './qradar-users.ts';
+import type { Clock, Random } from '../core/clock.ts';
+import type { LoginAttempt } from './qradar-attempts.ts';
 import { pick } from './seeded.ts';
+
+/** A row of `/api/config/access/users`, the fields that matter here. */
+export interface ConsoleUser {
+  readonly id: number | bigint;
+  readonly username: string;
+  readonly email: string;
+  readonly tenant_id: number;
+}
+
+const NAMES = [
+  'admin',
+  'asha',
+  'bruno',
+  'chidi',
+  'dalia',
+  'emre',
+  'farah',
+  'goran',
+  'hanna',
+  'idris',
+  'jana',
+  'kofi',
+];
+
+/** An administrator (id 1) and others, named after a fixed list; numbered when there are more. */
+export function consoleUsers(count = NAMES.length): ConsoleUser[] {
+  return Array.from({ length: count }, (_, index) => {
+    const round = Math.floor(index / NAMES.length);
+    const username = `${NAMES[index % NAMES.length]}${round === 0 ? '' : round}`;
+    return { id: index + 1, username, email: `${username}@example.com`, tenant_id: 0 };
+  });
+}
 
 export interface AttemptPlan {
   readonly random: Random;
@@ -72,4 +103,30 @@ function outside(random: Random): string {
 function desk({ id }: ConsoleUser): string {
   const host = Number(id) % 250;
   return Number(id) % 3 === 0 ? `192.168.10.${host + 1}` : `10.20.${host % 8}.${host + 1}`;
+}
+
+/**
+ * Adds new attempts as time passes, at random moments, `perMinute` on average. Runs until the signal aborts, then
+ * resolves.
+ */
+export async function startTraffic(
+  console: { readonly users: readonly ConsoleUser[]; add(rows: Iterable<LoginAttempt>): void },
+  {
+    clock,
+    random,
+    perMinute,
+    signal,
+  }: { clock: Clock; random: Random; perMinute: number; signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    // Waits between independent events are exponential; 1 − random() keeps the logarithm finite.
+    const wait = (-Math.log(1 - random()) * 60_000) / perMinute;
+    try {
+      await clock.sleep(wait, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
+    console.add([loginAttempt(random, clock.now(), console.users)]);
+  }
 }

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { toJson } from '../core/json.ts';
-import { Waiters } from './waiters.ts';
 
 /** One request, as a simulator saw it. */
 export interface SimulatedRequest {
@@ -151,4 +150,90 @@ function send(
     return;
   }
   response.end(bytes);
+}
+
+interface Waiter {
+  readonly met: () => boolean;
+  readonly resolve: () => void;
+}
+
+/** Lets callers wait until something has come to be, without polling: who changes it calls `check`. */
+export class Waiters {
+  readonly #waiting = new Set<Waiter>();
+
+  /** Resolves when `met` holds, at once if it does; rejects with the signal's reason when aborted. */
+  async until(met: () => boolean, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (met()) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter: Waiter = { met, resolve };
+    const abort = () => reject(signal?.reason as Error);
+    this.#waiting.add(waiter);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await promise;
+    } finally {
+      this.#waiting.delete(waiter);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** To be called after every change. */
+  check(): void {
+    for (const { met, resolve } of this.#waiting) if (met()) resolve();
+  }
+}
+
+/** How often a server fails and in which way: probabilities, of which no more than one fault befalls a request. */
+export interface FaultPlan {
+  /** 429 with `Retry-After`, in seconds `retryAfter`. */
+  readonly throttle?: number;
+  /** 429 without `Retry-After`. */
+  readonly throttleMute?: number;
+  /** 503 with an HTML page, as a proxy in front of a server that restarts. */
+  readonly unavailable?: number;
+  readonly reset?: number;
+  readonly truncate?: number;
+  /** The right answer, `delay` late. */
+  readonly slow?: number;
+  /** Seconds. Default 1. */
+  readonly retryAfter?: number;
+  /** Milliseconds. Default 1000. */
+  readonly delay?: number;
+}
+
+/** A page where JSON was asked for: proxies, deployments, login forms. */
+export const HTML_UNAVAILABLE: SimulatedAnswer = {
+  status: 503,
+  headers: { 'content-type': 'text/html' },
+  body: '<!DOCTYPE html><html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>',
+};
+
+/** Makes a server fail now and then, the same way for the same `random`. */
+export function unreliable(answer: Answerer, plan: FaultPlan, random: Random): Answerer {
+  const faults: readonly (readonly [number | undefined, Answerer])[] = [
+    [plan.throttle, () => throttled(plan.retryAfter ?? 1)],
+    [plan.throttleMute, () => throttled()],
+    [plan.unavailable, () => HTML_UNAVAILABLE],
+    [plan.reset, () => ({ status: 0, fault: 'reset' })],
+    [plan.truncate, async (request) => ({ ...(await answer(request)), fault: 'truncate' })],
+    [plan.slow, async (request) => ({ ...(await answer(request)), delay: plan.delay ?? 1000 })],
+  ];
+  return (request: SimulatedRequest) => {
+    let drawn = random();
+    for (const [probability = 0, fault] of faults) {
+      if (drawn < probability) return fault(request);
+      drawn -= probability;
+    }
+    return answer(request);
+  };
+}
+
+/** 429; without seconds, without `Retry-After`. */
+export function throttled(seconds?: number): SimulatedAnswer {
+  return {
+    status: 429,
+    ...(seconds !== undefined && { headers: { 'retry-after': String(seconds) } }),
+    body: { message: 'Too many requests' },
+  };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { refusing } from '../../src/simulators/otlp-receiver-answers.ts';
+import { refusing } from '../../src/simulators/otlp-receiver.ts';
 import { openWorld, type World } from './support/world.ts';
 
 let world: World;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { refusing } from '../../src/simulators/otlp-receiver-answers.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { flatten } from '../support/truth.ts';
+import { refusing } from '../../src/simulators/otlp-receiver.ts';
 import { openWorld, type World } from './support/world.ts';
 
 let world: World;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { elasticsearchOtlp, mappingConflict } from '../../src/simulators/elasticsearch-otlp.ts';
+import { elasticsearchOtlp, mappingConflict } from '../support/elasticsearch-otlp.ts';
 import { openWorld, type World } from './support/world.ts';
 
 /** Elasticsearch's own OTLP endpoint, by its answers: `/_otlp` below the URL, documents as `elastic-bodymap` writes them. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ACCEPTED, type Answering, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
+import { ACCEPTED, type Answering, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { openWorld, type World } from './support/world.ts';
 
 let world: World;

@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  elasticsearchError,
-  elasticsearchOtlp,
-  mappingConflict,
-} from '../../src/simulators/elasticsearch-otlp.ts';
-import type { Answering, ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
+import { elasticsearchError, elasticsearchOtlp, mappingConflict } from '../support/elasticsearch-otlp.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import type { Answering, ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
 

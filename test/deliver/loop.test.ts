@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { ACCEPTED, HTML_LOGIN, refusing } from '../../src/simulators/otlp-receiver-answers.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import { ACCEPTED, HTML_LOGIN, refusing } from '../../src/simulators/otlp-receiver.ts';
 import { event, events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
 

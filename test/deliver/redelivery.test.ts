@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Errand, Settled } from '../../src/deliver/redelivery.ts';
 import type { JournalPage } from '../../src/journal/journal.ts';
-import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
+import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
 

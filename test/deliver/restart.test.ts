@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
+import { page, STREAM } from '../journal/support/commits.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import type { DeliveryJournal } from '../../src/deliver/delivery-parts.ts';
 import { replayErrand, retryErrand } from '../../src/deliver/redelivery.ts';
-import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
 import type { Journal } from '../../src/journal/journal.ts';
+import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
 import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { ACCEPTED, refusing } from '../../src/simulators/otlp-receiver-answers.ts';
-import { page, STREAM } from '../journal/support/commits.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
+import { ACCEPTED, refusing } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
 

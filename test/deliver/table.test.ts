@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import {
   ACCEPTED,
   ANSWER_LOST,
@@ -8,8 +9,7 @@ import {
   partial,
   type ReceiverAnswer,
   refusing,
-} from '../../src/simulators/otlp-receiver-answers.ts';
-import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+} from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
 

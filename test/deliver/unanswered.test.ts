@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { ACCEPTED, type Answering, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
+import { ACCEPTED, type Answering, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
 

@@ -1,15 +1,14 @@
 import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
-import { Metrics } from '../../src/observe/metrics.ts';
-import { takeSnapshot } from '../../src/runtime/snapshot.ts';
-import { openLab, type Lab } from '../support/app.ts';
+import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
+import { takeSnapshot } from '../../src/runtime/snapshot.ts';
+import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const TOKEN = 'token-of-the-metrics-test';
 const MINUTE = 60_000;

@@ -1,22 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isoTime } from '../../src/ecs/time.ts';
-import { throttled } from '../../src/simulators/faults.ts';
-import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
-import { adminRoutes } from '../../src/observe/admin-routes.ts';
-import type { State } from '../../src/core/state.ts';
-import { DESTINATION_STATES } from '../../src/observe/destination-state.ts';
-import { Metrics } from '../../src/observe/metrics.ts';
-import { takeSnapshot } from '../../src/runtime/snapshot.ts';
-import { SOURCE_STATES } from '../../src/observe/source-state.ts';
 import { command } from '../cli/support/command.ts';
-import { openLab, type Lab } from '../support/app.ts';
+import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
+import type { State } from '../../src/core/state.ts';
+import { isoTime } from '../../src/ecs/time.ts';
+import { adminRoutes } from '../../src/observe/admin-routes.ts';
+import { DESTINATION_STATES } from '../../src/observe/destination-state.ts';
+import { Metrics } from '../../src/observe/metrics.ts';
+import { SOURCE_STATES } from '../../src/observe/source-state.ts';
+import { takeSnapshot } from '../../src/runtime/snapshot.ts';
+import {
+  ACCEPTED,
+  type Receiver,
+  type ReceiverAnswer,
+  startReceiver,
+} from '../../src/simulators/otlp-receiver.ts';
+import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { throttled } from '../../src/simulators/server.ts';
 
 const TOKEN = 'token-of-the-states-test';
 const SECOND = 1_000;

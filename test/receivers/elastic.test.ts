@@ -1,12 +1,12 @@
 import { BlockList } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { systemClock } from '../../src/core/clock.ts';
-import { type EcsEvent, type JournaledEvent, nest } from '../../src/core/event.ts';
-import { type DemoVendors, startDemoVendors } from '../../src/simulators/demo-vendors.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { runCli, workspace } from '../support/cli.ts';
 import { multiset } from '../support/truth.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { type EcsEvent, type JournaledEvent, nest } from '../../src/core/event.ts';
+import { type DemoVendors, startDemoVendors } from '../../src/simulators/demo.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 import { built } from './support/built.ts';
 import { startCollector } from './support/collector.ts';
 import { startDeadlyProxy } from './support/deadly-proxy.ts';

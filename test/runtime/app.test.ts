@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
-import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
-import { openLab, type Lab } from '../support/app.ts';
+import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { arrivedEvent, arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
+import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
+import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const TOKEN = 'token-of-the-app-test';
 const MINUTE = 60_000;

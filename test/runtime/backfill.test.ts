@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
-import { openJournalForRequests } from '../../src/journal/sqlite/sqlite-journal.ts';
-import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
-import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
-import { openLab, type Lab, type Step } from '../support/app.ts';
+import { type Lab, openLab, type Step } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { arrivedEvent, arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
+import { openJournalForRequests } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
+import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import { type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
+import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const TOKEN = 'token-of-the-backfill-test';
 const MINUTE = 60_000;

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
-import { drawTenants } from '../../src/simulators/petra-tenants.ts';
-import { startPetra } from '../../src/simulators/petra.ts';
-import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
+import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { drawTenants } from '../../src/simulators/petra-organisation.ts';
+import { startPetra } from '../../src/simulators/petra.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const TOKEN = 'token-of-the-petra-backfill-test';
 const MINUTE = 60_000;

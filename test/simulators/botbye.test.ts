@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { startBotBye, type BotBye, type BotByeOptions } from '../../src/simulators/botbye.ts';
-import { SUMMARY_TYPES, type Decline } from '../../src/simulators/botbye-traffic.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import { type Decline, SUMMARY_TYPES } from '../../src/simulators/botbye-declines.ts';
+import { type BotBye, type BotByeOptions, startBotBye } from '../../src/simulators/botbye.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const PROJECT = '185071d5-d4fe-4bea-93df-19d0bd8c2d0d';
 const DECLINE: Decline = {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type FaultPlan, HTML_UNAVAILABLE, throttled, unreliable } from '../../src/simulators/faults.ts';
-import type { SimulatedRequest } from '../../src/simulators/server.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
+import {
+  type FaultPlan,
+  HTML_UNAVAILABLE,
+  type SimulatedRequest,
+  throttled,
+  unreliable,
+} from '../../src/simulators/server.ts';
 
 const request = {} as SimulatedRequest;
 const fine = { status: 200, body: [] };

@@ -4,6 +4,7 @@ import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DrivenClock } from '../support/driven-clock.ts';
 import {
   ACCEPTED,
   ANSWER_LOST,
@@ -11,10 +12,10 @@ import {
   limited,
   loki,
   partial,
+  type Receiver,
   refusing,
-} from '../../src/simulators/otlp-receiver-answers.ts';
-import { type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
-import { DrivenClock } from '../support/driven-clock.ts';
+  startReceiver,
+} from '../../src/simulators/otlp-receiver.ts';
 
 const clock = new DrivenClock('2026-03-02T12:00:00Z');
 const scope = { name: 'penstock', version: '1', attributes: { 'elastic.mapping.mode': 'ecs' } };

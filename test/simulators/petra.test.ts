@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { startPetra, type Petra, type PetraOptions } from '../../src/simulators/petra.ts';
-import { drawTenants } from '../../src/simulators/petra-tenants.ts';
-import { mostInAMinute } from '../../src/simulators/petra-throttle.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import { drawTenants } from '../../src/simulators/petra-organisation.ts';
+import { mostInAMinute, type Petra, type PetraOptions, startPetra } from '../../src/simulators/petra.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

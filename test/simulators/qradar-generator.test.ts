@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { consoleUsers } from '../../src/simulators/qradar-users.ts';
+import { consoleUsers, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 
 const span = { from: Date.parse('2026-03-01T00:00:00Z'), to: Date.parse('2026-03-02T00:00:00Z') };

@@ -1,9 +1,8 @@
 import { expect, it } from 'vitest';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
-import { startTraffic } from '../../src/simulators/qradar-traffic.ts';
-import { consoleUsers } from '../../src/simulators/qradar-users.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
+import { consoleUsers, startTraffic } from '../../src/simulators/qradar-generator.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 it('adds attempts as time passes, about as many as asked, and stops at the signal', async () => {
   const clock = new DrivenClock();

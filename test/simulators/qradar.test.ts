@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { BROKEN } from '../../src/simulators/qradar-problem.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
-import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import type { ConsoleOptions } from '../../src/simulators/qradar-options.ts';
-import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
+import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { BROKEN } from '../../src/simulators/qradar-list.ts';
+import { type ConsoleOptions, type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const clock = new DrivenClock('2026-03-02T12:00:00Z');
 const ATTEMPTS = '/api/access/login_attempts';

@@ -1,10 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Waiters } from '../../src/simulators/waiters.ts';
+import { Waiters } from '../../src/simulators/server.ts';
 
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { Waiters } from '../../src/simulators/waiters.ts';
+import { Waiters } from '../../src/simulators/server.ts';
 
 type Parameters = Readonly<Record<string, unknown>>;
 

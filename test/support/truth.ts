@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import type { EcsEvent } from '../../src/core/event.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
 
 /** How often each value occurs. */
 export function multiset(values: Iterable<string>): Map<string, number> {

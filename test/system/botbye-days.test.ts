@@ -1,14 +1,13 @@
 import { DateTime, type DateTimeUnit } from 'luxon';
 import { expect, it } from 'vitest';
-import { INTERVAL_TYPES, type IntervalType } from '../../src/simulators/botbye-declines.ts';
-import { startBotBye, type BotBye } from '../../src/simulators/botbye.ts';
-import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
-import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
-import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { arrivedEvent, distinct } from '../support/truth.ts';
+import { INTERVAL_TYPES, type IntervalType } from '../../src/simulators/botbye-declines.ts';
+import { type BotBye, startBotBye } from '../../src/simulators/botbye.ts';
+import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import { ACCEPTED, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

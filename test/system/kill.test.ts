@@ -1,16 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/core/clock.ts';
-import { ACCEPTED, ANSWER_LOST } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
-import type { Simulator } from '../../src/simulators/server.ts';
-import { pick, seeded } from '../../src/simulators/seeded.ts';
-import { HTML_UNAVAILABLE, throttled } from '../../src/simulators/faults.ts';
 import { runCli, startCli, workspace } from '../support/cli.ts';
 import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { ACCEPTED, ANSWER_LOST, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
+import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
+import { pick, seeded } from '../../src/simulators/seeded.ts';
+import { HTML_UNAVAILABLE, type Simulator, throttled } from '../../src/simulators/server.ts';
 
 const TOKEN = 'token-of-the-kill-test';
 const COUNT = 100_000;

@@ -1,16 +1,14 @@
 import { expect, it } from 'vitest';
-import { throttled } from '../../src/simulators/faults.ts';
-import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
-import type { SimulatedIncident } from '../../src/simulators/petra-incidents.ts';
-import { drawTenants } from '../../src/simulators/petra-tenants.ts';
-import { startPetra } from '../../src/simulators/petra.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
-import type { EcsEvent } from '../../src/core/event.ts';
-import type { GapState } from '../../src/journal/journal.ts';
-import { openLab, type Lab } from '../support/app.ts';
+import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { arrivedEvent, distinct } from '../support/truth.ts';
+import type { EcsEvent } from '../../src/core/event.ts';
+import type { GapState } from '../../src/journal/journal.ts';
+import { ACCEPTED, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import { drawTenants, type SimulatedIncident } from '../../src/simulators/petra-organisation.ts';
+import { startPetra } from '../../src/simulators/petra.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { throttled } from '../../src/simulators/server.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { type Running, startCli, workspace } from '../support/cli.ts';
+import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
+import { type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { serve, type Simulator } from '../../src/simulators/server.ts';
-import { startCli, workspace, type Running } from '../support/cli.ts';
-import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 
 const TOKEN = 'token-of-the-reload-test';
 const HOUR = 3_600_000;

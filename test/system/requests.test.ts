@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { type Ended, runCli, type Running, startCli, workspace } from '../support/cli.ts';
+import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { refusing } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
+import { type Receiver, refusing, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import { runCli, startCli, workspace, type Ended, type Running } from '../support/cli.ts';
-import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 
 const TOKEN = 'token-of-the-requests-test';
 const HOUR = 3_600_000;

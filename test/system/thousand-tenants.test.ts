@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { startCli, workspace } from '../support/cli.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
-import { drawTenants } from '../../src/simulators/petra-tenants.ts';
+import { drawTenants } from '../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../src/simulators/petra.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import { startCli, workspace } from '../support/cli.ts';
 
 const TENANTS = 1_000;
 const MOST_MEBIBYTES = 200;

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { runCli, type Running, startCli, workspace } from '../support/cli.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
+import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
+import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import { runCli, startCli, workspace, type Running } from '../support/cli.ts';
 
 const TOKEN = 'token-of-the-waiting-test';
 const HOUR = 3_600_000;

@@ -1,13 +1,12 @@
 import { expect, it } from 'vitest';
-import { ACCEPTED } from '../../src/simulators/otlp-receiver-answers.ts';
-import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
-import type { LoginAttempt } from '../../src/simulators/qradar-entry.ts';
-import { loginAttempt } from '../../src/simulators/qradar-generator.ts';
-import { startConsole } from '../../src/simulators/qradar.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
+import { ACCEPTED, startReceiver } from '../../src/simulators/otlp-receiver.ts';
+import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
+import { loginAttempt } from '../../src/simulators/qradar-generator.ts';
+import { startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;

@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { systemClock, type Clock } from '../../../src/core/clock.ts';
-import { startBotBye, type BotBye } from '../../../src/simulators/botbye.ts';
-import { startReceiver, type Receiver } from '../../../src/simulators/otlp-receiver.ts';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
-import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
-import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
-import { startConsole, type SimulatedConsole } from '../../../src/simulators/qradar.ts';
-import { seeded } from '../../../src/simulators/seeded.ts';
 import { workspace } from '../../support/cli.ts';
+import { type Clock, systemClock } from '../../../src/core/clock.ts';
+import { type BotBye, startBotBye } from '../../../src/simulators/botbye.ts';
+import { type Receiver, startReceiver } from '../../../src/simulators/otlp-receiver.ts';
+import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
+import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
+import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
+import { type SimulatedConsole, startConsole } from '../../../src/simulators/qradar.ts';
+import { seeded } from '../../../src/simulators/seeded.ts';
 import { command, type Outcome } from './command.ts';
 
 /** Every secret of the configurations made here. */

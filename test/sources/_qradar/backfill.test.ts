@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { drive } from '../../http/support/rig.ts';
 import type { SourceLab } from '../../support/source-lab.ts';
 import type { BackfillPage, Span } from '../../../src/core/source.ts';
-import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
+import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import { readPast } from '../../../src/sources/_qradar/poll.ts';

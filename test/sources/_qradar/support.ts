@@ -1,15 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
-import type { EcsEvent } from '../../../src/core/event.ts';
-import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
-import source from '../../../src/sources/qradar-login-attempts/index.ts';
-import { toJson } from '../../../src/core/json.ts';
-import type { Page } from '../../../src/core/source.ts';
-import { type SimulatedConsole, startConsole } from '../../../src/simulators/qradar.ts';
-import type { ConsoleOptions } from '../../../src/simulators/qradar-options.ts';
-import type { SimulatedRequest } from '../../../src/simulators/server.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { SourceLab } from '../../support/source-lab.ts';
+import type { EcsEvent } from '../../../src/core/event.ts';
+import { toJson } from '../../../src/core/json.ts';
+import type { Page } from '../../../src/core/source.ts';
+import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
+import { type ConsoleOptions, type SimulatedConsole, startConsole } from '../../../src/simulators/qradar.ts';
+import type { SimulatedRequest } from '../../../src/simulators/server.ts';
+import source from '../../../src/sources/qradar-login-attempts/index.ts';
 
 export const NOW = Date.parse('2026-03-02T12:00:00Z');
 export const SECOND = 1000;

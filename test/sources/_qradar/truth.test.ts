@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LoginAttempt } from '../../../src/simulators/qradar-entry.ts';
-import { startConsole } from '../../../src/simulators/qradar.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import type { SourceLab } from '../../support/source-lab.ts';
+import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
+import { startConsole } from '../../../src/simulators/qradar.ts';
 import { attempt, DAY, labFor, MINUTE, multiset, NOW, passing, TOKEN, toldRows } from './support.ts';
 
 /** Few values, so that times tie and rows repeat. */

@@ -1,12 +1,11 @@
 import { DateTime, type DateTimeUnit } from 'luxon';
 import { afterEach, expect, it } from 'vitest';
-import { startBotBye, type BotBye } from '../../../src/simulators/botbye.ts';
-import type { IntervalType } from '../../../src/simulators/botbye-declines.ts';
-import type { SummaryType } from '../../../src/simulators/botbye-traffic.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { type Process, SourceLab } from '../../support/source-lab.ts';
+import type { IntervalType, SummaryType } from '../../../src/simulators/botbye-declines.ts';
+import { type BotBye, startBotBye } from '../../../src/simulators/botbye.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { SourceLab, type Process } from '../../support/source-lab.ts';
 
 const PROJECT = '185071d5-d4fe-4bea-93df-19d0bd8c2d0d';
 const EVERY = 60 * 60_000;

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import { PetraLab } from '../petra/lab.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/petra-failed-attacks/index.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { PetraLab } from '../petra/lab.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { PetraLab } from '../petra/lab.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { AttackReport } from '../../../src/simulators/petra-attacks.ts';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
-import type { SimulatedRequest } from '../../../src/simulators/server.ts';
-import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
+import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
+import type { SimulatedRequest } from '../../../src/simulators/server.ts';
 import source from '../../../src/sources/petra-failed-attacks/index.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { PetraLab } from '../petra/lab.ts';
 
 const HOUR = 3_600_000;
 const TENANTS = drawTenants(seeded(2), 2);

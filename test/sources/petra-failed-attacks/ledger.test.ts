@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
+import { PetraLab } from '../petra/lab.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../../src/simulators/petra.ts';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import { serve } from '../../../src/simulators/server.ts';
 import source from '../../../src/sources/petra-failed-attacks/index.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { PetraLab } from '../petra/lab.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
-import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { PetraLab } from '../petra/lab.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
+import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/petra-incidents/index.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { PetraLab } from '../petra/lab.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

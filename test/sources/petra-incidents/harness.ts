@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
+import type { SourceHarness } from '../harness.ts';
+import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
-import type { SourceHarness } from '../harness.ts';
 
 const TOKEN = 'token-that-nobody-may-see';
 const MINUTE = 60_000;

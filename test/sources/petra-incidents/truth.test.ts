@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PetraLab } from '../petra/lab.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { GapState } from '../../../src/journal/journal.ts';
-import type { SimulatedIncident } from '../../../src/simulators/petra-incidents.ts';
-import { drawTenants } from '../../../src/simulators/petra-tenants.ts';
-import { startPetra, type Petra } from '../../../src/simulators/petra.ts';
+import { drawTenants, type SimulatedIncident } from '../../../src/simulators/petra-organisation.ts';
+import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/petra-incidents/index.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { PetraLab } from '../petra/lab.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;

@@ -1,7 +1,90 @@
 import type { Clock, Random } from '../core/clock.ts';
-import { drawUser, type PetraUser } from './petra-users.ts';
-import { drawUuid, type PetraTenant, type PetraTenants } from './petra-tenants.ts';
 import { pick } from './seeded.ts';
+
+/** One customer of the managed service provider whose key is used. */
+export interface PetraTenant {
+  readonly petraTenantId: string;
+  readonly name: string;
+  readonly microsoftTenantId: string;
+  isPaused: boolean;
+  readonly onboardingDate: string;
+}
+
+/** The tenants of one organisation; some have left, and some fail. Order of the list = the vendor's: by name. */
+export class PetraTenants {
+  readonly #tenants: PetraTenant[];
+  /** Petra ids of tenants whose requests are answered with this status: 404 for one that was removed a moment ago, 500… */
+  readonly failing = new Map<string, number>();
+
+  constructor(tenants: readonly PetraTenant[]) {
+    this.#tenants = [...tenants];
+  }
+
+  get all(): readonly PetraTenant[] {
+    return this.#tenants.toSorted((one, other) => one.name.localeCompare(other.name));
+  }
+
+  /** By Petra or Microsoft id. */
+  find(id: string): PetraTenant | undefined {
+    return this.#tenants.find(({ petraTenantId, microsoftTenantId }) =>
+      [petraTenantId, microsoftTenantId].includes(id),
+    );
+  }
+
+  add(tenant: PetraTenant): void {
+    this.#tenants.push(tenant);
+  }
+
+  /** The tenant leaves the organisation: it is no longer listed, and asking for it is a 404. */
+  remove(id: string): void {
+    const at = this.#tenants.findIndex(({ petraTenantId }) => petraTenantId === id);
+    if (at >= 0) this.#tenants.splice(at, 1);
+  }
+}
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const NAMES = ['Acme', 'Globex', 'Initech', 'Umbra', 'Hooli', 'Stark', 'Wayne', 'Wonka', 'Tyrell', 'Soylent'];
+
+/** `count` tenants, onboarded long ago; the same ones for the same `random`. */
+export function drawTenants(random: Random, count: number): PetraTenant[] {
+  return Array.from({ length: count }, (_, index) => ({
+    petraTenantId: Array.from({ length: 6 }, () => LETTERS[Math.floor(random() * LETTERS.length)]).join(''),
+    name: `${NAMES[index % NAMES.length]} ${index + 1}`,
+    microsoftTenantId: drawUuid(random),
+    isPaused: false,
+    onboardingDate: '2025-01-15T09:00:00.000Z',
+  }));
+}
+
+/** A random UUID (version 4). */
+export function drawUuid(random: Random): string {
+  const hex = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
+/** A Microsoft 365 account, as incidents name it. */
+export interface PetraUser {
+  readonly id: string;
+  readonly userPrincipalName: string | null;
+  readonly mail: string | null;
+  readonly displayName: string | null;
+}
+
+const FIRST = ['Anakin', 'Neal', 'Nick', 'Asha', 'Pink', 'Solon', 'Annabel', 'Zoë', 'Łukasz', 'Mei'] as const;
+const LAST = ['Skywalker', 'Caffrey', 'Renner', 'Streich', 'Jones', 'Doyle', 'Ankunding', 'Wang'] as const;
+
+/** One in twenty has no account that still exists, one in ten has no mailbox. */
+export function drawUser(random: Random, tenant: PetraTenant): PetraUser | null {
+  const [first, last] = [pick(random, FIRST), pick(random, LAST)];
+  const userPrincipalName = `${first}.${last}@${domainOf(tenant)}`.toLowerCase();
+  const user = { id: drawUuid(random), userPrincipalName, displayName: `${first} ${last}` };
+  const mail = random() < 0.1 ? null : userPrincipalName;
+  return random() < 0.05 ? null : { ...user, mail };
+}
+
+export function domainOf({ name }: PetraTenant): string {
+  return `${name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')}.example`;
+}
 
 /** What of an incident changes, from a time on (epoch ms). */
 export interface IncidentState {

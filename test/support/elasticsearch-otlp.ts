@@ -1,5 +1,5 @@
-import type { Answering, ReceiverAnswer } from './otlp-receiver-answers.ts';
-import type { ReceivedRecord } from './otlp-receiver-decode.ts';
+import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
+import type { Answering, ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 
 /** Why a document is not taken; undefined when it is. */
 type Refusing = (record: ReceivedRecord) => Refusal | undefined;
