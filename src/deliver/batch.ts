@@ -2,12 +2,12 @@ import type { DestinationConfig } from '../config/types.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';
 import type { Journal, JournalPage, Position } from '../journal/journal.ts';
 import { ageReason, sizeReason } from './condemn.ts';
-import type { Feed, Parcel, Providers } from '../otlp/providers.ts';
+import type { Feed, FeedRecord, Providers } from '../otlp/providers.ts';
 import { datasetOf, type Shaping, toLogRecord } from '../otlp/records.ts';
 import { type Encoding, recordSize } from '../otlp/sizes.ts';
 
 /** One event on its way, with all that is needed to send it, pass it, or lay it aside. */
-export interface Item extends Parcel {
+export interface Item extends FeedRecord {
   readonly journaled: JournaledEvent;
   readonly page: JournalPage;
   /** Where it is in the journal. */
@@ -150,7 +150,7 @@ function makeItem(settings: BatcherSettings, { page, journaled, offset }: Place,
 }
 
 function oversize(
-  parcel: Parcel & Pick<Item, 'bytes'>,
+  parcel: FeedRecord & Pick<Item, 'bytes'>,
   providers: Providers,
   most: number,
   encoding: Encoding,

@@ -1,8 +1,8 @@
 import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry-after.ts';
 import { isNoAnswer } from '../http/verdict.ts';
-import type { Seen, SeenAnswer, SeenFailure } from '../otlp/exchange.ts';
+import type { ExportOutcome, ExportResponse, ExportFailure } from '../otlp/exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
-import { GRPC_ADVICE } from '../otlp/grpc.ts';
+import { GRPC_ADVICE } from '../otlp/exchange.ts';
 import { isPage, partialSuccess, wordsAboutItself, wordsOf } from './response-body.ts';
 
 /** What a destination's answer to one request means for us. */
@@ -59,7 +59,7 @@ interface Bisect extends Told {
 const NO_ANSWER = 'a status that is no answer to this request';
 
 /** What was seen, understood. `now`: epoch milliseconds, for `Retry-After` dates of a server without a `Date`. `records`: how many were sent. */
-export function understand(seen: Seen, now: number, records = Infinity): Answer {
+export function understand(seen: ExportOutcome, now: number, records = Infinity): Answer {
   if ('error' in seen) return understandFailure(seen);
   const { status } = seen;
   const told = { status, words: wordsOf(seen) };
@@ -86,7 +86,7 @@ export function understand(seen: Seen, now: number, records = Infinity): Answer 
 }
 
 function understandSuccess(
-  seen: SeenAnswer,
+  seen: ExportResponse,
   told: Told,
   now: number,
   records: number,
@@ -109,7 +109,7 @@ function understandSuccess(
   return { kind: 'acknowledge', status: told.status, ...partial };
 }
 
-function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: Suspicion): Wait {
+function wait(seen: ExportResponse, told: Told, now: number, suspicion?: Suspicion): Wait {
   // Times that are told count from the receiver's own clock.
   const retryAfterMs = retryAfter(seen.headers, parseHttpDate(seen.headers['date']) ?? now);
   // A burst that is too large is told to come back at once, for ever.
@@ -119,7 +119,7 @@ function wait(seen: SeenAnswer, told: Told, now: number, suspicion?: Suspicion):
 
 const PERHAPS_RECORD: readonly number[] = [403, 406];
 
-function pause(told: Told, seen: SeenAnswer): Pause {
+function pause(told: Told, seen: ExportResponse): Pause {
   const whatToDo = adviceFor(seen.status, isPage(seen), seen.headers['location']);
   return { kind: 'pause', ...told, whatToDo, perhapsRecord: PERHAPS_RECORD.includes(seen.status) };
 }
@@ -127,7 +127,7 @@ function pause(told: Told, seen: SeenAnswer): Pause {
 /** Errors that no repeat mends, since the request could not even be made of what is configured. */
 const UNSENDABLE = /^ERR_(INVALID_|UNESCAPED_)/;
 
-function understandFailure({ error, unanswered = false, grpc }: SeenFailure): Pause | Wait {
+function understandFailure({ error, unanswered = false, grpc }: ExportFailure): Pause | Wait {
   const told = { status: undefined, words: wordsOf({ error }) };
   if (UNSENDABLE.test((error as NodeJS.ErrnoException).code ?? '')) {
     return { kind: 'pause', ...told, whatToDo: NETWORK_ADVICE, perhapsRecord: false };
@@ -139,7 +139,7 @@ function understandFailure({ error, unanswered = false, grpc }: SeenFailure): Pa
 }
 
 /** What is served by gRPC under this URL may say 200 to everything, and take nothing. */
-function isGrpc({ status, headers }: SeenAnswer): boolean {
+function isGrpc({ status, headers }: ExportResponse): boolean {
   return status < 500 && headers['content-type']?.startsWith('application/grpc') === true;
 }
 

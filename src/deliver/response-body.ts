@@ -3,7 +3,7 @@ import { maskForeign } from '../core/secret.ts';
 import { explain } from '../core/errors.ts';
 import { decodeText } from '../http/charset.ts';
 import { type Rejection, withoutDuplicates } from './duplicates.ts';
-import type { Seen, SeenAnswer } from '../otlp/exchange.ts';
+import type { ExportOutcome, ExportResponse } from '../otlp/exchange.ts';
 
 /** Longer bodies are somebody's stack trace. */
 const LONGEST_WORDS = 500;
@@ -15,11 +15,11 @@ const LOOKED_THROUGH = 8192;
  * The words of an answer or a network error: printable, secrets masked, at most 500 characters. A body may be JSON,
  * text, or a protobuf `Status` under any content type (Loki sends one as `application/octet-stream`).
  */
-export function wordsOf(seen: Seen): string {
+export function wordsOf(seen: ExportOutcome): string {
   return printable(maskForeign('error' in seen ? explain(seen.error) : bodyWords(seen)));
 }
 
-function bodyWords({ headers, body: whole, undecoded }: SeenAnswer): string {
+function bodyWords({ headers, body: whole, undecoded }: ExportResponse): string {
   if (undecoded !== undefined) return `it cannot be read: ${undecoded}`;
   const body = whole.subarray(0, LOOKED_THROUGH);
   const { text } = decodeText(body, headers['content-type']);
@@ -49,7 +49,7 @@ function printable(text: string): string {
 }
 
 /** A page for people, not an answer for machines: known by its first character, since labels are often wrong. */
-export function isPage({ headers, body }: SeenAnswer): boolean {
+export function isPage({ headers, body }: ExportResponse): boolean {
   return /^\s*</.test(decodeText(body.subarray(0, 256), headers['content-type']).text);
 }
 
@@ -62,7 +62,7 @@ export interface PartialSuccess extends Rejection {
  * The `partial_success` of a 2xx body, in either encoding whatever the content type says (OpenObserve labels protobuf
  * as JSON). No body, `{}` and `null` are the plain success that their status says.
  */
-export function partialSuccess(seen: SeenAnswer): PartialSuccess {
+export function partialSuccess(seen: ExportResponse): PartialSuccess {
   const response = readResponse(seen);
   if (typeof response === 'string') return unread(response);
   const partial = response['partialSuccess'] ?? response['partial_success'] ?? {};
@@ -89,7 +89,7 @@ function unread(why: string): PartialSuccess {
 }
 
 /** What a 2xx says, or why that cannot be read. */
-function readResponse({ headers, body, undecoded }: SeenAnswer): Record<string, unknown> | string {
+function readResponse({ headers, body, undecoded }: ExportResponse): Record<string, unknown> | string {
   const type = headers['content-type'];
   const { text } = decodeText(body, type);
   if (/^\s*(null\s*)?$/.test(text)) return {};

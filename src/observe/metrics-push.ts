@@ -1,3 +1,4 @@
+import type { ClientRequest } from 'node:http';
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
 import { OTLPMetricExporter as JsonExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPMetricExporter as ProtobufExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
@@ -5,7 +6,7 @@ import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-met
 import type { Clock } from '../core/clock.ts';
 import { maskForeign } from '../core/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
-import { watchingAgent } from '../otlp/agent.ts';
+import { exporterOptions } from '../otlp/agent.ts';
 import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
 import { SETTLE } from '../http/given-up.ts';
 import { networkWords, OwnWords } from '../http/network-error.ts';
@@ -27,13 +28,6 @@ interface PushSettings {
 const INTERVAL = 60_000;
 /** The end does not wait longer for the last push. Milliseconds. */
 const LAST_PUSH = 2_000;
-
-/** The exporters' own enumeration, which they do not export. */
-type Compression = NonNullable<NonNullable<ConstructorParameters<typeof ProtobufExporter>[0]>['compression']>;
-
-const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
-  Record<DestinationConfig['compression'], Compression>
->;
 
 /**
  * Pushes the metrics by OTLP now and then, and once more when the signal aborts. One that fails is lost: metrics are
@@ -119,20 +113,12 @@ function openExporter(
   { receiver, env }: PushSettings,
   onFailure: (error: Error) => void,
 ): PushMetricExporter {
-  const { protocol, url, headers, compression, timeout, tls } = receiver;
+  const { protocol, headers } = receiver;
   const { proxy } = destinationWay(receiver, env);
   const Exporter = protocol === 'http/json' ? JsonExporter : ProtobufExporter;
+  const onRequest = (request: ClientRequest) => void request.prependListener('error', onFailure);
   return new Exporter({
-    url,
+    ...exporterOptions(receiver, { proxy, onRequest }),
     headers: Object.fromEntries(Object.entries(headers).map(([name, secret]) => [name, secret.reveal()])),
-    compression: COMPRESSION[compression],
-    timeoutMillis: timeout,
-    userAgent: 'penstock',
-    httpAgentOptions: (scheme) =>
-      watchingAgent(scheme, {
-        tls,
-        proxy,
-        onRequest: (request) => void request.prependListener('error', onFailure),
-      }),
   });
 }

@@ -4,19 +4,45 @@ import { Agent as HttpsAgent } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
-import type { TlsConfig } from '../config/types.ts';
-import { unreadable, unusable } from '../http/pem.ts';
+import type { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import type { DestinationConfig, TlsConfig } from '../config/types.ts';
 import { OwnWords } from '../http/network-error.ts';
+import { MAX_HEADER_BYTES } from '../http/parse-error.ts';
+import { unreadable, unusable } from '../http/pem.ts';
 import type { Proxy } from '../config/proxies.ts';
-import { guardResponse } from './guard-response.ts';
-import { sendWhole } from './whole-body.ts';
 
-interface AgentSettings {
-  readonly tls: TlsConfig;
-  /** Undefined: none. What this process's own variables say counts for nothing here. */
+/** The exporters' own enumeration, which they do not export. */
+type Compression = NonNullable<NonNullable<ConstructorParameters<typeof OTLPLogExporter>[0]>['compression']>;
+
+const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
+  Record<DestinationConfig['compression'], Compression>
+>;
+
+interface ExporterHooks {
+  /** Undefined: none. The proxy variables of this process are not used. */
   readonly proxy: Proxy | undefined;
   /** Called with every request before it is sent. */
   readonly onRequest: (request: ClientRequest) => void;
+  /** Called with the agent that holds the exporter's connections. */
+  readonly onAgent?: (agent: HttpAgent) => void;
+}
+
+/** The options of an exporter of logs or metrics to this receiver, but its headers. */
+export function exporterOptions(
+  { url, compression, timeout, tls }: DestinationConfig,
+  { proxy, onRequest, onAgent }: ExporterHooks,
+) {
+  return {
+    url,
+    compression: COMPRESSION[compression],
+    timeoutMillis: timeout,
+    userAgent: 'penstock',
+    httpAgentOptions: (scheme: string) => {
+      const agent = watchingAgent(scheme, tls, proxy, onRequest);
+      onAgent?.(agent);
+      return agent;
+    },
+  };
 }
 
 type Connected = (error: Error | null, socket: Duplex) => void;
@@ -27,32 +53,69 @@ interface Addressable {
 }
 
 /**
- * An agent for the exporters' `httpAgentOptions` factory: shows each request to `onRequest`, gives each its
- * `Content-Length`, takes TLS settings and a proxy, which the exporters' own agents do not know. Certificates are read for every
- * connection, so that a renewed one is used without a restart.
- *
- * @param protocol `http:` or `https:`
+ * An agent that shows each request to `onRequest`, gives each its `Content-Length`, and knows TLS settings and a proxy,
+ * which the exporters' own agents do not. `scheme`: `http:` or `https:`.
  */
-export function watchingAgent(
-  protocol: string,
-  { tls, proxy, onRequest }: AgentSettings,
-): HttpAgent | HttpsAgent {
+function watchingAgent(
+  scheme: string,
+  tls: TlsConfig,
+  proxy: Proxy | undefined,
+  onRequest: (request: ClientRequest) => void,
+): HttpAgent {
   const url = proxy?.url.reveal();
   const proxyEnv = url === undefined ? {} : { http_proxy: url, https_proxy: url };
   const options: AgentOptions = { keepAlive: true, maxSockets: 1, proxyEnv };
-  const agent = protocol === 'http:' ? new HttpAgent(options) : new TlsAgent(options, tls);
+  const agent = scheme === 'http:' ? new HttpAgent(options) : new TlsAgent(options, tls);
   const addressable = agent as unknown as Addressable;
   const addRequest = addressable.addRequest.bind(agent);
   addressable.addRequest = (request, ...rest) => {
     sendWhole(request);
     onRequest(request);
-    // After whoever watches, who thus sees the response before the error that is made of it.
+    // Last, so that `onRequest` sees the response before the error that is made of it.
     guardResponse(request);
     addRequest(request, ...rest);
   };
   return agent;
 }
 
+/**
+ * Holds back the body of a request until it is whole, so that it is sent with its `Content-Length`: the exporters
+ * stream it in chunks, which some receivers reject (411, or 400).
+ */
+function sendWhole(request: ClientRequest): void {
+  const chunks: Uint8Array[] = [];
+  const end = request.end.bind(request);
+  request.write = (chunk: string | Uint8Array) => {
+    chunks.push(bytesOf(chunk));
+    return true;
+  };
+  request.end = (chunk?: string | Uint8Array | (() => void) | null) => {
+    if (chunk != null && typeof chunk !== 'function') chunks.push(bytesOf(chunk));
+    const body = Buffer.concat(chunks);
+    request.setHeader('Content-Length', body.length);
+    return end(body);
+  };
+}
+
+function bytesOf(chunk: string | Uint8Array): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+}
+
+/**
+ * Lets response headers take 64 KiB, and makes an error of a response that switches protocols (101): without a
+ * listener, Node closes the connection silently, and the exporter waits for ever.
+ */
+function guardResponse(request: ClientRequest): void {
+  // Read when the connection is given to the request; not in its type declarations.
+  Object.assign(request, { maxHeaderSize: MAX_HEADER_BYTES });
+  request.once('upgrade', (_response, socket: Duplex) => {
+    socket.destroy();
+    const error = new Error('The response switches protocols (101), which is no answer to this request');
+    request.emit('error', Object.assign(error, { code: 'ERR_SWITCHES_PROTOCOLS' }));
+  });
+}
+
+/** Reads certificates for every connection, so that a renewed one is used without a restart. */
 class TlsAgent extends HttpsAgent {
   readonly #tls: TlsConfig;
 
@@ -73,7 +136,7 @@ class TlsAgent extends HttpsAgent {
   }
 }
 
-/** @throws Error in our words when a file cannot be read */
+/** @throws OwnWords when a file cannot be read */
 function connectionOptions({
   ca_file,
   cert_file,
@@ -92,7 +155,7 @@ function connectionOptions({
   }
   if (server_name != null) {
     options.checkServerIdentity = (_host, shown) => checkServerIdentity(server_name, shown);
-    // A server name that is an address may be checked, but not asked for (RFC 6066 §3).
+    // A server name that is an address may be checked, but must not be asked for (RFC 6066 §3).
     if (isIP(server_name) === 0) options.servername = server_name;
   }
   return options;

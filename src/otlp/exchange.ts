@@ -1,15 +1,14 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { networkWords, OwnWords } from '../http/network-error.ts';
+import { type NetworkError, networkWords, OwnWords } from '../http/network-error.ts';
 import type { Phase } from '../http/phase.ts';
 import type { Way } from '../http/way.ts';
-import { answersAsGrpc, onGrpcPort } from './grpc.ts';
 
-/** What came back for one export: an answer, or why there is none. */
-export type Seen = SeenAnswer | SeenFailure;
+/** What came back for one export: a response, or why there is none. */
+export type ExportOutcome = ExportResponse | ExportFailure;
 
-export interface SeenAnswer {
+export interface ExportResponse {
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
@@ -21,24 +20,28 @@ export interface SeenAnswer {
   readonly complete: boolean;
 }
 
-export interface SeenFailure {
+export interface ExportFailure {
   readonly error: Error;
-  /** The whole request was sent, and within the time-out nothing came back, or nothing that is an answer. */
+  /** The whole request was sent, and no response came back within the time-out, or nothing that is HTTP. */
   readonly unanswered?: boolean;
-  /** The endpoint looks like a port for gRPC. certain: what it sent is no HTTP/1.1. */
+  /** The endpoint looks like a port for gRPC. certain: what it sent is not HTTP/1.1. */
   readonly grpc?: 'certain' | 'likely' | undefined;
 }
 
-/** A status that the exporters do not try again by themselves. */
+/** What an operator does when the endpoint is a port for gRPC. */
+export const GRPC_ADVICE =
+  'This looks like a gRPC port (4317 as a rule). Set `endpoint` to the port for OTLP over HTTP, 4318 as a rule.';
+
+/** A status that the exporters do not retry. */
 const NOT_RETRIED = 400;
 
-/** As much of a body as the exporters read before they give up; holds any partial success. */
+/** As much of a body as the exporters read before they give up. A partial success is never larger. */
 export const LONGEST_BODY = 4_194_304;
 
 /**
  * One request of an exporter, watched from its agent: the exporters report success for a partial success, an HTML
- * page and a truncated body, and hide status and headers. It also defuses their own retry (up to five requests within
- * their time-out, whatever `Retry-After` says) by showing them a status and an error code that they do not retry.
+ * page and a truncated body, and hide status and headers. It also prevents their own retries (up to five requests within
+ * their time-out, whatever `Retry-After` says): they see a status and an error code that they do not retry.
  */
 export class Exchange {
   readonly #request: ClientRequest;
@@ -49,7 +52,7 @@ export class Exchange {
   #status = 0;
   #sent = false;
   #switched = false;
-  #grpc = false;
+  #grpcPort = false;
   #error: Error | undefined;
   #phase: Phase = 'connecting';
 
@@ -66,11 +69,11 @@ export class Exchange {
     });
   }
 
-  /** What was seen so far, in its content coding; undefined before there is an answer or an error. */
-  get seen(): Seen | undefined {
+  /** What came back so far, in its content coding; undefined before there is a response or an error. */
+  get outcome(): ExportOutcome | undefined {
     if (this.#response === undefined) {
-      const likely = this.#sent && onGrpcPort(this.#way.url) ? 'likely' : undefined;
-      const grpc = this.#grpc ? 'certain' : likely;
+      const likely = this.#sent && usesGrpcPort(this.#way.url) ? 'likely' : undefined;
+      const grpc = this.#grpcPort ? 'certain' : likely;
       return this.#error && { error: this.#error, unanswered: this.#sent, grpc };
     }
     const tooLong = this.#length > LONGEST_BODY;
@@ -83,7 +86,7 @@ export class Exchange {
       headers: Object.fromEntries(headers) as Record<string, string>,
       body: Buffer.concat(this.#chunks),
       ...(tooLong && { undecoded: 'it is larger than 4 MiB' }),
-      // The exporters do not read on, whatever would come.
+      // The exporters stop reading there.
       complete: this.#response.complete || tooLong || this.#switched,
     };
   }
@@ -95,13 +98,13 @@ export class Exchange {
 
   /** Ends the request now. */
   abandon(error: Error): void {
-    // Node would tell of it once there is a connection, which a proxy may never make.
+    // Node would emit the error once there is a connection, which a proxy may never make.
     const isUnconnected = this.#request.socket === null;
     this.#request.destroy(error);
     if (isUnconnected) this.#request.emit('error', error);
   }
 
-  /** A connection that is used again is there already. */
+  /** A connection that is used again is ready. */
   #follow(socket: Socket): void {
     const ready = () => {
       this.#phase = 'waiting';
@@ -126,16 +129,41 @@ export class Exchange {
     });
   }
 
-  /** There is no body, and nothing that is understood follows. */
+  /** The response has no body, and what follows is another protocol. */
   #switch(response: IncomingMessage): void {
     this.#switched = true;
     this.#response = response;
     this.#status = response.statusCode ?? 0;
   }
 
-  #fail(error: Error & { code?: string }): void {
-    this.#grpc ||= answersAsGrpc(error, this.#way.url);
+  #fail(error: Error & { code?: string; rawPacket?: Uint8Array }): void {
+    this.#grpcPort ||= isFromGrpcPort(error, this.#way.url);
     this.#error ??= Object.assign(new OwnWords(networkWords(error, this.#way)), { code: error.code });
     if (error.code !== undefined) error.code = `SEEN_${error.code}`;
   }
+}
+
+/** The port that receivers use for OTLP over gRPC. */
+const GRPC_PORT = '4317';
+
+/** The first frame of a server that speaks HTTP/2 only, when it is sent HTTP/1.1: SETTINGS or GOAWAY. */
+const HTTP2_FIRST_FRAMES = [0x04, 0x07];
+
+/** `rawPacket`: the bytes that are not an HTTP/1.1 response. */
+type ParseError = NetworkError & { readonly rawPacket?: Uint8Array };
+
+/** Whether what came back is from a gRPC port: HTTP/2, or bytes that are not HTTP from the usual port of gRPC. */
+function isFromGrpcPort({ code = '', rawPacket }: ParseError, url: string): boolean {
+  if (!code.startsWith('HPE_')) return false;
+  return usesGrpcPort(url) || (rawPacket !== undefined && isHttp2(rawPacket));
+}
+
+function usesGrpcPort(url: string): boolean {
+  return new URL(url).port === GRPC_PORT;
+}
+
+/** A frame of HTTP/2 (RFC 9113 §4.1): 3 bytes of length, its type, flags, and stream 0. */
+function isHttp2(bytes: Uint8Array): boolean {
+  const [, , , type = 0, , ...stream] = bytes.subarray(0, 9);
+  return HTTP2_FIRST_FRAMES.includes(type) && stream.length === 4 && stream.every((byte) => byte === 0);
 }

@@ -4,26 +4,26 @@ import { type EcsEvent, nest } from '../core/event.ts';
 import { toJson } from '../core/json.ts';
 
 /** What a profile makes a record of. */
-interface Telling {
+interface Shaped {
   readonly uid: string;
-  /** Made safe. */
+  /** As `makeSafe` returns it. */
   readonly event: EcsEvent;
   readonly dataset: string;
   readonly namespace: string;
 }
 
-interface Shape {
+interface Content {
   readonly body: AnyValue;
   readonly attributes: Attributes;
 }
 
-/** The shape in which a destination gets its records. */
+/** The shape of the records that a destination gets. */
 export interface Profile {
-  /** Attributes of the instrumentation scope: the Elasticsearch exporter reads its mapping mode there. */
+  /** Attributes of the instrumentation scope, where the Elasticsearch exporter reads its mapping mode. */
   readonly scope: Attributes;
-  /** False: severity stays unset, because the receiver would write it over `event.severity` and `log.level`. */
+  /** False: severity is not set, because the receiver would write it over `event.severity` and `log.level`. */
   readonly severity: boolean;
-  shape(telling: Telling): Shape;
+  shape(record: Shaped): Content;
 }
 
 export const PROFILES: Readonly<Record<DestinationConfig['profile'], Profile>> = {
@@ -35,17 +35,17 @@ export const PROFILES: Readonly<Record<DestinationConfig['profile'], Profile>> =
   'elastic-ecs': {
     scope: { 'elastic.mapping.mode': 'ecs' },
     severity: false,
-    shape: (told) => ({
-      body: sentence(told.event),
-      attributes: fields(told.event, { ...routing(told), ...elasticIdentity(told.uid) }),
+    shape: (record) => ({
+      body: sentence(record.event),
+      attributes: fields(record.event, { ...routing(record), ...elasticIdentity(record.uid) }),
     }),
   },
   'elastic-bodymap': {
     scope: { 'elastic.mapping.mode': 'bodymap' },
     severity: true,
-    shape: (told) => ({
-      body: nest({ ...told.event, ...routing(told) }),
-      attributes: { ...routing(told), ...elasticIdentity(told.uid) },
+    shape: (record) => ({
+      body: nest({ ...record.event, ...routing(record) }),
+      attributes: { ...routing(record), ...elasticIdentity(record.uid) },
     }),
   },
   'json-body': {
@@ -61,23 +61,23 @@ export const PROFILES: Readonly<Record<DestinationConfig['profile'], Profile>> =
 /** What a receiver that gets the whole event as text can still search by. */
 const INDEXED = ['event.kind', 'event.category', 'event.type', 'event.action', 'event.dataset'] as const;
 
-/** INFO, and WARN for alerts: a vendor's own severity is `event.severity`, no level of a log. */
+/** INFO, and WARN for alerts. A vendor's own severity is in `event.severity`; it is not a log level. */
 export function severityOf(event: EcsEvent): { severityNumber: SeverityNumber; severityText: string } {
   return event['event.kind'] === 'alert'
     ? { severityNumber: SeverityNumber.WARN, severityText: 'WARN' }
     : { severityNumber: SeverityNumber.INFO, severityText: 'INFO' };
 }
 
-/** Never empty: Splunk drops a record without a body. */
+/** Never empty, because Splunk drops a record without a body. */
 function sentence(event: EcsEvent): string {
-  const told = [event['message'], event['event.action'], event['event.dataset']];
-  return told.find((text) => typeof text === 'string' && text !== '')?.toString() ?? 'event';
+  const candidates = [event['message'], event['event.action'], event['event.dataset']];
+  return candidates.find((text) => typeof text === 'string' && text !== '')?.toString() ?? 'event';
 }
 
-/** All but what the record carries elsewhere (`@timestamp` is its Timestamp, `message` its Body), and some more. */
+/** All fields but those that the record carries elsewhere (`@timestamp` is its Timestamp, `message` its Body), and `more`. */
 function fields(event: EcsEvent, more: Attributes): Attributes {
-  // A spread keeps the hidden class of the page's events: fifteen times cheaper than to copy field by field. The SDK
-  // drops what is undefined.
+  // A spread keeps the hidden class of the page's events, which is fifteen times cheaper than a copy field by field.
+  // The SDK drops undefined values.
   return { ...event, '@timestamp': undefined, message: undefined, ...more };
 }
 
@@ -90,7 +90,7 @@ function elasticIdentity(uid: string): Attributes {
 }
 
 /** Names the data stream `logs-<dataset>-<namespace>`. */
-function routing({ dataset, namespace }: Telling) {
+function routing({ dataset, namespace }: Shaped) {
   return {
     'data_stream.type': 'logs',
     'data_stream.dataset': dataset,

@@ -3,38 +3,38 @@ import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { DestinationConfig } from '../config/types.ts';
-import type { Lane } from '../journal/journal.ts';
+import type { Lane } from '../core/event.ts';
 import { PROFILES } from './profiles.ts';
 import type { Encoding } from './sizes.ts';
 
-/** Who we are to a receiver; stable over restarts and upgrades, so no version and nothing of our own host. */
+/** How Penstock names itself to a receiver. It survives restarts and upgrades, so it holds no version and no host name. */
 export interface Identity {
-  /** `OTEL_SERVICE_NAME`; without it what `resource` names, else `penstock`. */
+  /** `OTEL_SERVICE_NAME`. Undefined: the `service.name` of `resource`, else `penstock`. */
   readonly serviceName: string | undefined;
   /** `OTEL_RESOURCE_ATTRIBUTES`, as the operator set them. */
   readonly resource: Readonly<Record<string, string>>;
 }
 
-/** The feed that a record belongs to: each is a Resource of its own. */
+/** The feed that a record belongs to. Each feed has its own Resource. */
 export interface Feed {
   readonly dataset: string;
   readonly lane: Lane;
 }
 
-/** A record that waits to be sent. */
-export interface Parcel extends Feed {
+/** A record and the feed that it belongs to. */
+export interface FeedRecord extends Feed {
   readonly record: LogRecord;
 }
 
-/** Name of the instrumentation scope. It has no version: a repeat after an upgrade must be the same bytes. */
+/** Name of the instrumentation scope. The scope has no version: a repeat after an upgrade must be the same bytes. */
 const SCOPE = 'penstock';
 
-/** The parts of a request that are not records: lengths of lists may take a few bytes more than in an empty one. */
+/** Bytes for the parts of a request that are not records, whose lengths take more bytes in a large request. */
 const FRAMING = 32;
 
 /**
- * Logger providers of the SDK, one for each feed, with a processor that only gathers: the SDK's own drop records
- * when full and hide every failure.
+ * Logger providers of the SDK, one for each feed. Their processor only gathers: the SDK's own processors drop records
+ * when they are full, and hide every failure.
  */
 export class Providers {
   readonly #identity: Identity;
@@ -48,23 +48,23 @@ export class Providers {
     this.#profile = profile;
   }
 
-  /** The parcels as the SDK's records, in order. */
-  gather(parcels: readonly Parcel[]): ReadableLogRecord[] {
-    for (const { record, ...feed } of parcels) this.#logger(feed).emit(record);
+  /** The records as the SDK's own, in order. */
+  gather(records: readonly FeedRecord[]): ReadableLogRecord[] {
+    for (const { record, ...feed } of records) this.#logger(feed).emit(record);
     const gathered = this.#gathered;
     this.#gathered = [];
     return gathered;
   }
 
-  /** The bytes of a request with these parcels, before compression, as the exporter will write it. */
-  exactSize(parcels: readonly Parcel[], encoding: Encoding): number {
+  /** The bytes of a request with these records as the exporter will write it, before compression. */
+  exactSize(records: readonly FeedRecord[], encoding: Encoding): number {
     const serializer = encoding === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer;
-    return serializer.serializeRequest(this.gather(parcels))?.length ?? 0;
+    return serializer.serializeRequest(this.gather(records))?.length ?? 0;
   }
 
-  /** Bytes that a request spends on Resource, scope and framing of a feed, once; an upper bound. */
+  /** Bytes that a feed adds to a request once, for its Resource, scope and framing; an upper bound. */
   overhead({ dataset, lane }: Feed, encoding: Encoding): number {
-    const key = `${lane} ${dataset}`;
+    const key = feedKey({ dataset, lane });
     const known = this.#overheads.get(key);
     if (known !== undefined) return known;
     const size = this.exactSize([{ dataset, lane, record: { timestamp: [0, 0] } }], encoding) + FRAMING;
@@ -72,9 +72,9 @@ export class Providers {
     return size;
   }
 
-  #logger({ dataset, lane }: Feed): Logger {
-    const key = `${lane} ${dataset}`;
-    const logger = this.#loggers.get(key) ?? this.#makeLogger({ dataset, lane });
+  #logger(feed: Feed): Logger {
+    const key = feedKey(feed);
+    const logger = this.#loggers.get(key) ?? this.#makeLogger(feed);
     this.#loggers.set(key, logger);
     return logger;
   }
@@ -88,14 +88,19 @@ export class Providers {
     const provider = new LoggerProvider({
       resource: resourceFromAttributes(resourceOf(this.#identity, feed)),
       processors: [gathering],
-      // The SDK keeps 128 attributes by default, and drops the rest without a word.
+      // By default the SDK keeps 128 attributes and drops the others silently.
       logRecordLimits: { attributeCountLimit: Infinity },
     });
     return provider.getLogger(SCOPE, undefined, { attributes: PROFILES[this.#profile].scope });
   }
 }
 
-/** Backfill has a namespace of its own, so that live data never makes it too old for Loki. */
+/** Tells feeds apart. */
+export function feedKey({ dataset, lane }: Feed): string {
+  return `${lane} ${dataset}`;
+}
+
+/** Backfill has its own namespace, so that Loki never rejects it as older than live data. */
 function resourceOf({ serviceName, resource }: Identity, { dataset, lane }: Feed): Record<string, string> {
   return {
     ...resource,

@@ -14,25 +14,18 @@ import { bareUrl } from '../http/url.ts';
 import { destinationWay, serverOf, type Way } from '../http/way.ts';
 import type { Logger } from '../core/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
-import { Exchange, LONGEST_BODY, type Seen } from './exchange.ts';
-import { type Identity, type Parcel, Providers } from './providers.ts';
-import { watchingAgent } from './agent.ts';
-
-/** The exporters' own enumeration, which they do not export. */
-type Compression = NonNullable<NonNullable<ConstructorParameters<typeof ProtobufExporter>[0]>['compression']>;
-
-const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
-  Record<DestinationConfig['compression'], Compression>
->;
+import { Exchange, type ExportOutcome, LONGEST_BODY } from './exchange.ts';
+import { type FeedRecord, type Identity, Providers } from './providers.ts';
+import { exporterOptions } from './agent.ts';
 
 /**
- * When all is to end, an answer is awaited this much longer, in milliseconds: without it, what may have been taken is
- * sent again.
+ * A request in flight gets this much longer when the process is to end. Milliseconds. Without its response, records
+ * that were accepted are sent again.
  */
-const LAST_ANSWER = 2_000;
+const LAST_RESPONSE_WAIT = 2_000;
 
-/** An exporter and its connections; replaced when it holds a request that does not end. */
-interface Line {
+/** An exporter and its connections; replaced when its request does not end. */
+interface Connection {
   readonly exporter: LogRecordExporter;
   agent?: HttpAgent;
 }
@@ -42,20 +35,20 @@ interface SenderSettings {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
-  /** Told of a request that was given up. */
+  /** Gets a line for each request that is given up. */
   readonly log?: Logger;
 }
 
 /**
- * Sends records to one destination through the OpenTelemetry exporter, and tells what really came back. One export is
- * one request, and one request is in flight at a time. `OTEL_EXPORTER_OTLP_*` must not be in the environment when it
- * is made: the exporter would merge another backend's headers into ours.
+ * Sends records to one destination through the OpenTelemetry exporter, and returns what really came back. One export is
+ * one request, and one request is in flight at a time. `OTEL_EXPORTER_OTLP_*` must not be in the environment when a
+ * sender is made: the exporter would merge another backend's headers into ours.
  */
 export class Sender implements AsyncDisposable {
   readonly providers: Providers;
   readonly #settings: SenderSettings;
   readonly #way: Way;
-  #line: Line;
+  #connection: Connection;
   #exchange: Exchange | undefined;
 
   constructor(settings: SenderSettings) {
@@ -63,67 +56,56 @@ export class Sender implements AsyncDisposable {
     this.#settings = settings;
     this.#way = destinationWay(destination, settings.proxyEnv);
     this.providers = new Providers(identity, destination.profile);
-    this.#line = this.#open();
+    this.#connection = this.#open();
   }
 
   /**
-   * Sends the parcels as one request and resolves when its outcome is known, after `timeout` at the latest, and soon
-   * after `ending` aborts. A request that has not ended five seconds after that is given up, with its connection.
+   * Sends the records as one request and resolves with its outcome: after `timeout` at the latest, and soon after
+   * `ending` aborts. A request that has not ended five seconds after that is given up, with its connection.
    */
-  async send(parcels: readonly Parcel[], ending?: AbortSignal): Promise<Seen> {
-    const records = this.providers.gather(parcels);
+  async send(records: readonly FeedRecord[], ending?: AbortSignal): Promise<ExportOutcome> {
+    const gathered = this.providers.gather(records);
     const done = new AbortController();
     const { promise, resolve } = Promise.withResolvers<ExportResult>();
     const bound = this.#bound(done.signal, ending, () => resolve(this.#giveUp()));
-    this.#line.exporter.export(records, resolve);
+    this.#connection.exporter.export(gathered, resolve);
     const result = await promise;
     done.abort();
     const cutShort = await bound;
-    const seen = this.#takeSeen() ?? { error: failure(result, this.#way) };
-    // Neither the receiver nor what it was sent is to blame when it was not given its time.
-    return understood(await decoded(cutShort ? withoutBlame(seen) : seen), this.#way);
+    const outcome = this.#takeOutcome() ?? { error: failure(result, this.#way) };
+    // A receiver that was not given its time is not at fault, nor are the records.
+    return explained(await decoded(cutShort ? withoutBlame(outcome) : outcome), this.#way);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // First, because the exporter waits for its request: one in flight ends now.
-    this.#line.agent?.destroy();
+    // First, because the exporter waits for its request: this ends a request in flight.
+    this.#connection.agent?.destroy();
     const done = new AbortController();
     const late = this.#settings.clock.sleep(SETTLE, done.signal).catch(() => undefined);
-    await Promise.race([this.#line.exporter.shutdown(), late]);
+    await Promise.race([this.#connection.exporter.shutdown(), late]);
     done.abort();
   }
 
-  #open(): Line {
+  #open(): Connection {
     const { destination } = this.#settings;
-    const { protocol, url, compression, timeout, tls } = destination;
-    const { proxy } = this.#way;
-    const Exporter = protocol === 'http/json' ? JsonExporter : ProtobufExporter;
-    const exporter = new Exporter({
-      url,
-      headers: () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) }),
-      compression: COMPRESSION[compression],
-      timeoutMillis: timeout,
-      userAgent: 'penstock',
-      httpAgentOptions: (scheme) => {
-        line.agent = watchingAgent(scheme, {
-          tls,
-          proxy,
-          onRequest: (request) => this.#watch(line, request),
-        });
-        return line.agent;
-      },
+    const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
+    const options = exporterOptions(destination, {
+      proxy: this.#way.proxy,
+      onRequest: (request) => this.#watch(connection, request),
+      onAgent: (agent) => (connection.agent = agent),
     });
-    const line: Line = { exporter };
-    return line;
+    const headers = () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) });
+    const connection: Connection = { exporter: new Exporter({ ...options, headers }) };
+    return connection;
   }
 
-  #watch(line: Line, request: ConstructorParameters<typeof Exchange>[0]): void {
-    // Nobody waits for what an exporter does that was given up.
-    if (line !== this.#line) request.destroy();
+  #watch(connection: Connection, request: ConstructorParameters<typeof Exchange>[0]): void {
+    // Nobody waits for an exporter that was given up.
+    if (connection !== this.#connection) request.destroy();
     else this.#exchange = new Exchange(request, this.#way);
   }
 
-  /** Whatever holds the request, the next one goes another way. */
+  /** The next request uses another connection, whatever blocks this one. */
   #giveUp(): ExportResult {
     const { destination, log } = this.#settings;
     const { timeout, url } = destination;
@@ -134,20 +116,20 @@ export class Sender implements AsyncDisposable {
       { url: { full: bareUrl(new URL(url)) }, error: { type: error.name, message: error.message } },
       'Request did not end by itself and was given up; it is tried again.',
     );
-    this.#line.agent?.destroy();
-    this.#line = this.#open();
+    this.#connection.agent?.destroy();
+    this.#connection = this.#open();
     return { code: ExportResultCode.FAILED, error };
   }
 
-  #takeSeen(): Seen | undefined {
-    const seen = this.#exchange?.seen;
+  #takeOutcome(): ExportOutcome | undefined {
+    const outcome = this.#exchange?.outcome;
     this.#exchange = undefined;
-    return seen;
+    return outcome;
   }
 
   /**
-   * The exporter's own time-out starts anew with every byte, and does not run while a connection is being made.
-   * Resolves with whether the request was ended because all is to end.
+   * Ends the request in time: the exporter's own time-out starts anew with every byte, and does not run while a
+   * connection is being made. Resolves with whether the request was ended because the process is to end.
    */
   async #bound(done: AbortSignal, ending: AbortSignal | undefined, giveUp: () => void): Promise<boolean> {
     const { clock, destination } = this.#settings;
@@ -159,7 +141,7 @@ export class Sender implements AsyncDisposable {
     try {
       const error = await Promise.race(ended === undefined ? [late] : [late, ended]);
       this.#exchange?.abandon(error);
-      // Broken off when the export ends.
+      // Aborted when the export ends.
       clock.sleep(SETTLE, done).then(giveUp, () => undefined);
       return ending?.aborted === true;
     } catch {
@@ -170,26 +152,26 @@ export class Sender implements AsyncDisposable {
 
   async #afterEnd(ending: AbortSignal, done: AbortSignal): Promise<Error> {
     await aborted(ending, done);
-    await this.#settings.clock.sleep(LAST_ANSWER, done);
+    await this.#settings.clock.sleep(LAST_RESPONSE_WAIT, done);
     return timedOut(BEFORE_END);
   }
 }
 
-/** The answer without its content coding, as far as that is understood. */
-async function decoded(seen: Seen): Promise<Seen> {
-  if ('error' in seen || !seen.complete || seen.undecoded !== undefined) return seen;
+/** The response without its content coding, where that is known. */
+async function decoded(outcome: ExportOutcome): Promise<ExportOutcome> {
+  if ('error' in outcome || !outcome.complete || outcome.undecoded !== undefined) return outcome;
   try {
-    const body = await decodeWhole(seen.body, seen.headers['content-encoding'], LONGEST_BODY);
-    return body === undefined ? { ...seen, undecoded: 'it is larger than 4 MiB' } : { ...seen, body };
+    const body = await decodeWhole(outcome.body, outcome.headers['content-encoding'], LONGEST_BODY);
+    return body === undefined ? { ...outcome, undecoded: 'it is larger than 4 MiB' } : { ...outcome, body };
   } catch (error) {
-    if (error instanceof ContentCodingError) return { ...seen, undecoded: error.message };
+    if (error instanceof ContentCodingError) return { ...outcome, undecoded: error.message };
     throw error;
   }
 }
 
-function withoutBlame(seen: Seen): Seen {
-  if ('error' in seen) return { error: seen.error };
-  return seen.complete ? seen : { error: timedOut(BEFORE_END) };
+function withoutBlame(outcome: ExportOutcome): ExportOutcome {
+  if ('error' in outcome) return { error: outcome.error };
+  return outcome.complete ? outcome : { error: timedOut(BEFORE_END) };
 }
 
 const BEFORE_END = 'no complete answer before Penstock had to end';
@@ -198,21 +180,21 @@ function timedOut(words: string): Error {
   return Object.assign(new OwnWords(words), { code: 'ERR_TIMED_OUT' });
 }
 
-/** What is no answer of the receiver but of something before it, as an error that says so. */
-function understood(seen: Seen, way: Way): Seen {
-  if ('error' in seen) return seen;
-  const { status, body } = seen;
+/** A response of a proxy, or of a port that expects TLS, as an error that says so. */
+function explained(outcome: ExportOutcome, way: Way): ExportOutcome {
+  if ('error' in outcome) return outcome;
+  const { status, body } = outcome;
   const { proxy, url } = way;
   if (status === 407 && proxy !== undefined)
     return { error: new OwnWords(proxyRefusal(proxy, status, serverOf(way))) };
-  const text = body.subarray(0, LOOKED_THROUGH).toString('latin1');
-  return wantsTls({ status, url, text }) ? { error: new OwnWords(wantsTlsWords(way)) } : seen;
+  const text = body.subarray(0, SEARCHED_BYTES).toString('latin1');
+  return wantsTls({ status, url, text }) ? { error: new OwnWords(wantsTlsWords(way)) } : outcome;
 }
 
-/** As much of a body as is looked through for what a web server says of itself. */
-const LOOKED_THROUGH = 4096;
+/** Bytes of a body that are searched for the words of a web server that expects TLS. */
+const SEARCHED_BYTES = 4096;
 
-/** Headers are asked for anew with every request, because the files that hold secrets are replaced while we run. */
+/** Read anew for every request, because the files that hold secrets may be replaced at any time. */
 function revealed({ headers }: DestinationConfig): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, secret]) => {

@@ -21,7 +21,7 @@ function senderTo(url: string, clock: Clock = systemClock) {
   return { sender: new Sender({ destination: config, identity, clock, proxyEnv: {}, log }), lines };
 }
 
-function parcel() {
+function feedRecord() {
   const page = { source: 'console', dataset: 'qradar.login_attempts', observedAt: 0 };
   const record = toLogRecord(event(1), page, { profile: 'attributes', namespaceOf: () => undefined });
   return { dataset: 'qradar.login_attempts', lane: 'live' as const, record };
@@ -32,7 +32,7 @@ async function answersTo(...responses: readonly RawResponse[]) {
   await using server = await serveRaw(...responses);
   await using sender = senderTo(server.url).sender;
   const answers = [];
-  for (const _response of responses) answers.push(understand(await sender.send([parcel()]), 0));
+  for (const _response of responses) answers.push(understand(await sender.send([feedRecord()]), 0));
   expect(server.requests).toHaveLength(responses.length);
   return answers;
 }
@@ -104,7 +104,7 @@ describe('a request that the library never settles', () => {
     const { sender, lines } = senderTo(server.url, clock);
     let settled = false;
 
-    const lost = sender.send([parcel()]).finally(() => (settled = true));
+    const lost = sender.send([feedRecord()]).finally(() => (settled = true));
     await until(() => server.requests.length === 1);
     await clock.advance(10_000);
     await clock.advance(SETTLE - 1);
@@ -116,7 +116,7 @@ describe('a request that the library never settles', () => {
       words: expect.stringContaining('given up'),
     });
     expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('given up') }]);
-    expect(understand(await sender.send([parcel()]), 0)).toMatchObject({ kind: 'acknowledge' });
+    expect(understand(await sender.send([feedRecord()]), 0)).toMatchObject({ kind: 'acknowledge' });
     expect(server.requests).toHaveLength(2);
     await sender[Symbol.asyncDispose]();
   });

@@ -20,7 +20,7 @@ function fixture(name: string): string {
 
 const ca_file = fixture('ca.pem');
 
-/** A TLS server that tells the name in the client's certificate by a header, one connection to a request. */
+/** A TLS server that answers with the name in the client's certificate, on a connection for each request. */
 async function secure(name: string, options: ServerOptions = {}) {
   const [cert, key] = await Promise.all([readFile(fixture(`${name}.pem`)), readFile(fixture(`${name}.key`))]);
   const server = createServer({ cert, key, ...options }, (request, response) => {
@@ -44,18 +44,18 @@ function senderTo(url: string, tls: TlsConfig, proxyEnv = {}): Sender {
   return new Sender({ destination: destination(url, { tls }), identity, clock: systemClock, proxyEnv });
 }
 
-describe('a certificate of the destination', () => {
+describe('the certificate of a destination', () => {
   test.each([
     ['of a trusted authority', 'localhost', { ca_file }],
     ['for the name that is set', 'console', { ca_file, server_name: 'console.internal' }],
     ['of anybody, without verification', 'console', { insecure_skip_verify: true }],
-  ])('%s is accepted', async (_what, name, tls) => {
+  ])('a certificate %s is accepted', async (_what, name, tls) => {
     await using server = await secure(name);
     await using sender = senderTo(server.url, tls);
 
-    const seen = await sender.send([]);
+    const outcome = await sender.send([]);
 
-    expect(seen).toMatchObject({ status: 200 });
+    expect(outcome).toMatchObject({ status: 200 });
   });
 
   test.each([
@@ -67,17 +67,17 @@ describe('a certificate of the destination', () => {
       { ca_file, server_name: 'x.test' },
       'ERR_TLS_CERT_ALTNAME_INVALID',
     ],
-  ])('%s is refused', async (_what, name, tls, code) => {
+  ])('a certificate %s is refused', async (_what, name, tls, code) => {
     await using server = await secure(name);
     await using sender = senderTo(server.url, tls);
 
-    const seen = await sender.send([]);
+    const outcome = await sender.send([]);
 
-    expect(seen).toHaveProperty('error.code', code);
+    expect(outcome).toHaveProperty('error.code', code);
   });
 });
 
-test('a client certificate is shown, and one that comes later is used without a restart', async () => {
+test('a client certificate is sent, and one that replaces it is used without a restart', async () => {
   await using directory = await temporaryDirectory();
   const [cert_file, key_file] = [join(directory.path, 'client.pem'), join(directory.path, 'client.key')];
   await using server = await secure('localhost', { ca: await readFile(ca_file), requestCert: true });
@@ -92,7 +92,7 @@ test('a client certificate is shown, and one that comes later is used without a 
   expect(after).toHaveProperty(['headers', 'x-client'], 'penstock');
 });
 
-test('a client certificate whose key is encrypted is shown', async () => {
+test('a client certificate with an encrypted key is sent', async () => {
   await using directory = await temporaryDirectory();
   const key_file = join(directory.path, 'encrypted.key');
   const key = createPrivateKey(await readFile(fixture('client.key')));
@@ -115,13 +115,13 @@ test('a client certificate whose key is encrypted is shown', async () => {
   expect(await sender.send([])).toHaveProperty(['headers', 'x-client'], 'penstock');
 });
 
-test('TLS goes through a proxy of the environment', async () => {
+test('a TLS connection goes through a proxy of the environment', async () => {
   await using server = await secure('localhost');
   await using between = await proxy();
   await using sender = senderTo(server.url, { ca_file }, { HTTPS_PROXY: between.url });
 
-  const seen = await sender.send([]);
+  const outcome = await sender.send([]);
 
-  expect(seen).toMatchObject({ status: 200 });
+  expect(outcome).toMatchObject({ status: 200 });
   expect(between.seen).toEqual([`CONNECT ${new URL(server.url).host}`]);
 });

@@ -64,7 +64,7 @@ const DATA_STREAM = {
 };
 
 describe.each(ENCODINGS)('%s', (encoding) => {
-  test('attributes: a sentence, and flat dotted fields', () => {
+  test('profile attributes: the body is a sentence, the attributes are flat dotted fields', () => {
     const { record, scope, resource } = arrived({ profile: 'attributes', encoding });
 
     expect(record).toMatchObject({
@@ -81,7 +81,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     });
   });
 
-  test('elastic-ecs: routing and id besides, and no severity that would be written over the event’s own', () => {
+  test('profile elastic-ecs: routing and id are added, and no severity that would replace the event’s own', () => {
     const { record, scope } = arrived({ profile: 'elastic-ecs', encoding });
 
     expect(record).toMatchObject({
@@ -98,7 +98,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     expect(scope.attributes).toEqual({ 'elastic.mapping.mode': 'ecs' });
   });
 
-  test('elastic-bodymap: the body is the document', () => {
+  test('profile elastic-bodymap: the body is the document', () => {
     const { record, scope } = arrived({ profile: 'elastic-bodymap', encoding });
 
     expect(record.body).toEqual({
@@ -125,7 +125,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     expect(scope.attributes).toEqual({ 'elastic.mapping.mode': 'bodymap' });
   });
 
-  test('json-body: the event as text, and six keys to search by', () => {
+  test('profile json-body: the body is the event as text, and six attributes can be searched', () => {
     const { record, scope } = arrived({ profile: 'json-body', encoding });
 
     expect(JSON.parse(record.body as string)).toMatchObject({
@@ -143,7 +143,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     expect(scope.attributes).toEqual({});
   });
 
-  test('more than 128 attributes arrive', () => {
+  test('a record with more than 128 attributes arrives whole', () => {
     const fields = Object.fromEntries(
       Array.from({ length: 300 }, (_, index) => [`vendor.field_${index}`, index]),
     );
@@ -154,7 +154,7 @@ describe.each(ENCODINGS)('%s', (encoding) => {
     expect(record.attributes).toMatchObject(fields);
   });
 
-  test('values arrive as what they are', () => {
+  test('values of all types arrive unchanged', () => {
     const awkward = {
       'vendor.big': 12_345_678_901_234_567_890n,
       'vendor.integer': 39_398_076_696_000_000,
@@ -219,25 +219,25 @@ test.each([
   expect(arrived({ profile: 'attributes', fields }).record.body).toBe(body);
 });
 
-test('an alert is a warning', () => {
+test('an alert has the severity WARN', () => {
   const { record } = arrived({ profile: 'attributes', fields: { 'event.kind': 'alert' } });
 
   expect(record).toMatchObject({ severityNumber: 13, severityText: 'WARN' });
 });
 
-test('backfill is a feed of its own', () => {
+test('records of a backfill have a service namespace of their own', () => {
   const { resource } = arrived({ profile: 'attributes', feed: { lane: 'backfill' } });
 
   expect(resource['service.namespace']).toBe('qradar.login_attempts-backfill');
 });
 
-test('the namespace is that of source or tenant', () => {
+test('the namespace of a source or tenant is used', () => {
   const { record } = arrived({ profile: 'elastic-ecs', namespace: 'customer_a' });
 
   expect(record.attributes['data_stream.namespace']).toBe('customer_a');
 });
 
-test('the operator’s service name is used', () => {
+test('the service name that the operator set is used', () => {
   const named = new Providers(
     { serviceName: 'feeder', resource: { 'service.name': 'ignored' } },
     'attributes',

@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
-import type { Seen } from '../../src/otlp/exchange.ts';
+import type { ExportOutcome } from '../../src/otlp/exchange.ts';
 import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
@@ -38,23 +38,23 @@ function senderTo(
   });
 }
 
-function parcel(number = 1) {
+function feedRecord(number = 1) {
   const page = { source: 'console', dataset: 'qradar.login_attempts', observedAt: 0 };
   const record = toLogRecord(event(number), page, { profile: 'attributes', namespaceOf: () => undefined });
   return { dataset: 'qradar.login_attempts', lane: 'live' as const, record };
 }
 
 describe.each(WAYS)('$protocol, $compression', (way) => {
-  test.each(STATUSES)('one export is one request, and its answer is seen: %i', async (status) => {
-    const headers = { 'retry-after': '0', location: '/elsewhere', 'x-told': 'yes' };
+  test.each(STATUSES)('an export is one request and returns its response: %i', async (status) => {
+    const headers = { 'retry-after': '0', location: '/elsewhere', 'x-served-by': 'yes' };
     await using server = await answering({ status, headers, ...(status === 204 ? {} : { body: 'words' }) });
     await using sender = senderTo(server.url, way);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ status, complete: true });
-    expect(seen).toHaveProperty(['headers', 'x-told'], 'yes');
-    expect('body' in seen && seen.body.toString()).toBe(status === 204 ? '' : 'words');
+    expect(outcome).toMatchObject({ status, complete: true });
+    expect(outcome).toHaveProperty(['headers', 'x-served-by'], 'yes');
+    expect('body' in outcome && outcome.body.toString()).toBe(status === 204 ? '' : 'words');
     expect(server.requests).toHaveLength(1);
     expect(server.requests[0]?.headers).toMatchObject({
       'content-type': way.protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
@@ -65,12 +65,12 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     );
   });
 
-  test('a request tells its length, and is not sent in chunks', async () => {
+  test('a request is sent with its Content-Length and not in chunks', async () => {
     await using server = await answering({ status: 200 });
     await using sender = senderTo(server.url, way);
 
     await sender.send([]);
-    await sender.send(Array.from({ length: 3_000 }, (_, number) => parcel(number)));
+    await sender.send(Array.from({ length: 3_000 }, (_, number) => feedRecord(number)));
 
     for (const { headers, body } of server.requests) {
       expect(headers['content-length']).toBe(String(body.length));
@@ -79,65 +79,68 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     expect(server.requests[1]?.body.length).toBeGreaterThan(20_000);
   });
 
-  test('a reset is one request', async () => {
+  test('a connection that is reset is one request', async () => {
     await using server = await answering({ status: 200, fault: 'reset' });
     await using sender = senderTo(server.url, way);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ error: { code: 'ECONNRESET' }, unanswered: true });
+    expect(outcome).toMatchObject({ error: { code: 'ECONNRESET' }, unanswered: true });
     expect(server.requests).toHaveLength(1);
   });
 
-  test('a truncated success is no success', async () => {
+  test('a truncated success is returned as incomplete', async () => {
     await using server = await answering({ status: 200, body: 'half of this is lost', fault: 'truncate' });
     await using sender = senderTo(server.url, way);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ status: 200, complete: false });
+    expect(outcome).toMatchObject({ status: 200, complete: false });
     expect(server.requests).toHaveLength(1);
   });
 
   test.each([
     ['hang', { error: expect.any(Error), unanswered: true }],
     ['stall', { complete: false }],
-  ] as const)('a server that does %s is one request, and ends in time', async (fault, outcome) => {
-    await using server = await answering({ status: 200, body: 'words', fault });
-    await using sender = senderTo(server.url, { ...way, timeout: 100 });
+  ] as const)(
+    'a request to a server with the fault %s is sent once and ends in time',
+    async (fault, expected) => {
+      await using server = await answering({ status: 200, body: 'words', fault });
+      await using sender = senderTo(server.url, { ...way, timeout: 100 });
 
-    const seen: Seen = await sender.send([parcel()]);
+      const outcome: ExportOutcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject(outcome);
-    expect(server.requests).toHaveLength(1);
-  });
+      expect(outcome).toMatchObject(expected);
+      expect(server.requests).toHaveLength(1);
+    },
+  );
 
-  test('a refused connection is told once', async () => {
+  test('a refused connection is returned as an error, and the request does not count as unanswered', async () => {
     await using server = await answering({ status: 200 });
     await server.away();
     await using sender = senderTo(server.url, way);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ error: { code: 'ECONNREFUSED' }, unanswered: false });
+    expect(outcome).toMatchObject({ error: { code: 'ECONNREFUSED' }, unanswered: false });
   });
 });
 
-describe('headers', () => {
+describe('the headers of a request', () => {
   afterEach(() => {
     delete process.env['OTEL_EXPORTER_OTLP_HEADERS'];
   });
 
-  test('are the configured ones, read again for every request', async () => {
+  test('the configured headers are read again for every request', async () => {
     let token = 'first-token';
     await using server = await answering({ status: 200 });
     await using sender = senderTo(server.url, {
       headers: { authorization: new Secret(token).rereadBy(() => token) },
     });
 
-    await sender.send([parcel()]);
+    await sender.send([feedRecord()]);
     token = 'second-token';
-    await sender.send([parcel()]);
+    await sender.send([feedRecord()]);
 
     expect(server.requests.map(({ headers }) => headers['authorization'])).toEqual([
       'first-token',
@@ -145,31 +148,31 @@ describe('headers', () => {
     ]);
   });
 
-  test('of the environment are merged by the exporter, which is why they are taken out before', async () => {
+  test('the exporter would merge headers of the environment, so they are removed from it', async () => {
     await using server = await answering({ status: 200 });
     process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-other-backend=key';
     await using leaking = senderTo(server.url);
     takeOtelEnvironment(process.env);
     await using clean = senderTo(server.url);
 
-    await leaking.send([parcel()]);
-    await clean.send([parcel()]);
+    await leaking.send([feedRecord()]);
+    await clean.send([feedRecord()]);
 
     expect(server.requests.map(({ headers }) => headers['x-other-backend'])).toEqual(['key', undefined]);
   });
 
-  test('that HTTP does not allow fail without a request', async () => {
+  test('headers that HTTP does not allow fail without a request', async () => {
     await using server = await answering({ status: 200 });
     await using sender = senderTo(server.url, { headers: { authorization: new Secret('line\nbreak') } });
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toHaveProperty('error.code', 'ERR_INVALID_CHAR');
+    expect(outcome).toHaveProperty('error.code', 'ERR_INVALID_CHAR');
     expect(server.requests).toHaveLength(0);
   });
 });
 
-test('a server that answers byte by byte is not waited for without end', async () => {
+test('a response that arrives byte by byte ends at the time-out', async () => {
   const server = createServer((_request, response) => {
     const dribble = setInterval(() => response.write('x'), 20);
     response.on('close', () => clearInterval(dribble));
@@ -180,41 +183,41 @@ test('a server that answers byte by byte is not waited for without end', async (
     timeout: 200,
   });
 
-  const seen = await sender.send([parcel()]);
+  const outcome = await sender.send([feedRecord()]);
   server.closeAllConnections();
   server.close();
 
-  expect(seen).toMatchObject({ status: 200, complete: false });
+  expect(outcome).toMatchObject({ status: 200, complete: false });
 });
 
 test('a request in flight ends when the sender is closed', async () => {
   await using server = await answering({ status: 200, fault: 'hang' });
   const sender = senderTo(server.url);
 
-  const seen = sender.send([parcel()]);
+  const outcome = sender.send([feedRecord()]);
   await server.asked(1);
   await sender[Symbol.asyncDispose]();
 
-  expect(await seen).toHaveProperty('error');
+  expect(await outcome).toHaveProperty('error');
 });
 
-test('a request in flight is awaited for a few seconds more when all is to end', async () => {
+test('a request in flight gets a few more seconds when the process is to end', async () => {
   await using server = await answering({ status: 200, fault: 'hang' });
   const clock = new DrivenClock();
   await using sender = senderTo(server.url, { timeout: 60_000 }, {}, clock);
   const ending = new AbortController();
 
-  const seen = sender.send([parcel()], ending.signal);
+  const outcome = sender.send([feedRecord()], ending.signal);
   await server.asked(1);
   ending.abort();
   await clock.advance(2_000);
 
-  expect(await seen).toHaveProperty('error.code', 'ERR_TIMED_OUT');
+  expect(await outcome).toHaveProperty('error.code', 'ERR_TIMED_OUT');
   // It was not given its time.
-  expect(await seen).not.toHaveProperty('unanswered', true);
+  expect(await outcome).not.toHaveProperty('unanswered', true);
 });
 
-test('a proxy as host:port is used, whatever this process itself has in its environment', async () => {
+test('a proxy given as host:port is used, whatever the environment of this process holds', async () => {
   await using proxy = await answering({ status: 200 });
   vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1');
   onTestFinished(() => void vi.unstubAllEnvs());
@@ -236,28 +239,28 @@ test('a proxy as host:port is used, whatever this process itself has in its envi
   expect(await direct.send([])).toMatchObject({ status: 200 });
 });
 
-test('a proxy of the environment is used, and NO_PROXY honoured', async () => {
+test('a proxy of the environment is used, except for hosts in NO_PROXY', async () => {
   await using proxy = await answering({ status: 200 });
   await using proxied = senderTo('http://siem.test:4318', {}, { HTTP_PROXY: proxy.url });
   await using direct = senderTo(proxy.url, {}, { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' });
 
-  const first = await proxied.send([parcel()]);
-  const second = await direct.send([parcel()]);
+  const first = await proxied.send([feedRecord()]);
+  const second = await direct.send([feedRecord()]);
 
   expect(first).toMatchObject({ status: 200 });
   expect(second).toMatchObject({ status: 200 });
   expect(proxy.requests[0]?.headers['host']).toBe('siem.test:4318');
 });
 
-test('a request that ended badly does not spoil the next one', async () => {
+test('a failed request does not affect the next one', async () => {
   await using server = await answering({ status: 200 });
   server.script.push({ status: 503 }, { status: 200, fault: 'reset' }, { status: 413, body: 'too large' });
   await using sender = senderTo(server.url);
 
   const outcomes = [];
   for (let round = 0; round < 4; round += 1) {
-    const seen = await sender.send([parcel(round)]);
-    outcomes.push('error' in seen ? 'error' : seen.status);
+    const outcome = await sender.send([feedRecord(round)]);
+    outcomes.push('error' in outcome ? 'error' : outcome.status);
   }
 
   expect(outcomes).toEqual([503, 'error', 413, 200]);
@@ -278,31 +281,31 @@ async function port(answer: Buffer | string | undefined) {
   };
 }
 
-describe('what is no answer in HTTP/1.1', () => {
+describe('bytes that are not HTTP/1.1', () => {
   test.each([
-    ['settings of HTTP/2', Buffer.from('000006040000000000000500004000', 'hex')],
-    ['a farewell of HTTP/2', Buffer.from('0000080700000000000000000000000001', 'hex')],
-  ])('is a gRPC port for %s', async (_what, bytes) => {
+    ['SETTINGS', Buffer.from('000006040000000000000500004000', 'hex')],
+    ['GOAWAY', Buffer.from('0000080700000000000000000000000001', 'hex')],
+  ])('a port that answers with %s of HTTP/2 is a gRPC port', async (_what, bytes) => {
     using server = await port(bytes);
     await using sender = senderTo(server.url);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ grpc: 'certain', error: { code: expect.stringMatching(/^HPE_/) } });
+    expect(outcome).toMatchObject({ grpc: 'certain', error: { code: expect.stringMatching(/^HPE_/) } });
   });
 
-  test('is no gRPC port for other bytes, but counts as unanswered', async () => {
+  test('a port that answers with other bytes is not a gRPC port, and the request counts as unanswered', async () => {
     using server = await port('SSH-2.0-OpenSSH_9.6\r\n');
     await using sender = senderTo(server.url);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ unanswered: true, error: { code: expect.stringMatching(/^HPE_/) } });
-    expect(seen).toHaveProperty('grpc', undefined);
+    expect(outcome).toMatchObject({ unanswered: true, error: { code: expect.stringMatching(/^HPE_/) } });
+    expect(outcome).toHaveProperty('grpc', undefined);
   });
 });
 
-describe('an answer in a content coding', () => {
+describe('a response with a content coding', () => {
   const text = '{"partialSuccess":{"rejectedLogRecords":"3"}}';
 
   test.each([
@@ -314,39 +317,39 @@ describe('an answer in a content coding', () => {
     ['br', brotliCompressSync(text)],
     ['gzip, br', brotliCompressSync(gzipSync(text))],
     ['identity', Buffer.from(text)],
-  ])('%s is decoded', async (coding, body) => {
+  ])('a body coded as %s is decoded', async (coding, body) => {
     await using server = await answering({ status: 200, headers: { 'content-encoding': coding }, body });
     await using sender = senderTo(server.url);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect('body' in seen && seen.body.toString()).toBe(text);
-    expect(seen).not.toHaveProperty('undecoded');
+    expect('body' in outcome && outcome.body.toString()).toBe(text);
+    expect(outcome).not.toHaveProperty('undecoded');
     expect(server.requests[0]?.headers['accept-encoding']).toBe('gzip, deflate, br');
   });
 
   test.each([
     ['larger than 4 MiB', {}, Buffer.alloc(5_000_000, 0x20)],
     ['larger than 4 MiB when decoded', { 'content-encoding': 'gzip' }, gzipSync(Buffer.alloc(5_000_000))],
-  ])('a success %s is one, and told as not read', async (_what, headers, body) => {
+  ])('a success with a body %s is complete and marked as undecoded', async (_what, headers, body) => {
     await using server = await answering({ status: 200, headers, body });
     await using sender = senderTo(server.url);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ status: 200, complete: true, undecoded: 'it is larger than 4 MiB' });
+    expect(outcome).toMatchObject({ status: 200, complete: true, undecoded: 'it is larger than 4 MiB' });
   });
 
   test.each([
     ['zstd', 'zstd'],
     ['gzip', 'gzip'],
-  ])('%s that does not decode is told as such', async (coding, named) => {
+  ])('a body that does not decode as %s is marked as undecoded', async (coding, named) => {
     const headers = { 'content-encoding': coding };
     await using server = await answering({ status: 200, headers, body: 'no such thing' });
     await using sender = senderTo(server.url);
 
-    const seen = await sender.send([parcel()]);
+    const outcome = await sender.send([feedRecord()]);
 
-    expect(seen).toMatchObject({ status: 200, undecoded: expect.stringContaining(named) });
+    expect(outcome).toMatchObject({ status: 200, undecoded: expect.stringContaining(named) });
   });
 });

@@ -15,14 +15,14 @@ export function printRequest(): string {
     dataset: 'qradar.login_attempts',
     observedAt: DateTime.utc(2026).toMillis(),
   };
-  const parcels = events(3).map((journaled) => ({
+  const records = events(3).map((journaled) => ({
     dataset: page.dataset,
     lane: 'live' as const,
     record: toLogRecord(journaled, page, { profile: 'elastic-ecs', namespaceOf: () => undefined }),
   }));
   return [ProtobufLogsSerializer, JsonLogsSerializer]
     .map((serializer) =>
-      Buffer.from(serializer.serializeRequest(providers.gather(parcels)) ?? []).toString('base64'),
+      Buffer.from(serializer.serializeRequest(providers.gather(records)) ?? []).toString('base64'),
     )
     .join('\n');
 }
