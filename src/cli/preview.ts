@@ -8,7 +8,7 @@ import { PROFILES } from '../otlp/profiles.ts';
 import { toLogRecord } from '../otlp/records.ts';
 import { nest, type JournaledEvent } from '../core/event.ts';
 import { EXIT } from '../core/errors.ts';
-import { Budgets } from '../http/budget.ts';
+import { Budgets } from '../http/quota.ts';
 import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
 import type { PageCommit } from '../journal/journal.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';

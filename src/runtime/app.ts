@@ -9,11 +9,9 @@ import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts
 import type { ResponseReport } from '../core/delivery-state.ts';
 import { Delivery } from '../deliver/loop.ts';
 import { Sender } from '../otlp/sender.ts';
-import { Budgets, COURTESY } from '../http/budget.ts';
-import type { SourceHttp } from '../http/client.ts';
-import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
-import type { RequestTold } from '../http/settings.ts';
-import { bareUrl } from '../http/url.ts';
+import { destinationExposure, warnOfExposure, bareUrl } from '../http/way.ts';
+import { Budgets, COURTESY } from '../http/quota.ts';
+import type { SourceHttp, RequestTold } from '../http/client.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
