@@ -2,7 +2,7 @@ import { Argument, InvalidArgumentError, Option } from 'commander';
 import { openHttp } from '../collect/context.ts';
 import { preview, type PreviewResult } from '../collect/dry-run.ts';
 import { identityOf } from '../core/stream-key.ts';
-import { namespaceOf } from '../config/tenant-settings.ts';
+import { namespaceOf } from '../config/options.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import { PROFILES } from '../otlp/profiles.ts';
 import { toLogRecord } from '../otlp/records.ts';

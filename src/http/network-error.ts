@@ -1,4 +1,4 @@
-import type { Proxy } from '../config/proxies.ts';
+import type { Proxy } from '../config/proxy.ts';
 import { printable } from '../core/printable.ts';
 import { maskForeign } from '../core/secret.ts';
 import { showDuration } from '../core/show-duration.ts';

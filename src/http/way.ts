@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { type Proxy, proxyFor } from '../config/proxies.ts';
+import { type Proxy, proxyFor } from '../config/proxy.ts';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';

@@ -9,7 +9,7 @@ import type { DestinationConfig, TlsConfig } from '../config/types.ts';
 import { unreadable, unusable } from '../http/connections.ts';
 import { MAX_HEADER_BYTES } from '../http/network-error.ts';
 import { OwnWords } from '../http/way.ts';
-import type { Proxy } from '../config/proxies.ts';
+import type { Proxy } from '../config/proxy.ts';
 
 /** The exporters' own enumeration, which they do not export. */
 type Compression = NonNullable<NonNullable<ConstructorParameters<typeof OTLPLogExporter>[0]>['compression']>;

@@ -4,7 +4,7 @@ import { Halt } from '../collect/circuit.ts';
 import type { PollStats } from '../core/poll-stats.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
-import { namespaceOf } from '../config/tenant-settings.ts';
+import { namespaceOf } from '../config/options.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { ResponseReport } from '../core/delivery-state.ts';
 import { Delivery } from '../deliver/loop.ts';

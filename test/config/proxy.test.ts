@@ -4,7 +4,7 @@ import { mask, Secret } from '../../src/core/secret.ts';
 import type { ConfigError } from '../../src/core/errors.ts';
 import { sourceExposure, destinationExposure } from '../../src/http/way.ts';
 import { rig } from '../http/support/rig.ts';
-import { checkProxies, proxyFor } from '../../src/config/proxies.ts';
+import { checkProxies, proxyFor } from '../../src/config/proxy.ts';
 
 const PROXY = 'http://proxy.test:3128';
 const via = (proxy: string) => new Secret(proxy);
