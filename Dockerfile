@@ -1,4 +1,4 @@
-# The image of Penstock; README, "Install", says how to build and run it. Where npm reaches its registry through a proxy or
+# The image of Penstock; docs/operate.md, "Install", says how to build and run it. Where npm reaches its registry through a proxy or
 # with a certificate authority of its own, it takes that from a secret: --secret id=npmrc,src=$HOME/.npmrc
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
@@ -24,7 +24,7 @@ FROM ${NODE_IMAGE}
 ARG SOURCE=""
 ARG VERSION=""
 LABEL org.opencontainers.image.title="Penstock" \
-      org.opencontainers.image.description="Polls security APIs that only answer when asked, and ships what they say as ECS-shaped OpenTelemetry log records." \
+      org.opencontainers.image.description="Polls security APIs that only answer when asked, and ships their records as ECS-shaped OpenTelemetry log records." \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}"

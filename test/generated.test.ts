@@ -2,6 +2,13 @@ import { expect, test } from 'vitest';
 import { configSchema } from '../src/config/schema.ts';
 import { GAPS_DATASET } from '../src/ecs/own-events.ts';
 import { loadSources } from '../src/sources/registry.ts';
+import {
+  commonTable,
+  destinationTable,
+  recordBeforeAndAfter,
+  renewed,
+  settingsTable,
+} from './support/document-parts.ts';
 import { componentTemplate, indexTemplate } from './support/elastic-template.ts';
 import { ownFields } from './support/own-fields.ts';
 import { sourcePage } from './support/source-page.ts';
@@ -32,6 +39,18 @@ test.each([...(await loadSources()).values()].map((source) => [source.id, source
     await expect(await sourcePage(source)).toMatchFileSnapshot(`../src/sources/${id}/README.md`);
   },
 );
+
+test('the README shows a record of the fixtures before and after', async () => {
+  const parts = { example: await recordBeforeAndAfter() };
+
+  await expect(await renewed('README.md', parts)).toMatchFileSnapshot('../README.md');
+});
+
+test('docs/configuration.md lists the options of today', async () => {
+  const parts = { settings: settingsTable(), destinations: destinationTable(), sources: commonTable() };
+
+  await expect(await renewed('docs/configuration.md', parts)).toMatchFileSnapshot('../docs/configuration.md');
+});
 
 function written(document: object): string {
   return `${JSON.stringify(document, null, 2)}\n`;

@@ -18,7 +18,7 @@ import { PollStats } from '../core/poll-stats.ts';
 import { closedTooLarge, isSameTooLarge } from './too-large.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { identityOf, type StreamNames } from '../core/stream-key.ts';
-import { tenantSettings } from '../config/options.ts';
+import { tenantSettings } from '../config/tenant-settings.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';

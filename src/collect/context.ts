@@ -1,11 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { createHttp, type SourceHttp, type HttpSettings } from '../http/client.ts';
+import { createHttp, type SourceHttp } from '../http/client.ts';
 import type { Journal, LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
 import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
 import type { Logger } from '../core/log.ts';
 import type { CollectObserver } from '../core/poll-stats.ts';
 import { identityOf } from '../core/stream-key.ts';
+import type { HttpSettings } from '../http/settings.ts';
 import { VERSION } from '../core/version.ts';
 import { StateError } from '../core/errors.ts';
 

@@ -15,7 +15,7 @@ import {
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedPoll } from '../core/schedule.ts';
-import { budgetName } from '../http/quota.ts';
+import { budgetName } from '../http/budget.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../core/http.ts';
 
 interface ProbeParts {

@@ -1,7 +1,8 @@
 import type { PeerCertificate } from 'node:tls';
 import { maskForeign } from '../core/secret.ts';
 import { printable } from '../core/printable.ts';
-import { proxyName, serverOf, type Way, type NetworkError } from './way.ts';
+import type { NetworkError } from './network-error.ts';
+import { proxyName, serverOf, type Way } from './way.ts';
 
 type Explain = (way: Way) => string;
 

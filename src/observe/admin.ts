@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { ConfigError, explain } from '../core/errors.ts';
-import { parseListenAddress } from '../config/fields.ts';
+import { parseListenAddress } from '../config/listen-address.ts';
 import type { Logger } from '../core/log.ts';
 import { STYLE_SOURCE } from './page-style.ts';
 

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { DeliveryState, ResponseReport } from '../core/delivery-state.ts';
 import type { Room } from '../journal/journal.ts';
-import { LONGEST_PAUSE } from '../http/retry.ts';
+import { LONGEST_PAUSE } from '../http/retry-after.ts';
 import type { Condition } from '../core/state.ts';
 import { DestinationWatch } from './destination-watch.ts';
 import { COMMIT_SECONDS, Histogram } from './histogram.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { PollOutcome, PollResult, PollStats, SourcePollResult } from '../core/poll-stats.ts';
 import { explain, isRefusal, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
-import type { RequestTold } from '../http/client.ts';
+import type { RequestTold } from '../http/settings.ts';
 import type {
   Condition,
   Reason,

@@ -23,12 +23,6 @@ function commands(text: string): string[] {
   return [...text.matchAll(/^ {4}((?:helm|kubectl) .*)$/gm)].map(([, command]) => command as string);
 }
 
-async function chapter(title: string): Promise<string> {
-  const readme = await readFile(`${REPOSITORY}README.md`, 'utf8');
-  const [, rest = ''] = readme.split(`\n## ${title}\n`);
-  return rest.split('\n## ')[0] as string;
-}
-
 describe.skipIf(skipped !== '')(`The commands that are written down${skipped}`, () => {
   let server: ApiServer;
 
@@ -58,8 +52,8 @@ describe.skipIf(skipped !== '')(`The commands that are written down${skipped}`, 
     }
   }
 
-  it('in the README install each shape, over the one before', async () => {
-    const lines = commands(await chapter('Kubernetes'));
+  it('in docs/kubernetes.md install each shape, over the one before', async () => {
+    const lines = commands(await readFile(`${REPOSITORY}docs/kubernetes.md`, 'utf8'));
 
     expect(lines.length).toBeGreaterThan(7);
     await follow(lines);

@@ -20,6 +20,7 @@ const UID = 65_532;
 const COUNT = 200;
 const HOUR = 3_600_000;
 
+const OPERATE = new URL('../../docs/operate.md', import.meta.url).pathname;
 const README = new URL('../../README.md', import.meta.url).pathname;
 
 const { image, skipped } = await builtImage();
@@ -117,7 +118,7 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
       '--block-size=1MB',
       `${image.root}/opt/penstock`,
     ]).ended;
-    const [, said] = /Penstock with its libraries (\d+) MB/.exec(await readFile(README, 'utf8')) ?? [];
+    const [, said] = /Penstock with its libraries (\d+) MB/.exec(await readFile(OPERATE, 'utf8')) ?? [];
     expect(Math.abs(Number(said) - Number.parseInt(stdout, 10))).toBeLessThanOrEqual(5);
   });
 
@@ -202,12 +203,12 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
     expect(Date.now() - stopped).toBeLessThan(10_000);
   });
 
-  it('runs as the README says, with the configuration that the README shows', async () => {
+  it('runs as docs/operate.md says, with the configuration that the README shows', async () => {
     await using place = await places();
     await using console = await startVendor();
     await using receiver = await startReceiver({ clock: systemClock });
-    const readme = await readFile(README, 'utf8');
-    const [demo = '', daemon = ''] = readme.match(/^ {4}docker run .*$/gm)?.map((line) => line.trim()) ?? [];
+    const [readme, operate] = [await readFile(README, 'utf8'), await readFile(OPERATE, 'utf8')];
+    const [demo = '', daemon = ''] = operate.match(/^ {4}docker run .*$/gm)?.map((line) => line.trim()) ?? [];
     const [, shown = ''] = /<<'YAML'\n(.*?)\n {4}YAML/s.exec(readme) ?? [];
     const yaml = shown
       .replaceAll(/^ {4}/gm, '')

@@ -1,0 +1,73 @@
+import { whyNotRead } from './regular-file.ts';
+
+/** What `${…}` is filled in from. */
+export interface Origin {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The text of a file; a relative path counts from the working directory. @throws Error when it cannot be read. */
+  readonly readFile: (path: string) => string;
+}
+
+/** A text with its `${…}` filled in. */
+export interface Filled {
+  readonly text: string;
+  /** The values that were filled in, in order. */
+  readonly pieces: readonly string[];
+  /** Whether one of them came from a file, which may be replaced while we run. */
+  readonly fromFile: boolean;
+  /** What could not be filled in; each begins with `expected`. */
+  readonly problems: readonly string[];
+}
+
+/** `$${` (a literal `${`), `${…}`, or a `${` that nothing closes. */
+const REFERENCE = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Fills `${VAR}` and `${file:/path}` in, once: what was filled in is not looked at again. `$${` is a literal `${`. */
+export function interpolate(template: string, origin: Origin): Filled {
+  const pieces: string[] = [];
+  const problems: string[] = [];
+  let fromFile = false;
+  const text = template.replaceAll(REFERENCE, (reference, name?: string) => {
+    if (reference === '$${') return '${';
+    try {
+      const piece = resolve(name, origin);
+      fromFile ||= name?.startsWith('file:') === true;
+      pieces.push(piece);
+      return piece;
+    } catch (error) {
+      problems.push((error as Error).message);
+      return '';
+    }
+  });
+  return { text, pieces, fromFile, problems };
+}
+
+function resolve(name: string | undefined, { env, readFile }: Origin): string {
+  if (name?.startsWith('file:') === true) return readSecretFile(name.slice('file:'.length), readFile);
+  if (name === undefined || !NAME.test(name)) {
+    throw new Error('expected ${NAME} or ${file:/path}; a literal ${ is written $${');
+  }
+  const value = env[name];
+  if (value === undefined) throw new Error(`expected the environment variable ${name} to be set`);
+  return withoutTrailingNewlines(value);
+}
+
+/** A secret file's content without its trailing newlines. @throws Error that begins with `expected`. */
+export function readSecretFile(path: string, readFile: Origin['readFile']): string {
+  let content: string;
+  try {
+    content = readFile(path);
+  } catch (error) {
+    throw new Error(`expected a readable file at ${path} (${whyNotRead(error)})`, { cause: error });
+  }
+  const value = withoutTrailingNewlines(content);
+  if (value === '') throw new Error(`expected a value in the file ${path}, which is empty`);
+  return value;
+}
+
+/** Whoever writes a secret by `echo` adds a newline that is not part of it. Linear, however many there are. */
+function withoutTrailingNewlines(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === '\n' || text[end - 1] === '\r')) end -= 1;
+  return text.slice(0, end);
+}

@@ -1,0 +1,78 @@
+import { isAlias, LineCounter, parseDocument, visit, type Alias, type Document } from 'yaml';
+import type { Place } from './location.ts';
+import type { Problems } from './problems.ts';
+import { findExcess } from './yaml-limits.ts';
+
+/** A YAML file as it was read. */
+export interface SourceFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** A YAML file as a tree of nodes that know where they are written. */
+export class ParsedFile {
+  readonly file: string;
+  readonly document: Document;
+  readonly #lines = new LineCounter();
+  readonly #targets = new Map<Alias, unknown>();
+
+  constructor({ file, text }: SourceFile) {
+    this.file = file;
+    // Keys that come twice are found later, in order to name both places.
+    this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
+    this.#findTargets();
+  }
+
+  /** What an alias stands for; anything else is what it is. */
+  target(node: unknown): unknown {
+    return isAlias(node) ? this.#targets.get(node) : node;
+  }
+
+  /** At once: the library's own way looks through the whole document for each alias. */
+  #findTargets(): void {
+    const anchors = new Map<string, unknown>();
+    visit(this.document, {
+      Node: (_key, node) => {
+        if (isAlias(node)) this.#targets.set(node, anchors.get(node.source));
+        else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      },
+    });
+  }
+
+  /** The place of a character, counted from 0. */
+  place(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+}
+
+/**
+ * Parses the files. Of a broken one only the first fault is a problem: the ones behind it come of how a parser
+ * recovers, and so would whatever the schemas found in it.
+ */
+export function parseFiles(files: readonly SourceFile[], problems: Problems): ParsedFile[] {
+  return files.flatMap((file) => {
+    const excess = findExcess(file.text);
+    if (excess !== undefined) {
+      problems.add(placeIn(file, excess.offset), [], excess.message);
+      return [];
+    }
+    const parsed = new ParsedFile(file);
+    const [fault] = [...parsed.document.errors, ...parsed.document.warnings];
+    if (fault !== undefined) problems.add(parsed.place(fault.pos[0]), [], explain(fault, file.text));
+    return [parsed];
+  });
+}
+
+function placeIn({ file, text }: SourceFile, offset: number): Place {
+  const lines = text.slice(0, offset).split('\n');
+  return { file, line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+}
+
+function explain({ pos, message }: { pos: [number, number]; message: string }, text: string): string {
+  if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'expected quotes around "${…}" within { } or [ ]';
+  // The parser quotes what it found, which may be a secret.
+  if (/\btabs?\b/i.test(message)) return 'invalid YAML: indent with spaces, not tabs';
+  const fault = message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '');
+  return `invalid YAML: ${fault.charAt(0).toLowerCase()}${fault.slice(1)}`;
+}

@@ -1,0 +1,96 @@
+import { writeFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { loadSources } from '../../src/sources/registry.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Secret } from '../../src/core/secret.ts';
+import { directoryWith, load, problemsOf, problemsOfLoading, SIEM, TYPES } from './support/configuration.ts';
+
+const source = (rest: string) =>
+  `${SIEM}sources: { acme: { type: acme-logins, base_url: https://acme.test, ${rest} } }`;
+
+function tokenOf(config: Awaited<ReturnType<typeof load>>): string | undefined {
+  return (config.sources[0]!.options as { token?: Secret }).token?.reveal();
+}
+
+test.each(['abcd-1234\n', 'abcd-1234\r\n', 'abcd-1234\n\n'])(
+  'trailing newlines of %j are cut, from a variable and from a file',
+  async (token) => {
+    const fromVariable = await load(source('token: "${TOKEN}"'), { TOKEN: token });
+    const fromFile = await load(source('token: "${file:token}"'), {}, { token });
+    const fromTokenFile = await load(source('token_file: token'), {}, { token });
+
+    expect([fromVariable, fromFile, fromTokenFile].map(tokenOf)).toEqual(Array(3).fill('abcd-1234'));
+  },
+);
+
+describe.each([
+  ['a byte order mark', '\uFEFFabcd-1234', /byte order mark/],
+  ['UTF-16', Buffer.from('abcd-1234', 'utf16le').toString('latin1'), /UTF-16/],
+  ['what is not UTF-8', 'abcd-\uFFFD-1234', /UTF-8/],
+  ['two lines', 'abcd\n1234', /one line/],
+  ['a control character', 'abcd\u001B1234', /control characters/],
+  ['a character beyond Latin-1', 'abcd-€-1234', /Latin-1/],
+])('%s', (_what, token, expected) => {
+  test.each([
+    ['token: "${TOKEN}"', 'sources.acme.token'],
+    ['token: "${file:secret}"', 'sources.acme.token'],
+    ['token_file: secret', 'sources.acme.token_file'],
+  ])('in %s is a mistake that names the option, and not the value', async (rest, option) => {
+    const problems = await problemsOf(source(rest), { TOKEN: token }, { secret: token });
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(` ${option}: expected `);
+    expect(problems[0]).toMatch(expected);
+    expect(problems[0]).not.toMatch(/abcd|1234/);
+  });
+
+  test('in a header of a destination is one too', async () => {
+    const siem =
+      'destinations: { siem: { endpoint: http://127.0.0.1:4318, headers: { authorization: "Bearer ${TOKEN}" } } }\n';
+    const sources =
+      'sources: { acme: { type: acme-logins, base_url: https://acme.test, token: token-of-acme } }';
+    const problems = await problemsOf(siem + sources, { TOKEN: token });
+    const byVariable = await problemsOf(sources, {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: `x-key=${encodeURIComponent(token)}`,
+    });
+
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(' destinations.siem.headers.authorization: expected ');
+    expect(byVariable).toEqual([expect.stringMatching(/OTEL_EXPORTER_OTLP_HEADERS: expected .*x-key/)]);
+    expect([...problems, ...byVariable].join()).not.toMatch(/abcd|1234/);
+  });
+});
+
+test('UTF-16 with its mark, as an editor of Windows saves it, is a mistake', async () => {
+  const cwd = await directoryWith({ 'penstock.yaml': source('token_file: token') });
+  await writeFile(`${cwd}/token`, Buffer.from('\uFEFFabcd-1234', 'utf16le'));
+  const problems = await problemsOfLoading(loadConfig({ env: {}, types: TYPES, cwd }));
+
+  expect(problems).toEqual([expect.stringMatching(/token_file: expected UTF-8 text, not UTF-16/)]);
+});
+
+test('Latin-1 may be in a header, and anything printable in a password, which is encoded', async () => {
+  const latin = await load(source('token: "${TOKEN}"'), { TOKEN: 'clé-1234' });
+  const cwd = await directoryWith({
+    'penstock.yaml': `${SIEM}sources: { console: { type: qradar-login-attempts, base_url: https://console.test, username: us, password: "\${WORD}" } }`,
+  });
+  const read = (WORD: string) => loadSources().then((types) => loadConfig({ env: { WORD }, types, cwd }));
+
+  expect(tokenOf(latin)).toBe('clé-1234');
+  expect(await problemsOfLoading(read('пароль-€\n'))).toEqual([]);
+  expect(await problemsOfLoading(read('two\nlines'))).toEqual([
+    expect.stringContaining('sources.console.password: expected one line'),
+  ]);
+});
+
+test('a file that comes to hold what no header may is not taken over', async () => {
+  const cwd = await directoryWith({ 'penstock.yaml': source('token_file: token'), token: 'first-token' });
+  const config = await loadConfig({ env: {}, types: TYPES, cwd });
+  const { token } = config.sources[0]!.options as unknown as { token: Secret };
+
+  await writeFile(`${cwd}/token`, '\uFEFFsecond-token');
+
+  expect(token.refresh()).toBe(false);
+  expect(token.reveal()).toBe('first-token');
+});

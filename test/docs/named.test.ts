@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
+/** What stands in backticks in a text. */
+function codeSpans(text: string): string[] {
+  return [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+}
+
+const DOCUMENTS = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .trim()
+  .split('\n')
+  .filter((path) => existsSync(join(ROOT, path)) && path !== 'CHANGELOG.md');
+
+/** Paths of files and folders of the repository; a path with a place to fill in is none. */
+const OWN_PATH = /^(?:src|test|docs|deploy|bench|config|\.github|\.ci)\/[\w./-]+$/;
+
+it.each(DOCUMENTS)('each path of the repository that %s names exists', (path) => {
+  const named = codeSpans(read(path).replaceAll(/^```.*?^```$/gms, ''));
+
+  const missing = named.filter(
+    (span) => OWN_PATH.test(span) && !/acme/.test(span) && !existsSync(join(ROOT, span)),
+  );
+
+  expect(missing).toEqual([]);
+});
+
+it('each command of docs/guarantees.md and the README selects tests that exist', () => {
+  const commands = [...codeSpans(read('README.md')), ...codeSpans(read('docs/guarantees.md'))];
+  const tests = execFileSync('git', ['ls-files', 'test/**/*.test.ts'], { cwd: ROOT, encoding: 'utf8' }).split(
+    '\n',
+  );
+
+  const unknown = commands.flatMap((command) => {
+    const [, names = ''] = /^npm (?:test|run test:process) -- (.*)$/.exec(command) ?? [];
+    const words = names.split(' ').filter((word) => word !== '');
+    return words.filter((word) => !tests.some((test) => test.includes(word)));
+  });
+
+  expect(unknown).toEqual([]);
+});
+
+it('each message that docs/troubleshooting.md quotes is one of the code', () => {
+  const sources = execFileSync('git', ['ls-files', 'src/**/*.ts'], { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  // A text may be cut into several literals.
+  const code = sources
+    .filter((path) => existsSync(join(ROOT, path)))
+    .map((path) =>
+      read(path)
+        .replaceAll(/' \+\s*['`]|` \+\s*['`]/g, '')
+        .replaceAll('\\`', '`'),
+    )
+    .join('\n');
+  const quoted = [...read('docs/troubleshooting.md').matchAll(/"([^"\n]+)"/g)].map(([, text = '']) => text);
+
+  const parts = quoted.flatMap((text) => text.replaceAll(/`\w`/g, '…').split('…')).map((part) => part.trim());
+  const unknown = parts.filter((part) => part.length > 3 && !code.includes(part));
+
+  expect(quoted.length).toBeGreaterThan(5);
+  expect(unknown).toEqual([]);
+});
+
+it('each line of code that CONTRIBUTING.md calls good is in the repository', () => {
+  const files = execFileSync('git', ['ls-files', 'src/**/*.ts', 'test/**/*.ts'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
+    .trim()
+    .split('\n');
+  const code = files
+    .filter((path) => existsSync(join(ROOT, path)))
+    .map(read)
+    .join('\n');
+  const blocks = read('CONTRIBUTING.md').matchAll(/^\/\/ Good\n(.*?)^```$/gms);
+
+  const lines = [...blocks].flatMap(([, block = '']) => block.trim().split('\n')).map((line) => line.trim());
+  // A call may be part of a longer line, or of an object.
+  const missing = lines.filter((line) => !code.includes(line.replace(/^log\./, '')));
+
+  expect(lines.length).toBeGreaterThan(6);
+  expect(missing).toEqual([]);
+});
