@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { lendRun, openHttp } from '../collect/context.ts';
+import { sourceContext, openHttp } from '../collect/context.ts';
 import { probeSource, type SharedAnswers } from '../collect/probe.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
@@ -106,7 +106,7 @@ async function checkSource(
   const config = { ...source, options: { ...source.options, retries: 0 } };
   const log = whole.child({ penstock: { source: source.name } });
   await using http = openHttp({ budgets, clock, random, env, log, signal }, config);
-  const run = lendRun({ journal, http, log, signal, mode: 'run' }, config);
+  const run = sourceContext({ journal, http, log, signal, mode: 'run' }, config);
   return await probeSource({ config, http, run, clock, shared });
 }
 

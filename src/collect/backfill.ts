@@ -1,30 +1,29 @@
-import { uncovered } from '../core/span.ts';
-import type { StreamState } from '../journal/journal.ts';
-import type { Backfill, CommonOptions, Scope, Span } from '../core/source.ts';
-import { commitPage } from './build-page.ts';
-import { type CollectContext, lendStream, openStream } from './context.ts';
-import type { PollStats } from '../core/poll-stats.ts';
 import type { Http } from '../core/http.ts';
+import type { PollStats } from '../core/poll-stats.ts';
+import type { Backfill, CommonOptions, Scope, Span } from '../core/source.ts';
+import { uncovered } from '../core/span.ts';
+import { commitPage } from './commit.ts';
+import { type CollectContext, type OpenStream, openStream, streamContext } from './context.ts';
 
 interface BackfillTask {
   readonly context: CollectContext;
   readonly backfill: Backfill<CommonOptions>;
   readonly scope: Scope;
   readonly span: Span;
-  /** Also reads what was read before, and tells it again under the same ids. */
+  /** Also reads what was read before, and emits it again under the same ids. */
   readonly again: boolean;
   /** What is read is added here. */
   readonly stats: PollStats;
-  /** Told where each part ends that is durable. The next one is asked for when it resolves. */
-  readonly onPart: (at: number) => Promise<void>;
+  /** Called with the end of each durable page, epoch ms. The next page is requested when it resolves. */
+  readonly onPage: (at: number) => Promise<void>;
 }
 
 /**
- * Reads a past span of one stream behind live polling, into the backfill lane; the cursor of live polling stays where
- * it is. Each part is committed with its coverage before the next is asked for, so that a later call goes on behind it.
- * What the vendor has not settled yet is left to live polling.
+ * Reads a past span of one stream into the backfill lane, after live polling; the cursor of live polling is not used. Each
+ * page is committed with its coverage before the next is requested, so a later call continues after it. What the vendor
+ * has not settled yet is left to live polling.
  *
- * Rejects with what ends it: a VendorError, the signal's reason, what the journal throws.
+ * Rejects with what ends it: a VendorError, the signal's reason, or an error of the journal.
  */
 export async function backfillStream(task: BackfillTask): Promise<void> {
   const { context, scope, span, again } = task;
@@ -32,26 +31,27 @@ export async function backfillStream(task: BackfillTask): Promise<void> {
   let { from } = span;
   while (from < span.to) {
     const rest = { from, to: span.to };
-    const [next] = again ? [rest] : uncovered(rest, await context.journal.coverage(stream.key));
+    const [next] = again ? [rest] : uncovered(rest, await context.journal.coverage(stream.state.key));
     if (next === undefined) return;
     from = await read(task, stream, next);
   }
 }
 
-/** Returns where to go on. */
-async function read(task: BackfillTask, stream: StreamState, span: Span): Promise<number> {
-  const { context, backfill, scope, again, stats, onPart } = task;
-  const { journal, signal, run } = context;
-  const background = { ...context, run: { ...run, http: behindLive(context) } };
+/** Reads a span until its end, or until the rest is covered. Returns where to continue. */
+async function read(task: BackfillTask, stream: OpenStream, span: Span): Promise<number> {
+  const { context, backfill, again, stats, onPage } = task;
+  const { journal, signal, source } = context;
+  const background = { ...context, source: { ...source, http: behindLive(context) } };
   let at = span.from;
   signal.throwIfAborted();
-  for await (const part of backfill.read(lendStream(background, scope, stream), span)) {
-    await commitPage({ context, scope, stream, page: part, stats, lane: 'backfill', again });
-    at = part.covered?.to ?? at;
-    await onPart(at);
+  for await (const page of backfill.read(streamContext(background, stream), span)) {
+    await commitPage(context, stream, page, { stats, lane: 'backfill', again });
+    at = page.covered?.to ?? at;
+    await onPage(at);
     signal.throwIfAborted();
-    // Live polling may have come by in the meantime.
-    if (!again && part.covered !== undefined && isCovered(at, await journal.coverage(stream.key))) return at;
+    // Live polling may have read what follows in the meantime.
+    if (!again && page.covered !== undefined && isCovered(at, await journal.coverage(stream.state.key)))
+      return at;
   }
   return span.to;
 }
@@ -60,26 +60,22 @@ function isCovered(at: number, spans: readonly Span[]): boolean {
   return spans.some(({ from, to }) => from <= at && at < to);
 }
 
-/** How often it is looked whether live polling leaves room. Milliseconds. */
-const LOOK_EVERY = 1_000;
+/** How often `behindLive` checks whether live polling leaves room. Milliseconds. */
+const CHECK_EVERY = 1_000;
 
 /**
- * The source's client for work that goes behind live polling: a request waits while a sweep goes on, and leaves it one
- * free slot of the budget; where the budget has a single slot, a sweep that begins just then waits for that one.
+ * The source's client for work that must not delay live polling: a request waits while a live poll is under way, and
+ * leaves it one free slot of the quota. Where the quota has a single slot, a poll that begins just then waits for it.
  */
-export function behindLive(context: CollectContext): Http {
-  const { http } = context;
+export function behindLive({ http, polls, clock, signal }: CollectContext): Http {
   return {
     available: (route) => http.available(route),
     recall: (ahead) => http.recall(ahead),
     get: async (request) => {
-      await turnOf(context, request.route);
+      const least = Math.min(2, http.capacity(request.route));
+      while (polls.busy || (await http.available(request.route)) < least)
+        await clock.sleep(CHECK_EVERY, signal);
       return http.get(request);
     },
   };
-}
-
-async function turnOf({ http, sweeps, clock, signal }: CollectContext, route: string): Promise<void> {
-  const least = Math.min(2, http.capacity(route));
-  while (sweeps.busy || (await http.available(route)) < least) await clock.sleep(LOOK_EVERY, signal);
 }

@@ -1,14 +1,15 @@
-import type { Clock } from '../core/clock.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { createHttp, type SourceHttp } from '../http/client.ts';
-import type { Journal, LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
-import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
+import type { Clock } from '../core/clock.ts';
+import { StateError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { CollectObserver } from '../core/poll-stats.ts';
+import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
-import type { HttpSettings } from '../http/settings.ts';
 import { VERSION } from '../core/version.ts';
-import { StateError } from '../core/errors.ts';
+import { createHttp, type SourceHttp } from '../http/client.ts';
+import type { HttpSettings } from '../http/settings.ts';
+import type { Journal, LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
+import type { Circuit } from './circuit.ts';
 
 /** What a poll needs of the journal. */
 export type PollJournal = Pick<
@@ -35,24 +36,57 @@ export interface PollContext {
   readonly log: Logger;
   /** Aborts at a stop or a deadline. */
   readonly signal: AbortSignal;
-  /** What the source is lent. */
-  readonly run: SourceContext<CommonOptions>;
-  /** Pages of one source are decided and committed one after another: the ledger must not change in between. */
-  readonly commits: Serial;
+  /** What the source itself gets. */
+  readonly source: SourceContext<CommonOptions>;
+  /** Held from reading the ledger to the commit: pages of one source are committed one at a time. */
+  readonly commits: Mutex;
   readonly observer?: CollectObserver;
 }
 
-/** What collecting from one source needs; made once per source and process. */
+/** What collecting from one source needs; made once for each source and process. */
 export interface CollectContext extends PollContext {
   readonly journal: Journal;
-  /** Live sweeps, and what must not happen during one. */
-  readonly sweeps: Serial;
+  readonly circuit: Circuit;
+  /** Held during a live poll, and by what must not happen during one. */
+  readonly polls: Mutex;
+}
+
+/** A stream that the journal knows, with its state as it was before the poll. */
+export interface OpenStream {
+  readonly scope: Scope;
+  readonly state: StreamState;
+}
+
+/** Runs one task at a time, in the order in which they were given. */
+export class Mutex {
+  #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
+
+  /** Whether a task runs or waits. */
+  get busy(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Settles as `task` does. */
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    this.#last = released;
+    this.#pending += 1;
+    try {
+      await before;
+      return await task();
+    } finally {
+      this.#pending -= 1;
+      release();
+    }
+  }
 }
 
 /** What the HTTP client of a source is made of, besides its configuration. */
 export type HttpParts = Omit<HttpSettings, 'options' | 'authorise' | 'quotas' | 'userAgent'>;
 
-/** The client of one source, with its credential and its budgets; dispose it to close its connections. */
+/** The HTTP client of one source, with its credential and its quotas. Dispose it to close its connections. */
 export function openHttp(parts: HttpParts, { definition, options }: SourceConfig): SourceHttp {
   return createHttp({
     ...parts,
@@ -63,7 +97,7 @@ export function openHttp(parts: HttpParts, { definition, options }: SourceConfig
   });
 }
 
-interface RunParts {
+interface SourceParts {
   readonly journal: Pick<Journal, 'cursors'>;
   readonly http: SourceHttp;
   readonly log: Logger;
@@ -71,13 +105,13 @@ interface RunParts {
   readonly mode: SourceContext<CommonOptions>['mode'];
 }
 
-/** What a source is lent for its sweeps, made once per source and process. */
-export function lendRun(
-  { journal, http, ...lent }: RunParts,
+/** What a source gets for its polls; made once for each source and process. */
+export function sourceContext(
+  { journal, http, ...parts }: SourceParts,
   config: SourceConfig,
 ): SourceContext<CommonOptions> {
   return {
-    ...lent,
+    ...parts,
     http,
     options: config.options,
     now: () => http.vendorNow(),
@@ -86,37 +120,20 @@ export function lendRun(
   };
 }
 
-/** Makes a stream of the source known, and returns what the journal holds of it. */
-export function openStream({ config, journal }: PollContext, scope: Scope): Promise<StreamState> {
-  return journal.openStream(streamOf(config, scope));
-}
-
-/** What the journal knows a stream by. */
-export function streamOf(config: SourceConfig, scope: Scope): StreamIdentity {
-  const { name, ...names } = identityOf(config);
-  return {
-    ...names,
-    source: name,
-    scope: scope.id,
-    cursorVersion: config.definition.cursorVersion ?? 1,
-  };
-}
-
-/** What a source is lent to read one stream. */
-export function lendStream(
-  { journal, run }: PollContext,
-  scope: Scope,
-  stream: StreamState,
+/** What a source gets to read one stream. */
+export function streamContext(
+  { journal, source }: PollContext,
+  { scope, state }: OpenStream,
 ): StreamContext<CommonOptions> {
   return {
-    ...run,
+    ...source,
     scope,
-    coverage: () => journal.coverage(stream.key),
-    known: async (keys) => valuesOf(await journal.ledger(stream.key, keys)),
+    coverage: () => journal.coverage(state.key),
+    known: async (keys) => valuesOf(await journal.ledger(state.key, keys)),
     async *ledger(prefix) {
       let after: string | undefined;
       do {
-        const part = await journal.ledgerByPrefix(stream.key, prefix, after);
+        const part = await journal.ledgerByPrefix(state.key, prefix, after);
         yield valuesOf(part.entries);
         after = part.next;
       } while (after !== undefined);
@@ -128,39 +145,29 @@ function valuesOf(entries: ReadonlyMap<string, LedgerEntry>): ReadonlyMap<string
   return new Map([...entries].map(([key, { value }]) => [key, value]));
 }
 
-/** A stream's cursor as its source reads it; undefined before its first page. Throws StateError when it cannot. */
-export function decodeCursor({ name, definition }: SourceConfig, stream: StreamState): unknown {
-  if (stream.cursor === undefined) return undefined;
-  const decoded = definition.cursor.safeDecode(stream.cursor);
-  if (decoded.success) return decoded.data;
-  throw new StateError(
-    `The cursor of source ${name} (stream ${stream.key}) cannot be read by this release: ${decoded.error.message}. ` +
-      `Go back to the release that wrote it, or begin this stream anew with: penstock state reset ${name}`,
-  );
+/** Makes a stream of the source known to the journal. */
+export async function openStream({ config, journal }: PollContext, scope: Scope): Promise<OpenStream> {
+  return { scope, state: await journal.openStream(streamOf(config, scope)) };
 }
 
-/** Runs what it is given one after another, in the order it was given. */
-export class Serial {
-  #last: Promise<unknown> = Promise.resolve();
-  #pending = 0;
+/** The identity of a stream in the journal. */
+export function streamOf(config: SourceConfig, scope: Scope): StreamIdentity {
+  const { name, ...names } = identityOf(config);
+  return {
+    ...names,
+    source: name,
+    scope: scope.id,
+    cursorVersion: config.definition.cursorVersion ?? 1,
+  };
+}
 
-  /** Whether something runs or waits for its turn. */
-  get busy(): boolean {
-    return this.#pending > 0;
-  }
-
-  /** Settles as `work` does. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const { promise: over, resolve: leave } = Promise.withResolvers<void>();
-    this.#last = over;
-    this.#pending += 1;
-    try {
-      await before;
-      return await work();
-    } finally {
-      this.#pending -= 1;
-      leave();
-    }
-  }
+/** The cursor of a stream, decoded for its source; undefined before its first page. Throws StateError when it cannot be decoded. */
+export function decodeCursor({ name, definition }: SourceConfig, { key, cursor }: StreamState): unknown {
+  if (cursor === undefined) return undefined;
+  const decoded = definition.cursor.safeDecode(cursor);
+  if (decoded.success) return decoded.data;
+  throw new StateError(
+    `The cursor of source ${name} (stream ${key}) cannot be read by this release: ${decoded.error.message}. ` +
+      `Go back to the release that wrote it, or start this stream anew with: penstock state reset ${name}`,
+  );
 }

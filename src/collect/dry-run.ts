@@ -10,14 +10,14 @@ import type {
   StreamIdentity,
   StreamState,
 } from '../journal/journal.ts';
-import { lendRun, type PollContext, type PollJournal, Serial } from './context.ts';
-import type { PollResult } from '../core/poll-stats.ts';
+import { Mutex, type PollContext, type PollJournal, sourceContext } from './context.ts';
+import type { PollOutcome, PollResult } from '../core/poll-stats.ts';
 import { pollStream } from './loop.ts';
 import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
 import { type SourceIdentity, streamKey } from '../core/stream-key.ts';
 import type { Gap, Span } from '../core/source.ts';
 
-interface PreviewParts extends Omit<PollContext, 'journal' | 'run' | 'commits'> {
+interface PreviewParts extends Omit<PollContext, 'journal' | 'source' | 'commits'> {
   readonly view: JournalView;
   /** Ends the preview after so many events. */
   readonly limit: number;
@@ -27,20 +27,20 @@ interface PreviewParts extends Omit<PollContext, 'journal' | 'run' | 'commits'> 
 /** How a preview ended. */
 export interface PreviewResult {
   readonly shown: number;
-  /** What failed, a stream each, in words. */
+  /** What failed, in words: one text for each stream. */
   readonly errors: readonly string[];
-  /** Streams were left out, because the budget has nothing left. */
+  /** Streams were skipped because the quota is spent. */
   readonly partial: boolean;
 }
 
 /**
- * One poll of each stream of a source from where its cursor stands, and what it would ship. Nothing is written but the
- * budget; no stream after the first waits for a slot in it. Rejects when the state cannot be read.
+ * Polls each stream of a source once from its cursor, and shows what would be emitted. Writes nothing but the quota; only the
+ * first stream waits for a slot in it. Rejects when the state cannot be read.
  */
 export async function preview({ view, limit, show, ...parts }: PreviewParts): Promise<PreviewResult> {
   const enough = new AbortController();
   let shown = 0;
-  const journal = new ShadowJournal(view, (page) => {
+  const journal = new DryRunJournal(view, (page) => {
     for (const event of page.events.slice(0, limit - shown)) {
       show(event, page);
       shown += 1;
@@ -48,20 +48,18 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
     if (shown >= limit) enough.abort();
   });
   const { config, http, log, signal } = parts;
-  const run = lendRun({ journal, http, log, signal, mode: 'run' }, config);
-  const ends = AbortSignal.any([signal, enough.signal]);
   const context: PollContext = {
     ...parts,
     journal,
-    run,
-    signal: ends,
-    commits: new Serial(),
+    source: sourceContext({ journal, http, log, signal, mode: 'run' }, config),
+    signal: AbortSignal.any([signal, enough.signal]),
+    commits: new Mutex(),
   };
   const errors: string[] = [];
   let partial = false;
   try {
     for await (const { outcome, error } of polls(context)) {
-      if (outcome === 'left') partial = true;
+      if (outcome === 'skipped') partial = true;
       if (outcome === 'failed') errors.push(explain(error));
     }
   } catch (error) {
@@ -71,16 +69,16 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   return { shown, errors, partial };
 }
 
-type Ending = Pick<PollResult, 'error'> & { readonly outcome: PollResult['outcome'] | 'left' };
+type Ending = Pick<PollResult, 'error'> & { readonly outcome: PollOutcome | 'skipped' };
 
 async function* polls(context: PollContext): AsyncGenerator<Ending> {
-  const { config, http, run, signal } = context;
+  const { config, http, source, signal } = context;
   const polled = new Set<string>();
-  for await (const scope of config.definition.streams(run)) {
-    // A stream that comes again would be asked for what it owes, poll after poll.
+  for await (const scope of config.definition.streams(source)) {
+    // A stream that is offered again would be polled for its deferred requests without end.
     if (polled.has(scope.id)) return;
     if (polled.size > 0 && (await isSpent(context))) {
-      yield { outcome: 'left' };
+      yield { outcome: 'skipped' };
       return;
     }
     const requests = http.requests;
@@ -91,7 +89,7 @@ async function* polls(context: PollContext): AsyncGenerator<Ending> {
   }
 }
 
-/** The operator's quota is for all routes where the vendor documents none. */
+/** Where the vendor documents no limit, the operator's quota is for all routes. */
 async function isSpent({ config, http }: PollContext): Promise<boolean> {
   const [main] = config.definition.quotas(config.options);
   return (await http.available(main?.route ?? '*')) < 1;
@@ -106,16 +104,13 @@ interface Committed {
   readonly gaps: Gap[];
 }
 
-/**
- * A journal that keeps what is committed in memory, over a state that it only reads: polls run on it as on the real
- * one, and nothing of them stays.
- */
-export class ShadowJournal implements PollJournal {
+/** A journal that keeps commits in memory, over a state that it only reads: polls run on it as on the real one. */
+export class DryRunJournal implements PollJournal {
   readonly #held: Held;
   readonly #onCommit: (page: PageCommit) => void;
   readonly #committed = new Map<string, Committed>();
 
-  /** `onCommit` is told each page that a real journal would hold from now on. */
+  /** `onCommit` gets each page that a real journal would hold from now on. */
   constructor(held: Held, onCommit: (page: PageCommit) => void) {
     this.#held = held;
     this.#onCommit = onCommit;
@@ -163,7 +158,7 @@ export class ShadowJournal implements PollJournal {
     return { entries: new Map([...held, ...own]), next };
   }
 
-  /** A preview fills no ledger. */
+  /** A dry run never fills a ledger. */
   async ledgerSize(): Promise<LedgerSize> {
     return { entries: 0, bytes: 0 };
   }
@@ -180,7 +175,7 @@ export class ShadowJournal implements PollJournal {
     this.#onCommit(page);
   }
 
-  /** Of the state alone: what is read here is not told as covered. */
+  /** Of the state alone: what a dry run reads counts as unread. */
   coverage(stream: string): Promise<readonly Span[]> {
     return this.#held.coverage(stream);
   }
@@ -191,7 +186,7 @@ export class ShadowJournal implements PollJournal {
   }
 
   async recordPoll(): Promise<void> {
-    // Nobody asks a shadow how its polls went.
+    // A dry run is not recorded.
   }
 
   async room(): Promise<Room> {

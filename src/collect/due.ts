@@ -1,15 +1,53 @@
+import { StateError } from '../core/errors.ts';
+import type { Schedule } from '../core/schedule.ts';
+import type { Scope } from '../core/source.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { CollectContext } from './context.ts';
+import { type CollectContext, streamOf } from './context.ts';
 
-/** Orders by when the vendor was asked last, epoch ms; -Infinity: never, and so first. */
-export function compareAsked(one: number, other: number): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+/**
+ * When a source is due first in this process, epoch ms. The due time survives restarts; a source that was never polled, or
+ * whose due time has passed, is due now.
+ */
+export async function firstDue(
+  { journal, clock, config, log }: CollectContext,
+  schedule: Schedule,
+): Promise<number> {
+  const now = clock.now();
+  const stored = await journal.nextDue(config.name).catch((error: unknown) => {
+    if (error instanceof StateError) throw error;
+    log.error({ err: error }, 'The due time could not be read. Due now.');
+    return undefined;
+  });
+  if (stored === undefined || stored <= now + schedule.interval) return stored ?? now;
+  log.warn(
+    { penstock: { source: config.name, next_due: new Date(stored).toISOString() } },
+    'The stored due time is further away than the interval: the clock or the schedule changed. Due now.',
+  );
+  return now;
+}
+
+/** When a source is due after a poll: by its schedule, or before when it asks for an earlier time. Epoch ms. */
+export function nextDue({ config, clock, source }: CollectContext, schedule: Schedule): number {
+  const now = clock.now();
+  const scheduled = schedule.next(now);
+  const vendorNow = source.now();
+  const early = config.definition.nextExtraPoll?.(config.options, vendorNow);
+  return early === undefined ? scheduled : Math.min(scheduled, now + early - vendorNow);
+}
+
+/** Stores the due time. One that cannot be stored (a full disk) costs an early poll at the next start, nothing else. */
+export async function storeDue({ journal, config, log }: CollectContext, due: number): Promise<void> {
+  try {
+    await journal.setNextDue(config.name, due);
+  } catch (error) {
+    if (error instanceof StateError) throw error;
+    log.error({ err: error }, 'The next due time could not be stored.');
+  }
 }
 
 /**
- * The sources in the order in which they are to begin: first the one with the stream that waited longest, since sources
- * may share a budget. Equal ones keep their order.
+ * The sources in the order in which they are to begin: first the one whose stream waited longest, because sources may
+ * share a quota. Sources that waited equally long keep their order.
  */
 export async function longestWaitingFirst<Unit extends { readonly context: CollectContext }>(
   journal: Pick<Journal, 'streams'>,
@@ -19,6 +57,27 @@ export async function longestWaitingFirst<Unit extends { readonly context: Colle
   const asked = new Map<string, number>();
   for (const { source, orphaned, asked: at = -Infinity } of await journal.streams())
     if (!orphaned) asked.set(source, Math.min(at, asked.get(source) ?? Infinity));
-  const askedOf = ({ context }: Unit) => asked.get(context.config.name) ?? -Infinity;
-  return units.toSorted((one, other) => compareAsked(askedOf(one), askedOf(other)));
+  return byAsked(units, ({ context }) => asked.get(context.config.name));
+}
+
+/**
+ * Makes the streams known, and orders them by when they were asked last, those never asked first: a quota below the demand,
+ * or a deadline, must not keep the same streams waiting for ever.
+ */
+export async function longestWaitingScopes(
+  { config, journal }: CollectContext,
+  scopes: readonly Scope[],
+): Promise<readonly Scope[]> {
+  if (scopes.length < 2) return scopes;
+  const states = await journal.openStreams(scopes.map((scope) => streamOf(config, scope)));
+  const asked = new Map(scopes.map((scope, index) => [scope, states[index]?.asked]));
+  return byAsked(scopes, (scope) => asked.get(scope));
+}
+
+function byAsked<T>(all: readonly T[], askedOf: (one: T) => number | undefined): readonly T[] {
+  const order = (one: T) => askedOf(one) ?? -Infinity;
+  return all.toSorted((one, other) => {
+    if (order(one) === order(other)) return 0;
+    return order(one) < order(other) ? -1 : 1;
+  });
 }

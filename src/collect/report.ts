@@ -1,12 +1,17 @@
-import { explain, JournalFullError, PenstockError } from '../core/errors.ts';
-import type { PollContext } from './context.ts';
+import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
 import type { PollResult } from '../core/poll-stats.ts';
+import { GAP_REASON, type Gap, type Scope } from '../core/source.ts';
+import type { CollectContext, PollContext } from './context.ts';
 
-/** Says in the log how a poll ended. A poll that went well says nothing above debug. */
-export function report(
-  { log, config }: PollContext,
-  { scope, outcome, stats, error, failedBefore }: PollResult,
-): void {
+const ADVICE = {
+  operator: 'Poll failed; its cursor is kept. Action required: see the error.',
+  nobody: 'Poll failed; its cursor is kept. The next poll tries again.',
+  developer: 'Poll failed; its cursor is kept. This release does not know the answer that the vendor gave.',
+} as const;
+
+/** Logs how the poll of a stream ended. A poll that ended well writes nothing above debug. */
+export function reportPoll({ log, config }: PollContext, result: PollResult): void {
+  const { scope, outcome, stats, error, failedBefore } = result;
   const fields = {
     penstock: {
       source: config.name,
@@ -28,19 +33,70 @@ export function report(
   } else {
     log.error(
       { ...fields, err: error },
-      'Poll failed by a bug of Penstock; its cursor is kept. Please report it.',
+      'Poll failed because of a bug in Penstock; its cursor is kept. Please report it.',
     );
   }
   if (stats.schemaChanged) {
     log.warn(
       fields,
-      'More than half of a page did not fit its schema: the vendor may have changed its answer. The rows are shipped as pipeline errors.',
+      'More than half of the rows of a page did not fit their schema: the vendor may have changed its answer. The rows are sent as pipeline errors.',
     );
   }
 }
 
-const ADVICE = {
-  operator: 'Poll failed; its cursor is kept. Action required: see the error.',
-  nobody: 'Poll failed; its cursor is kept. The next poll tries again.',
-  developer: 'Poll failed; its cursor is kept. The vendor answered in a way that this release does not know.',
-} as const;
+/** Logs that polling has stopped, of the whole source or of one stream, and when it is tried again. */
+export function reportRefusal({ log, circuit }: CollectContext, error: unknown, stream?: string): void {
+  const next = circuit.refused?.until;
+  const fields = {
+    penstock: {
+      ...(stream !== undefined && { stream }),
+      ...(next !== undefined && next > 0 && { next_try_at: new Date(next).toISOString() }),
+    },
+  };
+  log.error(
+    fields,
+    error instanceof UnauthorisedError
+      ? 'Polling paused: the credential was rejected. Replace it or correct its rights; it is tried once an hour, and at once when a secret file changes.'
+      : 'Polling paused: the vendor rejected the request. Correct the options of the source, then reload or restart.',
+  );
+}
+
+const GAPS: Readonly<Record<string, string>> = {
+  [GAP_REASON.ledgerFull]:
+    'A gap: the ledger reached ledger.max and forgot what was sent for this span. If the vendor returns it again, it is sent again.',
+};
+
+/** Logs what is missing. */
+export function reportGap({ log, config }: PollContext, scope: Scope, gap: Gap): void {
+  const fields = {
+    source: config.name,
+    stream: scope.id,
+    part: gap.part,
+    reason: gap.reason,
+    from: new Date(gap.from).toISOString(),
+    to: new Date(gap.to).toISOString(),
+  };
+  log.warn(
+    { penstock: { gap: fields } },
+    GAPS[gap.reason] ??
+      'A gap: this span could not be read completely. `penstock gaps` lists what is missing and why.',
+  );
+}
+
+/** The log warns when the ledger holds more than this share of its bound. */
+const WARN_ABOVE = 0.8;
+const WARNED = 'penstock.ledger-warned';
+const MEBIBYTE = 1024 * 1024;
+
+/** Warns once when the ledger of a source, of so many bytes, is nearly at its bound. */
+export function reportLedger({ config, log, source }: PollContext, bytes: number): void {
+  const { max } = config.options.ledger;
+  const isMuch = bytes > max * WARN_ABOVE;
+  if (isMuch && source.memo.get(WARNED) !== true) {
+    log.warn(
+      { penstock: { ledger: { bytes, max } } },
+      `The ledger holds ${(bytes / MEBIBYTE).toFixed(1)} MiB of at most ${(max / MEBIBYTE).toFixed(1)} MiB (ledger.max of source ${config.name}). At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.`,
+    );
+  }
+  source.memo.set(WARNED, isMuch);
+}

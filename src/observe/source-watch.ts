@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import type { PollOutcome, PollResult, PollStats, SourcePollResult } from '../core/poll-stats.ts';
-import { explain, isRefusal, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
+import { explain, isRefusal, JournalFullError, PenstockError } from '../core/errors.ts';
 import type { RequestTold } from '../http/settings.ts';
 import type {
   Condition,
   Reason,
+  Refusal,
   SourceConditions,
   SourceReport,
   Throttling,
@@ -47,7 +48,7 @@ export class SourceWatch {
   readonly #clock: Clock;
   #lastPolls: readonly PollSeen[] = [];
   readonly #troubles = new Map<Reason, Trouble>();
-  #conditions: SourceConditions = {};
+  #conditions: Omit<SourceConditions, 'refused'> = {};
   #restored = false;
 
   constructor(clock: Clock) {
@@ -79,12 +80,8 @@ export class SourceWatch {
   restore({ conditions }: SourceReport): void {
     if (this.#restored) return;
     this.#restored = true;
-    const { refused, throttled, failing } = conditions;
-    this.#conditions = { refused, throttled, failing };
-    if (refused === undefined) return;
-    const { since, reason: detail } = refused;
-    const reason = refused.misconfigured ? 'misconfigured' : 'unauthorised';
-    this.#troubles.set(reason, { reason, since, detail });
+    const { throttled, failing } = conditions;
+    this.#conditions = { throttled, failing };
   }
 
   /** A sweep ended. One that was cut says nothing. */
@@ -93,21 +90,12 @@ export class SourceWatch {
     this.#lastPolls = [seen, ...this.#lastPolls].slice(0, POLLS);
     if (outcome === 'cut') return;
     if (outcome === 'complete') this.lastSweep = duration;
-    const unauthorised = errors.find((error) => error instanceof UnauthorisedError);
-    const wrong = errors.filter((error) => error instanceof PenstockError && error.blame === 'operator');
-    this.#noteOrClear('unauthorised', unauthorised);
+    const others = errors.filter((error) => !isRefusal(error) && !(error instanceof JournalFullError));
     this.#noteOrClear(
       'misconfigured',
-      wrong.find((error) => !(error instanceof UnauthorisedError)),
+      others.find((error) => error instanceof PenstockError && error.blame === 'operator'),
     );
-    const refusal = unauthorised ?? errors.find(isRefusal);
-    const others = errors.filter((error) => !isRefusal(error) && !(error instanceof JournalFullError));
-    const refused = this.#condition('refused', refusal === undefined ? [] : [refusal]);
-    this.#conditions = {
-      ...this.#conditions,
-      refused: refused && { ...refused, misconfigured: unauthorised === undefined },
-      failing: this.#condition('failing', others),
-    };
+    this.#conditions = { ...this.#conditions, failing: this.#failing(others) };
   }
 
   request({ status, retry, throttledUntil, replaced = 0 }: RequestTold): void {
@@ -135,20 +123,26 @@ export class SourceWatch {
   }
 
   /** What holds of the source, as far as the collecting loop tells. */
-  get conditions(): SourceConditions {
+  get conditions(): Omit<SourceConditions, 'refused'> {
     const { throttled, ...rest } = this.#conditions;
     const holds = throttled !== undefined && isThrottled(throttled, this.#clock.now());
     return holds ? { ...rest, throttled } : rest;
   }
 
-  /** What is not as it should be. `interval`: of the schedule, milliseconds. */
-  troublesWithin(interval: number): readonly Trouble[] {
+  /** What is not as it should be. `interval`: of the schedule, milliseconds. `refusals`: by the source's circuit. */
+  troublesWithin(interval: number, refusals: readonly Refusal[]): readonly Trouble[] {
     const { throttled } = this.conditions;
+    const refused = refusals.map(({ misconfigured, since, reason }): Trouble => {
+      return { reason: misconfigured ? 'misconfigured' : 'unauthorised', since, detail: reason };
+    });
+    const others = [...this.#troubles.values()].filter(
+      ({ reason }) => !refused.some((one) => one.reason === reason),
+    );
     // Waiting for a budget is the rhythm of some sources; what holds up the next poll is more.
     const isTrouble = throttled?.by === 'vendor' || throttledFor(throttled) > interval;
-    if (throttled === undefined || !isTrouble) return [...this.#troubles.values()];
+    if (throttled === undefined || !isTrouble) return [...refused, ...others];
     const { since, reason: detail } = throttled;
-    return [...this.#troubles.values(), { reason: 'throttled', since, detail }];
+    return [...refused, ...others, { reason: 'throttled', since, detail }];
   }
 
   /** A wait that follows another goes on; a shorter one within it changes nothing. */
@@ -160,10 +154,10 @@ export class SourceWatch {
     this.#conditions = { ...this.#conditions, throttled: { since, reason, until, by } };
   }
 
-  #condition(name: 'refused' | 'failing', errors: readonly unknown[]): Condition | undefined {
+  #failing(errors: readonly unknown[]): Condition | undefined {
     if (errors.length === 0) return undefined;
     const more = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
-    const since = this.#conditions[name]?.since ?? this.#clock.now();
+    const since = this.#conditions.failing?.since ?? this.#clock.now();
     return { since, reason: `${explain(errors[0])}${more}` };
   }
 

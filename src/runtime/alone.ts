@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 import { longestWaitingFirst } from '../collect/due.ts';
-import { work } from '../collect/loop.ts';
+import { collectSource } from '../collect/loop.ts';
 import { serveRequests } from './jobs.ts';
 import { trimNowAndThen } from './loops.ts';
 import { together } from './together.ts';
@@ -20,7 +20,7 @@ export async function alone(app: App, { request, polls, until }: AloneOptions): 
   const sources = polls ? await longestWaitingFirst(app.journal, app.sources) : [];
   const loops = [
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
-    ...sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
+    ...sources.map(({ context, schedule }) => collectSource(context, schedule)),
     trimNowAndThen(app),
     serveRequests(app, { only: request }),
     watchState(app),

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts';
-import { type CollectContext, lendRun, openHttp, Serial } from '../collect/context.ts';
-import { Halt } from '../collect/circuit.ts';
+import { type CollectContext, sourceContext, openHttp, Mutex } from '../collect/context.ts';
+import { Circuit } from '../collect/circuit.ts';
 import type { PollStats } from '../core/poll-stats.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
@@ -53,7 +53,6 @@ export interface AppParts {
 export interface SourceUnit {
   readonly context: CollectContext;
   readonly schedule: Schedule;
-  readonly halt: Halt;
 }
 
 /** The pipeline, composed: sources and destinations over one journal. Disposing it closes them in reverse order. */
@@ -168,7 +167,8 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
   } = shared;
   const { options } = config;
   const watch = live.source(config.name);
-  watch.restore(before.source(config.name));
+  const report = before.source(config.name);
+  watch.restore(report);
   const log = shared.log.child({ penstock: { source: config.name } });
   const onRequest = (told: RequestTold) => {
     watch.request(told);
@@ -188,9 +188,10 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       clock,
       log,
       signal,
-      run: lendRun({ journal, http, log, signal, mode }, config),
-      commits: new Serial(),
-      sweeps: new Serial(),
+      source: sourceContext({ journal, http, log, signal, mode }, config),
+      circuit: new Circuit(options, report.conditions.refused),
+      commits: new Mutex(),
+      polls: new Mutex(),
       observer: {
         page: (added) => {
           watch.page(added);
@@ -203,7 +204,6 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       },
     },
     schedule: parseSchedule(options.schedule, options.timezone, random),
-    halt: new Halt(options),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 import { longestWaitingFirst } from '../collect/due.ts';
-import { work } from '../collect/loop.ts';
+import { collectSource } from '../collect/loop.ts';
 import { StateError } from '../core/errors.ts';
 import { serveRequests } from './jobs.ts';
 import { beatNowAndThen } from './heartbeat.ts';
@@ -25,7 +25,7 @@ export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promi
   const sources = await longestWaitingFirst(app.journal, app.sources);
   const notes = new SeenNotes(app);
   const loops = [
-    ...sources.map(({ context, schedule, halt }) => work(context, schedule, halt)),
+    ...sources.map(({ context, schedule }) => collectSource(context, schedule)),
     ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
     trimNowAndThen(app),
     serveRequests(app, { lookEvery }),

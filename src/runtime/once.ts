@@ -1,7 +1,7 @@
 import type { App } from './app.ts';
 import type { SourcePollResult } from '../core/poll-stats.ts';
 import { longestWaitingFirst } from '../collect/due.ts';
-import { turn } from '../collect/loop.ts';
+import { pollSource } from '../collect/loop.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import { beatIfDue } from './heartbeat.ts';
 import { type OverdueStream, overdueStreams } from '../observe/staleness.ts';
@@ -75,8 +75,8 @@ async function collect(
 ): Promise<void> {
   const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
   await Promise.all(
-    (await longestWaitingFirst(journal, wanted)).map(async ({ context, halt }) => {
-      const result = await turn(context, halt);
+    (await longestWaitingFirst(journal, wanted)).map(async ({ context }) => {
+      const result = await pollSource(context);
       if (result !== undefined) sweeps.push(result);
     }),
   );

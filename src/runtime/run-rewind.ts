@@ -14,7 +14,7 @@ export async function runRewind({ app }: Job, { source, to }: Rewind): Promise<O
     const others = app.sources
       .map(({ context: { config } }) => config.name)
       .filter((name) => name !== source);
-    const rewound = await context.sweeps.run(() =>
+    const rewound = await context.polls.run(() =>
       rewindSource(journal, context.config, { to, now: clock.now(), others }),
     );
     const results = rewound.map((one) => ({ ...one }) as Readonly<Record<string, Json>>);

@@ -21,13 +21,13 @@ export function seenNow(app: App, room: Room, now: number): Seen {
 }
 
 function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined): SourceReport {
-  const { schedule, halt, context } = unit;
+  const { schedule, context } = unit;
   const watch = live.source(context.config.name);
-  const { refused, ...others } = watch.conditions;
+  const { refused } = context.circuit;
   return {
     conditions: {
-      ...(refused !== undefined && { refused: { ...refused, until: halt.nextTry } }),
-      ...others,
+      ...(refused !== undefined && { refused }),
+      ...watch.conditions,
       ...(full !== undefined && { waiting: full }),
     },
     since: watch.since,

@@ -82,9 +82,9 @@ async function ofSource(
   return {
     ...status,
     watch,
-    troubles: sourceTroubles(status, watch.troublesWithin(schedule.interval)),
+    troubles: sourceTroubles(status, watch.troublesWithin(schedule.interval, context.circuit.refusals)),
     quotaRemaining: Number.isFinite(available) ? available : undefined,
-    lag: status.readUpTo === undefined ? undefined : Math.max(0, context.run.now() - status.readUpTo),
+    lag: status.readUpTo === undefined ? undefined : Math.max(0, context.source.now() - status.readUpTo),
   };
 }
 

@@ -70,7 +70,7 @@ export class PastReading {
 
   async #scopes(): Promise<readonly Scope[]> {
     const { unit, reader } = this.#parts;
-    return Array.fromAsync(reader.streams({ ...unit.context.run, http: behindLive(unit.context) }));
+    return Array.fromAsync(reader.streams({ ...unit.context.source, http: behindLive(unit.context) }));
   }
 
   /** What is covered is not read anyway; what is read in spite of that has its place in the progress. */
@@ -88,7 +88,7 @@ export class PastReading {
     const { job, unit, reader, want } = this.#parts;
     const { context } = unit;
     const length = want.to - want.from;
-    const onPart = async (at: number) => {
+    const onPage = async (at: number) => {
       const done = index * length + Math.min(length, at - want.from);
       const place = want.again ? { scope: scope.id, at } : undefined;
       this.#progress = {
@@ -108,7 +108,7 @@ export class PastReading {
       span,
       again: want.again,
       stats: this.#stats,
-      onPart,
+      onPage,
     });
   }
 

@@ -14,7 +14,11 @@ function observe(value?: LedgerValue, final?: boolean): Observation {
 
 describe('decide', () => {
   it('tells an append-only key once', () => {
-    expect(decide('append-only', observe(), undefined)).toEqual({ outcome: 'told', reason: 'new', delta: 0 });
+    expect(decide('append-only', observe(), undefined)).toEqual({
+      outcome: 'emitted',
+      reason: 'new',
+      delta: 0,
+    });
     expect(decide('append-only', observe(), entry({}))).toEqual({ outcome: 'repeated' });
   });
 
@@ -25,7 +29,7 @@ describe('decide', () => {
       'repeated',
     );
     expect(decide('mutable', observe({ status: 'REMEDIATED', enabled: true }), known)).toEqual({
-      outcome: 'told',
+      outcome: 'emitted',
       reason: 'updated',
       delta: 0,
     });
@@ -69,7 +73,7 @@ describe('decide', () => {
         for (const { count, final } of readings) {
           const observation = observe({ count }, final);
           const decision = decide('counter', observation, known);
-          if (decision.outcome !== 'told') continue;
+          if (decision.outcome !== 'emitted') continue;
           sum += decision.delta;
           known = entry(remembered(observation));
         }

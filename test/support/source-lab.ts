@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { decide, remembered, tell } from '../../src/collect/build-page.ts';
+import { buildPage } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import { Budgets } from '../../src/http/budget.ts';
@@ -11,7 +11,6 @@ import type {
   CommonOptions,
   Gap,
   LedgerValue,
-  Observation,
   Page,
   Scope,
   Source,
@@ -160,28 +159,16 @@ export class Process implements AsyncDisposable {
   /** As the pipeline does: decides by the ledger, tells, and keeps what the journal would. */
   commit(scope: Scope, page: Page<unknown>): void {
     const state = this.#lab.stream(scope.id);
-    for (const observation of page.observations) this.#tell(scope, state, observation);
+    const { source } = this.#lab.setup;
+    const config = atHome({ name: 'lab', definition: source, options: this.options } as SourceConfig);
+    const own = { observations: page.observations, scope, lane: 'live', observedAt: this.run.now() } as const;
+    const built = buildPage(config, own, { ledger: state.ledger, gaps: [], covered: [] });
+    this.#lab.told.push(...built.events);
+    for (const { key, value, uid, at } of built.ledger) state.ledger.set(key, { value, uid, at });
     if (page.cursor !== undefined) state.cursor = parseJson(toJson(page.cursor));
     if (page.covered !== undefined) state.covered.push(page.covered);
     this.#lab.gaps.push(...(page.gaps ?? []));
     for (const [key, { at }] of state.ledger) if (at < (page.forgetBefore ?? 0)) state.ledger.delete(key);
-  }
-
-  #tell(scope: Scope, { ledger }: StreamState, observation: Observation): void {
-    const { source } = this.#lab.setup;
-    const before = ledger.get(observation.key);
-    const decision = decide(source.stream, observation, before);
-    if (decision.outcome === 'repeated') return;
-    const observedAt = this.run.now();
-    const value = remembered(observation);
-    let uid = before?.uid ?? '';
-    if (decision.outcome === 'told') {
-      const config = { name: 'lab', definition: source, options: this.options } as SourceConfig;
-      const { event } = tell({ config: atHome(config), scope, observation, before, decision, observedAt });
-      this.#lab.told.push(event);
-      uid = event.uid;
-    }
-    ledger.set(observation.key, { value, uid, at: observation.at ?? observedAt });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,11 @@
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import { pino } from 'pino';
-import { decide, remembered, tell } from '../../../src/collect/build-page.ts';
+import { buildPage } from '../../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../../src/config/types.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { Http } from '../../../src/core/http.ts';
 import { parseJson, toJson } from '../../../src/core/json.ts';
-import type { Gap, LedgerValue, Observation, Page, Span, StreamContext } from '../../../src/core/source.ts';
+import type { Gap, LedgerValue, Page, Span, StreamContext } from '../../../src/core/source.ts';
 import type { LedgerEntry } from '../../../src/journal/journal.ts';
 import type { Options } from '../../../src/sources/botbye-declined-requests/schemas.ts';
 
@@ -105,24 +105,28 @@ export class Collector {
   }
 
   #commit(page: Page<unknown>): void {
-    for (const observation of page.observations) this.#tell(observation);
+    const { now, scope = 'p-1/rule' } = this.#setting;
+    const config = { name: 'declined', definition: source, options: this.options } as unknown as SourceConfig;
+    const own = {
+      observations: page.observations,
+      scope: { id: scope },
+      lane: 'live',
+      observedAt: now(),
+    } as const;
+    const known = new Map(
+      this.keys
+        .flatMap((key) => this.#known(key) ?? [])
+        .map((entry, index) => [this.keys[index] ?? '', entry]),
+    );
+    const built = buildPage(config, own, { ledger: known, gaps: [], covered: [] });
+    const keyOf = new Map(built.ledger.map(({ uid, key }) => [uid, key]));
+    for (const { uid, event } of built.events) this.told.push({ key: keyOf.get(uid) ?? '', event });
+    for (const { key, value, uid, at } of built.ledger)
+      this.#ledger.set(key, { entry: toJson({ value, uid }), at });
     this.gaps.push(...(page.gaps ?? []));
     if (page.covered !== undefined) this.covered.push(page.covered);
     if (page.cursor !== undefined) this.cursor = parseJson(toJson(page.cursor));
     for (const [key, { at }] of this.#ledger) if (at < (page.forgetBefore ?? 0)) this.#ledger.delete(key);
-  }
-
-  #tell(observation: Observation): void {
-    const { now, scope = 'p-1/rule' } = this.#setting;
-    const before = this.#known(observation.key);
-    const decision = decide('counter', observation, before);
-    if (decision.outcome !== 'told') return;
-    const config = { name: 'declined', definition: source, options: this.options } as unknown as SourceConfig;
-    const subject = { config, scope: { id: scope }, observation, before, decision, observedAt: now() };
-    const { event } = tell(subject);
-    this.told.push({ key: observation.key, event: event.event });
-    const entry: LedgerEntry = { value: remembered(observation), uid: event.uid };
-    this.#ledger.set(observation.key, { entry: toJson(entry), at: observation.at ?? now() });
   }
 
   #values(keys: readonly string[]): Map<string, LedgerValue> {

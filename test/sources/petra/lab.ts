@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
-import { type CollectContext, Serial } from '../../../src/collect/context.ts';
-import { Halt } from '../../../src/collect/circuit.ts';
-import { sweep } from '../../../src/collect/loop.ts';
+import { type CollectContext, Mutex } from '../../../src/collect/context.ts';
+import { Circuit } from '../../../src/collect/circuit.ts';
+import { pollSource } from '../../../src/collect/loop.ts';
 import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import { Budgets } from '../../../src/http/budget.ts';
@@ -71,12 +71,13 @@ export class PetraLab implements AsyncDisposable {
       opened,
       journal: this.#mortal(stop, diesAfter),
     });
-    const result = await drive(clock, sweep(context, new Halt(undefined)), {
+    const result = await drive(clock, pollSource(context), {
       after: deadline ?? Infinity,
       stop,
     });
     stop.abort();
     await this.#read();
+    if (result === undefined) throw new Error('Its circuit is open.');
     return result;
   }
 
@@ -143,7 +144,7 @@ export class PetraLab implements AsyncDisposable {
         env: {},
       }),
     );
-    const run: SourceContext<typeof options> = {
+    const context: SourceContext<typeof options> = {
       options,
       http,
       log,
@@ -161,9 +162,10 @@ export class PetraLab implements AsyncDisposable {
       clock,
       log,
       signal,
-      run,
-      commits: new Serial(),
-      sweeps: new Serial(),
+      source: context,
+      circuit: new Circuit(undefined),
+      commits: new Mutex(),
+      polls: new Mutex(),
     };
   }
 
