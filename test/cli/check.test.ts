@@ -161,7 +161,7 @@ describe('check of a source', () => {
     expect(outcome.code).toBe(0);
     expect(finding(outcome, 'source incidents', 'tenants')).toMatchObject({
       verdict: 'warn',
-      detail: '0 tenants are listed; not listed: nobody',
+      detail: '0 tenants found; not found: nobody',
     });
   });
 

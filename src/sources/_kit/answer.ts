@@ -5,34 +5,34 @@ import { maskForeign } from '../../core/secret.ts';
 import type { Observation, Page } from '../../core/source.ts';
 import { membersOf } from './keys.ts';
 
-/** No Content and Reset Content: these have no body. */
+/** No Content and Reset Content: these statuses have no body. */
 const WITHOUT_BODY = [204, 205];
 
-/** A list in an answer that was read by `rows`: `null` is an empty one, as some encoders write it. */
+/** A list in an answer that was read with `rows`. `null` is an empty list: some encoders write it so. */
 export const list = z
   .instanceof(Rows, { error: 'expected a list' })
   .nullable()
   .transform((rows) => rows ?? Rows.of());
 
-/** A list that an answer need not have. */
+/** A list that an answer may leave out. */
 export const optionalList = list.optional().transform((rows) => rows ?? Rows.of());
 
-/** The list that an answer is; undefined when it is none. An answer without content, and `null`, is an empty one. */
+/** The rows of an answer that is a list; empty without content and for `null`; undefined when it is not a list. */
 export function listOf(answer: HttpAnswer): Rows | undefined {
   const body = isEmpty(answer) ? null : answer.json();
   if (body === null) return Rows.of();
   return body instanceof Rows ? body : undefined;
 }
 
-/** Whether there is no answer to read: the vendor says that there is nothing. */
+/** Whether the answer has no body: the vendor has no records. */
 export function isEmpty({ status }: Pick<HttpAnswer, 'status'>): boolean {
   return WITHOUT_BODY.includes(status);
 }
 
-/** The most characters of a vendor's words in a message. */
-const WORDS = 200;
+/** The most characters of a vendor's error that a message quotes. */
+const LONGEST_QUOTE = 200;
 
-/** What an answer says in an `error` beside its data, which then cannot be trusted; undefined when there is none. */
+/** What an `error` in an answer says, in which case its data cannot be trusted; undefined when there is none. */
 export function errorIn(body: unknown): string | undefined {
   const { error } = membersOf(body);
   if (error === undefined || error === null || error === false || error === '') return undefined;
@@ -40,15 +40,16 @@ export function errorIn(body: unknown): string | undefined {
   const words = [typeof error === 'string' ? error : code, message].filter(
     (word) => typeof word === 'string',
   );
-  return `it holds an error${words.length === 0 ? '' : `: ${maskForeign(words.join(': ')).slice(0, WORDS)}`}`;
+  const quote = maskForeign(words.join(': ')).slice(0, LONGEST_QUOTE);
+  return words.length === 0 ? 'it contains an error' : `it contains an error: ${quote}`;
 }
 
 /** The observations of one answer, some at a time. */
 export type Parts = Iterable<readonly Observation[]> | AsyncIterable<readonly Observation[]>;
 
 /**
- * The pages of one answer: its observations part by part, and with the last part the page that they lead to. Until then
- * the stored cursor stays: a process that dies in between asks again, and the ledger knows what was told.
+ * The pages of one answer: one for each part of its observations, the last with everything else in `page`. The stored
+ * cursor stays until then: a process that dies in between asks again, and the ledger recognises what was emitted.
  *
  * A part is made before the page of the part before it is durable.
  */
@@ -62,7 +63,7 @@ export async function* inParts<Cursor>(parts: Parts, page: Page<Cursor>): AsyncG
   yield { ...page, observations: held ?? [] };
 }
 
-/** What is put together while it fits a page of work: each at least alone. */
+/** Groups neighbours so that each group fits a page (`PAGE`); one that does not fit is a group by itself. */
 export function* inPages<T extends { readonly size: number; readonly bytes: number }>(
   all: Iterable<T>,
 ): Generator<readonly T[]> {

@@ -1,35 +1,46 @@
 import { z } from 'zod';
 import type { ClockReading, Http } from '../../core/http.ts';
 import type { SourceContext } from '../../core/source.ts';
-import { aheadOfOurs } from '../../http/vendor-clock.ts';
 
-/** `Date` has whole seconds, so clocks this near are the same. Milliseconds. */
+/** `Date` headers have whole seconds, so a smaller difference between two clocks means nothing. Milliseconds. */
 export const PRECISION = 2_000;
 
-/** For a cursor: what the vendor's clock was ahead of ours at the last answer. Milliseconds; absent before the first one. */
+/** In a cursor: by how much the vendor's clock was ahead of ours at the last answer, ms; absent before the first. */
 export const ahead = z.int().optional();
 
+/** In a cursor: a time. ISO 8601 in the state, for people, and epoch milliseconds in the code. */
+export const instant = z.codec(z.iso.datetime(), z.int(), {
+  decode: (text) => Date.parse(text),
+  encode: (ms) => new Date(ms).toISOString(),
+});
+
+/** In a cursor: a half-open span of time. */
+export const span = z.object({ from: instant, to: instant });
+
 /**
- * The vendor's clock as one stream knows it, for one poll. Every request that goes through `http` is held against it:
- * an answer that is dated otherwise is put aside until another one confirms it. Keep `ahead` with the cursor.
+ * The vendor's clock as one stream knows it, for one poll. Every answer to a request through `http` is compared with it:
+ * an answer with a different date is not used until a second answer confirms the date. Keep `ahead` with the cursor.
  */
 export class KeptClock {
-  /** The source's client; its answers are held against this clock. */
+  /** The source's client; its answers are compared with this clock. */
   readonly http: Http;
   readonly tolerance: number;
-  readonly #run: SourceContext<unknown>;
+  readonly #context: SourceContext<unknown>;
   #ahead: number | undefined;
   #setBack = 0;
 
   /**
-   * `ahead` is what the cursor has. `slack`: how far an answer may be off without harm, ms: what a window leaves
-   * (`settle`) and reads again (`overlap`).
+   * `ahead` is what the cursor holds. `slack`: by how much an answer's date may be wrong without losing a record, ms: what
+   * a window leaves unread at its end (`settle`) and reads again at its start (`overlap`).
    */
-  constructor(run: SourceContext<unknown>, { ahead, slack }: { ahead: number | undefined; slack: number }) {
-    const { http } = run;
-    this.#run = run;
+  constructor(
+    context: SourceContext<unknown>,
+    { ahead, slack }: { ahead: number | undefined; slack: number },
+  ) {
+    const { http } = context;
+    this.#context = context;
     this.#ahead = ahead;
-    this.tolerance = toleranceOf(slack);
+    this.tolerance = slack + PRECISION;
     this.http = {
       available: (route) => http.available(route),
       recall: (known) => http.recall(known),
@@ -45,14 +56,14 @@ export class KeptClock {
     if (ahead !== undefined) http.recall(ahead);
   }
 
-  /** What the vendor's clock is ahead of ours, ms; undefined before the first answer that told it. */
+  /** By how much the vendor's clock is ahead of ours, ms; undefined before the first answer with a `Date`. */
   get ahead(): number | undefined {
     return this.#ahead;
   }
 
   /**
-   * How far the vendor's clock was set back (or ours forward, which looks the same) since this was asked last, ms, at
-   * most; 0 when it was not. Records from then on may be dated that much before what was read.
+   * By how much, at most, the vendor's clock was set back since the last call, ms; 0 when it was not. (Our clock set
+   * forward looks the same.) From then on, records may be dated that much before what was already read.
    */
   takeSetBack(): number {
     const setBack = this.#setBack;
@@ -62,14 +73,14 @@ export class KeptClock {
 
   /** Warns once per process and source while the clocks differ by more than `limit` milliseconds. */
   warnOfDifference(limit: number): void {
-    const { memo, log } = this.#run;
+    const { memo, log } = this.#context;
     const differs = this.#ahead !== undefined && Math.abs(this.#ahead) > limit;
     if (!differs) memo.delete(DIFFERENCE);
     else if (!memo.has(DIFFERENCE)) {
       memo.set(DIFFERENCE, true);
       log.warn(
         { penstock: { clock_ahead_ms: this.#ahead } },
-        `The vendor's clock is ${aheadOfOurs(this.#ahead ?? 0)}. Windows follow the vendor's clock; keep both synchronised (NTP), and see whether a proxy on the way sets its own Date.`,
+        'The clocks of the vendor and of this machine differ; windows follow the vendor’s. Synchronise both (NTP), and check whether a proxy in between sets its own Date.',
       );
     }
   }
@@ -82,12 +93,7 @@ export class KeptClock {
 
 const DIFFERENCE = 'clock difference';
 
-/** By how much an answer may differ from the known clock without being put aside. Milliseconds. */
-export function toleranceOf(slack: number): number {
-  return slack + PRECISION;
-}
-
-/** How far a clock was set back, ms, at most; 0 when it was not, or when the time that the answer took explains it. */
+/** By how much a clock was set back, ms, at most; 0 when it was not, or when the answer's delay explains it. */
 export function setBackBy(known: number | undefined, { ahead, waited }: ClockReading): number {
   if (known === undefined || known - (ahead + waited) <= PRECISION) return 0;
   // A `Date` is up to a second older than the clock that it was taken from.
@@ -96,9 +102,9 @@ export function setBackBy(known: number | undefined, { ahead, waited }: ClockRea
 
 /** How far a stream of dated records was read. Epoch ms of the vendor's clock. */
 export interface Reached {
-  /** Every record before it was read, by the `Date` of the answers. */
+  /** Every record before this was read, by the `Date` of the answers. */
   readonly next: number;
-  /** From here on, the ledger holds every key: nothing before it is read again. */
+  /** The ledger holds every key from here on: nothing before this is read again. */
   readonly known: number;
   /** The time of the newest record seen; of the first moment asked about, before there was one. */
   readonly newest: number;
@@ -107,9 +113,9 @@ export interface Reached {
 }
 
 /**
- * Where a poll begins: `overlap` before the newest record seen, or at it when nothing newer came for a while, so that no
- * wrong `Date` can pass a record; at least `overlap` before `next`, and no more than a window of `slice` ms before
- * `settled`, up to which it reads.
+ * Where a poll begins to read. A wrong `Date` cannot make it skip a record, because it begins `overlap` before the newest
+ * record seen (at that record when nothing newer came for a while). It begins at least `overlap` before `next`, and at
+ * most a window of `slice` ms before `settled`, the time up to which it reads.
  */
 export function readingStart(
   { next, known, newest, quiet }: Reached,

@@ -1,27 +1,37 @@
 import { digest } from '../../ecs/uid.ts';
 
+/** Numbers equal names from 0, in the order in which they come. Use a new one for each reading of an answer. */
+export class Ordinals {
+  readonly #counts = new Map<string, number>();
+
+  next(name: string): number {
+    const ordinal = this.#counts.get(name) ?? 0;
+    this.#counts.set(name, ordinal + 1);
+    return ordinal;
+  }
+}
+
 /**
- * Makes keys for the malformed records of one answer, so that a re-read knows each of them again. `name`: what a record
- * is known by; the record itself where it has no id. Equal names are told apart by their order.
+ * Makes ledger keys for the malformed records of one answer; the same records get the same keys at the next reading.
+ * `name`: what identifies a record, or the record itself where it has no id.
  */
 export function malformedKeys(): (name: unknown) => string {
-  const seen = new Map<string, number>();
+  const ordinals = new Ordinals();
   return (name) => {
     const hash = digest(name);
-    const ordinal = seen.get(hash) ?? 0;
-    seen.set(hash, ordinal + 1);
-    return `misfit|${hash}|${ordinal}`;
+    // `misfit` is part of keys in stored ledgers.
+    return `misfit|${hash}|${ordinals.next(hash)}`;
   };
 }
 
-/** A value by which a record can be known: a number, or a text that says something. */
+/** Whether a value can identify a record: a number, or a text that is not empty. */
 export function isId(value: unknown): value is string | number | bigint {
   return (
     typeof value === 'number' || typeof value === 'bigint' || (typeof value === 'string' && value !== '')
   );
 }
 
-/** The members of whatever a vendor sent; none of what is no object. */
+/** The members of a value that a vendor sent; none when it is not an object. */
 export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -4,24 +4,26 @@ import type { EcsValue } from '../../core/event.ts';
 import type { FieldTable } from '../../core/fields.ts';
 import { isTimestamp } from '../../ecs/time.ts';
 
-/** A tenant as rows name it. */
-export interface NamedTenant {
-  readonly petraTenantId?: string | null | undefined;
-  readonly name?: string | null | undefined;
-  readonly microsoftTenantId?: string | null | undefined;
-}
+/** A tenant in a record. An answer need not name it. */
+export const tenant = z.looseObject({
+  petraTenantId: z.string().nullish(),
+  name: z.string().nullish(),
+  microsoftTenantId: z.string().nullish(),
+});
 
-/** Petra's tenant is the organisation, Microsoft's is the cloud account; both under Petra's own name, too. */
+type Tenant = z.output<typeof tenant>;
+
+/** Petra's tenant is the organisation, and Microsoft's the cloud account; both are also under Petra's own names. */
 export function tenantFields(
-  tenant: NamedTenant | null | undefined,
+  named: Tenant | null | undefined,
 ): Readonly<Record<string, EcsValue | null | undefined>> {
   return {
-    'organization.id': tenant?.petraTenantId,
-    'organization.name': tenant?.name,
-    'cloud.account.id': tenant?.microsoftTenantId,
-    'petra.tenant.id': tenant?.petraTenantId,
-    'petra.tenant.name': tenant?.name,
-    'petra.tenant.microsoft_tenant_id': tenant?.microsoftTenantId,
+    'organization.id': named?.petraTenantId,
+    'organization.name': named?.name,
+    'cloud.account.id': named?.microsoftTenantId,
+    'petra.tenant.id': named?.petraTenantId,
+    'petra.tenant.name': named?.name,
+    'petra.tenant.microsoft_tenant_id': named?.microsoftTenantId,
   };
 }
 
@@ -32,7 +34,7 @@ export const TENANT_FIELDS: FieldTable = {
   'petra.tenant.microsoft_tenant_id': 'keyword',
 };
 
-/** A user principal name, split as ECS has it: `user.name` and `user.domain`. */
+/** `user.name` and `user.domain` of a user principal name. */
 export function principalFields(
   userPrincipalName: string | null | undefined,
 ): Readonly<Record<string, EcsValue | undefined>> {
@@ -44,33 +46,24 @@ export function principalFields(
   };
 }
 
-/** Epoch milliseconds of an ISO 8601 date or date-time, UTC where it names no zone; undefined when it is none. */
+/** Epoch ms of an ISO 8601 date or date-time, UTC when it names no zone; undefined when an event cannot carry it. */
 export function parseTime(text: string): number | undefined {
   const time = DateTime.fromISO(text, { zone: 'utc' });
   return time.isValid && isTimestamp(time.toMillis()) ? time.toMillis() : undefined;
 }
 
-/** ISO 8601 in UTC with milliseconds; undefined for a text that is no time an event can carry. */
+/** The same time in UTC with milliseconds; undefined when an event cannot carry it. */
 export function utc(text: string | null | undefined): string | undefined {
   const time = typeof text === 'string' ? parseTime(text) : undefined;
   return time === undefined ? undefined : new Date(time).toISOString();
 }
 
-/** A time in a record, kept as the vendor wrote it. */
+/** A time that a record needs, as the vendor wrote it. */
 export const vendorTime = z
   .string()
   .refine((text) => parseTime(text) !== undefined, 'expected an ISO 8601 time');
 
-/** One that an event can do without: Microsoft says `0001-01-01` for never, which no event can carry. */
+/** A time that an event can do without: Microsoft writes `0001-01-01` for "never", which no event can carry. */
 export const anyTime = z
   .string()
   .refine((text) => DateTime.fromISO(text, { zone: 'utc' }).isValid, 'expected an ISO 8601 time');
-
-/** A time in a cursor: ISO 8601 in the state, for people, and epoch milliseconds in the code. */
-export const instant = z.codec(z.iso.datetime(), z.int(), {
-  decode: (text) => Date.parse(text),
-  encode: (ms) => new Date(ms).toISOString(),
-});
-
-/** A half-open span of time in a cursor. */
-export const span = z.object({ from: instant, to: instant });

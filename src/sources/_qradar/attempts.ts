@@ -22,15 +22,15 @@ const MAX_RESTARTS = 3;
  */
 export class Reading {
   readonly asked: Span;
-  readonly #run: SourceContext<ConsoleOptions>;
+  readonly #context: SourceContext<ConsoleOptions>;
   readonly #sorted: boolean;
   #ordinals = new Ordinals();
   #offset = 0;
   #last: ListPart | undefined;
   #restarts = 0;
 
-  constructor(run: SourceContext<ConsoleOptions>, asked: Span, { sorted }: { readonly sorted: boolean }) {
-    this.#run = run;
+  constructor(context: SourceContext<ConsoleOptions>, asked: Span, { sorted }: { readonly sorted: boolean }) {
+    this.#context = context;
     this.asked = asked;
     this.#sorted = sorted;
   }
@@ -65,7 +65,7 @@ export class Reading {
 
   #get(offset: number): Promise<ListPart> {
     const { from, to } = this.asked;
-    return getPart(this.#run, {
+    return getPart(this.#context, {
       ...ATTEMPTS,
       query: {
         filter: `attempt_time >= ${from} and attempt_time < ${to}`,
@@ -73,7 +73,7 @@ export class Reading {
         fields: FIELDS,
       },
       offset,
-      limit: this.#run.options.page_size,
+      limit: this.#context.options.page_size,
       asked: this.asked,
     });
   }
@@ -85,7 +85,7 @@ export class Reading {
     if (nowhere.rows.length === 0) return;
     throw new UnexpectedAnswerError(
       `${ATTEMPTS.path} answers the same rows whatever part is asked for: it takes no notice of the Range header. Does a proxy remove it? A page_size larger than any answer would do without it.`,
-      this.#run.options.base_url + ATTEMPTS.path,
+      this.#context.options.base_url + ATTEMPTS.path,
       200,
     );
   }

@@ -44,12 +44,15 @@ export interface ListPart {
  *
  * @throws UnexpectedAnswerError when the answer is no JSON array.
  */
-export async function getPart(run: SourceContext<ConsoleOptions>, request: ListRequest): Promise<ListPart> {
+export async function getPart(
+  context: SourceContext<ConsoleOptions>,
+  request: ListRequest,
+): Promise<ListPart> {
   const { path, route, query, offset, limit, asked } = request;
-  const { api_version: version } = run.options;
+  const { api_version: version } = context.options;
   const range = `items=${offset}-${offset + limit - 1}`;
   try {
-    const answer = await run.http.get({
+    const answer = await context.http.get({
       path,
       route,
       query,
@@ -58,7 +61,7 @@ export async function getPart(run: SourceContext<ConsoleOptions>, request: ListR
       rows: { rows: true },
       ...(asked !== undefined && { asked }),
     });
-    return partOf(answer, request, run.options.base_url);
+    return partOf(answer, request, context.options.base_url);
   } catch (error) {
     if (!(error instanceof RefusedError && error.status === 416)) throw error;
     return {
@@ -66,7 +69,7 @@ export async function getPart(run: SourceContext<ConsoleOptions>, request: ListR
       more: false,
       total: undefined,
       start: undefined,
-      date: run.now(),
+      date: context.now(),
       at: undefined,
       deprecated: false,
       digest: '',

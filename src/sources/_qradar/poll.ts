@@ -4,7 +4,7 @@ import type { BackfillPage, Observation, Page, SourceContext, Span } from '../..
 import { type Attempt, isMisfit } from './attempts.ts';
 import { explained, isSortRefusal } from './list.ts';
 import { SHORTEST_SLICE, Sweep, warnOfBasic, warnOfOwnRows } from './position.ts';
-import type { ConsoleOptions, ConsoleRun, Cursor } from './schemas.ts';
+import type { ConsoleOptions, ConsoleContext, Cursor } from './schemas.ts';
 import { readDirectory, withNames } from './users.ts';
 import { type Stretch, UnsortedError, walkSorted, walkUnsorted } from './walk.ts';
 
@@ -14,52 +14,52 @@ import { type Stretch, UnsortedError, walkSorted, walkUnsorted } from './walk.ts
  *
  * @throws RefusedError with advice, for settings that the console refuses; no refused request is sent again.
  */
-export async function* poll(lent: ConsoleRun, cursor: Cursor | undefined): AsyncGenerator<Page<Cursor>> {
-  const clock = keptClock(lent, cursor?.ahead);
-  const run = { ...lent, http: clock.http };
-  warnOfBasic(run);
-  let sweep = new Sweep(run, cursor ?? (await beginning(run)), clock);
+export async function* poll(outer: ConsoleContext, cursor: Cursor | undefined): AsyncGenerator<Page<Cursor>> {
+  const clock = keptClock(outer, cursor?.ahead);
+  const context = { ...outer, http: clock.http };
+  warnOfBasic(context);
+  let sweep = new Sweep(context, cursor ?? (await beginning(context)), clock);
   let unsure = cursor === undefined ? clock.ahead : undefined;
   while (!sweep.ended) {
-    run.signal.throwIfAborted();
+    context.signal.throwIfAborted();
     const window = sweep.window();
     try {
-      for await (const stretch of walk(run, window, sweep.cursor)) {
+      for await (const stretch of walk(context, window, sweep.cursor)) {
         if (unsure !== undefined && isOff(clock, unsure)) {
           // The answer that told where to begin told another time than the list does.
           clock.takeSetBack();
-          sweep = new Sweep(run, startAt(run, stretch.date), clock);
+          sweep = new Sweep(context, startAt(context, stretch.date), clock);
           unsure = clock.ahead;
           break;
         }
         unsure = undefined;
-        const { page, again } = await pageOf(run, sweep, stretch);
+        const { page, again } = await pageOf(context, sweep, stretch);
         yield page;
         if (again) break;
       }
     } catch (error) {
-      if (error instanceof UnauthorisedError) run.memo.set(REFUSED, true);
+      if (error instanceof UnauthorisedError) context.memo.set(REFUSED, true);
       yield adapted(sweep, window, error);
     }
   }
-  clock.warnOfDifference(slackOf(run));
-  warnOfOwnRows(run, sweep.cursor.users);
+  clock.warnOfDifference(slackOf(context));
+  warnOfOwnRows(context, sweep.cursor.users);
 }
 
 function isOff({ ahead, tolerance }: KeptClock, before: number): boolean {
   return ahead !== undefined && Math.abs(ahead - before) > tolerance;
 }
 
-function walk(run: ConsoleRun, window: Span, { unsorted }: Cursor): AsyncGenerator<Stretch> {
-  return unsorted ? walkUnsorted(run, window) : walkSorted(run, window);
+function walk(context: ConsoleContext, window: Span, { unsorted }: Cursor): AsyncGenerator<Stretch> {
+  return unsorted ? walkUnsorted(context, window) : walkSorted(context, window);
 }
 
 async function pageOf(
-  run: ConsoleRun,
+  context: ConsoleContext,
   sweep: Sweep,
   stretch: Stretch,
 ): Promise<{ page: Page<Cursor>; again: boolean }> {
-  const observations = await withNames(run, stretch.attempts);
+  const observations = await withNames(context, stretch.attempts);
   const { gaps, again } = sweep.advance(stretch);
   const { from, to } = stretch;
   const page = {
@@ -86,20 +86,21 @@ function adapted(sweep: Sweep, window: Span, error: unknown): Page<Cursor> {
 const REFUSED = 'refused';
 
 /** The first poll ever begins `initial_lookback` before the console's clock, which any of its answers brings. */
-async function beginning(run: ConsoleRun): Promise<Cursor> {
+async function beginning(context: ConsoleContext): Promise<Cursor> {
   // A refusal has brought the clock, and the source is tried again with one request.
-  if (!run.memo.has(REFUSED)) await (run.options.resolve_users ? readDirectory(run) : greet(run));
-  return startAt(run, run.now());
+  if (!context.memo.has(REFUSED))
+    await (context.options.resolve_users ? readDirectory(context) : greet(context));
+  return startAt(context, context.now());
 }
 
-function startAt({ options }: ConsoleRun, now: number): Cursor {
+function startAt({ options }: ConsoleContext, now: number): Cursor {
   const start = Math.max(0, now - options.initial_lookback);
   return { next: start, known: start, newest: start };
 }
 
-async function greet(run: ConsoleRun): Promise<void> {
+async function greet(context: ConsoleContext): Promise<void> {
   try {
-    await run.http.get({ path: '/api/system/about', route: 'about' });
+    await context.http.get({ path: '/api/system/about', route: 'about' });
   } catch (error) {
     // A refusal has a clock too. A 401 is met again, and thrown, by the first window.
     if (!(error instanceof RefusedError) && !(error instanceof UnauthorisedError && error.status === 403))
@@ -122,16 +123,16 @@ type Part = Pick<BackfillPage, 'covered'> & { readonly attempts: readonly Attemp
  *
  * @throws RefusedError with advice, as `poll`.
  */
-export async function* readPast(lent: ConsoleRun, span: Span): AsyncGenerator<BackfillPage> {
-  const run = { ...lent, http: keptClock(lent, undefined).http };
-  const manner: Manner = { walk: walkSorted, slice: run.options.slice };
+export async function* readPast(outer: ConsoleContext, span: Span): AsyncGenerator<BackfillPage> {
+  const context = { ...outer, http: keptClock(outer, undefined).http };
+  const manner: Manner = { walk: walkSorted, slice: context.options.slice };
   const told = new Set<string>();
   let at = span.from;
   while (at < span.to) {
     const window = { from: at, to: Math.min(span.to, at + manner.slice) };
     try {
-      for await (const { attempts, ...part } of exactly(manner.walk(run, window), told)) {
-        const named = await withNames(run, attempts);
+      for await (const { attempts, ...part } of exactly(manner.walk(context, window), told)) {
+        const named = await withNames(context, attempts);
         yield { ...part, observations: named.map(observationOf) };
         at = part.covered?.to ?? at;
       }
@@ -141,7 +142,7 @@ export async function* readPast(lent: ConsoleRun, span: Span): AsyncGenerator<Ba
     }
     // The console's clock is not there yet: live polling reads the rest when it is settled.
     if (at < window.to) return;
-    manner.slice = Math.min(run.options.slice, manner.slice * 2);
+    manner.slice = Math.min(context.options.slice, manner.slice * 2);
   }
 }
 
@@ -187,6 +188,6 @@ export function slackOf({
 }
 
 /** The console's clock; `ahead`: as it was known before. */
-export function keptClock(run: SourceContext<ConsoleOptions>, ahead: number | undefined): KeptClock {
-  return new KeptClock(run, { ahead, slack: slackOf(run) });
+export function keptClock(context: SourceContext<ConsoleOptions>, ahead: number | undefined): KeptClock {
+  return new KeptClock(context, { ahead, slack: slackOf(context) });
 }

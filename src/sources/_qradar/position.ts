@@ -2,7 +2,7 @@ import { type KeptClock, PRECISION, readingStart } from '../_kit/clock.ts';
 import type { Gap, Span } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
 import { userIdOf } from './normalise.ts';
-import type { ConsoleRun, Cursor } from './schemas.ts';
+import type { ConsoleContext, Cursor } from './schemas.ts';
 import type { Stretch } from './walk.ts';
 
 /** No window is made shorter than this when requests time out. Milliseconds. */
@@ -18,7 +18,7 @@ type Dated = Stretch & { readonly at: number };
 
 /** Where one poll stands, and the cursor that follows from it. Times are epoch ms of the console's clock. */
 export class Sweep {
-  readonly #run: ConsoleRun;
+  readonly #context: ConsoleContext;
   readonly #clock: KeptClock;
   /** Where the first window began, and the cursor of the poll before. */
   readonly #start: number;
@@ -30,12 +30,12 @@ export class Sweep {
   #ended = false;
   #complete = false;
 
-  constructor(run: ConsoleRun, cursor: Cursor, clock: KeptClock) {
-    this.#run = run;
+  constructor(context: ConsoleContext, cursor: Cursor, clock: KeptClock) {
+    this.#context = context;
     this.#clock = clock;
     this.#before = cursor;
     this.#cursor = cursor;
-    this.#start = this.#startOf(cursor, Math.max(run.now() - run.options.settle, cursor.next));
+    this.#start = this.#startOf(cursor, Math.max(context.now() - context.options.settle, cursor.next));
     this.#at = this.#start;
   }
 
@@ -55,10 +55,10 @@ export class Sweep {
 
   /** What to ask for next: to what is settled by our estimate, which the answer then corrects. */
   window(): Span {
-    const { options } = this.#run;
+    const { options } = this.#context;
     const from = this.#at;
     const settled = Math.max(
-      this.#run.now() - options.settle,
+      this.#context.now() - options.settle,
       this.#date - options.settle,
       this.#before.next,
     );
@@ -72,7 +72,7 @@ export class Sweep {
    */
   advance(read: Stretch): { readonly gaps: readonly Gap[]; readonly again: boolean } {
     const stretch = { ...read, at: read.at ?? read.date - (this.#clock.ahead ?? 0) };
-    const settled = stretch.date - this.#run.options.settle;
+    const settled = stretch.date - this.#context.options.settle;
     const before = this.#cursor;
     this.#date = stretch.date;
     this.#at = stretch.to;
@@ -97,13 +97,13 @@ export class Sweep {
 
   #startOf(cursor: Cursor, settled: number): number {
     const { next, known, newest = known, quiet = false } = cursor;
-    const { overlap } = this.#run.options;
-    const slice = Math.min(cursor.slice ?? Infinity, this.#run.options.slice);
+    const { overlap } = this.#context.options;
+    const slice = Math.min(cursor.slice ?? Infinity, this.#context.options.slice);
     return readingStart({ next, known, newest, quiet }, { overlap, slice, settled });
   }
 
   #moved(stretch: Dated, settled: number): Cursor {
-    const { initial_lookback: lookback, overlap } = this.#run.options;
+    const { initial_lookback: lookback, overlap } = this.#context.options;
     const { quiet, passed, ...before } = this.#cursor;
     const grew = stretch.newest > Math.max(before.newest ?? before.known, passed ?? 0);
     const cursor: Cursor = {
@@ -129,8 +129,8 @@ export class Sweep {
     const overlapped = this.#at >= Math.min(this.#before.next, settled - PRECISION);
     const stale = stretch.at + (this.#clock.ahead ?? 0) - stretch.date > this.#clock.tolerance;
     // Asked again at once, a cache would give the same answer.
-    if (stale) warnOfStaleAnswer(this.#run, stretch.date);
-    else if (!overlapped || settled - this.#at > Math.max(this.#run.options.settle, LEAST_LAG)) return;
+    if (stale) warnOfStaleAnswer(this.#context, stretch.date);
+    else if (!overlapped || settled - this.#at > Math.max(this.#context.options.settle, LEAST_LAG)) return;
     this.#ended = true;
     this.#complete = !stale;
     this.#cursor = this.#rested(stretch.at);
@@ -142,13 +142,13 @@ export class Sweep {
     if (newest !== this.#before.newest) return this.#cursor;
     // Our clock was set back: the time begins anew.
     if (newestAt > now) return { ...this.#cursor, newestAt: now };
-    return now - newestAt >= this.#run.options.overlap ? { ...this.#cursor, quiet: true } : this.#cursor;
+    return now - newestAt >= this.#context.options.overlap ? { ...this.#cursor, quiet: true } : this.#cursor;
   }
 
   #lengthen(): void {
     const { slice, ...rest } = this.#cursor;
     if (slice === undefined) return;
-    this.#cursor = slice * 2 < this.#run.options.slice ? { ...rest, slice: slice * 2 } : rest;
+    this.#cursor = slice * 2 < this.#context.options.slice ? { ...rest, slice: slice * 2 } : rest;
   }
 
   /**
@@ -161,11 +161,11 @@ export class Sweep {
     const { quiet: _, ...cursor } = this.#cursor;
     const passed = Math.max(before.newest ?? 0, before.passed ?? 0);
     // What is within the tolerance may be servers whose clocks differ a little: that is no news.
-    if (setBack > this.#clock.tolerance) warnOfClock(this.#run, { from, to: before.next });
+    if (setBack > this.#clock.tolerance) warnOfClock(this.#context, { from, to: before.next });
     this.#at = from;
     this.#cursor = { ...cursor, next: from, known: before.known, newest: from, passed, newestAt: at };
     // Only a `Date` from before what was read shows for sure that it was not our clock that was set forward.
-    if (wanted >= from || date - this.#run.options.settle >= before.next - PRECISION) return [];
+    if (wanted >= from || date - this.#context.options.settle >= before.next - PRECISION) return [];
     return [{ from: Math.max(0, wanted), to: from, reason: SET_BACK, part: '' }];
   }
 }
@@ -181,42 +181,42 @@ function usersSeen(known: readonly string[], { attempts }: Stretch): string[] {
 }
 
 /** HTTP Basic calls are logins: each poll would find the ones before it. Said once per process. */
-export function warnOfBasic(run: ConsoleRun): void {
-  if (run.options.token !== undefined || !isFirst(run, 'basic')) return;
-  run.log.warn(
+export function warnOfBasic(context: ConsoleContext): void {
+  if (context.options.token !== undefined || !isFirst(context, 'basic')) return;
+  context.log.warn(
     {},
     'This source polls with username and password: the console records each poll as a login attempt (HTTP_BASIC), which the next poll ships. Use the token of an authorized service instead.',
   );
 }
 
 /** Without the ADMIN capability, the list holds the caller's own attempts, and nothing says so. Said once per process. */
-export function warnOfOwnRows(run: ConsoleRun, users: readonly string[] = []): void {
-  if (users.length !== 1 || !isFirst(run, 'own rows')) return;
-  run.log.warn(
+export function warnOfOwnRows(context: ConsoleContext, users: readonly string[] = []): void {
+  if (users.length !== 1 || !isFirst(context, 'own rows')) return;
+  context.log.warn(
     { user: { id: users[0] } },
     'All login attempts ever seen here are of one user: the credential may lack the ADMIN capability, and then is shown its own only. `penstock check` says what it may read.',
   );
 }
 
 /** Every jump is told, since it is followed once. */
-export function warnOfClock(run: ConsoleRun, { from, to }: Span): void {
-  run.log.warn(
+export function warnOfClock(context: ConsoleContext, { from, to }: Span): void {
+  context.log.warn(
     { event: { start: isoTime(from), end: isoTime(to) } },
     'The console’s clock went back, or ours was set forward: this span is read again, since new attempts may be dated in it. Keep both clocks synchronised.',
   );
 }
 
 /** A cache holds answers for so long that what is new is not seen. Said once per process. */
-export function warnOfStaleAnswer(run: ConsoleRun, date: number): void {
-  if (!isFirst(run, 'stale answer')) return;
-  run.log.warn(
+export function warnOfStaleAnswer(context: ConsoleContext, date: number): void {
+  if (!isFirst(context, 'stale answer')) return;
+  context.log.warn(
     { event: { created: isoTime(date) } },
     'A cache between here and the console gave an old answer: it covers what its Date says, and newer attempts wait. Make the cache leave /api/ alone.',
   );
 }
 
-function isFirst(run: ConsoleRun, notice: string): boolean {
-  const first = !run.memo.has(notice);
-  run.memo.set(notice, true);
+function isFirst(context: ConsoleContext, notice: string): boolean {
+  const first = !context.memo.has(notice);
+  context.memo.set(notice, true);
   return first;
 }

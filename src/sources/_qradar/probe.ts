@@ -8,23 +8,23 @@ import type { ConsoleOptions } from './schemas.ts';
 import { namelessAdvice, USERS } from './users.ts';
 
 /** What `penstock check` asks of a console: the directory of users, and the list of attempts as a poll asks for it. */
-export async function* probe(run: SourceContext<ConsoleOptions>): AsyncGenerator<Finding, number> {
-  if (run.options.token === undefined) yield basicCredential();
-  const directory = run.options.resolve_users ? yield* askDirectory(run) : undefined;
-  const attempts = yield* askAttempts(run);
+export async function* probe(context: SourceContext<ConsoleOptions>): AsyncGenerator<Finding, number> {
+  if (context.options.token === undefined) yield basicCredential();
+  const directory = context.options.resolve_users ? yield* askDirectory(context) : undefined;
+  const attempts = yield* askAttempts(context);
   if (attempts === undefined) return 1;
-  yield versionOf(run, attempts);
+  yield versionOf(context, attempts);
   yield rightsOf(attempts, directory);
   return 1;
 }
 
 /** First, because its answer brings the console's clock. */
 async function* askDirectory(
-  run: SourceContext<ConsoleOptions>,
+  context: SourceContext<ConsoleOptions>,
 ): AsyncGenerator<Finding, ListPart | undefined> {
   const probe = 'user directory';
   try {
-    const part = await getPart(run, { ...USERS, offset: 0 });
+    const part = await getPart(context, { ...USERS, offset: 0 });
     yield {
       probe,
       verdict: 'ok',
@@ -47,13 +47,13 @@ async function* askDirectory(
 
 /** Undefined when the console refuses to sort, and so told nothing else. */
 async function* askAttempts(
-  run: SourceContext<ConsoleOptions>,
+  context: SourceContext<ConsoleOptions>,
 ): AsyncGenerator<Finding, ListPart | undefined> {
-  const { slice, initial_lookback: lookback } = run.options;
+  const { slice, initial_lookback: lookback } = context.options;
   const span = Math.min(slice, lookback);
-  const to = run.now();
+  const to = context.now();
   try {
-    const part = await new Reading(run, { from: to - span, to }, { sorted: true }).next();
+    const part = await new Reading(context, { from: to - span, to }, { sorted: true }).next();
     const count = `${part?.rows.length ?? 0}${part?.more === true ? ' or more' : ''}`;
     yield {
       probe: 'login attempts',

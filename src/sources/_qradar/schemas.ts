@@ -44,7 +44,7 @@ export const ConsoleOptions = sourceOptions(
 ).refine(hasOneCredential, { path: ['token'], error: CREDENTIALS, when: always });
 
 export type ConsoleOptions = z.output<typeof ConsoleOptions>;
-export type ConsoleRun = StreamContext<ConsoleOptions>;
+export type ConsoleContext = StreamContext<ConsoleOptions>;
 
 function hasOneCredential(value: object): boolean {
   const { token, token_file, username, password } = value as Partial<Record<string, unknown>>;

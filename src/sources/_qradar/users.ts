@@ -3,7 +3,7 @@ import { VendorError } from '../../core/errors.ts';
 import { type Attempt, isMisfit } from './attempts.ts';
 import { getPart } from './list.ts';
 import { userIdOf } from './normalise.ts';
-import type { ConsoleRun } from './schemas.ts';
+import type { ConsoleContext } from './schemas.ts';
 
 export const USERS = {
   path: '/api/config/access/users',
@@ -28,10 +28,14 @@ interface Directory {
  * Puts the user's name beside each record whose user the console's directory names. The directory is read at most
  * once an hour, and only when an attempt that was not told before is of a user unknown to it.
  */
-export async function withNames(run: ConsoleRun, attempts: readonly Attempt[]): Promise<readonly Attempt[]> {
-  if (!run.options.resolve_users) return attempts;
-  if (!isFresh(run, directoryOf(run)) && (await needsNames(run, attempts))) await readDirectory(run);
-  const names = directoryOf(run)?.names;
+export async function withNames(
+  context: ConsoleContext,
+  attempts: readonly Attempt[],
+): Promise<readonly Attempt[]> {
+  if (!context.options.resolve_users) return attempts;
+  if (!isFresh(context, directoryOf(context)) && (await needsNames(context, attempts)))
+    await readDirectory(context);
+  const names = directoryOf(context)?.names;
   return names === undefined ? attempts : attempts.map((attempt) => withName(attempt, names));
 }
 
@@ -46,14 +50,14 @@ function userOf(attempt: Attempt): string | undefined {
   return isMisfit(attempt) ? undefined : userIdOf(attempt.record);
 }
 
-async function needsNames(run: ConsoleRun, attempts: readonly Attempt[]): Promise<boolean> {
-  const names = directoryOf(run)?.names;
+async function needsNames(context: ConsoleContext, attempts: readonly Attempt[]): Promise<boolean> {
+  const names = directoryOf(context)?.names;
   const nameless = attempts.filter((attempt) => {
     const id = userOf(attempt);
     return id !== undefined && names?.has(id) !== true;
   });
   if (nameless.length === 0) return false;
-  const told = await run.known(nameless.map(({ key }) => key));
+  const told = await context.known(nameless.map(({ key }) => key));
   return nameless.some(({ key }) => !told.has(key));
 }
 
@@ -61,22 +65,22 @@ async function needsNames(run: ConsoleRun, attempts: readonly Attempt[]): Promis
  * Reads the directory. A credential that may not read it, or a console that cannot answer, only means no names; a
  * refused credential (401) ends the poll.
  */
-export async function readDirectory(run: ConsoleRun): Promise<void> {
-  const names = new Map(directoryOf(run)?.names);
+export async function readDirectory(context: ConsoleContext): Promise<void> {
+  const names = new Map(directoryOf(context)?.names);
   try {
-    if (!run.memo.has(REFUSED)) for await (const [id, name] of users(run)) names.set(id, name);
+    if (!context.memo.has(REFUSED)) for await (const [id, name] of users(context)) names.set(id, name);
   } catch (error) {
     if (!(error instanceof VendorError) || error.status === 401) throw error;
-    if (error.status === 422) run.memo.set(REFUSED, true);
-    warnOnce(run, error);
+    if (error.status === 422) context.memo.set(REFUSED, true);
+    warnOnce(context, error);
   }
-  run.memo.set(USERS.route, { names, readAt: run.now() } satisfies Directory);
+  context.memo.set(USERS.route, { names, readAt: context.now() } satisfies Directory);
 }
 
-async function* users(run: ConsoleRun): AsyncGenerator<readonly [string, string]> {
+async function* users(context: ConsoleContext): AsyncGenerator<readonly [string, string]> {
   const seen = new Set<string>();
   for (let offset = 0, more = true; more;) {
-    const part = await getPart(run, { ...USERS, offset });
+    const part = await getPart(context, { ...USERS, offset });
     const before = seen.size;
     for (const user of part.rows) {
       const { id, username } = (user ?? {}) as { id?: unknown; username?: unknown };
@@ -90,12 +94,12 @@ async function* users(run: ConsoleRun): AsyncGenerator<readonly [string, string]
   }
 }
 
-function directoryOf(run: ConsoleRun): Directory | undefined {
-  return run.memo.get(USERS.route) as Directory | undefined;
+function directoryOf(context: ConsoleContext): Directory | undefined {
+  return context.memo.get(USERS.route) as Directory | undefined;
 }
 
-function isFresh(run: ConsoleRun, directory: Directory | undefined): boolean {
-  return directory !== undefined && Math.abs(run.now() - directory.readAt) < FRESH;
+function isFresh(context: ConsoleContext, directory: Directory | undefined): boolean {
+  return directory !== undefined && Math.abs(context.now() - directory.readAt) < FRESH;
 }
 
 /** What to do when the directory cannot be read: only a 403 says that a right is missing. */
@@ -106,10 +110,10 @@ export function namelessAdvice({ status }: VendorError): string {
   return 'See the error; it is asked again when names are needed. Without names, set resolve_users: false.';
 }
 
-function warnOnce(run: ConsoleRun, error: VendorError): void {
-  if (run.memo.has('no names')) return;
-  run.memo.set('no names', true);
-  run.log.warn(
+function warnOnce(context: ConsoleContext, error: VendorError): void {
+  if (context.memo.has('no names')) return;
+  context.memo.set('no names', true);
+  context.log.warn(
     { error: { type: error.name, message: error.message }, url: { full: error.url } },
     `The list of users cannot be read: events carry user.id without user.name. ${namelessAdvice(error)}`,
   );

@@ -13,7 +13,7 @@ import {
   Reading,
 } from './attempts.ts';
 import { timeOf } from './normalise.ts';
-import type { ConsoleRun } from './schemas.ts';
+import type { ConsoleContext } from './schemas.ts';
 
 /** A part of a window, in the order of time. */
 export interface Stretch {
@@ -45,19 +45,19 @@ export class UnsortedError extends Error {
  *
  * @throws UnsortedError when the console takes no notice of `sort`.
  */
-export async function* walkSorted(run: ConsoleRun, window: Span): AsyncGenerator<Stretch> {
+export async function* walkSorted(context: ConsoleContext, window: Span): AsyncGenerator<Stretch> {
   let end = window.to;
-  let reading = new Reading(run, window, { sorted: true });
+  let reading = new Reading(context, window, { sorted: true });
   let last = window.from;
   for (;;) {
     const part = await reading.next();
     if (part === undefined) continue;
     // What was not settled when the part was answered is not in it for sure, whatever an earlier one covered.
-    end = Math.min(end, part.date - run.options.settle);
+    end = Math.min(end, part.date - context.options.settle);
     const how = { asked: reading.asked, end, ordinals: reading.ordinals };
     const whole = await survey(part.rows, { ...how, after: last });
     if (!whole.ascending) throw new UnsortedError('The console does not sort by attempt_time.');
-    requireFiltered(run, whole, part.rows.length);
+    requireFiltered(context, whole, part.rows.length);
     const ends = !part.more || whole.beyond;
     let left = part.rows.batches.length;
     for (const rows of pagesOf(part.rows)) {
@@ -70,7 +70,7 @@ export async function* walkSorted(run: ConsoleRun, window: Span): AsyncGenerator
       last = to;
     }
     if (ends) return;
-    if (last > reading.asked.from) reading = new Reading(run, { from: last, to: end }, { sorted: true });
+    if (last > reading.asked.from) reading = new Reading(context, { from: last, to: end }, { sorted: true });
   }
 }
 
@@ -103,16 +103,16 @@ const PAGE = 1_000;
  * Reads a window whole, by offsets, and sorts it here: for consoles that do not. Holds the text of one window in memory,
  * and the rows of one page.
  */
-export async function* walkUnsorted(run: ConsoleRun, window: Span): AsyncGenerator<Stretch> {
-  const { found, settled, date, at } = await readWhole(run, window);
+export async function* walkUnsorted(context: ConsoleContext, window: Span): AsyncGenerator<Stretch> {
+  const { found, settled, date, at } = await readWhole(context, window);
   const end = Math.max(window.from, Math.min(window.to, settled));
   const strays = found.filter(({ time }) => time < window.from).length;
-  requireFiltered(run, { strays }, found.length);
+  requireFiltered(context, { strays }, found.length);
   // Those without a place in the window come last.
   const rank = ({ time }: Found) => (time < window.from ? Infinity : time);
   const sorted = found.toSorted((one, other) => compare(rank(one), rank(other)));
   const ordinals = new Ordinals();
-  const size = Math.min(run.options.page_size, PAGE);
+  const size = Math.min(context.options.page_size, PAGE);
   let from = window.from;
   for (let first = 0; first === 0 || first < sorted.length; first += size) {
     const rows = sorted.slice(first, first + size).map(({ rows, place }) => rows.at(place));
@@ -142,10 +142,10 @@ interface Found {
 }
 
 async function readWhole(
-  run: ConsoleRun,
+  context: ConsoleContext,
   window: Span,
 ): Promise<{ found: readonly Found[]; settled: number; date: number; at: number | undefined }> {
-  const reading = new Reading(run, window, { sorted: false });
+  const reading = new Reading(context, window, { sorted: false });
   let found: Found[] = [];
   let settled = Infinity;
   for (;;) {
@@ -155,7 +155,7 @@ async function readWhole(
       settled = Infinity;
       continue;
     }
-    settled = Math.min(settled, part.date - run.options.settle);
+    settled = Math.min(settled, part.date - context.options.settle);
     for await (const one of locate(part.rows)) found.push(one);
     if (!part.more) return { found, settled, date: part.date, at: part.at };
   }
@@ -172,11 +172,15 @@ async function* locate(rows: Rows): AsyncGenerator<Found> {
 }
 
 /** A console that takes no notice of the filter would send its whole history, at every poll. */
-function requireFiltered(run: ConsoleRun, { strays }: Pick<Conformity, 'strays'>, rows: number): void {
-  if (strays * 2 <= rows || rows < run.options.page_size) return;
+function requireFiltered(
+  context: ConsoleContext,
+  { strays }: Pick<Conformity, 'strays'>,
+  rows: number,
+): void {
+  if (strays * 2 <= rows || rows < context.options.page_size) return;
   throw new UnexpectedAnswerError(
     `${ATTEMPTS.path} answers rows outside the time that was asked for: it takes no notice of the filter. Does a proxy remove the query?`,
-    run.options.base_url + ATTEMPTS.path,
+    context.options.base_url + ATTEMPTS.path,
     200,
   );
 }

@@ -41,11 +41,11 @@ function authorise({ auth, token }: Options): Readonly<Record<string, string>> {
 }
 
 /** What `penstock check` asks of BotBye: the first summary of the first project, since all share one route. */
-export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
-  const { project_ids: projects, types, interval_type } = run.options;
+export async function* probe(context: SourceContext<Options>): AsyncGenerator<Finding, number> {
+  const { project_ids: projects, types, interval_type } = context.options;
   const [project = '', ...others] = projects;
   const [type = ''] = types;
-  const { rows } = await readSummary({ ...run, scope: scopeOf(project, type, interval_type) });
+  const { rows } = await readSummary({ ...context, scope: scopeOf(project, type, interval_type) });
   const unasked = others.length === 0 ? '' : `; ${others.length} more projects are not asked now`;
   yield {
     probe: 'declined requests',

@@ -29,28 +29,28 @@ type Poll = StreamContext<Options>;
  */
 export async function* poll(lent: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
   const clock = new KeptClock(lent, { ahead: before?.ahead, slack: lent.options.edge_guard });
-  const run = { ...lent, http: clock.http };
+  const context = { ...lent, http: clock.http };
   let summary: Summary;
   try {
-    const from = before?.read ?? bucketAt(run.now(), calendarOf(run.options)).from;
-    summary = await readSummary(run, { from, to: run.now() });
+    const from = before?.read ?? bucketAt(context.now(), calendarOf(context.options)).from;
+    summary = await readSummary(context, { from, to: context.now() });
   } catch (error) {
     // While the vendor is away, or refuses us, no reading will close the bucket: the clock does.
-    if (before !== undefined && isOver(run, before)) yield* closeByClock(run, before);
+    if (before !== undefined && isOver(context, before)) yield* closeByClock(context, before);
     throw error;
   }
-  clock.warnOfDifference(run.options.edge_guard);
+  clock.warnOfDifference(context.options.edge_guard);
   const setBack = clock.takeSetBack() > 0;
   if (before !== undefined && isOlder(summary.date, before) && !setBack) {
-    noteOld(run, summary.date);
+    noteOld(context, summary.date);
     return;
   }
-  const bucket = bucketAt(summary.date, calendarOf(run.options));
-  if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, run.options.edge_guard)) {
-    noteAside(run, summary.date);
+  const bucket = bucketAt(summary.date, calendarOf(context.options));
+  if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, context.options.edge_guard)) {
+    noteAside(context, summary.date);
     return;
   }
-  yield* readingPages(run, { summary, bucket, before, setBack, ahead: clock.ahead });
+  yield* readingPages(context, { summary, bucket, before, setBack, ahead: clock.ahead });
 }
 
 interface Reading {
@@ -64,17 +64,20 @@ interface Reading {
 }
 
 async function* readingPages(
-  run: Poll,
+  context: Poll,
   { summary: { date, at, rows }, bucket, before, setBack, ahead }: Reading,
 ): AsyncGenerator<Page<StoredCursor>> {
-  const { edge_guard } = run.options;
-  const calendar = calendarOf(run.options);
+  const { edge_guard } = context.options;
+  const calendar = calendarOf(context.options);
   const rebase = before !== undefined && before.zone !== calendar.zone;
   const goesOn = before !== undefined && !rebase && before.bucket === bucket.from;
   const read = goesOn && !setBack ? Math.max(before.read, date) : date;
   const countedFrom = rebase ? date : bucket.from;
   const covered = { from: goesOn ? before.read : countedFrom, to: date };
-  const counted = openBucket(run, bucket, calendar).tell(rows, { rebase, lastRead: before?.read ?? date });
+  const counted = openBucket(context, bucket, calendar).tell(rows, {
+    rebase,
+    lastRead: before?.read ?? date,
+  });
   const state = { ...calendar, bucket: bucket.from, ...(ahead !== undefined && { ahead }) };
   const last: Page<StoredCursor> = {
     observations: [],
@@ -84,38 +87,38 @@ async function* readingPages(
     forgetBefore: bucketAt(Math.min(bucket.from, bucketAt(at, calendar).from) - 1, calendar).from,
     complete: true,
   };
-  const closed = before === undefined || goesOn ? [] : close(run, before);
+  const closed = before === undefined || goesOn ? [] : close(context, before);
   const gaps =
     before === undefined || goesOn ? [] : unseen({ from: before.read, to: countedFrom }, edge_guard);
   if (goesOn || rebase || rows.batches.length <= 1) {
-    yield* inParts(joined(closed, watched(run, counted)), { ...last, gaps });
+    yield* inParts(joined(closed, watched(context, counted)), { ...last, gaps });
     return;
   }
   // The bucket is open before anything of it is told, so that it is closed whatever happens meanwhile.
   const opened = z.encode(cursor, { ...state, read: bucket.from });
   yield* inParts(closed, { observations: [], cursor: opened, gaps });
-  yield* inParts(watched(run, counted), last);
+  yield* inParts(watched(context, counted), last);
 }
 
 /** Closes the open bucket without a reading; what comes next is counted in the bucket that the clock shows. */
-async function* closeByClock(run: Poll, before: Cursor): AsyncGenerator<Page<StoredCursor>> {
-  const { from } = bucketAt(run.now(), before);
-  yield* inParts(close(run, before), {
+async function* closeByClock(context: Poll, before: Cursor): AsyncGenerator<Page<StoredCursor>> {
+  const { from } = bucketAt(context.now(), before);
+  yield* inParts(close(context, before), {
     observations: [],
     cursor: z.encode(cursor, { ...before, bucket: from, read: from }),
-    gaps: unseen({ from: before.read, to: from }, run.options.edge_guard),
+    gaps: unseen({ from: before.read, to: from }, context.options.edge_guard),
   });
 }
 
-function close(run: Poll, before: Cursor): AsyncParts {
+function close(context: Poll, before: Cursor): AsyncParts {
   const bucket = bucketAt(before.bucket, before);
-  return openBucket(run, bucket, before).close(before.read);
+  return openBucket(context, bucket, before).close(before.read);
 }
 
-function openBucket(run: Poll, { from, to }: Span, { interval_type, zone }: Calendar): BucketCount {
-  const { project, dimension } = partsOf(run.scope);
-  const frame = { account: run.options.account_id, project, dimension, interval_type, zone, from, to };
-  return new BucketCount(frame, run);
+function openBucket(context: Poll, { from, to }: Span, { interval_type, zone }: Calendar): BucketCount {
+  const { project, dimension } = partsOf(context.scope);
+  const frame = { account: context.options.account_id, project, dimension, interval_type, zone, from, to };
+  return new BucketCount(frame, context);
 }
 
 type AsyncParts = AsyncIterable<readonly Observation[]>;
@@ -134,17 +137,17 @@ async function* joined(...all: readonly Parts[]): AsyncParts {
   yield held;
 }
 
-async function* watched(run: Poll, parts: AsyncParts): AsyncParts {
+async function* watched(context: Poll, parts: AsyncParts): AsyncParts {
   let falls = 0;
   for await (const part of parts) {
     falls += part.filter(({ final }) => final === true).length;
     yield part;
   }
-  if (falls > 0) warnOfFalls(run, falls);
+  if (falls > 0) warnOfFalls(context, falls);
 }
 
-function isOver(run: Poll, before: Cursor): boolean {
-  return run.now() >= bucketAt(before.bucket, before).to + run.options.edge_guard;
+function isOver(context: Poll, before: Cursor): boolean {
+  return context.now() >= bucketAt(before.bucket, before).to + context.options.edge_guard;
 }
 
 /** A cache may give an answer from before the last reading: it shows counts that have grown since. */

@@ -1,12 +1,12 @@
-import { askTenants, authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
+import { defineSource } from '../../core/source.ts';
+import { authorise, probeTenants, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/fields.ts';
-import { defineSource, type Finding, type SourceContext } from '../../core/source.ts';
 import { ATTACK_FIELDS, normalise, record } from './normalise.ts';
 import { poll, readPast, tenantsOf } from './poll.ts';
 import { streams } from './schedule.ts';
-import { cursor, newestClosed, options, type Options, rewind, spanOf } from './schemas.ts';
+import { cursor, newestClosed, options, rewind, spanOf } from './schemas.ts';
 
-/** Petra Security's counts of failed attacks, per tenant and UTC day, as counters. A stream per tenant. */
+/** Petra Security's counts of failed attacks, by tenant and UTC day. Each tenant is a stream. */
 export default defineSource({
   id: 'petra-failed-attacks',
   title: 'Petra Security failed attacks',
@@ -27,13 +27,9 @@ export default defineSource({
   streams,
   poll,
   backfill: { streams: tenantsOf, read: readPast },
-  probe,
+  // Tenants only: a request for counts would use the one request a minute that polls have.
+  probe: probeTenants,
   rewind,
   settledUntil: ({ settle }, now) => spanOf(newestClosed(now, settle) + 1).from,
   normalise,
 });
-
-/** What `penstock check` asks of Petra: the tenants alone, since one request for counts would cost a poll its minute. */
-export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
-  return yield* askTenants(run);
-}

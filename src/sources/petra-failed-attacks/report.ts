@@ -1,19 +1,17 @@
 import { z } from 'zod';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
+import { toJson } from '../../core/json.ts';
+import type { Shape } from '../../core/rows.ts';
+import type { Span } from '../../core/source.ts';
 import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/keys.ts';
 import { ROUTES, urlOf } from '../_petra/api.ts';
 import { parseTime, vendorTime } from '../_petra/fields.ts';
-import { UnexpectedAnswerError } from '../../core/errors.ts';
-import { toJson } from '../../core/json.ts';
-import type { Shape } from '../../core/rows.ts';
-import type { Span, StreamContext } from '../../core/source.ts';
-import { type Day, isoDay, type Options, spanOf } from './schemas.ts';
-
-export type Poll = StreamContext<Options>;
+import { type Context, type Day, isoDay, spanOf } from './schemas.ts';
 
 const time = vendorTime.transform((text) => parseTime(text) ?? 0);
 
-/** `FailedAttacksResponse` of the documents; its rows are looked at one by one. */
+/** `FailedAttacksResponse` of the documentation. Its rows are validated one by one. */
 const envelope = z.looseObject({
   dateRange: z.looseObject({ startDate: time, endDate: time }),
   tenant: z.unknown().optional(),
@@ -32,78 +30,93 @@ const SHAPE: Shape = {
   },
 };
 
-/** What a report counts. A list that is left out is empty; without any of them it is no report. */
+/** What a report counts. Each may be left out, but an answer without any of them is not a report. */
 const COUNTS = ['totalCount', 'byCountry', 'byDay', 'topTargetedUsers'];
 
-/** What Petra counted in one day of one tenant. */
-export interface Reading {
+/** What Petra counted on one day for one tenant. */
+export interface Report {
   readonly day: Day;
-  readonly report: z.output<typeof envelope>;
-  /** The whole answer, as it came; made when it is asked for. */
+  readonly counts: z.output<typeof envelope>;
+  /** The whole answer as it came; made when it is called. */
   readonly body: () => Promise<unknown>;
   /** The vendor's clock at the answer, epoch ms. */
   readonly date: number;
   /** Our clock at the answer, epoch ms. */
   readonly at: number;
-  /** Whether the answer covers the day that was asked, and nothing else. */
+  /** Whether the answer covers the day that was asked and nothing else. */
   readonly fits: 'exactly' | 'too-wide' | 'too-narrow';
 }
 
 const PATH = '/v1/failed-attacks';
-/** The least that an end may lack: vendors leave milliseconds out. */
+/** By how much the end of a window may fall short: vendors leave out milliseconds. */
 const SECOND = 1000;
+/** A longer tenant is not repeated in every record. Characters of JSON. */
+const LONGEST_TENANT = 4_096;
 
 /**
- * Asks for a single day, from its first to its last millisecond, so that totals are those of the day whether the end
+ * Asks for a single day, from its first to its last millisecond, so that the totals are those of the day whether the end
  * is inclusive or not.
  *
- * @throws UnexpectedAnswerError when the answer is no report, else what `Http.get` throws.
+ * @throws UnexpectedAnswerError when the answer is not a report; otherwise as `Http.get`.
  */
-export async function readDay(run: Poll, day: Day): Promise<Reading> {
+export async function readDay(context: Context, day: Day): Promise<Report> {
   const iso = isoDay(day);
-  const answer = await run.http.get({
+  const answer = await context.http.get({
     path: PATH,
-    query: { tenantId: run.scope.id, startDate: `${iso}T00:00:00.000Z`, endDate: `${iso}T23:59:59.999Z` },
+    query: { tenantId: context.scope.id, startDate: `${iso}T00:00:00.000Z`, endDate: `${iso}T23:59:59.999Z` },
     route: ROUTES.failedAttacks,
     rows: SHAPE,
     asked: spanOf(day),
   });
   const body = isEmpty(answer) ? nothingOn(iso) : answer.json();
   const parsed = envelope.safeParse(body);
-  const failure = errorIn(body) ?? (parsed.success ? countless(body) : z.prettifyError(parsed.error));
+  const failure = errorIn(body) ?? (parsed.success ? withoutCounts(body) : z.prettifyError(parsed.error));
   if (failure !== undefined || parsed.data === undefined) {
     throw new UnexpectedAnswerError(
-      `The failed attacks are not what Petra documents: ${failure}`,
-      urlOf(run.options, PATH),
+      `The failed attacks are not in the format that Petra documents: ${failure}`,
+      urlOf(context.options, PATH),
       answer.status,
       { cause: parsed.error },
     );
   }
-  const { startDate: from, endDate: to } = parsed.data.dateRange;
-  const report = { ...parsed.data, tenant: repeatable(parsed.data.tenant) };
-  const fits = compare({ from, to }, spanOf(day));
-  const { date, at } = answer;
-  return { day, report, body: () => answer.whole(), date, at, fits };
+  const { dateRange, tenant } = parsed.data;
+  const isLong = toJson(tenant ?? null).length > LONGEST_TENANT;
+  return {
+    day,
+    counts: { ...parsed.data, tenant: isLong ? undefined : tenant },
+    body: () => answer.whole(),
+    date: answer.date,
+    at: answer.at,
+    fits: compare({ from: dateRange.startDate, to: dateRange.endDate }, spanOf(day)),
+  };
 }
 
-/** A longer tenant is not repeated in the record of each row. Characters of JSON. */
-const LONGEST_TENANT = 4_096;
-
-function repeatable(tenant: unknown): unknown {
-  return toJson(tenant ?? null).length > LONGEST_TENANT ? undefined : tenant;
-}
-
-/** What an answer without content says of a day. */
+/** What an answer without content means. */
 function nothingOn(day: string) {
   const dateRange = { startDate: `${day}T00:00:00.000Z`, endDate: `${day}T23:59:59.999Z` };
   return { dateRange, totalCount: 0 };
 }
 
-function countless(body: unknown): string | undefined {
-  return COUNTS.some((name) => Object.hasOwn(membersOf(body), name)) ? undefined : 'it counts nothing';
+function withoutCounts(body: unknown): string | undefined {
+  return COUNTS.some((name) => Object.hasOwn(membersOf(body), name)) ? undefined : 'it contains no counts';
 }
 
-function compare({ from, to }: Span, day: Span): Reading['fits'] {
+function compare({ from, to }: Span, day: Span): Report['fits'] {
   if (from < day.from || to >= day.to) return 'too-wide';
   return from > day.from || to < day.to - SECOND ? 'too-narrow' : 'exactly';
+}
+
+/** Logs that an answer is not of the day that was asked. */
+export function warnOfWindow({ log, scope }: Context, { counts: { dateRange }, fits }: Report): void {
+  log.warn(
+    {
+      organization: { id: scope.id },
+      event: {
+        start: new Date(dateRange.startDate).toISOString(),
+        end: new Date(dateRange.endDate).toISOString(),
+        reason: fits,
+      },
+    },
+    'Petra answered for another window than the day that was asked; the answer is shipped as a pipeline error, not counted.',
+  );
 }

@@ -1,8 +1,8 @@
-import { readTenants, ROUTES, type Tenant } from '../_petra/api.ts';
 import type { Scope, SourceContext } from '../../core/source.ts';
+import { readTenants, ROUTES, type Tenant } from '../_petra/api.ts';
 import {
-  type Cursor,
   cursor,
+  type Cursor,
   type Day,
   dayOf,
   initialCursor,
@@ -18,17 +18,24 @@ export interface Task {
   readonly day: Day;
 }
 
-/** What a tenant waits for. */
+/** What a turn of `poll` is to do: one request, or none, only to report the tenant's progress. */
+export type Turn = Task | 'progress';
+
+/** A task that a tenant waits for. */
 export interface Due extends Task {
-  /** The longest-waiting first: when it was last read, or last failed; 0 when never. Epoch ms. */
+  /** When it was last read, or last failed; 0 when never. The longest-waiting task comes first. Epoch ms. */
   readonly since: number;
-  /** Its tenant could not be read a short while ago: all that others wait for comes first, in whatever process. */
+  /** The tenant failed a short while ago: everything that other tenants wait for comes first, in every process. */
   readonly late: boolean;
 }
 
-/** How long a tenant or a task that did not succeed lets others go first. Milliseconds. */
-export const PATIENCE = 600_000;
+/** How long a tenant or a task that failed waits while others are due. Milliseconds. */
+const RETRY_AFTER = 600_000;
 
+/** How often tenants without a turn report their progress. Milliseconds. */
+const PROGRESS_EVERY = 600_000;
+
+/** Times by which tasks are due. */
 export interface Moment {
   /** The vendor's clock, epoch ms. */
   readonly now: number;
@@ -38,33 +45,27 @@ export interface Moment {
 
 const ORDER: Readonly<Record<Task['kind'], number>> = { newest: 0, older: 1, partial: 2, again: 3 };
 
-/**
- * All that is due of one tenant: its unread closed days, the day that goes on, and what is to be read again for
- * revisions.
- */
-export function dueOf(state: Cursor, options: Options, { now, againBefore }: Moment): Due[] {
+/** All tasks of one tenant that are due: unread closed days, the current day, and days to read again for revisions. */
+export function dueOf(state: Cursor, options: Options, moment: Moment): Due[] {
+  const { now } = moment;
   const newest = newestClosed(now, options.settle);
   const failed = Math.max(state.failedAt ?? 0, state.misreadAt ?? 0);
+  const late = Math.abs(now - failed) < RETRY_AFTER;
   const unread = unreadDays(state, newest).map((day): Waiting => {
     return { kind: day === newest ? 'newest' : 'older', day, since: failed };
   });
-  const late = Math.abs(now - failed) < PATIENCE;
-  const waiting = [
-    ...unread,
-    ...partial(state, options, now),
-    ...again(state, options, { now, againBefore }),
-  ];
+  const waiting = [...unread, ...currentDay(state, options, now), ...readAgain(state, options, moment)];
   return waiting.map((due) => ({ ...due, late }));
 }
 
 type Waiting = Omit<Due, 'late'>;
 
-function partial({ partialAt }: Cursor, { intraday_interval: interval }: Options, now: number): Waiting[] {
+function currentDay({ partialAt }: Cursor, { intraday_interval: interval }: Options, now: number): Waiting[] {
   if (interval === null || !hasPassed(interval, partialAt, now)) return [];
   return [{ kind: 'partial', day: dayOf(now), since: partialAt ?? 0 }];
 }
 
-function again(
+function readAgain(
   state: Cursor,
   { settle, revise_days: days, revise_interval: interval }: Options,
   { now, againBefore }: Moment,
@@ -77,14 +78,14 @@ function again(
     .map((due) => ({ kind: 'again', ...due }));
 }
 
-/** A time ahead of now was noted by a clock that went back since. */
+/** A time after now was stored by a clock that was set back since. */
 function hasPassed(interval: number, since: number | undefined, now: number): boolean {
   return since === undefined || since > now || now - since >= interval;
 }
 
 /**
- * Which of two tasks, of whatever tenants, is done first: the newest closed day of all, then older days, newest first,
- * then the day that goes on, then what is read again, least recently read first. Tenants that failed come last.
+ * Which of two tasks, of the same or of two tenants, comes first: the newest closed day of every tenant, then older days,
+ * newest first, then the current day, then days to read again, least recently read first. Tenants that failed come last.
  */
 export function compareDue(one: Due, other: Due): number {
   if (one.late !== other.late) return one.late ? 1 : -1;
@@ -94,27 +95,21 @@ export function compareDue(one: Due, other: Due): number {
   return days === 0 ? one.since - other.since : days;
 }
 
-/** What a turn of `poll` is to do: one request, or only to say how the tenant stands. */
-export type Turn = Task | 'standing';
-
-/** How often tenants whose turn is far off say how they stand. Milliseconds. */
-const STANDING_EVERY = 600_000;
-
 /**
- * Spends the one request a minute where it is worth most, over all tenants, until nothing is due: chooses anew after
- * each, from the cursors, so that a day that closes meanwhile comes first.
+ * Spends the one request a minute on the most important task of all tenants, until nothing is due. It chooses anew after
+ * each request, from the stored cursors, so that a day that closes in the meantime comes first.
  */
-export async function* streams(run: SourceContext<Options>): AsyncGenerator<Scope> {
-  let tenants = await readTenants(run);
-  // Begun after the first answer: on a first run its date is the clock.
-  const sweep = new Sweep(run);
-  for (; ; tenants = await readTenants(run)) {
-    const chosen = await sweep.choose(tenants);
-    // What waits for its budget is told before the wait: a deadline may end it.
-    if (chosen === undefined || (await run.http.available(ROUTES.failedAttacks)) < 1)
-      yield* sweep.standings(tenants);
+export async function* streams(context: SourceContext<Options>): AsyncGenerator<Scope> {
+  let tenants = await readTenants(context);
+  // Made after the first answer: at the very first poll, its date is the clock.
+  const schedule = new RequestSchedule(context);
+  for (; ; tenants = await readTenants(context)) {
+    const chosen = await schedule.choose(tenants);
+    // Progress is reported before the wait for the quota, because a deadline may end the wait.
+    if (chosen === undefined || (await context.http.available(ROUTES.failedAttacks)) < 1)
+      yield* schedule.progress(tenants);
     if (chosen === undefined) return;
-    yield sweep.offer(chosen);
+    yield schedule.offer(chosen);
   }
 }
 
@@ -123,31 +118,34 @@ interface Choice {
   readonly due: Due;
 }
 
-class Sweep {
-  readonly #run: SourceContext<Options>;
+/** Chooses the tasks of one poll. */
+class RequestSchedule {
+  readonly #context: SourceContext<Options>;
   readonly #started: number;
-  /** When a task was offered, by tenant and task; when a tenant had its last turn, by its id. Epoch ms. */
+  /** When each task was last offered, by tenant and task. Epoch ms. */
   readonly #offered = new Map<string, number>();
+  /** When each tenant last had a turn, by its id. Epoch ms. */
   readonly #turns = new Map<string, number>();
-  /** Of a thousand cursors most have not moved since the last choice: each is decoded once. */
+  /** Most of a thousand cursors do not change between two choices, so each is decoded once. */
   readonly #decoded = new WeakMap<object, Cursor>();
 
-  constructor(run: SourceContext<Options>) {
-    this.#run = run;
+  constructor(context: SourceContext<Options>) {
+    this.#context = context;
     // Dates of answers have whole seconds.
-    this.#started = Math.floor(run.now() / 1000) * 1000;
+    this.#started = Math.floor(context.now() / 1000) * 1000;
   }
 
+  /** The task to do next; undefined when nothing is due. */
   async choose(tenants: readonly Tenant[]): Promise<Choice | undefined> {
-    const { options, now, mode, http } = this.#run;
+    const { options, now, mode, http } = this.#context;
     const spare = mode === 'once' && (await http.available(ROUTES.failedAttacks)) >= 1;
     const moment = { now: now(), againBefore: spare ? this.#started : 0 };
-    const cursors = await this.#run.cursors();
+    const cursors = await this.#context.cursors();
     const choices = tenants.flatMap((tenant) => {
       const state = this.#stateOf(cursors.get(tenant.id));
-      if (this.#isResting(state)) return [];
+      if (this.#waits(state)) return [];
       return dueOf(state, options, moment)
-        .filter((due) => !this.#isFresh(this.#offered.get(keyOf(tenant, due)), PATIENCE))
+        .filter((due) => !this.#isRecent(this.#offered.get(keyOf(tenant, due)), RETRY_AFTER))
         .map((due) => ({ tenant, due }));
     });
     return choices.reduce<Choice | undefined>(
@@ -157,23 +155,23 @@ class Sweep {
   }
 
   offer({ tenant, due: { kind, day } }: Choice): Scope {
-    const now = this.#run.now();
+    const now = this.#context.now();
     this.#offered.set(keyOf(tenant, { kind, day }), now);
     this.#turns.set(tenant.id, now);
     return scopeOf(tenant, { kind, day });
   }
 
-  /** Every tenant that had no turn for a while says how it stands: complete, or what is owed to it. */
-  *standings(tenants: readonly Tenant[]): Iterable<Scope> {
+  /** Turns without a request for all tenants that had none for a while: they report what is complete or deferred. */
+  *progress(tenants: readonly Tenant[]): Iterable<Scope> {
     for (const tenant of tenants) {
-      if (this.#isFresh(this.#turns.get(tenant.id), STANDING_EVERY)) continue;
-      this.#turns.set(tenant.id, this.#run.now());
-      yield scopeOf(tenant, 'standing');
+      if (this.#isRecent(this.#turns.get(tenant.id), PROGRESS_EVERY)) continue;
+      this.#turns.set(tenant.id, this.#context.now());
+      yield scopeOf(tenant, 'progress');
     }
   }
 
   #stateOf(stored: unknown): Cursor {
-    if (stored === undefined) return initialCursor(this.#run.now(), this.#run.options);
+    if (stored === undefined) return initialCursor(this.#context.now(), this.#context.options);
     const known = this.#decoded.get(stored as object);
     if (known !== undefined) return known;
     const state = cursor.decode(stored as never);
@@ -181,13 +179,13 @@ class Sweep {
     return state;
   }
 
-  /** A tenant that failed in this sweep waits, so that its days do not take the turns of others one by one. */
-  #isResting({ failedAt }: Cursor): boolean {
-    return failedAt !== undefined && failedAt >= this.#started && this.#isFresh(failedAt, PATIENCE);
+  /** A tenant that failed in this poll waits, so that its days do not use the turns of other tenants one by one. */
+  #waits({ failedAt }: Cursor): boolean {
+    return failedAt !== undefined && failedAt >= this.#started && this.#isRecent(failedAt, RETRY_AFTER);
   }
 
-  #isFresh(time: number | undefined, length: number): boolean {
-    return time !== undefined && Math.abs(this.#run.now() - time) < length;
+  #isRecent(time: number | undefined, length: number): boolean {
+    return time !== undefined && Math.abs(this.#context.now() - time) < length;
   }
 }
 

@@ -1,114 +1,131 @@
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
-import { inPages, optionalList } from '../_kit/answer.ts';
-import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
-import { parseTime } from '../_petra/fields.ts';
 import { readRecord, Unreadable } from '../../core/read-record.ts';
 import type { Batch, Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation } from '../../core/source.ts';
+import { inPages, optionalList } from '../_kit/answer.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
+import { parseTime } from '../_petra/fields.ts';
 import { type AttackCount, countOf, type Dimension, record, subjectOf, withCount } from './normalise.ts';
-import type { Poll, Reading } from './report.ts';
-import { type Day, dayOf, isoDay, spanOf } from './schemas.ts';
+import type { Report } from './report.ts';
+import { type Context, type Day, dayOf, isoDay, spanOf } from './schemas.ts';
 
-/** A row as it came, before it is known to fit. */
-interface Row {
-  /** `by_day` and `date_range` are parts of an answer that fit nowhere: their record is refused by its schema. */
-  readonly dimension: Dimension | 'by_day' | 'date_range';
-  readonly row: unknown;
+type Ledger = Pick<Context, 'known' | 'ledger'>;
+
+/** A count as the vendor sent it (`raw`) and as it was read, with its key in the ledger. */
+interface Counter {
+  readonly key: string;
+  readonly counted: AttackCount;
+  readonly raw: unknown;
 }
-
-const dayEntry = z.looseObject({ date: z.string().transform(parseTime), byType: optionalList });
-
-/** Ledger keys of a day begin with this. */
-export function dayPrefix(day: Day): string {
-  return `${isoDay(day)}|`;
-}
-
-type Ledger = Pick<Poll, 'known' | 'ledger'>;
 
 /**
- * The counters of one reading, some at a time: total, attack types, countries, users. Of a closed day, known totals,
- * types and countries that are gone have fallen to 0; a user who is gone only left the list of the most targeted.
+ * The counts of one report, some at a time: total, attack types, countries, users. In the report of a closed day, a known
+ * total, type or country that is missing has fallen to 0. A user who is missing only left the list of the most targeted.
  */
 export async function* observe(
-  reading: Reading,
+  report: Report,
   ledger: Ledger,
   { final }: { readonly final: boolean },
 ): AsyncGenerator<readonly Observation[]> {
-  const sums = await addUp(reading);
+  const sums = await addUp(report);
   const keyOf = malformedKeys();
-  const told = new Set<string>();
-  for (const page of inPages(piecesOf(reading))) {
+  const summed = new Set<string>();
+  for (const page of inPages(piecesOf(report))) {
     const counters = new Map<string, Counter>();
     const malformed: Observation[] = [];
     for (const row of page.flatMap(({ rows }) => rows())) {
-      const read = readRow(reading, row);
+      const read = readRow(report, row);
       if ('name' in read) {
-        malformed.push({ key: keyOf(read.name), record: read.raw, at: spanOf(reading.day).from });
+        malformed.push({ key: keyOf(read.name), record: read.raw, at: spanOf(report.day).from });
         continue;
       }
       const sum = sums.repeated.get(shortOf(read.key));
       if (sum === undefined) counters.set(read.key, read);
-      else if (!told.has(read.key)) counters.set(read.key, withSum(read, sum));
-      if (sum !== undefined) told.add(read.key);
+      else if (!summed.has(read.key)) counters.set(read.key, withSum(read, sum));
+      if (sum !== undefined) summed.add(read.key);
     }
     const known = final ? NOTHING : await ledger.known([...counters.keys()]);
-    const due = [...counters].filter(([key, { counted }]) => !hasFallen(counted, known.get(key)));
-    yield [...due.map(([key, counter]) => observation(reading, key, { ...counter, final })), ...malformed];
+    const due = [...counters.values()].filter(({ key, counted }) => !hasFallen(counted, known.get(key)));
+    yield [...due.map((counter) => observation(report, counter, final)), ...malformed];
   }
-  if (final) yield* gone(reading, ledger, sums);
+  if (final) yield* missing(report, ledger, sums);
 }
 
-/** Two rows of one subject are parts of its count. */
-function withSum({ counted, raw, key }: Read, sum: number): Read {
+const NOTHING: ReadonlyMap<string, LedgerValue> = new Map();
+
+/** Several rows of one subject are parts of its count. */
+function withSum({ key, counted, raw }: Counter, sum: number): Counter {
   return { key, counted: withCount(counted, sum), raw: withCount(raw as AttackCount, sum) };
 }
 
-/** What the ledger knows of the day, and the answer no longer has. */
-async function* gone(
-  reading: Reading,
+/** While a day lasts, a lower count waits: only a closed day counts downwards, and its final count is the true one. */
+function hasFallen(counted: AttackCount, before: LedgerValue | undefined): boolean {
+  return before !== undefined && countOf(counted) < Number(before['count']);
+}
+
+/** What the ledger holds of the day and the report does not contain any more. */
+async function* missing(
+  report: Report,
   ledger: Ledger,
   { seen, unsure }: Sums,
 ): AsyncGenerator<readonly Observation[]> {
-  for await (const known of ledger.ledger(dayPrefix(reading.day))) {
+  for await (const known of ledger.ledger(dayPrefix(report.day))) {
     const fallen = [...known].flatMap(([key, value]) => {
-      const counted = seen.has(shortOf(key)) ? undefined : fallenTo0(reading, key, value);
-      // A row that does not fit may be the one that is missed.
+      const counted = seen.has(shortOf(key)) ? undefined : fallenTo0(report, key, value);
+      // The missing row may be one that does not fit.
       if (counted === undefined || unsure.has(counted.dimension)) return [];
-      return [observation(reading, key, { counted, raw: counted, final: true })];
+      return [observation(report, { key, counted, raw: counted }, true)];
     });
     if (fallen.length > 0) yield fallen;
   }
 }
 
-const NOTHING: ReadonlyMap<string, LedgerValue> = new Map();
+function fallenTo0(report: Report, key: string, { name = null }: LedgerValue): AttackCount | undefined {
+  const [dimension = '', ...rest] = key.slice(dayPrefix(report.day).length).split('|');
+  const subject = rest.join('|');
+  const rows: Readonly<Record<string, unknown>> = {
+    total: { totalCount: 0 },
+    attack_type: { attackType: subject, count: 0 },
+    country: { countryCode: subject, name, count: 0 },
+  };
+  return record.safeParse(framed(report, { dimension: dimension as Dimension, row: rows[dimension] })).data;
+}
 
-function observation(
-  { day }: Reading,
-  key: string,
-  { counted, raw, final }: Counter & { readonly final: boolean },
-): Observation {
+function observation({ day }: Report, { key, counted, raw }: Counter, final: boolean): Observation {
   return { key, record: raw, value: valueOf(counted), final, at: spanOf(day).from };
 }
 
-/** What must be known of a whole answer before any of it is told. */
+/** What the ledger keeps: the count, and what an event needs when the row is missing later. */
+function valueOf(counted: AttackCount): LedgerValue {
+  const count = countOf(counted);
+  return counted.dimension === 'country' ? { count, name: counted.row.name ?? null } : { count };
+}
+
+/** The whole answer as one malformed record: it counts something else than was asked. */
+export async function observeMisread(report: Report): Promise<Observation[]> {
+  const misread = framed(report, { dimension: 'date_range', row: await report.body() });
+  return [{ key: malformedKeys()(misread), record: misread }];
+}
+
+/** What must be known of a whole report before any of it is emitted. */
 interface Sums {
-  /** Names of all its keys. */
+  /** The sum of each key, by its short form. */
   readonly seen: ReadonlyMap<string, number>;
-  /** The sums of those that several rows have: they are parts of its count. */
+  /** Those of them that have several rows. */
   readonly repeated: ReadonlyMap<string, number>;
   /** Dimensions with rows that do not fit. */
   readonly unsure: ReadonlySet<Row['dimension']>;
 }
 
-async function addUp(reading: Reading): Promise<Sums> {
+async function addUp(report: Report): Promise<Sums> {
   const seen = new Map<string, number>();
   const repeated = new Map<string, number>();
   const unsure = new Set<Row['dimension']>();
-  for (const page of inPages(piecesOf(reading))) {
+  for (const page of inPages(piecesOf(report))) {
     for (const row of page.flatMap(({ rows }) => rows())) {
-      const read = readRow(reading, row);
+      const read = readRow(report, row);
       if ('name' in read) {
         unsure.add(row.dimension === 'by_day' ? 'attack_type' : row.dimension);
         continue;
@@ -124,41 +141,33 @@ async function addUp(reading: Reading): Promise<Sums> {
   return { seen, repeated, unsure };
 }
 
-/** A key in few bytes: those of a whole answer are in memory. */
+/** A key in few bytes, because all keys of an answer are in memory at once. */
 function shortOf(key: string): string {
   return hash('sha256', key, 'binary');
 }
 
-/** While a day goes on, a lower count waits: only a closed day is told downwards, and its final telling makes it true. */
-function hasFallen(counted: AttackCount, before: LedgerValue | undefined): boolean {
-  return before !== undefined && countOf(counted) < Number(before['count']);
+/** Ledger keys of a day begin with this. */
+export function dayPrefix(day: Day): string {
+  return `${isoDay(day)}|`;
 }
 
-/** The whole answer as one record that does not fit: it counts something else than was asked. */
-export async function observeMisread(reading: Reading): Promise<Observation[]> {
-  const record = placed(reading, { dimension: 'date_range', row: await reading.body() });
-  return [{ key: malformedKeys()(record), record }];
+/** A row as it came, before it is validated. */
+interface Row {
+  /** `by_day` and `date_range` are parts of an answer that are no counts: `record` rejects them. */
+  readonly dimension: Dimension | 'by_day' | 'date_range';
+  readonly row: unknown;
 }
 
-/** A row that is counted: what it says, and as it came. */
-interface Counter {
-  readonly counted: AttackCount;
-  readonly raw: unknown;
-}
-
-/** With its key in the ledger. */
-type Read = Counter & { readonly key: string };
-
-/** `name`: what a malformed row is known by. */
-function readRow(reading: Reading, row: Row): Read | { readonly raw: unknown; readonly name: unknown } {
-  const raw = placed(reading, row);
+/** `name`: what identifies a malformed row. */
+function readRow(report: Report, row: Row): Counter | { readonly raw: unknown; readonly name: unknown } {
+  const raw = framed(report, row);
   const read = readRecord(record, raw);
-  if ('problem' in read) return { raw, name: [isoDay(reading.day), row.dimension, ...nameOf(row)] };
+  if ('problem' in read) return { raw, name: [isoDay(report.day), row.dimension, ...nameOf(row)] };
   const counted = read.data;
-  return { key: `${dayPrefix(reading.day)}${counted.dimension}|${subjectOf(counted)}`, counted, raw };
+  return { key: `${dayPrefix(report.day)}${counted.dimension}|${subjectOf(counted)}`, counted, raw };
 }
 
-/** A malformed row is known by what it counts, where that can be read, and by its count, which alone is compared. */
+/** A malformed row is identified by what it counts, where that can be read, and by its count. */
 function nameOf({ dimension, row }: Row): readonly unknown[] {
   const { attackType, countryCode, userPrincipalName, count, totalCount } = membersOf(row);
   if (dimension === 'total') return [totalCount];
@@ -171,6 +180,12 @@ function nameOf({ dimension, row }: Row): readonly unknown[] {
   return isId(subject) ? ['of', subject, count] : [row];
 }
 
+/** The record of a row: with the tenant and the day that it counts. */
+function framed({ day, counts }: Report, { dimension, row }: Row): unknown {
+  if (row instanceof Unreadable) return row;
+  return { tenant: counts.tenant, day: isoDay(day), dimension, row };
+}
+
 /** Rows that come together. */
 interface Piece {
   readonly size: number;
@@ -178,56 +193,36 @@ interface Piece {
   readonly rows: () => readonly Row[];
 }
 
-function* piecesOf({ day, report }: Reading): Generator<Piece> {
-  const { totalCount, byCountry, byDay, topTargetedUsers } = report;
+function* piecesOf({ day, counts }: Report): Generator<Piece> {
+  const { totalCount, byCountry, byDay, topTargetedUsers } = counts;
   const total = totalCount instanceof Unreadable ? totalCount : { totalCount };
   yield { size: 1, bytes: 0, rows: () => [{ dimension: 'total', row: total }] };
-  for (const batch of byDay.batches) yield* daysOf(batch, day);
-  yield* pieces('country', byCountry);
-  yield* pieces('user', topTargetedUsers);
+  for (const batch of byDay.batches) yield* piecesOfDays(batch, day);
+  yield* piecesOfRows('country', byCountry);
+  yield* piecesOfRows('user', topTargetedUsers);
 }
 
-function* pieces(dimension: Row['dimension'], { batches }: Rows): Generator<Piece> {
+function* piecesOfRows(dimension: Row['dimension'], { batches }: Rows): Generator<Piece> {
   for (const batch of batches) {
     const rows = () => batch.rows().map((row): Row => ({ dimension, row }));
     yield { size: batch.size, bytes: batch.bytes, rows };
   }
 }
 
+const dayEntry = z.looseObject({ date: z.string().transform(parseTime), byType: optionalList });
+
 /** Rows of other days than the one asked are dropped: they are counted when their own day is read. */
-function* daysOf(batch: Batch, day: Day): Generator<Piece> {
-  const misfits: number[] = [];
+function* piecesOfDays(batch: Batch, day: Day): Generator<Piece> {
+  const malformed: number[] = [];
   for (const [index, entry] of batch.rows().entries()) {
     const { data } = dayEntry.safeParse(entry);
-    if (data?.date === undefined) misfits.push(index);
-    else if (dayOf(data.date) === day) yield* pieces('attack_type', data.byType);
+    if (data?.date === undefined) malformed.push(index);
+    else if (dayOf(data.date) === day) yield* piecesOfRows('attack_type', data.byType);
   }
-  if (misfits.length === 0) return;
+  if (malformed.length === 0) return;
   const rows = () => {
     const written = batch.asWritten();
-    return misfits.map((index): Row => ({ dimension: 'by_day', row: written[index] }));
+    return malformed.map((index): Row => ({ dimension: 'by_day', row: written[index] }));
   };
-  yield { size: misfits.length, bytes: batch.bytes, rows };
-}
-
-function placed({ day, report }: Reading, { dimension, row }: Row): unknown {
-  if (row instanceof Unreadable) return row;
-  return { tenant: report.tenant, day: isoDay(day), dimension, row };
-}
-
-function fallenTo0(reading: Reading, key: string, { name = null }: LedgerValue): AttackCount | undefined {
-  const [dimension = '', ...rest] = key.slice(dayPrefix(reading.day).length).split('|');
-  const subject = rest.join('|');
-  const rows: Readonly<Record<string, unknown>> = {
-    total: { totalCount: 0 },
-    attack_type: { attackType: subject, count: 0 },
-    country: { countryCode: subject, name, count: 0 },
-  };
-  return record.safeParse(placed(reading, { dimension: dimension as Dimension, row: rows[dimension] })).data;
-}
-
-/** What the ledger keeps: the count, and what a row that is gone is told by. */
-function valueOf(counted: AttackCount): LedgerValue {
-  const count = countOf(counted);
-  return counted.dimension === 'country' ? { count, name: counted.row.name ?? null } : { count };
+  yield { size: malformed.length, bytes: batch.bytes, rows };
 }

@@ -1,14 +1,13 @@
-import { askTenants, authorise, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
-import { TENANT_FIELDS } from '../_petra/fields.ts';
 import { showDuration } from '../../core/show-duration.ts';
-import { defineSource, type Finding, type Page, type SourceContext } from '../../core/source.ts';
-import { type Poll, readList } from './list.ts';
-import { readLive } from './live.ts';
+import { defineSource, type Finding, type SourceContext } from '../../core/source.ts';
+import { authorise, probeTenants, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
+import { TENANT_FIELDS } from '../_petra/fields.ts';
+import { readList } from './list.ts';
 import { INCIDENT_FIELDS, normalise, record } from './normalise.ts';
-import { cursor, type Cursor, options, type Options, rewind, type StoredCursor } from './schemas.ts';
-import { fillHoles, refresh } from './tenant-walks.ts';
+import { poll } from './poll.ts';
+import { cursor, options, type Options, rewind } from './schemas.ts';
 
-/** Petra Security's incidents: created, and changed for days after. */
+/** Petra Security's incidents: their creation, and their changes in the days after. */
 export default defineSource({
   id: 'petra-incidents',
   title: 'Petra Security incidents',
@@ -33,24 +32,16 @@ export default defineSource({
   normalise,
 });
 
-/** The newest first, then what their list did not hold, then what may have changed. */
-async function* poll(run: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
-  const live = yield* readLive(run, before);
-  const filled = yield* fillHoles(run, live);
-  yield* refresh(run, filled);
-}
-
-/** What `penstock check` asks of Petra: the tenants, and the newest incidents as a poll asks for them. */
-export async function* probe(run: SourceContext<Options>): AsyncGenerator<Finding, number> {
-  const { overlap, limit } = run.options;
-  const list = await readList(run, { from: run.now() - overlap });
-  const count = list.length;
+/** For `penstock check`: the newest incidents, requested as a poll does, and the tenants. */
+async function* probe(context: SourceContext<Options>): AsyncGenerator<Finding, number> {
+  const { overlap, limit } = context.options;
+  const { length } = await readList(context, { from: context.now() - overlap });
   yield {
     probe: 'incidents',
     verdict: 'ok',
-    detail: `${count >= limit ? `${limit} or more` : count} in the last ${showDuration(overlap)}`,
+    detail: `${length >= limit ? `${limit} or more` : length} in the last ${showDuration(overlap)}`,
     advice: '',
   };
-  yield* askTenants(run);
+  yield* probeTenants(context);
   return 1;
 }

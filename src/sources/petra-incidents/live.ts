@@ -1,44 +1,48 @@
 import { z } from 'zod';
+import type { Page } from '../../core/source.ts';
+import { isoTime } from '../../ecs/time.ts';
 import { inParts } from '../_kit/answer.ts';
 import { setBackBy } from '../_kit/clock.ts';
 import { readTenants } from '../_petra/api.ts';
-import type { Page } from '../../core/source.ts';
-import { isoTime } from '../../ecs/time.ts';
-import { type IncidentList, type Poll, readList } from './list.ts';
-import { type Cursor, cursor, type Hole, type StoredCursor } from './schemas.ts';
+import { type IncidentList, readList } from './list.ts';
+import { type Context, cursor, type Cursor, type Hole, type StoredCursor } from './schemas.ts';
 
-/** While older spans are walked, the newest incidents are asked for this often. Milliseconds. */
+/** Pages, and at the end the cursor to which they lead. */
+export type Pages = AsyncGenerator<Page<StoredCursor>, Cursor>;
+
+/** How often the newest incidents are read while older spans are read tenant by tenant. Milliseconds. */
 const LIVE_EVERY = 60_000;
-/** Clocks that differ by less are the same. */
+/** Clocks that differ by less count as the same. Milliseconds. */
 const SKEW = 60_000;
+const DAY = 86_400_000;
 
-/** Whether the newest incidents were asked for too long ago, by the vendor's clock. */
-export function isStale({ now }: Poll, { since }: Cursor): boolean {
+/** Whether the newest incidents were last read too long ago, by the vendor's clock. */
+export function isStale({ now }: Context, { since }: Cursor): boolean {
   const age = now() - since;
   return age < 0 || age >= LIVE_EVERY;
 }
 
 /**
- * Reads what is new of all tenants, in one request. A full list that does not reach back to what was read before
- * leaves a hole; the cursor moves on all the same, to the vendor's clock and never beyond.
+ * Reads what is new of all tenants, in one request. A full list that does not reach back to what was already read leaves
+ * a hole. The cursor moves on all the same, to the vendor's clock and never beyond.
  */
-export async function* readLive(run: Poll, state: Cursor | undefined, deferred?: number): Pages {
-  const { known, from, list } = state === undefined ? await readFirst(run) : await readNext(run, state);
-  const before = state ?? initial(list.date);
-  // What is dated later is ahead of the cursor, and so still to be read.
+export async function* readLive(context: Context, state: Cursor | undefined, deferred?: number): Pages {
+  const { known, from, list } = await (state === undefined ? readFirst(context) : readNext(context, state));
+  const before = state ?? initialCursor(list.date);
+  // What is dated later is after the cursor, so it is still to be read.
   const hole = { from: known, to: Math.min(list.reach, list.date) };
   const { tenants: _, ...kept } = before;
-  const { only } = run.options.tenants;
-  const joined = await joinedHoles(run, before, list.date);
+  const { only } = context.options.tenants;
+  const joined = await holesOfNewTenants(context, before, list.date);
   const next = {
     ...kept,
     ...(only !== undefined && { tenants: [...only] }),
-    since: nextSince(run, before, list),
+    since: nextSince(context, before, list),
     ...(list.clock !== undefined && { ahead: list.clock.ahead }),
     holes: [...before.holes, ...(hole.to > hole.from ? [hole] : []), ...joined],
   };
   const covered = { from: Math.max(from, list.reach), to: list.date };
-  const page = pageOf(run, next, {
+  const page = pageOf(context, next, {
     ...(covered.to > covered.from && { covered }),
     ...(deferred !== undefined && { deferred }),
   });
@@ -46,80 +50,75 @@ export async function* readLive(run: Poll, state: Cursor | undefined, deferred?:
   return next;
 }
 
-/** What tenants had that the options name now and did not before: they begin with a lookback of their own. */
-async function joinedHoles(run: Poll, { tenants, since }: Cursor, now: number): Promise<Hole[]> {
-  const { initial_lookback, tenants: wanted } = run.options;
+/** The past of tenants that the options name now and did not name before: `initial_lookback` of it is read. */
+async function holesOfNewTenants(context: Context, { tenants, since }: Cursor, now: number): Promise<Hole[]> {
+  const { initial_lookback, tenants: wanted } = context.options;
   const isNamed = (id: string) => tenants === undefined || tenants.includes(id);
   if (tenants === undefined || wanted.only?.every(isNamed) === true) return [];
-  const only = (await readTenants(run)).filter(({ ids }) => !ids.some(isNamed)).map(({ id }) => id);
+  const only = (await readTenants(context)).filter(({ ids }) => !ids.some(isNamed)).map(({ id }) => id);
   const from = now - initial_lookback;
   return only.length === 0 || from >= since ? [] : [{ from, to: since, only }];
 }
 
 interface Reading {
-  /** All before is read. */
+  /** Everything before was already read. */
   readonly known: number;
-  /** What was asked. */
+  /** Where the request began. */
   readonly from: number;
   readonly list: IncidentList;
 }
 
-async function readNext(run: Poll, { since, ahead }: Cursor): Promise<Reading> {
-  const { overlap, initial_lookback: lookback } = run.options;
-  const from = since - overlap;
-  const list = await readList(run, { from });
-  const setBack = list.clock === undefined ? 0 : setBackBy(ahead, list.clock);
-  if (setBack === 0) return { known: since, from, list };
-  // New incidents may be dated that much before what was read. The ledger knows what was told since then.
-  const known = Math.min(since, Math.max(since - setBack, Math.min(since, list.at) - lookback));
-  warnOfClock(run, known, since);
-  return { known, from: known - overlap, list: await readList(run, { from: known - overlap }) };
-}
-
-/**
- * The cursor goes where the vendor's clock is, back too. Not further back than `initial_lookback`, though: from there,
- * every poll would read all of it again.
- */
-function nextSince({ options }: Poll, { since }: Cursor, { date, at }: IncidentList): number {
-  return date < Math.min(since, at) - options.initial_lookback ? since : date;
-}
-
-function warnOfClock({ log }: Poll, from: number, to: number): void {
-  log.warn(
-    { event: { start: isoTime(from), end: isoTime(to) } },
-    'The vendor’s clock went back, or ours was set forward: this span is read again, since new incidents may be dated in it.',
-  );
-}
-
-/** The first answer tells the vendor's clock: when ours was ahead, it was not asked far enough back. */
-async function readFirst(run: Poll): Promise<Reading> {
-  const lookback = run.options.initial_lookback;
-  let from = run.now() - lookback;
-  let list = await readList(run, { from });
+/** The first answer brings the vendor's clock: if ours was ahead, the request did not begin early enough. */
+async function readFirst(context: Context): Promise<Reading> {
+  const lookback = context.options.initial_lookback;
+  let from = context.now() - lookback;
+  let list = await readList(context, { from });
   if (list.date - lookback < from - SKEW) {
     from = list.date - lookback;
-    list = await readList(run, { from });
+    list = await readList(context, { from });
   }
   return { known: Math.max(from, list.date - lookback), from, list };
 }
 
-/** Nothing that the first list shows needs a refresh yet. */
-function initial(now: number): Cursor {
+async function readNext(context: Context, { since, ahead }: Cursor): Promise<Reading> {
+  const { overlap, initial_lookback: lookback } = context.options;
+  const from = since - overlap;
+  const list = await readList(context, { from });
+  const setBack = list.clock === undefined ? 0 : setBackBy(ahead, list.clock);
+  if (setBack === 0) return { known: since, from, list };
+  // New incidents may be dated that much before what was read. The ledger knows what was emitted since then.
+  const known = Math.min(since, Math.max(since - setBack, Math.min(since, list.at) - lookback));
+  warnOfClock(context, known, since);
+  return { known, from: known - overlap, list: await readList(context, { from: known - overlap }) };
+}
+
+/**
+ * The cursor follows the vendor's clock, also back, but not further than `initial_lookback`: every poll would read all of
+ * that span again.
+ */
+function nextSince({ options }: Context, { since }: Cursor, { date, at }: IncidentList): number {
+  return date < Math.min(since, at) - options.initial_lookback ? since : date;
+}
+
+function warnOfClock({ log }: Context, from: number, to: number): void {
+  log.warn(
+    { event: { start: isoTime(from), end: isoTime(to) } },
+    'The vendor’s clock was set back, or ours forward; the span is read again because new incidents may be dated in it.',
+  );
+}
+
+/** What the first list shows needs no re-read yet. */
+function initialCursor(now: number): Cursor {
   return { since: now, holes: [], refresh: { ended: now }, unread: {}, outOfReach: {} };
 }
 
-/** Pages, and in the end the cursor that they lead to. */
-export type Pages = AsyncGenerator<Page<StoredCursor>, Cursor>;
-
-const DAY = 86_400_000;
-
-/** A page that leads to `state`; complete when nothing is left that a full list did not show. */
+/** A page that leads to `state`. It is complete when no hole is left. */
 export function pageOf(
-  { options, now }: Poll,
+  { options, now }: Context,
   state: Cursor,
   added: Partial<Omit<Page<StoredCursor>, 'cursor'>>,
 ): Page<StoredCursor> {
-  const complete = isCaughtUp(state);
+  const complete = state.walk === undefined && state.holes.length === 0;
   const { track_updates_for, initial_lookback, overlap } = options;
   // A clock that is set back leads as far back as `initial_lookback`, and updates are tracked from there.
   const kept = track_updates_for + initial_lookback + overlap + DAY;
@@ -129,16 +128,12 @@ export function pageOf(
     ...added,
     cursor: z.encode(cursor, state),
     complete,
-    // By our clock too, lest a Date from the future makes it forget everything.
+    // Our clock counts too: otherwise a Date from the future would make the ledger forget everything.
     forgetBefore: Math.min(oldestNeeded(state), now() - (state.ahead ?? 0)) - kept,
   };
 }
 
-function isCaughtUp({ walk, holes }: Cursor): boolean {
-  return walk === undefined && holes.length === 0;
-}
-
-/** What is read again is known again: nothing that a later request may show is forgotten. */
+/** The ledger keeps the keys of everything that a later request may show again. */
 function oldestNeeded({ since, walk, holes, unread }: Cursor): number {
   const spans = [...holes, ...(walk?.holes ?? []), ...Object.values(unread)];
   return Math.min(since, ...spans.map(({ from }) => from));

@@ -1,23 +1,17 @@
 import { z } from 'zod';
 import { isId, membersOf } from '../_kit/keys.ts';
-import { anyTime, principalFields, tenantFields, utc, vendorTime } from '../_petra/fields.ts';
+import { anyTime, principalFields, tenant, tenantFields, utc, vendorTime } from '../_petra/fields.ts';
 import { compact, type EcsEvent } from '../../core/event.ts';
 import type { FieldTable } from '../../core/fields.ts';
 import type { Json } from '../../core/json.ts';
 import type { LedgerValue, MappingContext } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
 
-/** A number as the vendor wrote it: a double would lose digits of long dwell times. */
+/** A number as decimal text, as the vendor wrote it: a double would lose digits of long dwell times. */
 const decimal = z
   .union([z.number(), z.string().regex(/^-?\d+(\.\d+)?([eE][-+]?\d{1,3})?$/)])
   .transform(String)
   .refine((text) => Number.isFinite(Number(text)), 'expected a finite number');
-
-const tenant = z.looseObject({
-  petraTenantId: z.string().nullish(),
-  name: z.string().nullish(),
-  microsoftTenantId: z.string().nullish(),
-});
 
 const user = z.looseObject({
   id: z.string().nullish(),
@@ -29,8 +23,8 @@ const user = z.looseObject({
 });
 
 /**
- * `IncidentResponse` of the documents. Only what names and dates an incident is needed. `user` is null when the account
- * is gone; statuses are an open list.
+ * `IncidentResponse` of the documentation. Only the id and the creation time are required. `user` is null when the account
+ * was deleted. New statuses may appear.
  */
 export const record = z.looseObject({
   id: z.string().min(1),
@@ -46,26 +40,26 @@ export const record = z.looseObject({
 
 export type Incident = z.output<typeof record>;
 
-/** What makes an incident a changed one; a dwell time that grows alone does not. */
+/** The values whose change is an update. A dwell time that grows is none. */
 export function comparedValues(row: unknown): LedgerValue {
   const { remediationStatus, user } = membersOf(row);
   const { accountEnabled, lastPasswordChangeDateTime: changed } = membersOf(user);
   return {
     remediationStatus: plain(remediationStatus),
     accountEnabled: plain(accountEnabled),
-    // Two spellings of one time are the same; Microsoft's "never" is no time at all.
+    // Two spellings of one time are equal, and Microsoft's "never" is not a time.
     lastPasswordChangeDateTime: anyTime.safeParse(changed).success
       ? (utc(String(changed)) ?? null)
       : plain(changed),
   };
 }
 
-/** What is compared of a value that may be odd, and then is in no field of the event: it is a change all the same. */
+/** A value to compare. One that does not fit is in no field of the event, but its change is an update all the same. */
 function plain(value: unknown): Json {
   return typeof value === 'boolean' || isId(value) ? value : null;
 }
 
-/** Fields of an incident that ECS does not define. Statuses are an open list. */
+/** The fields of these events that ECS does not define. */
 export const INCIDENT_FIELDS: FieldTable = {
   'petra.incident.id': 'keyword',
   'petra.incident.url': 'keyword',
@@ -80,7 +74,7 @@ export const INCIDENT_FIELDS: FieldTable = {
   'petra.incident.user.user_principal_name': 'keyword',
 };
 
-/** An incident's creation, or an update of it with the status before. */
+/** An incident in ECS: its creation, or an update with the status before. */
 export function normalise(incident: Incident, { reason, observedAt, previous }: MappingContext): EcsEvent {
   const { tenant, user, remediationStatus: status, dwellTimeMinutes: dwell } = incident;
   const updated = reason === 'updated';
@@ -90,7 +84,7 @@ export function normalise(incident: Incident, { reason, observedAt, previous }: 
     '@timestamp': updated ? isoTime(observedAt) : utc(incident.createdAt),
     message: sentence(incident, updated, before),
     'event.id': incident.id,
-    // An alert for each update would open the case again.
+    // An alert for every update would open the case again.
     'event.kind': updated ? 'event' : 'alert',
     'event.action': updated ? 'incident-updated' : 'incident-created',
     'event.severity': severityOf(status),
@@ -127,7 +121,7 @@ function sentence({ tenant, user, remediationStatus }: Incident, updated: boolea
   return `Petra ${updated ? 'updated' : 'reported'} an incident of ${who} at ${where}: ${status}.`;
 }
 
-/** Elastic Security's scale, by what is left to do. */
+/** Elastic Security's scale, by how much is left to do. */
 const [LOW, MEDIUM, HIGH, CRITICAL] = [21, 47, 73, 99] as const;
 
 const SEVERITIES: Readonly<Record<string, number>> = {
@@ -142,7 +136,7 @@ const SEVERITIES: Readonly<Record<string, number>> = {
   PEN_TEST: LOW,
 };
 
-/** `event.severity` of a remediation status; one that we do not know, or cannot read, is high until somebody has looked. */
+/** `event.severity` of a remediation status; high for a status that is unknown or cannot be read. */
 export function severityOf(remediationStatus: string | null | undefined): number {
   if (typeof remediationStatus !== 'string') return HIGH;
   return Object.hasOwn(SEVERITIES, remediationStatus) ? (SEVERITIES[remediationStatus] ?? HIGH) : HIGH;
@@ -150,15 +144,15 @@ export function severityOf(remediationStatus: string | null | undefined): number
 
 const NS_PER_MINUTE = 60_000_000_000n;
 
-/** Smaller powers of ten make no nanosecond of any number of digits that we take. */
+/** With a smaller power of ten, no number that `decimal` accepts reaches a nanosecond. */
 const SMALLEST_EXPONENT = -400;
 
-/** The largest double that fits a 64-bit integer, which stores keep durations in: some 292 years. */
+/** The largest double that fits a 64-bit integer, in which stores keep durations: about 292 years. */
 const LONGEST = 9_223_372_036_854_774_784n;
 
 /**
- * Whole nanoseconds (the nearest) of a decimal number of minutes, exact at any length: `656634.6116` minutes are more
- * nanoseconds than a double counts. Undefined for a negative number, which is no duration, and for one that no store could hold.
+ * Converts a decimal number of minutes to the nearest whole nanosecond, exactly at any length: `656634.6116` minutes are
+ * more nanoseconds than a double can count. Undefined for a negative number, and for one that no store can hold.
  */
 export function nanosecondsOfMinutes(minutes: string): bigint | undefined {
   const nanoseconds = exactNanoseconds(minutes);

@@ -321,6 +321,6 @@ describe('one day', () => {
 
     expect(told).toEqual([]);
     expect((await lab.cursor(FIRST.petraTenantId))['read']).toEqual([]);
-    expect((await lab.streams())[0]?.lastError).toContain('not what Petra documents');
+    expect((await lab.streams())[0]?.lastError).toContain('not in the format that Petra documents');
   });
 });

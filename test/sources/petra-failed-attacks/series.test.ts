@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { Rows } from '../../../src/core/rows.ts';
 import type { LedgerValue } from '../../../src/core/source.ts';
-import type { Reading } from '../../../src/sources/petra-failed-attacks/report.ts';
+import type { Report } from '../../../src/sources/petra-failed-attacks/report.ts';
 import { dayOf } from '../../../src/sources/petra-failed-attacks/schemas.ts';
 import { dayPrefix, observe } from '../../../src/sources/petra-failed-attacks/series.ts';
 
 const DAY = dayOf(Date.parse('2026-03-10T12:00:00Z'));
 
-function readingOf(totalCount: number, russia: number): Reading {
-  const report = {
+function reportOf(totalCount: number, russia: number): Report {
+  const counts = {
     tenant: { petraTenantId: 'ZZk90t' },
     totalCount,
     byCountry: Rows.of({ name: 'Russia', countryCode: 'RU', count: russia }),
@@ -19,8 +19,8 @@ function readingOf(totalCount: number, russia: number): Reading {
     day: DAY,
     date: Date.parse('2026-03-10T12:00:00Z'),
     fits: 'exactly',
-    report,
-  } as unknown as Reading;
+    counts,
+  } as unknown as Report;
 }
 
 function known(total: number, russia: number): ReadonlyMap<string, LedgerValue> {
@@ -30,23 +30,23 @@ function known(total: number, russia: number): ReadonlyMap<string, LedgerValue> 
   ]);
 }
 
-async function counts(reading: Reading, held: ReadonlyMap<string, LedgerValue>, final: boolean) {
+async function countsOf(report: Report, held: ReadonlyMap<string, LedgerValue>, final: boolean) {
   const ledger = {
     known: async () => held,
     async *ledger() {
       yield held;
     },
   };
-  const parts = await Array.fromAsync(observe(reading, ledger, { final }));
+  const parts = await Array.fromAsync(observe(report, ledger, { final }));
   return parts.flat().map(({ value }) => value?.['count']);
 }
 
-describe('observe', () => {
-  it('does not tell a day downwards while it goes on', async () => {
-    expect(await counts(readingOf(10, 9), known(12, 7), false)).toEqual([9]);
+describe('petra-failed-attacks', () => {
+  it('does not lower the count of a day that is not closed', async () => {
+    expect(await countsOf(reportOf(10, 9), known(12, 7), false)).toEqual([9]);
   });
 
-  it('tells a closed day as it is', async () => {
-    expect(await counts(readingOf(10, 9), known(12, 7), true)).toEqual([10, 9]);
+  it('emits the counts of a closed day as they are, also when they fell', async () => {
+    expect(await countsOf(reportOf(10, 9), known(12, 7), true)).toEqual([10, 9]);
   });
 });

@@ -78,7 +78,7 @@ describe('a clock that is set back', () => {
     // The list as always, the one that goes back, and the re-read for updates, which is due by such a clock.
     expect(followed).toBe(3);
     expect(lists().length - before).toBe(6);
-    expect(lab.lines.filter(({ msg }) => /clock went back/.test(String(msg)))).toHaveLength(1);
+    expect(lab.lines.filter(({ msg }) => /clock was set back/.test(String(msg)))).toHaveLength(1);
   });
 
   it.each([
