@@ -23,7 +23,7 @@ function commands(text: string): string[] {
   return [...text.matchAll(/^ {4}((?:helm|kubectl) .*)$/gm)].map(([, command]) => command as string);
 }
 
-describe.skipIf(skipped !== '')(`The commands that are written down${skipped}`, () => {
+describe.skipIf(skipped !== '')(`commands in documents${skipped}`, () => {
   let server: ApiServer;
 
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe.skipIf(skipped !== '')(`The commands that are written down${skipped}`, 
     }
   }
 
-  it('in docs/kubernetes.md install each shape, over the one before', async () => {
+  it('the commands of docs/kubernetes.md install each shape, over the one before', async () => {
     const lines = commands(await readFile(`${REPOSITORY}docs/kubernetes.md`, 'utf8'));
 
     expect(lines.length).toBeGreaterThan(7);
@@ -65,7 +65,7 @@ describe.skipIf(skipped !== '')(`The commands that are written down${skipped}`, 
     ]);
   });
 
-  it('in the chart’s README install it', async () => {
+  it('the command of the chart’s README installs it', async () => {
     const lines = commands(await readFile(`${REPOSITORY}deploy/helm/README.md`, 'utf8'));
 
     expect(lines).toHaveLength(1);

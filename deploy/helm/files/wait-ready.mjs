@@ -1,4 +1,4 @@
-// Asks /readyz until it says 200, and prints each answer that differs from the one before: wait-ready.mjs URL SECONDS
+// Requests /readyz until the response is 200, and prints each response that differs from the previous one: wait-ready.mjs URL SECONDS
 const [url, seconds] = process.argv.slice(-2);
 const end = Date.now() + Number(seconds) * 1000;
 const say = (text) => process.stdout.write(`${text}\n`);

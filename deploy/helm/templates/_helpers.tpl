@@ -14,7 +14,7 @@ app.kubernetes.io/name: {{ include "penstock.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* By which the Service finds its Pod, and no other of this release. */}}
+{{/* Labels by which the Service selects its Pod, and no other Pod of this release. */}}
 {{- define "penstock.identityLabels" -}}
 {{ include "penstock.selectorLabels" . }}
 app.kubernetes.io/component: {{ .Values.mode }}
@@ -59,7 +59,7 @@ annotations:
 {{- mul (regexFind "^[0-9]+" . | int) (get $unit (regexFind "[smh]$" .)) }}
 {{- end }}
 
-{{/* penstock.yaml: the value `config`, and what the Pod decides. */}}
+{{/* penstock.yaml: the value `config`, and the settings that depend on the Pod. */}}
 {{- define "penstock.config" -}}
 {{- $config := fromYaml .Values.config }}
 {{- if hasKey $config "Error" }}

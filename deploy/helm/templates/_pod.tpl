@@ -1,11 +1,11 @@
-{{/* What all three Pods have in common, but for their containers. */}}
+{{/* What all three Pods have in common, except their containers. */}}
 {{- define "penstock.podMetadata" -}}
 {{- $checksum := include (print .Template.BasePath "/configmap.yaml") . | sha256sum }}
 {{- include "penstock.metadata" (dict "root" . "of" (dict "labels" .Values.podLabels "annotations" .Values.podAnnotations)
   "annotations" (dict "checksum/config" $checksum)) }}
 {{- end }}
 
-{{/* Who it runs as and where, without volumes. */}}
+{{/* User, security context and placement; no volumes. */}}
 {{- define "penstock.podBase" -}}
 serviceAccountName: {{ include "penstock.serviceAccountName" . }}
 automountServiceAccountToken: false
@@ -20,7 +20,7 @@ securityContext:
   runAsUser: 65532
   runAsGroup: 65532
   fsGroup: 65532
-  # At each mount the other policy would give the group what the state directory keeps to its owner.
+  # The other policy would give the group access to the state directory at each mount.
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault
@@ -67,7 +67,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Penstock's container, but for its probes: a dict of the root context and the arguments. */}}
+{{/* Penstock's container without its probes; takes a dict of the root context and the arguments. */}}
 {{- define "penstock.container" -}}
 name: penstock
 {{ include "penstock.image" .root }}
