@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { sourceContext, openHttp } from '../collect/context.ts';
-import { probeSource, type SharedAnswers } from '../collect/probe.ts';
+import { probeSource, type SharedResponses } from '../collect/probe.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { identityOf } from '../core/stream-key.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
@@ -71,7 +71,7 @@ interface Online {
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
   await using journal = await openJournalForBudgets({ ...config.state, clock: io.clock, log });
   await journal.requireSame(config.sources.map(identityOf));
-  const shared: SharedAnswers = new Map();
+  const shared: SharedResponses = new Map();
   const lent: Lent = {
     io,
     log,
@@ -95,7 +95,7 @@ interface Lent {
   readonly log: Logger;
   readonly journal: BudgetJournal;
   readonly budgets: Budgets;
-  readonly shared: SharedAnswers;
+  readonly shared: SharedResponses;
 }
 
 async function checkSource(
@@ -106,8 +106,8 @@ async function checkSource(
   const config = { ...source, options: { ...source.options, retries: 0 } };
   const log = whole.child({ penstock: { source: source.name } });
   await using http = openHttp({ budgets, clock, random, env, log, signal }, config);
-  const run = sourceContext({ journal, http, log, signal, mode: 'run' }, config);
-  return await probeSource({ config, http, run, clock, shared });
+  const context = sourceContext({ journal, http, log, signal, mode: 'run' }, config);
+  return await probeSource({ config, http, source: context, clock, shared });
 }
 
 async function checkDestination(

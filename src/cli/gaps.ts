@@ -58,15 +58,14 @@ export const gapsCommand: PenstockCommand = {
     const known = await knownSources(view, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const closed = flags['closed'] === true;
-    const patience = patienceOf(io);
-    const spans = await missing(view, config, { source, asked, closed, now, patience });
+    const spans = await missing(view, config, { source, asked, closed, now, staleAfter: staleAfter(io) });
     const missed = missedBy(await view.destinationGaps(), { source, asked });
     show(io, { spans, missed }, flags['json'] === true);
     return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },
 };
 
-function patienceOf({ random }: Io) {
+function staleAfter({ random }: Io) {
   return (config: SourceConfig, streams: number) => {
     const { schedule, timezone } = config.options;
     return patienceWith(config, streams, parseSchedule(schedule, timezone, random));

@@ -1,36 +1,36 @@
 import type { Config, SourceConfig } from '../config/types.ts';
-import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
-import { identityOf, streamKey } from '../core/stream-key.ts';
-import { uncovered } from '../core/span.ts';
 import type { Span } from '../core/source.ts';
+import { uncovered } from '../core/span.ts';
+import { identityOf, streamKey } from '../core/stream-key.ts';
+import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
 
-/** `reason` of a span that nobody asked the vendor for: before the first poll, or while nothing polled. */
+/** `reason` of a span that was never requested: before the first poll, or while nothing polled. */
 const NEVER_ASKED = 'never-asked';
 
 /**
- * `reason` of a span that is not read yet as it should be: the vendor still counts it, late records may still appear in
- * it, or the next poll is to ask for it.
+ * `reason` of a span that is not due yet: the vendor still counts it, late records may still come, or the next poll
+ * reads it.
  */
 const OPEN = 'open';
 
-/** A span that is not there, or (`closed`) was not for a time. Times are epoch ms. */
+/** A span that was not read, or that was not read until it was `closed`. Times are epoch ms. */
 export interface MissingSpan extends Omit<GapState, 'opened'> {
   readonly source: string;
-  /** Undefined for what was never asked, and for what is open. */
+  /** Undefined for spans that were never requested or are open. */
   readonly opened: number | undefined;
 }
 
 interface Question {
-  /** Only of this source, by name. */
+  /** Limits the answer to the source of this name. */
   readonly source?: string | undefined;
-  /** Only within this span, and then also what was never asked in it. */
+  /** Limits the answer to this span, and adds what was never requested in it. */
   readonly asked?: Span | undefined;
-  /** Also gaps that were closed since. */
+  /** Adds gaps that have been closed. */
   readonly closed: boolean;
   /** Epoch ms. */
   readonly now: number;
   /** How long a source with so many streams may go unread before it is stale, milliseconds. */
-  readonly patience: (config: SourceConfig, streams: number) => number;
+  readonly staleAfter: (config: SourceConfig, streams: number) => number;
 }
 
 /** What was not collected, and why: by stream, in the order of time. */
@@ -40,8 +40,8 @@ export async function missing(
   question: Question,
 ): Promise<readonly MissingSpan[]> {
   const { source, asked } = question;
-  const wanted = (name: string) => source === undefined || name === source;
-  const streams = (await view.streams()).filter((stream) => wanted(stream.source));
+  const isWanted = (name: string) => source === undefined || name === source;
+  const streams = (await view.streams()).filter((stream) => isWanted(stream.source));
   const counts = new Map(
     [...Map.groupBy(streams, (stream) => stream.source)].map(([name, of]) => [name, of.length]),
   );
@@ -49,33 +49,33 @@ export async function missing(
   const found: MissingSpan[] = [];
   for (const stream of streams) {
     const config = configs.get(stream.source);
-    const patience = config === undefined ? 0 : question.patience(config, counts.get(config.name) ?? 0);
-    found.push(...(await missingOf(view, { stream, config, patience }, question)));
+    const staleAfter = config === undefined ? 0 : question.staleAfter(config, counts.get(config.name) ?? 0);
+    found.push(...(await missingOf(view, { stream, config, staleAfter }, question)));
   }
   if (asked === undefined) return found;
-  for (const config of sources.filter(({ name }) => wanted(name) && !counts.has(name))) {
+  for (const config of sources.filter(({ name }) => isWanted(name) && !counts.has(name))) {
     const key = streamKey({ ...identityOf(config), scope: '' });
-    const open = openFrom({ config, patience: 0, known: [] }, question.now);
+    const open = openFrom({ config, staleAfter: 0, known: [] }, question.now);
     found.push(...unread({ source: config.name, key }, [asked], open));
   }
   return found;
 }
 
-/** Whether it is missing now, rather than closed since or not due yet. */
+/** Whether the span is missing now: neither closed nor open. */
 export function isMissing({ closed, reason }: MissingSpan): boolean {
   return closed === undefined && reason !== OPEN;
 }
 
 interface Subject {
   readonly stream: StreamState;
-  /** Undefined of a source that the configuration no longer has. */
+  /** Undefined for a source that the configuration no longer has. */
   readonly config: SourceConfig | undefined;
-  readonly patience: number;
+  readonly staleAfter: number;
 }
 
 async function missingOf(
   view: Pick<JournalView, 'gaps' | 'coverage'>,
-  { stream, config, patience }: Subject,
+  { stream, config, staleAfter }: Subject,
   { asked, closed, now }: Question,
 ): Promise<MissingSpan[]> {
   const gaps = await view.gaps(stream.key);
@@ -85,9 +85,9 @@ async function missingOf(
   if (asked === undefined || stream.orphaned) return shown;
   const known = [...(await view.coverage(stream.key)), ...gaps.filter((gap) => gap.closed === undefined)];
   const tolerated = config?.definition.toleratedGap?.(config.options) ?? 0;
-  // Wider than asked, so that the end of a long hole is not taken for a short one.
+  // Wider than asked, so that the end of a long hole does not look like a short one.
   const holes = uncovered({ from: asked.from - tolerated, to: asked.to + tolerated }, known);
-  const rest = unread(stream, holes, openFrom({ config, patience, known }, now))
+  const rest = unread(stream, holes, openFrom({ config, staleAfter, known }, now))
     .filter(({ from, to, reason }) => reason === OPEN || to - from > tolerated)
     .map((span) => ({ ...span, from: Math.max(span.from, asked.from), to: Math.min(span.to, asked.to) }))
     .filter(({ from, to }) => from < to);
@@ -96,25 +96,25 @@ async function missingOf(
 
 interface Reading {
   readonly config: SourceConfig | undefined;
-  readonly patience: number;
+  readonly staleAfter: number;
   /** What was read, and what is known to be missing. */
   readonly known: readonly Span[];
 }
 
 /**
- * From when on what is unread is open, epoch ms. A counter's bucket is until it is settled. Of other streams it is what
- * follows the last poll, while that is as recent as readiness asks.
+ * The time after which unread spans are open, epoch ms. For a counter it is when its buckets are settled. For other
+ * streams it is the end of the last poll, as long as that is as recent as readiness requires.
  */
-function openFrom({ config, patience, known }: Reading, now: number): number {
+function openFrom({ config, staleAfter, known }: Reading, now: number): number {
   if (config === undefined) return now;
   const { definition, options } = config;
   const settled = (at: number) => definition.settledUntil?.(options, at) ?? at;
   if (definition.stream === 'counter') return settled(now);
   const last = known.reduce((latest, { to }) => Math.max(latest, to), -Infinity);
-  return last >= settled(now - patience) ? Math.min(last, now) : now;
+  return last >= settled(now - staleAfter) ? Math.min(last, now) : now;
 }
 
-/** Each span is never asked before `open`, and open from then on. */
+/** Splits each span at `open`: it was never requested before that, and is open from then on. */
 function unread(
   { source, key }: Pick<StreamState, 'source' | 'key'>,
   spans: readonly Span[],

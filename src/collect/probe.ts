@@ -22,29 +22,29 @@ interface ProbeParts {
   readonly config: SourceConfig;
   /** Without retries. */
   readonly http: SourceHttp;
-  readonly run: SourceContext<CommonOptions>;
+  readonly source: SourceContext<CommonOptions>;
   readonly clock: Clock;
-  readonly shared: SharedAnswers;
+  readonly shared: SharedResponses;
 }
 
 /**
- * All that `penstock check` finds out about a source, at most one request a route: the way there, the credential, what
- * the source's own probe looks at, the clocks, and how long a sweep will take. Rejects only for a bug.
+ * What `penstock check` finds about a source, with at most one request per route: connection, credential, the findings of
+ * the source's own probe, the clocks, and how long a poll takes. Rejects only for a bug.
  */
 export async function probeSource({
   config,
   http,
-  run,
+  source,
   clock,
   shared,
 }: ProbeParts): Promise<readonly Finding[]> {
   const { definition } = config;
-  const hearing = new Hearing(http, clock, config, shared);
+  const client = new ProbeClient(http, clock, config, shared);
   const findings: Finding[] = [];
   let streams: number | undefined;
   let failure: unknown;
   try {
-    const probe = definition.probe?.({ ...run, http: hearing, now: () => hearing.now() });
+    const probe = definition.probe?.({ ...source, http: client, now: () => client.now() });
     if (probe === undefined) return [unprobed(config)];
     let step = await probe.next();
     for (; step.done !== true; step = await probe.next()) findings.push(step.value);
@@ -53,11 +53,11 @@ export async function probeSource({
     failure = error;
   }
   return [
-    ...reach(config, hearing, failure),
+    ...reachability(config, client, failure),
     ...findings,
     ...(failure === undefined ? [] : [failureFinding(failure)]),
-    ...clockFindings(hearing, Math.min(SKEW, definition.clockTolerance?.(config.options) ?? SKEW)),
-    ...(streams === undefined ? [] : [sweepFinding(config, streams)]),
+    ...clockFindings(client, Math.min(SKEW, definition.clockTolerance?.(config.options) ?? SKEW)),
+    ...(streams === undefined ? [] : [quotaFinding(config, streams)]),
   ];
 }
 
@@ -65,13 +65,13 @@ function unprobed({ name }: SourceConfig): Finding {
   return {
     probe: 'connection',
     verdict: 'warn',
-    detail: 'This source type has nothing that could be asked without a poll.',
+    detail: 'Sources of this type cannot be checked without a poll.',
     advice: `Try a poll that writes nothing: penstock preview ${name}`,
   };
 }
 
-/** That there was an answer at all, and that the credential was taken. */
-function reach(config: SourceConfig, { answered }: Hearing, failure: unknown): Finding[] {
+/** Whether the vendor answered at all, and whether it accepted the credential. */
+function reachability(config: SourceConfig, { answered }: ProbeClient, failure: unknown): Finding[] {
   const met = answered || (failure instanceof VendorError && failure.status !== undefined);
   const findings = met ? [connection(config.options)] : [];
   if (!answered || failure instanceof UnauthorisedError) return findings;
@@ -91,14 +91,14 @@ function connection(options: CommonOptions & { readonly tls?: TlsConfig | undefi
   return { probe, verdict: 'ok', detail: `${options.base_url} answers`, advice: '' };
 }
 
-/** Clocks further apart are worth a look, unless the source bears less. Milliseconds. */
+/** Clocks further apart than this are a warning, unless the source tolerates less. Milliseconds. */
 const SKEW = 60_000;
 /** `Date` has whole seconds. Milliseconds. */
 const DATE_PRECISION = 2_000;
-/** `Date` has whole seconds, and answers take their time: clocks this near are the same. Milliseconds. */
+/** `Date` has whole seconds and answers take time, so clocks nearer than this count as equal. Milliseconds. */
 const PRECISION = 5_000;
 
-function clockFindings({ ahead, answered }: Hearing, limit: number): Finding[] {
+function clockFindings({ ahead, answered }: ProbeClient, limit: number): Finding[] {
   const probe = 'clock';
   if (ahead === undefined && !answered) return [];
   if (ahead === undefined) {
@@ -106,8 +106,8 @@ function clockFindings({ ahead, answered }: Hearing, limit: number): Finding[] {
       {
         probe,
         verdict: 'warn',
-        detail: "The vendor's answers tell no time (Date): windows follow this host's clock.",
-        advice: "Keep this host's clock synchronised, and see whether a proxy removes the header.",
+        detail: "The vendor's answers have no Date header, so windows follow this host's clock.",
+        advice: "Keep this host's clock synchronised (NTP), and check whether a proxy removes the header.",
       },
     ];
   }
@@ -121,13 +121,13 @@ function clockFindings({ ahead, answered }: Hearing, limit: number): Finding[] {
   return [{ probe, verdict: 'ok', detail: near ? "The vendor's clock matches" : apart, advice: '' }];
 }
 
-function sweepFinding(config: SourceConfig, streams: number): Finding {
+function quotaFinding(config: SourceConfig, streams: number): Finding {
   const quota = config.options.quota ?? config.definition.quotas(config.options)[0];
-  const sweep = `a poll of ${count(streams, 'stream')}`;
+  const poll = `a poll of ${count(streams, 'stream')}`;
   const detail =
     quota === undefined
-      ? `no limit; ${sweep} needs at least ${count(streams, 'request')}`
-      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${sweep} needs about ${showDuration(predictedPoll(config, streams))}`;
+      ? `no limit; ${poll} needs at least ${count(streams, 'request')}`
+      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${poll} needs about ${showDuration(predictedPoll(config, streams))}`;
   return { probe: 'quota', verdict: 'ok', detail, advice: '' };
 }
 
@@ -137,7 +137,7 @@ function count(number: number, thing: string): string {
 
 type Failed = Pick<Finding, 'probe' | 'advice'>;
 
-/** What ended a probe, as a finding. Throws what is no error of a vendor or a budget: a bug, a state that is unusable. */
+/** The error that ended a probe, as a finding. Rethrows a bug, and a state that cannot be used. */
 export function failureFinding(error: unknown): Finding {
   if (!(error instanceof PenstockError) || error instanceof StateError) throw error;
   return { ...whatFailed(error), verdict: 'fail', detail: explain(error) };
@@ -145,12 +145,16 @@ export function failureFinding(error: unknown): Finding {
 
 function whatFailed(error: PenstockError): Failed {
   if (error instanceof OutOfBudgetError) {
-    return { probe: 'quota', advice: 'Run it again and let it wait for a free slot, or raise `quota`.' };
+    return {
+      probe: 'quota',
+      advice: 'Run penstock check again and let it wait for a free slot, or raise `quota`.',
+    };
   }
   if (error instanceof ThrottledError) {
     return {
       probe: 'quota',
-      advice: 'Run it again after that time; lower `quota` if other programs use this credential.',
+      advice:
+        'Run penstock check again after that time; lower `quota` if other programs use this credential.',
     };
   }
   if (error instanceof UnauthorisedError) {
@@ -159,42 +163,45 @@ function whatFailed(error: PenstockError): Failed {
       advice:
         error.status === 401
           ? 'Put a valid token into the configuration or its secret file, then run penstock check again.'
-          : 'Give the owner of the credential the right to this API, then run penstock check again.',
+          : 'Grant the owner of the credential access to this API, then run penstock check again.',
     };
   }
   if (error instanceof TimedOutError) {
-    return { probe: 'connection', advice: 'Check the way to it, and raise `timeout` if it is only slow.' };
+    return {
+      probe: 'connection',
+      advice: 'Check the network path to it, and raise `timeout` if it is only slow.',
+    };
   }
   if (error instanceof RefusedError) {
-    return { probe: 'request', advice: 'Correct base_url and the options that the answer names.' };
+    return { probe: 'request', advice: 'Correct base_url and the options that the answer mentions.' };
   }
   if (error instanceof VendorError && error.status === undefined) {
-    return { probe: 'connection', advice: 'Check base_url, `tls` and `proxy`, from this very host.' };
+    return { probe: 'connection', advice: 'Check base_url, `tls` and `proxy` on this host.' };
   }
-  return { probe: 'answer', advice: 'Check base_url, and what stands between this host and the vendor.' };
+  return { probe: 'answer', advice: 'Check base_url, and any proxy between this host and the vendor.' };
 }
 
-interface Heard {
+interface ProbeResponse {
   readonly answer: HttpAnswer;
-  /** What the vendor's clock was ahead of ours, ms; undefined for an answer without a `Date`. */
+  /** How far the vendor's clock was ahead of ours, ms; undefined for an answer without a `Date`. */
   readonly ahead: number | undefined;
 }
 
-/** Answers of one check, by credential and request: sources that share a credential ask a shared route once. */
-export type SharedAnswers = Map<string, Promise<Heard>>;
+/** The responses of one check by credential and request: sources that share a credential request a shared route once. */
+export type SharedResponses = Map<string, Promise<ProbeResponse>>;
 
-/** A client that takes note of what its answers say besides their bodies. */
-export class Hearing implements Http {
-  /** Some request was answered well. */
+/** A client that notes what responses say besides their bodies. */
+class ProbeClient implements Http {
+  /** Some request was answered with success. */
   answered = false;
-  /** What the vendor's clock is ahead of ours, ms; undefined while no answer had a `Date`. */
+  /** How far the vendor's clock is ahead of ours, ms; undefined while no answer had a `Date`. */
   ahead: number | undefined;
   readonly #http: SourceHttp;
   readonly #clock: Clock;
   readonly #config: SourceConfig;
-  readonly #shared: SharedAnswers;
+  readonly #shared: SharedResponses;
 
-  constructor(http: SourceHttp, clock: Clock, config: SourceConfig, shared: SharedAnswers) {
+  constructor(http: SourceHttp, clock: Clock, config: SourceConfig, shared: SharedResponses) {
     this.#http = http;
     this.#clock = clock;
     this.#config = config;
@@ -208,15 +215,15 @@ export class Hearing implements Http {
 
   async get(request: HttpRequest): Promise<HttpAnswer> {
     const key = this.#keyOf(request);
-    const asked = this.#shared.get(key) ?? this.#ask(request);
-    this.#shared.set(key, asked);
+    const response = this.#shared.get(key) ?? this.#send(request);
+    this.#shared.set(key, response);
     try {
-      const { answer, ahead } = await asked;
+      const { answer, ahead } = await response;
       this.answered = true;
       this.ahead = ahead ?? this.ahead;
       return answer;
     } catch (error) {
-      // A refusal has a clock as well; without a `Date` the client's own shows no difference.
+      // A rejection has a `Date` as well; without one, the client's clock equals ours.
       const ahead = this.#ahead();
       if (Math.abs(ahead) >= 1_000) this.ahead = ahead;
       throw error;
@@ -231,7 +238,7 @@ export class Hearing implements Http {
     this.#http.recall(ahead);
   }
 
-  async #ask(request: HttpRequest): Promise<Heard> {
+  async #send(request: HttpRequest): Promise<ProbeResponse> {
     const answer = await this.#http.get(request);
     return { answer, ahead: answer.headers['date'] === undefined ? undefined : this.#ahead() };
   }

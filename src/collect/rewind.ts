@@ -5,7 +5,7 @@ import { ConfigError } from '../core/errors.ts';
 import type { Journal, StreamState } from '../journal/journal.ts';
 import { decodeCursor } from './context.ts';
 
-/** A stream whose cursor was moved back; cursors as they are stored. */
+/** A stream whose cursor was moved back. Cursors are encoded, as the journal stores them. */
 export interface Rewound {
   readonly source: string;
   readonly stream: string;
@@ -17,17 +17,17 @@ interface Rewinding {
   /** Epoch ms. */
   readonly to: number;
   readonly now: number;
-  /** Names of the other sources of the configuration: one may read other parts of the same account. */
+  /** Names of the other sources of the configuration, which may read other parts of the same account. */
   readonly others: readonly string[];
 }
 
 type RewindJournal = Pick<Journal, 'streams' | 'openStream' | 'commit' | 'setNextDue'>;
 
 /**
- * Moves the cursors of a source back to a time (epoch ms), so that its next poll, due at once, reads again from there.
- * What the ledger still knows is recognised; the rest is told again, under the same ids. Cursors that stand before
- * that time stay. No poll of the source may be under way: it would commit the cursor that it began with.
- * @throws ConfigError when its vendor cannot be asked for the past, or it was never polled
+ * Moves the cursors of a source back to a time (epoch ms), so that its next poll, which is due at once, reads again from
+ * there. Records that the ledger still knows are recognised; the others are emitted again under the same ids. Cursors before
+ * that time stay. Hold the source's `polls` mutex: a poll that is under way would commit the cursor that it began with.
+ * @throws ConfigError when the vendor cannot be asked for the past, or the source was never polled
  */
 export async function rewindSource(
   journal: RewindJournal,
@@ -39,7 +39,7 @@ export async function rewindSource(
   const streams = await polledStreams(journal, config, others);
   if (streams.length === 0) {
     throw new ConfigError([
-      `Source ${name} was never polled on this state: there is nothing to rewind. Its first poll begins initial_lookback ago. See: penstock state list`,
+      `Source ${name} was never polled with this state, so there is nothing to rewind. Its first poll begins initial_lookback ago. See: penstock state list`,
     ]);
   }
   const rewound: Rewound[] = [];
@@ -54,11 +54,11 @@ export async function rewindSource(
   return rewound;
 }
 
-/** Throws ConfigError when its vendor cannot be asked for the past. */
+/** Throws ConfigError when the vendor of a source cannot be asked for the past. */
 export function requireRewindable({ name, definition }: SourceConfig): void {
   if (definition.rewind !== undefined) return;
   throw new ConfigError([
-    `Source ${name} cannot be rewound: ${definition.id} shows only what is now, and cannot be asked for the past.`,
+    `Source ${name} cannot be rewound: ${definition.id} returns only the current data and cannot be asked for the past.`,
   ]);
 }
 
