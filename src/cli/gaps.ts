@@ -7,7 +7,7 @@ import type { DestinationGap } from '../journal/backlog.ts';
 import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { parseSchedule } from '../core/schedule.ts';
 import type { Span } from '../core/source.ts';
-import { patienceWith } from '../observe/staleness.ts';
+import { patienceWith } from '../observe/states.ts';
 import { destinationGapRow, destinationGapTable, missedBy } from './destination-gaps.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Io } from './io.ts';

@@ -4,7 +4,7 @@ import type { Config } from '../config/types.ts';
 import { nearest } from '../config/nearest.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { once, type OnceSummary } from '../runtime/once.ts';
-import { totalsOf } from '../observe/totals.ts';
+import { totalsOf } from '../observe/live.ts';
 import { Away } from './away.ts';
 import { collectValues, configFlag, durationArgument, examples } from './flags.ts';
 import { jsonLine, say, type ExitCode } from './io.ts';

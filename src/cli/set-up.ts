@@ -2,7 +2,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/types.ts';
 import { loadSources } from '../sources/registry.ts';
 import type { Logger } from '../core/log.ts';
-import { createLogger } from '../observe/logger.ts';
+import { createLogger } from '../observe/log.ts';
 import type { Io } from './io.ts';
 
 /** What a command goes by. */

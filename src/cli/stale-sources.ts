@@ -1,6 +1,6 @@
 import type { SourceConfig } from '../config/types.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
-import { overdueStreams, type OverdueStream } from '../observe/staleness.ts';
+import { overdueStreams, type OverdueStream } from '../observe/states.ts';
 import type { SourceStatus } from '../observe/status.ts';
 import type { Io } from './io.ts';
 

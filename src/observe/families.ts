@@ -1,7 +1,6 @@
-import { DESTINATION_STATES } from './destination-state.ts';
-import type { Histogram } from './histogram.ts';
-import type { Snapshot } from '../runtime/snapshot.ts';
-import { SOURCE_STATES } from './source-state.ts';
+import { DESTINATION_STATES, SOURCE_STATES } from './states.ts';
+import type { Histogram } from './counts.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** One value of a metric. */
 export interface Point {

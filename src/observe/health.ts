@@ -1,7 +1,6 @@
 import type { Room } from '../journal/journal.ts';
-import { OVERFLOWING } from './overflowing.ts';
+import { OVERFLOWING, type Snapshot } from './snapshot.ts';
 import type { Reason, Trouble } from '../core/state.ts';
-import type { Snapshot } from '../runtime/snapshot.ts';
 import type { DestinationStatus, SourceStatus } from './status.ts';
 
 /** `stale` by the readiness rule; the rest as the process has seen it. */

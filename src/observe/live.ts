@@ -1,14 +1,11 @@
-import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
+import type { Clock } from '../core/clock.ts';
 import type { DeliveryState, ResponseReport } from '../core/delivery-state.ts';
-import type { Room } from '../journal/journal.ts';
 import { LONGEST_PAUSE } from '../http/retry-after.ts';
 import type { Condition } from '../core/state.ts';
-import { DestinationWatch } from './destination-watch.ts';
-import { COMMIT_SECONDS, Histogram } from './histogram.ts';
-import { Pulse } from './pulse.ts';
-import { SourceWatch } from './source-watch.ts';
-import type { Totals } from './totals.ts';
+import type { Room } from '../journal/journal.ts';
+import { DestinationWatch, SourceWatch } from './watches.ts';
+import { COMMIT_SECONDS, Histogram } from './counts.ts';
 
 /** The loop that trims the journal, as the pulse knows it. */
 export const JOURNAL_LOOP = 'journal';
@@ -85,5 +82,79 @@ export class Live {
   answered({ name, timeout }: DestinationConfig, report: ResponseReport): void {
     this.destination(name).onResponse(report);
     this.pulse.expect(`destination ${name}`, GRACE + timeout);
+  }
+}
+
+/** What a process has done since some moment; all counts of events but `gaps`. */
+export interface Totals {
+  /** Journaled: new, updated and malformed records. */
+  readonly collected: number;
+  /** Accepted by destinations: what two of them accept counts twice. */
+  readonly delivered: number;
+  /** Put to the dead letters. */
+  readonly rejected: number;
+  /** Recorded. */
+  readonly gaps: number;
+}
+
+/** What this process has done since it started, reloads included. */
+export function totalsOf({ watched }: Live): Totals {
+  const { sources, destinations } = watched;
+  return {
+    collected: sum(sources.map(({ events }) => events.new + events.updated + events.malformed)),
+    delivered: sum(destinations.map(({ delivered }) => delivered)),
+    rejected: sum(destinations.map(({ deadLetters }) => deadLetters)),
+    gaps: sum(sources.map(({ gaps }) => gaps)),
+  };
+}
+
+/** What was done between two moments. */
+export function since(before: Totals, now: Totals): Totals {
+  return {
+    collected: now.collected - before.collected,
+    delivered: now.delivered - before.delivered,
+    rejected: now.rejected - before.rejected,
+    gaps: now.gaps - before.gaps,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** How often the pulse is taken. Milliseconds. */
+const TICK = 10_000;
+
+/**
+ * Tells whether loops still move: each says how long it may be silent. The silence is counted in ticks of the clock's
+ * own sleep, not read off the time of day, so that a clock that jumps makes nobody restart a healthy process.
+ */
+export class Pulse {
+  #ticks = 0;
+  /** The tick by which each loop is to have been heard of again. */
+  readonly #latest = new Map<string, number>();
+
+  /** A loop moves, and is to be heard of again within so many milliseconds. */
+  expect(loop: string, within: number): void {
+    this.#latest.set(loop, this.#ticks + Math.ceil(within / TICK) + 1);
+  }
+
+  /** Nothing is expected of any loop: they have ended. */
+  rest(): void {
+    this.#latest.clear();
+  }
+
+  /** The loops that have been silent for longer than they said. */
+  get stuck(): readonly string[] {
+    return [...this.#latest].filter(([, tick]) => tick < this.#ticks).map(([loop]) => loop);
+  }
+
+  /** Counts until the signal aborts. `onTick` lets those be heard of who rest without a time. */
+  async run(clock: Clock, signal: AbortSignal, onTick: () => void): Promise<void> {
+    while (!signal.aborted) {
+      onTick();
+      await clock.sleep(TICK, signal).catch(() => undefined);
+      this.#ticks += 1;
+    }
   }
 }

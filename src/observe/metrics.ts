@@ -1,20 +1,32 @@
+import { type HrTime, ValueType } from '@opentelemetry/api';
+import { millisToHrTime } from '@opentelemetry/core';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { resourceFromAttributes } from '@opentelemetry/resources';
+import { emptyResource, resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AggregationTemporality,
+  type CollectionResult,
   type DataPoint,
   DataPointType,
+  type Histogram as HistogramValue,
+  type HistogramMetricData,
   MeterProvider,
   type MetricData,
   type MetricProducer,
   MetricReader,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import process from 'node:process';
 import { VERSION } from '../core/version.ts';
-import { FAMILIES, type Family, HISTOGRAMS } from './families.ts';
-import { HistogramProducer } from './histogram-producer.ts';
-import { ProcessFamilies } from './process-families.ts';
-import type { Snapshot } from '../runtime/snapshot.ts';
+import {
+  FAMILIES,
+  type Family,
+  type HistogramFamily,
+  type HistogramPoint,
+  HISTOGRAMS,
+  type Point,
+} from './families.ts';
+import type { Snapshot } from './snapshot.ts';
 
 interface MetricsSettings {
   /** `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`. */
@@ -125,4 +137,117 @@ class Reader extends MetricReader {
 
 function keyOf(labels: object): string {
   return JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * Lends the SDK's reader histograms that are kept outside the SDK: its own instrument would make a key of the labels for
+ * every value, which is too much for every record.
+ */
+export class HistogramProducer implements MetricProducer {
+  readonly #families: readonly HistogramFamily[];
+  readonly #since: HrTime;
+  readonly #snapshot: () => Snapshot | undefined;
+
+  /** `since`: when the process started, epoch ms. */
+  constructor(families: readonly HistogramFamily[], since: number, snapshot: () => Snapshot | undefined) {
+    this.#families = families;
+    this.#since = millisToHrTime(since);
+    this.#snapshot = snapshot;
+  }
+
+  async collect(): Promise<CollectionResult> {
+    const snapshot = this.#snapshot();
+    const metrics =
+      snapshot === undefined ? [] : this.#families.map((family) => this.#data(family, snapshot));
+    const scopeMetrics = [{ scope: { name: 'penstock' }, metrics }];
+    return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
+  }
+
+  #data({ name, help, read }: HistogramFamily, snapshot: Snapshot): HistogramMetricData {
+    const endTime = millisToHrTime(snapshot.at);
+    return {
+      descriptor: { name, description: help, unit: '', valueType: ValueType.DOUBLE },
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.HISTOGRAM,
+      dataPoints: read(snapshot).map((point) => this.#point(point, endTime)),
+    };
+  }
+
+  #point({ histogram, labels }: HistogramPoint, endTime: HrTime): DataPoint<HistogramValue> {
+    const { boundaries, counts, sum, count } = histogram;
+    const value = { buckets: { boundaries: [...boundaries], counts: [...counts] }, sum, count };
+    return { startTime: this.#since, endTime, attributes: labels, value };
+  }
+}
+
+/** Milliseconds between two looks at the event loop. */
+const RESOLUTION = 20;
+const NANOSECONDS = 1e9;
+
+/** The process's own metrics, by the names that Prometheus clients share. Dispose them to stop watching the event loop. */
+export class ProcessFamilies implements Disposable {
+  readonly families: readonly Family[];
+  readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
+
+  /** `startedAt`: epoch ms. */
+  constructor(startedAt: number, lostLogLines: () => number) {
+    this.#delay.enable();
+    this.families = [
+      {
+        name: 'penstock_log_lines_lost_total',
+        help: 'Lines of the log that could not be written, because nobody reads it any more or its disk is full.',
+        kind: 'counter',
+        read: () => one(lostLogLines()),
+      },
+      {
+        name: 'process_cpu_seconds_total',
+        help: 'User and system time.',
+        kind: 'counter',
+        read: () => one(cpuSeconds()),
+      },
+      {
+        name: 'process_resident_memory_bytes',
+        help: 'Resident memory.',
+        kind: 'gauge',
+        read: () => one(process.memoryUsage.rss()),
+      },
+      {
+        name: 'process_start_time_seconds',
+        help: 'When the process started.',
+        kind: 'gauge',
+        read: () => one(startedAt / 1000),
+      },
+      {
+        name: 'nodejs_heap_size_used_bytes',
+        help: 'Heap in use.',
+        kind: 'gauge',
+        read: () => one(process.memoryUsage().heapUsed),
+      },
+      {
+        name: 'nodejs_eventloop_lag_p99_seconds',
+        help: 'How late the event loop was, 99 times of 100 at most, since it was read last.',
+        kind: 'gauge',
+        read: () => one(this.#takeDelay()),
+      },
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    this.#delay.disable();
+  }
+
+  #takeDelay(): number {
+    const late = this.#delay.percentile(99) - RESOLUTION * 1e6;
+    this.#delay.reset();
+    return Math.max(0, late) / NANOSECONDS;
+  }
+}
+
+function one(value: number): readonly Point[] {
+  return [{ value, labels: {} }];
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

@@ -1,13 +1,19 @@
 import type { Config, SourceConfig } from '../config/types.ts';
-import type { DestinationGap } from '../journal/backlog.ts';
-import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
+import type { Json } from '../core/json.ts';
 import type { Schedule } from '../core/schedule.ts';
+import type { Condition, DestinationReport, SourceReport, Trouble } from '../core/state.ts';
+import type { DestinationGap } from '../journal/backlog.ts';
 import type { GapState, JournalStats, JournalView, StreamState } from '../journal/journal.ts';
-import type { Condition, Trouble } from '../core/state.ts';
-import { destinationState, type DestinationState } from './destination-state.ts';
-import type { Seen } from './seen.ts';
-import { sourceState, type SourceState } from './source-state.ts';
-import { knownSince, staleForState, staleness } from './staleness.ts';
+import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
+import {
+  destinationState,
+  type DestinationState,
+  knownSince,
+  sourceState,
+  type SourceState,
+  staleForState,
+  staleness,
+} from './states.ts';
 
 /** What of the journal says how things stand; a daemon's own, or a view beside it. */
 export type StatusJournal = Pick<
@@ -192,4 +198,28 @@ async function ofDestinations(
 function earliest(times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** What a process has seen: a daemon's own memory, or what it noted in the state for those beside it. */
+export interface Seen {
+  source(name: string): SourceReport;
+  destination(name: string): DestinationReport;
+  /** A configuration that was read again is not used. */
+  readonly reloadFailed: Condition | undefined;
+}
+
+/** The subjects under which it is noted. */
+export const SUBJECTS = {
+  source: (name: string) => `source ${name}`,
+  destination: (name: string) => `destination ${name}`,
+  reload: 'reload',
+} as const;
+
+/** What was noted in the state. The rows are those that `noteSeen` wrote. */
+export function storedSeen(rows: ReadonlyMap<string, Json>): Seen {
+  return {
+    source: (name) => (rows.get(SUBJECTS.source(name)) ?? { conditions: {} }) as unknown as SourceReport,
+    destination: (name) => (rows.get(SUBJECTS.destination(name)) ?? {}) as DestinationReport,
+    reloadFailed: rows.get(SUBJECTS.reload) as Condition | undefined,
+  };
 }

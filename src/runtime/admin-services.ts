@@ -1,12 +1,11 @@
 import type { App } from './app.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
-import { AdminServer } from '../observe/admin.ts';
-import { adminRoutes, type Lacking } from '../observe/admin-routes.ts';
+import { adminRoutes, AdminServer, type Lacking } from '../observe/admin.ts';
 import { Live } from '../observe/live.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { pushMetrics } from '../observe/metrics-push.ts';
 import type { Trouble } from '../core/state.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { takeSnapshot } from '../observe/snapshot.ts';
 import type { Io } from '../cli/io.ts';
 import type { Plan } from '../cli/set-up.ts';
 

@@ -20,7 +20,7 @@ import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { Live } from '../observe/live.ts';
 import type { Logger } from '../core/log.ts';
-import { type Seen, storedSeen } from '../observe/seen.ts';
+import { type Seen, storedSeen } from '../observe/status.ts';
 
 /** What a process lends the pipeline. A test lends its own clock, journal and network. */
 export interface AppParts {

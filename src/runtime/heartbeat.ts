@@ -2,7 +2,7 @@ import type { App } from './app.ts';
 import { healthEvent, HEALTH_DATASET } from '../ecs/own-events.ts';
 import { StateError } from '../core/errors.ts';
 import { OWN_TYPE } from '../journal/journal.ts';
-import { takeSnapshot, type Snapshot, type SourceSnapshot } from './snapshot.ts';
+import { takeSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
 
 /** At a start, the first sweeps are given this time, so that a heartbeat tells of them. Milliseconds. */
 const FIRST = 60_000;

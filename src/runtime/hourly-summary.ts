@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 import { StateError } from '../core/errors.ts';
-import { since, totalsOf } from '../observe/totals.ts';
+import { since, totalsOf } from '../observe/live.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,7 +1,7 @@
 import type { App } from './app.ts';
 import { isoTime } from '../ecs/time.ts';
 import type { State } from '../core/state.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { takeSnapshot } from '../observe/snapshot.ts';
 
 /** Changes that follow each other faster are one. Milliseconds. */
 const SETTLE = 10_000;

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { App } from './app.ts';
 import { StateError } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
-import { SUBJECTS } from '../observe/seen.ts';
-import { seenNow } from './seen-now.ts';
+import { SUBJECTS } from '../observe/status.ts';
+import { seenNow } from '../observe/snapshot.ts';
 import { StateLog } from './state-log.ts';
 
 /** A change is in the state within a second. Milliseconds. */

@@ -3,11 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lab, openLab, type Step } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import type { DestinationGap } from '../../src/journal/backlog.ts';
-import { takeSnapshot } from '../../src/runtime/snapshot.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
+import { takeSnapshot } from '../../src/observe/snapshot.ts';
 
 const TOKEN = 'token-of-the-backlog-test';
 const MINUTE = 60_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { createLogger } from '../../src/observe/logger.ts';
+import { createLogger } from '../../src/observe/log.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, page, STREAM } from './support/commits.ts';
 import { options } from './support/states.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lab, openLab } from '../support/app.ts';
+import { adminRoutes } from '../../src/observe/admin.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
-import { adminRoutes } from '../../src/observe/admin-routes.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';

@@ -6,7 +6,6 @@ import { stringify } from 'yaml';
 import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { readiness } from '../../src/observe/health.ts';
-import { takeSnapshot } from '../../src/runtime/snapshot.ts';
 import { startBotBye } from '../../src/simulators/botbye.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { drawTenants } from '../../src/simulators/petra-organisation.ts';
@@ -15,6 +14,7 @@ import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generat
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { throttled } from '../../src/simulators/server.ts';
+import { takeSnapshot } from '../../src/observe/snapshot.ts';
 
 const TOKEN = 'token-of-the-health-test';
 const MINUTE = 60_000;

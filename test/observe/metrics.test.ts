@@ -1,10 +1,10 @@
 import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lab, openLab } from '../support/app.ts';
+import { takeSnapshot } from '../../src/observe/snapshot.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
-import { takeSnapshot } from '../../src/runtime/snapshot.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';

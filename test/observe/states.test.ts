@@ -6,11 +6,10 @@ import { DrivenClock } from '../support/driven-clock.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import type { State } from '../../src/core/state.ts';
 import { isoTime } from '../../src/ecs/time.ts';
-import { adminRoutes } from '../../src/observe/admin-routes.ts';
-import { DESTINATION_STATES } from '../../src/observe/destination-state.ts';
+import { adminRoutes } from '../../src/observe/admin.ts';
+import { DESTINATION_STATES, SOURCE_STATES } from '../../src/observe/states.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
-import { SOURCE_STATES } from '../../src/observe/source-state.ts';
-import { takeSnapshot } from '../../src/runtime/snapshot.ts';
+import { takeSnapshot } from '../../src/observe/snapshot.ts';
 import {
   ACCEPTED,
   type Receiver,

@@ -7,7 +7,7 @@ import { StateError } from '../../src/core/errors.ts';
 import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
 import { StateDiskError } from '../../src/journal/sqlite/state-problems.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import { createLogger } from '../../src/observe/logger.ts';
+import { createLogger } from '../../src/observe/log.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 
 /** Opens what fails with these errors first, while time passes. */

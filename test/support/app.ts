@@ -7,7 +7,7 @@ import { daemon } from '../../src/runtime/loops.ts';
 import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { loadSources } from '../../src/sources/registry.ts';
-import { createLogger } from '../../src/observe/logger.ts';
+import { createLogger } from '../../src/observe/log.ts';
 import { workspace } from './cli.ts';
 import type { DrivenClock } from './driven-clock.ts';
 import { atRest, passTime } from './network.ts';

@@ -7,7 +7,7 @@ import type { Journal } from '../../../src/journal/journal.ts';
 import { daemon } from '../../../src/runtime/loops.ts';
 import { once } from '../../../src/runtime/once.ts';
 import { loadSources } from '../../../src/sources/registry.ts';
-import { createLogger } from '../../../src/observe/logger.ts';
+import { createLogger } from '../../../src/observe/log.ts';
 
 /** Ways to break the promise between a page and its journal, or between the journal and a request. */
 const WAYS: Readonly<Record<string, (journal: Journal) => Partial<Journal>>> = {

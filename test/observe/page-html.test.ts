@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
-import { html } from '../../src/observe/html.ts';
+import { html } from '../../src/observe/page-html.ts';
 
 it('text in a template is never markup, also in an attribute', () => {
   const hostile = `"><script>alert('x')</script>&amp;`;

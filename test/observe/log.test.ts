@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { maskFromNowOn, Secret } from '../../src/core/secret.ts';
 import type { LogConfig } from '../../src/config/types.ts';
 import { UnavailableError } from '../../src/core/errors.ts';
-import { createLogger } from '../../src/observe/logger.ts';
+import { createLogger } from '../../src/observe/log.ts';
 
 /** A log whose lines are kept. */
 function logTo({

@@ -1,15 +1,13 @@
-import type { App, SourceUnit } from './app.ts';
 import type { Delivery } from '../deliver/loop.ts';
-import type { DeliveryState } from '../core/delivery-state.ts';
 import type { Schedule } from '../core/schedule.ts';
+import type { Condition, SourceReport, Trouble } from '../core/state.ts';
+import type { DeliveryState } from '../core/delivery-state.ts';
 import type { JournalStats, Room } from '../journal/journal.ts';
-import type { DestinationWatch } from '../observe/destination-watch.ts';
-import type { Histogram } from '../observe/histogram.ts';
-import { destinationTroubles, journalTroubles, sourceTroubles } from '../observe/health.ts';
-import type { Trouble } from '../core/state.ts';
-import type { SourceWatch } from '../observe/source-watch.ts';
-import { seenNow } from './seen-now.ts';
-import { readStatus, type DestinationStatus, type SourceStatus, type Status } from '../observe/status.ts';
+import type { DestinationWatch, SourceWatch } from './watches.ts';
+import { destinationTroubles, journalTroubles, sourceTroubles } from './health.ts';
+import type { Histogram } from './counts.ts';
+import { type DestinationStatus, readStatus, type Seen, type SourceStatus, type Status } from './status.ts';
+import type { App, SourceUnit } from '../runtime/app.ts';
 
 /** What everything of a running app is like at one moment: what is durable, and what this process has seen. */
 export interface Snapshot extends Omit<Status, 'sources' | 'destinations' | 'journal'> {
@@ -101,3 +99,47 @@ function ofDestination(
     troubles: destinationTroubles(status),
   };
 }
+
+/** What this process has seen of an app, at `now` (epoch ms), when the journal has this room. */
+export function seenNow(app: App, room: Room, now: number): Seen {
+  const { live, sources, deliveries } = app;
+  const units = new Map(sources.map((unit) => [unit.context.config.name, unit]));
+  const since = live.roomSince(room, now);
+  return {
+    source(name) {
+      const unit = units.get(name);
+      return unit === undefined ? { conditions: {} } : sourceSeen(app, unit, waiting(unit, room, since));
+    },
+    destination: (name) => deliveries.find(({ destination }) => destination.name === name)?.report ?? {},
+    reloadFailed: live.reloadFailed,
+  };
+}
+
+function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined): SourceReport {
+  const { schedule, context } = unit;
+  const watch = live.source(context.config.name);
+  const { refused } = context.circuit;
+  return {
+    conditions: {
+      ...(refused !== undefined && { refused }),
+      ...watch.conditions,
+      ...(full !== undefined && { waiting: full }),
+    },
+    since: watch.since,
+    // Only where the readiness rule depends on it, so that it is not noted after each sweep.
+    ...(watch.lastSweep > schedule.interval && { lastSweep: watch.lastSweep }),
+  };
+}
+
+/** At the cap, those wait that can be asked again later; when it is critical, all. */
+function waiting({ context }: SourceUnit, room: Room, since: number): Condition | undefined {
+  if (room === 'free' || (room === 'full' && !context.config.definition.canReread)) return undefined;
+  return { since, reason: OVERFLOWING[room] };
+}
+
+/** Why sources wait for the journal, in words. */
+export const OVERFLOWING: Readonly<Record<Exclude<Room, 'free'>, string>> = {
+  full: 'The journal is at state.max_bytes: sources that can be asked again have stopped polling until it is delivered.',
+  critical:
+    'The journal is beyond state.max_bytes, or its disk is nearly full: nothing is polled until it is delivered.',
+};

@@ -4,9 +4,9 @@ import { prettyFactory } from 'pino-pretty';
 import type { LogConfig } from '../config/types.ts';
 import { explain, PenstockError } from '../core/errors.ts';
 import { parseJson, toJson } from '../core/json.ts';
-import { printableValue } from '../core/printable.ts';
 import type { Logger } from '../core/log.ts';
-import { maskLine } from './mask-line.ts';
+import { printableJson, printableValue } from '../core/printable.ts';
+import { mask } from '../core/secret.ts';
 import { inSentence, type Line } from './sentences.ts';
 
 interface LogOptions extends LogConfig {
@@ -68,4 +68,25 @@ function prettyLines(colorize: boolean): (line: string) => string {
     translateTime: 'SYS:HH:MM:ss',
   });
   return (line) => format(toJson(printableValue(inSentence(parseJson(line) as Line))));
+}
+
+/**
+ * A line of JSON with every known secret masked in its names and values. It stays JSON, which masking the text itself
+ * would not promise: a secret may read `level` or `1234`.
+ */
+export function maskLine(line: string): string {
+  return `${printableJson(toJson(maskValue(parseJson(line))))}\n`;
+}
+
+function maskValue(value: unknown): unknown {
+  if (typeof value === 'string') return mask(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return maskNumber(value);
+  if (Array.isArray(value)) return value.map(maskValue);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [mask(name), maskValue(member)]));
+}
+
+function maskNumber(value: number | bigint): number | bigint | string {
+  const masked = mask(String(value));
+  return masked === String(value) ? value : masked;
 }

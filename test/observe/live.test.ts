@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Pulse } from '../../src/observe/pulse.ts';
+import { Pulse } from '../../src/observe/live.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import { showDuration } from '../core/show-duration.ts';
 import type { Condition, State } from '../core/state.ts';
-import type { SourceState } from './source-state.ts';
-import type { DestinationStatus, SourceStatus, Status } from './status.ts';
+import type { SourceState } from '../observe/states.ts';
+import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';
 
 /** A table for people. */
 export interface Rows {

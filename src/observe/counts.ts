@@ -1,3 +1,5 @@
+import type { Clock } from '../core/clock.ts';
+
 /** How many values were observed up to each bound; cheap enough to be asked for every record. */
 export class Histogram {
   /** Inclusive upper bounds, ascending. */
@@ -39,3 +41,39 @@ export const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Bounds for the lag of records: from a second to a week. Seconds. */
 export const LAG_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400, 604_800];
+
+const MINUTE = 60_000;
+const MINUTES = 60;
+
+/** Counts what happened in the last hour, minute by minute: this minute and the 59 before it. */
+export class LastHour {
+  readonly #clock: Clock;
+  /** By the number of the minute since the epoch. */
+  readonly #minutes = new Map<number, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(count: number): void {
+    const minute = this.#now();
+    this.#forget(minute);
+    this.#minutes.set(minute, (this.#minutes.get(minute) ?? 0) + count);
+  }
+
+  get total(): number {
+    this.#forget(this.#now());
+    return [...this.#minutes.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.now() / MINUTE);
+  }
+
+  /** Also minutes that are in the future, after the clock was set back. */
+  #forget(now: number): void {
+    for (const minute of this.#minutes.keys()) {
+      if (minute > now || minute <= now - MINUTES) this.#minutes.delete(minute);
+    }
+  }
+}

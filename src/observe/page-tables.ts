@@ -1,0 +1,270 @@
+import {
+  ago,
+  besides,
+  fromNow,
+  html,
+  type Html,
+  mebibytes,
+  numberCell,
+  span,
+  stateCell,
+} from './page-html.ts';
+import type { DestinationSnapshot, SourceSnapshot } from './snapshot.ts';
+import { DESTINATION_STATES, SOURCE_STATES } from './states.ts';
+import type { PollSeen } from './watches.ts';
+
+/** What the reader of the status page wants to see, as the query of its address says it. */
+export interface PageFilter {
+  /** The name of a state, `attention` (whatever is not as it should be), or empty: any. */
+  readonly state: string;
+  /** Words that must all be found in a row, whatever their case; empty: any. */
+  readonly q: string;
+  /** Whether the page renews itself. */
+  readonly refresh: boolean;
+}
+
+/** The filter that matches each row with a problem, whichever it is. */
+const ATTENTION = 'attention';
+
+const ALL_STATES: readonly string[] = [...new Set([...SOURCE_STATES, ...DESTINATION_STATES])];
+
+/** What is unknown in a query is left out of account; a state that does not exist matches no row. */
+export function readFilter(query: URLSearchParams): PageFilter {
+  return {
+    state: (query.get('state') ?? '').trim(),
+    q: (query.get('q') ?? '').trim(),
+    refresh: query.get('refresh') !== 'off',
+  };
+}
+
+/** The address of the page with this filter; what is not given is as it is without one. */
+export function pageAddress({ state = '', q = '', refresh = true }: Partial<PageFilter>): string {
+  const query = new URLSearchParams({
+    ...(state !== '' && { state }),
+    ...(q !== '' && { q }),
+    ...(!refresh && { refresh: 'off' }),
+  });
+  return query.size === 0 ? '/' : `/?${query.toString()}`;
+}
+
+export function isFiltering({ state, q }: PageFilter): boolean {
+  return state !== '' || q !== '';
+}
+
+/** Whether somebody should look at it: its state, or a reason that the state does not show. */
+export function needsAttention({ state, troubles }: SourceSnapshot | DestinationSnapshot): boolean {
+  return state.name !== 'healthy' || troubles.length > 0;
+}
+
+/** Whether a row is to be shown; `words`: all that it says of itself. */
+export function matches(
+  { state, q }: PageFilter,
+  row: SourceSnapshot | DestinationSnapshot,
+  words: readonly (string | undefined)[],
+): boolean {
+  const isWanted =
+    state === '' || (state === ATTENTION ? needsAttention(row) : state.toLowerCase() === row.state.name);
+  const all = words.join('\n').toLowerCase();
+  return (
+    isWanted &&
+    q
+      .toLowerCase()
+      .split(/\s+/)
+      .every((word) => all.includes(word))
+  );
+}
+
+/** The form by which a reader filters: the browser sends it as a query, without JavaScript. */
+export function filterForm(filter: PageFilter): Html {
+  const option = (value: string, words: string) =>
+    html`<option value="${value}" ${filter.state === value && html` selected`}>${words}</option>`;
+  return html`<form method="get" action="/" role="search">
+    <label
+      >State<select name="state">
+        ${option('', 'any')}${option(ATTENTION, 'needs attention')}${ALL_STATES.map((name) => option(name, name))}
+      </select></label
+    >
+    <label>Name, type or text<input type="search" name="q" value="${filter.q}" autocomplete="off" /></label>
+    ${!filter.refresh && html`<input type="hidden" name="refresh" value="off" />`}<button>Filter</button>
+    ${isFiltering(filter) && html`<a href="${pageAddress({ refresh: filter.refresh })}">Show all</a>`}
+  </form>`;
+}
+
+/** The sources that the filter wants, those with problems first, the gravest first among them. */
+export function sourceSection(sources: readonly SourceSnapshot[], filter: PageFilter, now: number): Html {
+  const wanted = sources
+    .filter((source) => matches(filter, source, sourceWords(source)))
+    .toSorted(bySeverity);
+  const head = html`<thead>
+    <tr>
+      <th scope="col">Source</th>
+      <th scope="col">State</th>
+      <th scope="col">Polls, newest first</th>
+      <th scope="col" class="n">Lag</th>
+      <th scope="col" class="n">Events, last hour</th>
+      <th scope="col" class="n">Requests, last hour</th>
+      <th scope="col" class="n">Open gaps</th>
+      <th scope="col" class="n">Known records</th>
+    </tr>
+  </thead>`;
+  const count =
+    wanted.length === sources.length ? `${sources.length}` : `${wanted.length} of ${sources.length}`;
+  return html`<h2 id="sources">Sources <small>${count}</small></h2>
+    ${
+      wanted.length === 0
+        ? html`<p class="soft">No source matches the filter.</p>`
+        : html`<table class="sources">
+            ${head}
+            <tbody>
+              ${wanted.map((source) => sourceRow(source, now))}
+            </tbody>
+          </table>`
+    }`;
+}
+
+function sourceWords({ config, state, troubles }: SourceSnapshot): readonly (string | undefined)[] {
+  const { name, definition } = config;
+  return [
+    name,
+    definition.id,
+    state.name,
+    state.reason,
+    ...troubles.flatMap(({ reason, detail }) => [reason, detail]),
+  ];
+}
+
+function bySeverity(a: SourceSnapshot, b: SourceSnapshot): number {
+  const byAttention = Number(needsAttention(b)) - Number(needsAttention(a));
+  const byState = SOURCE_STATES.indexOf(a.state.name) - SOURCE_STATES.indexOf(b.state.name);
+  return byAttention || byState || a.config.name.localeCompare(b.config.name, 'en', { numeric: true });
+}
+
+function sourceRow(source: SourceSnapshot, now: number): Html {
+  const { config, state, streams, troubles, watch, lag, openGaps, deferred, quotaRemaining, ledger } = source;
+  const streamCount = `${streams.length.toLocaleString('en')} ${streams.length === 1 ? 'stream' : 'streams'}`;
+  const queued = deferred > 0 && html`, ${deferred.toLocaleString('en')} queued`;
+  const budget =
+    quotaRemaining !== undefined &&
+    html`<br /><small>${Math.floor(quotaRemaining).toLocaleString('en')} left in the budget${queued}</small>`;
+  const numbers = [
+    numberCell('Lag', lag === undefined ? undefined : span(lag)),
+    numberCell('Events, last hour', watch.eventsLastHour.total),
+    numberCell('Requests, last hour', watch.requestsLastHour.total, budget),
+    numberCell('Open gaps', openGaps),
+    numberCell('Known records', ledger.entries, html`<br /><small>${mebibytes(ledger.bytes)}</small>`),
+  ];
+  return html`<tr>
+    <th scope="row">${config.name}<small>${config.definition.id}, ${streamCount}</small></th>
+    ${stateCell(state, besides(state, troubles), now)}
+    <td data-label="Polls, newest first">${polls(source, now)}</td>
+    ${numbers}
+  </tr> `;
+}
+
+function polls({ watch, lastComplete, nextDue, state }: SourceSnapshot, now: number): Html {
+  const { lastPolls } = watch;
+  const last =
+    lastComplete === undefined ? html`none complete yet` : html`last complete ${ago(lastComplete, now)}`;
+  // What waits for room, or for other options, is not polled when it would be due.
+  const due = state.until ?? (isPolled(state.name) ? nextDue : undefined);
+  const next = due !== undefined && html`, next ${fromNow(due, now)}`;
+  const marks = lastPolls.length > 0 && html`<span class="polls">${lastPolls.map(mark)}</span><br />`;
+  return html`${marks}<small>${last}${next}</small>`;
+}
+
+function isPolled(name: SourceSnapshot['state']['name']): boolean {
+  return name !== 'waiting' && name !== 'refused';
+}
+
+const MARKS = {
+  complete: ['✓', 'good'],
+  owed: ['…', 'warn'],
+  cut: ['–', 'warn'],
+  failed: ['✗', 'bad'],
+} as const;
+
+/** A poll as one sign, in words to who points at it or hears the page. */
+function mark({ outcome, at, events }: PollSeen): Html {
+  const [sign, tone] = MARKS[outcome];
+  const words = `${outcome}, ${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'}, ${new Date(at).toISOString()}`;
+  return html`<span class="${tone}" role="img" aria-label="${words}" title="${words}">${sign}</span>`;
+}
+
+/** The destinations that the filter wants, the gravest state first. */
+export function destinationSection(
+  destinations: readonly DestinationSnapshot[],
+  filter: PageFilter,
+  now: number,
+): Html {
+  const wanted = destinations
+    .filter((one) => matches(filter, one, destinationWords(one)))
+    .toSorted(byGravity);
+  const head = html`<thead>
+    <tr>
+      <th scope="col">Destination</th>
+      <th scope="col">State</th>
+      <th scope="col">Last response</th>
+      <th scope="col" class="n">Queued</th>
+      <th scope="col" class="n">Oldest queued</th>
+      <th scope="col" class="n">Delivered, last hour</th>
+      <th scope="col" class="n">Rejected</th>
+      <th scope="col" class="n">Skipped</th>
+    </tr>
+  </thead>`;
+  const count =
+    wanted.length === destinations.length ? `${wanted.length}` : `${wanted.length} of ${destinations.length}`;
+  return html`<h2 id="destinations">Destinations <small>${count}</small></h2>
+    ${
+      wanted.length === 0
+        ? html`<p class="soft">No destination matches the filter.</p>`
+        : html`<table class="destinations">
+            ${head}
+            <tbody>
+              ${wanted.map((one) => destinationRow(one, now))}
+            </tbody>
+          </table>`
+    }`;
+}
+
+/** `HTTP 401`: what else a refusal said is the reason of the state. */
+function statusOf(answer = ''): string {
+  return answer.split(': ', 1)[0] ?? '';
+}
+
+function destinationWords({
+  name,
+  state,
+  lastAnswer,
+  troubles,
+}: DestinationSnapshot): readonly (string | undefined)[] {
+  const reasons = troubles.flatMap(({ reason, detail }) => [reason, detail]);
+  return [name, state.name, state.reason, lastAnswer, ...reasons];
+}
+
+function byGravity(a: DestinationSnapshot, b: DestinationSnapshot): number {
+  const byState = DESTINATION_STATES.indexOf(a.state.name) - DESTINATION_STATES.indexOf(b.state.name);
+  return byState || a.name.localeCompare(b.name, 'en', { numeric: true });
+}
+
+function destinationRow(destination: DestinationSnapshot, now: number): Html {
+  const { name, state, troubles, waiting, oldest, watch, deadLetters, gaps, lastAnswer, lastAnswerAt } =
+    destination;
+  const last =
+    lastAnswerAt === undefined
+      ? html`none yet`
+      : html`${statusOf(lastAnswer)}<br /><small>${ago(lastAnswerAt, now)}</small>`;
+  const skipped = gaps.reduce((sum, { events }) => sum + events, 0);
+  const numbers = [
+    numberCell('Queued', waiting),
+    numberCell('Oldest queued', oldest === undefined ? undefined : span(now - oldest)),
+    numberCell('Delivered, last hour', watch.deliveredLastHour.total),
+    numberCell('Rejected', deadLetters),
+    numberCell('Skipped', skipped),
+  ];
+  return html`<tr>
+    <th scope="row">${name}</th>
+    ${stateCell(state, besides(state, troubles), now)}
+    <td data-label="Last response">${last}</td>
+    ${numbers}
+  </tr> `;
+}
