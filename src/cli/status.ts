@@ -5,7 +5,7 @@ import { EXIT } from '../core/errors.ts';
 import { isStateThere, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { printableLines } from '../core/printable.ts';
 import type { State } from '../core/state.ts';
-import { readStatus, type Status, storedSeen } from '../observe/status.ts';
+import { readStatus, type Status, storedReports } from '../observe/status.ts';
 import { destinationRows, journalLine, reloadLine, sourceRows, type Rows } from './status-rows.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { type ExitCode, type Io, jsonLine, type Output, say } from './io.ts';
@@ -54,7 +54,7 @@ export const statusCommand: PenstockCommand = {
       await using journal = await openJournalReadOnly(config.state.path, { clock, log });
       const status = await readStatus(journal, config, {
         now: clock.now(),
-        seen: storedSeen(await journal.seen()),
+        reports: storedReports(await journal.seen()),
         scheduleOf: schedules(io.random),
       });
       if (!isStateThere(config.state.path)) sayEmpty(json ? io.stderr : io.stdout, config.state.path);

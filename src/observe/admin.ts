@@ -5,16 +5,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Logger } from '../core/log.ts';
 import { mask } from '../core/secret.ts';
 import type { Condition, Trouble } from '../core/state.ts';
-import { type Complaint, readiness, type Readiness, reloadTroubles, type Scope } from './health.ts';
+import { readiness, reloadComplaints, type Readiness, type Scope } from './health.ts';
 import { maskLine } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { type PageFilter, readFilter } from './page-tables.ts';
 import { STYLE_SOURCE } from './page-html.ts';
-import { takeSnapshot } from './snapshot.ts';
+import { type Observed, takeSnapshot } from './snapshot.ts';
 import { statusPage, waitingPage } from './page.ts';
-import type { App } from '../runtime/app.ts';
 
-/** An answer of the endpoint, whole. */
+/** A whole answer of the endpoint. */
 export interface AdminAnswer {
   readonly status: number;
   /** A media type. */
@@ -32,15 +31,15 @@ interface AdminSettings {
   readonly log: Logger;
 }
 
-/** Larger headers are answered 431. Bytes. */
+/** A request with larger headers gets 431. Bytes. */
 const MAX_HEADERS = 16_384;
-/** A request that has not come completely by then is given up. Milliseconds. */
+/** A request must arrive completely within this time. Milliseconds. */
 const REQUEST_TIMEOUT = 10_000;
 
-/** A page may use the one style that it brings, and send its filter to where it came from. */
+/** A page may use only its own style, and send its filter only to its own origin. */
 const POLICY = `default-src 'none'; style-src ${STYLE_SOURCE}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
 
-/** The HTTP server for probes, metrics and the status page. Disposing it ends every connection at once. */
+/** The HTTP server for probes, metrics and the status page. Disposing it closes every connection at once. */
 export class AdminServer implements AsyncDisposable {
   readonly #server: Server;
 
@@ -48,7 +47,7 @@ export class AdminServer implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** @throws ConfigError when the address cannot be listened on. */
+  /** @throws ConfigError when it cannot listen on the address. */
   static async listen({ listen, routes, log }: AdminSettings): Promise<AdminServer> {
     const limits = {
       maxHeaderSize: MAX_HEADERS,
@@ -67,7 +66,7 @@ export class AdminServer implements AsyncDisposable {
     return new AdminServer(server);
   }
 
-  /** The port that is listened on. */
+  /** The port that the server listens on. */
   get port(): number {
     const address = this.#server.address();
     return typeof address === 'object' ? (address?.port ?? 0) : 0;
@@ -76,7 +75,7 @@ export class AdminServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    // A client that hangs must not delay the end.
+    // A client that hangs must not delay the shutdown.
     this.#server.closeAllConnections();
     await closed;
   }
@@ -90,15 +89,15 @@ async function answer(
   const [path = '', ...query] = (request.url ?? '').split('?');
   const route = routes.get(path);
   if (route === undefined)
-    return send(response, text(404, `There is no ${path}; there are ${[...routes.keys()].join(' ')}`));
+    return send(response, text(404, `Not found: ${path}. Available: ${[...routes.keys()].join(' ')}`));
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
-    return send(response, text(405, 'Only GET and HEAD'));
+    return send(response, text(405, 'Use GET or HEAD'));
   }
   try {
     send(response, await route(new URLSearchParams(query.join('?'))));
   } catch (error) {
-    log.error({ err: error, url: { path } }, 'A request to the admin endpoint could not be answered.');
+    log.error({ err: error, url: { path } }, 'Admin request failed.');
     send(response, text(500, explain(error)));
   }
 }
@@ -119,52 +118,55 @@ function text(status: number, words: string): AdminAnswer {
 }
 
 const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there',
-  EACCES: 'this process may not listen on that port',
+  EADDRINUSE: 'another process already uses this port',
+  EACCES: 'this process may not listen on this port',
   EADDRNOTAVAIL: 'this host has no such address',
-  ENOTFOUND: 'no such host is known',
+  ENOTFOUND: 'the host name is unknown',
 };
 
 function cannotListen(listen: string, error: unknown): string {
   const why = WHY[(error as NodeJS.ErrnoException).code ?? ''] ?? explain(error);
-  return `admin.listen ${listen}: ${why}. Choose another address, or end what uses it.`;
+  return `admin.listen ${listen}: ${why}. Choose another address, or stop the process that uses it.`;
 }
 
-/** There is no app for now: the state cannot be used, and the daemon waits for it. */
-export interface Lacking {
-  readonly lacking: Trouble;
+/** There is nothing to observe now: the state cannot be used, and the daemon waits for it. */
+export interface Unavailable {
+  readonly unavailable: Trouble;
   /** Why the configuration that was read last is not used; undefined when it is. */
   readonly reloadFailed: Condition | undefined;
 }
 
 interface Parts {
-  /** The app that runs now; while one is being opened, the next; or why none can be. */
-  readonly app: () => Promise<App | Lacking>;
+  /** What runs now; while it is being opened, the next one, or why none can be. */
+  readonly observed: () => Promise<Observed | Unavailable>;
   readonly metrics: Metrics;
 }
 
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** What the admin endpoint answers. */
-export function adminRoutes({ app, metrics }: Parts): AdminRoutes {
-  const route = (of: (app: App) => AdminAnswer | Promise<AdminAnswer>, other: typeof waits) => async () => {
-    const now = await app();
-    return 'lacking' in now ? other(now) : of(now);
-  };
+/** The routes of the admin endpoint: `/livez`, `/readyz`, `/metrics` and the status page at `/`. */
+export function adminRoutes({ observed, metrics }: Parts): AdminRoutes {
+  const route =
+    (respond: (now: Observed) => Answer, otherwise: (now: Unavailable) => AdminAnswer) => async () => {
+      const now = await observed();
+      return 'unavailable' in now ? otherwise(now) : respond(now);
+    };
   const readyz = async (query = new URLSearchParams()) => {
     const scope = scopeOf(query);
     if (scope === undefined) return UNKNOWN_SCOPE;
-    return route(async (now) => ready(await readinessOf(now, scope)), notReady)();
+    return route(async (now) => readyAnswer(await readinessOf(now, scope)), notReady)();
   };
   return new Map([
     ['/livez', route(alive, () => json(200, { status: 'alive', reasons: [] }))],
     ['/readyz', readyz],
-    ['/metrics', route((now) => measured(now, metrics), waits)],
-    ['/', async (query?: URLSearchParams) => page(app, readFilter(query ?? new URLSearchParams()))],
+    ['/metrics', route((now) => measured(now, metrics), waitingForState)],
+    ['/', async (query?: URLSearchParams) => page(observed, readFilter(query ?? new URLSearchParams()))],
   ]);
 }
 
-/** Undefined: there is no such scope. */
+type Answer = AdminAnswer | Promise<AdminAnswer>;
+
+/** Undefined: the query names another scope. */
 function scopeOf(query: URLSearchParams): Scope | undefined {
   const [scope, ...more] = query.getAll('scope');
   if (scope === undefined) return 'everything';
@@ -174,62 +176,57 @@ function scopeOf(query: URLSearchParams): Scope | undefined {
 const UNKNOWN_SCOPE: AdminAnswer = {
   status: 400,
   type: 'text/plain; charset=utf-8',
-  body: 'The only scope is `process`. Ask for /readyz?scope=process, or for /readyz, which is about everything.\n',
+  body: 'The only scope is `process`. Request /readyz?scope=process, or /readyz for everything.\n',
 };
 
-function notReady({ lacking, reloadFailed }: Lacking): AdminAnswer {
-  const reasons = reloadTroubles(reloadFailed).map((trouble) => ({ subject: 'configuration', ...trouble }));
-  return ready({ ready: false, reasons: [{ subject: 'state', ...lacking }, ...reasons] });
+function notReady({ unavailable, reloadFailed }: Unavailable): AdminAnswer {
+  const reasons = [{ subject: 'state', ...unavailable }, ...reloadComplaints(reloadFailed)];
+  return readyAnswer({ ready: false, reasons });
 }
 
-/** What there is to show is in the state. */
-function waits({ lacking: { detail } }: Lacking): AdminAnswer {
+/** Metrics are computed from the state. */
+function waitingForState({ unavailable: { detail } }: Unavailable): AdminAnswer {
   return { status: 503, type: 'text/plain; charset=utf-8', body: mask(`Waiting for the state. ${detail}\n`) };
 }
 
-async function measured(app: App, metrics: Metrics): Promise<AdminAnswer> {
-  return { status: 200, type: PROMETHEUS, body: await metrics.text(await takeSnapshot(app)) };
+async function measured(observed: Observed, metrics: Metrics): Promise<AdminAnswer> {
+  return { status: 200, type: PROMETHEUS, body: await metrics.text(await takeSnapshot(observed)) };
 }
 
-/** A loop that stands still: only a restart helps. Nothing that an operator must mend is among these. */
-function alive({ live }: App): AdminAnswer {
+/** Fails only for a loop that hangs, which a restart repairs; what needs an operator never fails it. */
+function alive({ live }: Observed): AdminAnswer {
   const reasons = live.pulse.stuck.map((subject) => ({
     subject,
     reason: 'stuck',
-    detail: 'Its loop has not moved for longer than it may.',
+    detail: 'The loop has reported nothing for longer than it may; restart the process.',
   }));
-  return json(reasons.length === 0 ? 200 : 503, {
-    status: reasons.length === 0 ? 'alive' : 'stuck',
-    reasons,
-  });
+  const isAlive = reasons.length === 0;
+  return json(isAlive ? 200 : 503, { status: isAlive ? 'alive' : 'stuck', reasons });
 }
 
 /** A journal that cannot be read is a reason, not a failure to answer. */
-async function readinessOf(app: App, scope: Scope): Promise<Readiness> {
+async function readinessOf(observed: Observed, scope: Scope): Promise<Readiness> {
+  const { config, clock, live } = observed;
   try {
-    return readiness(await takeSnapshot(app), app.config.admin?.allowances, scope);
+    return readiness(await takeSnapshot(observed), config.admin?.allowances, scope);
   } catch (error) {
-    const trouble = { subject: 'journal', reason: 'state-unavailable', since: app.clock.now() } as const;
-    const reload = reloadTroubles(app.live.reloadFailed).map((one) => ({ subject: 'configuration', ...one }));
-    return { ready: false, reasons: [{ ...trouble, detail: explain(error) }, ...reload] };
+    const unreadable = { subject: 'journal', reason: 'state-unavailable', since: clock.now() } as const;
+    const reasons = [{ ...unreadable, detail: explain(error) }, ...reloadComplaints(live.reloadFailed)];
+    return { ready: false, reasons };
   }
 }
 
-function ready({ ready: isReady, reasons }: Readiness): AdminAnswer {
-  return json(isReady ? 200 : 503, {
-    status: isReady ? 'ready' : 'not ready',
-    reasons: reasons.map(told),
+function readyAnswer({ ready, reasons }: Readiness): AdminAnswer {
+  return json(ready ? 200 : 503, {
+    status: ready ? 'ready' : 'not ready',
+    reasons: reasons.map(({ since, ...reason }) => ({ ...reason, since: new Date(since).toISOString() })),
   });
 }
 
-function told({ subject, reason, detail, since }: Complaint): Record<string, string> {
-  return { subject, reason, detail, since: new Date(since).toISOString() };
-}
-
-/** A page in any case, so that a browser that shows it goes on renewing it. */
-async function page(app: Parts['app'], filter: PageFilter): Promise<AdminAnswer> {
-  const now = await app();
-  if ('lacking' in now) return markup(503, waitingPage(now.lacking.detail, filter));
+/** Always a page, also while nothing can be read, so that a browser that shows it keeps reloading. */
+async function page(observed: Parts['observed'], filter: PageFilter): Promise<AdminAnswer> {
+  const now = await observed();
+  if ('unavailable' in now) return markup(503, waitingPage(now.unavailable.detail, filter));
   try {
     const snapshot = await takeSnapshot(now);
     return markup(200, statusPage(snapshot, readiness(snapshot, now.config.admin?.allowances), filter));

@@ -1,15 +1,50 @@
-import type { Delivery } from '../deliver/loop.ts';
+import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Http } from '../core/http.ts';
 import type { Schedule } from '../core/schedule.ts';
-import type { Condition, SourceReport, Trouble } from '../core/state.ts';
-import type { DeliveryState } from '../core/delivery-state.ts';
-import type { JournalStats, Room } from '../journal/journal.ts';
-import type { DestinationWatch, SourceWatch } from './watches.ts';
-import { destinationTroubles, journalTroubles, sourceTroubles } from './health.ts';
+import type { Condition, DestinationReport, Refusal, SourceReport, Trouble } from '../core/state.ts';
+import type { Journal, JournalStats, Room } from '../journal/journal.ts';
 import type { Histogram } from './counts.ts';
-import { type DestinationStatus, readStatus, type Seen, type SourceStatus, type Status } from './status.ts';
-import type { App, SourceUnit } from '../runtime/app.ts';
+import type { Live } from './live.ts';
+import {
+  type DestinationStatus,
+  readStatus,
+  type Reports,
+  type SourceStatus,
+  type Status,
+  type StatusJournal,
+} from './status.ts';
+import type { DestinationWatch, SourceWatch } from './watches.ts';
 
-/** What everything of a running app is like at one moment: what is durable, and what this process has seen. */
+/** What a snapshot reads of a running pipeline; the runtime's `App` is one. */
+export interface Observed {
+  readonly config: Config;
+  readonly journal: StatusJournal & Pick<Journal, 'room'>;
+  readonly clock: Clock;
+  readonly live: Live;
+  /** In the order of `config.sources`. */
+  readonly sources: readonly ObservedSource[];
+  /** In the order of `config.destinations`. */
+  readonly deliveries: readonly ObservedDelivery[];
+}
+
+interface ObservedSource {
+  readonly context: {
+    readonly config: SourceConfig;
+    readonly http: Pick<Http, 'available'>;
+    /** `now` is the vendor's clock, epoch ms. */
+    readonly source: { now(): number };
+    readonly circuit: { readonly refused: Refusal | undefined; readonly refusals: readonly Refusal[] };
+  };
+  readonly schedule: Schedule;
+}
+
+interface ObservedDelivery {
+  readonly destination: DestinationConfig;
+  readonly report: DestinationReport;
+}
+
+/** Everything about a running pipeline at one moment: what is durable, and what this process has observed. */
 export interface Snapshot extends Omit<Status, 'sources' | 'destinations' | 'journal'> {
   /** Epoch ms. */
   readonly at: number;
@@ -23,123 +58,127 @@ export interface Snapshot extends Omit<Status, 'sources' | 'destinations' | 'jou
 export interface SourceSnapshot extends SourceStatus {
   readonly watch: SourceWatch;
   readonly troubles: readonly Trouble[];
-  /** Requests that the budget of the main route would grant now; undefined without a quota. */
+  /** Requests of the main route that its quota grants now; undefined without a quota. */
   readonly quotaRemaining: number | undefined;
-  /** How long ago everything was read up to, by the vendor's clock; undefined before the first page. Milliseconds. */
+  /** How far what was read completely is behind the vendor's clock, milliseconds; undefined before the first page. */
   readonly lag: number | undefined;
 }
 
 export interface DestinationSnapshot extends DestinationStatus {
   readonly watch: DestinationWatch;
-  readonly delivery: DeliveryState;
   readonly troubles: readonly Trouble[];
 }
 
 /** @throws StateError, JournalWriteError when the journal cannot be read. */
-export async function takeSnapshot(app: App): Promise<Snapshot> {
-  const { journal, live, config } = app;
-  const at = app.clock.now();
+export async function takeSnapshot(observed: Observed): Promise<Snapshot> {
+  const { journal, live, config, clock } = observed;
+  const at = clock.now();
   const room = await journal.room(at);
-  const since = live.roomSince(room, at);
-  const {
-    sources,
-    destinations,
-    journal: stats,
-    ...rest
-  } = await readStatus(journal, config, {
+  const status = await readStatus(journal, config, {
     now: at,
-    seen: seenNow(app, room, at),
-    scheduleOf: ({ name }) => scheduleOf(app, name),
+    reports: currentReports(observed, room, at),
+    scheduleOf: ({ name }) => opened(observed, name).schedule,
   });
   return {
-    ...rest,
+    ...status,
     at,
-    sources: await Promise.all(sources.map((status, index) => ofSource(app, status, app.sources[index]))),
-    destinations: destinations.map((status, index) => ofDestination(app, status, app.deliveries[index])),
+    sources: await Promise.all(
+      status.sources.map((source) => ofSource(observed, source, opened(observed, source.config.name))),
+    ),
+    destinations: status.destinations.map((destination) => ({
+      ...destination,
+      watch: live.destination(destination.name),
+      troubles: destinationTroubles(destination),
+    })),
     commits: live.commits,
-    journal: { ...stats, room, troubles: journalTroubles(room, since) },
+    journal: { ...status.journal, room, troubles: journalTroubles(room, live.roomSince(room, at)) },
   };
 }
 
-function scheduleOf({ sources }: App, name: string): Schedule {
-  const unit = sources.find(({ context }) => context.config.name === name);
-  if (unit === undefined) throw new Error(`Source ${name} was never opened.`);
-  return unit.schedule;
+function opened({ sources }: Observed, name: string): ObservedSource {
+  const source = sources.find(({ context }) => context.config.name === name);
+  if (source === undefined) throw new Error(`Source ${name} was never opened.`);
+  return source;
 }
 
 async function ofSource(
-  { live }: App,
+  { live }: Observed,
   status: SourceStatus,
-  unit: SourceUnit | undefined,
+  { context, schedule }: ObservedSource,
 ): Promise<SourceSnapshot> {
-  if (unit === undefined) throw new Error(`Source ${status.config.name} was never opened.`);
-  const { context, schedule } = unit;
   const watch = live.source(status.config.name);
   const [main] = context.config.definition.quotas(context.config.options);
   const available = await context.http.available(main?.route ?? '*');
+  const { stale, readUpTo } = status;
   return {
     ...status,
     watch,
-    troubles: sourceTroubles(status, watch.troublesWithin(schedule.interval, context.circuit.refusals)),
+    troubles: [
+      ...(stale === undefined ? [] : [stale]),
+      ...watch.troublesWithin(schedule.interval, context.circuit.refusals),
+    ],
     quotaRemaining: Number.isFinite(available) ? available : undefined,
-    lag: status.readUpTo === undefined ? undefined : Math.max(0, context.source.now() - status.readUpTo),
+    lag: readUpTo === undefined ? undefined : Math.max(0, context.source.now() - readUpTo),
   };
 }
 
-function ofDestination(
-  { live }: App,
-  status: DestinationStatus,
-  delivery: Delivery | undefined,
-): DestinationSnapshot {
-  if (delivery === undefined) throw new Error(`Destination ${status.name} was never opened.`);
-  return {
-    ...status,
-    watch: live.destination(status.name),
-    delivery: delivery.state,
-    troubles: destinationTroubles(status),
-  };
+const DESTINATION_REASONS = { paused: 'destination-paused', unreachable: 'destination-unreachable' } as const;
+
+/** A destination that accepts records is no trouble, even if it holds dead letters. */
+function destinationTroubles({ state }: DestinationStatus): readonly Trouble[] {
+  const { name, since = 0, reason: detail = '' } = state;
+  if (name !== 'paused' && name !== 'unreachable') return [];
+  return [{ reason: DESTINATION_REASONS[name], since, detail }];
 }
 
-/** What this process has seen of an app, at `now` (epoch ms), when the journal has this room. */
-export function seenNow(app: App, room: Room, now: number): Seen {
-  const { live, sources, deliveries } = app;
-  const units = new Map(sources.map((unit) => [unit.context.config.name, unit]));
+/** Why sources wait for the journal, in words. */
+const OVERFLOWING: Readonly<Record<Exclude<Room, 'free'>, string>> = {
+  full: 'The journal is at state.max_bytes: sources that can be read again later are not polled until it is delivered.',
+  critical:
+    'The journal is beyond state.max_bytes, or its disk is nearly full: no source is polled until it is delivered.',
+};
+
+function journalTroubles(room: Room, since: number): readonly Trouble[] {
+  return room === 'free' ? [] : [{ reason: 'overflowing', since, detail: OVERFLOWING[room] }];
+}
+
+/** What this process reports at `now` (epoch ms), while the journal has this room. */
+export function currentReports(observed: Observed, room: Room, now: number): Reports {
+  const { live, sources, deliveries } = observed;
+  const byName = new Map(sources.map((source) => [source.context.config.name, source]));
   const since = live.roomSince(room, now);
   return {
     source(name) {
-      const unit = units.get(name);
-      return unit === undefined ? { conditions: {} } : sourceSeen(app, unit, waiting(unit, room, since));
+      const source = byName.get(name);
+      if (source === undefined) return { conditions: {} };
+      return sourceReport(live, source, waiting(source, room, since));
     },
     destination: (name) => deliveries.find(({ destination }) => destination.name === name)?.report ?? {},
     reloadFailed: live.reloadFailed,
   };
 }
 
-function sourceSeen({ live }: App, unit: SourceUnit, full: Condition | undefined): SourceReport {
-  const { schedule, context } = unit;
+function sourceReport(
+  live: Live,
+  { schedule, context }: ObservedSource,
+  waits: Condition | undefined,
+): SourceReport {
   const watch = live.source(context.config.name);
   const { refused } = context.circuit;
   return {
     conditions: {
       ...(refused !== undefined && { refused }),
       ...watch.conditions,
-      ...(full !== undefined && { waiting: full }),
+      ...(waits !== undefined && { waiting: waits }),
     },
     since: watch.since,
-    // Only where the readiness rule depends on it, so that it is not noted after each sweep.
+    // Reported only where the readiness rule depends on it, so that the state is not written after each poll.
     ...(watch.lastSweep > schedule.interval && { lastSweep: watch.lastSweep }),
   };
 }
 
-/** At the cap, those wait that can be asked again later; when it is critical, all. */
-function waiting({ context }: SourceUnit, room: Room, since: number): Condition | undefined {
+/** When the journal is full, sources that can be read again later wait; when it is critical, all do. */
+function waiting({ context }: ObservedSource, room: Room, since: number): Condition | undefined {
   if (room === 'free' || (room === 'full' && !context.config.definition.canReread)) return undefined;
   return { since, reason: OVERFLOWING[room] };
 }
-
-/** Why sources wait for the journal, in words. */
-export const OVERFLOWING: Readonly<Record<Exclude<Room, 'free'>, string>> = {
-  full: 'The journal is at state.max_bytes: sources that can be asked again have stopped polling until it is delivered.',
-  critical:
-    'The journal is beyond state.max_bytes, or its disk is nearly full: nothing is polled until it is delivered.',
-};

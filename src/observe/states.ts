@@ -1,4 +1,5 @@
 import type { SourceConfig } from '../config/types.ts';
+import type { StreamState } from '../journal/journal.ts';
 import { predictedPoll, type Schedule } from '../core/schedule.ts';
 import { showDuration } from '../core/show-duration.ts';
 import {
@@ -9,7 +10,6 @@ import {
   stateOf,
   type Trouble,
 } from '../core/state.ts';
-import type { SourceStatus } from './status.ts';
 
 /** How a source can be, the gravest first: of several that hold, the first counts. */
 export const SOURCE_STATES = [
@@ -114,14 +114,21 @@ function withSkipped(condition: Condition, skipped: number): Condition {
 /** A sweep may be missed, and the next one be late, before anybody is told. */
 const PATIENCE = 3;
 
-/** Of a source's status. */
-export type Swept = Pick<SourceStatus, 'config' | 'streams' | 'lastComplete' | 'lastError'>;
+/** What the journal says of the polls of a source. */
+export interface Polled {
+  readonly config: SourceConfig;
+  /** Without those that the vendor or the configuration no longer has. */
+  readonly streams: readonly StreamState[];
+  /** The end of the oldest "last complete poll" among the streams that had one. Epoch ms. */
+  readonly lastComplete: number | undefined;
+  readonly lastError: string | undefined;
+}
 
 interface Subject {
-  readonly status: Swept;
+  readonly status: Polled;
   readonly schedule: Schedule;
   /** What the process that polls has seen; without it, only what else is durable counts. */
-  readonly seen?: Pick<SourceReport, 'since' | 'lastSweep'> | undefined;
+  readonly report?: Pick<SourceReport, 'since' | 'lastSweep'> | undefined;
   readonly now: number;
 }
 
@@ -130,13 +137,13 @@ interface Subject {
  * One that never was complete is stale from the beginning; a stream that is new beside others that were is given the
  * same time.
  */
-export function staleness({ status, schedule, seen, now }: Subject): Trouble | undefined {
+export function staleness({ status, schedule, report, now }: Subject): Trouble | undefined {
   const { streams, lastComplete } = status;
-  const allowed = allowance({ status, schedule, seen });
+  const allowed = allowance({ status, schedule, report });
   if (lastComplete === undefined) {
     return {
       reason: 'stale',
-      since: knownSince({ status, seen }) ?? now,
+      since: knownSince({ status, report }) ?? now,
       detail: `No complete poll has ended yet.${because(status)}`,
     };
   }
@@ -164,14 +171,14 @@ export function staleForState(subject: Subject): Condition | undefined {
 }
 
 /** When a source was first known of, as far as that can be told. Epoch ms. */
-export function knownSince({ status, seen }: Pick<Subject, 'status' | 'seen'>): number | undefined {
+export function knownSince({ status, report }: Pick<Subject, 'status' | 'report'>): number | undefined {
   const times = status.streams.flatMap(({ knownSince: since }) => since ?? []);
-  return times.length === 0 ? seen?.since : Math.min(...times);
+  return times.length === 0 ? report?.since : Math.min(...times);
 }
 
 /** How long a stream may go unread before its source is stale. Milliseconds. */
-function allowance({ status: { config, streams }, schedule, seen }: Omit<Subject, 'now'>): number {
-  return Math.max(patienceWith(config, streams.length, schedule), PATIENCE * (seen?.lastSweep ?? 0));
+function allowance({ status: { config, streams }, schedule, report }: Omit<Subject, 'now'>): number {
+  return Math.max(patienceWith(config, streams.length, schedule), PATIENCE * (report?.lastSweep ?? 0));
 }
 
 /** How long a source with so many streams may take between two complete polls, by its schedule and budget. Milliseconds. */
@@ -196,6 +203,6 @@ export function overdueStreams(subject: Subject): readonly OverdueStream[] {
     .map(({ scope }) => ({ source, name: scope === '' ? source : `${source}/${scope}` }));
 }
 
-function because({ lastError }: Swept): string {
+function because({ lastError }: Polled): string {
   return lastError === undefined ? '' : ` Last error: ${lastError}`;
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { Json } from '../core/json.ts';
 import type { Schedule } from '../core/schedule.ts';
@@ -9,6 +10,7 @@ import {
   destinationState,
   type DestinationState,
   knownSince,
+  type Polled,
   sourceState,
   type SourceState,
   staleForState,
@@ -31,16 +33,10 @@ export type StatusJournal = Pick<
 >;
 
 /** How a source stands, by the journal. Times are epoch milliseconds. */
-export interface SourceStatus {
-  readonly config: SourceConfig;
+export interface SourceStatus extends Polled {
   readonly state: SourceState;
   /** By the readiness rule, whatever the state. */
   readonly stale: Trouble | undefined;
-  /** Without those that the vendor or the file no longer has. */
-  readonly streams: readonly StreamState[];
-  /** Of the stream whose last complete sweep is the oldest, among those that ever were complete. */
-  readonly lastComplete: number | undefined;
-  readonly lastError: string | undefined;
   readonly nextDue: number | undefined;
   /** Requests that wait for the budget. */
   readonly deferred: number;
@@ -85,7 +81,7 @@ export interface Status {
 export interface StatusMoment {
   /** Epoch ms. */
   readonly now: number;
-  readonly seen: Seen;
+  readonly reports: Reports;
   readonly scheduleOf: (source: SourceConfig) => Schedule;
 }
 
@@ -108,7 +104,7 @@ export async function readStatus(
     journal: await journal.stats(),
     undelivered: Math.max(0, ...destinations.map(({ waiting }) => waiting)),
     rejected: destinations.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
-    reloadFailed: moment.seen.reloadFailed,
+    reloadFailed: moment.reports.reloadFailed,
   };
 }
 
@@ -119,12 +115,12 @@ interface Rows {
 
 type Stateless = Omit<SourceStatus, 'state' | 'stale'>;
 
-function withState(status: Stateless, { now, seen: all, scheduleOf }: StatusMoment): SourceStatus {
-  const seen = all.source(status.config.name);
-  const subject = { status, schedule: scheduleOf(status.config), seen, now };
+function withState(status: Stateless, { now, reports, scheduleOf }: StatusMoment): SourceStatus {
+  const report = reports.source(status.config.name);
+  const subject = { status, schedule: scheduleOf(status.config), report, now };
   const { lastComplete, nextDue } = status;
   const state = sourceState({
-    conditions: seen.conditions,
+    conditions: report.conditions,
     stale: staleForState(subject),
     lastComplete,
     knownSince: knownSince(subject),
@@ -161,14 +157,14 @@ function ledgerOf(streams: readonly StreamState[]): LedgerSize {
 async function ofDestinations(
   journal: StatusJournal,
   config: Config,
-  { seen, now }: StatusMoment,
+  { reports, now }: StatusMoment,
 ): Promise<DestinationStatus[]> {
   const known = await journal.destinations();
   const allGaps = await journal.destinationGaps();
   return Promise.all(
     config.destinations.map(async ({ name, sources }) => {
       const { paused, since, lastAnswer, lastAnswerAt } = known.find((one) => one.name === name) ?? {};
-      const { unreachable, nextTry } = seen.destination(name);
+      const { unreachable, nextTry } = reports.destination(name);
       const deadLetters = await journal.deadLetterOutline(name);
       const gaps = allGaps.filter(({ destination }) => destination === name);
       const skipping = gaps.find(({ ended }) => ended === undefined);
@@ -200,26 +196,40 @@ function earliest(times: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** What a process has seen: a daemon's own memory, or what it noted in the state for those beside it. */
-export interface Seen {
+/** What a process reports: a running daemon from memory, others from what the daemon stored in the state. */
+export interface Reports {
   source(name: string): SourceReport;
   destination(name: string): DestinationReport;
-  /** A configuration that was read again is not used. */
+  /** Why the configuration that was read last is not used; undefined when it is. */
   readonly reloadFailed: Condition | undefined;
 }
 
-/** The subjects under which it is noted. */
+/** The keys under which reports are stored. */
 export const SUBJECTS = {
   source: (name: string) => `source ${name}`,
   destination: (name: string) => `destination ${name}`,
   reload: 'reload',
 } as const;
 
-/** What was noted in the state. The rows are those that `noteSeen` wrote. */
-export function storedSeen(rows: ReadonlyMap<string, Json>): Seen {
+const CONDITION = z.object({ since: z.number(), reason: z.string(), until: z.number().optional() });
+const SOURCE_REPORT = z.object({
+  conditions: z.object({
+    refused: CONDITION.extend({ misconfigured: z.boolean() }).optional(),
+    waiting: CONDITION.optional(),
+    throttled: CONDITION.extend({ by: z.enum(['budget', 'vendor']) }).optional(),
+    failing: CONDITION.optional(),
+  }),
+  since: z.number().optional(),
+  lastSweep: z.number().optional(),
+});
+const DESTINATION_REPORT = z.object({ unreachable: CONDITION.optional(), nextTry: z.number().optional() });
+
+/** The reports in the state, by subject. One that another version wrote differently counts as none. */
+export function storedReports(rows: ReadonlyMap<string, Json>): Reports {
+  const read = <T>(schema: z.ZodType<T>, subject: string) => schema.safeParse(rows.get(subject)).data;
   return {
-    source: (name) => (rows.get(SUBJECTS.source(name)) ?? { conditions: {} }) as unknown as SourceReport,
-    destination: (name) => (rows.get(SUBJECTS.destination(name)) ?? {}) as DestinationReport,
-    reloadFailed: rows.get(SUBJECTS.reload) as Condition | undefined,
+    source: (name) => read(SOURCE_REPORT, SUBJECTS.source(name)) ?? { conditions: {} },
+    destination: (name) => read(DESTINATION_REPORT, SUBJECTS.destination(name)) ?? {},
+    reloadFailed: read(CONDITION, SUBJECTS.reload),
   };
 }

@@ -1,6 +1,6 @@
 import type { App } from './app.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
-import { adminRoutes, AdminServer, type Lacking } from '../observe/admin.ts';
+import { adminRoutes, AdminServer, type Unavailable } from '../observe/admin.ts';
 import { Live } from '../observe/live.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { pushMetrics } from '../observe/metrics-push.ts';
@@ -17,7 +17,7 @@ export class Operations implements AsyncDisposable {
   #admin: { readonly listen: string; readonly server: AdminServer } | undefined;
   #announcement: () => void = () => undefined;
   /** The app that runs; between two, the next one; or why there is none. */
-  #app = Promise.withResolvers<App | Lacking>();
+  #app = Promise.withResolvers<App | Unavailable>();
 
   constructor(io: Io) {
     this.#io = io;
@@ -38,7 +38,7 @@ export class Operations implements AsyncDisposable {
     const listen = config.admin?.listen;
     if (before?.listen === listen) return;
     if (listen !== undefined) {
-      const routes = adminRoutes({ app: () => this.#app.promise, metrics: this.#metrics });
+      const routes = adminRoutes({ observed: () => this.#app.promise, metrics: this.#metrics });
       const server = await AdminServer.listen({ listen, routes, log });
       this.#admin = { listen, server };
       this.#announcement = () =>
@@ -61,18 +61,18 @@ export class Operations implements AsyncDisposable {
   /** Requests are told from now on why there is no app yet. */
   lack(trouble: Trouble): void {
     this.announce();
-    this.#settle({ lacking: trouble, reloadFailed: this.live.reloadFailed });
+    this.#settle({ unavailable: trouble, reloadFailed: this.live.reloadFailed });
   }
 
   /** Requests wait for the next app. */
   hide(): void {
-    this.#app = Promise.withResolvers<App | Lacking>();
+    this.#app = Promise.withResolvers<App | Unavailable>();
   }
 
-  #settle(now: App | Lacking): void {
+  #settle(now: App | Unavailable): void {
     // Those who wait already, and those who come.
     this.#app.resolve(now);
-    this.#app = Promise.withResolvers<App | Lacking>();
+    this.#app = Promise.withResolvers<App | Unavailable>();
     this.#app.resolve(now);
   }
 

@@ -20,7 +20,7 @@ import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { Live } from '../observe/live.ts';
 import type { Logger } from '../core/log.ts';
-import { type Seen, storedSeen } from '../observe/status.ts';
+import { type Reports, storedReports } from '../observe/status.ts';
 
 /** What a process lends the pipeline. A test lends its own clock, journal and network. */
 export interface AppParts {
@@ -88,7 +88,7 @@ export async function openApp(given: AppParts): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
   const budgets = new Budgets({ quotas: journal.quotas, clock, courtesy: COURTESY });
-  const before = storedSeen(await journal.seen());
+  const before = storedReports(await journal.seen());
   const sources = config.sources.map((source) =>
     openSource({ ...parts, journal, budgets, opened, before }, source),
   );
@@ -147,7 +147,7 @@ interface Shared extends AppParts {
   readonly budgets: Budgets;
   readonly opened: AsyncDisposableStack;
   /** What the process before noted in the state. */
-  readonly before: Seen;
+  readonly before: Reports;
 }
 
 function openSource(shared: Shared, config: SourceConfig): SourceUnit {

@@ -3,7 +3,7 @@ import type { App } from './app.ts';
 import { StateError } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { SUBJECTS } from '../observe/status.ts';
-import { seenNow } from '../observe/snapshot.ts';
+import { currentReports } from '../observe/snapshot.ts';
 import { StateLog } from './state-log.ts';
 
 /** A change is in the state within a second. Milliseconds. */
@@ -71,13 +71,13 @@ function changesOf(
 async function subjects(app: App): Promise<ReadonlyMap<string, Json>> {
   const { config, journal, clock } = app;
   const now = clock.now();
-  const seen = seenNow(app, await journal.room(now), now);
+  const reports = currentReports(app, await journal.room(now), now);
   return new Map<string, Json>([
-    ...config.sources.map(({ name }) => [SUBJECTS.source(name), plain(seen.source(name))] as const),
+    ...config.sources.map(({ name }) => [SUBJECTS.source(name), plain(reports.source(name))] as const),
     ...config.destinations.map(
-      ({ name }) => [SUBJECTS.destination(name), plain(seen.destination(name))] as const,
+      ({ name }) => [SUBJECTS.destination(name), plain(reports.destination(name))] as const,
     ),
-    ...(seen.reloadFailed === undefined ? [] : [[SUBJECTS.reload, plain(seen.reloadFailed)] as const]),
+    ...(reports.reloadFailed === undefined ? [] : [[SUBJECTS.reload, plain(reports.reloadFailed)] as const]),
   ]);
 }
 

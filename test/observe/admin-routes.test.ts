@@ -51,13 +51,13 @@ afterEach(async () => {
 });
 
 async function get(path: string) {
-  const route = adminRoutes({ app: async () => lab.app, metrics }).get(path);
+  const route = adminRoutes({ observed: async () => lab.app, metrics }).get(path);
   if (route === undefined) throw new Error(`no route ${path}`);
   return route();
 }
 
 async function pageOf(query: string): Promise<string> {
-  const answer = await adminRoutes({ app: async () => lab.app, metrics }).get('/')?.(
+  const answer = await adminRoutes({ observed: async () => lab.app, metrics }).get('/')?.(
     new URLSearchParams(query),
   );
   return answer?.body ?? '';
@@ -94,7 +94,7 @@ describe('/readyz', () => {
       journal: { ...app.journal, room: () => Promise.reject(new Error('disk gone')) },
     };
 
-    const answer = await adminRoutes({ app: async () => broken, metrics }).get('/readyz')?.();
+    const answer = await adminRoutes({ observed: async () => broken, metrics }).get('/readyz')?.();
 
     expect(answer?.status).toBe(503);
     expect(answer?.body).toContain('disk gone');
@@ -179,8 +179,11 @@ describe('the status page', () => {
   });
 
   it('waits for a state that cannot be used, with the filter that it has', async () => {
-    const lacking = { reason: 'state-unavailable', since: 0, detail: 'A <command> holds it.' } as const;
-    const route = adminRoutes({ app: async () => ({ lacking, reloadFailed: undefined }), metrics }).get('/');
+    const unavailable = { reason: 'state-unavailable', since: 0, detail: 'A <command> holds it.' } as const;
+    const route = adminRoutes({
+      observed: async () => ({ unavailable, reloadFailed: undefined }),
+      metrics,
+    }).get('/');
 
     const answer = await route?.(new URLSearchParams('q=console'));
 

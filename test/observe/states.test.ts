@@ -123,7 +123,7 @@ async function statusRow(what: 'source' | 'destination'): Promise<Row> {
 }
 
 async function get(path: string, query = '') {
-  const answer = await adminRoutes({ app: async () => lab.app, metrics }).get(path)?.(
+  const answer = await adminRoutes({ observed: async () => lab.app, metrics }).get(path)?.(
     new URLSearchParams(query),
   );
   if (answer === undefined) throw new Error(`no route ${path}`);
@@ -387,12 +387,12 @@ describe('/readyz?scope=process', () => {
 
   it('is 503 while the state cannot be used, and names a reload that was rejected', async () => {
     const reloadFailed = { since: clock.now(), reason: 'sources.console: nonsense' };
-    const lacking = {
+    const unavailable = {
       reason: 'state-unavailable',
       since: clock.now(),
       detail: 'a command holds it',
     } as const;
-    const routes = adminRoutes({ app: async () => ({ lacking, reloadFailed }), metrics });
+    const routes = adminRoutes({ observed: async () => ({ unavailable, reloadFailed }), metrics });
 
     const answer = await routes.get('/readyz')?.(new URLSearchParams('scope=process'));
 
