@@ -1,7 +1,7 @@
 import { nest, type EcsEvent } from '../core/event.ts';
 import { isoTime } from '../ecs/time.ts';
 import { toJson } from '../core/json.ts';
-import { printable } from '../core/printable.ts';
+import { printable } from '../core/text.ts';
 import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { jsonLine, type Output } from './io.ts';
 

@@ -1,4 +1,4 @@
-import { showDuration } from '../core/show-duration.ts';
+import { showDuration } from '../core/text.ts';
 import type { ResponseReport } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
 import { type Io, say } from './io.ts';

@@ -7,8 +7,8 @@ import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts
 import { probeDestination } from '../deliver/probe.ts';
 import { Sender } from '../otlp/sender.ts';
 import { EXIT } from '../core/errors.ts';
-import { Budgets } from '../http/budget.ts';
-import { destinationExposure, exposureFindings, sourceExposure } from '../http/exposure.ts';
+import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
+import { Budgets } from '../http/quota.ts';
 import type { BudgetJournal } from '../journal/journal.ts';
 import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
 import type { Finding } from '../core/source.ts';

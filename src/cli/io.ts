@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../core/clock.ts';
 import { mask } from '../core/secret.ts';
 import { toJson } from '../core/json.ts';
-import { printableJson, printableLines } from '../core/printable.ts';
+import { printableJson, printableLines } from '../core/text.ts';
 
 /** What the process lends a command, so that a command can be run by a test. */
 export interface Io {

@@ -1,4 +1,4 @@
-import { nearest } from '../config/nearest.ts';
+import { nearest } from '../config/problems.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { JournalView } from '../journal/journal.ts';

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { openApp, type App } from '../runtime/app.ts';
 import type { Config } from '../config/types.ts';
-import { nearest } from '../config/nearest.ts';
+import { nearest } from '../config/problems.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { once, type OnceSummary } from '../runtime/once.ts';
 import { totalsOf } from '../observe/live.ts';

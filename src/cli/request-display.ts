@@ -1,4 +1,4 @@
-import { showDuration } from '../core/show-duration.ts';
+import { showDuration } from '../core/text.ts';
 import type { HeldRequest } from '../journal/request.ts';
 import { outcomeOf, progressOf, type Progress } from '../runtime/wanted.ts';
 import { jsonLine, type Io } from './io.ts';

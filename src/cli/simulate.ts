@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
-import { parseListenAddress } from '../config/listen-address.ts';
+import { parseListenAddress } from '../config/fields.ts';
 import { examples } from './flags.ts';
 import type { PenstockCommand } from './program.ts';
 

@@ -1,6 +1,6 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
-import { nearest } from '../config/nearest.ts';
+import { nearest } from '../config/problems.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Source } from '../core/source.ts';
 import { loadSources } from '../sources/registry.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { Argument } from 'commander';
 import { z } from 'zod';
-import { absolutePath } from '../config/path.ts';
+import { absolutePath } from '../config/files.ts';
 import { identityOf } from '../core/stream-key.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';

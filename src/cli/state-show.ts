@@ -4,7 +4,7 @@ import { isoTime } from '../ecs/time.ts';
 import { EXIT } from '../core/errors.ts';
 import type { JournalView, StreamState } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { printableValue } from '../core/printable.ts';
+import { printableValue } from '../core/text.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { jsonLine, type Output, say } from './io.ts';
 import { knownSources, unknownName } from './named.ts';

@@ -1,4 +1,4 @@
-import { showDuration } from '../core/show-duration.ts';
+import { showDuration } from '../core/text.ts';
 import type { Condition, State } from '../core/state.ts';
 import type { SourceState } from '../observe/states.ts';
 import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';

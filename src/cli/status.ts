@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import { mask } from '../core/secret.ts';
 import { EXIT } from '../core/errors.ts';
 import { isStateThere, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { printableLines } from '../core/printable.ts';
+import { printableLines } from '../core/text.ts';
 import type { State } from '../core/state.ts';
 import { readStatus, type Status, storedReports } from '../observe/status.ts';
 import { destinationRows, journalLine, reloadLine, sourceRows, type Rows } from './status-rows.ts';

@@ -1,4 +1,4 @@
-import { printable } from '../core/printable.ts';
+import { printable } from '../core/text.ts';
 
 /** Lines of a table for people: cells made printable, columns padded to their widest cell, two blanks between, no trailing blanks. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

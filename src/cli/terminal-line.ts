@@ -1,4 +1,4 @@
-import { printable } from '../core/printable.ts';
+import { printable } from '../core/text.ts';
 import type { Output } from './io.ts';
 
 const CLEAR = '\r\u001b[K';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { tenantSettings } from '../config/tenant-settings.ts';
+import { tenantSettings } from '../config/options.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { explain } from '../core/errors.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';

@@ -6,8 +6,7 @@ import type { CollectObserver } from '../core/poll-stats.ts';
 import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { VERSION } from '../core/version.ts';
-import { createHttp, type SourceHttp } from '../http/client.ts';
-import type { HttpSettings } from '../http/settings.ts';
+import { createHttp, type SourceHttp, type HttpSettings } from '../http/client.ts';
 import type { Journal, LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
 import type { Circuit } from './circuit.ts';
 

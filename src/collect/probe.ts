@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { showDuration } from '../core/show-duration.ts';
+import { showDuration } from '../core/text.ts';
 import type { SourceConfig, TlsConfig } from '../config/types.ts';
 import {
   explain,
@@ -15,7 +15,7 @@ import {
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedPoll } from '../core/schedule.ts';
-import { budgetName } from '../http/budget.ts';
+import { budgetName } from '../http/quota.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../core/http.ts';
 
 interface ProbeParts {

@@ -1,9 +1,9 @@
 import { Duration, IANAZone } from 'luxon';
 import { z } from 'zod';
 import { parseSchedule } from '../core/schedule.ts';
-import { namesOtherHome } from './path.ts';
 import { Secret } from '../core/secret.ts';
-import { whyNoHeader, whyNoText } from './secret-text.ts';
+import { whyNoHeader, whyNoText } from './secrets.ts';
+import { namesOtherHome } from './files.ts';
 
 /**
  * The kinds of value that a configuration is made of. Their messages begin with `expected` or `must be`, because the
@@ -202,4 +202,21 @@ export function labels() {
       z.string('expected text (quote it when it looks like a number)'),
     )
     .prefault({});
+}
+
+/** Where to listen: `host:port`, `[::1]:port`, or `:port` for every address. */
+export interface ListenAddress {
+  /** Undefined: every address of the host. */
+  readonly host: string | undefined;
+  readonly port: number;
+}
+
+const ADDRESS = /^(?:(?<name>[\w.-]+)|\[(?<ipv6>[\da-fA-F:.]+)\])?:(?<port>\d{1,5})$/;
+const LAST_PORT = 65_535;
+
+/** Undefined when the text is no address. */
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  const { name, ipv6, port } = ADDRESS.exec(text)?.groups ?? {};
+  if (port === undefined || Number(port) > LAST_PORT) return undefined;
+  return { host: ipv6 ?? name, port: Number(port) };
 }

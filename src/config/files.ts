@@ -1,91 +1,183 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { whyNoHeader } from './secret-text.ts';
-import { tlsProblems } from './tls-files.ts';
-import { isRecord, membersOf, type Tree } from './tree.ts';
-import { readSecretFile } from './interpolate.ts';
-import { identify, type Path } from './location.ts';
-import { absolutePath } from './path.ts';
-import type { Problems } from './problems.ts';
-import { readRegularFile, whyNotRead } from './regular-file.ts';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError } from '../core/errors.ts';
+import type { SourceFile } from './yaml.ts';
 
-const TLS_FILES = ['ca_file', 'cert_file', 'key_file'] as const;
-
-/** Reads files relative to the working directory. */
-export function fileReader(cwd: string): (path: string) => string {
-  return (path) => readRegularFile(absolutePath(cwd, path)).toString('utf8');
+interface Search {
+  /** `--config`. */
+  readonly file: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
 }
 
 /**
- * Makes the paths in sources and destinations absolute, finds out which cannot be read, and puts what a `token_file`
- * holds into `token`.
+ * Where the configuration is: `--config`, else `$PENSTOCK_CONFIG`, else `./penstock.yaml`, else
+ * `/etc/penstock/penstock.yaml`.
+ * @throws ConfigError that says where it looked.
  */
-export function openFiles(tree: Tree, cwd: string, problems: Problems): void {
-  for (const section of ['sources', 'destinations']) {
-    for (const [name, block] of membersOf(tree.value[section])) {
-      if (!isRecord(block)) continue;
-      openTlsFiles(block['tls'], [section, name, 'tls'], { tree, cwd, problems });
-      if (section === 'sources') openTokenFile(block, [section, name], { tree, cwd, problems });
+export async function findConfig({ file, env, cwd }: Search): Promise<string> {
+  const named = file ?? (env['PENSTOCK_CONFIG'] || undefined);
+  const candidates = named === undefined ? ['penstock.yaml', '/etc/penstock/penstock.yaml'] : [named];
+  for (const candidate of candidates) if (await exists(absolutePath(cwd, candidate))) return candidate;
+  const by = named !== undefined && file === undefined ? ' (from PENSTOCK_CONFIG)' : '';
+  throw new ConfigError([
+    `No configuration at ${candidates.join(' or ')}${by}. Name a file or a directory with --config or PENSTOCK_CONFIG, ` +
+      'or see the complete example config/penstock.yaml; `penstock demo` needs none.',
+  ]);
+}
+
+/**
+ * The file, or the `*.yaml` and `*.yml` of the directory in the order of their names.
+ * @throws ConfigError when it cannot be read, or holds no such file.
+ */
+export async function readConfig(path: string, cwd: string): Promise<SourceFile[]> {
+  try {
+    const names = await filesOf(path, cwd);
+    if (names.length > 0) return await Promise.all(names.map((file) => read(file, cwd)));
+  } catch (error) {
+    throw new ConfigError([
+      `${path} cannot be read (${(error as Error).message}). Check its path and its rights.`,
+    ]);
+  }
+  throw new ConfigError([
+    `${path} holds no *.yaml or *.yml file. Put the configuration there, or name another path.`,
+  ]);
+}
+
+async function filesOf(path: string, cwd: string): Promise<string[]> {
+  if (!(await stat(absolutePath(cwd, path))).isDirectory()) return [path];
+  // Names that begin with a dot are the machinery of Kubernetes' mounts, and editors' leftovers.
+  const names = (await readdir(absolutePath(cwd, path))).filter((name) => /^[^.].*\.ya?ml$/.test(name));
+  return names.toSorted().map((name) => join(path, name));
+}
+
+async function read(file: string, cwd: string): Promise<SourceFile> {
+  const bytes = await readConfigurationFile(absolutePath(cwd, file));
+  try {
+    return { file, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch (error) {
+    throw new Error(`${file} is not valid UTF-8`, { cause: error });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    // Anything but "not there" is said aloud by the one who reads it, with its reason.
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
+
+/**
+ * The absolute form of a path as an operator writes it: relative ones count from `cwd`, and `~` and `~/…` are in the home
+ * directory, since no shell expands it in a file.
+ */
+export function absolutePath(cwd: string, path: string): string {
+  return resolve(
+    cwd,
+    path.replace(/^~(?=\/|$)/, () => homedir()),
+  );
+}
+
+/** Whether it names the home of another user (`~ann/…`), which is not looked up. */
+export function namesOtherHome(path: string): boolean {
+  return /^~[^/]/.test(path);
+}
+
+/** More than any secret or certificate has. Bytes. */
+const LARGEST_SECRET = 1024 * 1024;
+/** A larger file, or what is piped in, would take more time and memory to parse than a start may take. Bytes. */
+const LARGEST_CONFIGURATION = 2 * 1024 * 1024;
+
+/** How long the writer of a pipe may be silent, and how often it is looked at. Milliseconds. */
+const PIPE_SILENCE = 10_000;
+const PIPE_LOOK = 20;
+
+/**
+ * The bytes of a secret or certificate file. A device could have no end, and a FIFO no writer: neither is read.
+ * @throws Error with `code` from the file system, or in words that fit in parentheses.
+ */
+export function readRegularFile(path: string): Buffer {
+  using file = new OpenFile(path, LARGEST_SECRET);
+  if (!file.stats.isFile()) throw notRegular(file.stats);
+  while (file.read());
+  return file.content;
+}
+
+/** As `readRegularFile`, for configuration files, which may also be piped in (`--config <(…)`). */
+export async function readConfigurationFile(path: string): Promise<Buffer> {
+  using file = new OpenFile(path, LARGEST_CONFIGURATION);
+  if (!file.stats.isFile() && !file.stats.isFIFO()) throw notRegular(file.stats);
+  for (let silence = 0; ;) {
+    try {
+      if (!file.read()) return file.content;
+      silence = 0;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      if (silence >= PIPE_SILENCE) throw new Error('nothing was written to this pipe', { cause: error });
+      await sleep(PIPE_LOOK);
+      silence += PIPE_LOOK;
     }
   }
 }
 
-interface Context {
-  readonly tree: Tree;
-  readonly cwd: string;
-  readonly problems: Problems;
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it does not exist',
+  EACCES: 'its permissions do not allow it',
+  EPERM: 'its permissions do not allow it',
+  EISDIR: 'a directory',
+  ELOOP: 'its symbolic links go round in a circle',
+  ENAMETOOLONG: 'its name is too long',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+};
+
+/** Why a file could not be read, to go into parentheses: `it does not exist`, `not a regular file`. */
+export function whyNotRead(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) return message;
+  return WORDS[code] ?? 'the system reports an error';
 }
 
-function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context): void {
-  if (!isRecord(tls)) return;
-  for (const key of TLS_FILES) {
-    const file = tls[key];
-    if (typeof file !== 'string' || file === '') continue;
-    const absolute = absolutePath(cwd, file);
-    tls[key] = absolute;
-    const problem = whyUnreadable(absolute);
-    if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
-  }
-  // A passphrase that could not be filled in is told already.
-  if (tree.unfilled.has(identify([...path, 'key_passphrase']))) return;
-  const texts = Object.entries(tls).filter(([, value]) => typeof value === 'string' && value !== '');
-  for (const { option, message } of tlsProblems(Object.fromEntries(texts) as Record<string, string>)) {
-    problems.add(tree.places.value([...path, option]), [...path, option], message);
-  }
+function notRegular(stats: Stats): Error {
+  return new Error(stats.isDirectory() ? 'a directory' : 'not a regular file');
 }
 
-/** Why a file cannot be read, in words that begin with `expected`; undefined when it can. */
-export function whyUnreadable(file: string): string | undefined {
-  try {
-    accessSync(file, constants.R_OK);
-    if (statSync(file).isFile()) return undefined;
-    return `expected a readable file at ${file} (not a regular file)`;
-  } catch (error) {
-    return `expected a readable file at ${file} (${whyNotRead(error)})`;
-  }
-}
+/** A file that is read up to a size. */
+class OpenFile implements Disposable {
+  readonly #file: number;
+  readonly #buffer: Buffer;
+  readonly #largest: number;
+  readonly stats: Stats;
+  #length = 0;
 
-function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, problems }: Context): void {
-  const file = block['token_file'];
-  if (typeof file !== 'string' || file === '') return;
-  const filePath = [...path, 'token_file'];
-  if (block['token'] !== undefined) {
-    problems.add(
-      tree.places.nearestKey(filePath),
-      filePath,
-      'expected either `token` or `token_file`, not both',
-    );
-    return;
+  constructor(path: string, largest: number) {
+    // Without O_NONBLOCK, opening a FIFO waits for somebody to write to it.
+    this.#file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.stats = fstatSync(this.#file);
+    this.#largest = largest;
+    this.#buffer = Buffer.allocUnsafe(largest + 1);
   }
-  const again = () => readSecretFile(file, fileReader(cwd));
-  try {
-    const token = again();
-    const problem = whyNoHeader(token);
-    if (problem !== undefined) throw new Error(`${problem}, in the file ${file}`);
-    block['token'] = token;
-  } catch (error) {
-    problems.add(tree.places.value(filePath), filePath, (error as Error).message);
-    return;
+
+  get content(): Buffer {
+    return Buffer.from(this.#buffer.subarray(0, this.#length));
   }
-  const tokenPath = [...path, 'token'];
-  tree.substitutions.set(identify(tokenPath), { path: tokenPath, pieces: [], fromFile: true, again });
+
+  /** Reads what there is; false at the end. */
+  read(): boolean {
+    const read = readSync(this.#file, this.#buffer, this.#length, this.#buffer.length - this.#length, null);
+    this.#length += read;
+    if (this.#length > this.#largest) throw new Error(`larger than ${this.#largest / 1024} KiB`);
+    return read > 0;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
 }

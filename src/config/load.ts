@@ -1,24 +1,20 @@
 import type { z } from 'zod';
-import { checkProxies } from './proxies.ts';
-import { checkBlock } from './block.ts';
-import { checkDefaults, checkRouting } from './cross-checks.ts';
-import { toDestination } from './destination.ts';
-import { fileReader, openFiles } from './files.ts';
-import { findConfig, readConfig } from './find.ts';
+import type { CommonOptions, Source } from '../core/source.ts';
+import { checkProxies } from './proxy.ts';
+import { parseFiles, type ParsedFile } from './yaml.ts';
+import { findConfig, readConfig, absolutePath } from './files.ts';
+import { fileReader, openFiles } from './referenced-files.ts';
+import { checkBlock, gotValue } from './schema-errors.ts';
+import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
 import {
   checkResourceAttributes,
   environmentDestination,
   metricsReceiver,
   namesEndpoint,
 } from './otel-environment.ts';
-import { parseFiles, type ParsedFile } from './parse-files.ts';
-import { absolutePath } from './path.ts';
-import { Problems } from './problems.ts';
-import { readTree } from './read-tree.ts';
-import { settingsSchema } from './settings.ts';
-import { checkStreams } from './same-streams.ts';
-import { readSources, type SourceTypes } from './source-blocks.ts';
-import { isRecord, type Tree } from './tree.ts';
+import { Problems, identify, nearest } from './problems.ts';
+import { settingsSchema, toDestination } from './settings.ts';
+import { isRecord, type Tree, membersOf, readTree } from './tree.ts';
 import type { Config, DestinationConfig, SourceConfig } from './types.ts';
 
 /** What a configuration is read with. */
@@ -118,4 +114,46 @@ function definedOnly(record: Readonly<Record<string, number | undefined>>): Reco
   return Object.fromEntries(
     Object.entries(record).filter((entry): entry is [string, number] => entry[1] !== undefined),
   );
+}
+
+/** The source types that a configuration may name, by id. */
+export type SourceTypes = ReadonlyMap<string, Source>;
+
+/** Checks each source against the options of its type. What is wrong is in `problems`, and left out here. */
+export function readSources(tree: Tree, types: SourceTypes, problems: Problems): SourceConfig[] {
+  return membersOf(tree.value['sources']).flatMap(([name, block]) => {
+    const definition = isRecord(block) ? typeOf(block, name, { tree, types, problems }) : undefined;
+    if (definition === undefined) return [];
+    const options = checkBlock(definition.options, ['sources', name], tree, problems);
+    return options === undefined ? [] : [{ name, definition, options, namespace: namespaceOf(options) }];
+  });
+}
+
+interface Context {
+  readonly tree: Tree;
+  readonly types: SourceTypes;
+  readonly problems: Problems;
+}
+
+function typeOf(
+  block: Record<string, unknown>,
+  name: string,
+  { tree, types, problems }: Context,
+): Source | undefined {
+  const type = block['type'];
+  const definition = typeof type === 'string' ? types.get(type) : undefined;
+  if (definition !== undefined) return definition;
+  const path = ['sources', name, 'type'];
+  if (tree.unfilled.has(identify(path))) return undefined;
+  const ids = [...types.keys()].toSorted();
+  const near =
+    typeof type === 'string'
+      ? `${gotValue(path, tree)}; did you mean \`${nearest(type, ids)}\`?`
+      : '; it is missing';
+  problems.add(tree.places.value(path), path, `expected one of ${ids.join(', ')}${near}`);
+  return undefined;
+}
+
+function namespaceOf(options: CommonOptions & { readonly namespace?: unknown }): string | undefined {
+  return typeof options.namespace === 'string' ? options.namespace : undefined;
 }

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import type { EcsEvent } from '../core/event.ts';
+import { Secret } from '../core/secret.ts';
+import type { CommonOptions } from '../core/source.ts';
 import {
   account,
   bytes,
@@ -10,10 +13,55 @@ import {
   schedule,
   secret,
   timezone,
+  password,
 } from './fields.ts';
-import { proxy, tls } from './transport.ts';
+import { parseProxy } from './proxy.ts';
+import type { SourceConfig } from './types.ts';
 
 export { duration, httpUrl, password, timezone } from './fields.ts';
+
+/** The TLS settings of a connection; shared by sources and destinations. */
+export function tls() {
+  return z
+    .strictObject({
+      ca_file: filePath()
+        .nullish()
+        .describe('PEM file of authorities to trust, besides those that Node knows.'),
+      cert_file: filePath().nullish().describe('PEM file of our client certificate.'),
+      key_file: filePath().nullish().describe('PEM file of the key to `cert_file`.'),
+      key_passphrase: password().nullish().describe('Passphrase of `key_file`, when that is encrypted.'),
+      server_name: z
+        .string()
+        .min(1)
+        .nullish()
+        .describe('Name that the server’s certificate must carry, when not the host’s.'),
+      insecure_skip_verify: z.boolean().default(false).describe('Trust any certificate: for tests only.'),
+    })
+    .refine(({ cert_file, key_file }) => (cert_file == null) === (key_file == null), {
+      error: 'expected `cert_file` and `key_file` together',
+      when: ({ value }) => typeof value === 'object' && value !== null,
+    })
+    .refine(({ key_file, key_passphrase }) => key_passphrase == null || key_file != null, {
+      path: ['key_passphrase'],
+      error: 'expected `key_file` beside `key_passphrase`',
+      when: ({ value }) => typeof value === 'object' && value !== null,
+    })
+    .prefault({})
+    .describe('TLS of the connection.');
+}
+
+const NO_PROXY_URL = 'expected the http:// or https:// URL of a proxy';
+
+/** A proxy's URL; a Secret, because it may hold a password. */
+export function proxy() {
+  return z
+    .string(NO_PROXY_URL)
+    .refine((text) => parseProxy(text) !== undefined, NO_PROXY_URL)
+    .transform((text) => parseProxy(text)?.url ?? new Secret(text))
+    .meta({ writeOnly: true })
+    .optional()
+    .describe('Proxy for this source, instead of HTTP_PROXY and HTTPS_PROXY.');
+}
 
 /** The options that every source has. */
 const common = {
@@ -109,7 +157,7 @@ function holdsToken(value: object): boolean {
   return token !== undefined || token_file !== undefined;
 }
 
-const tenantSettings = z.strictObject({
+const tenantSchema = z.strictObject({
   namespace: namespace().optional().describe('`data_stream.namespace` of this tenant’s events.'),
   labels: labels().describe('Added to the labels of the source.'),
 });
@@ -118,7 +166,7 @@ const tenantSettings = z.strictObject({
 export interface Tenants {
   /** Vendor ids of those to read; undefined: all. */
   readonly only: readonly string[] | undefined;
-  readonly settings: Readonly<Record<string, z.output<typeof tenantSettings>>>;
+  readonly settings: Readonly<Record<string, z.output<typeof tenantSchema>>>;
 }
 
 /**
@@ -129,7 +177,7 @@ export function tenants() {
   const expected = 'expected `all`, a list of tenant ids, or a map from tenant id to { namespace, labels }';
   return z
     .union(
-      [z.literal('all'), z.array(z.string().min(1)).min(1), z.record(z.string().min(1), tenantSettings)],
+      [z.literal('all'), z.array(z.string().min(1)).min(1), z.record(z.string().min(1), tenantSchema)],
       expected,
     )
     .transform((value): Tenants => {
@@ -140,4 +188,23 @@ export function tenants() {
     .describe(
       '`all`, a list of tenant ids, or a map from tenant id to its `namespace` and `labels` (all are read).',
     );
+}
+
+/** Where an event says whose it is: the vendor's tenant and Microsoft's, and the part of a gap. */
+const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part'] as const;
+
+type TenantSettings = Tenants['settings'][string];
+
+/** What the configuration sets for the tenant of an event, by either of its ids; undefined where it sets nothing. */
+export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantSettings | undefined {
+  const { tenants } = options as CommonOptions & { readonly tenants?: Tenants };
+  if (tenants === undefined) return undefined;
+  const ids = TENANT_FIELDS.map((field) => String(event[field]));
+  const named = ids.find((id) => Object.hasOwn(tenants.settings, id));
+  return named === undefined ? undefined : tenants.settings[named];
+}
+
+/** `data_stream.namespace` that an event's tenant or its source sets; undefined where neither does. */
+export function namespaceOf({ options, namespace }: SourceConfig, event: EcsEvent): string | undefined {
+  return tenantSettings(options, event)?.namespace ?? namespace;
 }

@@ -1,9 +1,8 @@
-import { destinationSchema, HEADER_NAME, logsUrl, readEndpoint, toDestination } from './destination.ts';
-import { whyUnreadable } from './files.ts';
-import { absolutePath } from './path.ts';
+import { whyNoHeader } from './secrets.ts';
+import { absolutePath } from './files.ts';
+import { whyUnreadable, tlsProblems } from './referenced-files.ts';
+import { destinationSchema, HEADER_NAME, logsUrl, readEndpoint, toDestination } from './settings.ts';
 import { Problems } from './problems.ts';
-import { whyNoHeader } from './secret-text.ts';
-import { tlsProblems } from './tls-files.ts';
 import type { DestinationConfig } from './types.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { EVERY_TYPE } from './defaults.ts';
+import type { SourceTypes } from './load.ts';
+import { EVERY_TYPE } from './tree.ts';
 import { settingsSchema } from './settings.ts';
-import type { SourceTypes } from './source-blocks.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 

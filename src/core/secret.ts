@@ -1,5 +1,4 @@
-import { Masking } from './masking.ts';
-import { formsOf, SHORTEST } from './secret-forms.ts';
+import { Masking, formsOf, SHORTEST } from './masking.ts';
 
 const MASK = '[secret]';
 

@@ -1,5 +1,5 @@
-import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry-after.ts';
-import { isNoAnswer } from '../http/verdict.ts';
+import { isNoAnswer } from '../http/response.ts';
+import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry.ts';
 import type { ExportOutcome, ExportResponse, ExportFailure } from '../otlp/exchange.ts';
 import { adviceFor, NETWORK_ADVICE } from './advice.ts';
 import { GRPC_ADVICE } from '../otlp/exchange.ts';

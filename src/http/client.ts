@@ -1,23 +1,19 @@
+import type { TlsConfig } from '../config/types.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { RefusedError, TimedOutError } from '../core/errors.ts';
-import type { Quota } from '../core/source.ts';
-import { answerOf } from './answer.ts';
-import { budgetName, type Budget } from './budget.ts';
+import type { HttpAnswer, HttpRequest, Http } from '../core/http.ts';
+import type { Logger } from '../core/log.ts';
+import { percentEncoded } from '../core/text.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Quota, CommonOptions } from '../core/source.ts';
+import { budgetName, type Budget, type Budgets, pace } from './quota.ts';
+import { answerOf, MAX_REDIRECTS, redirectOf, failureOf } from './response.ts';
 import { Connections } from './connections.ts';
 import { ACCEPT_ENCODING } from './content-coding.ts';
-import { exchange, type RawAnswer } from './exchange.ts';
-import { sourceExposure, warnOfExposure } from './exposure.ts';
-import { GivenUpError } from './given-up.ts';
-import type { HttpAnswer, HttpRequest } from '../core/http.ts';
-import { pace } from './pace.ts';
-import { MAX_REDIRECTS, redirectOf } from './redirect.ts';
+import { exchange, type RawAnswer, GivenUpError } from './exchange.ts';
 import { withRetries } from './retry.ts';
-import type { HttpSettings, SourceHttp } from './settings.ts';
-import { bareUrl, joinUrl } from './url.ts';
 import { VendorClock } from './vendor-clock.ts';
-import { failureOf } from './verdict.ts';
-import { sourceWay, type Way } from './way.ts';
-
-export type { SourceHttp } from './settings.ts';
+import { bareUrl, sourceWay, type Way, sourceExposure, warnOfExposure } from './way.ts';
 
 /** The HTTP client of one source; it lasts as long as the source, so that connections and the vendor's clock do. */
 export function createHttp(settings: HttpSettings): SourceHttp {
@@ -202,4 +198,71 @@ function quotasByRoute({
 
 function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** What the HTTP client of one source is made of. */
+export interface HttpSettings {
+  readonly options: CommonOptions & {
+    readonly tls?: TlsConfig | undefined;
+    readonly proxy?: Secret | undefined;
+  };
+  /** The headers that carry the credential; asked anew for every request. */
+  readonly authorise: () => Readonly<Record<string, string>>;
+  /** The vendor's documented limits; `options.quota` replaces the first, or limits everything where there are none. */
+  readonly quotas: readonly Quota[];
+  /** One for the whole process: see `Budgets`. */
+  readonly budgets: Budgets;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
+  readonly signal: AbortSignal;
+  /** Always sent: one vendor answers 403 to requests without. */
+  readonly userAgent: string;
+  /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told of every request that was sent, after its end. */
+  readonly onRequest?: (told: RequestTold) => void;
+  /** Told how long every request took, from sending it to the end of its answer. Milliseconds. */
+  readonly onDuration?: (ms: number) => void;
+  /** Told until when a request of this route waits for its budget (epoch ms); undefined: it is granted. */
+  readonly onWait?: (until: number | undefined, route: string) => void;
+}
+
+export interface RequestTold {
+  readonly route: string;
+  /** `timed-out` and `failed`: there was no whole answer. */
+  readonly status: number | 'timed-out' | 'failed';
+  /** Whether it was a further try of a request. */
+  readonly retry: boolean;
+  /** The vendor throttled us: no request of this route is sent before then. Epoch milliseconds. */
+  readonly throttledUntil?: number;
+  /** Characters of its answer that stand for bytes that are none in its charset. */
+  readonly replaced?: number;
+}
+
+/** The client as the pipeline holds it; a source is lent its `Http`. Dispose it to close its connections. */
+export interface SourceHttp extends Http, AsyncDisposable {
+  /** How many requests of this route its budget grants in one window; Infinity without a quota. */
+  capacity(route: string): number;
+  /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
+  vendorNow(): number;
+  /** Requests sent since it was made, retries and redirects too. */
+  readonly requests: number;
+}
+
+/**
+ * The URL of a request: `path` after the path of `base`, never on another origin. A query in `path` is kept as it is
+ * written, and `query` follows it; a fragment is left out. The query is encoded once, with `+`
+ * as `%2B` and a blank as `%20`, since a raw `+` means a blank to one vendor and itself to another.
+ */
+export function joinUrl(base: string, { path, query = {} }: Pick<HttpRequest, 'path' | 'query'>): URL {
+  const { origin, pathname } = new URL(base);
+  const url = new URL(`${origin}${pathname.replace(/\/+$/, '')}/${path.replace(/^\//, '')}`);
+  const added = Object.entries(query)
+    .filter((entry): entry is [string, string | number] => entry[1] !== undefined)
+    .map(([name, value]) => `${percentEncoded(name)}=${percentEncoded(String(value))}`);
+  url.search = [url.search.slice(1), ...added].filter((part) => part !== '').join('&');
+  url.hash = '';
+  return url;
 }

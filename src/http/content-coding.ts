@@ -1,9 +1,15 @@
-import { createBrotliDecompress, createInflate, createInflateRaw } from 'node:zlib';
+import { once } from 'node:events';
+import {
+  createBrotliDecompress,
+  createInflate,
+  createInflateRaw,
+  crc32,
+  type BrotliDecompress,
+  type Inflate,
+  type InflateRaw,
+} from 'node:zlib';
 import { maskForeign } from '../core/secret.ts';
-import { ByteInput } from './byte-input.ts';
 import { isCharset } from './charset.ts';
-import { gunzip } from './gunzip.ts';
-import { inflate } from './inflate.ts';
 
 /** What a request says in `Accept-Encoding`: the codings that `decodeContent` understands. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br';
@@ -113,4 +119,155 @@ async function* deflated(input: ByteInput): AsyncGenerator<Buffer> {
 
 async function* only(body: Buffer): AsyncGenerator<Buffer> {
   yield body;
+}
+
+const MAGIC = Buffer.from([0x1f, 0x8b, 0x08]);
+const FIXED_HEADER = 10;
+const TRAILER = 8;
+
+/** Optional parts of a member's header (RFC 1952 §2.3). */
+const HEADER_CRC = 2;
+const EXTRA = 4;
+const NAME = 8;
+const COMMENT = 16;
+
+/**
+ * Decodes gzip, one member behind the other. Node's own decoder fails on bytes behind the last member; they are
+ * ignored here, as by other clients.
+ *
+ * @throws Error on anything else that is no gzip, or is cut or damaged
+ */
+export async function* gunzip(input: ByteInput): AsyncGenerator<Buffer> {
+  do {
+    await skipHeader(input);
+    yield* member(input);
+  } while (MAGIC.equals(await input.peek(MAGIC.length)));
+}
+
+async function skipHeader(input: ByteInput): Promise<void> {
+  const header = await exactly(input, FIXED_HEADER);
+  if (!MAGIC.equals(header.subarray(0, MAGIC.length))) throw new Error('it does not begin as gzip does');
+  const flags = header.readUInt8(3);
+  if ((flags & EXTRA) !== 0) await exactly(input, (await exactly(input, 2)).readUInt16LE());
+  if ((flags & NAME) !== 0) await skipText(input);
+  if ((flags & COMMENT) !== 0) await skipText(input);
+  if ((flags & HEADER_CRC) !== 0) await exactly(input, 2);
+}
+
+async function* member(input: ByteInput): AsyncGenerator<Buffer> {
+  let sum = 0;
+  let size = 0;
+  for await (const chunk of inflate(input, createInflateRaw())) {
+    sum = crc32(chunk, sum);
+    size += chunk.length;
+    yield chunk;
+  }
+  const trailer = await exactly(input, TRAILER);
+  if (trailer.readUInt32LE(0) !== sum || trailer.readUInt32LE(4) !== size % 2 ** 32) {
+    throw new Error('its checksum is wrong');
+  }
+}
+
+/** A text ends with a zero byte. */
+async function skipText(input: ByteInput): Promise<void> {
+  while ((await exactly(input, 1)).readUInt8(0) !== 0);
+}
+
+async function exactly(input: ByteInput, count: number): Promise<Buffer> {
+  const bytes = await input.read(count);
+  if (bytes === undefined) throw new Error('it ends too early');
+  return bytes;
+}
+
+type Engine = Inflate | InflateRaw | BrotliDecompress;
+
+/**
+ * What the engine makes of the input, until the compressed data ends; what lies behind it stays in the input.
+ * @throws the engine's error when the data is damaged or cut, or the input's
+ */
+export async function* inflate(input: ByteInput, engine: Engine): AsyncGenerator<Buffer> {
+  const fed = feed(input, engine);
+  yield* engine as AsyncIterable<Buffer>;
+  await fed;
+}
+
+/** One chunk at a time, so that all that the engine leaves over is the end of the last one. */
+async function feed(input: ByteInput, engine: Engine): Promise<void> {
+  const closed = once(engine, 'close').catch(() => undefined);
+  let total = 0;
+  try {
+    for (;;) {
+      const chunk = await input.take();
+      if (engine.destroyed) return;
+      if (chunk === undefined) {
+        engine.end();
+        return;
+      }
+      total += chunk.length;
+      await Promise.race([written(engine, chunk), closed]);
+      const left = total - engine.bytesWritten;
+      if (left > 0) {
+        input.putBack(chunk.subarray(chunk.length - left));
+        return;
+      }
+    }
+  } catch (error) {
+    // Whoever reads the engine is given it.
+    engine.destroy(error as Error);
+  }
+}
+
+function written(engine: Engine, chunk: Buffer): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // An error is given to whoever reads the engine.
+  engine.write(chunk, () => resolve());
+  return promise;
+}
+
+/** The bytes of a body, taken piece by piece; what was taken too much can be put back. It never closes the body. */
+export class ByteInput {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #held: Buffer | undefined;
+
+  constructor(body: AsyncIterable<Buffer>) {
+    this.#chunks = body[Symbol.asyncIterator]();
+  }
+
+  /** The next bytes, never none; undefined at the end. */
+  async take(): Promise<Buffer | undefined> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) return held;
+    for (;;) {
+      const { done, value } = await this.#chunks.next();
+      if (done === true) return undefined;
+      if (value.length > 0) return value;
+    }
+  }
+
+  /** Gives back the end of what was taken last. */
+  putBack(rest: Buffer): void {
+    if (rest.length > 0) this.#held = rest;
+  }
+
+  /** The next `count` bytes, which stay; fewer at the end. */
+  async peek(count: number): Promise<Buffer> {
+    let seen: Buffer = Buffer.alloc(0);
+    while (seen.length < count) {
+      const more = await this.take();
+      if (more === undefined) break;
+      seen = seen.length === 0 ? more : Buffer.concat([seen, more]);
+    }
+    this.putBack(seen);
+    return seen.subarray(0, count);
+  }
+
+  /** @returns the next `count` bytes; undefined when there are fewer */
+  async read(count: number): Promise<Buffer | undefined> {
+    const bytes = await this.peek(count);
+    if (bytes.length < count) return undefined;
+    const all = await this.take();
+    if (all !== undefined) this.putBack(all.subarray(count));
+    return bytes;
+  }
 }

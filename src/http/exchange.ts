@@ -4,15 +4,11 @@ import type { Clock } from '../core/clock.ts';
 import { TimedOutError, TooLargeError, UnavailableError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
 import { CharsetDecoder, type DecodedText, decodeText } from './charset.ts';
-import { decodeContent } from './content-coding.ts';
-import { aborted, GivenUpError, SETTLE, settled } from './given-up.ts';
-import { ContentCodingError } from './content-coding.ts';
 import type { Connections } from './connections.ts';
-import { networkWords } from './network-error.ts';
-import { type Phase, timedOutWords } from './phase.ts';
-import type { Headers } from './retry-after.ts';
-import { bareUrl } from './url.ts';
-import type { Way } from './way.ts';
+import { decodeContent, ContentCodingError } from './content-coding.ts';
+import { networkWords, type Phase, timedOutWords } from './network-error.ts';
+import type { Headers } from './retry.ts';
+import { type Way, bareUrl } from './way.ts';
 
 /** An answer as it came, whatever it means. */
 export interface RawAnswer extends DecodedText {
@@ -218,4 +214,42 @@ function tooLarge(
 ): TooLargeError {
   const message = `The answer of ${url} is larger than ${maxBytes} bytes. Raise \`max_response_bytes\`, or ask for less at once.`;
   return new TooLargeError(message, url, status, asked);
+}
+
+/** A request that has been told to end has this long to do so, whatever lies below it. Milliseconds. */
+export const SETTLE = 5_000;
+
+/** A request that had not ended five seconds after its time-out. */
+export class GivenUpError extends TimedOutError {}
+
+interface Watched {
+  /** Aborts when the work is told to end. */
+  readonly stop: AbortSignal;
+  readonly clock: Clock;
+  /** Aborts when nobody waits any longer. */
+  readonly done: AbortSignal;
+}
+
+/**
+ * What the work gives, within five seconds after it was told to end. A library may leave a request unsettled for ever
+ * (a response that switches protocols, a file that never answers), and nobody would wait for anything else again.
+ *
+ * @throws GivenUpError after that
+ */
+export async function settled<T>(work: Promise<T>, { stop, clock, done }: Watched): Promise<T> {
+  return Promise.race([work, unsettled()]);
+
+  async function unsettled(): Promise<never> {
+    await aborted(stop, done);
+    await clock.sleep(SETTLE, done);
+    throw new GivenUpError('The work did not end', '');
+  }
+}
+
+/** Resolves when `signal` aborts; never, once `done` has, so that nothing is left behind on a signal that lives long. */
+export function aborted(signal: AbortSignal, done: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true, signal: done });
+  if (signal.aborted) resolve();
+  return promise;
 }

@@ -1,8 +1,7 @@
 import type { PeerCertificate } from 'node:tls';
 import { maskForeign } from '../core/secret.ts';
-import { printable } from '../core/printable.ts';
-import type { NetworkError } from './network-error.ts';
-import { proxyName, serverOf, type Way } from './way.ts';
+import { printable } from '../core/text.ts';
+import { proxyName, serverOf, type Way, type NetworkError } from './way.ts';
 
 type Explain = (way: Way) => string;
 

@@ -1,11 +1,10 @@
 import type { Clock } from '../core/clock.ts';
-import { showDuration } from '../core/show-duration.ts';
+import { showDuration } from '../core/text.ts';
 import { UnavailableError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { RawAnswer } from './exchange.ts';
 import type { ClockReading, HttpAnswer, KnownClock } from '../core/http.ts';
-import { parseHttpDate } from './retry-after.ts';
-import { isHtml } from './verdict.ts';
+import { clockReadingOf } from './response.ts';
 
 /** An answer that is put aside is asked for again after this. Milliseconds. */
 const PAUSE = 1_000;
@@ -13,17 +12,6 @@ const PAUSE = 1_000;
 const REPEATS = 3;
 /** By how much the `Date` of an answer must be later than that of the one it confirms. Milliseconds. */
 const MOVED_ON = 1_000;
-
-/**
- * What an answer says of the vendor's clock; undefined without a `Date`, and for a page, which shows the clock of
- * whatever sent it. `Age` is how long a cache has held the answer: its `Date` is that much in the past.
- */
-export function clockReadingOf(raw: RawAnswer): ClockReading | undefined {
-  const date = parseHttpDate(raw.headers['date']);
-  if (date === undefined || isHtml(raw)) return undefined;
-  const age = /^\d{1,9}$/.test(raw.headers['age'] ?? '') ? Number(raw.headers['age']) * 1_000 : 0;
-  return { ahead: date + age - raw.at, waited: Math.max(0, raw.at - raw.sent) };
-}
 
 interface Asking extends KnownClock {
   readonly clock: Clock;

@@ -1,6 +1,9 @@
-import type { Secret } from '../core/secret.ts';
+import { BlockList, isIP } from 'node:net';
+import { type Proxy, proxyFor } from '../config/proxy.ts';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
-import { type Proxy, proxyFor } from '../config/proxies.ts';
+import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Finding } from '../core/source.ts';
 
 /** A setting of TLS that an error may ask the operator to change. */
 type TlsOption = Exclude<keyof TlsConfig, 'insecure_skip_verify'>;
@@ -59,3 +62,91 @@ export function serverOf({ url }: Pick<Way, 'url'>): string {
 export function proxyName({ origin, setting }: Proxy): string {
   return `${serverOf({ url: origin })} (${setting})`;
 }
+
+/** What others on the way can read, and what to do about it. */
+export interface Exposure {
+  readonly detail: string;
+  readonly advice: string;
+}
+
+/** What others on the way to a vendor can read; undefined where that is nothing. */
+export function sourceExposure(
+  { base_url, proxy }: { readonly base_url: string; readonly proxy?: Secret | undefined },
+  env: Environment,
+): Exposure | undefined {
+  return exposure(base_url, proxyFor(base_url, env, proxy), true);
+}
+
+/** As `sourceExposure`, of a destination: its credential is in its headers, or in the query of its URL. */
+export function destinationExposure(
+  { url, headers }: Pick<DestinationConfig, 'url' | 'headers'>,
+  env: Environment,
+): Exposure | undefined {
+  const credential = Object.keys(headers).length > 0 || new URL(url).search !== '';
+  return exposure(url, proxyFor(url, env), credential);
+}
+
+/** A tunnel through a plain-http proxy hides all but the proxy's own password. */
+function exposure(url: string, proxy: Proxy | undefined, credential: boolean): Exposure | undefined {
+  const { protocol, hostname, host } = new URL(url);
+  const plainProxy = proxy?.origin.startsWith('http:') === true ? proxy : undefined;
+  const isPlain = credential && protocol === 'http:';
+  if (isPlain && plainProxy !== undefined)
+    return {
+      detail: `The credential goes over plain http through the plain-http proxy ${plainProxy.host} to ${host}: anyone on the way can read it.`,
+      advice: 'Use https.',
+    };
+  if (isPlain && !isLoopback(hostname))
+    return {
+      detail: `The credential goes over plain http to ${host}: anyone on the way can read it.`,
+      advice: 'Use https.',
+    };
+  if (plainProxy?.credential !== undefined && !isLoopback(new URL(plainProxy.origin).hostname))
+    return {
+      detail: `The proxy's password goes over plain http to ${plainProxy.host}: anyone on the way can read it.`,
+      advice: 'Use an https:// proxy.',
+    };
+  return undefined;
+}
+
+/** An exposure as `penstock check` tells it; empty where there is none. */
+export function exposureFindings(exposure: Exposure | undefined): Finding[] {
+  return exposure === undefined ? [] : [{ probe: 'transport', verdict: 'warn', ...exposure }];
+}
+
+/** An exposure as the log tells it at the start. */
+export function warnOfExposure(exposure: Exposure | undefined, url: string, log: Logger): void {
+  if (exposure === undefined) return;
+  log.warn({ url: { full: url } }, `${exposure.detail} ${exposure.advice}`);
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether a URL's host is this machine itself: what is sent there passes no network. */
+export function isLoopback(host: string): boolean {
+  const name = host
+    .toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+  if (isIP(name) !== 0) return LOOPBACK.check(name, isIP(name) === 4 ? 'ipv4' : 'ipv6');
+  return name === 'localhost' || name.endsWith('.localhost');
+}
+
+/** A URL as errors and logs may show it: no query, no credentials, no fragment. */
+export function bareUrl({ origin, pathname }: URL): string {
+  return origin + pathname;
+}
+
+/** An error of the network, of TLS or of a proxy, as Node and undici throw it. */
+export interface NetworkError extends Error {
+  readonly code?: string;
+  /** The name that was looked up. */
+  readonly hostname?: string;
+  /** What a proxy answered when it was asked for a tunnel. */
+  readonly statusCode?: number;
+}
+
+/** An error whose message is ours already. */
+export class OwnWords extends Error {}

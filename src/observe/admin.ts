@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { ConfigError, explain } from '../core/errors.ts';
-import { parseListenAddress } from '../config/listen-address.ts';
+import { parseListenAddress } from '../config/fields.ts';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from '../core/log.ts';
 import { mask } from '../core/secret.ts';

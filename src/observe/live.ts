@@ -1,7 +1,7 @@
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DeliveryState, ResponseReport } from '../core/delivery-state.ts';
-import { LONGEST_PAUSE } from '../http/retry-after.ts';
+import { LONGEST_PAUSE } from '../http/retry.ts';
 import type { Condition } from '../core/state.ts';
 import type { Room } from '../journal/journal.ts';
 import { DestinationWatch, SourceWatch } from './watches.ts';

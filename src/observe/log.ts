@@ -5,7 +5,7 @@ import type { LogConfig } from '../config/types.ts';
 import { explain, PenstockError } from '../core/errors.ts';
 import { parseJson, toJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
-import { printableJson, printableValue } from '../core/printable.ts';
+import { printableJson, printableValue } from '../core/text.ts';
 import { mask } from '../core/secret.ts';
 import { inSentence, type Line } from './sentences.ts';
 

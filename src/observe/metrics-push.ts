@@ -7,13 +7,17 @@ import type { Clock } from '../core/clock.ts';
 import { maskForeign } from '../core/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { exporterOptions } from '../otlp/agent.ts';
-import { destinationExposure, warnOfExposure } from '../http/exposure.ts';
-import { SETTLE } from '../http/given-up.ts';
-import { networkWords, OwnWords } from '../http/network-error.ts';
-import { proxyRefusal } from '../http/proxy-error.ts';
-import { bareUrl } from '../http/url.ts';
-import { destinationWay, serverOf } from '../http/way.ts';
-import { printable } from '../core/printable.ts';
+import { networkWords, proxyRefusal } from '../http/network-error.ts';
+import { SETTLE } from '../http/exchange.ts';
+import {
+  destinationWay,
+  serverOf,
+  destinationExposure,
+  warnOfExposure,
+  OwnWords,
+  bareUrl,
+} from '../http/way.ts';
+import { printable } from '../core/text.ts';
 import type { Logger } from '../core/log.ts';
 
 interface PushSettings {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { printable } from '../core/printable.ts';
+import { printable, showDuration } from '../core/text.ts';
 import { mask } from '../core/secret.ts';
-import { showDuration } from '../core/show-duration.ts';
 import type { Reason, State, Trouble } from '../core/state.ts';
 
 /** Markup that is safe to show: only `html` and `joined` make it. */

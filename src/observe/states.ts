@@ -1,7 +1,7 @@
 import type { SourceConfig } from '../config/types.ts';
 import type { StreamState } from '../journal/journal.ts';
 import { predictedPoll, type Schedule } from '../core/schedule.ts';
-import { showDuration } from '../core/show-duration.ts';
+import { showDuration } from '../core/text.ts';
 import {
   type Condition,
   type SourceConditions,

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { explain, isRefusal, JournalFullError, PenstockError } from '../core/errors.ts';
 import type { DeliveryObserver, ResponseKind, ResponseReport } from '../core/delivery-state.ts';
-import type { RequestTold } from '../http/settings.ts';
+import type { RequestTold } from '../http/client.ts';
 import type { PollOutcome, PollResult, PollStats, SourcePollResult } from '../core/poll-stats.ts';
 import type {
   Condition,

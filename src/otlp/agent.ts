@@ -6,10 +6,10 @@ import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
-import { OwnWords } from '../http/network-error.ts';
-import { MAX_HEADER_BYTES } from '../http/parse-error.ts';
-import { unreadable, unusable } from '../http/pem.ts';
-import type { Proxy } from '../config/proxies.ts';
+import { unreadable, unusable } from '../http/connections.ts';
+import { MAX_HEADER_BYTES } from '../http/network-error.ts';
+import { OwnWords } from '../http/way.ts';
+import type { Proxy } from '../config/proxy.ts';
 
 /** The exporters' own enumeration, which they do not export. */
 type Compression = NonNullable<NonNullable<ConstructorParameters<typeof OTLPLogExporter>[0]>['compression']>;

@@ -1,9 +1,8 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { type NetworkError, networkWords, OwnWords } from '../http/network-error.ts';
-import type { Phase } from '../http/phase.ts';
-import type { Way } from '../http/way.ts';
+import { networkWords, type Phase } from '../http/network-error.ts';
+import { type Way, type NetworkError, OwnWords } from '../http/way.ts';
 
 /** What came back for one export: a response, or why there is none. */
 export type ExportOutcome = ExportResponse | ExportFailure;

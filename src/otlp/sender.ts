@@ -5,13 +5,10 @@ import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-log
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
-import { aborted, SETTLE } from '../http/given-up.ts';
-import { networkWords, OwnWords } from '../http/network-error.ts';
-import { timedOutWords } from '../http/phase.ts';
-import { proxyRefusal } from '../http/proxy-error.ts';
+import { networkWords, timedOutWords, proxyRefusal } from '../http/network-error.ts';
+import { aborted, SETTLE } from '../http/exchange.ts';
 import { wantsTls, wantsTlsWords } from '../http/tls-error.ts';
-import { bareUrl } from '../http/url.ts';
-import { destinationWay, serverOf, type Way } from '../http/way.ts';
+import { destinationWay, serverOf, type Way, OwnWords, bareUrl } from '../http/way.ts';
 import type { Logger } from '../core/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, type ExportOutcome, LONGEST_BODY } from './exchange.ts';

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { loadConfig } from '../../src/config/load.ts';
+import { loadConfig, type SourceTypes } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import type { SourceTypes } from '../../src/config/source-blocks.ts';
 import type { Config } from '../../src/config/types.ts';
 import type { CommonOptions, Source } from '../../src/core/source.ts';
 import { loadSources } from '../../src/sources/registry.ts';

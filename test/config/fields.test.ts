@@ -14,6 +14,7 @@ import {
   secret,
   timezone,
   sizeOrAge,
+  parseListenAddress,
 } from '../../src/config/fields.ts';
 import { Secret } from '../../src/core/secret.ts';
 
@@ -192,3 +193,19 @@ test('labels are texts whose names hold no dot', () => {
   expect(labels().safeParse({ 'site.name': 'north' }).success).toBe(false);
   expect(labels().safeParse({ site: 1 }).success).toBe(false);
 });
+
+test.each([
+  ['127.0.0.1:9464', { host: '127.0.0.1', port: 9464 }],
+  ['localhost:0', { host: 'localhost', port: 0 }],
+  ['[::1]:9464', { host: '::1', port: 9464 }],
+  [':9464', { host: undefined, port: 9464 }],
+])('%s is an address', (text, address) => {
+  expect(parseListenAddress(text)).toEqual(address);
+});
+
+test.each(['9464', '127.0.0.1', '::1:9464', '127.0.0.1:70000', 'http://127.0.0.1:9464', 'host:', ''])(
+  '%j is none',
+  (text) => {
+    expect(parseListenAddress(text)).toBeUndefined();
+  },
+);

@@ -1,103 +1,101 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { findConfig } from '../../src/config/files.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Secret } from '../../src/core/secret.ts';
-import type { Config } from '../../src/config/types.ts';
-import { CERTIFICATES } from './support/certificates.ts';
-import { directoryWith, problemsOf, SIEM, TYPES } from './support/configuration.ts';
+import { directoryWith, problemsOfLoading, SIEM, TYPES } from './support/configuration.ts';
 
-const source = (more: string) => `sources: { a: { type: acme-logins, base_url: https://a.test, ${more} } }\n`;
+const OTHER = 'destinations: { other: { endpoint: http://127.0.0.1:4318 } }\nsources: {}\n';
+const SOURCES = 'sources: {}\n';
 
-function tokenOf(config: Config): Secret {
-  const { token } = (config.sources[0]?.options ?? {}) as { token?: Secret };
-  if (token === undefined) throw new Error('The source has no token.');
-  return token;
-}
+test('--config wins over PENSTOCK_CONFIG, which wins over the working directory', async () => {
+  const cwd = await directoryWith({ 'penstock.yaml': SIEM, 'a.yaml': SIEM, 'b.yaml': SIEM });
+  const env = { PENSTOCK_CONFIG: join(cwd, 'b.yaml') };
 
-test.each(['token_file: secrets/token', 'token: "${file:secrets/token}"'])(
-  'a token by %s is read without its newlines, and again when its file is replaced',
-  async (option) => {
-    const cwd = await directoryWith({
-      'penstock.yaml': SIEM + source(option),
-      'secrets/token': 'first-token\n\n',
-    });
-    const token = tokenOf(await loadConfig({ env: {}, types: TYPES, cwd }));
+  expect(await findConfig({ file: 'a.yaml', env, cwd })).toBe('a.yaml');
+  expect(await findConfig({ file: undefined, env, cwd })).toBe(join(cwd, 'b.yaml'));
+  expect(await findConfig({ file: undefined, env: { PENSTOCK_CONFIG: '' }, cwd })).toBe('penstock.yaml');
+});
 
-    const before = token.reveal();
-    const unchanged = token.refresh();
-    await writeFile(join(cwd, 'new'), 'second-token\r\n');
-    await rename(join(cwd, 'new'), join(cwd, 'secrets/token'));
-    const changed = token.refresh();
+test('a missing file says where it was looked for, and what to do', async () => {
+  const cwd = await directoryWith({});
 
-    expect([before, unchanged, changed, token.reveal()]).toEqual([
-      'first-token',
-      false,
-      true,
-      'second-token',
-    ]);
-  },
-);
+  const problems = await Promise.all([
+    problemsOfLoading(loadConfig({ env: {}, types: TYPES, cwd })),
+    problemsOfLoading(loadConfig({ file: 'my.yaml', env: {}, types: TYPES, cwd })),
+    problemsOfLoading(loadConfig({ env: { PENSTOCK_CONFIG: '/nope.yaml' }, types: TYPES, cwd })),
+  ]);
 
-test('a token whose file is gone, or empty, keeps its last value', async () => {
+  expect(problems[0]?.[0]).toMatch(
+    /^No configuration at penstock\.yaml or \/etc\/penstock\/penstock\.yaml\. Name /,
+  );
+  expect(problems[1]?.[0]).toMatch(/^No configuration at my\.yaml\. Name /);
+  expect(problems[2]?.[0]).toMatch(/^No configuration at \/nope\.yaml \(from PENSTOCK_CONFIG\)\. Name /);
+});
+
+test("a directory's YAML files make one configuration; other files and hidden ones are left alone", async () => {
   const cwd = await directoryWith({
-    'penstock.yaml': SIEM + source('token_file: token'),
-    token: 'first-token',
+    'conf/10-siem.yaml': SIEM,
+    'conf/20-sources.yml': 'sources: { a: { type: acme-logins, base_url: https://a.test, token: abcd } }\n',
+    'conf/30-more.yaml': 'sources: { b: { type: acme-logins, base_url: https://b.test, token: abcd } }\n',
+    'conf/40-log.yaml': 'log: { level: warn }\n',
+    'conf/.hidden.yaml': 'nonsense: 1\n',
+    'conf/notes.txt': 'nonsense',
   });
-  const token = tokenOf(await loadConfig({ env: {}, types: TYPES, cwd }));
 
-  await writeFile(join(cwd, 'token'), '\n');
-  const emptied = token.refresh();
-  await rm(join(cwd, 'token'));
-  const removed = token.refresh();
+  const config = await loadConfig({ file: 'conf', env: {}, types: TYPES, cwd });
 
-  expect([emptied, removed, token.reveal()]).toEqual([false, false, 'first-token']);
+  expect(config.sources.map(({ name }) => name)).toEqual(['a', 'b']);
+  expect(config.destinations.map(({ name }) => name)).toEqual(['siem']);
+  expect(config.log.level).toBe('warn');
+  expect(config.file).toBe('conf');
 });
 
-test('a header with a secret file in it is read again whole', async () => {
+test('a source, a destination or a section in two files of a directory names both places', async () => {
+  const source = 'sources:\n  a: { type: acme-logins, base_url: https://a.test, token: abcd }\n';
   const cwd = await directoryWith({
-    'penstock.yaml': `destinations:
-  siem: { endpoint: http://127.0.0.1:4318, headers: { authorization: "Bearer \${file:token} \${MORE}" } }
-sources: {}
-`,
-    token: 'first-token\n',
+    'conf/1.yaml': `${SIEM}${source}log: { level: warn }\n`,
+    'conf/2.yaml': `${SIEM}${source}log: { level: warn }\n`,
   });
-  const config = await loadConfig({ env: { MORE: 'more' }, types: TYPES, cwd });
-  const header = config.destinations[0]?.headers['authorization'];
 
-  await writeFile(join(cwd, 'token'), 'second-token\n');
-  header?.refresh();
+  const problems = await problemsOfLoading(loadConfig({ file: 'conf', env: {}, types: TYPES, cwd }));
 
-  expect(header?.reveal()).toBe('Bearer second-token more');
-});
-
-test('a secret file that is missing or empty is a mistake at its place', async () => {
-  expect(await problemsOf(SIEM + source('token_file: /nope'))).toEqual([
-    'penstock.yaml:2:74 sources.a.token_file: expected a readable file at /nope (it does not exist)',
-  ]);
-  expect(await problemsOf(SIEM + source('token_file: t'), {}, { t: '\n' })).toEqual([
-    'penstock.yaml:2:74 sources.a.token_file: expected a value in the file t, which is empty',
-  ]);
-  expect(await problemsOf(SIEM + source('token: "${file:/nope}"'))).toEqual([
-    'penstock.yaml:2:69 sources.a.token: expected a readable file at /nope (it does not exist)',
-  ]);
-});
-
-test('files of certificates are found from the working directory, and must be there', async () => {
-  const tls = 'tls: { ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem }';
-  const text = SIEM + source(`token: abcd, ${tls}`);
-  const cwd = await directoryWith({ 'penstock.yaml': text, ...CERTIFICATES });
-
-  const config = await loadConfig({ env: {}, types: TYPES, cwd });
-  const { 'key.pem': _, ...others } = CERTIFICATES;
-  const problems = await problemsOf(text, {}, others);
-
-  expect(config.sources[0]?.options).toMatchObject({
-    tls: { ca_file: join(cwd, 'ca.pem'), cert_file: join(cwd, 'cert.pem'), key_file: join(cwd, 'key.pem') },
-  });
   expect(problems).toEqual([
-    expect.stringMatching(
-      /^penstock\.yaml:2:\d+ sources\.a\.tls\.key_file: expected a readable file at .* \(it does not exist\)$/,
-    ),
+    'conf/2.yaml:1:17 destinations.siem: expected it once; it is already at conf/1.yaml:1:17',
+    'conf/2.yaml:3:3 sources.a: expected it once; it is already at conf/1.yaml:3:3',
+    'conf/2.yaml:4:1 log: expected it once; it is already at conf/1.yaml:4:1',
   ]);
+});
+
+test('mistakes in several files show together, each with its file', async () => {
+  const cwd = await directoryWith({
+    'conf/1.yaml': `${SIEM}log: { level: loud }\n`,
+    'conf/2.yaml': `${SOURCES}heartbeat: soon\n`,
+  });
+
+  const problems = await problemsOfLoading(loadConfig({ file: 'conf', env: {}, types: TYPES, cwd }));
+
+  expect(problems).toEqual([
+    'conf/1.yaml:2:15 log.level: expected debug, info, warn or error (got loud)',
+    'conf/2.yaml:2:12 heartbeat: expected a duration such as 30s, 5m, 2h or 7d (got soon)',
+  ]);
+});
+
+test('a directory without YAML files, and a file that is a directory, are told so', async () => {
+  const cwd = await directoryWith({ 'empty/readme.txt': '' });
+  await mkdir(join(cwd, 'conf', 'odd.yaml'), { recursive: true });
+
+  const empty = await problemsOfLoading(loadConfig({ file: 'empty', env: {}, types: TYPES, cwd }));
+  const odd = await problemsOfLoading(loadConfig({ file: 'conf', env: {}, types: TYPES, cwd }));
+
+  expect(empty[0]).toMatch(/^empty holds no \*\.yaml or \*\.yml file\. /);
+  expect(odd[0]).toMatch(/^conf cannot be read \(a directory\)\. /);
+});
+
+test('the file that is named need not be called anything', async () => {
+  const cwd = await directoryWith({ settings: OTHER });
+
+  const config = await loadConfig({ file: join(cwd, 'settings'), env: {}, types: TYPES, cwd: '/' });
+
+  expect(config.destinations[0]?.name).toBe('other');
 });

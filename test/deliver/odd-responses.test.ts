@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { understand } from '../../src/deliver/classify-response.ts';
 import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
-import { SETTLE } from '../../src/http/given-up.ts';
+import { SETTLE } from '../../src/http/exchange.ts';
 import { readableLog, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { http, type RawResponse, serveRaw } from '../support/raw-server.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { FAMILIES } from '../../src/observe/families.ts';
-import { parseListenAddress } from '../../src/config/listen-address.ts';
+import { parseListenAddress } from '../../src/config/fields.ts';
 import { CHART, helm, template, type Values } from './support/helm.ts';
 import {
   containerOf,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { explain, TimedOutError, UnavailableError, UnexpectedAnswerError } from '../../src/core/errors.ts';
-import { SETTLE } from '../../src/http/given-up.ts';
+import { SETTLE } from '../../src/http/exchange.ts';
 import { http as response, type RawResponse, serveRaw } from '../support/raw-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { drive, failure, rig, until } from './support/rig.ts';

@@ -1,4 +1,4 @@
-import { answerOf } from '../../src/http/answer.ts';
+import { answerOf } from '../../src/http/response.ts';
 import type { HttpAnswer, HttpRequest } from '../../src/core/http.ts';
 import { toJson } from '../../src/core/json.ts';
 

@@ -2,9 +2,8 @@ import { pino } from 'pino';
 import { buildPage } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
-import { Budgets } from '../../src/http/budget.ts';
-import { createHttp } from '../../src/http/client.ts';
-import type { SourceHttp } from '../../src/http/settings.ts';
+import { Budgets } from '../../src/http/quota.ts';
+import { createHttp, type SourceHttp } from '../../src/http/client.ts';
 import { parseJson, toJson } from '../../src/core/json.ts';
 import type { LedgerEntry } from '../../src/journal/journal.ts';
 import type {

@@ -1,5 +1,5 @@
 import { VendorError } from '../../core/errors.ts';
-import { showDuration } from '../../core/show-duration.ts';
+import { showDuration } from '../../core/text.ts';
 import type { Finding, SourceContext } from '../../core/source.ts';
 import { Reading } from './attempts.ts';
 import { explained, getPart, isSortRefusal, type ListPart } from './list.ts';

@@ -3,7 +3,7 @@ import { errorIn, inParts, listOf, type Parts } from '../_kit/answer.ts';
 import { KeptClock, PRECISION } from '../_kit/clock.ts';
 import { membersOf } from '../_kit/keys.ts';
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
-import { percentEncoded } from '../../core/printable.ts';
+import { percentEncoded } from '../../core/text.ts';
 import { Unreadable } from '../../core/read-record.ts';
 import { PAGE, Rows, type Shape } from '../../core/rows.ts';
 import type { Observation, Page, Scope, Span, StreamContext } from '../../core/source.ts';

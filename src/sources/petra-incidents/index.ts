@@ -1,4 +1,4 @@
-import { showDuration } from '../../core/show-duration.ts';
+import { showDuration } from '../../core/text.ts';
 import { defineSource, type Finding, type SourceContext } from '../../core/source.ts';
 import { authorise, probeTenants, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/fields.ts';

@@ -1,9 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Secret } from '../../../src/core/secret.ts';
-import { Budgets } from '../../../src/http/budget.ts';
-import { createHttp } from '../../../src/http/client.ts';
-import type { HttpSettings, RequestTold, SourceHttp } from '../../../src/http/settings.ts';
+import { Budgets } from '../../../src/http/quota.ts';
+import {
+  createHttp,
+  type HttpSettings,
+  type RequestTold,
+  type SourceHttp,
+} from '../../../src/http/client.ts';
 import type { Logger } from '../../../src/core/log.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';

@@ -9,7 +9,7 @@ import { Circuit } from '../../../src/collect/circuit.ts';
 import { pollSource } from '../../../src/collect/loop.ts';
 import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
-import { Budgets } from '../../../src/http/budget.ts';
+import { Budgets } from '../../../src/http/quota.ts';
 import { createHttp } from '../../../src/http/client.ts';
 import type { GapState, Journal, StreamState } from '../../../src/journal/journal.ts';
 import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';

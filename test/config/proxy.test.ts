@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { Problems } from '../../src/config/problems.ts';
 import { mask, Secret } from '../../src/core/secret.ts';
 import type { ConfigError } from '../../src/core/errors.ts';
-import { sourceExposure, destinationExposure } from '../../src/http/exposure.ts';
+import { sourceExposure, destinationExposure } from '../../src/http/way.ts';
 import { rig } from '../http/support/rig.ts';
-import { checkProxies, proxyFor } from '../../src/config/proxies.ts';
+import { checkProxies, proxyFor } from '../../src/config/proxy.ts';
 
 const PROXY = 'http://proxy.test:3128';
 const via = (proxy: string) => new Secret(proxy);

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { printable, printableJson, printableLines, printableValue } from '../../src/core/printable.ts';
+import { expect, test, it } from 'vitest';
+import {
+  printable,
+  printableJson,
+  printableLines,
+  printableValue,
+  showDuration,
+} from '../../src/core/text.ts';
 
 /** What a terminal would act on. */
 const ACTS = /[\p{Cc}\p{Cs}\u2028\u2029\u200E\u200F\u202A-\u202E\u2060-\u206F\u061C\uFEFF\u00AD]/u;
@@ -59,4 +65,15 @@ test('of an error’s stack the lines stay', () => {
     a: [String.raw`b\n`],
     error: { message: String.raw`c\n`, stack_trace: 'd\n' + String.raw`\u001b` },
   });
+});
+
+it.each([
+  [0, '0s'],
+  [499, '0s'],
+  [1_500, '2s'],
+  [90_000, '1m 30s'],
+  [86_400_000, '1d'],
+  [90_061_000, '1d 1h 1m 1s'],
+])('shows %i ms as %s', (ms, text) => {
+  expect(showDuration(ms)).toBe(text);
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { OutOfBudgetError } from '../../src/core/errors.ts';
-import { budgetName, Budgets, COURTESY } from '../../src/http/budget.ts';
+import { budgetName, Budgets, COURTESY } from '../../src/http/quota.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openAt, sharedJournal, stateFolder } from './support/journal.ts';

@@ -6,7 +6,7 @@ import {
   retryAfter,
   saysThrottled,
   throttledFor,
-} from '../../src/http/retry-after.ts';
+} from '../../src/http/retry.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 const HOUR = 3_600_000;

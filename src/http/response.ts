@@ -1,26 +1,18 @@
-import { maskForeign } from '../core/secret.ts';
 import {
   RefusedError,
   TimedOutError,
   UnauthorisedError,
   UnavailableError,
   type VendorError,
+  UnreadableAnswerError,
 } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
+import type { ClockReading, HttpAnswer, HttpRequest } from '../core/http.ts';
+import { printable } from '../core/text.ts';
+import { readRows } from '../core/rows.ts';
+import { maskForeign } from '../core/secret.ts';
 import type { RawAnswer } from './exchange.ts';
-import { retryAfter, saysThrottled } from './retry-after.ts';
+import { BusyError, parseHttpDate, retryAfter } from './retry.ts';
 import { wantsTls, wantsTlsWords } from './tls-error.ts';
-
-/** Unavailable, and the vendor said for how long. */
-export class BusyError extends UnavailableError {
-  /** Milliseconds. */
-  readonly wait: number;
-
-  constructor(message: string, url: string, status: number, wait: number) {
-    super(message, url, status);
-    this.wait = wait;
-  }
-}
 
 /** Bytes of a refusal's body that are kept: the vendor's error code is in there. */
 const BODY_BYTES = 4096;
@@ -28,11 +20,6 @@ const WORDS_CHARACTERS = 300;
 
 /** 4xx that pass by themselves: time-out, conflict while the console deploys, throttling before 429, too early. */
 const PASSING = new Set([408, 409, 420, 425]);
-
-/** Whether it was refused for asking too often. Some vendors say so with 403. */
-export function isThrottled({ status, headers }: RawAnswer): boolean {
-  return status === 429 || (status === 403 && saysThrottled(headers));
-}
 
 /**
  * What an answer that is not throttled means: undefined for one that can be used.
@@ -111,4 +98,73 @@ function vendorWords(text: string): string {
     // Not JSON, or JSON without members: then it has no words that are meant for us.
     return '';
   }
+}
+
+/**
+ * The answer as a source sees it. `now`: the vendor's clock, for an answer without `Date`.
+ * @throws UnreadableAnswerError when it is no JSON
+ */
+export async function answerOf(
+  raw: RawAnswer,
+  request: Pick<HttpRequest, 'decimalText' | 'rows'>,
+  now: number,
+): Promise<HttpAnswer> {
+  const json = await parsed(raw, request);
+  const clock = clockReadingOf(raw);
+  return {
+    status: raw.status,
+    headers: raw.headers,
+    date: parseHttpDate(raw.headers['date']) ?? now,
+    at: raw.at,
+    ...(clock !== undefined && { clock }),
+    body: raw.body,
+    json: () => json,
+    whole: () => readRows(raw.body, undefined),
+  };
+}
+
+async function parsed(
+  { body, url, status }: RawAnswer,
+  { decimalText, rows }: Pick<HttpRequest, 'decimalText' | 'rows'>,
+): Promise<unknown> {
+  // No Content and Reset Content: these have no body to be JSON.
+  if (status === 204 || status === 205) return null;
+  try {
+    return await readRows(body, rows, { decimalText });
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    // The parser's own message quotes the body, which is not for the log.
+    const message = `${url} answered ${status} with ${body.length} bytes that are no JSON, or only a part of it. Check base_url, what a proxy on the way may cut, and whether the vendor changed its API.`;
+    throw new UnreadableAnswerError(message, url, status);
+  }
+}
+
+export const MAX_REDIRECTS = 3;
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Where an answer redirects us on its own origin; undefined when it does not redirect.
+ * @throws RefusedError to another origin, which must never see the credential, and is not asked at all.
+ */
+export function redirectOf({ status, headers, url }: RawAnswer, from: URL): URL | undefined {
+  if (!REDIRECTS.has(status)) return undefined;
+  const target = headers['location'] === undefined ? null : URL.parse(headers['location'], from.href);
+  if (target === null) {
+    throw new RefusedError(`${url} redirects to nowhere. Check base_url.`, url, status, '');
+  }
+  if (target.origin === from.origin) return target;
+  const message = `${url} redirects to another origin, ${maskForeign(target.origin)}, which is not followed, so that it is not given the credential. Set base_url to it if it is the vendor's.`;
+  throw new RefusedError(message, url, status, '');
+}
+
+/**
+ * What an answer says of the vendor's clock; undefined without a `Date`, and for a page, which shows the clock of
+ * whatever sent it. `Age` is how long a cache has held the answer: its `Date` is that much in the past.
+ */
+export function clockReadingOf(raw: RawAnswer): ClockReading | undefined {
+  const date = parseHttpDate(raw.headers['date']);
+  if (date === undefined || isHtml(raw)) return undefined;
+  const age = /^\d{1,9}$/.test(raw.headers['age'] ?? '') ? Number(raw.headers['age']) * 1_000 : 0;
+  return { ahead: date + age - raw.at, waited: Math.max(0, raw.at - raw.sent) };
 }

@@ -1,0 +1,176 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { accessSync, constants, statSync } from 'node:fs';
+import { absolutePath, readRegularFile, whyNotRead } from './files.ts';
+import { readSecretFile, whyNoHeader } from './secrets.ts';
+import { type Problems, identify, type Path } from './problems.ts';
+import { isRecord, membersOf, type Tree } from './tree.ts';
+
+const TLS_FILES = ['ca_file', 'cert_file', 'key_file'] as const;
+
+/** Reads files relative to the working directory. */
+export function fileReader(cwd: string): (path: string) => string {
+  return (path) => readRegularFile(absolutePath(cwd, path)).toString('utf8');
+}
+
+/**
+ * Makes the paths in sources and destinations absolute, finds out which cannot be read, and puts what a `token_file`
+ * holds into `token`.
+ */
+export function openFiles(tree: Tree, cwd: string, problems: Problems): void {
+  for (const section of ['sources', 'destinations']) {
+    for (const [name, block] of membersOf(tree.value[section])) {
+      if (!isRecord(block)) continue;
+      openTlsFiles(block['tls'], [section, name, 'tls'], { tree, cwd, problems });
+      if (section === 'sources') openTokenFile(block, [section, name], { tree, cwd, problems });
+    }
+  }
+}
+
+interface Context {
+  readonly tree: Tree;
+  readonly cwd: string;
+  readonly problems: Problems;
+}
+
+function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context): void {
+  if (!isRecord(tls)) return;
+  for (const key of TLS_FILES) {
+    const file = tls[key];
+    if (typeof file !== 'string' || file === '') continue;
+    const absolute = absolutePath(cwd, file);
+    tls[key] = absolute;
+    const problem = whyUnreadable(absolute);
+    if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
+  }
+  // A passphrase that could not be filled in is told already.
+  if (tree.unfilled.has(identify([...path, 'key_passphrase']))) return;
+  const texts = Object.entries(tls).filter(([, value]) => typeof value === 'string' && value !== '');
+  for (const { option, message } of tlsProblems(Object.fromEntries(texts) as Record<string, string>)) {
+    problems.add(tree.places.value([...path, option]), [...path, option], message);
+  }
+}
+
+/** Why a file cannot be read, in words that begin with `expected`; undefined when it can. */
+export function whyUnreadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK);
+    if (statSync(file).isFile()) return undefined;
+    return `expected a readable file at ${file} (not a regular file)`;
+  } catch (error) {
+    return `expected a readable file at ${file} (${whyNotRead(error)})`;
+  }
+}
+
+function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, problems }: Context): void {
+  const file = block['token_file'];
+  if (typeof file !== 'string' || file === '') return;
+  const filePath = [...path, 'token_file'];
+  if (block['token'] !== undefined) {
+    problems.add(
+      tree.places.nearestKey(filePath),
+      filePath,
+      'expected either `token` or `token_file`, not both',
+    );
+    return;
+  }
+  const again = () => readSecretFile(file, fileReader(cwd));
+  try {
+    const token = again();
+    const problem = whyNoHeader(token);
+    if (problem !== undefined) throw new Error(`${problem}, in the file ${file}`);
+    block['token'] = token;
+  } catch (error) {
+    problems.add(tree.places.value(filePath), filePath, (error as Error).message);
+    return;
+  }
+  const tokenPath = [...path, 'token'];
+  tree.substitutions.set(identify(tokenPath), { path: tokenPath, pieces: [], fromFile: true, again });
+}
+
+/** Absolute paths, and the passphrase in clear. */
+interface TlsFiles {
+  readonly ca_file?: string | undefined;
+  readonly cert_file?: string | undefined;
+  readonly key_file?: string | undefined;
+  readonly key_passphrase?: string | undefined;
+}
+
+interface TlsProblem {
+  readonly option: keyof TlsFiles;
+  /** Begins with `expected`. */
+  readonly message: string;
+}
+
+const CERTIFICATE =
+  /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/gs;
+const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
+/** PKCS #8, and OpenSSL's own older form. */
+const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m;
+
+/** What is wrong with the files of a `tls` block, without a connection. That a file cannot be read is told elsewhere. */
+export function tlsProblems(files: TlsFiles): readonly TlsProblem[] {
+  const problems: TlsProblem[] = [];
+  const certificatesIn = (option: 'ca_file' | 'cert_file') => {
+    const text = textOf(files[option]);
+    const found = text === undefined ? undefined : certificates(text);
+    if (text !== undefined && found === undefined) {
+      problems.push({ option, message: `expected PEM certificates in the file ${files[option]}` });
+    }
+    return found;
+  };
+  certificatesIn('ca_file');
+  const certificate = certificatesIn('cert_file')?.[0];
+  const key = privateKey(files);
+  if (key !== undefined && 'option' in key) problems.push(key);
+  else if (key !== undefined && certificate !== undefined && !certificate.checkPrivateKey(key)) {
+    problems.push({
+      option: 'key_file',
+      message: 'expected the key to the certificate in `cert_file`, not another one',
+    });
+  }
+  return problems;
+}
+
+/** Undefined when there is none, or one of them is damaged. */
+function certificates(text: string): X509Certificate[] | undefined {
+  const blocks = text.match(CERTIFICATE) ?? [];
+  try {
+    return blocks.length === 0 ? undefined : blocks.map((block) => new X509Certificate(block));
+  } catch {
+    return undefined;
+  }
+}
+
+function privateKey({ key_file, key_passphrase: passphrase }: TlsFiles): KeyObject | TlsProblem | undefined {
+  const key = textOf(key_file);
+  if (key === undefined) return undefined;
+  if (!PRIVATE_KEY.test(key)) {
+    return { option: 'key_file', message: `expected a PEM private key in the file ${key_file}` };
+  }
+  const isEncrypted = ENCRYPTED.test(key);
+  if (isEncrypted && passphrase === undefined) {
+    return {
+      option: 'key_file',
+      message: 'expected `key_passphrase` beside it, since this key is encrypted',
+    };
+  }
+  try {
+    return createPrivateKey({ key, ...(isEncrypted ? { passphrase } : {}) });
+  } catch {
+    // OpenSSL's words say no more than that the padding was wrong.
+    return isEncrypted
+      ? {
+          option: 'key_passphrase',
+          message: 'expected the passphrase of the key in `key_file`, not another one',
+        }
+      : { option: 'key_file', message: `expected a PEM private key in the file ${key_file}, undamaged` };
+  }
+}
+
+function textOf(file: string | undefined): string | undefined {
+  try {
+    return file === undefined ? undefined : readRegularFile(file).toString('utf8');
+  } catch {
+    return undefined;
+  }
+}
