@@ -3,9 +3,9 @@ import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
-import { carryOut } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { sourceNamed } from './named.ts';
+import { runJob } from './jobs.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 import { timeFlag, type TimeFlag } from './times.ts';
@@ -38,13 +38,13 @@ export const backfillCommand: PenstockCommand = {
   },
 
   async run(io, flags, [name = '']) {
-    const plan = await setUp(io, flags);
-    const source = sourceNamed(plan.config, name);
+    const loaded = await setUp(io, flags);
+    const source = sourceNamed(loaded.config, name);
     requireBackfill(source);
     const { from, to } = askedSpan(flags, io.clock.now());
     const json = flags['json'] === true || io.stdout.isTTY !== true;
     const again = flags['again'] === true;
-    return carryOut(io, { ...plan, json, want: { kind: 'backfill', source: name, from, to, again } });
+    return runJob(io, { ...loaded, json, spec: { kind: 'backfill', source: name, from, to, again } });
   },
 };
 

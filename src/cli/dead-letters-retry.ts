@@ -3,10 +3,10 @@ import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { carryOut } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import type { Io } from './io.ts';
 import { destinationNamed } from './named.ts';
+import { runJob } from './jobs.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 
@@ -34,11 +34,11 @@ export const deadLettersRetryCommand: PenstockCommand = {
   },
 
   async run(io, flags, ids) {
-    const plan = await setUp(io, flags);
+    const loaded = await setUp(io, flags);
     const only = flags['destination'] as string | undefined;
-    if (only !== undefined) destinationNamed(plan.config, only);
-    const letters = chosen(await lettersOf(io, plan.config, only), ids);
-    const { going, orphaned } = sorted(letters, plan.config);
+    if (only !== undefined) destinationNamed(loaded.config, only);
+    const letters = chosen(await lettersOf(io, loaded.config, only), ids);
+    const { going, orphaned } = sorted(letters, loaded.config);
     for (const name of new Set(orphaned.map(({ destination }) => destination))) {
       io.stderr.write(`Destination ${name} has left the configuration: its dead letters stay.\n`);
     }
@@ -49,7 +49,7 @@ export const deadLettersRetryCommand: PenstockCommand = {
     const destinations = [...new Set(going.map(({ destination }) => destination))].toSorted();
     const json = flags['json'] === true || io.stdout.isTTY !== true;
     const some = ids.length === 0 ? {} : { ids: going.map(({ id }) => id) };
-    return carryOut(io, { ...plan, json, want: { kind: 'retry', destinations, ...some } });
+    return runJob(io, { ...loaded, json, spec: { kind: 'retry', destinations, ...some } });
   },
 };
 

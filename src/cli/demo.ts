@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { EXIT } from '../core/errors.ts';
 import { openApp } from '../runtime/app.ts';
-import { daemon } from '../runtime/loops.ts';
+import { runLoops } from '../runtime/loops.ts';
 import type { Verdict } from '../simulators/demo.ts';
 import type { Stage } from './demo-proof.ts';
 import { DemoShow } from './demo-show.ts';
@@ -73,5 +73,5 @@ async function follow(io: Io, { show, file }: Stage): Promise<void> {
   const { config, log } = await setUp(lent, { config: file });
   const signals = { collecting: io.stop, delivering: io.stop };
   await using app = await openApp({ ...lent, ...signals, config, log, mode: 'run' });
-  await daemon(app);
+  await runLoops(app);
 }

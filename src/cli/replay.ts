@@ -1,9 +1,9 @@
 import { Option } from 'commander';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError } from '../core/errors.ts';
-import { carryOut } from './carry-out.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
 import { destinationNamed } from './named.ts';
+import { runJob } from './jobs.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 import { requireState } from './state-exists.ts';
@@ -34,13 +34,13 @@ export const replayCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    const plan = await setUp(io, flags);
-    const { name: destination } = destinationNamed(plan.config, flags['destination'] as string);
+    const loaded = await setUp(io, flags);
+    const { name: destination } = destinationNamed(loaded.config, flags['destination'] as string);
     const now = io.clock.now();
     const from = (flags['from'] as TimeFlag)(now);
     if (from > now) throw new ConfigError([`--from ${isoTime(from)}: expected a time that has passed`]);
-    requireState(plan.config.state.path);
+    requireState(loaded.config.state.path);
     const json = flags['json'] === true || io.stdout.isTTY !== true;
-    return carryOut(io, { ...plan, json, want: { kind: 'replay', destination, from } });
+    return runJob(io, { ...loaded, json, spec: { kind: 'replay', destination, from } });
   },
 };

@@ -5,17 +5,19 @@ import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
 import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
 import { StateInUseError } from '../journal/sqlite/state-problems.ts';
-import { askHolder } from './carry-out.ts';
+import { resultsOf } from '../runtime/jobs.ts';
+import type { LoadedConfig } from '../runtime/reload.ts';
 import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type Io } from './io.ts';
+import { jsonLine, say, type Io } from './io.ts';
+import { enqueueAndFollow } from './jobs.ts';
 import { sourceNamed } from './named.ts';
 import type { PenstockCommand } from './program.ts';
-import { setUp, type Plan } from './set-up.ts';
+import { setUp } from './set-up.ts';
 import { requireState } from './state-exists.ts';
 import { timeFlag, type TimeFlag } from './times.ts';
 
-/** A daemon that moves begins with what is left within this time. Milliseconds. */
-const PATIENCE = 10_000;
+/** A daemon that is not hung starts a job within this time. Milliseconds. */
+const START_WITHIN = 10_000;
 
 /** `penstock state rewind SOURCE --to T`: reads again from a time on. */
 export const stateRewindCommand: PenstockCommand = {
@@ -38,23 +40,24 @@ export const stateRewindCommand: PenstockCommand = {
   },
 
   async run(io, flags, [name = '']) {
-    const { config, log } = await setUp(io, flags);
-    const source = sourceNamed(config, name);
+    const loaded = await setUp(io, flags);
+    const source = sourceNamed(loaded.config, name);
     const now = io.clock.now();
     const to = (flags['to'] as TimeFlag)(now);
     requireRewindable(source);
-    if (to > now) throw new ConfigError([`--to ${isoTime(to)}: expected a time that has passed`]);
-    requireState(config.state.path);
-    const rewound = await rewind(io, { config, log }, { source, to, now });
-    if (flags['json'] === true || io.stdout.isTTY !== true)
+    if (to > now) throw new ConfigError([`--to ${isoTime(to)}: must be in the past`]);
+    requireState(loaded.config.state.path);
+    const rewound = await rewind(io, loaded, { source, to, now });
+    if (flags['json'] === true || io.stdout.isTTY !== true) {
       for (const { source: of, stream, before, cursor } of rewound)
         jsonLine(io.stdout, { source: of, stream, before, cursor });
-    else if (rewound.length > 0) {
-      io.stdout.write(
+    } else if (rewound.length > 0) {
+      say(
+        io.stdout,
         `Rewound ${rewound.length} of the streams of ${name}; the next poll reads from ${isoTime(to)}.\n`,
       );
     }
-    if (rewound.length === 0) io.stderr.write('No cursor stands after that time: nothing is changed.\n');
+    if (rewound.length === 0) io.stderr.write('No cursor is later than that time; nothing was changed.\n');
     return EXIT.done;
   },
 };
@@ -65,34 +68,44 @@ interface Rewinding {
   readonly now: number;
 }
 
-/** By this process; where another holds the state, by that one, between two of its polls. */
-async function rewind(io: Io, plan: Plan, { source, to, now }: Rewinding): Promise<readonly Rewound[]> {
+/** Rewinds in this process; if another process holds the state, that one rewinds between two of its polls. */
+async function rewind(io: Io, loaded: LoadedConfig, rewinding: Rewinding): Promise<readonly Rewound[]> {
+  const { config, log } = loaded;
+  const { source, to, now } = rewinding;
   try {
-    const { clock } = io;
-    const command = 'state rewind';
-    await using journal = await openJournal({ ...plan.config.state, clock, log: plan.log, command });
-    const others = plan.config.sources.map(({ name }) => name).filter((name) => name !== source.name);
+    await using journal = await openJournal({
+      ...config.state,
+      clock: io.clock,
+      log,
+      command: 'state rewind',
+    });
+    const others = config.sources.map(({ name }) => name).filter((name) => name !== source.name);
     return await rewindSource(journal, source, { to, now, others });
   } catch (error) {
     if (!(error instanceof StateInUseError)) throw error;
-    return await throughHolder(io, plan, { source, to, inUse: error });
+    return await rewindInHolder(io, loaded, rewinding, error);
   }
 }
 
-async function throughHolder(
+async function rewindInHolder(
   io: Io,
-  plan: Plan,
-  { source, to, inUse }: Omit<Rewinding, 'now'> & { readonly inUse: StateInUseError },
+  loaded: LoadedConfig,
+  { source, to }: Rewinding,
+  inUse: StateInUseError,
 ): Promise<readonly Rewound[]> {
-  const want = { kind: 'rewind', source: source.name, to } as const;
-  const followed = await askHolder(io, { ...plan, want }, { show: () => undefined, patience: PATIENCE });
-  if (followed.kind === 'unheard') throw inUse;
+  const spec = { kind: 'rewind', source: source.name, to } as const;
+  const followed = await enqueueAndFollow(
+    io,
+    { ...loaded, spec },
+    { show: () => undefined, startWithin: START_WITHIN },
+  );
+  if (followed.kind === 'unstarted') throw inUse;
   if (followed.kind !== 'finished') {
     throw new StateError(
-      `The process that holds the state has not rewound ${source.name} yet. It is left to it, and to the next penstock run. See: penstock state show ${source.name}`,
+      `The process that holds the state has not rewound ${source.name} yet. It does so later, or the next penstock run does. See: penstock state show ${source.name}`,
     );
   }
-  const { code, message, results = [] } = followed.outcome;
+  const { code, message } = followed.outcome;
   if (code !== EXIT.done) throw new ConfigError([message]);
-  return results as unknown as readonly Rewound[];
+  return resultsOf('rewind', followed.job) ?? [];
 }

@@ -27,3 +27,11 @@ export const systemClock: Clock = {
 
 /** A number in [0, 1), lent for jitter. */
 export type Random = () => number;
+
+/** Resolves when the signal aborts; at once when it already has. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  return promise;
+}

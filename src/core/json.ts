@@ -44,6 +44,11 @@ export function toJson(value: unknown): string {
   }
 }
 
+/** A value as it is after it was stored as JSON and read again: members that are undefined are gone. */
+export function asJson(value: object): Json {
+  return parseJson(toJson(value)) as Json;
+}
+
 interface RawJson {
   rawJSON(text: string): unknown;
 }

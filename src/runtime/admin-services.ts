@@ -1,84 +1,85 @@
-import type { App } from './app.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
+import type { Trouble } from '../core/state.ts';
 import { adminRoutes, AdminServer, type Unavailable } from '../observe/admin.ts';
 import { Live } from '../observe/live.ts';
-import { Metrics } from '../observe/metrics.ts';
 import { pushMetrics } from '../observe/metrics-push.ts';
-import type { Trouble } from '../core/state.ts';
+import { Metrics } from '../observe/metrics.ts';
 import { takeSnapshot } from '../observe/snapshot.ts';
-import type { Io } from '../cli/io.ts';
-import type { Plan } from '../cli/set-up.ts';
+import type { App, Host } from './app.ts';
+import type { LoadedConfig } from './reload.ts';
 
-/** What of a daemon outlives a reload: its memory, its metrics, and the admin endpoint. */
-export class Operations implements AsyncDisposable {
+/** What a daemon shows of itself. It outlives a reload: its memory, its metrics and the admin endpoint. */
+export class AdminServices implements AsyncDisposable {
   readonly live: Live;
-  readonly #io: Io;
+  readonly #host: Host;
   readonly #metrics: Metrics;
   #admin: { readonly listen: string; readonly server: AdminServer } | undefined;
-  #announcement: () => void = () => undefined;
-  /** The app that runs; between two, the next one; or why there is none. */
+  #logListening: () => void = () => undefined;
+  /** The app that runs, or why there is none; pending between two apps. */
   #app = Promise.withResolvers<App | Unavailable>();
 
-  constructor(io: Io) {
-    this.#io = io;
-    this.live = new Live(io.clock);
+  constructor(host: Host) {
+    this.#host = host;
+    this.live = new Live(host.clock);
     this.#metrics = new Metrics({
-      resource: resourceAttributes(io.env),
-      startedAt: io.startedAt,
-      ...(io.lostLogLines !== undefined && { lostLogLines: io.lostLogLines }),
+      resource: resourceAttributes(host.env),
+      startedAt: host.startedAt,
+      ...(host.lostLogLines !== undefined && { lostLogLines: host.lostLogLines }),
     });
   }
 
   /**
-   * Listens where the configuration says; a listener that is to stay is kept.
-   * @throws ConfigError when that address cannot be listened on; the one before is kept then.
+   * Listens where the configuration says. A listener whose address stays is kept.
+   * @throws ConfigError when it cannot listen there; the previous listener is kept then.
    */
-  async listen({ config, log }: Plan): Promise<void> {
+  async listen({ config, log }: LoadedConfig): Promise<void> {
     const before = this.#admin;
     const listen = config.admin?.listen;
     if (before?.listen === listen) return;
-    if (listen !== undefined) {
+    if (listen === undefined) {
+      this.#admin = undefined;
+    } else {
       const routes = adminRoutes({ observed: () => this.#app.promise, metrics: this.#metrics });
       const server = await AdminServer.listen({ listen, routes, log });
       this.#admin = { listen, server };
-      this.#announcement = () =>
+      this.#logListening = () =>
         log.info({ server: { address: listen, port: server.port } }, 'The admin endpoint listens.');
-    } else this.#admin = undefined;
+    }
     await before?.server[Symbol.asyncDispose]();
   }
 
-  /** Logs that the admin endpoint listens, once: after what is said of the start. */
-  announce(): void {
-    this.#announcement();
-    this.#announcement = () => undefined;
+  /** Logs once that the admin endpoint listens: called after the lines about the start. */
+  logListening(): void {
+    this.#logListening();
+    this.#logListening = () => undefined;
   }
 
-  /** Requests are answered of this app from now on. */
-  show(app: App): void {
-    this.#settle(app);
+  /** From now on, the admin endpoint answers about this app. */
+  showApp(app: App): void {
+    this.#show(app);
   }
 
-  /** Requests are told from now on why there is no app yet. */
-  lack(trouble: Trouble): void {
-    this.announce();
-    this.#settle({ unavailable: trouble, reloadFailed: this.live.reloadFailed });
+  /** From now on, the admin endpoint answers why there is no app yet. */
+  showTrouble(trouble: Trouble): void {
+    this.logListening();
+    this.#show({ unavailable: trouble, reloadFailed: this.live.reloadFailed });
   }
 
-  /** Requests wait for the next app. */
-  hide(): void {
+  /** From now on, requests to the admin endpoint wait for the next app. */
+  hideApp(): void {
     this.#app = Promise.withResolvers<App | Unavailable>();
   }
 
-  #settle(now: App | Unavailable): void {
-    // Those who wait already, and those who come.
+  #show(now: App | Unavailable): void {
+    // For the requests that wait already, and for those that come.
     this.#app.resolve(now);
     this.#app = Promise.withResolvers<App | Unavailable>();
     this.#app.resolve(now);
   }
 
-  /** Pushes metrics until the app ends, if that is asked for. */
-  async push(app: App): Promise<void> {
-    const { clock, env } = this.#io;
+  /** Pushes metrics until the app ends, if the configuration asks for it. */
+  async pushMetrics(app: App): Promise<void> {
+    const { clock, env } = this.#host;
     const { log, config } = app;
     if (config.metrics === undefined) return;
     const collect = async () => this.#metrics.collect(await takeSnapshot(app));

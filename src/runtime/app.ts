@@ -1,43 +1,56 @@
-import type { Clock, Random } from '../core/clock.ts';
-import { type CollectContext, sourceContext, openHttp, Mutex } from '../collect/context.ts';
 import { Circuit } from '../collect/circuit.ts';
-import type { PollStats } from '../core/poll-stats.ts';
+import { type CollectContext, Mutex, openHttp, sourceContext } from '../collect/context.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
-import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/options.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import type { ResponseReport } from '../core/delivery-state.ts';
-import { Delivery } from '../deliver/loop.ts';
-import { Sender } from '../otlp/sender.ts';
-import { destinationExposure, warnOfExposure, bareUrl } from '../http/way.ts';
-import { Budgets, COURTESY } from '../http/quota.ts';
-import type { SourceHttp, RequestTold } from '../http/client.ts';
-import type { Journal } from '../journal/journal.ts';
-import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
+import type { Logger } from '../core/log.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
+import { identityOf } from '../core/stream-key.ts';
+import { Delivery } from '../deliver/loop.ts';
+import type { RequestTold, SourceHttp } from '../http/client.ts';
+import { Budgets, COURTESY } from '../http/quota.ts';
+import { bareUrl, destinationExposure, warnOfExposure } from '../http/way.ts';
+import type { Journal } from '../journal/journal.ts';
+import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
 import { Live } from '../observe/live.ts';
-import type { Logger } from '../core/log.ts';
 import { type Reports, storedReports } from '../observe/status.ts';
+import { Sender } from '../otlp/sender.ts';
 
-/** What a process lends the pipeline. A test lends its own clock, journal and network. */
-export interface AppParts {
-  readonly config: Config;
+/** What the process gives the runtime. A test gives its own clock, randomness, environment and signals. */
+export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
+  /** When the process started, epoch ms: deadlines count from it. */
+  readonly startedAt: number;
+  /** Aborts at SIGTERM or SIGINT, and when nobody reads stdout any more. */
+  readonly stop: AbortSignal;
+  /** How many writes to stderr failed, where that can be known. */
+  readonly lostLogLines?: () => number;
+  /** Calls the listener at each SIGHUP, which ends the process while nobody listens. Disposing stops listening. */
+  readonly onReload?: (listener: () => void) => Disposable;
+}
+
+/** What the pipeline of one configuration is made of. */
+export interface AppParts extends Pick<Host, 'env' | 'clock' | 'random'> {
+  readonly config: Config;
   readonly log: Logger;
   readonly mode: SourceContext<CommonOptions>['mode'];
-  /** What this process is called to others that want the state: its command. Default: its mode. */
+  /** The command of this process, for others that want the state. Default: its mode. */
   readonly command?: string;
   /** Ends collecting: a stop or a deadline. */
   readonly collecting: AbortSignal;
   /** Ends delivering. */
   readonly delivering: AbortSignal;
+  /** Called with what each durable page of a source added. */
   readonly onPage?: (source: string, added: PollStats) => void;
   /** Called with each response of a destination. */
   readonly onResponse?: (report: ResponseReport) => void;
-  /** What this process has seen, where it goes on after a reload. */
+  /** What this process has observed so far; kept over a reload. Default: nothing. */
   readonly live?: Live;
   /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
   readonly instrument?: {
@@ -47,7 +60,7 @@ export interface AppParts {
   };
 }
 
-/** One source, ready to be swept. */
+/** One source, ready to be polled. */
 export interface SourceUnit {
   readonly context: CollectContext;
   readonly schedule: Schedule;
@@ -62,11 +75,11 @@ export interface App extends AsyncDisposable {
   readonly sources: readonly SourceUnit[];
   readonly deliveries: readonly Delivery[];
   readonly live: Live;
-  /** Whether this process notes how far the state is: `run` and `once` do. */
+  /** Whether this process notes in the state how far it is: `run` and `once` do. */
   readonly keepsLast: boolean;
-  /** Aborted when delivering is to end. */
+  /** Aborts when delivering must end. */
   readonly delivering: AbortSignal;
-  /** Ends all its loops, as the signals that it was given would. */
+  /** Ends all its loops, as the signals in `AppParts` would. */
   abort(): void;
 }
 
@@ -128,7 +141,7 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
   return journal;
 }
 
-/** A command does not wait for a disk that is full: its next run goes on where this one ended. Milliseconds. */
+/** A command does not wait for a full disk: its next run continues where this one ended. Milliseconds. */
 const PERSIST_FOR = 10_000;
 
 function isDaemon({ mode, command = mode }: AppParts): boolean {
@@ -144,7 +157,7 @@ interface Shared extends AppParts {
   readonly journal: Journal;
   readonly budgets: Budgets;
   readonly opened: AsyncDisposableStack;
-  /** What the process before noted in the state. */
+  /** What the previous process wrote to the state. */
   readonly before: Reports;
 }
 
@@ -211,11 +224,11 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
   warnOfExposure(destinationExposure(destination, env), bareUrl(new URL(destination.url)), log);
-  const sender = new Sender({ destination, clock, proxyEnv: env, identity, log });
+  const sender = opened.use(new Sender({ destination, clock, proxyEnv: env, identity, log }));
   return new Delivery({
     destination,
     journal,
-    sender: instrument?.sender?.(opened.use(sender)) ?? opened.use(sender),
+    sender: instrument?.sender?.(sender) ?? sender,
     clock,
     random,
     log,

@@ -1,125 +1,148 @@
-import { openApp, type App } from './app.ts';
+import { untilAborted } from '../core/clock.ts';
 import { ConfigError, StateError } from '../core/errors.ts';
-import { daemon } from './loops.ts';
-import { together } from './together.ts';
 import { VERSION } from '../core/version.ts';
-import type { Io } from '../cli/io.ts';
-import { openPatiently } from './wait-for-state.ts';
-import type { Operations } from './admin-services.ts';
-import { nextPlan, tellRefused, type Reloads } from './reload.ts';
-import type { Plan } from '../cli/set-up.ts';
+import { AdminServices } from './admin-services.ts';
+import { openApp, type App, type Host } from './app.ts';
+import { runAll, runLoops } from './loops.ts';
+import { nextConfig, ReloadSignals, reportRejected, type LoadedConfig } from './reload.ts';
+import { openWhenAvailable } from './wait-for-state.ts';
 
-/** After a stop, delivery may go on this long; what is journaled and not delivered by then waits for the next start. */
-const DRAIN = 5_000;
+/** After a stop, delivery may take this long; what is not delivered by then waits for the next start. Milliseconds. */
+const LONGEST_DRAIN = 5_000;
 
-/** What all lives of a daemon share. */
-export interface Daemon {
-  readonly io: Io;
-  readonly operations: Operations;
-  readonly reloads: Reloads;
-  readonly load: () => Promise<Plan>;
-}
-
-/** The app from one reload to the next. */
-export interface Life {
-  readonly plan: Plan;
-  readonly app: App;
-  readonly delivering: AbortController;
+/** What outlives a reload. */
+interface DaemonParts {
+  readonly host: Host;
+  readonly services: AdminServices;
+  readonly signals: ReloadSignals;
+  /** Reads the configuration. Throws ConfigError. */
+  readonly load: () => Promise<LoadedConfig>;
 }
 
 /**
- * Opens a configuration's app, and waits while a command holds the state. Undefined: a stop came meanwhile.
- * @throws ConfigError when the admin endpoint cannot listen; StateError when the state cannot be used.
+ * Runs the daemon until it is stopped, and reloads the configuration at each SIGHUP.
+ * @throws ConfigError when the configuration is invalid or the admin endpoint cannot listen; StateError when the state
+ * cannot be used.
  */
-export function begin(parts: Daemon, plan: Plan): Promise<Life | undefined> {
-  return open(parts, plan, false);
+export async function runDaemon(host: Host, load: () => Promise<LoadedConfig>): Promise<void> {
+  using signals = new ReloadSignals(host);
+  await using services = new AdminServices(host);
+  const parts = { host, services, signals, load };
+  let loaded = await load();
+  let instance = await DaemonInstance.open(parts, loaded, { waitsForDisk: false });
+  while (instance !== undefined) {
+    const next = await instance.run();
+    instance = next && (await reopen(parts, next, loaded));
+    loaded = instance?.loaded ?? loaded;
+  }
+  loaded.log.info('Stopped.');
 }
 
 /**
- * What only opening shows (an address in use, a state made for another source) leaves the old configuration in force. A
- * disk that is full or fails is waited for.
+ * Opens the new configuration. Some problems show only when it is opened (an address in use, a state made for another
+ * source): then the previous one stays in force.
  */
-export async function beginAnew(parts: Daemon, next: Plan, before: Plan): Promise<Life | undefined> {
+async function reopen(
+  parts: DaemonParts,
+  next: LoadedConfig,
+  previous: LoadedConfig,
+): Promise<DaemonInstance | undefined> {
   try {
-    return await open(parts, next, true);
+    return await DaemonInstance.open(parts, next, { waitsForDisk: true });
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof StateError)) throw error;
-    tellRefused({ log: before.log, live: parts.operations.live }, error);
-    return open(parts, before, true);
+    reportRejected({ log: previous.log, live: parts.services.live }, error);
+    return DaemonInstance.open(parts, previous, { waitsForDisk: true });
   }
 }
 
-async function open(
-  { io, operations }: Daemon,
-  plan: Plan,
-  outlastsDisk: boolean,
-): Promise<Life | undefined> {
-  const { config, log } = plan;
-  await operations.listen(plan);
-  const delivering = new AbortController();
-  const parts = {
-    ...io,
-    config,
-    log,
-    mode: 'run',
-    collecting: io.stop,
-    delivering: delivering.signal,
-    live: operations.live,
-  } as const;
-  const app = await openPatiently(io, { operations, plan, outlastsDisk, open: () => openApp(parts) });
-  if (app === undefined) return undefined;
-  operations.show(app);
-  log.info(
-    {
-      penstock: {
-        version: VERSION,
-        ...(config.file !== undefined && { configuration: config.file }),
-        state: config.state.path,
-        sources: names(config.sources),
-        destinations: names(config.destinations),
-      },
-    },
-    'Started.',
-  );
-  operations.announce();
-  return { plan, app, delivering };
-}
+/** The daemon from one reload to the next: the app of one configuration. */
+class DaemonInstance {
+  readonly loaded: LoadedConfig;
+  readonly #parts: DaemonParts;
+  readonly #app: App;
+  /** Ends delivering. */
+  readonly #delivering: AbortController;
 
-/** Polls and delivers; then closes the app. Returns the plan to go on with, undefined at a stop. */
-export async function live(parts: Daemon, life: Life): Promise<Plan | undefined> {
-  const { io, operations } = parts;
-  await using app = life.app;
-  const ended = new AbortController();
-  const next = nextPlan(parts, life.plan, AbortSignal.any([io.stop, ended.signal])).then((plan) => {
-    if (plan !== undefined) app.abort();
-    return plan;
-  });
-  try {
-    await together([daemon(app), operations.push(app), drain(io, life)], () => app.abort());
-  } finally {
-    ended.abort();
-    operations.hide();
+  private constructor(parts: DaemonParts, loaded: LoadedConfig, app: App, delivering: AbortController) {
+    this.loaded = loaded;
+    this.#parts = parts;
+    this.#app = app;
+    this.#delivering = delivering;
   }
-  return next;
+
+  /** Opens the app, and waits while a command holds the state. Undefined: a stop came meanwhile. */
+  static async open(
+    parts: DaemonParts,
+    loaded: LoadedConfig,
+    { waitsForDisk }: { readonly waitsForDisk: boolean },
+  ): Promise<DaemonInstance | undefined> {
+    const { host, services } = parts;
+    const { config, log } = loaded;
+    await services.listen(loaded);
+    const delivering = new AbortController();
+    const app = await openWhenAvailable({
+      host,
+      loaded,
+      waitsForDisk,
+      open: () =>
+        openApp({
+          ...host,
+          config,
+          log,
+          mode: 'run',
+          collecting: host.stop,
+          delivering: delivering.signal,
+          live: services.live,
+        }),
+      onWait: (trouble) => services.showTrouble(trouble),
+    });
+    if (app === undefined) return undefined;
+    services.showApp(app);
+    logStarted(loaded);
+    services.logListening();
+    return new DaemonInstance(parts, loaded, app, delivering);
+  }
+
+  /** Polls and delivers, then closes the app. Resolves with the next configuration at a reload, undefined at a stop. */
+  async run(): Promise<LoadedConfig | undefined> {
+    const { host, services, signals, load } = this.#parts;
+    await using app = this.#app;
+    const ended = new AbortController();
+    const until = AbortSignal.any([host.stop, ended.signal]);
+    const next = nextConfig({ signals, load, live: services.live }, this.loaded, until).then((loaded) => {
+      if (loaded !== undefined) app.abort();
+      return loaded;
+    });
+    try {
+      await runAll(app, [runLoops(app), services.pushMetrics(app), this.#drain()]);
+    } finally {
+      ended.abort();
+      services.hideApp();
+    }
+    return next;
+  }
+
+  /** At a stop, polling ends at once; delivery ends when everything is delivered, or after a limit. */
+  async #drain(): Promise<void> {
+    const { host } = this.#parts;
+    const app = this.#app;
+    await untilAborted(AbortSignal.any([host.stop, app.delivering]));
+    if (app.delivering.aborted) return;
+    app.log.info('Stopping: polling has ended; delivering the backlog for at most 5 s.');
+    const idle = Promise.all(app.deliveries.map((delivery) => delivery.idle()));
+    await Promise.race([idle, host.clock.sleep(LONGEST_DRAIN)]);
+    this.#delivering.abort();
+  }
 }
 
-/** At a stop, polling ends at once; delivery ends when all is delivered, or after a bound. */
-async function drain(io: Io, { app, delivering }: Life): Promise<void> {
-  await aborted(AbortSignal.any([io.stop, app.delivering]));
-  if (app.delivering.aborted) return;
-  app.log.info('Stopping: polling has ended, delivering what can be delivered.');
-  const idle = Promise.all(app.deliveries.map((delivery) => delivery.idle()));
-  await Promise.race([idle, io.clock.sleep(DRAIN)]);
-  delivering.abort();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  if (signal.aborted) resolve();
-  return promise;
-}
-
-function names(named: readonly { readonly name: string }[]): readonly string[] {
-  return named.map(({ name }) => name);
+function logStarted({ config, log }: LoadedConfig): void {
+  const fields = {
+    version: VERSION,
+    ...(config.file !== undefined && { configuration: config.file }),
+    state: config.state.path,
+    sources: config.sources.map(({ name }) => name),
+    destinations: config.destinations.map(({ name }) => name),
+  };
+  log.info({ penstock: fields }, 'Started.');
 }

@@ -1,54 +1,111 @@
-import { replayErrand, type Errand, type Settled } from '../deliver/redelivery.ts';
+import { untilAborted, type Clock } from '../core/clock.ts';
+import type { Delivery } from '../deliver/loop.ts';
+import { replayErrand, retryErrand, type Errand, type Settled } from '../deliver/redelivery.ts';
 import { isoTime } from '../ecs/time.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { Job } from './job.ts';
-import { redeliver } from './redelivery.ts';
-import type { Outcome, Replay } from './wanted.ts';
+import type { App } from './app.ts';
+import type { JobHandlers, RunningJob } from './jobs.ts';
 
-/** Pages by sequence: the first and the last that are sent, and the one to go on with after a restart. */
-interface Place {
-  readonly first: number;
-  readonly last: number;
-  readonly next: number;
-  /** Events that were not taken. */
-  readonly refused: number;
+/** How often a job looks whether a destination accepts records. Milliseconds. */
+export const LOOK_EVERY = 1_000;
+
+/** A job does not wait for a destination that accepted nothing for so long. Milliseconds. */
+const LONGEST_OUTAGE = 60_000;
+
+/** Why a destination accepts nothing for now; undefined while it may. */
+export function whyNotAccepting({ destination: { name }, state }: Delivery, now: number): string | undefined {
+  const { kind, since, reason = '' } = state;
+  if (kind === 'paused') return `Destination ${name} is paused: ${reason}`;
+  if (kind === 'retrying' && now - since >= LONGEST_OUTAGE)
+    return `Destination ${name} accepts nothing: ${reason}`;
+  return undefined;
 }
 
-/** Sends once more what the journal holds and a destination has passed. Undefined when the process is to end before. */
-export async function runReplay(job: Job, { destination, from }: Replay): Promise<Outcome | undefined> {
-  const { journal, deliveries, clock, delivering: signal } = job.app;
-  const delivery = deliveries.find(({ destination: { name } }) => name === destination);
-  if (delivery === undefined) {
-    return { code: 2, message: `The configuration has no destination ${destination} any more.` };
-  }
-  const whole = await replayErrand(journal, delivery.destination, from);
-  const place = (job.before?.place as Place | undefined) ?? (await placeOf(journal, destination, whole));
-  if (place === undefined) {
-    return {
-      code: 0,
-      message: `The journal holds nothing that ${destination} was sent from ${isoTime(from)} on.`,
-    };
-  }
-  const replaying = new Replaying(job, place);
-  const errand = within(whole, place);
-  const { onSettled, note: onTrouble } = replaying;
-  const ended = await redeliver({ delivery, errand, clock, signal, onSettled, onTrouble });
-  return ended ? replaying.outcome(destination) : undefined;
-}
+type ReplayPlace = NonNullable<NonNullable<RunningJob<'replay'>['before']>['place']>;
 
-async function placeOf(
+/** Sends once more what the journal still holds and a destination has passed. */
+export const replay: JobHandlers['replay'] = async (job) => {
+  const { app, before } = job;
+  const { destination: name, from } = job.spec;
+  const delivery = app.deliveries.find(({ destination }) => destination.name === name);
+  if (delivery === undefined)
+    return { code: 2, message: `The configuration no longer has a destination ${name}.` };
+  const whole = await replayErrand(app.journal, delivery.destination, from);
+  const start = before?.place ?? (await firstPlace(app.journal, name, whole));
+  if (start === undefined) {
+    return { code: 0, message: `The journal holds nothing that was sent to ${name} since ${isoTime(from)}.` };
+  }
+  let place = start;
+  let events = before?.events ?? 0;
+  const completed = await redeliver({
+    app,
+    delivery,
+    errand: within(whole, start),
+    onSettled({ taken, refused }) {
+      events += taken.length;
+      const next = Math.max(place.next, ...taken.map(({ page }) => page.sequence));
+      place = { ...place, next, rejected: place.rejected + refused.length };
+    },
+    note(stuck) {
+      const { first, last, next } = place;
+      return job.note({ done: next - first, total: last - first + 1, events, stuck, place });
+    },
+  });
+  if (!completed) return undefined;
+  const sent = `${events} events were sent to ${name} again.`;
+  if (place.rejected === 0) return { code: 0, message: sent };
+  return {
+    code: 4,
+    message: `${sent} It rejected ${place.rejected} others; they were delivered before, or are dead letters.`,
+  };
+};
+
+/** Sends dead letters again, to all their destinations at once. An accepted one is a dead letter no longer. */
+export const retry: JobHandlers['retry'] = async (job) => {
+  const { app, spec } = job;
+  const deliveries = app.deliveries.filter(({ destination }) => spec.destinations.includes(destination.name));
+  const letters = await Promise.all(
+    deliveries.map(({ destination }) => app.journal.deadLetters(destination.name)),
+  );
+  const total = letters.flat().filter(({ id }) => spec.ids === undefined || spec.ids.includes(id)).length;
+  let accepted = 0;
+  let rejected = 0;
+  const retried = deliveries.map(async (delivery) =>
+    redeliver({
+      app,
+      delivery,
+      errand: await retryErrand(app.journal, delivery.destination.name, spec.ids),
+      onSettled({ taken, refused }) {
+        accepted += taken.length;
+        rejected += refused.length;
+      },
+      note: (stuck) => job.note({ done: accepted + rejected, total, events: accepted, stuck }),
+    }),
+  );
+  const completed = await Promise.all(retried);
+  if (completed.includes(false)) return undefined;
+  const message = `${accepted} of ${total} dead letters were accepted.`;
+  if (rejected === 0) return { code: 0, message };
+  return {
+    code: 4,
+    message: `${message} ${rejected} were rejected again and are kept: penstock dead-letters list`,
+  };
+};
+
+/** From the first page that is sent to the page that the destination is at now. */
+async function firstPlace(
   journal: Pick<Journal, 'destinations'>,
   destination: string,
   whole: Errand,
-): Promise<Place | undefined> {
+): Promise<ReplayPlace | undefined> {
   const first = (await whole.read({ sequence: 0, offset: 0 }))?.sequence;
   const own = (await journal.destinations()).find(({ name }) => name === destination);
   if (first === undefined || own === undefined) return undefined;
-  return { first, last: own.position.sequence, next: first, refused: 0 };
+  return { first, last: own.position.sequence, next: first, rejected: 0 };
 }
 
-/** What was delivered since the replay began is no part of it, nor what an earlier process has sent of it. */
-function within(whole: Errand, { next, last }: Place): Errand {
+/** Leaves out what was delivered since the replay began, and what an earlier process has sent of it. */
+function within(whole: Errand, { next, last }: ReplayPlace): Errand {
   return {
     ...whole,
     read: async (position) => {
@@ -58,38 +115,57 @@ function within(whole: Errand, { next, last }: Place): Errand {
   };
 }
 
-/** How far a replay has come. */
-class Replaying {
-  readonly #job: Job;
-  #place: Place;
-  #events: number;
+interface RedeliveryParts {
+  readonly app: App;
+  readonly delivery: Delivery;
+  readonly errand: Errand;
+  /** Called with what the destination accepted or rejected, when that is durable; `note` follows. */
+  readonly onSettled: (settled: Settled) => void;
+  /** Notes the progress, and why the destination accepts nothing. */
+  readonly note: (stuck?: string) => Promise<void>;
+}
 
-  constructor(job: Job, place: Place) {
-    this.#job = job;
-    this.#place = place;
-    this.#events = job.before?.events ?? 0;
+/** Sends records behind live ones. Resolves with true when all are settled, with false when delivering ended before. */
+async function redeliver({ app, delivery, errand, onSettled, note }: RedeliveryParts): Promise<boolean> {
+  const { clock, delivering } = app;
+  const ended = new AbortController();
+  const sent = delivery.runErrand({
+    ...errand,
+    read: (position) => errand.read(position),
+    settle: async (settled) => {
+      await errand.settle(settled);
+      onSettled(settled);
+      await note();
+    },
+  });
+  const watching = noteOutages(delivery, clock, note, AbortSignal.any([delivering, ended.signal]));
+  try {
+    return await Promise.race([
+      sent.then(
+        () => true,
+        () => false,
+      ),
+      // Records that were handed over after the delivery's end would never be settled.
+      untilAborted(delivering).then(() => false),
+    ]);
+  } finally {
+    ended.abort();
+    await watching;
   }
+}
 
-  readonly onSettled = async ({ taken, refused }: Settled): Promise<void> => {
-    const next = Math.max(this.#place.next, ...taken.map(({ page }) => page.sequence));
-    this.#events += taken.length;
-    this.#place = { ...this.#place, next, refused: this.#place.refused + refused.length };
-    await this.note();
-  };
-
-  readonly note = async (stuck?: string): Promise<void> => {
-    const { first, last, next } = this.#place;
-    const counted = { done: next - first, total: last - first + 1, events: this.#events };
-    await this.#job.note({ ...counted, stuck, place: { ...this.#place } });
-  };
-
-  outcome(destination: string): Outcome {
-    const sent = `${this.#events} events were sent to ${destination} again.`;
-    const { refused } = this.#place;
-    if (refused === 0) return { code: 0, message: sent };
-    return {
-      code: 4,
-      message: `${sent} It rejected ${refused} others; they were delivered before, or are dead letters.`,
-    };
+/** Notes why the destination accepts nothing, and when it accepts records again, until the signal aborts. */
+async function noteOutages(
+  delivery: Delivery,
+  clock: Clock,
+  note: (stuck?: string) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  let noted: string | undefined;
+  while (!signal.aborted) {
+    const reason = whyNotAccepting(delivery, clock.now());
+    if (reason !== noted) await note(reason);
+    noted = reason;
+    await clock.sleep(LOOK_EVERY, signal).catch(() => undefined);
   }
 }

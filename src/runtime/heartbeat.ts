@@ -1,52 +1,53 @@
-import type { App } from './app.ts';
-import { healthEvent, HEALTH_DATASET } from '../ecs/own-events.ts';
 import { StateError } from '../core/errors.ts';
-import { OWN_TYPE } from '../journal/journal.ts';
+import { HEALTH_DATASET, healthEvent } from '../ecs/own-events.ts';
+import { OWN_TYPE, type PageCommit } from '../journal/journal.ts';
 import { takeSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
+import type { App } from './app.ts';
 
-/** At a start, the first sweeps are given this time, so that a heartbeat tells of them. Milliseconds. */
+/** After a start, the first heartbeat waits so long that it can report on the first polls. Milliseconds. */
 const FIRST = 60_000;
-/** Jobs do not start to the second: one that comes this share of the interval early still beats. */
+
+/** CronJobs do not start to the second: one that starts early by this share of the interval still sends a heartbeat. */
 const EARLY = 0.1;
 
-/** Ships a `penstock.health` event of each source every `interval` milliseconds, until the app ends. */
-export async function beatNowAndThen(app: App, interval: number): Promise<void> {
+/** Journals a `penstock.health` event of each source every `interval` milliseconds, until delivering ends. */
+export async function heartbeats(app: App, interval: number): Promise<void> {
   const { clock, delivering: signal } = app;
   await clock.sleep(Math.min(interval, FIRST), signal).catch(() => undefined);
   while (!signal.aborted) {
-    const next = (await tryToBeat(app, interval)) ?? clock.now() + interval;
+    const next = (await tryHeartbeat(app, interval)) ?? clock.now() + interval;
     await clock.sleep(next - clock.now(), signal).catch(() => undefined);
   }
 }
 
-/** For `once`: ships a `penstock.health` event of each source whose last one is about `interval` milliseconds ago. */
-export async function beatIfDue(app: App, interval: number): Promise<void> {
-  await tryToBeat(app, interval * (1 - EARLY));
+/** For `once`: journals a `penstock.health` event of each source whose last one is about `interval` milliseconds ago. */
+export async function heartbeatIfDue(app: App, interval: number): Promise<void> {
+  await tryHeartbeat(app, interval * (1 - EARLY));
 }
 
-/** A heartbeat that cannot be journaled is missed in the SIEM, as it should be. */
-async function tryToBeat(app: App, interval: number): Promise<number | undefined> {
+/** When a heartbeat cannot be journaled, it is missing in the SIEM, as it should be. */
+async function tryHeartbeat(app: App, interval: number): Promise<number | undefined> {
   try {
-    return await beat(app, interval);
+    return await heartbeat(app, interval);
   } catch (error) {
     if (error instanceof StateError) throw error;
-    app.log.error({ err: error }, 'The heartbeat could not be journaled; the next one comes in its time.');
+    app.log.error({ err: error }, 'The heartbeat could not be journaled; the next one follows as scheduled.');
     return undefined;
   }
 }
 
-/** Beats for each source whose last heartbeat is `interval` ago. Returns when the next one is due, epoch ms. */
-async function beat(app: App, interval: number): Promise<number> {
+/** Journals the heartbeats whose last one is `interval` ago. Returns when the next one is due, epoch ms. */
+async function heartbeat(app: App, interval: number): Promise<number> {
   const { journal, clock } = app;
   const now = clock.now();
   const snapshot = await takeSnapshot(app);
-  // Heartbeats must not fill a journal that has no room: `journal.room` and readiness say so.
+  // Heartbeats must not fill a journal that has no room; `journal.room` and readiness report that.
   if (snapshot.journal.room !== 'free') return now + interval;
   const due: number[] = [];
   for (const source of snapshot.sources) {
-    const stream = await openHeartbeats(app, source);
+    const stream = await openStream(app, source);
     const { beat: last } = (stream.cursor ?? {}) as { beat?: number };
-    // A heartbeat ahead of us was noted by a clock that went back since.
+    // A heartbeat in the future was noted before the clock was set back.
     const isDue = last === undefined || last > now || now - last >= interval;
     if (isDue) await journal.commit(pageOf(stream.key, source, snapshot));
     due.push((isDue ? now : last) + interval);
@@ -54,8 +55,8 @@ async function beat(app: App, interval: number): Promise<number> {
   return Math.min(now + interval, ...due);
 }
 
-/** A stream of its own, since a source that never got as far as having one has a heartbeat too. */
-function openHeartbeats({ journal }: App, { config }: SourceSnapshot) {
+/** Heartbeats have a stream of their own: a source that has no stream yet sends them too. */
+function openStream({ journal }: App, { config }: SourceSnapshot) {
   return journal.openStream({
     source: config.name,
     type: OWN_TYPE,
@@ -66,7 +67,7 @@ function openHeartbeats({ journal }: App, { config }: SourceSnapshot) {
   });
 }
 
-function pageOf(stream: string, source: SourceSnapshot, { at, journal }: Snapshot) {
+function pageOf(stream: string, source: SourceSnapshot, { at, journal }: Snapshot): PageCommit {
   const { config, troubles, streams } = source;
   const reasons = troubles.map(({ reason }) => reason);
   return {
@@ -82,5 +83,5 @@ function pageOf(stream: string, source: SourceSnapshot, { at, journal }: Snapsho
     closedGaps: [],
     complete: false,
     deferred: 0,
-  } as const;
+  };
 }

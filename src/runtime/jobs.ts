@@ -1,60 +1,204 @@
-import type { App } from './app.ts';
+import { z } from 'zod';
 import { explain, StateError } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
+import { asJson } from '../core/json.ts';
+import type { Logger } from '../core/log.ts';
+import type { HeldRequest, RequestJournal } from '../journal/request.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
-import type { HeldRequest } from '../journal/request.ts';
-import type { Job } from './job.ts';
-import { runBackfill } from './run-backfill.ts';
-import { runReplay } from './destination-jobs.ts';
-import { runRetry } from './run-retry.ts';
-import { runRewind } from './run-rewind.ts';
-import { begin, progressOf, wantedOf, type Outcome, type Wanted } from './wanted.ts';
+import type { App } from './app.ts';
+
+const none = z.undefined().optional();
+
+/**
+ * The kinds of jobs: work that a command leaves for the process that holds the state. `spec` is what the command asks
+ * for, `place` where another process continues after a restart, `results` what the command prints besides a message.
+ * Times are epoch milliseconds.
+ */
+const KINDS = {
+  backfill: {
+    /** `again`: also read what was read before, and send it once more. */
+    spec: z.object({ source: z.string(), from: z.int(), to: z.int(), again: z.boolean() }),
+    place: z.object({ scope: z.string(), at: z.int() }).optional(),
+    results: none,
+  },
+  replay: {
+    spec: z.object({ destination: z.string(), from: z.int() }),
+    /** Sequences of the first and the last page to send and of the next one; events that were rejected so far. */
+    place: z.object({ first: z.int(), last: z.int(), next: z.int(), rejected: z.int() }).optional(),
+    results: none,
+  },
+  retry: {
+    /** `ids`: of dead letters; undefined: all. */
+    spec: z.object({ destinations: z.array(z.string()), ids: z.array(z.int()).optional() }),
+    place: none,
+    results: none,
+  },
+  rewind: {
+    spec: z.object({ source: z.string(), to: z.int() }),
+    place: none,
+    /** Each stream with its stored cursor before and after. */
+    results: z
+      .array(z.object({ source: z.string(), stream: z.string(), before: z.unknown(), cursor: z.unknown() }))
+      .optional(),
+  },
+};
+
+export type Kind = keyof typeof KINDS;
+type Spec<K extends Kind> = z.output<(typeof KINDS)[K]['spec']>;
+type Place<K extends Kind> = z.output<(typeof KINDS)[K]['place']>;
+type Results<K extends Kind> = z.output<(typeof KINDS)[K]['results']>;
+
+/** What a command asks for. */
+export type JobSpec<K extends Kind = Kind> = { [P in K]: { readonly kind: P } & Readonly<Spec<P>> }[K];
+
+const progress = z.object({
+  /** Of `total`, in the kind's own unit: milliseconds of a span, pages, dead letters. */
+  done: z.number(),
+  total: z.number(),
+  /** Events that were read or sent. */
+  events: z.int(),
+  /** Why the job does not continue by itself: a destination that accepts nothing. */
+  stuck: z.string().optional(),
+});
+
+/** How far a job has come. */
+export type JobProgress<P = unknown> = z.output<typeof progress> & { readonly place?: P };
+
+const outcome = z.object({
+  /** The exit code of the command that asked for the job. */
+  code: z.literal([0, 1, 2, 3, 4]),
+  message: z.string(),
+});
+
+/** What became of a job. */
+export type JobOutcome<R = undefined> = z.output<typeof outcome> & { readonly results?: R };
+
+/** Generic code may look a kind up in `KINDS` only under this type. */
+const SCHEMAS: {
+  readonly [K in Kind]: {
+    readonly spec: z.ZodType<Spec<K>>;
+    readonly place: z.ZodType<Place<K>>;
+    readonly results: z.ZodType<Results<K>>;
+  };
+} = KINDS;
+
+/** A job that this process works on. */
+export interface RunningJob<K extends Kind> {
+  readonly app: App;
+  readonly spec: Spec<K>;
+  /** How far an earlier process came; undefined when none began, or when its place cannot be read. */
+  readonly before: JobProgress<Place<K>> | undefined;
+  /** Durable when it resolves, unless the disk is full: then some work is repeated after a restart. */
+  readonly note: (progress: JobProgress<Place<K>>) => Promise<void>;
+}
+
+/** Works on jobs of each kind. A handler resolves with undefined when the process ends before the job does. */
+export type JobHandlers = {
+  readonly [K in Kind]: (job: RunningJob<K>) => Promise<JobOutcome<Results<K>> | undefined>;
+};
+
+/** Leaves a job for the process that holds the state, and returns its id. An open job that asks for the same is joined. */
+export function enqueue(
+  journal: Pick<RequestJournal, 'leaveRequest'>,
+  spec: JobSpec,
+  now: number,
+): Promise<number> {
+  const { kind, ...details } = spec;
+  return journal.leaveRequest(
+    {
+      kind,
+      source: 'source' in spec ? spec.source : undefined,
+      destination: 'destination' in spec ? spec.destination : undefined,
+      details: asJson(details),
+    },
+    now,
+  );
+}
+
+/** How far a job has come; undefined while nobody has begun with it. */
+export function progressOf(job: HeldRequest): JobProgress | undefined {
+  return progress.safeParse(job.progress).data;
+}
+
+/** What became of a job; undefined while it is open. */
+export function outcomeOf(job: HeldRequest): JobOutcome | undefined {
+  if (job.finished === undefined) return undefined;
+  const unknown = { code: 1, message: 'The job ended in a way that this release does not know.' } as const;
+  return outcome.safeParse(job.outcome).data ?? unknown;
+}
+
+/** What a finished job leaves to be printed; undefined when that is nothing. */
+export function resultsOf<K extends Kind>(kind: K, { outcome: stored }: HeldRequest): Results<K> | undefined {
+  return z.object({ results: SCHEMAS[kind].results }).safeParse(stored).data?.results;
+}
+
+function progressWithPlace<K extends Kind>(kind: K, job: HeldRequest): JobProgress<Place<K>> | undefined {
+  const known = progressOf(job);
+  const { success, data } = z.object({ place: SCHEMAS[kind].place }).safeParse(job.progress);
+  return known !== undefined && success ? { ...known, place: data.place } : undefined;
+}
+
+/** Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again. */
+export async function noteStarted(
+  journal: Pick<RequestJournal, 'request' | 'noteProgress'>,
+  id: number,
+): Promise<void> {
+  const { progress: stored } = (await journal.request(id)) ?? {};
+  const before = started.safeParse(stored).data ?? { done: 0, total: 0, events: 0 };
+  await journal.noteProgress(id, asJson({ ...before, stuck: undefined }));
+}
+
+/** Any progress, its place included. */
+const started = progress.loose();
 
 interface ServeOptions {
-  /** How often it is looked what commands have left, milliseconds. */
+  readonly handlers: JobHandlers;
+  /** How often the journal is asked for new jobs. Milliseconds. */
   readonly lookEvery?: number | undefined;
-  /** Serves this request alone. */
+  /** Works on this job alone. */
   readonly only?: number | undefined;
 }
 
-/** A request that could not be noted on a full disk is begun anew after this. Milliseconds. */
-const PATIENCE = 60_000;
+/** A job whose progress or outcome did not fit on a full disk starts again after this. Milliseconds. */
+const RESTART_AFTER = 60_000;
 
 /**
- * Carries out what commands leave, until delivering ends; what is not finished by then goes on in the next process.
- * Requests of one kind about one source or destination wait for one another. Rejects only when the state cannot be used.
+ * Works on the jobs in the journal until delivering ends; the next process continues with those that are open then. Jobs
+ * of one kind about one source or destination wait for one another. Rejects only when the state cannot be used.
  */
-export async function serveRequests(app: App, options: ServeOptions = {}): Promise<void> {
+export async function serveJobs(
+  app: App,
+  { handlers, lookEvery = 1_000, only }: ServeOptions,
+): Promise<void> {
   const { clock, delivering: signal } = app;
-  const { lookEvery = 1_000, only } = options;
-  const service = new Service(app, only !== undefined);
+  const queue = new JobQueue(app, handlers, only);
   while (!signal.aborted) {
-    await service.look(only);
+    await queue.startOpen();
     await clock.sleep(lookEvery, signal).catch(() => undefined);
   }
-  await service.end();
+  await queue.end();
 }
 
-class Service {
+class JobQueue {
   readonly #app: App;
+  readonly #handlers: JobHandlers;
+  readonly #only: number | undefined;
   /** By what they are about. */
   readonly #running = new Map<string, Promise<void>>();
-  /** Whether a journal that cannot be written is waited for; where a command waits for its own request, it is not. */
-  readonly #isPatient: boolean;
   #failure: StateError | JournalWriteError | undefined;
 
-  constructor(app: App, isCommand: boolean) {
+  constructor(app: App, handlers: JobHandlers, only: number | undefined) {
     this.#app = app;
-    this.#isPatient = !isCommand;
+    this.#handlers = handlers;
+    this.#only = only;
   }
 
-  /** Begins what is open and not begun. Throws what ended a request because the state cannot be used. */
-  async look(only?: number): Promise<void> {
+  /** Starts the open jobs that do not run and need not wait. Throws what ended a job because the state cannot be used. */
+  async startOpen(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    for (const request of await this.#open()) {
-      const subject = `${request.kind}|${request.source ?? ''}|${request.destination ?? ''}`;
-      if (this.#running.has(subject) || (only !== undefined && request.id !== only)) continue;
-      const run = this.#carryOut(request).finally(() => this.#running.delete(subject));
+    for (const job of await this.#open()) {
+      const subject = `${job.kind}|${job.source ?? ''}|${job.destination ?? ''}`;
+      if (this.#running.has(subject) || (this.#only !== undefined && job.id !== this.#only)) continue;
+      const run = this.#run(job).finally(() => this.#running.delete(subject));
       this.#running.set(subject, run);
     }
   }
@@ -74,64 +218,60 @@ class Service {
     }
   }
 
-  /** Never rejects. */
-  async #carryOut(request: HeldRequest): Promise<void> {
+  /** Runs a job to its outcome, or until delivering ends. Never rejects. */
+  async #run(job: HeldRequest): Promise<void> {
     const { journal, clock, delivering } = this.#app;
-    const { id, kind, source, destination } = request;
+    const { id, kind, source, destination } = job;
     const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
     log.info('Job started.');
     try {
-      await begin(journal, id);
-      const outcome = await this.#run(request, log);
-      if (outcome === undefined) return;
-      await journal.finishRequest(id, outcome as unknown as Json, clock.now());
-      const ended = { process: { exit_code: outcome.code }, event: { reason: outcome.message } };
-      if (outcome.code === 0) log.info(ended, 'Job finished.');
-      else log.warn(ended, 'The request has ended, and not all of it could be done.');
+      await noteStarted(journal, id);
+      const ended = await this.#handle(kind, job, log);
+      if (ended === undefined) return;
+      await journal.finishRequest(id, asJson(ended), clock.now());
+      const fields = { process: { exit_code: ended.code }, event: { reason: ended.message } };
+      if (ended.code === 0) log.info(fields, 'Job finished.');
+      else log.warn(fields, 'Job finished incompletely.');
     } catch (error) {
-      if (error instanceof StateError || (error instanceof JournalWriteError && !this.#isPatient)) {
+      // A command reports a full disk at once; a daemon waits for space.
+      const isFatal = error instanceof JournalWriteError && this.#only !== undefined;
+      if (error instanceof StateError || isFatal) {
         this.#failure ??= error;
         return;
       }
-      log.error(
-        { err: error },
-        'The request could not be noted in the journal; it is begun anew in a minute.',
-      );
-      await clock.sleep(PATIENCE, delivering).catch(() => undefined);
+      log.error({ err: error }, 'The job could not be noted in the journal; it starts again in a minute.');
+      await clock.sleep(RESTART_AFTER, delivering).catch(() => undefined);
     }
   }
 
-  async #run(request: HeldRequest, log: Job['log']): Promise<Outcome | undefined> {
-    const job: Job = {
-      app: this.#app,
-      log,
-      before: progressOf(request),
-      note: (progress) => this.#note(request.id, progress as unknown as Json, log),
-    };
-    const want = wantedOf(request);
-    if (want === undefined) return { code: 2, message: 'This release does not know what was asked for.' };
+  async #handle<K extends Kind>(
+    kind: K,
+    job: HeldRequest,
+    log: Logger,
+  ): Promise<JobOutcome<Results<K>> | undefined> {
+    const spec = kind in SCHEMAS ? SCHEMAS[kind].spec.safeParse(job.details).data : undefined;
+    if (spec === undefined) return { code: 2, message: 'This release does not know this kind of job.' };
     try {
-      return await carryOut(job, want);
+      return await this.#handlers[kind]({
+        app: this.#app,
+        spec,
+        before: progressWithPlace(kind, job),
+        note: (now) => this.#note(job.id, now, log),
+      });
     } catch (error) {
       if (error instanceof StateError || error instanceof JournalWriteError) throw error;
-      log.error({ err: error }, 'The request failed by a bug of Penstock. Please report it.');
-      return { code: 1, message: `It failed by a bug of Penstock: ${explain(error)}` };
+      log.error({ err: error }, 'The job failed because of a bug in Penstock. Please report it.');
+      return { code: 1, message: `The job failed because of a bug in Penstock: ${explain(error)}` };
     }
   }
 
-  /** A place that could not be noted costs some repeats after a restart, nothing else. */
-  async #note(id: number, progress: Json, log: Job['log']): Promise<void> {
+  /** Progress that could not be noted costs some repeats after a restart, nothing else. */
+  async #note(id: number, now: JobProgress, log: Logger): Promise<void> {
     try {
-      await this.#app.journal.noteProgress(id, progress);
+      await this.#app.journal.noteProgress(id, asJson(now));
     } catch (error) {
       if (!(error instanceof JournalWriteError)) throw error;
-      log.warn({ err: error }, 'How far the request has come could not be noted.');
+      log.warn({ err: error }, 'The progress of the job could not be noted.');
     }
   }
-}
-
-function carryOut(job: Job, want: Wanted): Promise<Outcome | undefined> {
-  if (want.kind === 'backfill') return runBackfill(job, want);
-  if (want.kind === 'replay') return runReplay(job, want);
-  return want.kind === 'retry' ? runRetry(job, want) : runRewind(job, want);
 }

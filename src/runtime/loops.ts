@@ -1,62 +1,164 @@
-import type { App } from './app.ts';
 import { longestWaitingFirst } from '../collect/due.ts';
 import { collectSource } from '../collect/loop.ts';
 import { StateError } from '../core/errors.ts';
-import { serveRequests } from './jobs.ts';
-import { beatNowAndThen } from './heartbeat.ts';
-import { GRACE, JOURNAL_LOOP } from '../observe/live.ts';
-import { summariseHourly } from './hourly-summary.ts';
-import { SeenNotes } from './state-reports.ts';
-import { together } from './together.ts';
-import { watchState } from './watch-state.ts';
+import { GRACE, JOURNAL_LOOP, since, totalsOf } from '../observe/live.ts';
+import type { App } from './app.ts';
+import { replay, retry } from './destination-jobs.ts';
+import { heartbeats } from './heartbeat.ts';
+import { noteStarted, serveJobs, type JobHandlers } from './jobs.ts';
+import { backfill, rewind } from './source-jobs.ts';
+import { StateReports } from './state-reports.ts';
 
+const HANDLERS: JobHandlers = { backfill, replay, retry, rewind };
+
+/** Milliseconds. */
 const TRIM_EVERY = 60_000;
+const NOTE_EVERY = 60_000;
+const LOOK_EVERY = 1_000;
+const HOUR = 3_600_000;
 
-interface DaemonOptions {
-  /** How often it is looked what commands have left, milliseconds. */
+interface LoopOptions {
+  /** How often the loops look for new jobs and for changes of the state, milliseconds. For tests. */
   readonly lookEvery?: number | undefined;
 }
 
 /**
- * Polls each source when it is due and delivers, until the app's signals have aborted. The loops share nothing but the
- * journal. Carries out what commands leave. Rejects when the state cannot be used: then everything ends, and nothing is lost.
+ * The daemon's loops: polls each source when it is due, delivers, and works on jobs, until the app's signals have
+ * aborted. The loops share nothing but the journal. Rejects when the state cannot be used: then all of them end, and
+ * nothing is lost.
  */
-export async function daemon(app: App, { lookEvery }: DaemonOptions = {}): Promise<void> {
-  const sources = await longestWaitingFirst(app.journal, app.sources);
-  const notes = new SeenNotes(app);
-  const loops = [
-    ...sources.map(({ context, schedule }) => collectSource(context, schedule)),
-    ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
-    trimNowAndThen(app),
-    serveRequests(app, { lookEvery }),
+export async function runLoops(app: App, { lookEvery }: LoopOptions = {}): Promise<void> {
+  const reports = new StateReports(app);
+  await runAll(app, [
+    ...(await collectLoops(app)),
+    ...deliveryLoops(app),
+    trimJournal(app),
+    serveJobs(app, { handlers: HANDLERS, lookEvery }),
     watchState(app, lookEvery),
-    notes.run(lookEvery),
+    reports.run(lookEvery),
     summariseHourly(app),
     ...(app.config.admin === undefined ? [] : [takePulse(app)]),
-    ...(app.config.heartbeat === undefined ? [] : [beatNowAndThen(app, app.config.heartbeat)]),
-  ];
-  await together(loops, () => app.abort());
-  await notes.note();
+    ...(app.config.heartbeat === undefined ? [] : [heartbeats(app, app.config.heartbeat)]),
+  ]);
+  await reports.write();
   app.live.pulse.rest();
 }
 
-/** For `/livez`. */
-async function takePulse({ live, clock, delivering, deliveries }: App): Promise<void> {
-  await live.pulse.run(clock, delivering, () => {
-    for (const { destination, state } of deliveries) live.deliveryRests(destination, state);
-  });
+interface LocalJob<T> {
+  /** Its id. */
+  readonly job: number;
+  /** Whether sources are polled meanwhile, when they are due. */
+  readonly polls: boolean;
+  /** Waits for the job's end. All loops end when it settles. */
+  readonly follow: () => Promise<T>;
 }
 
-/** Gives the journal's space back until delivering ends. */
-export async function trimNowAndThen({ journal, clock, log, live, delivering: signal }: App): Promise<void> {
+/** Works on one job without a daemon, and delivers meanwhile. Resolves with what `follow` does; rejects when the state cannot be used. */
+export async function runLocally<T>(app: App, { job, polls, follow }: LocalJob<T>): Promise<T> {
+  await noteStarted(app.journal, job);
+  const followed = follow();
+  await runAll(app, [
+    ...(polls ? await collectLoops(app) : []),
+    ...deliveryLoops(app),
+    trimJournal(app),
+    serveJobs(app, { handlers: HANDLERS, only: job }),
+    watchState(app),
+    followed.finally(() => app.abort()),
+  ]);
+  return followed;
+}
+
+/**
+ * Waits until all loops of an app have ended. When one fails, the others are aborted; rejects with the first failure
+ * once they have ended.
+ */
+export async function runAll(app: Pick<App, 'abort'>, loops: readonly Promise<unknown>[]): Promise<void> {
+  let failure: { readonly error: unknown } | undefined;
+  const settled = loops.map((loop) =>
+    loop.catch((error: unknown) => {
+      failure ??= { error };
+      app.abort();
+    }),
+  );
+  await Promise.all(settled);
+  if (failure !== undefined) throw failure.error;
+}
+
+async function collectLoops({ journal, sources }: App): Promise<readonly Promise<void>[]> {
+  const first = await longestWaitingFirst(journal, sources);
+  return first.map(({ context, schedule }) => collectSource(context, schedule));
+}
+
+export function deliveryLoops(app: App): readonly Promise<void>[] {
+  return app.deliveries.map((delivery) => delivery.run(app.delivering));
+}
+
+/** Frees the journal's space that nothing needs any more, until delivering ends. */
+async function trimJournal({ journal, clock, log, live, delivering: signal }: App): Promise<void> {
   while (!signal.aborted) {
     try {
       await journal.trim(clock.now());
     } catch (error) {
       if (error instanceof StateError) throw error;
-      log.error({ err: error }, 'The journal could not be trimmed; it is tried again in a minute.');
+      log.error({ err: error }, 'The journal could not be trimmed; retrying in a minute.');
     }
     live.pulse.expect(JOURNAL_LOOP, TRIM_EVERY + GRACE);
     await clock.sleep(TRIM_EVERY, signal).catch(() => undefined);
+  }
+}
+
+/**
+ * Checks that the files of the state are still there, until delivering ends, and notes once a minute how far the state
+ * is. Rejects with a StateError when they are not: going on would lose or repeat data.
+ */
+export async function watchState(
+  { journal, clock, log, keepsLast, delivering: signal }: App,
+  lookEvery: number = LOOK_EVERY,
+): Promise<void> {
+  let noted = -Infinity;
+  while (!signal.aborted) {
+    try {
+      await journal.requirePresent();
+      const now = clock.now();
+      if (keepsLast && Math.abs(now - noted) >= NOTE_EVERY && (await journal.noteLast(now))) noted = now;
+    } catch (error) {
+      if (error instanceof StateError) throw error;
+      log.error({ err: error }, 'The files of the state could not be checked; retrying.');
+    }
+    await clock.sleep(lookEvery, signal).catch(() => undefined);
+  }
+}
+
+/** Tells the pulse that deliveries that rest are alive: `/livez` fails only when a loop hangs. */
+async function takePulse({ live, clock, delivering: signal, deliveries }: App): Promise<void> {
+  await live.pulse.run(clock, signal, () => {
+    for (const { destination, state } of deliveries) live.deliveryRests(destination, state);
+  });
+}
+
+/** Logs once an hour what was done in it, until delivering ends. A reload does not start a new hour. */
+async function summariseHourly(app: App): Promise<void> {
+  const { clock, live, delivering: signal } = app;
+  live.summarised ??= { at: clock.now(), totals: totalsOf(live) };
+  while (!signal.aborted) {
+    await clock.sleep(live.summarised.at + HOUR - clock.now(), signal).catch(() => undefined);
+    if (signal.aborted) return;
+    const before = live.summarised.totals;
+    live.summarised = { at: clock.now(), totals: totalsOf(live) };
+    const backlog = await largestBacklog(app);
+    const done = since(before, live.summarised.totals);
+    app.log.info({ penstock: { ...done, ...(backlog !== undefined && { backlog }) } }, 'Hourly summary.');
+  }
+}
+
+/** Events that wait for the destination with the longest backlog; undefined when the journal cannot be read now. */
+async function largestBacklog({ config, journal, log }: App): Promise<number | undefined> {
+  try {
+    const waiting = config.destinations.map(({ name, sources }) => journal.waiting(name, sources));
+    return Math.max(0, ...(await Promise.all(waiting)));
+  } catch (error) {
+    if (error instanceof StateError) throw error;
+    log.error({ err: error }, 'The backlog could not be read for the hourly summary.');
+    return undefined;
   }
 }

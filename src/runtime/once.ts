@@ -1,52 +1,69 @@
-import type { App } from './app.ts';
-import type { SourcePollResult } from '../core/poll-stats.ts';
 import { longestWaitingFirst } from '../collect/due.ts';
 import { pollSource } from '../collect/loop.ts';
+import type { SourcePollResult } from '../core/poll-stats.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
-import { beatIfDue } from './heartbeat.ts';
-import { type OverdueStream, overdueStreams, type SourceState } from '../observe/states.ts';
 import { takeSnapshot } from '../observe/snapshot.ts';
-import { SeenNotes } from './state-reports.ts';
-import { together } from './together.ts';
-import { watchState } from './watch-state.ts';
+import { overdueStreams, type OverdueStream, type SourceState } from '../observe/states.ts';
+import type { App } from './app.ts';
+import { heartbeatIfDue } from './heartbeat.ts';
+import { deliveryLoops, runAll, watchState } from './loops.ts';
+import { StateReports } from './state-reports.ts';
 
 /** What one pass did. */
 export interface OnceSummary {
   readonly sweeps: readonly SourcePollResult[];
-  /** Events that the journal holds and some destination still lacks. */
+  /** Events in the journal that some destination does not have yet. */
   readonly undelivered: number;
   /** Dead letters, in all. */
   readonly rejected: number;
   /** Streams that were not read for longer than readiness allows, whether they were polled now or not. */
   readonly overdue: readonly OverdueStream[];
-  /** How each source is, by its name. */
+  /** The state of each source, by its name. */
   readonly states: ReadonlyMap<string, SourceState>;
-  /** Why the journal could not be written, if a sweep failed by that. */
+  /** Why the journal could not be written, if a poll failed because of that. */
   readonly journalFailure: JournalWriteError | undefined;
 }
 
 /**
- * Polls every stream now, whatever its schedule, while delivery goes on; then waits until every destination has all of
- * it, is paused, or the app's signals abort. `names` limits what is polled. Rejects only when the state cannot be used, or its
- * disk does not take what is delivered.
+ * Polls every stream now, whatever its schedule, and delivers meanwhile; then waits until every destination has
+ * everything, is paused, or the app's signals abort. `names`: only these sources are polled. Rejects only when the state
+ * cannot be used, or its disk does not accept the position of a delivery.
  */
 export async function once(app: App, names?: readonly string[]): Promise<OnceSummary> {
-  const sweeps: SourcePollResult[] = [];
+  const polls: SourcePollResult[] = [];
   const { heartbeat } = app.config;
-  const pass = collect(app, sweeps, names)
-    .then(() => (heartbeat === undefined ? undefined : beatIfDue(app, heartbeat)))
-    .then(() => Promise.all(app.deliveries.map((delivery) => delivery.idle())))
-    .finally(() => app.abort());
-  const notes = new SeenNotes(app);
-  const loops = [
-    pass,
-    watchState(app),
-    notes.run(),
-    ...app.deliveries.map((delivery) => delivery.run(app.delivering)),
-  ];
-  await together(loops, () => app.abort());
-  await notes.note();
+  const pass = async () => {
+    try {
+      await pollAll(app, polls, names);
+      if (heartbeat !== undefined) await heartbeatIfDue(app, heartbeat);
+      await Promise.all(app.deliveries.map((delivery) => delivery.idle()));
+    } finally {
+      app.abort();
+    }
+  };
+  const reports = new StateReports(app);
+  await runAll(app, [pass(), watchState(app), reports.run(), ...deliveryLoops(app)]);
+  await reports.write();
   await app.journal.trim(app.clock.now());
+  return summaryOf(app, polls);
+}
+
+async function pollAll(
+  { sources, journal }: App,
+  polls: SourcePollResult[],
+  names: readonly string[] | undefined,
+): Promise<void> {
+  const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
+  const first = await longestWaitingFirst(journal, wanted);
+  await Promise.all(
+    first.map(async ({ context }) => {
+      const result = await pollSource(context);
+      if (result !== undefined) polls.push(result);
+    }),
+  );
+}
+
+async function summaryOf(app: App, polls: readonly SourcePollResult[]): Promise<OnceSummary> {
   const { sources, undelivered, rejected } = await takeSnapshot(app);
   const now = app.clock.now();
   const overdue = sources.flatMap((status, index) => {
@@ -54,29 +71,11 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
     return schedule === undefined ? [] : overdueStreams({ status, schedule, now });
   });
   return {
-    sweeps,
+    sweeps: polls,
     undelivered,
     rejected,
     overdue,
     states: new Map(sources.map(({ config, state }) => [config.name, state])),
-    journalFailure: failureOf(sweeps),
+    journalFailure: polls.flatMap(({ errors }) => errors).find((error) => error instanceof JournalWriteError),
   };
-}
-
-function failureOf(sweeps: readonly SourcePollResult[]): JournalWriteError | undefined {
-  return sweeps.flatMap(({ errors }) => errors).find((error) => error instanceof JournalWriteError);
-}
-
-async function collect(
-  { sources, journal }: App,
-  sweeps: SourcePollResult[],
-  names: readonly string[] | undefined,
-): Promise<void> {
-  const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
-  await Promise.all(
-    (await longestWaitingFirst(journal, wanted)).map(async ({ context }) => {
-      const result = await pollSource(context);
-      if (result !== undefined) sweeps.push(result);
-    }),
-  );
 }

@@ -1,18 +1,24 @@
+import type { Config } from '../config/types.ts';
 import { ConfigError, explain } from '../core/errors.ts';
-import type { Live } from '../observe/live.ts';
 import type { Logger } from '../core/log.ts';
-import type { Io } from '../cli/io.ts';
-import type { Plan } from '../cli/set-up.ts';
+import type { Live } from '../observe/live.ts';
+import type { Host } from './app.ts';
 
-/** SIGHUPs, one at a time: several that come while one is dealt with are one. */
-export class Reloads implements Disposable {
+/** A configuration that was read and is valid, and the log that it asks for. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly log: Logger;
+}
+
+/** SIGHUPs, one at a time: several that come while a reload is under way count as one. */
+export class ReloadSignals implements Disposable {
   readonly #subscription: Disposable | undefined;
-  #asked = false;
+  #isPending = false;
   #wake: () => void = () => undefined;
 
-  constructor({ onReload }: Pick<Io, 'onReload'>) {
+  constructor({ onReload }: Pick<Host, 'onReload'>) {
     this.#subscription = onReload?.(() => {
-      this.#asked = true;
+      this.#isPending = true;
       this.#wake();
     });
   }
@@ -22,10 +28,10 @@ export class Reloads implements Disposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     signal.addEventListener('abort', () => resolve(), { once: true });
-    if (!this.#asked && !signal.aborted) await promise;
-    const asked = this.#asked && !signal.aborted;
-    this.#asked = false;
-    return asked;
+    if (!this.#isPending && !signal.aborted) await promise;
+    const reloads = this.#isPending && !signal.aborted;
+    this.#isPending = false;
+    return reloads;
   }
 
   [Symbol.dispose](): void {
@@ -33,50 +39,48 @@ export class Reloads implements Disposable {
   }
 }
 
-interface Reloading {
-  readonly reloads: Reloads;
-  readonly operations: { readonly live: Live };
-  readonly load: () => Promise<Plan>;
+interface ReloadParts {
+  readonly signals: ReloadSignals;
+  readonly live: Live;
+  readonly load: () => Promise<LoadedConfig>;
 }
 
-/** Resolves when a SIGHUP finds a configuration that is right; with undefined when the signal aborts. */
-export async function nextPlan(
-  { reloads, load, operations: { live } }: Reloading,
-  current: Plan,
+/** Resolves when a SIGHUP finds a valid configuration; with undefined when the signal aborts. */
+export async function nextConfig(
+  { signals, live, load }: ReloadParts,
+  current: LoadedConfig,
   signal: AbortSignal,
-): Promise<Plan | undefined> {
-  while (await reloads.next(signal)) {
+): Promise<LoadedConfig | undefined> {
+  while (await signals.next(signal)) {
     try {
-      const plan = await load();
-      requireSameState(current, plan);
+      const loaded = await load();
+      requireSameState(current, loaded);
       if (signal.aborted) return undefined;
       current.log.info('Configuration reloaded.');
       live.reloaded(undefined);
-      return plan;
+      return loaded;
     } catch (error) {
-      tellRefused({ log: current.log, live }, error);
+      reportRejected({ log: current.log, live }, error);
     }
   }
   return undefined;
 }
 
-function requireSameState(current: Plan, { config: { file, state } }: Plan): void {
-  if (state.path === current.config.state.path) return;
-  throw new ConfigError([
-    `${file} state.path: expected ${current.config.state.path}, since a reload cannot change it. Stop Penstock and start it again.`,
-  ]);
-}
-
-interface Told {
-  readonly log: Logger;
-  readonly live: Live;
-}
-
-/** Why a new configuration is not used, a line for each thing that is wrong with it. */
-export function tellRefused({ log, live }: Told, error: unknown): void {
+/** Notes and logs why a new configuration is rejected, a line for each problem. */
+export function reportRejected(
+  { log, live }: { readonly log: Logger; readonly live: Live },
+  error: unknown,
+): void {
   const problems = error instanceof ConfigError ? error.problems : [explain(error)];
   live.reloaded(problems.join(' '));
   for (const problem of problems) {
     log.error({ error: { message: problem } }, 'Reload rejected; keeping the previous configuration.');
   }
+}
+
+function requireSameState(current: LoadedConfig, { config: { file, state } }: LoadedConfig): void {
+  if (state.path === current.config.state.path) return;
+  throw new ConfigError([
+    `${file} state.path: must stay ${current.config.state.path} (got ${state.path}), since a reload cannot change it. Restart Penstock to change it.`,
+  ]);
 }

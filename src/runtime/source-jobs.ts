@@ -1,142 +1,236 @@
-import type { SourceUnit } from './app.ts';
 import { backfillStream, behindLive } from '../collect/backfill.ts';
+import { rewindSource } from '../collect/rewind.ts';
+import type { Clock } from '../core/clock.ts';
+import { ConfigError, explain, StateError, VendorError } from '../core/errors.ts';
 import { PollStats } from '../core/poll-stats.ts';
-import { VendorError } from '../core/errors.ts';
-import type { Backfill as PastReader, CommonOptions, Scope } from '../core/source.ts';
-import type { Job } from './job.ts';
-import { takersOf, troubleOf } from './trouble.ts';
-import type { Backfill, Progress } from './wanted.ts';
+import type { Backfill, CommonOptions, Scope } from '../core/source.ts';
+import type { Delivery } from '../deliver/loop.ts';
+import { isoTime } from '../ecs/time.ts';
+import type { App, SourceUnit } from './app.ts';
+import { LOOK_EVERY, whyNotAccepting } from './destination-jobs.ts';
+import type { JobHandlers, JobOutcome, JobProgress, RunningJob } from './jobs.ts';
 
-/** More events than this do not wait for delivery: live ones are journaled behind them. */
+/** A backfill pauses while more events than this wait for delivery: live events are journaled behind them. */
 const MOST_WAITING = 100_000;
 
-/** How often it is looked whether there is room for more. Milliseconds. */
-const LOOK_EVERY = 5_000;
+/** How often a backfill looks whether there is room again. Milliseconds. */
+const ROOM_EVERY = 5_000;
 
-interface Parts {
-  readonly job: Job;
-  readonly unit: SourceUnit;
-  readonly reader: PastReader<CommonOptions>;
-  readonly want: Backfill;
-}
+type BackfillJob = RunningJob<'backfill'>;
+
+/** Reads a past span of a source, and waits until it is delivered. What is durable is not read again by a later process. */
+export const backfill: JobHandlers['backfill'] = async (job) => {
+  const { app, spec } = job;
+  const unit = unitOf(app, spec.source);
+  const reader = unit?.context.config.definition.backfill;
+  if (unit === undefined || reader === undefined) {
+    return { code: 2, message: `The configuration has no source ${spec.source} that can be read again.` };
+  }
+  const reading = new BackfillReading(job, unit, reader);
+  try {
+    await reading.run();
+  } catch (error) {
+    if (error instanceof StateError || !unit.context.signal.aborted) throw error;
+    return undefined;
+  }
+  const undelivered = await untilDelivered(deliveriesOf(app, spec.source), app.clock);
+  return undelivered && outcomeOf(spec, reading, undelivered);
+};
+
+/** Moves a source's cursors back between two of its polls: a poll under way would commit the cursor that it began with. */
+export const rewind: JobHandlers['rewind'] = async ({ app, spec: { source, to } }) => {
+  const context = unitOf(app, source)?.context;
+  if (context === undefined)
+    return { code: 2, message: `The configuration no longer has a source ${source}.` };
+  const others = app.config.sources.map(({ name }) => name).filter((name) => name !== source);
+  try {
+    const results = await context.polls.run(() =>
+      rewindSource(app.journal, context.config, { to, now: app.clock.now(), others }),
+    );
+    return {
+      code: 0,
+      message: `Rewound ${results.length} of the streams of ${source}.`,
+      results: [...results],
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { code: 2, message: error.message };
+  }
+};
 
 /** Reads the past of a source, stream by stream. */
-export class PastReading {
-  /** What failed, a stream each. */
+class BackfillReading {
+  /** What failed: at most one error for each stream. */
   readonly errors: VendorError[] = [];
-  readonly #parts: Parts;
+  readonly #job: BackfillJob;
+  readonly #unit: SourceUnit;
+  readonly #reader: Backfill<CommonOptions>;
   readonly #stats = new PollStats();
-  readonly #before: number;
-  #progress: Progress;
+  #progress: JobProgress<BackfillPlace>;
 
-  constructor(parts: Parts) {
-    const { before } = parts.job;
-    this.#parts = parts;
-    this.#before = before?.events ?? 0;
-    this.#progress = before ?? { done: 0, total: 0, events: 0 };
+  constructor(job: BackfillJob, unit: SourceUnit, reader: Backfill<CommonOptions>) {
+    this.#job = job;
+    this.#unit = unit;
+    this.#reader = reader;
+    this.#progress = job.before ?? { done: 0, total: 0, events: 0 };
   }
 
-  /** Events told so far, those of earlier processes too. */
+  /** Events read so far, those of earlier processes included. */
   get events(): number {
-    return this.#before + this.#stats.emitted;
+    return (this.#job.before?.events ?? 0) + this.#stats.emitted;
   }
 
   /**
-   * Resolves when all that the vendor would tell is durable; a stream that fails does not stop the others, but a refused
-   * credential does. Rejects with the signal's reason, or with what the journal throws.
+   * Resolves when everything that the vendor returns is durable. A stream that fails does not stop the others, but a
+   * rejected credential does. Rejects with the signal's reason, or with what the journal throws.
    */
   async run(): Promise<void> {
+    const { from, to } = this.#job.spec;
     const scopes = (await this.#attempt(() => this.#scopes())) ?? [];
-    const resumed = this.#resumed(scopes);
+    const start = this.#start(scopes);
     for (const [index, scope] of scopes.entries()) {
-      if (index < resumed.index) continue;
-      const from = index === resumed.index ? resumed.at : this.#parts.want.from;
-      await this.#attempt(() => this.#read(scope, { from, index, streams: scopes.length }));
+      if (index < start.index) continue;
+      const at = index === start.index ? start.at : from;
+      await this.#attempt(() => this.#read(scope, { at, index, streams: scopes.length }));
       if (this.errors.at(-1)?.status === 401) return;
     }
-    const total = scopes.length * (this.#parts.want.to - this.#parts.want.from);
-    await this.#parts.job.note({ done: total, total, events: this.events });
+    const total = scopes.length * (to - from);
+    await this.#job.note({ done: total, total, events: this.events });
   }
 
   async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof VendorError) || this.#parts.unit.context.signal.aborted) throw error;
+      if (!(error instanceof VendorError) || this.#unit.context.signal.aborted) throw error;
       this.errors.push(error);
       return undefined;
     }
   }
 
   async #scopes(): Promise<readonly Scope[]> {
-    const { unit, reader } = this.#parts;
-    return Array.fromAsync(reader.streams({ ...unit.context.source, http: behindLive(unit.context) }));
+    const { context } = this.#unit;
+    return Array.fromAsync(this.#reader.streams({ ...context.source, http: behindLive(context) }));
   }
 
-  /** What is covered is not read anyway; what is read in spite of that has its place in the progress. */
-  #resumed(scopes: readonly Scope[]): { readonly index: number; readonly at: number } {
-    const { job, want } = this.#parts;
-    const place = job.before?.place as { readonly scope: string; readonly at: number } | undefined;
-    const index = scopes.findIndex(({ id }) => id === place?.scope);
-    return place === undefined || index === -1 ? { index: 0, at: want.from } : { index, at: place.at };
+  /** A span that is covered is not read anyway; what `--again` reads in spite of that has its place in the progress. */
+  #start(scopes: readonly Scope[]): { readonly index: number; readonly at: number } {
+    const { before, spec } = this.#job;
+    const index = scopes.findIndex(({ id }) => id === before?.place?.scope);
+    return { index: Math.max(0, index), at: index === -1 ? spec.from : (before?.place?.at ?? spec.from) };
   }
 
   async #read(
     scope: Scope,
-    { from, index, streams }: { readonly from: number; readonly index: number; readonly streams: number },
+    { at: from, index, streams }: { readonly at: number; readonly index: number; readonly streams: number },
   ): Promise<void> {
-    const { job, unit, reader, want } = this.#parts;
-    const { context } = unit;
-    const length = want.to - want.from;
-    const onPage = async (at: number) => {
-      const done = index * length + Math.min(length, at - want.from);
-      const place = want.again ? { scope: scope.id, at } : undefined;
-      this.#progress = {
-        done,
-        total: streams * length,
-        events: this.events,
-        ...(place !== undefined && { place }),
-      };
-      await job.note(this.#progress);
-      await this.#room();
-    };
-    const span = { from, to: want.to };
+    const { spec, note } = this.#job;
+    const length = spec.to - spec.from;
     await backfillStream({
-      context,
-      backfill: reader,
+      context: this.#unit.context,
+      backfill: this.#reader,
       scope,
-      span,
-      again: want.again,
+      span: { from, to: spec.to },
+      again: spec.again,
       stats: this.#stats,
-      onPage,
+      onPage: async (at) => {
+        this.#progress = {
+          done: index * length + Math.min(length, at - spec.from),
+          total: streams * length,
+          events: this.events,
+          ...(spec.again && { place: { scope: scope.id, at } }),
+        };
+        await note(this.#progress);
+        await this.#untilRoom();
+      },
     });
   }
 
-  /** Resolves when the journal has room for more, and live events would not wait behind too much of the past. */
-  async #room(): Promise<void> {
-    const { job, unit } = this.#parts;
-    const { clock, signal } = unit.context;
-    const deliveries = takersOf(job.app, unit.context.config.name);
-    let told: string | undefined;
-    while (!(await this.#hasRoom())) {
-      const now = clock.now();
+  /** Resolves when the journal has room, and live events would not wait behind too much of the past. */
+  async #untilRoom(): Promise<void> {
+    const { app, note } = this.#job;
+    const { clock, signal, config } = this.#unit.context;
+    const deliveries = deliveriesOf(app, config.name);
+    let noted: string | undefined;
+    while (!(await hasRoom(app, deliveries))) {
       const stuck = deliveries
-        .map((delivery) => troubleOf(delivery, now))
-        .find((words) => words !== undefined);
-      if (stuck !== undefined && stuck !== told) await job.note({ ...this.#progress, stuck });
-      told = stuck;
-      await clock.sleep(LOOK_EVERY, signal);
+        .map((delivery) => whyNotAccepting(delivery, clock.now()))
+        .find((reason) => reason !== undefined);
+      if (stuck !== undefined && stuck !== noted) await note({ ...this.#progress, stuck });
+      noted = stuck;
+      await clock.sleep(ROOM_EVERY, signal);
     }
-    if (told !== undefined) await job.note(this.#progress);
+    if (noted !== undefined) await note(this.#progress);
   }
+}
 
-  async #hasRoom(): Promise<boolean> {
-    const { job, unit } = this.#parts;
-    const { journal, clock } = job.app;
-    if ((await journal.room(clock.now())) !== 'free') return false;
-    const waiting = takersOf(job.app, unit.context.config.name).map(({ destination: { name, sources } }) =>
-      journal.waiting(name, sources),
-    );
-    return Math.max(0, ...(await Promise.all(waiting))) < MOST_WAITING;
+type BackfillPlace = NonNullable<BackfillJob['before']>['place'];
+
+function outcomeOf(
+  { source, from, to }: BackfillJob['spec'],
+  { errors, events }: BackfillReading,
+  undelivered: readonly string[],
+): JobOutcome {
+  const span = `${isoTime(from)} to ${isoTime(to)}`;
+  if (errors.length > 0) {
+    const why = errors.map((error) => explain(error)).join(' ');
+    const message = `Source ${source} could not be read completely from ${span}; ${events} events. They are kept; run the same command again to read the rest. ${why}`;
+    return { code: 3, message };
   }
+  const read = `Source ${source} was read from ${span}: ${events} events.`;
+  if (undelivered.length === 0) return { code: 0, message: read };
+  const message = `${read} Some are not delivered yet; the journal holds them. ${undelivered.join(' ')}`;
+  return { code: 4, message };
+}
+
+async function hasRoom({ journal, clock }: App, deliveries: readonly Delivery[]): Promise<boolean> {
+  if ((await journal.room(clock.now())) !== 'free') return false;
+  const waiting = deliveries.map(({ destination: { name, sources } }) => journal.waiting(name, sources));
+  return Math.max(0, ...(await Promise.all(waiting))) < MOST_WAITING;
+}
+
+/**
+ * Waits until the destinations have everything that is in the journal now. Returns why a destination accepts nothing,
+ * for each that does not; undefined when delivering ended first.
+ */
+async function untilDelivered(
+  deliveries: readonly Delivery[],
+  clock: Clock,
+): Promise<readonly string[] | undefined> {
+  const ended = await Promise.all(deliveries.map((delivery) => untilIdle(delivery, clock)));
+  if (ended.includes('stopped')) return undefined;
+  return ended.filter((end) => end !== 'caught-up');
+}
+
+/** `caught-up`, `stopped`, or why the destination accepts nothing. */
+async function untilIdle(delivery: Delivery, clock: Clock): Promise<string> {
+  const ended = new AbortController();
+  const end = await Promise.race([delivery.idle(), untilNotAccepting(delivery, clock, ended.signal)]);
+  ended.abort();
+  if (end !== 'paused') return end;
+  return whyNotAccepting(delivery, clock.now()) ?? `Destination ${delivery.destination.name} is paused.`;
+}
+
+/** Never resolves while the destination accepts records, nor after the signal. */
+async function untilNotAccepting(delivery: Delivery, clock: Clock, signal: AbortSignal): Promise<string> {
+  for (;;) {
+    const reason = whyNotAccepting(delivery, clock.now());
+    if (reason !== undefined) return reason;
+    try {
+      await clock.sleep(LOOK_EVERY, signal);
+    } catch {
+      return new Promise<never>(() => {});
+    }
+  }
+}
+
+function unitOf({ sources }: App, source: string): SourceUnit | undefined {
+  return sources.find(({ context }) => context.config.name === source);
+}
+
+/** The deliveries to destinations that take records of a source. */
+function deliveriesOf({ deliveries }: App, source: string): readonly Delivery[] {
+  return deliveries.filter(
+    ({ destination: { sources } }) => sources === undefined || sources.includes(source),
+  );
 }

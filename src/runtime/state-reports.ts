@@ -1,87 +1,121 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { App } from './app.ts';
 import { StateError } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
+import { asJson, type Json } from '../core/json.ts';
+import type { State } from '../core/state.ts';
+import { isoTime } from '../ecs/time.ts';
+import { currentReports, takeSnapshot } from '../observe/snapshot.ts';
 import { SUBJECTS } from '../observe/status.ts';
-import { currentReports } from '../observe/snapshot.ts';
-import { StateLog } from './state-log.ts';
+import type { App } from './app.ts';
 
 /** A change is in the state within a second. Milliseconds. */
 const LOOK_EVERY = 500;
 
+/** Changes that follow each other faster are logged as one. Milliseconds. */
+const LOG_EVERY = 10_000;
+
+/** States that are no news: what leads to them, or away from them, is logged where it happens. */
+const QUIET = ['healthy', 'starting', 'throttled'];
+
 /**
- * What this process sees of its sources and destinations, noted in the state whenever it changes: `status` beside it
- * shows it, and the next process goes on with it until it knows better.
+ * Writes what this process knows of its sources and destinations to the state whenever it changes: `status` beside it
+ * shows it, and the next process starts from it. Logs when a source or a destination is in another state than before.
  */
-export class SeenNotes {
+export class StateReports {
   readonly #app: App;
-  /** What is in the state, once it was looked. */
-  #noted: Map<string, Json> | undefined;
-  readonly #states: StateLog;
+  /** What the state holds; undefined before it was read. */
+  #written: Map<string, Json> | undefined;
+  /** The state that was logged last, by source or destination. */
+  readonly #logged = new Map<string, string>();
+  #isLogDue = false;
+  #loggedAt = -Infinity;
 
   constructor(app: App) {
     this.#app = app;
-    this.#states = new StateLog(app);
   }
 
-  /** Looks every so many milliseconds until delivering ends. Rejects with a StateError when the state cannot be used. */
+  /** Writes every so many milliseconds until delivering ends. Rejects with a StateError when the state cannot be used. */
   async run(lookEvery: number = LOOK_EVERY): Promise<void> {
     const { clock, delivering: signal } = this.#app;
     while (!signal.aborted) {
-      await this.note();
+      await this.write();
       await clock.sleep(lookEvery, signal).catch(() => undefined);
     }
   }
 
-  /** Notes what has changed. A disk that takes nothing now is tried again the next time. */
-  async note(): Promise<void> {
+  /** Writes what has changed. When the disk is full, the next call tries again. */
+  async write(): Promise<void> {
+    const { journal, log } = this.#app;
     try {
-      const noted = (this.#noted ??= new Map(await this.#app.journal.seen()));
-      const seen = await subjects(this.#app);
-      const changes = changesOf(noted, seen);
+      const written = (this.#written ??= new Map(await journal.seen()));
+      const reports = await reportsOf(this.#app);
+      const changes = changesOf(written, reports);
       if (changes.size > 0) {
-        await this.#app.journal.noteSeen(changes);
-        this.#noted = new Map(seen);
-        this.#states.change();
+        await journal.noteSeen(changes);
+        this.#written = new Map(reports);
+        this.#isLogDue = true;
       }
-      await this.#states.look();
+      await this.#logStates();
     } catch (error) {
       if (error instanceof StateError) throw error;
-      this.#app.log.debug(
-        { err: error },
-        'What was seen could not be noted in the state; it is tried again.',
-      );
+      log.debug({ err: error }, 'The reports could not be written to the state; retrying.');
     }
+  }
+
+  /** Logs the states that differ from the last time, unless that was just now. */
+  async #logStates(): Promise<void> {
+    const now = this.#app.clock.now();
+    if (!this.#isLogDue || Math.abs(now - this.#loggedAt) < LOG_EVERY) return;
+    this.#isLogDue = false;
+    this.#loggedAt = now;
+    const { sources, destinations } = await takeSnapshot(this.#app);
+    for (const { config, state } of sources) this.#logState('source', config.name, state);
+    for (const { name, state } of destinations) this.#logState('destination', name, state);
+  }
+
+  #logState(what: 'source' | 'destination', name: string, state: State<string>): void {
+    const { name: stateName, since, reason, until } = state;
+    const subject = `${what} ${name}`;
+    if (stateName === (this.#logged.get(subject) ?? 'healthy')) return;
+    this.#logged.set(subject, stateName);
+    const fields = {
+      penstock: {
+        [what]: name,
+        state: stateName,
+        ...(since !== undefined && { since: isoTime(since) }),
+        ...(until !== undefined && { next_try_at: isoTime(until) }),
+      },
+      ...(reason !== undefined && { error: { message: reason } }),
+    };
+    const level = QUIET.includes(stateName) ? 'debug' : 'info';
+    this.#app.log[level](fields, `The state of a ${what} changed.`);
   }
 }
 
-/** What is to be written so that the state says what is seen; undefined: to be forgotten. */
+/** What must be written so that the state holds these reports; undefined: to be removed. */
 function changesOf(
-  noted: ReadonlyMap<string, Json>,
-  seen: ReadonlyMap<string, Json>,
+  written: ReadonlyMap<string, Json>,
+  reports: ReadonlyMap<string, Json>,
 ): ReadonlyMap<string, Json | undefined> {
-  const changed = [...seen].filter(([subject, value]) => !isDeepStrictEqual(value, noted.get(subject)));
-  const gone = [...noted.keys()].filter((subject) => !seen.has(subject));
+  const changed = [...reports].filter(
+    ([subject, report]) => !isDeepStrictEqual(report, written.get(subject)),
+  );
+  const gone = [...written.keys()].filter((subject) => !reports.has(subject));
   return new Map<string, Json | undefined>([
     ...changed,
     ...gone.map((subject) => [subject, undefined] as const),
   ]);
 }
 
-async function subjects(app: App): Promise<ReadonlyMap<string, Json>> {
+async function reportsOf(app: App): Promise<ReadonlyMap<string, Json>> {
   const { config, journal, clock } = app;
   const now = clock.now();
   const reports = currentReports(app, await journal.room(now), now);
+  const { reloadFailed } = reports;
   return new Map<string, Json>([
-    ...config.sources.map(({ name }) => [SUBJECTS.source(name), plain(reports.source(name))] as const),
+    ...config.sources.map(({ name }) => [SUBJECTS.source(name), asJson(reports.source(name))] as const),
     ...config.destinations.map(
-      ({ name }) => [SUBJECTS.destination(name), plain(reports.destination(name))] as const,
+      ({ name }) => [SUBJECTS.destination(name), asJson(reports.destination(name))] as const,
     ),
-    ...(reports.reloadFailed === undefined ? [] : [[SUBJECTS.reload, plain(reports.reloadFailed)] as const]),
+    ...(reloadFailed === undefined ? [] : [[SUBJECTS.reload, asJson(reloadFailed)] as const]),
   ]);
-}
-
-/** As it is read again: without what is undefined. */
-function plain(value: object): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
 }

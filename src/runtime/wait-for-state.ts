@@ -1,85 +1,83 @@
 import { hostname } from 'node:os';
+import process from 'node:process';
+import type { Trouble } from '../core/state.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import type { Holder } from '../journal/sqlite/holder.ts';
 import { stateHolder } from '../journal/sqlite/sqlite-journal.ts';
 import { StateDiskError, StateInUseError } from '../journal/sqlite/state-problems.ts';
-import type { Io } from '../cli/io.ts';
-import type { Operations } from './admin-services.ts';
-import type { Plan } from '../cli/set-up.ts';
+import type { Host } from './app.ts';
+import type { LoadedConfig } from './reload.ts';
 
-/** How often it is looked whether a command has ended. Milliseconds. */
+/** How often a daemon looks whether the command that holds the state has ended. Milliseconds. */
 const LOOK_EVERY = 1_000;
-/** How often a disk is tried that was full or failed. Milliseconds. */
+/** How often a daemon tries a disk that was full or failed. Milliseconds. */
 const TRY_EVERY = 5_000;
 
-interface Patience<T> {
-  readonly operations: Operations;
-  readonly plan: Plan;
+interface WaitParts<T> {
+  readonly host: Pick<Host, 'clock' | 'stop'>;
+  readonly loaded: LoadedConfig;
   /** Whether a disk that is full or fails is waited for too: by a daemon that was running. */
-  readonly outlastsDisk: boolean;
+  readonly waitsForDisk: boolean;
+  /** Opens what needs the state. */
   readonly open: () => Promise<T>;
+  /** Called with why the state is not available, each time that `open` fails. */
+  readonly onWait: (trouble: Trouble) => void;
 }
 
 /**
- * Opens what needs the state, and waits while a command holds it, as loudly as it is seldom: readiness says so too.
- * Undefined: a stop came meanwhile.
+ * Opens what needs the state, and waits while a command holds the state. Undefined: a stop came meanwhile.
  * @throws StateError when the state cannot be used, also because another daemon has it.
  */
-export async function openPatiently<T>(io: Io, patience: Patience<T>): Promise<T | undefined> {
-  const { operations, plan, outlastsDisk, open } = patience;
-  const { clock, stop } = io;
+export async function openWhenAvailable<T>(parts: WaitParts<T>): Promise<T | undefined> {
+  const { host, loaded, waitsForDisk, open, onWait } = parts;
+  const { clock, stop } = host;
   const since = clock.now();
-  let told: string | undefined;
+  let logged: string | undefined;
   while (!stop.aborted) {
     try {
       const opened = await open();
-      if (told !== undefined) plan.log.info('The state can be used again: going on.');
+      if (logged !== undefined) loaded.log.info('The state is available again.');
       return opened;
     } catch (error) {
-      const cause = whyWait(error, outlastsDisk);
+      const cause = causeOf(error, waitsForDisk);
       if (cause === undefined) throw error;
-      if (cause.words !== told)
-        plan.log.warn({ error: { message: cause.words } }, `Waiting, because ${cause.kind}: ${cause.words}`);
-      told = cause.words;
-      operations.lack({ reason: 'state-unavailable', since, detail: cause.words });
-      await cause.passed(io, plan);
+      const { detail, holder } = cause;
+      if (detail !== logged) loaded.log.warn({ error: { message: detail } }, cause.message);
+      logged = detail;
+      onWait({ reason: 'state-unavailable', since, detail });
+      if (holder === undefined) await clock.sleep(TRY_EVERY, stop).catch(() => undefined);
+      else await untilReleased(host, loaded.config.state.path, holder);
     }
   }
   return undefined;
 }
 
 interface Cause {
-  readonly kind: string;
-  readonly words: string;
-  /** Resolves when it is worth trying again, or at the stop. */
-  passed(io: Io, plan: Plan): Promise<void>;
+  readonly message: string;
+  readonly detail: string;
+  /** The command that holds the state; undefined: it is the disk. */
+  readonly holder: Holder | undefined;
 }
 
-function whyWait(error: unknown, outlastsDisk: boolean): Cause | undefined {
-  if (error instanceof StateInUseError && mayEnd(error.holder)) {
-    const { holder, message } = error;
-    return {
-      kind: 'a command holds the state',
-      words: message,
-      passed: (io, plan) => changedHands(io, plan, holder),
-    };
+/** Why opening failed, when that ends without an operator. */
+function causeOf(error: unknown, waitsForDisk: boolean): Cause | undefined {
+  if (error instanceof StateInUseError && error.holder !== undefined && isTemporary(error.holder)) {
+    const { holder, message: detail } = error;
+    return { message: 'Waiting for the state: a command holds it.', detail, holder };
   }
-  if (!outlastsDisk || !(error instanceof StateDiskError || error instanceof JournalWriteError))
+  if (!waitsForDisk || !(error instanceof StateDiskError || error instanceof JournalWriteError))
     return undefined;
-  return {
-    kind: 'the state cannot be written or read',
-    words: error.message,
-    passed: (io) => rest(io, TRY_EVERY),
-  };
+  const message = 'Waiting for the state: it cannot be read or written.';
+  return { message, detail: error.message, holder: undefined };
 }
 
 /** A command ends by itself, a daemon does not. */
-function mayEnd(holder: Holder | undefined): boolean {
-  if (holder?.command === undefined) return false;
+function isTemporary(holder: Holder): boolean {
+  if (holder.command === undefined) return false;
   return holder.command !== 'run' || hasEnded(holder);
 }
 
-/** A daemon that was killed: who holds the state now is about to say so. */
+/** After a kill, its file still names a daemon; the process that holds the state now is about to replace it. */
 function hasEnded({ host, pid }: Holder): boolean {
   if (host !== hostname()) return false;
   try {
@@ -90,16 +88,16 @@ function hasEnded({ host, pid }: Holder): boolean {
   }
 }
 
-/** Looks without trying to take the state: trying holds up the event loop, and so the probes. */
-async function changedHands(io: Io, { config }: Plan, before: Holder | undefined): Promise<void> {
-  do await rest(io, LOOK_EVERY);
-  while (!io.stop.aborted && isSame(stateHolder(config.state.path), before));
+/** Only reads who holds the state: trying to lock it blocks the event loop, and so the probes. */
+async function untilReleased(
+  { clock, stop }: Pick<Host, 'clock' | 'stop'>,
+  path: string,
+  before: Holder,
+): Promise<void> {
+  do await clock.sleep(LOOK_EVERY, stop).catch(() => undefined);
+  while (!stop.aborted && isSame(stateHolder(path), before));
 }
 
-async function rest({ clock, stop }: Io, ms: number): Promise<void> {
-  await clock.sleep(ms, stop).catch(() => undefined);
-}
-
-function isSame(a: Holder | undefined, b: Holder | undefined): boolean {
-  return a?.pid === b?.pid && a?.host === b?.host && a?.since === b?.since;
+function isSame(a: Holder | undefined, b: Holder): boolean {
+  return a?.pid === b.pid && a.host === b.host && a.since === b.since;
 }

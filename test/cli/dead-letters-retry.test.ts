@@ -23,7 +23,7 @@ async function letters() {
 }
 
 describe('dead-letters retry', () => {
-  it('sends all of them under their ids, and what is taken lies there no longer', async () => {
+  it('sends all of them under their ids, and removes accepted ones from the list', async () => {
     const before = await letters();
     world.receiver.answer = () => ({ status: 200 });
 
@@ -47,14 +47,14 @@ describe('dead-letters retry', () => {
     expect(await letters()).toMatchObject([{ uid: second?.['uid'] }]);
   });
 
-  it('exits 4 when some are refused once more, which stay', async () => {
+  it('exits 4 when some are rejected again, and keeps them', async () => {
     const [first] = await letters();
     refused.delete(String(first?.['uid']));
 
     const { code, stderr } = await world.run('dead-letters retry --destination siem');
 
     expect(code).toBe(4);
-    expect(stderr).toContain('1 of 3 dead letters were taken');
+    expect(stderr).toContain('1 of 3 dead letters were accepted');
     expect(await letters()).toHaveLength(2);
   });
 

@@ -4,7 +4,7 @@ import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { arrivedEvent, arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 import { openJournalForRequests } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
+import { enqueue, outcomeOf } from '../../src/runtime/jobs.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import { type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
@@ -69,7 +69,7 @@ async function open(options: Record<string, unknown> = {}): Promise<Lab> {
 /** Leaves a request as a command does: through a connection of its own, which holds nothing. */
 async function ask(directory: string, again = false): Promise<number> {
   await using beside = await openJournalForRequests({ path: `${directory}/state` });
-  return leave(beside, { kind: 'backfill', source: 'console', ...span, again }, clock.now());
+  return enqueue(beside, { kind: 'backfill', source: 'console', ...span, again }, clock.now());
 }
 
 async function outcome({ app }: Lab, id: number) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
-import { leave, outcomeOf } from '../../src/runtime/wanted.ts';
+import { enqueue, outcomeOf } from '../../src/runtime/jobs.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { drawTenants } from '../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../src/simulators/petra.ts';
@@ -48,7 +48,7 @@ it('counts every closed day of a span once for each tenant, within the one reque
     again: false,
   } as const;
   const finish = async () => {
-    const id = await leave(lab.app.journal, want, clock.now());
+    const id = await enqueue(lab.app.journal, want, clock.now());
     for (let minutes = 0; minutes < 120; minutes += 1) {
       const request = await lab.app.journal.request(id);
       const outcome = request && outcomeOf(request);

@@ -1,23 +1,20 @@
 import { expect, it } from 'vitest';
-import type { Io } from '../../src/cli/io.ts';
-import { openPatiently } from '../../src/runtime/wait-for-state.ts';
-import { Operations } from '../../src/runtime/admin-services.ts';
-import type { Plan } from '../../src/cli/set-up.ts';
+import type { LoadedConfig } from '../../src/runtime/reload.ts';
+import { openWhenAvailable } from '../../src/runtime/wait-for-state.ts';
 import { StateError } from '../../src/core/errors.ts';
 import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
 import { StateDiskError } from '../../src/journal/sqlite/state-problems.ts';
-import { seeded } from '../../src/simulators/seeded.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 
 /** Opens what fails with these errors first, while time passes. */
-async function opened(failures: readonly Error[], { outlastsDisk = true, stopped = false } = {}) {
+async function opened(failures: readonly Error[], { waitsForDisk = true, stopped = false } = {}) {
   const clock = new DrivenClock();
   const lines: string[] = [];
   const stop = new AbortController();
-  const io = { env: {}, clock, random: seeded(1), startedAt: 0, stop: stop.signal } as unknown as Io;
+  const host = { clock, stop: stop.signal };
   const log = createLogger({ level: 'info', format: 'json', stream: { write: (line) => lines.push(line) } });
-  await using operations = new Operations(io);
+  const troubles: string[] = [];
   const left = [...failures];
   const open = async () => {
     const failure = left.shift();
@@ -25,23 +22,30 @@ async function opened(failures: readonly Error[], { outlastsDisk = true, stopped
     if (stopped) stop.abort();
     throw failure;
   };
-  const plan = { log } as unknown as Plan;
-  const opening = openPatiently(io, { operations, plan, outlastsDisk, open });
+  const loaded = { log } as unknown as LoadedConfig;
+  const opening = openWhenAvailable({
+    host,
+    loaded,
+    waitsForDisk,
+    open,
+    onWait: ({ detail }) => troubles.push(detail),
+  });
   const result = await Promise.allSettled([opening, clock.advance(60_000)]);
-  return { result: result[0], lines };
+  return { result: result[0], lines, troubles };
 }
 
-it('a daemon that was running waits for a disk that is full, and says so once', async () => {
+it('a daemon that was running waits for a disk that is full, and logs each reason once', async () => {
   const failures = [new StateDiskError('full'), new StateDiskError('full'), new JournalWriteError('failed')];
 
-  const { result, lines } = await opened(failures);
+  const { result, lines, troubles } = await opened(failures);
 
   expect(result).toEqual({ status: 'fulfilled', value: 'opened' });
-  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual([
-    'Waiting, because the state cannot be written or read: full',
-    'Waiting, because the state cannot be written or read: failed',
-    'The state can be used again: going on.',
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { message: 'Waiting for the state: it cannot be read or written.', error: { message: 'full' } },
+    { message: 'Waiting for the state: it cannot be read or written.', error: { message: 'failed' } },
+    { message: 'The state is available again.' },
   ]);
+  expect(troubles).toEqual(['full', 'full', 'failed']);
 });
 
 it('a stop ends the wait', async () => {
@@ -51,10 +55,10 @@ it('a stop ends the wait', async () => {
 });
 
 it.each([
-  ['a full disk is not waited for at a start', new StateDiskError('full'), false],
-  ['what does not pass by itself is not waited for', new StateError('corrupt'), true],
-])('%s', async (_, failure, outlastsDisk) => {
-  const { result } = await opened([failure], { outlastsDisk });
+  ['a daemon that starts does not wait for a full disk', new StateDiskError('full'), false],
+  ['a daemon does not wait when only an operator can repair the state', new StateError('corrupt'), true],
+])('%s', async (_, failure, waitsForDisk) => {
+  const { result } = await opened([failure], { waitsForDisk });
 
   expect(result).toEqual({ status: 'rejected', reason: failure });
 });

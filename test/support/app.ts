@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { openApp, type App, type AppParts } from '../../src/runtime/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { daemon } from '../../src/runtime/loops.ts';
+import { runLoops } from '../../src/runtime/loops.ts';
 import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { loadSources } from '../../src/sources/registry.ts';
@@ -112,7 +112,7 @@ class TestLab implements Lab {
   }
 
   start(): void {
-    this.#running = daemon(this.app, { lookEvery: this.#options.lookEvery ?? 60_000 });
+    this.#running = runLoops(this.app, { lookEvery: this.#options.lookEvery ?? 60_000 });
     // A life that is killed rejects nowhere; one that fails by itself is seen when it is stopped.
     this.#running.catch(() => undefined);
   }

@@ -98,7 +98,7 @@ describe('a disk of the state that is full', () => {
     await expect.poll(() => statusOf('/readyz'), { timeout: 10_000 }).toBe(503);
     daemon.child.kill('SIGHUP');
     // It goes on at once where closing the state gave some room back, else when there is room.
-    const reloaded = /Waiting, because the state cannot be|"Started\."[^]*"Started\."/;
+    const reloaded = /Waiting for the state: it cannot be|"Started\."[^]*"Started\."/;
     await expect.poll(() => daemon?.stderr(), { timeout: 30_000 }).toMatch(reloaded);
     // What the daemon gave back as it closed the state is taken too.
     disk.fill();

@@ -104,7 +104,7 @@ describe('backfill beside a daemon', () => {
     expect(world.receiver.received()).toHaveLength(ROWS + 50);
   });
 
-  it('goes on in the daemon when the command is interrupted', async () => {
+  it('continues in the daemon when the command is interrupted', async () => {
     await using world = await openWorld();
     const daemon = world.start('run');
     await world.receiver.until(50);
@@ -118,7 +118,7 @@ describe('backfill beside a daemon', () => {
     await stop(daemon);
 
     expect(code).toBe(3);
-    expect(stderr).toContain('goes on in the daemon');
+    expect(stderr).toContain('The daemon continues it');
     expectTruth(world.console, world.receiver);
   });
 

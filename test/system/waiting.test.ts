@@ -9,7 +9,7 @@ import { seeded } from '../../src/simulators/seeded.ts';
 
 const TOKEN = 'token-of-the-waiting-test';
 const HOUR = 3_600_000;
-const WAITING = 'Waiting, because a command holds the state';
+const WAITING = 'Waiting for the state: a command holds it.';
 
 let console: SimulatedConsole;
 let receiver: Receiver;

@@ -4,7 +4,7 @@ import { openApp } from '../../../src/runtime/app.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
-import { daemon } from '../../../src/runtime/loops.ts';
+import { runLoops } from '../../../src/runtime/loops.ts';
 import { once } from '../../../src/runtime/once.ts';
 import { loadSources } from '../../../src/sources/registry.ts';
 import { createLogger } from '../../../src/observe/log.ts';
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     delivering: never,
     instrument: { journal: broken },
   });
-  await (mode === 'run' ? daemon(app) : once(app));
+  await (mode === 'run' ? runLoops(app) : once(app));
 }
 
 await main();

@@ -1,19 +1,19 @@
 import { showDuration } from '../core/text.ts';
 import type { HeldRequest } from '../journal/request.ts';
-import { outcomeOf, progressOf, type Progress } from '../runtime/wanted.ts';
+import { outcomeOf, progressOf, type JobProgress } from '../runtime/jobs.ts';
 import { jsonLine, type Io } from './io.ts';
 import { TerminalLine } from './terminal-line.ts';
 
 const WIDTH = 24;
 
-/** Shows how far a request has come: a bar on a terminal, else a JSON line for each change. */
-export class RequestDisplay {
+/** Shows how far a job has come: a bar on a terminal, else a JSON line for each change. */
+export class JobDisplay {
   readonly #io: Io;
   readonly #json: boolean;
   readonly #line: TerminalLine;
   #shown = '';
-  /** What was seen first, from which rate and time left are reckoned. */
-  #start: (Progress & { readonly at: number }) | undefined;
+  /** The first progress that was shown: rate and time left are computed from it. */
+  #start: (JobProgress & { readonly at: number }) | undefined;
 
   constructor(io: Io, json: boolean) {
     this.#io = io;
@@ -21,11 +21,11 @@ export class RequestDisplay {
     this.#line = new TerminalLine(io.stderr);
   }
 
-  readonly show = (request: HeldRequest): void => {
-    const text = this.#json ? JSON.stringify(rowOf(request)) : this.#bar(request);
+  readonly show = (job: HeldRequest): void => {
+    const text = this.#json ? JSON.stringify(rowOf(job)) : this.#bar(job);
     if (text === this.#shown) return;
     this.#shown = text;
-    if (this.#json) jsonLine(this.#io.stdout, rowOf(request));
+    if (this.#json) jsonLine(this.#io.stdout, rowOf(job));
     else this.#write(text);
   };
 
@@ -34,10 +34,10 @@ export class RequestDisplay {
     if (!this.#json) this.#write('');
   }
 
-  #bar(request: HeldRequest): string {
-    const progress = progressOf(request);
-    const name = [request.kind, request.source ?? request.destination ?? ''].join(' ').trimEnd();
-    if (progress === undefined) return `${name}: waits for its turn`;
+  #bar(job: HeldRequest): string {
+    const progress = progressOf(job);
+    const name = [job.kind, job.source ?? job.destination ?? ''].join(' ').trimEnd();
+    if (progress === undefined) return `${name}: waiting to start`;
     const { done, total, events } = progress;
     const share = total === 0 ? 0 : Math.min(1, done / total);
     const full = Math.round(share * WIDTH);
@@ -45,7 +45,7 @@ export class RequestDisplay {
     return [`${name} ${bar}`, `${events.toLocaleString('en')} events`, ...this.#speed(progress)].join(' · ');
   }
 
-  #speed(progress: Progress): string[] {
+  #speed(progress: JobProgress): string[] {
     const now = this.#io.clock.now();
     this.#start ??= { ...progress, at: now };
     const { at, done, events } = this.#start;
@@ -62,11 +62,11 @@ export class RequestDisplay {
   }
 }
 
-function rowOf(request: HeldRequest) {
-  const { id, kind, source = null, destination = null } = request;
-  const { done = 0, total = 0, events = 0, stuck = null } = progressOf(request) ?? {};
-  const outcome = outcomeOf(request);
-  const running = request.progress === undefined ? 'waiting' : 'running';
+function rowOf(job: HeldRequest) {
+  const { id, kind, source = null, destination = null } = job;
+  const { done = 0, total = 0, events = 0, stuck = null } = progressOf(job) ?? {};
+  const outcome = outcomeOf(job);
+  const running = job.progress === undefined ? 'waiting' : 'running';
   return {
     request: id,
     kind,

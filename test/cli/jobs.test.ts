@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
 import { isStateHeld, openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
-import { follow, type Followed } from '../../src/runtime/follow.ts';
-import { leave, type Wanted } from '../../src/runtime/wanted.ts';
+import { follow, type Followed } from '../../src/cli/jobs.ts';
+import { enqueue, type JobSpec } from '../../src/runtime/jobs.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-const WANT: Wanted = { kind: 'backfill', source: 'console', from: 1, to: 2, again: false };
+const SPEC: JobSpec = { kind: 'backfill', source: 'console', from: 1, to: 2, again: false };
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let journal: Journal;
@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 async function following(): Promise<{ id: number; ended: Promise<Followed>; shown: unknown[] }> {
-  const id = await leave(journal, WANT, clock.now());
+  const id = await enqueue(journal, SPEC, clock.now());
   const shown: unknown[] = [];
   const ended = follow(journal, id, {
     clock,
@@ -39,7 +39,7 @@ async function following(): Promise<{ id: number; ended: Promise<Followed>; show
   return { id, ended, shown };
 }
 
-it('shows how far a request is, and ends with what became of it', async () => {
+it('follow shows how far a job has come, and ends with its outcome', async () => {
   const { id, ended, shown } = await following();
   await clock.advance(1_000);
   await journal.noteProgress(id, { done: 1, total: 2, events: 10 });
@@ -48,14 +48,14 @@ it('shows how far a request is, and ends with what became of it', async () => {
   await journal.finishRequest(id, { code: 3, message: 'the console is away' }, clock.now());
   await clock.advance(1_000);
 
-  expect(await ended).toEqual({
+  expect(await ended).toMatchObject({
     kind: 'finished',
-    outcome: { code: 3, message: 'the console is away', results: undefined },
+    outcome: { code: 3, message: 'the console is away' },
   });
   expect(shown).toContainEqual({ done: 1, total: 2, events: 10 });
 });
 
-it('waits for a daemon that starts again, and gives up when nobody holds the state for longer', async () => {
+it('follow waits for a daemon that restarts, and ends when no process holds the state for longer', async () => {
   const { id, ended } = await following();
   served = false;
   await clock.advance(20_000);
@@ -69,17 +69,23 @@ it('waits for a daemon that starts again, and gives up when nobody holds the sta
   expect(await ended).toEqual({ kind: 'abandoned' });
 });
 
-it('withdraws what nobody begins with in the time given', async () => {
-  const id = await leave(journal, WANT, clock.now());
+it('follow withdraws a job that no process starts in the time given', async () => {
+  const id = await enqueue(journal, SPEC, clock.now());
   const { signal } = stop;
-  const ended = follow(journal, id, { clock, signal, show: () => {}, isServed: () => true, patience: 5_000 });
+  const ended = follow(journal, id, {
+    clock,
+    signal,
+    show: () => {},
+    isServed: () => true,
+    startWithin: 5_000,
+  });
   await clock.advance(6_000);
 
-  expect(await ended).toEqual({ kind: 'unheard' });
+  expect(await ended).toEqual({ kind: 'unstarted' });
   expect(await journal.openRequests()).toEqual([]);
 });
 
-it('does not wait for a destination that takes nothing, nor after a stop', async () => {
+it('follow does not wait for a destination that accepts nothing, nor after a stop', async () => {
   const stuck = await following();
   await journal.noteProgress(stuck.id, { done: 0, total: 1, events: 0, stuck: 'siem is paused' });
   await clock.advance(1_000);
@@ -92,7 +98,7 @@ it('does not wait for a destination that takes nothing, nor after a stop', async
   expect(await stopped.ended).toEqual({ kind: 'stopped' });
 });
 
-it('sees from outside whether a process holds the state', async () => {
+it('another process can see whether the state is held', async () => {
   const held = isStateHeld(directory.path);
   await journal[Symbol.asyncDispose]();
   const free = isStateHeld(directory.path);

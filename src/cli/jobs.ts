@@ -1,0 +1,149 @@
+import type { Clock } from '../core/clock.ts';
+import { EXIT } from '../core/errors.ts';
+import type { HeldRequest, RequestJournal } from '../journal/request.ts';
+import { isStateHeld, openJournalForRequests } from '../journal/sqlite/sqlite-journal.ts';
+import { StateInUseError } from '../journal/sqlite/state-problems.ts';
+import { openApp } from '../runtime/app.ts';
+import { enqueue, outcomeOf, progressOf, type JobOutcome, type JobSpec } from '../runtime/jobs.ts';
+import { runLocally } from '../runtime/loops.ts';
+import type { LoadedConfig } from '../runtime/reload.ts';
+import { say, type ExitCode, type Io } from './io.ts';
+import { JobDisplay } from './job-display.ts';
+
+/** How often a command reads how far its job has come. Milliseconds. */
+const LOOK_EVERY = 500;
+
+/** A daemon that restarts is back sooner; without a process for so long, nobody works on the job. Milliseconds. */
+const LONGEST_RESTART = 30_000;
+
+const WITHDRAWN = { code: 4, message: 'The job was withdrawn because no process started it.' };
+
+/** The command that asks for each kind of job. */
+const COMMANDS = {
+  backfill: 'backfill',
+  replay: 'replay',
+  retry: 'dead-letters retry',
+  rewind: 'state rewind',
+} as const;
+
+interface JobCommand extends LoadedConfig {
+  readonly spec: JobSpec;
+  /** Progress as JSON lines on stdout, instead of a bar on the terminal. */
+  readonly json: boolean;
+}
+
+/**
+ * Runs a job to its end. If a process holds the state, that process does the job and the command follows it; else this
+ * process does it. Returns the exit code of the job.
+ * @throws StateError when the state cannot be used
+ */
+export async function runJob(io: Io, command: JobCommand): Promise<ExitCode> {
+  const display = new JobDisplay(io, command.json);
+  const { show } = display;
+  for (;;) {
+    const followed = await runHere(io, command, show).catch((error: unknown) => {
+      if (error instanceof StateInUseError) return enqueueAndFollow(io, command, { show });
+      throw error;
+    });
+    // The process that held the state is gone: now this one does the job, or another one that has taken the state.
+    if (followed.kind === 'abandoned' || followed.kind === 'unstarted') continue;
+    display.end();
+    return conclude(io, command, followed);
+  }
+}
+
+type Show = FollowOptions['show'];
+
+/** @throws StateInUseError when another process holds the state */
+async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): Promise<Followed> {
+  const { clock, stop } = io;
+  const parts = { ...io, config, log, mode: 'run', collecting: stop, delivering: stop } as const;
+  await using app = await openApp({ ...parts, command: COMMANDS[spec.kind] });
+  const { journal, delivering: signal } = app;
+  const id = await enqueue(journal, spec, clock.now());
+  return await runLocally(app, {
+    job: id,
+    polls: spec.kind === 'backfill',
+    follow: () => follow(journal, id, { clock, signal, show, isServed: () => true }),
+  });
+}
+
+/** Leaves a job for the process that holds the state, and follows it. */
+export async function enqueueAndFollow(
+  io: Io,
+  { config, log, spec }: Omit<JobCommand, 'json'>,
+  options: Pick<FollowOptions, 'show' | 'startWithin'>,
+): Promise<Followed> {
+  const { clock, stop: signal } = io;
+  await using journal = await openJournalForRequests({ ...config.state, clock, log });
+  const id = await enqueue(journal, spec, clock.now());
+  const isServed = () => isStateHeld(config.state.path);
+  return await follow(journal, id, { clock, signal, isServed, ...options });
+}
+
+/** Why a command follows a job no longer. */
+export type Followed =
+  | { readonly kind: 'finished'; readonly job: HeldRequest; readonly outcome: JobOutcome }
+  /** It is open, and waits for a destination. */
+  | { readonly kind: 'stuck'; readonly why: string }
+  /** No process started it within `startWithin`; it is withdrawn. */
+  | { readonly kind: 'unstarted' }
+  /** It is open, and no process holds the state any more. */
+  | { readonly kind: 'abandoned' }
+  /** It is open, and the signal aborted. */
+  | { readonly kind: 'stopped' };
+
+interface FollowOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Called with the job each time it was read. */
+  readonly show: (job: HeldRequest) => void;
+  /** Whether there is a process that could work on it. */
+  readonly isServed: () => boolean;
+  /** How long it may take until a process starts it, milliseconds; then it is withdrawn. Default: no limit. */
+  readonly startWithin?: number;
+}
+
+/** Follows a job until it is finished, or there is a reason to wait no longer. */
+export async function follow(
+  journal: Pick<RequestJournal, 'request' | 'finishRequest'>,
+  id: number,
+  { clock, signal, show, isServed, startWithin = Infinity }: FollowOptions,
+): Promise<Followed> {
+  const began = clock.now();
+  let servedAt = began;
+  for (;;) {
+    const job = await journal.request(id);
+    if (job === undefined) return { kind: 'abandoned' };
+    show(job);
+    const outcome = outcomeOf(job);
+    if (outcome !== undefined) return { kind: 'finished', job, outcome };
+    const why = progressOf(job)?.stuck;
+    if (why !== undefined) return { kind: 'stuck', why };
+    if (job.progress === undefined && clock.now() - began >= startWithin) {
+      await journal.finishRequest(id, WITHDRAWN, clock.now());
+      return { kind: 'unstarted' };
+    }
+    if (isServed()) servedAt = clock.now();
+    if (clock.now() - servedAt >= LONGEST_RESTART) return { kind: 'abandoned' };
+    await clock.sleep(LOOK_EVERY, signal).catch(() => undefined);
+    if (signal.aborted) return { kind: 'stopped' };
+  }
+}
+
+function conclude(
+  io: Io,
+  { spec: { kind }, json }: JobCommand,
+  followed: Exclude<Followed, { kind: 'abandoned' | 'unstarted' }>,
+): ExitCode {
+  if (followed.kind === 'finished') {
+    const { code, message } = followed.outcome;
+    if (code !== EXIT.done) say(io.stderr, `${message}\n`);
+    else if (!json) say(io.stdout, `${message}\n`);
+    return code;
+  }
+  const why = followed.kind === 'stuck' ? `${followed.why}\n` : '';
+  const unfinished = `The ${kind} is not finished. The daemon continues it, now or at its next start; or run the same command again.`;
+  say(io.stderr, `${why}${unfinished}\n`);
+  return followed.kind === 'stopped' && kind === 'backfill' ? EXIT.incomplete : EXIT.undelivered;
+}
