@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rewind as rewindConsole } from '../../src/sources/_qradar/source.ts';
+import { rewind as rewindConsole } from '../../src/sources/_qradar/schemas.ts';
 import {
   type Cursor,
   dayOf,

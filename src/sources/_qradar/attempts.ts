@@ -1,35 +1,36 @@
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { Observation, SourceContext, Span } from '../../core/source.ts';
 import { digest } from '../../ecs/uid.ts';
+import { Ordinals } from '../_kit/keys.ts';
 import { getPart, type ListPart } from './list.ts';
 import { timeOf } from './normalise.ts';
-import type { ConsoleOptions } from './schemas.ts';
+import type { Options } from './schemas.ts';
 
 export const ATTEMPTS = { path: '/api/access/login_attempts', route: 'login_attempts' } as const;
 
-/** The five fields of the document; asked for by name, so that the answer stays as small as it is today. */
+/** The documented fields. They are requested by name, so that answers stay small when a release adds others. */
 const FIELDS = 'attempt_time,user_id,remote_ip,attempt_result,attempt_method';
 
-/** An offset that no console's list reaches. */
-const NOWHERE = 1_000_000_000;
+/** An offset that is past the end of every console's list. */
+const PAST_THE_END = 1_000_000_000;
 
-/** A list that changes under every reading is read as it comes after so many new beginnings. */
+/** A list that changes during each of so many readings is then read as it comes. */
 const MAX_RESTARTS = 3;
 
 /**
- * One reading of the attempts within a span, part by part. Offsets grow only in here, by the rows received, since a
- * console may send fewer than asked for.
+ * One reading of the attempts within a span, part by part. Offsets grow by the rows received, because a console may send
+ * fewer than requested.
  */
 export class Reading {
   readonly asked: Span;
-  readonly #context: SourceContext<ConsoleOptions>;
+  readonly #context: SourceContext<Options>;
   readonly #sorted: boolean;
   #ordinals = new Ordinals();
   #offset = 0;
   #last: ListPart | undefined;
   #restarts = 0;
 
-  constructor(context: SourceContext<ConsoleOptions>, asked: Span, { sorted }: { readonly sorted: boolean }) {
+  constructor(context: SourceContext<Options>, asked: Span, { sorted }: { readonly sorted: boolean }) {
     this.#context = context;
     this.asked = asked;
     this.#sorted = sorted;
@@ -39,11 +40,11 @@ export class Reading {
     return this.#ordinals;
   }
 
-  /** The next part; undefined when the list grew or shrank under the reading, which then has begun anew. */
+  /** The next part; undefined when the list changed during the reading, which then begins again. */
   async next(): Promise<ListPart | undefined> {
     const part = await this.#get(this.#offset);
     if (this.#changed(part) && this.#restarts < MAX_RESTARTS) {
-      // Every offset after the change is off by one: a row would be counted twice, and told as one more.
+      // Every offset after the change has moved: a row would be read twice and get another ordinal.
       this.#ordinals = new Ordinals();
       this.#offset = 0;
       this.#last = undefined;
@@ -56,7 +57,7 @@ export class Reading {
     return part;
   }
 
-  /** By the total, where it is one: some consoles may give the number of elements received instead. */
+  /** By the total, where it is one: some consoles may send the number of elements received instead. */
   #changed({ total, rows }: ListPart): boolean {
     const before = this.#last?.total;
     if (before === undefined || total === undefined || total < this.#offset + rows.length) return false;
@@ -78,13 +79,13 @@ export class Reading {
     });
   }
 
-  /** The same part again may be equal rows of one millisecond, or a console that takes no notice of `Range`. */
+  /** An identical part may be equal rows of one millisecond, or come from a console that ignores `Range`. */
   async #requireProgress(part: ListPart): Promise<void> {
     if (part.rows.length === 0 || part.digest !== this.#last?.digest || part.start === this.#offset) return;
-    const nowhere = await this.#get(NOWHERE);
-    if (nowhere.rows.length === 0) return;
+    const pastTheEnd = await this.#get(PAST_THE_END);
+    if (pastTheEnd.rows.length === 0) return;
     throw new UnexpectedAnswerError(
-      `${ATTEMPTS.path} answers the same rows whatever part is asked for: it takes no notice of the Range header. Does a proxy remove it? A page_size larger than any answer would do without it.`,
+      `${ATTEMPTS.path} answers the same rows for every part: the Range header is ignored. Check whether a proxy removes it, or set page_size above the number of rows in any answer.`,
       this.#context.options.base_url + ATTEMPTS.path,
       200,
     );
@@ -94,26 +95,15 @@ export class Reading {
 /** An attempt as it was read: its key, and the time by which the ledger forgets it. */
 export type Attempt = Observation & { readonly at: number };
 
-/** Counts equals from 0. One lasts as long as one reading of a list, since a new reading shows the same rows again. */
-export class Ordinals {
-  readonly #seen = new Map<string, number>();
-
-  next(name: string): number {
-    const ordinal = this.#seen.get(name) ?? 0;
-    this.#seen.set(name, ordinal + 1);
-    return ordinal;
-  }
-}
-
-/** How a part of the list keeps to what was asked for. */
+/** How rows relate to what was asked. */
 export interface Conformity {
   /** The last time inside the span; `after` when there was none. Epoch ms. */
   readonly last: number;
-  /** Something was at or after the span's end: in a sorted list, nothing more will be inside it. */
+  /** A row was at or after the end of the span: in a sorted list, no more rows are inside it. */
   readonly beyond: boolean;
-  /** The times inside the span only grow. */
+  /** The times inside the span never decrease. */
   readonly ascending: boolean;
-  /** Rows from before the span that was asked for. */
+  /** The number of rows from before the span. */
   readonly strays: number;
 }
 
@@ -131,12 +121,12 @@ export interface Asked {
 const NEVER = Number.MAX_SAFE_INTEGER;
 
 /**
- * How long a row without a time is known: no filter keeps it out, so every window may show it, for years. Not for ever,
- * or a vendor that changes its rows would fill the ledger. Milliseconds.
+ * How long the ledger keeps a row without a time: no filter excludes it, so every window may show it, for years. Not for
+ * ever, or a vendor that changes its format would fill the ledger. Milliseconds.
  */
-const LONG = 365 * 86_400_000;
+const YEAR = 365 * 86_400_000;
 
-/** Looks at rows in the order of the console. */
+/** Looks at rows in the console's order. */
 export function conformityOf(
   rows: readonly unknown[],
   { asked, end, after }: Omit<Asked, 'ordinals'>,
@@ -156,7 +146,7 @@ export function conformityOf(
   return { last, beyond, ascending, strays };
 }
 
-/** Makes observations of rows in the order of the console; `last` as in `Conformity`. */
+/** Makes observations of rows in the console's order; `last` as in `Conformity`. */
 export function observe(
   rows: readonly unknown[],
   { asked, end, ordinals, after }: Asked,
@@ -166,9 +156,9 @@ export function observe(
   for (const row of rows) {
     const time = timeOf(row);
     if (time === undefined) {
-      attempts.push({ key: misfitKey(row, ordinals), record: row, at: asked.to + LONG });
+      attempts.push({ key: malformedKey(row, ordinals), record: row, at: asked.to + YEAR });
     } else if (time < asked.from) {
-      // Shown, though not asked for, so it is told; and never forgotten, since it may be shown for ever.
+      // Not asked for, but shown, so it is emitted. It is never forgotten, because every answer may show it again.
       attempts.push({ key: keyOf(row, time, ordinals), record: row, at: NEVER });
     } else if (time < end || time >= asked.to) {
       if (time < end) last = time;
@@ -179,8 +169,8 @@ export function observe(
 }
 
 /**
- * The console gives its rows no ids: the key is the five fields, and the ordinal among equals, so that two logins
- * that are alike stay two, and one that is read twice stays one.
+ * Rows have no ids. The key is the five fields and the ordinal among equal rows, so that two identical logins are two
+ * events, and one login that is read twice is one.
  */
 function keyOf(row: unknown, time: number, ordinals: Ordinals): string {
   const { user_id, remote_ip, attempt_result, attempt_method } = row as Record<string, unknown>;
@@ -188,14 +178,15 @@ function keyOf(row: unknown, time: number, ordinals: Ordinals): string {
   return `${name}:${ordinals.next(name)}`;
 }
 
-const MISFIT = 'misfit:';
+/** Begins the keys of malformed rows in stored ledgers. */
+const MALFORMED = 'misfit:';
 
-function misfitKey(row: unknown, ordinals: Ordinals): string {
-  const name = MISFIT + digest(row);
+function malformedKey(row: unknown, ordinals: Ordinals): string {
+  const name = MALFORMED + digest(row);
   return `${name}:${ordinals.next(name)}`;
 }
 
-/** Whether the record is shipped as it came, since it does not fit. */
-export function isMisfit({ key }: Attempt): boolean {
-  return key.startsWith(MISFIT);
+/** Whether the row has no valid time, and becomes a `pipeline_error`. */
+export function isMalformed({ key }: Attempt): boolean {
+  return key.startsWith(MALFORMED);
 }

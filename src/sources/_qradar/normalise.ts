@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { membersOf } from '../_kit/keys.ts';
 import { compact, type EcsEvent } from '../../core/event.ts';
 import type { FieldTable } from '../../core/fields.ts';
 import { addressOf } from '../../ecs/common.ts';
 import { isoTime, isTimestamp } from '../../ecs/time.ts';
+import { membersOf } from '../_kit/keys.ts';
 
 const text = z
   .string()
@@ -11,7 +11,7 @@ const text = z
   .transform((value) => value ?? undefined)
   .optional();
 
-/** Digits, or the text that stands in their place. */
+/** An id as digits, exact beyond 2^53; some consoles send text. */
 const id = z
   .union([z.string(), z.int(), z.bigint()], 'expected an integer or text')
   .nullish()
@@ -19,12 +19,11 @@ const id = z
   .optional();
 
 /**
- * One row of `GET /api/access/login_attempts`, with the user's name beside it where
- * it is known. Only the time is required; enums are open.
+ * One row of `GET /api/access/login_attempts`, with the user's name (`username`) where it is known. Only the time is
+ * required; new results and methods may appear.
  */
-export const LoginAttempt = z.looseObject({
+export const record = z.looseObject({
   attempt_time: z.custom<number>(isTimestamp, 'no integer of epoch milliseconds'),
-  /** Exact beyond 2^53. */
   user_id: id,
   remote_ip: text,
   attempt_result: text,
@@ -32,20 +31,20 @@ export const LoginAttempt = z.looseObject({
   username: text,
 });
 
-export type LoginAttempt = z.output<typeof LoginAttempt>;
+export type LoginAttempt = z.output<typeof record>;
 
-/** The time of a raw row, epoch ms; undefined for a row that does not fit. */
+/** The time of a raw row, epoch ms; undefined for a malformed row. */
 export function timeOf(row: unknown): number | undefined {
   const { attempt_time } = membersOf(row);
   return isTimestamp(attempt_time) ? attempt_time : undefined;
 }
 
-/** The id of a raw row's user. */
+/** The user id of a raw row. */
 export function userIdOf(row: unknown): string | undefined {
   return id.safeParse(membersOf(row)['user_id']).data;
 }
 
-/** The document's five names under the vendor's own. The address is text: consoles write host names there, too. */
+/** The vendor's five fields, under `vendor`. The address is text: consoles write host names there, too. */
 export function loginAttemptFields(vendor: string): FieldTable {
   return {
     [`${vendor}.login_attempt.attempt_time`]: 'long',
@@ -56,12 +55,12 @@ export function loginAttemptFields(vendor: string): FieldTable {
   };
 }
 
-/** One login attempt in ECS; `vendor` is the namespace of the document's five names. */
-export function loginAttemptEvent(vendor: string, attempt: LoginAttempt): EcsEvent {
+/** One login attempt in ECS. */
+export function normalise(vendor: string, attempt: LoginAttempt): EcsEvent {
   return compact({
     '@timestamp': isoTime(attempt.attempt_time),
     message: sentence(attempt),
-    // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is the vendor's field: rules ask for one action over all sources.
+    // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is in the vendor's field: rules look for one action over all sources.
     'event.action': 'login',
     'event.outcome': outcome(attempt.attempt_result),
     'user.id': attempt.user_id,
@@ -75,7 +74,7 @@ export function loginAttemptEvent(vendor: string, attempt: LoginAttempt): EcsEve
   });
 }
 
-/** A Map, since a vendor's word may be the name of something that every object has. */
+/** A Map, because a vendor's word may be the name of a member that every object has. */
 const OUTCOMES = new Map([
   ['SUCCESS', 'success'],
   ['FAILURE', 'failure'],
@@ -85,14 +84,15 @@ function outcome(result: string | undefined): string {
   return OUTCOMES.get(result ?? '') ?? 'unknown';
 }
 
-const SENTENCES: Readonly<Record<string, string>> = {
+const DID: Readonly<Record<string, string>> = {
   success: 'logged in',
   failure: 'failed to log in',
   unknown: 'tried to log in',
 };
 
+/** `goran logged in from 10.20.0.9` */
 function sentence({ attempt_result, user_id, username, remote_ip }: LoginAttempt): string {
   const who = username || (user_id ? `User ${user_id}` : 'An unknown user');
-  const what = SENTENCES[outcome(attempt_result)];
-  return remote_ip ? `${who} ${what} from ${remote_ip}` : `${who} ${what}`;
+  const did = DID[outcome(attempt_result)];
+  return remote_ip ? `${who} ${did} from ${remote_ip}` : `${who} ${did}`;
 }

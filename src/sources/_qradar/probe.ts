@@ -4,11 +4,11 @@ import type { Finding, SourceContext } from '../../core/source.ts';
 import { Reading } from './attempts.ts';
 import { explained, getPart, isSortRefusal, type ListPart } from './list.ts';
 import { userIdOf } from './normalise.ts';
-import type { ConsoleOptions } from './schemas.ts';
+import type { Options } from './schemas.ts';
 import { namelessAdvice, USERS } from './users.ts';
 
-/** What `penstock check` asks of a console: the directory of users, and the list of attempts as a poll asks for it. */
-export async function* probe(context: SourceContext<ConsoleOptions>): AsyncGenerator<Finding, number> {
+/** For `penstock check`: the directory of users, and the list of attempts, requested as a poll does. */
+export async function* probe(context: SourceContext<Options>): AsyncGenerator<Finding, number> {
   if (context.options.token === undefined) yield basicCredential();
   const directory = context.options.resolve_users ? yield* askDirectory(context) : undefined;
   const attempts = yield* askAttempts(context);
@@ -19,9 +19,7 @@ export async function* probe(context: SourceContext<ConsoleOptions>): AsyncGener
 }
 
 /** First, because its answer brings the console's clock. */
-async function* askDirectory(
-  context: SourceContext<ConsoleOptions>,
-): AsyncGenerator<Finding, ListPart | undefined> {
+async function* askDirectory(context: SourceContext<Options>): AsyncGenerator<Finding, ListPart | undefined> {
   const probe = 'user directory';
   try {
     const part = await getPart(context, { ...USERS, offset: 0 });
@@ -33,22 +31,20 @@ async function* askDirectory(
     };
     return part;
   } catch (error) {
-    // A refused credential and a console out of reach are the same for the list of attempts: told once, there.
+    // A rejected credential and an unreachable console concern the list of attempts too: reported once, there.
     if (!(error instanceof VendorError) || error.status === 401 || error.status === undefined) throw error;
     yield {
       probe,
       verdict: 'warn',
-      detail: `${error.message} Events will carry user.id without user.name.`,
+      detail: `${error.message} Events will have user.id without user.name.`,
       advice: namelessAdvice(error),
     };
     return undefined;
   }
 }
 
-/** Undefined when the console refuses to sort, and so told nothing else. */
-async function* askAttempts(
-  context: SourceContext<ConsoleOptions>,
-): AsyncGenerator<Finding, ListPart | undefined> {
+/** Undefined when the console refuses to sort: then it answers nothing else. */
+async function* askAttempts(context: SourceContext<Options>): AsyncGenerator<Finding, ListPart | undefined> {
   const { slice, initial_lookback: lookback } = context.options;
   const span = Math.min(slice, lookback);
   const to = context.now();
@@ -67,28 +63,28 @@ async function* askAttempts(
     yield {
       probe: 'sorting',
       verdict: 'warn',
-      detail: 'The console refuses to sort by attempt_time: each window is read whole and sorted here.',
-      advice: 'Set api_version to one that sorts, or lower slice if windows are large.',
+      detail: 'The console does not sort by attempt_time, so each window is read whole and sorted here.',
+      advice: 'Set api_version to one that sorts, or reduce slice if windows are large.',
     };
     return undefined;
   }
 }
 
-function versionOf({ options }: SourceContext<ConsoleOptions>, { deprecated }: ListPart): Finding {
+function versionOf({ options }: SourceContext<Options>, { deprecated }: ListPart): Finding {
   const probe = 'api version';
   const asked = options.api_version === undefined ? 'the latest' : options.api_version;
-  if (!deprecated) return { probe, verdict: 'ok', detail: `${asked} is served`, advice: '' };
+  if (!deprecated) return { probe, verdict: 'ok', detail: `${asked} is available`, advice: '' };
   return {
     probe,
     verdict: 'warn',
     detail: `The console marks version ${asked} of its API as deprecated.`,
-    advice: 'Set api_version to a newer one before this one is removed; /api/help/versions lists them.',
+    advice: 'Set api_version to a newer version before this one is removed; /api/help/versions lists them.',
   };
 }
 
 /**
- * A credential without the ADMIN capability is shown its own attempts, and itself alone in the directory, both with a
- * 200. Seeing a second user in either shows that it is not so.
+ * A credential without the ADMIN capability sees only its own attempts, and only itself in the directory, both with a 200.
+ * A second user in either proves that it has the capability.
  */
 function rightsOf(attempts: ListPart, directory: ListPart | undefined): Finding {
   const probe = 'rights';
@@ -104,10 +100,10 @@ function rightsOf(attempts: ListPart, directory: ListPart | undefined): Finding 
     verdict: 'warn',
     detail:
       only === undefined
-        ? 'Whether it sees the attempts of all users cannot be told: there are none now.'
-        : `Only attempts of user ${only} are shown: perhaps its own rows, and nobody else's.`,
+        ? 'There are no attempts now, so it is unknown whether the credential sees those of all users.'
+        : `Only attempts of user ${only} are visible: perhaps the credential sees only its own.`,
     advice:
-      'Give the authorized service a user role with the ADMIN capability; without it the console shows the caller its own rows only, and does not say so.',
+      'Give the authorized service a user role with the ADMIN capability; without it the console shows the caller only its own rows, without saying so.',
   };
 }
 

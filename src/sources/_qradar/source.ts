@@ -1,20 +1,20 @@
-import { defineSource, type Quota, type Scope } from '../../core/source.ts';
-import { LoginAttempt, loginAttemptEvent, loginAttemptFields } from './normalise.ts';
-import { poll, readPast, slackOf } from './poll.ts';
+import { defineSource, type Scope } from '../../core/source.ts';
+import { loginAttemptFields, normalise, record } from './normalise.ts';
+import { poll, readPast } from './poll.ts';
 import { probe } from './probe.ts';
-import { authorise, ConsoleOptions, Cursor } from './schemas.ts';
+import { authorise, cursor, options, rewind, slackOf } from './schemas.ts';
 
-/** What tells one vendor of the console from the other; the API is the same. */
+/** The difference between the two vendors of the console. The API is the same. */
 interface Vendor {
   readonly id: string;
   readonly title: string;
   readonly vendor: string;
   readonly product: string;
-  /** `event.module`, and the namespace of the document's five names. */
+  /** `event.module`, and the namespace of the vendor's own fields. */
   readonly module: string;
 }
 
-/** Logins to a console: `GET /api/access/login_attempts`, as IBM and Juniper document it in the same words. */
+/** Logins to a console: `GET /api/access/login_attempts`, which IBM and Juniper document in the same words. */
 export function consoleSource({ module, ...names }: Vendor) {
   return defineSource({
     ...names,
@@ -23,10 +23,11 @@ export function consoleSource({ module, ...names }: Vendor) {
     fields: loginAttemptFields(module),
     stream: 'append-only',
     canReread: true,
-    options: ConsoleOptions,
-    cursor: Cursor,
-    record: LoginAttempt,
-    quotas: noDocumentedLimits,
+    options,
+    cursor,
+    record,
+    // Neither vendor documents a limit of requests.
+    quotas: () => [],
     authorise,
     streams: wholeConsole,
     poll,
@@ -34,28 +35,12 @@ export function consoleSource({ module, ...names }: Vendor) {
     probe,
     rewind,
     settledUntil: ({ settle }, now) => now - settle,
-    clockTolerance: (options) => slackOf({ options }),
-    normalise: (attempt) => loginAttemptEvent(module, attempt),
+    clockTolerance: slackOf,
+    normalise: (attempt) => normalise(module, attempt),
   });
 }
 
-/** Neither vendor documents a limit of requests. */
-export function noDocumentedLimits(): readonly Quota[] {
-  return [];
-}
-
 /** A console is one stream. */
-export async function* wholeConsole(): AsyncGenerator<Scope> {
+async function* wholeConsole(): AsyncGenerator<Scope> {
   yield { id: '' };
-}
-
-/** Polls read again from `to` on. Rows that the ledger forgot meanwhile are told again, under the same ids. */
-export function rewind(cursor: Cursor, to: number): Cursor {
-  const { next, known, newest, passed: _, ...rest } = cursor;
-  return {
-    ...rest,
-    next: Math.min(next, to),
-    known: Math.min(known, to),
-    ...(newest !== undefined && { newest: Math.min(newest, to) }),
-  };
 }

@@ -9,50 +9,50 @@ import {
   type Conformity,
   conformityOf,
   observe,
-  Ordinals,
   Reading,
 } from './attempts.ts';
+import { Ordinals } from '../_kit/keys.ts';
 import { timeOf } from './normalise.ts';
-import type { ConsoleContext } from './schemas.ts';
+import type { Context } from './schemas.ts';
 
-/** A part of a window, in the order of time. */
+/** A part of a window, in order of time. */
 export interface Stretch {
   readonly attempts: readonly Attempt[];
-  /** Where it begins. Epoch ms. */
+  /** Epoch ms. */
   readonly from: number;
-  /** Every row of the window before this time was read; more may follow at this very time. Epoch ms. */
+  /** Every row of the window before this time was read; more may follow at exactly this time. Epoch ms. */
   readonly to: number;
-  /** The window ends here. */
+  /** It is the last part of the window. */
   readonly end: boolean;
   /** The time of the newest row in it; -Infinity when there is none. Epoch ms. */
   readonly newest: number;
   /** The console's clock when it answered, epoch ms. */
   readonly date: number;
-  /** Our clock when it answered, epoch ms; undefined where that is not known. */
+  /** Our clock when it answered, epoch ms; undefined when that is unknown. */
   readonly at: number | undefined;
 }
 
-/** The rows do not come in the order asked for. */
+/** The rows are not in the order that was asked for. */
 export class UnsortedError extends Error {
   override readonly name = 'UnsortedError' as const;
 }
 
 /**
- * Reads a window in the order of time. The next part is asked for from the last time seen, so that nothing shifts
- * when rows are added or purged; the offset grows only within rows of one time that do not fit a page.
+ * Reads a window in order of time. Each request begins at the last time seen, so that nothing shifts when rows are added
+ * or purged; the offset grows only within rows of one time that do not fit a page.
  *
- * What was not settled when the first answer came is left to a later window: `to` is then earlier than asked.
+ * Rows that were not settled when the first answer came are left to a later window: `to` is then earlier than asked.
  *
- * @throws UnsortedError when the console takes no notice of `sort`.
+ * @throws UnsortedError when the console ignores `sort`.
  */
-export async function* walkSorted(context: ConsoleContext, window: Span): AsyncGenerator<Stretch> {
+export async function* walkSorted(context: Context, window: Span): AsyncGenerator<Stretch> {
   let end = window.to;
   let reading = new Reading(context, window, { sorted: true });
   let last = window.from;
   for (;;) {
     const part = await reading.next();
     if (part === undefined) continue;
-    // What was not settled when the part was answered is not in it for sure, whatever an earlier one covered.
+    // A part may lack rows that were not settled when it was answered, whatever an earlier part covered.
     end = Math.min(end, part.date - context.options.settle);
     const how = { asked: reading.asked, end, ordinals: reading.ordinals };
     const whole = await survey(part.rows, { ...how, after: last });
@@ -74,13 +74,13 @@ export async function* walkSorted(context: ConsoleContext, window: Span): AsyncG
   }
 }
 
-/** At least one, be it empty. */
+/** At least one page, which may be empty. */
 function* pagesOf({ batches }: Rows): Generator<readonly unknown[]> {
   if (batches.length === 0) yield [];
   for (const batch of batches) yield batch.rows();
 }
 
-/** What all of an answer holds, before any of it is told. */
+/** Checks all of an answer before any of it is emitted. */
 async function survey(rows: Rows, { after, ...how }: Omit<Asked, 'ordinals'>): Promise<Conformity> {
   let whole = { last: after, beyond: false, ascending: true, strays: 0 };
   for (const batch of rows.batches) {
@@ -96,19 +96,19 @@ async function survey(rows: Rows, { after, ...how }: Omit<Asked, 'ordinals'>): P
   return whole;
 }
 
-/** Most rows that are observed at once, whatever `page_size` is. */
+/** The most rows that are observed at once, whatever `page_size` is. */
 const PAGE = 1_000;
 
 /**
- * Reads a window whole, by offsets, and sorts it here: for consoles that do not. Holds the text of one window in memory,
- * and the rows of one page.
+ * Reads a window whole, by offsets, and sorts it here, for consoles that do not sort. It holds the text of one window and
+ * the rows of one page in memory.
  */
-export async function* walkUnsorted(context: ConsoleContext, window: Span): AsyncGenerator<Stretch> {
+export async function* walkUnsorted(context: Context, window: Span): AsyncGenerator<Stretch> {
   const { found, settled, date, at } = await readWhole(context, window);
   const end = Math.max(window.from, Math.min(window.to, settled));
   const strays = found.filter(({ time }) => time < window.from).length;
   requireFiltered(context, { strays }, found.length);
-  // Those without a place in the window come last.
+  // Rows from before the window come last.
   const rank = ({ time }: Found) => (time < window.from ? Infinity : time);
   const sorted = found.toSorted((one, other) => compare(rank(one), rank(other)));
   const ordinals = new Ordinals();
@@ -124,7 +124,7 @@ export async function* walkUnsorted(context: ConsoleContext, window: Span): Asyn
   }
 }
 
-/** Rows without a time, and those that nobody asked for, are remembered for longer than they are old. */
+/** Rows without a time and rows from outside the window do not count: their `at` is later than the window. */
 function newestOf(attempts: readonly Attempt[], end: number): number {
   return attempts.reduce((newest, { at }) => (at < end ? Math.max(newest, at) : newest), -Infinity);
 }
@@ -134,7 +134,7 @@ function compare(one: number, other: number): number {
   return one < other ? -1 : 1;
 }
 
-/** Where a row of a window stands, and its time; Infinity for one that has none. */
+/** Where a row of a window is, and its time; Infinity when it has none. */
 interface Found {
   readonly rows: Rows;
   readonly place: number;
@@ -142,7 +142,7 @@ interface Found {
 }
 
 async function readWhole(
-  context: ConsoleContext,
+  context: Context,
   window: Span,
 ): Promise<{ found: readonly Found[]; settled: number; date: number; at: number | undefined }> {
   const reading = new Reading(context, window, { sorted: false });
@@ -171,15 +171,11 @@ async function* locate(rows: Rows): AsyncGenerator<Found> {
   }
 }
 
-/** A console that takes no notice of the filter would send its whole history, at every poll. */
-function requireFiltered(
-  context: ConsoleContext,
-  { strays }: Pick<Conformity, 'strays'>,
-  rows: number,
-): void {
+/** A console that ignores the filter would send its whole history at every poll. */
+function requireFiltered(context: Context, { strays }: Pick<Conformity, 'strays'>, rows: number): void {
   if (strays * 2 <= rows || rows < context.options.page_size) return;
   throw new UnexpectedAnswerError(
-    `${ATTEMPTS.path} answers rows outside the time that was asked for: it takes no notice of the filter. Does a proxy remove the query?`,
+    `${ATTEMPTS.path} answers rows outside the time that was asked for: the filter is ignored. Check whether a proxy removes the query.`,
     context.options.base_url + ATTEMPTS.path,
     200,
   );

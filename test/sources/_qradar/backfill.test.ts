@@ -6,7 +6,7 @@ import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import { readPast } from '../../../src/sources/_qradar/poll.ts';
-import type { ConsoleContext } from '../../../src/sources/_qradar/schemas.ts';
+import type { Context } from '../../../src/sources/_qradar/schemas.ts';
 import { attempt, consoleBench, DAY, HOUR, MINUTE, multiset, NOW } from './support.ts';
 
 const bench = consoleBench();
@@ -23,9 +23,9 @@ function rowsOf(count: number): LoginAttempt[] {
 }
 
 /** What a backfill is lent; its ledger knows nothing, as after every later poll. */
-function lent(lab: SourceLab): ConsoleContext {
+function lent(lab: SourceLab): Context {
   return {
-    ...(lab.start().run as ConsoleContext),
+    ...(lab.start().run as Context),
     scope: { id: '' },
     coverage: async () => [],
     known: async () => new Map(),

@@ -218,7 +218,7 @@ describe('a console whose clock was set back', () => {
     const shown = bench.console.rows.slice(0) as { attempt_time: number }[];
     const settled = shown.filter(({ attempt_time: at }) => at < Number(cursorOf(lab)['next']));
     expect(multiset(toldRows(lab))).toEqual(multiset(settled as never));
-    expect(warnings(lab, /clock went back/)).toHaveLength(1);
+    expect(warnings(lab, /clock was set back/)).toHaveLength(1);
     // One to be confirmed, one to go back.
     expect(bench.asked().length - before).toBe(92);
   });
@@ -276,6 +276,6 @@ describe('a console whose clock is not ours', () => {
     await process.sweep();
     await process.sweep();
 
-    expect(warnings(lab, /vendor's clock is 7m ahead of ours/)).toHaveLength(1);
+    expect(warnings(lab, /clocks of the vendor and of this machine differ/)).toHaveLength(1);
   });
 });

@@ -189,8 +189,8 @@ describe('a refusal', () => {
       { message: 'Version (3.0) from header parameter (Version) has been removed' },
       /set api_version/,
     ],
-    ['a filter', 422, { code: 1010, http_response: { code: 422 } }, /refuses the filter/],
-    ['a path', 404, { code: 1002 }, /Is base_url the console/],
+    ['a filter', 422, { code: 1010, http_response: { code: 422 } }, /rejects the filter/],
+    ['a path', 404, { code: 1002 }, /base_url is the console/],
   ])('of %s says what to do, and is asked once', async (_, status, body, advice) => {
     await bench.start();
     bench.console.onRequest = ({ path }) => (path === LIST ? { status, body } : undefined);

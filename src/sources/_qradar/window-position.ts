@@ -2,58 +2,56 @@ import { type KeptClock, PRECISION, readingStart } from '../_kit/clock.ts';
 import type { Gap, Span } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
 import { userIdOf } from './normalise.ts';
-import type { ConsoleContext, Cursor } from './schemas.ts';
+import type { Context, Cursor } from './schemas.ts';
 import type { Stretch } from './walk.ts';
 
 /** No window is made shorter than this when requests time out. Milliseconds. */
 export const SHORTEST_SLICE = 1_000;
 
-/** A poll goes on when it is this far behind at the end of a window, whatever `settle` is. Milliseconds. */
-const LEAST_LAG = 10_000;
+/** A poll continues when it is further behind than this at the end of a window, even if `settle` is shorter. Milliseconds. */
+const SHORTEST_LAG = 10_000;
 
 /** `reason` of a gap: the console's clock was set back further than the ledger reaches. */
 const SET_BACK = 'clock-set-back';
 
 type Dated = Stretch & { readonly at: number };
 
-/** Where one poll stands, and the cursor that follows from it. Times are epoch ms of the console's clock. */
-export class Sweep {
-  readonly #context: ConsoleContext;
+/** Which window a poll reads next, and the cursor after what it has read. Times are epoch ms of the console's clock. */
+export class WindowPosition {
+  readonly #context: Context;
   readonly #clock: KeptClock;
-  /** Where the first window began, and the cursor of the poll before. */
-  readonly #start: number;
+  /** The cursor of the previous poll. */
   readonly #before: Cursor;
   #cursor: Cursor;
-  /** Everything of this poll before here was read. */
+  /** This poll has read everything before this time. */
   #at: number;
   #date = -Infinity;
   #ended = false;
   #complete = false;
 
-  constructor(context: ConsoleContext, cursor: Cursor, clock: KeptClock) {
+  constructor(context: Context, cursor: Cursor, clock: KeptClock) {
     this.#context = context;
     this.#clock = clock;
     this.#before = cursor;
     this.#cursor = cursor;
-    this.#start = this.#startOf(cursor, Math.max(context.now() - context.options.settle, cursor.next));
-    this.#at = this.#start;
+    this.#at = this.#startOf(cursor, Math.max(context.now() - context.options.settle, cursor.next));
   }
 
   get cursor(): Cursor {
     return this.#cursor;
   }
 
-  /** There is nothing more to ask for now. */
+  /** Nothing more can be read now. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Everything settled was read. */
+  /** Everything that is settled was read. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** What to ask for next: to what is settled by our estimate, which the answer then corrects. */
+  /** The window to read next. It ends where we estimate that rows are settled; the answer corrects that. */
   window(): Span {
     const { options } = this.#context;
     const from = this.#at;
@@ -67,8 +65,8 @@ export class Sweep {
   }
 
   /**
-   * A stretch was read. Its page must be durable before the next one is asked for. Returns what cannot be read any
-   * more; with `again`, the rest of the window is to be left, since `window` now begins earlier.
+   * To be called with each stretch that was read. Returns gaps for what can no longer be read. With `again`, the rest of the
+   * window must not be read, because `window` now begins earlier.
    */
   advance(read: Stretch): { readonly gaps: readonly Gap[]; readonly again: boolean } {
     const stretch = { ...read, at: read.at ?? read.date - (this.#clock.ahead ?? 0) };
@@ -83,7 +81,7 @@ export class Sweep {
     return { gaps: [], again: false };
   }
 
-  /** Halves the span asked for at once. False: it is as short as it may be. */
+  /** Halves the span of a window. False: it already is the shortest one. */
   shorten({ to }: Span): boolean {
     const span = to - this.#at;
     if (span <= SHORTEST_SLICE) return false;
@@ -117,8 +115,8 @@ export class Sweep {
       ...(this.#clock.ahead !== undefined && { ahead: this.#clock.ahead }),
       users: usersSeen(before.users ?? [], stretch),
     };
-    // What may be read again must be known again: the next poll does, and a clock that is set back leads further. By our
-    // clock too, lest a Date from the future makes it forget everything.
+    // The ledger must know what may be read again: by the next poll, or further back when the clock is set back. Our clock
+    // counts too: otherwise a Date from the future would make the ledger forget everything.
     const reachable = Math.min(cursor.next, stretch.at) - lookback - overlap;
     const known = Math.min(reachable, this.#startOf(cursor, cursor.next));
     return { ...cursor, known: Math.max(cursor.known, known) };
@@ -128,19 +126,19 @@ export class Sweep {
     this.#lengthen();
     const overlapped = this.#at >= Math.min(this.#before.next, settled - PRECISION);
     const stale = stretch.at + (this.#clock.ahead ?? 0) - stretch.date > this.#clock.tolerance;
-    // Asked again at once, a cache would give the same answer.
+    // A cache would give the same answer if it were asked again at once.
     if (stale) warnOfStaleAnswer(this.#context, stretch.date);
-    else if (!overlapped || settled - this.#at > Math.max(this.#context.options.settle, LEAST_LAG)) return;
+    else if (!overlapped || settled - this.#at > Math.max(this.#context.options.settle, SHORTEST_LAG)) return;
     this.#ended = true;
     this.#complete = !stale;
     this.#cursor = this.#rested(stretch.at);
   }
 
-  /** The poll saw all that there is: whether nothing newer came for `overlap` of our time. */
+  /** The poll saw everything: notes whether nothing newer came for `overlap` of our time. */
   #rested(now: number): Cursor {
     const { newest, newestAt = now } = this.#cursor;
     if (newest !== this.#before.newest) return this.#cursor;
-    // Our clock was set back: the time begins anew.
+    // Our clock was set back: count from now.
     if (newestAt > now) return { ...this.#cursor, newestAt: now };
     return now - newestAt >= this.#context.options.overlap ? { ...this.#cursor, quiet: true } : this.#cursor;
   }
@@ -152,25 +150,25 @@ export class Sweep {
   }
 
   /**
-   * When the console's clock was set back, rows since then are dated before what was read. What it may have dated since
-   * the last poll is read again, once, as far as the ledger knows what was told: `initial_lookback`.
+   * After the console's clock was set back, new rows are dated before what was read. The span in which they may be dated is
+   * read again, once, as far back as the ledger knows what was emitted: `initial_lookback`.
    */
   #followBack(before: Cursor, setBack: number, { at, date }: Dated): readonly Gap[] {
     const wanted = this.#startOf(before, before.next) - setBack;
     const from = Math.max(before.known, Math.min(wanted, this.#at));
     const { quiet: _, ...cursor } = this.#cursor;
     const passed = Math.max(before.newest ?? 0, before.passed ?? 0);
-    // What is within the tolerance may be servers whose clocks differ a little: that is no news.
+    // A difference within the tolerance may be several servers whose clocks differ a little.
     if (setBack > this.#clock.tolerance) warnOfClock(this.#context, { from, to: before.next });
     this.#at = from;
     this.#cursor = { ...cursor, next: from, known: before.known, newest: from, passed, newestAt: at };
-    // Only a `Date` from before what was read shows for sure that it was not our clock that was set forward.
+    // Only a `Date` from before what was read proves that our clock was not set forward instead.
     if (wanted >= from || date - this.#context.options.settle >= before.next - PRECISION) return [];
     return [{ from: Math.max(0, wanted), to: from, reason: SET_BACK, part: '' }];
   }
 }
 
-/** The first two users seen; more make no difference. */
+/** The first two users seen: more make no difference. */
 function usersSeen(known: readonly string[], { attempts }: Stretch): string[] {
   const users = new Set(known);
   for (const { record } of attempts) {
@@ -180,42 +178,42 @@ function usersSeen(known: readonly string[], { attempts }: Stretch): string[] {
   return [...users];
 }
 
-/** HTTP Basic calls are logins: each poll would find the ones before it. Said once per process. */
-export function warnOfBasic(context: ConsoleContext): void {
+/** HTTP Basic requests are logins, so each poll finds the previous one. Logged once per process. */
+export function warnOfBasic(context: Context): void {
   if (context.options.token !== undefined || !isFirst(context, 'basic')) return;
   context.log.warn(
     {},
-    'This source polls with username and password: the console records each poll as a login attempt (HTTP_BASIC), which the next poll ships. Use the token of an authorized service instead.',
+    'This source polls with username and password, so the console records each poll as a login attempt (HTTP_BASIC), which the next poll ships. Use the token of an authorized service instead.',
   );
 }
 
-/** Without the ADMIN capability, the list holds the caller's own attempts, and nothing says so. Said once per process. */
-export function warnOfOwnRows(context: ConsoleContext, users: readonly string[] = []): void {
+/** Without the ADMIN capability the list contains only the caller's own attempts, without saying so. Logged once per process. */
+export function warnOfOwnRows(context: Context, users: readonly string[] = []): void {
   if (users.length !== 1 || !isFirst(context, 'own rows')) return;
   context.log.warn(
     { user: { id: users[0] } },
-    'All login attempts ever seen here are of one user: the credential may lack the ADMIN capability, and then is shown its own only. `penstock check` says what it may read.',
+    'All login attempts seen so far are of one user: the credential may lack the ADMIN capability and see only its own. Run `penstock check` to see what it may read.',
   );
 }
 
-/** Every jump is told, since it is followed once. */
-export function warnOfClock(context: ConsoleContext, { from, to }: Span): void {
+/** Logged each time: a jump is followed once. */
+export function warnOfClock(context: Context, { from, to }: Span): void {
   context.log.warn(
     { event: { start: isoTime(from), end: isoTime(to) } },
-    'The console’s clock went back, or ours was set forward: this span is read again, since new attempts may be dated in it. Keep both clocks synchronised.',
+    'The console’s clock was set back, or ours forward; the span is read again because new attempts may be dated in it. Synchronise both clocks (NTP).',
   );
 }
 
-/** A cache holds answers for so long that what is new is not seen. Said once per process. */
-export function warnOfStaleAnswer(context: ConsoleContext, date: number): void {
+/** A cache keeps answers for so long that new rows are not seen. Logged once per process. */
+export function warnOfStaleAnswer(context: Context, date: number): void {
   if (!isFirst(context, 'stale answer')) return;
   context.log.warn(
     { event: { created: isoTime(date) } },
-    'A cache between here and the console gave an old answer: it covers what its Date says, and newer attempts wait. Make the cache leave /api/ alone.',
+    'A cache in front of the console gave an old answer; newer attempts are read later. Exclude /api/ from the cache.',
   );
 }
 
-function isFirst(context: ConsoleContext, notice: string): boolean {
+function isFirst(context: Context, notice: string): boolean {
   const first = !context.memo.has(notice);
   context.memo.set(notice, true);
   return first;

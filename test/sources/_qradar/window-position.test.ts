@@ -116,6 +116,6 @@ describe('clocks', () => {
     expect(multiset(toldRows(lab))).toEqual(
       multiset([90, 30, 2, 59, 52].map((minutes) => attempt(NOW - minutes * MINUTE))),
     );
-    expect(lab.lines.filter(({ msg }) => /clock went back/.test(String(msg)))).toHaveLength(1);
+    expect(lab.lines.filter(({ msg }) => /clock was set back/.test(String(msg)))).toHaveLength(1);
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { mask } from '../../../src/core/secret.ts';
-import { authorise, ConsoleOptions } from '../../../src/sources/_qradar/schemas.ts';
+import { authorise, options } from '../../../src/sources/_qradar/schemas.ts';
 
 const block = { type: 'qradar-login-attempts', base_url: 'https://qradar.example.com' };
 
 describe('options', () => {
   it('have the documented defaults', () => {
-    expect(ConsoleOptions.parse({ ...block, token: 'a token' })).toMatchObject({
+    expect(options.parse({ ...block, token: 'a token' })).toMatchObject({
       page_size: 1000,
       settle: 60_000,
       overlap: 300_000,
@@ -21,7 +21,7 @@ describe('options', () => {
     ['half of one', { username: 'admin' }],
     ['two', { token: 'a token', username: 'admin', password: 'a password' }],
   ])('refuse %s', (_, credential) => {
-    const { error } = ConsoleOptions.safeParse({ ...block, ...credential });
+    const { error } = options.safeParse({ ...block, ...credential });
 
     expect(error?.issues).toMatchObject([
       { path: ['token'], message: expect.stringContaining('either') as string },
@@ -33,19 +33,19 @@ describe('options', () => {
     [26, '26.0'],
     [26.1, '26.1'],
   ])('take the version %j for %s', (api_version, sent) => {
-    expect(ConsoleOptions.parse({ ...block, token: 'a token', api_version }).api_version).toBe(sent);
+    expect(options.parse({ ...block, token: 'a token', api_version }).api_version).toBe(sent);
   });
 });
 
 describe('authorise', () => {
   it('sends a token as SEC', () => {
-    expect(authorise(ConsoleOptions.parse({ ...block, token: 'a token' }))).toEqual({ sec: 'a token' });
+    expect(authorise(options.parse({ ...block, token: 'a token' }))).toEqual({ sec: 'a token' });
   });
 
   it('sends name and password as Basic, and has that masked wherever it surfaces', () => {
-    const options = ConsoleOptions.parse({ ...block, username: 'admin', password: 'a password' });
+    const basic = options.parse({ ...block, username: 'admin', password: 'a password' });
 
-    const headers = authorise(options);
+    const headers = authorise(basic);
 
     expect(headers).toEqual({ authorization: `Basic ${btoa('admin:a password')}` });
     expect(mask(JSON.stringify(headers))).not.toContain(btoa('admin:a password'));

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { loginAttemptEvent } from '../../../src/sources/_qradar/normalise.ts';
+import { normalise } from '../../../src/sources/_qradar/normalise.ts';
 
-describe('loginAttemptEvent', () => {
+describe('normalise', () => {
   it.each(['toString', 'constructor', '__proto__', 'PENDING'])(
     'does not take %s for a result that it knows',
     (attempt_result) => {
-      const event = loginAttemptEvent('qradar', { attempt_time: 42, attempt_result });
+      const event = normalise('qradar', { attempt_time: 42, attempt_result });
 
       expect(event['event.outcome']).toBe('unknown');
       expect(event['qradar.login_attempt.attempt_result']).toBe(attempt_result);
@@ -19,7 +19,7 @@ describe('loginAttemptEvent', () => {
     [{ attempt_result: 'FAILURE', remote_ip: '' }, 'An unknown user failed to log in'],
     [{ username: 'goran', attempt_result: 'PENDING' }, 'goran tried to log in from 10.20.0.9'],
   ])('says of %j: %s', (attempt, message) => {
-    const event = loginAttemptEvent('qradar', { attempt_time: 42, remote_ip: '10.20.0.9', ...attempt });
+    const event = normalise('qradar', { attempt_time: 42, remote_ip: '10.20.0.9', ...attempt });
 
     expect(event['message']).toBe(message);
   });
@@ -27,7 +27,7 @@ describe('loginAttemptEvent', () => {
   it.each(['LOGIN_PAGE', 'HTTP_BASIC', undefined])(
     'is the action login by whatever method (%s), which stays the vendor’s field',
     (attempt_method) => {
-      const event = loginAttemptEvent('jsa', { attempt_time: 42, attempt_method });
+      const event = normalise('jsa', { attempt_time: 42, attempt_method });
 
       expect(event['event.action']).toBe('login');
       expect(event['jsa.login_attempt.attempt_method']).toBe(attempt_method);
