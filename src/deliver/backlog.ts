@@ -1,86 +1,92 @@
+import type { DestinationConfig } from '../config/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { DeliveryObserver } from '../core/delivery-state.ts';
+import type { Logger } from '../core/log.ts';
 import { BACKLOG_FULL, type MissedEvents } from '../journal/backlog.ts';
-import type { JournalPage, Position } from '../journal/journal.ts';
+import type { Journal, JournalPage, Position } from '../journal/journal.ts';
 import { isBefore } from '../journal/position.ts';
-import { takesSource, takesTenant, timeOf } from './batch.ts';
-import type { Bookmark } from './bookmark.ts';
-import type { Conduct } from './conduct.ts';
-import type { DeliveryParts } from './delivery-parts.ts';
-import type { Load } from './in-flight-batch.ts';
+import { receivesSource, receivesTenant, timeOf } from './batch.ts';
+import type { InFlightBatch } from './in-flight-batch.ts';
+import type { DeliveryStateMachine } from './state-machine.ts';
 
-/** The age of what waits is looked at this often, where nothing is committed. Milliseconds. */
-const LOOK_EVERY = 60_000;
+/** How often the backlog is measured where nothing is committed. Milliseconds. */
+const MEASURE_EVERY = 60_000;
 
-/** So many pages are skipped by one commit. */
+/** Pages that one commit skips. */
 const MOST_PAGES = 200;
 
+interface BacklogParts {
+  readonly destination: DestinationConfig;
+  readonly journal: Pick<Journal, 'read' | 'changed' | 'backlogBeyond' | 'skip' | 'endGap'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly observer?: DeliveryObserver | undefined;
+  readonly state: Pick<DeliveryStateMachine, 'position' | 'moveTo' | 'persist'>;
+}
+
 /**
- * Keeps what waits for a destination within `backlog.max` while it accepts nothing: the oldest events beyond it are skipped,
- * and recorded as a gap in the same transaction. Only between requests, so that what is in flight is never skipped.
+ * Keeps the backlog of a destination within `backlog.max` while it accepts nothing. The oldest events beyond the limit
+ * are skipped, and recorded as a gap in the same transaction: between requests only, so that what is in flight is never
+ * skipped.
  */
-export class Backlog {
-  readonly #parts: DeliveryParts;
-  readonly #bookmark: Bookmark;
-  readonly #conduct: Conduct;
-  /** Whether the last gap may still grow; undefined: not known, the process before may have begun one. */
+export class BacklogLimit {
+  readonly #parts: BacklogParts;
+  /** Whether the last gap may still grow; undefined: not known, the process before may have opened one. */
   #skipping: boolean | undefined;
 
-  constructor(parts: DeliveryParts, bookmark: Bookmark, conduct: Conduct) {
+  constructor(parts: BacklogParts) {
     this.#parts = parts;
-    this.#bookmark = bookmark;
-    this.#conduct = conduct;
   }
 
-  /** Keeps the limit until the rest is over: at once, at each commit, and once a minute. `load`: what is being sent. */
-  async tend(rest: Promise<void>, load: Load): Promise<void> {
-    if (this.#parts.destination.backlog === undefined) return rest;
+  /** Keeps the limit until the wait is over: at once, at each commit, and once a minute. `batch`: what is being sent. */
+  async keepDuring(wait: Promise<void>, batch: InFlightBatch): Promise<void> {
+    if (this.#parts.destination.backlog === undefined) return wait;
     const over = new AbortController();
-    const rested = rest.finally(() => over.abort());
-    // A replay's events are in the journal before the position.
-    await Promise.all([rested, this.#keepLimit(load.expendable ? undefined : load, over.signal)]);
+    const waited = wait.finally(() => over.abort());
+    // The events of a redelivery are before the position.
+    await Promise.all([waited, this.#keep(batch.redelivered ? undefined : batch, over.signal)]);
   }
 
-  /** The destination accepts events again. */
+  /** The destination accepts events again: what is skipped later is another gap. */
   async accepted(): Promise<void> {
-    const { destination, journal, clock } = this.#parts;
+    const { destination, journal, clock, state } = this.#parts;
     if (destination.backlog === undefined || this.#skipping === false) return;
-    await this.#conduct.persist(() => journal.endGap(destination.name, clock.now()));
+    await state.persist(() => journal.endGap(destination.name, clock.now()));
     this.#skipping = false;
   }
 
-  async #keepLimit(load: Load | undefined, over: AbortSignal): Promise<void> {
+  async #keep(batch: InFlightBatch | undefined, over: AbortSignal): Promise<void> {
     const { journal, clock } = this.#parts;
     while (!over.aborted) {
-      const looked = new AbortController();
-      const signal = AbortSignal.any([over, looked.signal]);
+      const measured = new AbortController();
+      const signal = AbortSignal.any([over, measured.signal]);
       const changed = journal.changed(signal);
-      await this.#skipBeyond(load, over);
-      await Promise.race([changed, clock.sleep(LOOK_EVERY, signal).catch(() => undefined)]);
-      looked.abort();
+      await this.#skipBeyond(batch, over);
+      await Promise.race([changed, clock.sleep(MEASURE_EVERY, signal).catch(() => undefined)]);
+      measured.abort();
     }
   }
 
-  async #skipBeyond(load: Load | undefined, over: AbortSignal): Promise<void> {
-    const { destination, journal, clock } = this.#parts;
+  async #skipBeyond(batch: InFlightBatch | undefined, over: AbortSignal): Promise<void> {
+    const { destination, journal, clock, state } = this.#parts;
     const { name, backlog, sources } = destination;
     if (backlog === undefined) return;
     do {
-      const beyond = await this.#conduct.persist(() =>
-        journal.backlogBeyond(name, backlog, clock.now(), sources),
-      );
+      const beyond = await state.persist(() => journal.backlogBeyond(name, backlog, clock.now(), sources));
       if (beyond === undefined) return;
-      await this.#skipTo(beyond, load);
+      await this.#skipTo(beyond, batch);
     } while (!over.aborted);
   }
 
-  /** Passes over the events before a position, or over a part of them. */
-  async #skipTo(beyond: Position, load: Load | undefined): Promise<void> {
-    const { destination, journal, clock, observer } = this.#parts;
-    const { position, missed } = await this.#measure(beyond, load);
-    const deadLetters = load?.lettersBefore(position) ?? [];
+  /** Skips the events before a position, or a part of them. */
+  async #skipTo(beyond: Position, batch: InFlightBatch | undefined): Promise<void> {
+    const { destination, journal, clock, observer, state } = this.#parts;
+    const { position, missed } = await this.#measure(beyond, batch);
+    const deadLetters = batch?.deadLettersBefore(position) ?? [];
     const skip = { position, missed, deadLetters };
-    const isNew = await this.#conduct.persist(() => journal.skip(destination.name, skip, clock.now()));
-    load?.skipTo(position);
-    this.#bookmark.moveTo(position);
+    const isNew = await state.persist(() => journal.skip(destination.name, skip, clock.now()));
+    batch?.skipTo(position);
+    state.moveTo(position);
     if (deadLetters.length > 0) observer?.onDeadLetters(deadLetters.length);
     if (missed === undefined) return;
     this.#skipping = true;
@@ -91,15 +97,17 @@ export class Backlog {
   /** What the destination misses up to a position, or up to as many pages as one commit skips. */
   async #measure(
     beyond: Position,
-    load: Load | undefined,
+    batch: InFlightBatch | undefined,
   ): Promise<{ position: Position; missed: MissedEvents | undefined }> {
-    const settled = new Set(load?.settledPositions.map(keyOf));
-    const missing = new Missing();
-    let { position } = this.#bookmark;
+    const { journal, state } = this.#parts;
+    const settled = new Set(batch?.settledPositions.map(keyOf));
+    const missing = new MissingCount();
+    let { position } = state;
     for (let pages = 0; pages < MOST_PAGES && isBefore(position, beyond); pages += 1) {
-      const page = await this.#conduct.persist(() => this.#parts.journal.read(position));
-      if (page === undefined || page.sequence >= beyond.sequence)
+      const page = await state.persist(() => journal.read(position));
+      if (page === undefined || page.sequence >= beyond.sequence) {
         return { position: beyond, missed: missing.missed };
+      }
       this.#count(page, { from: position, settled, missing });
       position = { sequence: page.sequence + 1, offset: 0 };
     }
@@ -108,15 +116,15 @@ export class Backlog {
 
   #count(
     page: JournalPage,
-    { from, settled, missing }: { from: Position; settled: ReadonlySet<string>; missing: Missing },
+    { from, settled, missing }: { from: Position; settled: ReadonlySet<string>; missing: MissingCount },
   ): void {
     const { destination } = this.#parts;
-    if (!takesSource(destination, page)) return;
+    if (!receivesSource(destination, page)) return;
     const { sequence, source } = page;
     page.events.forEach((journaled, offset) => {
       const at = { sequence, offset };
       if (isBefore(at, from) || settled.has(keyOf(at))) return;
-      if (takesTenant(destination, journaled.event)) missing.add(source, timeOf(journaled, page));
+      if (receivesTenant(destination, journaled.event)) missing.add(source, timeOf(journaled, page));
     });
   }
 
@@ -136,8 +144,7 @@ export class Backlog {
   }
 }
 
-/** Adds up events that are missed. */
-class Missing {
+class MissingCount {
   readonly #sources = new Map<string, number>();
   #events = 0;
   #from = Infinity;

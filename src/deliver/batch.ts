@@ -1,82 +1,81 @@
 import type { DestinationConfig } from '../config/types.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';
-import type { Journal, JournalPage, Position } from '../journal/journal.ts';
-import { ageReason, sizeReason } from './condemn.ts';
-import type { Feed, FeedRecord, Providers } from '../otlp/providers.ts';
+import type { DeadLetter } from '../journal/dead-letter.ts';
+import type { JournalPage, Position } from '../journal/journal.ts';
+import { type Feed, type FeedRecord, feedKey, type Providers } from '../otlp/providers.ts';
 import { datasetOf, type Shaping, toLogRecord } from '../otlp/records.ts';
 import { type Encoding, recordSize } from '../otlp/sizes.ts';
 
-/** One event on its way, with all that is needed to send it, pass it, or lay it aside. */
-export interface Item extends FeedRecord {
-  readonly journaled: JournaledEvent;
-  readonly page: JournalPage;
-  /** Where it is in the journal. */
+/** One record of a batch, with all that is needed to send it, to acknowledge it, or to make it a dead letter. */
+export interface BatchEntry extends FeedRecord {
+  readonly uid: string;
+  /** The source's name. */
+  readonly source: string;
   readonly position: Position;
   /** The event's own time, epoch milliseconds. */
   readonly at: number;
-  /** What its record adds to a request, in the encoding sent, before compression: exact, or a few more. */
+  /** What it adds to a request, in the encoding sent, before compression: exact, or a few bytes more. */
   readonly bytes: number;
-  /** Why it must not be sent at all: it goes to the dead letters. */
+  /** Why it must not be sent, so that it becomes a dead letter; undefined when it may. */
   readonly unfit: string | undefined;
+  readonly journaled: JournaledEvent;
+  readonly page: JournalPage;
 }
 
-/** Contiguous events of the journal, less those that the destination does not take. */
+/** Consecutive records of the journal that fit into one request, without those that the destination does not receive. */
 export interface Batch {
-  readonly items: readonly Item[];
+  readonly entries: readonly BatchEntry[];
   /** Where the next batch begins. */
   readonly end: Position;
 }
 
-/** A request is not made larger than this, however small its records are. */
+/** No request has more records, however small they are. */
 const MOST_RECORDS = 5_000;
 
-/** How many pages are passed over before the position is committed, where nothing of them is taken. */
+/** Pages that are skipped before the position is committed, where the destination receives none of their events. */
 const MOST_PAGES = 200;
 
-type Selection = Pick<
-  DestinationConfig,
-  'sources' | 'tenants' | 'maxRequestBytes' | 'maxEventAge' | 'protocol'
->;
-
 export interface BatcherSettings {
-  readonly journal: Pick<Journal, 'read'>;
-  readonly destination: Selection;
+  readonly read: (position: Position) => Promise<JournalPage | undefined>;
+  readonly destination: Pick<
+    DestinationConfig,
+    'sources' | 'tenants' | 'maxRequestBytes' | 'maxEventAge' | 'protocol'
+  >;
   readonly shaping: Shaping;
   readonly providers: Providers;
 }
 
-/** Cuts the journal into batches for one destination: by the bytes of the encoding sent, before compression. */
+/** Cuts the journal into batches for one destination, by the bytes of the encoding sent before compression. */
 export class Batcher {
   readonly #settings: BatcherSettings;
-  /** The page read last: a large one is cut into several batches, and unpacked once. */
+  /** The page that was read last: a large one is cut into several batches, and decoded once. */
   #page: JournalPage | undefined;
 
   constructor(settings: BatcherSettings) {
     this.#settings = settings;
   }
 
-  /** The events from `from` on that fit into one request; undefined when the journal ends there. */
+  /** The records from `from` on that fit into one request; undefined when the journal ends there. `now`: epoch ms. */
   async next(from: Position, now: number): Promise<Batch | undefined> {
-    const filling = new Filling(this.#settings, now);
+    const filling = new FillingBatch(this.#settings, now);
     let position = from;
     for (let pages = 0; pages < MOST_PAGES && !filling.full; pages += 1) {
       const page = await this.#read(position);
-      if (page === undefined) return pages === 0 ? undefined : { items: filling.items, end: position };
-      position = filling.take(page, page.sequence === position.sequence ? position.offset : 0);
+      if (page === undefined) return pages === 0 ? undefined : { entries: filling.entries, end: position };
+      position = filling.add(page, page.sequence === position.sequence ? position.offset : 0);
     }
-    return { items: filling.items, end: position };
+    return { entries: filling.entries, end: position };
   }
 
   async #read(position: Position): Promise<JournalPage | undefined> {
     if (this.#page?.sequence === position.sequence) return this.#page;
-    this.#page = await this.#settings.journal.read(position);
+    this.#page = await this.#settings.read(position);
     return this.#page;
   }
 }
 
-/** A batch being filled. */
-class Filling {
-  readonly items: Item[] = [];
+class FillingBatch {
+  readonly entries: BatchEntry[] = [];
   full = false;
   readonly #settings: BatcherSettings;
   readonly #now: number;
@@ -88,37 +87,37 @@ class Filling {
     this.#now = now;
   }
 
-  /** Takes what fits of a page, from an offset on; returns the position of the first event that it did not take. */
-  take(page: JournalPage, from: number): Position {
+  /** Adds what fits of a page, from an offset on; returns the position of the first event that was not added. */
+  add(page: JournalPage, from: number): Position {
     const { destination } = this.#settings;
     const next = { sequence: page.sequence + 1, offset: 0 };
-    if (!takesSource(destination, page)) return next;
+    if (!receivesSource(destination, page)) return next;
     for (let offset = from; offset < page.events.length; offset += 1) {
       const journaled = page.events[offset];
-      if (journaled === undefined || !takesTenant(destination, journaled.event)) continue;
-      if (!this.#add(makeItem(this.#settings, { page, journaled, offset }, this.#now))) {
+      if (journaled === undefined || !receivesTenant(destination, journaled.event)) continue;
+      if (!this.#addEntry(makeEntry(this.#settings, { page, journaled, offset }, this.#now))) {
         return { sequence: page.sequence, offset };
       }
     }
     return next;
   }
 
-  #add(item: Item): boolean {
-    const bytes = item.unfit === undefined ? this.#bytesOf(item) : 0;
-    this.full =
-      this.items.length >= MOST_RECORDS || this.#bytes + bytes > this.#settings.destination.maxRequestBytes;
-    if (this.full && this.items.length > 0) return false;
+  #addEntry(entry: BatchEntry): boolean {
+    const bytes = entry.unfit === undefined ? this.#bytesOf(entry) : 0;
+    const { maxRequestBytes } = this.#settings.destination;
+    this.full = this.entries.length >= MOST_RECORDS || this.#bytes + bytes > maxRequestBytes;
+    if (this.full && this.entries.length > 0) return false;
     this.full = false;
-    this.items.push(item);
-    this.#feeds.add(feedKey(item));
+    this.entries.push(entry);
+    this.#feeds.add(feedKey(entry));
     this.#bytes += bytes;
     return true;
   }
 
-  #bytesOf(item: Item): number {
+  #bytesOf(entry: BatchEntry): number {
     const { providers, destination } = this.#settings;
-    const overhead = this.#feeds.has(feedKey(item)) ? 0 : providers.overhead(item, destination.protocol);
-    return overhead + item.bytes;
+    const overhead = this.#feeds.has(feedKey(entry)) ? 0 : providers.overhead(entry, destination.protocol);
+    return overhead + entry.bytes;
   }
 }
 
@@ -128,47 +127,50 @@ interface Place {
   readonly offset: number;
 }
 
-function makeItem(settings: BatcherSettings, { page, journaled, offset }: Place, now: number): Item {
+function makeEntry(settings: BatcherSettings, { page, journaled, offset }: Place, now: number): BatchEntry {
   const feed: Feed = { dataset: datasetOf(journaled.event, page), lane: page.lane };
   const record = toLogRecord(journaled, page, settings.shaping);
   const at = timeOf(journaled, page);
-  const { maxEventAge, maxRequestBytes, protocol } = settings.destination;
+  const { maxEventAge, protocol } = settings.destination;
   const bytes = recordSize(record, protocol);
-  const unfit =
-    ageReason(at, now, maxEventAge) ??
-    oversize({ ...feed, record, bytes }, settings.providers, maxRequestBytes, protocol);
   return {
     ...feed,
     record,
-    journaled,
-    page,
+    uid: journaled.uid,
+    source: page.source,
     position: { sequence: page.sequence, offset },
     at,
     bytes,
-    unfit,
+    unfit: tooOld(at, now, maxEventAge) ?? tooLarge({ ...feed, record, bytes }, settings),
+    journaled,
+    page,
   };
 }
 
-function oversize(
-  parcel: FeedRecord & Pick<Item, 'bytes'>,
-  providers: Providers,
-  most: number,
-  encoding: Encoding,
-): string | undefined {
-  const bound = providers.overhead(parcel, encoding) + parcel.bytes;
-  if (bound <= most) return undefined;
-  const exact = providers.exactSize([parcel], encoding);
-  return exact > most ? sizeReason(exact, most) : undefined;
+/** Why an event is not sent any more; undefined while it may be. Times are epoch milliseconds. */
+export function tooOld(at: number, now: number, maxEventAge: number | undefined): string | undefined {
+  if (maxEventAge === undefined || now - at <= maxEventAge) return undefined;
+  return `older than max_event_age: ${Math.round((now - at) / 1000)} s old, at most ${maxEventAge / 1000} s`;
 }
 
-/** When an event was, by its own time; epoch milliseconds. */
+function tooLarge(
+  entry: Pick<BatchEntry, keyof FeedRecord | 'bytes'>,
+  { providers, destination: { maxRequestBytes, protocol } }: BatcherSettings,
+): string | undefined {
+  if (providers.overhead(entry, protocol) + entry.bytes <= maxRequestBytes) return undefined;
+  const exact = providers.exactSize([entry], protocol);
+  if (exact <= maxRequestBytes) return undefined;
+  return `larger than max_request_bytes: ${exact} bytes alone, at most ${maxRequestBytes}`;
+}
+
+/** When an event happened, by its own time; epoch milliseconds. */
 export function timeOf({ event }: JournaledEvent, page: Pick<JournalPage, 'observedAt'>): number {
   const parsed = Date.parse(String(event['@timestamp']));
   return Number.isNaN(parsed) ? page.observedAt : parsed;
 }
 
-/** Whether a destination takes anything of a page. */
-export function takesSource(
+/** Whether a destination receives anything of a page. */
+export function receivesSource(
   { sources }: Pick<DestinationConfig, 'sources'>,
   { source }: Pick<JournalPage, 'source'>,
 ): boolean {
@@ -176,10 +178,10 @@ export function takesSource(
 }
 
 /**
- * Whether a destination that names tenants takes an event: by the tenant that it carries (Petra's or Microsoft's id,
- * or the part of a gap). An event of no tenant is taken: nobody else's data is in it.
+ * Whether a destination that names tenants receives an event, by the tenant in it (Petra's or Microsoft's id, or the
+ * part of a gap). It receives events without a tenant: they hold nobody else's data.
  */
-export function takesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, event: EcsEvent): boolean {
+export function receivesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, event: EcsEvent): boolean {
   if (tenants === undefined) return true;
   const own = ['organization.id', 'cloud.account.id', 'penstock.gap.part']
     .map((name) => event[name])
@@ -187,6 +189,33 @@ export function takesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, eve
   return own.length === 0 || own.some((id) => tenants.includes(String(id)));
 }
 
-function feedKey({ dataset, lane }: Feed): string {
-  return `${lane} ${dataset}`;
+/**
+ * The bytes of a request by the source of its events, in the encoding sent, before compression: exact, or a few more. The
+ * Resource and scope of a feed count for the source of its first event.
+ */
+export function bytesBySource(
+  entries: readonly BatchEntry[],
+  providers: Providers,
+  encoding: Encoding,
+): ReadonlyMap<string, number> {
+  const bytes = new Map<string, number>();
+  const feeds = new Set<string>();
+  for (const entry of entries) {
+    const overhead = feeds.has(feedKey(entry)) ? 0 : providers.overhead(entry, encoding);
+    feeds.add(feedKey(entry));
+    bytes.set(entry.source, (bytes.get(entry.source) ?? 0) + overhead + entry.bytes);
+  }
+  return bytes;
+}
+
+/** The dead letter of an entry: the event, whole, and why it is not delivered. `now`: epoch ms. */
+export function deadLetterOf(
+  { page, journaled }: BatchEntry,
+  status: number | undefined,
+  reason: string,
+  now: number,
+): DeadLetter {
+  const { stream, dataset, lane, observedAt } = page;
+  const { uid, event } = journaled;
+  return { stream, dataset, lane, observedAt, uid, event, status, reason, at: now };
 }

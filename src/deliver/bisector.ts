@@ -5,54 +5,59 @@ interface Range {
   readonly from: number;
   /** Exclusive. */
   readonly to: number;
-  /** Answers in a row for which waiting alone may not help. */
+  /** Responses in a row for which waiting alone may not help. */
   readonly troubles: number;
   /** Part of a request that was never answered. */
   readonly suspect?: boolean;
-  /** How many requests had been taken when it was refused; undefined when it never was. */
-  readonly refusedAt?: number;
+  /** How many requests had been accepted when it was rejected first; undefined when it never was. */
+  readonly rejectedAt?: number;
 }
 
-/** What a refusal led to. held: it may be the receiver that refuses everything; nothing is condemned yet. */
-export type Refusal =
+/**
+ * What follows from a rejection. held: the receiver may reject everything, so that no record becomes a dead letter yet.
+ * dead-letter: this record is at fault.
+ */
+export type Bisection =
   | { readonly kind: 'split' | 'held' }
-  | { readonly kind: 'condemned'; readonly index: number };
+  | { readonly kind: 'dead-letter'; readonly index: number };
 
-/** After so many troubled answers the same request is not repeated unchanged. */
-const ENOUGH_TROUBLE = 3;
+/** After this many troubled responses in a row, a request is not sent again unchanged. */
+const MOST_TROUBLES = 3;
 
-/** So many requests in a row without an answer do not come of a moment's trouble. */
-const ENOUGH_SILENCE = 2;
+/** After this many requests in a row without a response, the cause is not a passing failure. */
+const MOST_UNANSWERED = 2;
 
-/** So many single records refused, and none taken, say that everything is refused. */
-const ENOUGH_HELD = 4;
+/** When this many single records were rejected and none accepted, everything is rejected. */
+const MOST_HELD = 4;
 
-/** From so many of the records held last the next one tried keeps its distance. */
+/** The next record to be tried is as far as possible from this many of the records held last. */
 const RECENTLY_HELD = 16;
 
 /**
- * A batch on its way: which records are settled, and which to send next. A refused request is halved down to the
- * record at fault, k of n in O(k log n) requests, and what was taken is never sent again. A single refused record is
- * condemned only when another was taken since the batch's first refusal; until then it is held and others are tried,
- * so that a receiver that refuses everything costs no record. Knows only indices: no time, no network.
+ * Which records of a batch are settled, and which to send next. A rejected request is halved down to the record at
+ * fault, k of n in O(k log n) requests, and what was accepted is never sent again. A single rejected record becomes a
+ * dead letter only when another record was accepted since the first rejection. Until then it is held and others are
+ * tried, so that a receiver that rejects everything costs no record.
+ *
+ * Knows indices only: no records, no clock, no network.
  */
-export class Shipment {
+export class BatchBisector {
   #size = 0;
   readonly #settled = new Set<number>();
   #settledUpTo = 0;
-  /** Left to right, disjoint; records of them may be settled already. */
+  /** Left to right, disjoint; some of their records may be settled. */
   #pending: Range[] = [];
-  /** Single records refused before any was taken, longest ago first; of pending ranges too. */
+  /** Single records that were rejected before any was accepted, the oldest first. They are in pending ranges too. */
   #held: Range[] = [];
   #sent: Range | undefined;
   #acceptances = 0;
-  /** How many requests had been taken when the destination was paused first. */
+  /** How many requests had been accepted when the destination was first paused. */
   #pausedAt: number | undefined;
-  /** It was paused before anything of this was sent. */
+  /** The destination was paused before anything of this batch was sent. */
   #resumed = false;
   readonly #expendable: boolean;
 
-  /** `expendable`: a single record refused is condemned at once, because nothing is lost by it. */
+  /** `expendable`: nothing is lost with a rejected record, so a single one is given up at once. */
   constructor(size: number, { expendable = false } = {}) {
     this.#expendable = expendable;
     this.append(size);
@@ -62,7 +67,7 @@ export class Shipment {
     return this.#size;
   }
 
-  /** More records, to be sent as a request of their own. */
+  /** Adds records, to be sent as a request of their own. */
   append(count: number): void {
     if (count > 0) this.#pending.push({ from: this.#size, to: this.#size + count, troubles: 0 });
     this.#size += count;
@@ -73,17 +78,17 @@ export class Shipment {
     return this.#settledUpTo;
   }
 
-  /** Whether everything that was tried is refused: there is nothing better to do than to try another one later. */
+  /** Whether everything that was tried is rejected, so that the destination must be tried again later. */
   get stuck(): boolean {
     const open = this.#size - this.#settled.size;
-    return this.#trying && open > 0 && this.#held.length >= Math.min(ENOUGH_HELD, open);
+    return this.#trying && open > 0 && this.#held.length >= Math.min(MOST_HELD, open);
   }
 
   isSettled(index: number): boolean {
     return this.#settled.has(index);
   }
 
-  /** Takes a record out: it went, or will go, where it belongs by another way. */
+  /** The record is not sent any more: it was accepted, skipped, or becomes a dead letter. */
   settle(index: number): void {
     this.#settled.add(index);
     while (this.#settled.has(this.#settledUpTo)) this.#settledUpTo += 1;
@@ -91,8 +96,8 @@ export class Shipment {
   }
 
   /**
-   * Indices of the next request, at most `most`, empty when everything is settled. `alone`: only one, to find out how
-   * things are while the destination is paused.
+   * Indices of the next request, at most `most`, empty when everything is settled. `alone`: only one, to try a
+   * destination that is paused.
    */
   next({ alone = false, most = Infinity } = {}): readonly number[] {
     if (alone && this.#pausedAt === undefined) {
@@ -104,97 +109,99 @@ export class Shipment {
     return this.#lastSent();
   }
 
-  /** The last request was taken. `some`: at least one of its records was, as far as the answer tells. */
+  /** The last request was accepted. `some`: at least one of its records was, as far as the response tells. */
   accept({ some = true } = {}): void {
     for (const index of this.#lastSent()) this.settle(index);
     if (some) this.#acceptances += 1;
   }
 
-  /** The last request was refused. `aboutItself`: by words about what was sent, so that a single record is at fault. */
-  refuse({ aboutItself = false } = {}): Refusal {
+  /** The last request was rejected. `aboutItself`: by words about what was sent, so a single record is at fault. */
+  reject({ aboutItself = false } = {}): Bisection {
     const [sent, indices] = [this.#sent, this.#lastSent()];
     if (sent === undefined) return { kind: 'held' };
-    const refused = { ...sent, troubles: 0, refusedAt: sent.refusedAt ?? this.#acceptances };
-    if (indices.length > 1) return this.#split(sent, refused, indices);
-    return aboutItself || this.#expendable || this.#provenAtFault(refused)
-      ? this.#condemn(indices)
-      : this.#hold(refused, indices);
+    const rejected = { ...sent, troubles: 0, rejectedAt: sent.rejectedAt ?? this.#acceptances };
+    if (indices.length > 1) return this.#split(sent, rejected, indices);
+    return aboutItself || this.#expendable || this.#provenAtFault(rejected)
+      ? this.#deadLetter(indices)
+      : this.#hold(rejected, indices);
   }
 
   /**
-   * The last request met trouble for which waiting alone may not help. After some times it is split; a single record is
-   * then refused, unless it was only too much. `larger`: than what was answered before, so that it is split at once.
-   * Undefined: send it again.
+   * The last request is to be sent again, though waiting alone may not help. After some times it is split. A single
+   * record is then rejected, unless it was only too much. `larger`: than what was accepted before, so that it is split
+   * at once. Undefined: the same request again.
    */
-  trouble(suspicion: Suspicion, { larger = false } = {}): Refusal | undefined {
+  retry(suspicion: Suspicion, { larger = false } = {}): Bisection | undefined {
     const [sent, alone] = [this.#sent, this.#lastSent().length === 1];
     if (sent === undefined || (alone && suspicion === 'too-much')) return undefined;
-    if (suspicion === 'unanswered') return this.#silence(sent, larger);
+    if (suspicion === 'unanswered') return this.#unanswered(sent, larger);
     const troubles = sent.troubles + 1;
-    // While one by one is tried whether anything is taken at all, each is tried once and then the next.
-    if (troubles >= ENOUGH_TROUBLE || (alone && this.#trying)) return this.refuse();
-    this.#replace(sent, [{ ...sent, troubles, refusedAt: sent.refusedAt ?? this.#acceptances }]);
+    // While single records are tried, to see whether any is accepted, each is tried once before the next.
+    if (troubles >= MOST_TROUBLES || (alone && this.#trying)) return this.reject();
+    this.#replace(sent, [{ ...sent, troubles, rejectedAt: sent.rejectedAt ?? this.#acceptances }]);
     return undefined;
   }
 
   /**
-   * The last request was refused in a way that may be about the destination or about a record. Undefined: the
-   * destination is to pause. It is about a record when another was taken since the first pause.
+   * The last request was rejected in a way that may be about the destination or about a record. It is about a record
+   * when another was accepted since the first pause. Undefined: the destination is to pause.
    */
-  forbid(): Refusal | undefined {
+  pause(): Bisection | undefined {
     const [sent, indices] = [this.#sent, this.#lastSent()];
     if (sent === undefined) return undefined;
     const aboutRecord = this.#pausedAt !== undefined && this.#acceptances > this.#pausedAt;
     this.#pausedAt ??= this.#acceptances;
-    const refused = { ...sent, troubles: sent.troubles + 1, refusedAt: this.#acceptances };
-    if (indices.length > 1)
-      return aboutRecord ? this.#split(sent, { ...refused, troubles: 0 }, indices) : undefined;
-    if (this.#provenAtFault(sent) || (this.#expendable && sent.troubles > 0)) return this.#condemn(indices);
-    // The next one tried is another: at once where every process begins with the same one.
-    const held = this.#hold(refused, indices);
+    const rejected = { ...sent, troubles: sent.troubles + 1, rejectedAt: this.#acceptances };
+    if (indices.length > 1) {
+      return aboutRecord ? this.#split(sent, { ...rejected, troubles: 0 }, indices) : undefined;
+    }
+    if (this.#provenAtFault(sent) || (this.#expendable && sent.troubles > 0))
+      return this.#deadLetter(indices);
+    // The next try is with another record: at once where each process would begin with the same one.
+    const held = this.#hold(rejected, indices);
     return aboutRecord || (this.#resumed && !this.stuck) ? held : undefined;
   }
 
   /**
-   * What is sent alone is at fault when it was not answered twice, and another request was taken since it was not
-   * answered before, in company or alone: a receiver that stops answering in the middle of a batch costs no record.
+   * A single record is at fault when it was not answered twice, and another request was accepted since it was first not
+   * answered, alone or with others. A receiver that stops answering in the middle of a batch thus costs no record.
    */
-  #silence(sent: Range, larger: boolean): Refusal | undefined {
+  #unanswered(sent: Range, larger: boolean): Bisection | undefined {
     const indices = this.#lastSent();
     const proven = this.#provenAtFault(sent);
     const troubles = sent.troubles + 1;
-    const enough = troubles >= ENOUGH_SILENCE;
+    const enough = troubles >= MOST_UNANSWERED;
     if (indices.length > 1) {
-      const range = { ...sent, troubles, refusedAt: this.#acceptances };
+      const range = { ...sent, troubles, rejectedAt: this.#acceptances };
       if (enough || larger || sent.suspect === true) {
         return this.#split(sent, { ...range, troubles: 0, suspect: true }, indices);
       }
       this.#replace(sent, [range]);
       return undefined;
     }
-    if (enough && (proven || this.#expendable)) return this.#condemn(indices);
-    return this.#hold({ ...sent, troubles, ...(!proven && { refusedAt: this.#acceptances }) }, indices);
+    if (enough && (proven || this.#expendable)) return this.#deadLetter(indices);
+    return this.#hold({ ...sent, troubles, ...(!proven && { rejectedAt: this.#acceptances }) }, indices);
   }
 
-  #condemn([index = 0]: readonly number[]): Refusal {
+  #deadLetter([index = 0]: readonly number[]): Bisection {
     this.settle(index);
-    return { kind: 'condemned', index };
+    return { kind: 'dead-letter', index };
   }
 
-  #hold(range: Range, [index = 0]: readonly number[]): Refusal {
+  #hold(range: Range, [index = 0]: readonly number[]): Bisection {
     const others = this.#held.filter(({ from }) => from !== index);
     this.#held = [...others, { ...range, from: index, to: index + 1 }];
     return { kind: 'held' };
   }
 
-  /** Whether single records are tried, because some were refused and none taken since. */
+  /** Whether single records are tried, because some were rejected and none was accepted since. */
   get #trying(): boolean {
     return this.#held.length > 0 && !this.#held.some((range) => this.#provenAtFault(range));
   }
 
-  /** Another record was taken since this one was refused first, so it is not the receiver that refuses everything. */
-  #provenAtFault({ refusedAt }: Range): boolean {
-    return refusedAt !== undefined && this.#acceptances > refusedAt;
+  /** Another record was accepted since this one was first rejected, so the receiver does not reject everything. */
+  #provenAtFault({ rejectedAt }: Range): boolean {
+    return rejectedAt !== undefined && this.#acceptances > rejectedAt;
   }
 
   #choose(alone: boolean): Range | undefined {
@@ -206,18 +213,18 @@ export class Shipment {
     return this.#oneOf(range, this.#open(range)[0] ?? range.from);
   }
 
-  /** The first `most` records of it, the others behind them. */
+  /** Its first `most` records; the others become a range behind them. */
   #cut(range: Range | undefined, most: number): Range | undefined {
     const end = range && this.#open(range)[most];
     if (range === undefined || end === undefined) return range;
-    // What was not sent as it is now was not refused as it is now.
-    const { refusedAt: _, ...fresh } = range;
+    // A smaller request than the one that was rejected was not rejected yet.
+    const { rejectedAt: _, ...fresh } = range;
     const first = { ...fresh, to: end, troubles: 0 };
     this.#replace(range, [first, { ...fresh, from: end, troubles: 0 }]);
     return first;
   }
 
-  /** A record that was not refused alone yet, as far as can be from those that were: faults come in runs. */
+  /** A record that was not rejected alone yet, as far as possible from those that were: faults come in runs. */
   #untried(): Range | undefined {
     const held = new Set(this.#held.map(({ from }) => from));
     const recent = [...held].slice(-RECENTLY_HELD);
@@ -237,11 +244,11 @@ export class Shipment {
     return { from: index, to: index + 1, troubles: 0 };
   }
 
-  #split(sent: Range, refused: Range, indices: readonly number[]): Refusal {
+  #split(sent: Range, rejected: Range, indices: readonly number[]): Bisection {
     const middle = indices[Math.ceil(indices.length / 2)] ?? sent.from;
     this.#replace(sent, [
-      { ...refused, to: middle },
-      { ...refused, from: middle },
+      { ...rejected, to: middle },
+      { ...rejected, from: middle },
     ]);
     return { kind: 'split' };
   }

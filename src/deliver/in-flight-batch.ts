@@ -1,65 +1,105 @@
 import type { DeadLetter } from '../journal/dead-letter.ts';
 import type { Position } from '../journal/journal.ts';
 import { isBefore } from '../journal/position.ts';
-import type { Acknowledge, Answer } from './classify-response.ts';
-import type { Batch, Item } from './batch.ts';
-import { ageReason, condemn } from './condemn.ts';
-import type { Settled } from './redelivery.ts';
-import type { RequestSize } from './request-size.ts';
-import { type Refusal, Shipment } from './bisector.ts';
+import { type Batch, type BatchEntry, deadLetterOf, tooOld } from './batch.ts';
+import { BatchBisector, type Bisection } from './bisector.ts';
+import type { Accepted, ClassifiedResponse } from './classify-response.ts';
 
-/** What an answer did to a load, for counting. */
-export interface Effect {
-  readonly delivered: number;
-  readonly rejected: number;
-  /** What a refusal led to; undefined: none, or the same records are sent again. */
-  readonly refusal: Refusal['kind'] | undefined;
-  /** Nothing is taken: the destination pauses until another record is. */
-  readonly stuck: boolean;
+/** How many records a receiver answers for in one request, as far as that is known. */
+export interface RequestSize {
+  /** A request has at most this many records. */
+  readonly most: number;
+  /** This many at once were accepted since a request was split because it was not answered; Infinity: none was. */
+  readonly proven: number;
+  /** Requests that were accepted with this `most`. */
+  readonly successes: number;
+  /** A request was split because it was not answered, and none has been accepted since. */
+  readonly searching: boolean;
 }
 
-/** How the next request is to be. Times are in milliseconds. */
-interface Request {
+export const ANY_SIZE: RequestSize = { most: Infinity, proven: Infinity, successes: 0, searching: false };
+
+/** After this many accepted requests, requests may have twice as many records. */
+const ENOUGH_SUCCESSES = 10;
+
+/** No request has more records, so that from here on no limit is needed. */
+const LARGEST_LIMIT = 5_000;
+
+/** What the response to a request of so many records means for the size of the next. */
+export function resized(
+  size: RequestSize,
+  response: ClassifiedResponse,
+  { bisection }: Effect,
+  records: number,
+): RequestSize {
+  if (response.kind === 'accepted') return enlarged(size, records);
+  if (response.kind !== 'retry' || response.suspicion !== 'unanswered') return size;
+  // One record was at fault, so the number of records was not.
+  if (bisection === 'dead-letter') return ANY_SIZE;
+  return bisection === 'split' ? { ...size, searching: true } : size;
+}
+
+function enlarged(size: RequestSize, records: number): RequestSize {
+  if (size.searching) return { most: records, proven: records, successes: 1, searching: false };
+  if (size.most === Infinity) return size;
+  const proven = Math.max(size.proven, records);
+  const successes = size.successes + 1;
+  if (successes < ENOUGH_SUCCESSES) return { ...size, proven, successes };
+  const most = size.most * 2;
+  return most >= LARGEST_LIMIT ? ANY_SIZE : { most, proven, successes: 0, searching: false };
+}
+
+/** What a response did to a batch. */
+export interface Effect {
+  /** Records that the destination accepted. */
+  readonly delivered: number;
+  /** Records of an accepted request that the destination rejected for good. */
+  readonly rejected: number;
+  /** What followed from a rejection; undefined: none, or the same records are sent again. */
+  readonly bisection: Bisection['kind'] | undefined;
+  /** Everything is rejected: the destination pauses until another record is accepted. */
+  readonly stuck: boolean;
+  /** Other records, or fewer, are sent next, so that there is no need to wait. */
+  readonly continues: boolean;
+}
+
+/** Limits of the next request. */
+interface RequestLimits {
+  /** Milliseconds. */
   readonly maxEventAge: number | undefined;
   /** Only one record, because the destination is paused. */
   readonly alone: boolean;
   readonly size: RequestSize;
 }
 
-/** Where a load's records are settled up to, and what was laid aside on the way: committed together. */
-export interface Settlement {
-  readonly position: Position;
-  readonly deadLetters: readonly DeadLetter[];
+/** What became of records since the last call: of a redelivery, whose records are in the journal already. */
+export interface Settled {
+  readonly accepted: readonly BatchEntry[];
+  readonly rejected: readonly DeadLetter[];
 }
 
-/** Indices of what a partial success refused, and why. */
-interface Refused {
-  readonly refused: ReadonlySet<number>;
-  readonly reason: string;
-}
-
-/** A batch and what became of its records: which go out next, which were taken, which are dead letters. */
-export class Load {
-  readonly #items: Item[] = [];
-  readonly #shipment: Shipment;
-  readonly #letters = new Map<number, DeadLetter>();
-  #taken: Item[] = [];
+/** A batch and what became of its records: which are sent next, which were accepted, which are dead letters. Pure. */
+export class InFlightBatch {
+  readonly #entries: BatchEntry[] = [];
+  readonly #bisector: BatchBisector;
+  readonly #deadLetters = new Map<number, DeadLetter>();
+  #accepted: BatchEntry[] = [];
   #end: Position;
   /** Indices of the last request. */
   #sent: readonly number[] = [];
+  /** Whether its records are in the journal already, so that nothing is lost with a rejected one. */
+  readonly redelivered: boolean;
 
-  /** Its records lie elsewhere already, so that one refused alone is refused. */
-  readonly expendable: boolean;
-
-  constructor(batch: Batch, now: number, { expendable = false } = {}) {
-    this.expendable = expendable;
-    this.#shipment = new Shipment(0, { expendable });
+  /** `now`: epoch ms. */
+  constructor(batch: Batch, now: number, { redelivered = false } = {}) {
+    this.redelivered = redelivered;
+    this.#bisector = new BatchBisector(0, { expendable: redelivered });
     this.#end = batch.end;
     this.append(batch, now);
   }
 
   get size(): number {
-    return this.#items.length;
+    return this.#entries.length;
   }
 
   /** Where the next batch begins. */
@@ -67,133 +107,147 @@ export class Load {
     return this.#end;
   }
 
-  /** More records behind these, sent on their own. */
-  append({ items, end }: Batch, now: number): void {
-    const from = this.#items.length;
-    this.#items.push(...items);
-    this.#shipment.append(items.length);
-    items.forEach((item, index) => {
-      if (item.unfit !== undefined) this.#condemn(from + index, undefined, item.unfit, now);
+  /** Adds records behind these, to be sent as a request of their own. */
+  append({ entries, end }: Batch, now: number): void {
+    const from = this.#entries.length;
+    this.#entries.push(...entries);
+    this.#bisector.append(entries.length);
+    entries.forEach(({ unfit }, index) => {
+      if (unfit !== undefined) this.#deadLetter(from + index, undefined, unfit, now);
     });
     this.#end = end;
   }
 
-  /** The records of the next request, empty when all are settled. What has become too old is laid aside instead. */
-  next(now: number, { maxEventAge, alone, size }: Request): readonly Item[] {
+  /** The records of the next request, empty when all are settled. Records that became too old become dead letters. */
+  next(now: number, { maxEventAge, alone, size }: RequestLimits): readonly BatchEntry[] {
     for (;;) {
-      this.#sent = this.#shipment.next({ alone, most: size.most });
-      const aged = this.#sent.filter((index) => this.#ageOut(index, now, maxEventAge));
-      if (aged.length === 0) return this.#sent.flatMap((index) => this.#items[index] ?? []);
+      this.#sent = this.#bisector.next({ alone, most: size.most });
+      const old = this.#sent.filter((index) => this.#ageOut(index, now, maxEventAge));
+      if (old.length === 0) return this.#sent.flatMap((index) => this.#entries[index] ?? []);
     }
   }
 
-  /** Settles what the answer to the last request settles. `size`: as for that request. */
-  settle(answer: Answer, now: number, size: RequestSize): Effect {
-    if (answer.kind === 'acknowledge') return this.#acknowledge(answer, now);
-    const refusal = this.#refused(answer, this.#sent.length > size.proven);
-    if (refusal?.kind === 'condemned') this.#condemn(refusal.index, answer.status, reasonOf(answer), now);
-    return this.#effect({ refusal: refusal?.kind });
+  /** Applies the response to the last request. `size`: as for that request. */
+  apply(response: ClassifiedResponse, now: number, size: RequestSize): Effect {
+    if (response.kind === 'accepted') return this.#accept(response, now);
+    const bisection = this.#bisect(response, this.#sent.length > size.proven);
+    if (bisection?.kind === 'dead-letter') {
+      this.#deadLetter(bisection.index, response.status, reasonOf(response), now);
+    }
+    const { stuck } = this.#bisector;
+    const continues = doesContinue(response, bisection?.kind, stuck);
+    return { delivered: 0, rejected: 0, bisection: bisection?.kind, stuck, continues };
   }
 
-  /** How far it is settled without a hole, and the dead letters before that which were not told yet. */
-  takeSettlement(): Settlement {
-    const upTo = this.#shipment.settledUpTo;
-    return { position: this.#items[upTo]?.position ?? this.#end, deadLetters: this.#takeLetters(upTo) };
-  }
-
-  /** The positions of what was taken or laid aside behind a record that is not settled yet. */
-  get settledPositions(): readonly Position[] {
-    return this.#items
-      .filter((_, index) => index >= this.#shipment.settledUpTo && this.#shipment.isSettled(index))
-      .map(({ position }) => position);
-  }
-
-  /** The dead letters before a position that no settlement had yet. */
-  lettersBefore(position: Position): readonly DeadLetter[] {
-    return this.#lettersUpTo(this.#countBefore(position)).map(([, letter]) => letter);
-  }
-
-  /** Nothing before a position is sent any more, and its dead letters are committed. */
-  skipTo(position: Position): void {
-    const count = this.#countBefore(position);
-    for (let index = 0; index < count; index += 1) this.#shipment.settle(index);
-    this.#takeLetters(count);
-    if (isBefore(this.#end, position)) this.#end = position;
+  /** How far it is settled without a hole, and the dead letters before that which were not taken yet. */
+  takeAcknowledgement(): { readonly position: Position; readonly deadLetters: readonly DeadLetter[] } {
+    const upTo = this.#bisector.settledUpTo;
+    return { position: this.#entries[upTo]?.position ?? this.#end, deadLetters: this.#takeDeadLetters(upTo) };
   }
 
   /** What was settled since the last call, holes or not. */
   takeSettled(): Settled {
-    const taken = this.#taken;
-    this.#taken = [];
-    return { taken, refused: this.#takeLetters(this.size) };
+    const accepted = this.#accepted;
+    this.#accepted = [];
+    return { accepted, rejected: this.#takeDeadLetters(this.size) };
   }
 
-  #acknowledge(answer: Acknowledge, now: number): Effect {
+  /** The positions of the records that are settled behind one that is not. */
+  get settledPositions(): readonly Position[] {
+    const { settledUpTo } = this.#bisector;
+    return this.#entries
+      .filter((_, index) => index >= settledUpTo && this.#bisector.isSettled(index))
+      .map(({ position }) => position);
+  }
+
+  /** The dead letters before a position that were not taken yet. */
+  deadLettersBefore(position: Position): readonly DeadLetter[] {
+    return this.#deadLettersUpTo(this.#countBefore(position)).map(([, letter]) => letter);
+  }
+
+  /** Everything before a position was skipped, and its dead letters are committed. */
+  skipTo(position: Position): void {
+    const count = this.#countBefore(position);
+    for (let index = 0; index < count; index += 1) this.#bisector.settle(index);
+    this.#takeDeadLetters(count);
+    if (isBefore(this.#end, position)) this.#end = position;
+  }
+
+  #accept(response: Accepted, now: number): Effect {
     const sent = this.#sent;
-    const { rejected, duplicatesOnly, status } = answer;
-    const lost = duplicatesOnly ? 0 : Math.min(rejected, sent.length);
-    this.#shipment.accept({ some: lost < sent.length });
-    const { refused, reason } = this.#refusedOf(answer, lost);
+    const lost = response.duplicatesOnly ? 0 : Math.min(response.rejected, sent.length);
+    this.#bisector.accept({ some: lost < sent.length });
+    const { indices, reason } = this.#rejectedBy(response, lost);
     for (const index of sent) {
-      if (refused.has(index)) this.#condemn(index, status, reason, now);
-      else this.#taken.push(...this.#items.slice(index, index + 1));
+      if (indices.has(index)) this.#deadLetter(index, response.status, reason, now);
+      else this.#accepted.push(...this.#entries.slice(index, index + 1));
     }
-    return this.#effect({ delivered: sent.length - lost, rejected: lost });
+    const { stuck } = this.#bisector;
+    return { delivered: sent.length - lost, rejected: lost, bisection: undefined, stuck, continues: true };
   }
 
-  /** Which records of the last request a partial success is about: all of them, unless it names those it refused. */
-  #refusedOf({ words, named }: Acknowledge, lost: number): Refused {
+  /** Which records of the last request a partial success is about: all of them, unless it names those it rejected. */
+  #rejectedBy(
+    { words, named }: Accepted,
+    lost: number,
+  ): { readonly indices: ReadonlySet<number>; readonly reason: string } {
     const sent = this.#sent;
-    if (lost === 0) return { refused: new Set(), reason: '' };
-    const found = sent.filter((index) => named.includes(this.#items[index]?.journaled.uid ?? ''));
-    if (found.length === lost) return { refused: new Set(found), reason: words };
-    const reason = `perhaps refused: ${lost} of ${sent.length} records sent together were; ${words}`;
-    return { refused: new Set(sent), reason };
+    if (lost === 0) return { indices: new Set(), reason: '' };
+    const found = sent.filter((index) => named.includes(this.#entries[index]?.uid ?? ''));
+    if (found.length === lost) return { indices: new Set(found), reason: words };
+    const reason = `perhaps rejected: ${lost} of ${sent.length} records sent together were; ${words}`;
+    return { indices: new Set(sent), reason };
   }
 
-  #refused(answer: Exclude<Answer, Acknowledge>, larger: boolean): Refusal | undefined {
-    if (answer.kind === 'bisect') return this.#shipment.refuse(answer);
-    if (answer.kind === 'pause') return answer.perhapsRecord ? this.#shipment.forbid() : undefined;
-    return answer.suspicion && this.#shipment.trouble(answer.suspicion, { larger });
+  #bisect(response: Exclude<ClassifiedResponse, Accepted>, larger: boolean): Bisection | undefined {
+    if (response.kind === 'rejected') return this.#bisector.reject(response);
+    if (response.kind === 'paused') return response.perhapsRecord ? this.#bisector.pause() : undefined;
+    return response.suspicion && this.#bisector.retry(response.suspicion, { larger });
   }
 
-  #takeLetters(upTo: number): readonly DeadLetter[] {
-    const letters = this.#lettersUpTo(upTo);
-    for (const [index] of letters) this.#letters.delete(index);
+  #takeDeadLetters(upTo: number): readonly DeadLetter[] {
+    const letters = this.#deadLettersUpTo(upTo);
+    for (const [index] of letters) this.#deadLetters.delete(index);
     return letters.map(([, letter]) => letter);
   }
 
-  #lettersUpTo(index: number): readonly (readonly [number, DeadLetter])[] {
-    return [...this.#letters].filter(([own]) => own < index).toSorted(([a], [b]) => a - b);
+  #deadLettersUpTo(index: number): readonly (readonly [number, DeadLetter])[] {
+    return [...this.#deadLetters].filter(([own]) => own < index).toSorted(([a], [b]) => a - b);
   }
 
   #countBefore(position: Position): number {
-    const first = this.#items.findIndex((item) => !isBefore(item.position, position));
-    return first === -1 ? this.#items.length : first;
+    const first = this.#entries.findIndex((entry) => !isBefore(entry.position, position));
+    return first === -1 ? this.#entries.length : first;
   }
 
   #ageOut(index: number, now: number, maxEventAge: number | undefined): boolean {
-    const reason = ageReason(this.#items[index]?.at ?? now, now, maxEventAge);
+    const reason = tooOld(this.#entries[index]?.at ?? now, now, maxEventAge);
     if (reason === undefined) return false;
-    this.#condemn(index, undefined, reason, now);
+    this.#deadLetter(index, undefined, reason, now);
     return true;
   }
 
-  #condemn(index: number, status: number | undefined, reason: string, now: number): void {
-    const item = this.#items[index];
-    if (item === undefined) return;
-    this.#shipment.settle(index);
-    this.#letters.set(index, condemn(item, status, reason, now));
-  }
-
-  #effect(counts: Partial<Effect> = {}): Effect {
-    return { delivered: 0, rejected: 0, refusal: undefined, stuck: this.#shipment.stuck, ...counts };
+  #deadLetter(index: number, status: number | undefined, reason: string, now: number): void {
+    const entry = this.#entries[index];
+    if (entry === undefined) return;
+    this.#bisector.settle(index);
+    this.#deadLetters.set(index, deadLetterOf(entry, status, reason, now));
   }
 }
 
-/** Why a record that was refused alone lies in the dead letters. */
-function reasonOf(answer: Answer): string {
-  const { status, words } = answer;
-  if (answer.kind !== 'wait' || answer.suspicion !== 'unanswered') return words || `HTTP ${status}`;
-  return `the receiver never answered a request with this record alone, though it took others: ${words}`;
+function doesContinue(
+  response: Exclude<ClassifiedResponse, Accepted>,
+  bisection: Bisection['kind'] | undefined,
+  stuck: boolean,
+): boolean {
+  if (response.kind === 'rejected') return !stuck;
+  if (response.kind === 'paused') return bisection !== undefined && !stuck;
+  return response.suspicion === 'unanswered' && (bisection === 'split' || bisection === 'dead-letter');
+}
+
+/** Why a record that was rejected alone is a dead letter. */
+function reasonOf(response: ClassifiedResponse): string {
+  const { status, words } = response;
+  if (response.kind !== 'retry' || response.suspicion !== 'unanswered') return words || `HTTP ${status}`;
+  return `the receiver never answered a request with this record alone, though it accepted others: ${words}`;
 }

@@ -1,231 +1,318 @@
 import type { DestinationConfig } from '../config/types.ts';
+import type { Clock, Random } from '../core/clock.ts';
+import type { DeliveryObserver, DeliveryState, ResponseReport } from '../core/delivery-state.ts';
+import type { EcsEvent } from '../core/event.ts';
+import type { Logger } from '../core/log.ts';
+import type { Condition, DestinationReport } from '../core/state.ts';
+import type { DeadLetter } from '../journal/dead-letter.ts';
+import type { Journal, Position } from '../journal/journal.ts';
+import { isBefore } from '../journal/position.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
-import { REFUSES_EVERYTHING } from './advice.ts';
-import { type Acknowledge, type Answer, understand } from './classify-response.ts';
-import { Backlog } from './backlog.ts';
-import { Batcher, type BatcherSettings } from './batch.ts';
-import { Bookmark } from './bookmark.ts';
-import { Conduct } from './conduct.ts';
-import type { DestinationReport } from '../core/state.ts';
-import type { DeliveryState, ResponseKind } from '../core/delivery-state.ts';
-import type { DeliveryParts } from './delivery-parts.ts';
-import { describe } from './describe.ts';
-import type { Errand } from './redelivery.ts';
-import { Errands } from './errands.ts';
-import { Idle, type Rest } from './idle.ts';
-import { type Effect, Load } from './in-flight-batch.ts';
-import { ANY_SIZE, halved, type RequestSize, taken } from './request-size.ts';
-import { bytesBySource } from './sent-bytes.ts';
+import type { Sender } from '../otlp/sender.ts';
+import { BacklogLimit } from './backlog.ts';
+import { Batcher, type BatchEntry, bytesBySource } from './batch.ts';
+import {
+  type Accepted,
+  type ClassifiedResponse,
+  classifyResponse,
+  describeResponse,
+  REJECTS_EVERYTHING_ADVICE,
+  responseFields,
+} from './classify-response.ts';
+import { ANY_SIZE, type Effect, InFlightBatch, resized } from './in-flight-batch.ts';
+import { type Redelivery, RedeliveryQueue } from './redelivery.ts';
+import { DeliveryStateMachine, type Rest } from './state-machine.ts';
 
-/** Commits what an answer settled (undefined: what needed none); returns how many dead letters that made. */
-type Commit = (answer: Answer | undefined) => Promise<number>;
+/** What a delivery needs of the journal. */
+export type DeliveryJournal = Pick<
+  Journal,
+  | 'destinations'
+  | 'read'
+  | 'advance'
+  | 'setPaused'
+  | 'changed'
+  | 'room'
+  | 'stats'
+  | 'deadLetterBytes'
+  | 'backlogBeyond'
+  | 'skip'
+  | 'endGap'
+>;
 
-/** A load that is refused whole is not made longer than this by what comes after it. */
-const LONGEST_LOAD = 5_000;
+export interface DeliveryParts {
+  readonly destination: DestinationConfig;
+  readonly journal: DeliveryJournal;
+  readonly sender: Sender;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** How long work on a journal that cannot be written is repeated, milliseconds. Default: as long as it takes. */
+  readonly persistFor?: number | undefined;
+  /** `data_stream.namespace` that a source or tenant sets; undefined: the destination's, else `default`. */
+  readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
+  /** The destination did not respond to the process before: since when, and why. */
+  readonly unreachable?: Condition | undefined;
+  readonly observer?: DeliveryObserver | undefined;
+}
+
+/** What is sent next. */
+interface Sending {
+  readonly batch: InFlightBatch;
+  /** Undefined for live records, whose acknowledgement moves the position. */
+  readonly redelivery?: Redelivery;
+}
+
+/** What one request came to. */
+type RequestResult = Effect &
+  Pick<ResponseReport, 'deadLetters' | 'duration' | 'at'> & { readonly entries: readonly BatchEntry[] };
+
+/** A batch that is rejected whole gets no more records when it has this many. */
+const LONGEST_BATCH = 5_000;
+
+/** The warning about dead letters is repeated when there are this many times as many. */
+const WARN_AGAIN = 10;
+
+const NO_ROOM = 'The journal is at its cap, and dead letters fill most of it.';
+const NO_ROOM_ADVICE =
+  'Look at `penstock dead-letters list`, export and remove what is not needed, or raise `state.max_bytes`.';
 
 /**
- * The delivery of one destination: reads the journal from its position, sends, understands the answer,
- * moves the position. One request is in flight at a time; the position and the dead letters behind it are committed
- * together, after every answer, so that nothing that was not taken is passed and a repeat begins where it must.
+ * The delivery loop of one destination. One request is in flight at a time. The position and the dead letters before it
+ * are committed in one transaction after every response, so that the position never passes a record that was not
+ * accepted, and a repeat begins where it must.
  */
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #batcher: Batcher;
-  readonly #errands: Errands;
-  readonly #conduct: Conduct;
-  readonly #bookmark: Bookmark;
-  readonly #backlog: Backlog;
-  readonly #idle = new Idle();
-  #size = ANY_SIZE;
+  readonly #redeliveries: RedeliveryQueue;
+  readonly #state: DeliveryStateMachine;
+  readonly #backlog: BacklogLimit;
+  #live: InFlightBatch | undefined;
+  #requestSize = ANY_SIZE;
+  #lastResponse = 'nothing was sent yet';
+  /** Made since the start, and how many there are when the next warning is due. */
+  #deadLetters = 0;
+  #warnAt = 1;
 
   constructor(parts: DeliveryParts) {
-    const settings = batcherSettings(parts);
+    const { destination, journal, sender, namespaceOf } = parts;
+    const namespace = (source: string, event: EcsEvent) =>
+      namespaceOf?.(source, event) ?? destination.namespace;
+    const batching = {
+      read: (position: Position) => journal.read(position),
+      destination,
+      providers: sender.providers,
+      shaping: { profile: destination.profile, namespaceOf: namespace },
+    };
     this.#parts = parts;
-    this.#batcher = new Batcher(settings);
-    this.#errands = new Errands(settings);
-    this.#conduct = new Conduct({ ...parts, name: parts.destination.name, idle: this.#idle });
-    this.#bookmark = new Bookmark(parts, this.#conduct);
-    this.#backlog = new Backlog(parts, this.#bookmark, this.#conduct);
+    this.#batcher = new Batcher(batching);
+    this.#redeliveries = new RedeliveryQueue(batching);
+    this.#state = new DeliveryStateMachine({ ...parts, name: destination.name });
+    this.#backlog = new BacklogLimit({ ...parts, state: this.#state });
   }
 
   get destination(): DestinationConfig {
     return this.#parts.destination;
   }
 
-  /** What is not in the journal of how it stands. */
-  get report(): DestinationReport {
-    return this.#conduct.report;
+  get state(): DeliveryState {
+    return this.#state.current;
   }
 
-  get state(): DeliveryState {
-    return this.#conduct.standing;
+  /** What the journal does not hold of the state. */
+  get report(): DestinationReport {
+    return this.#state.report;
   }
 
   /**
-   * Resolves when all that is journaled by now, and every errand, is delivered; or the destination is paused, or
+   * Resolves when all that is journaled by now, and every redelivery, is delivered; or the destination is paused, or
    * `run` has ended.
    */
   idle(): Promise<Rest> {
-    return this.#idle.wait();
+    return this.#state.nextRest();
   }
 
   /**
-   * Sends an errand's records too, behind live ones. Resolves when each is settled; rejects with an AbortError when
-   * `run` ends before.
+   * Sends these records too, behind live ones. Resolves when each is settled; rejects with an AbortError when `run` ends
+   * before.
    */
-  runErrand(errand: Errand): Promise<void> {
-    const done = this.#errands.add(errand);
-    this.#idle.nudge();
+  redeliver(redelivery: Redelivery): Promise<void> {
+    const done = this.#redeliveries.add(redelivery);
+    this.#state.wake();
     return done;
   }
 
   /**
-   * Delivers until the signal aborts; a request in flight is then still awaited for some seconds and its answer
-   * committed. A destination that was paused is tried again at once.
+   * Delivers until the signal aborts; a request in flight then gets a few more seconds, and its response is committed. A
+   * destination that was paused is tried again at once.
    * @throws StateError when the journal cannot be used
    */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      this.#conduct.start(signal);
-      this.#conduct.resume(await this.#bookmark.open());
-      while (!signal.aborted) await this.#turn(signal);
+      this.#lastResponse = (await this.#state.open(signal)) ?? this.#lastResponse;
+      while (!signal.aborted) await this.#deliverNext(signal);
     } catch (error) {
       // What could not be committed before the end is sent again at the next start.
       if (!(error instanceof JournalWriteError && signal.aborted)) throw error;
     } finally {
-      this.#errands.end();
-      this.#idle.at('stopped');
+      this.#redeliveries.end();
+      this.#state.stopped();
     }
   }
 
-  /** Sends what is next: a whole load of the journal, else one request of an errand, else waits for either. */
-  async #turn(signal: AbortSignal): Promise<void> {
-    const { journal, clock } = this.#parts;
-    const { position } = this.#bookmark;
-    const asked = this.#idle.look();
-    const batch = await this.#conduct.persist(() => this.#batcher.next(position, clock.now()));
-    if (batch !== undefined) return this.#deliver(new Load(batch, clock.now()), signal);
-    const next = await this.#conduct.persist(() => this.#errands.next(clock.now()));
-    if (next !== undefined) return this.#runOn(next.load, next.errand, signal);
-    this.#conduct.rest();
-    this.#idle.at('caught-up');
-    await this.#conduct.persist(() => journal.changed(AbortSignal.any([signal, asked]), position));
-  }
+  /** One request and its response; waits when there is nothing to send. */
+  async #deliverNext(signal: AbortSignal): Promise<void> {
+    const { clock, sender } = this.#parts;
+    const woken = this.#state.untilWoken();
+    const sending = (await this.#nextLive()) ?? (await this.#nextRedelivery());
+    if (sending === undefined) return this.#waitForWork(woken);
+    if (signal.aborted) return;
+    const { batch } = sending;
+    const entries = this.#nextRequest(batch);
+    if (entries.length === 0) return this.#finish(sending);
 
-  async #deliver(load: Load, signal: AbortSignal): Promise<void> {
-    this.#idle.busy();
-    const commit: Commit = (answer) => this.#bookmark.advance(load, answer, signal);
-    while (!signal.aborted && (await this.#send(load, commit, signal))) {
-      // Each turn is one request and its answer.
-    }
-  }
-
-  async #runOn(load: Load, errand: Errand, signal: AbortSignal): Promise<void> {
-    this.#idle.busy();
-    const commit: Commit = async () => {
-      const settled = load.takeSettled();
-      await this.#conduct.persist(() => errand.settle(settled));
-      return settled.refused.length;
-    };
-    const more = await this.#send(load, commit, signal);
-    if (!more) this.#errands.finishLoad();
-  }
-
-  /** Sends the next request of a load and does as the answer says; false when all of it is settled. */
-  async #send(load: Load, commit: Commit, signal: AbortSignal): Promise<boolean> {
-    const { clock, sender, destination, observer } = this.#parts;
-    const size = this.#size;
-    const how = { maxEventAge: destination.maxEventAge, alone: this.#conduct.probing, size };
-    const items = load.next(clock.now(), how);
-    if (items.length === 0) {
-      await commit(undefined);
-      return false;
-    }
-    this.#conduct.begin();
+    this.#state.sending();
     const began = clock.now();
-    const seen = await sender.send(items, signal);
+    const outcome = await sender.send(entries, signal);
     const at = clock.now();
-    const answer = understand(seen, at, items.length);
-    const effect = load.settle(answer, clock.now(), size);
-    this.#size = resized(size, answer, effect, items.length);
-    const deadLetters = await commit(answer);
-    const { delivered, rejected } = effect;
-    const { status } = answer;
-    const accepted = answer.kind === 'acknowledge' ? items : [];
-    observer?.onResponse({
-      destination: destination.name,
-      kind: answer.kind === 'pause' && goesOnAtOnce(answer, effect) ? 'rejected' : KINDS[answer.kind],
-      status,
-      delivered,
-      rejected,
-      deadLetters,
-      duration: at - began,
-      at,
-      accepted: accepted.map(({ page: { source }, lane, at: own }) => ({ source, lane, at: own })),
-      bytes: bytesBySource(accepted, sender.providers, destination.protocol),
-      redelivered: load.expendable,
-    });
-    await this.#follow(load, answer, effect);
-    return true;
+    const response = classifyResponse(outcome, at, entries.length);
+    const effect = batch.apply(response, at, this.#requestSize);
+    this.#requestSize = resized(this.#requestSize, response, effect, entries.length);
+    const deadLetters = await this.#commit(sending, response);
+    this.#observe(batch, response, { ...effect, entries, deadLetters, duration: at - began, at });
+    await this.#backOff(batch, response, effect);
   }
 
-  async #follow(load: Load, answer: Answer, effect: Effect): Promise<void> {
-    if (answer.kind !== 'wait') this.#conduct.answered();
-    if (answer.kind === 'acknowledge') {
-      await this.#backlog.accepted();
-      return this.#conduct.goOn(answer);
-    }
-    if (!goesOnAtOnce(answer, effect)) await this.#backlog.tend(this.#rest(answer), load);
-    if (effect.stuck) await this.#lengthen(load);
-  }
-
-  #rest(answer: Exclude<Answer, Acknowledge>): Promise<void> {
-    if (answer.kind === 'wait') return this.#conduct.wait(answer);
-    if (answer.kind === 'pause') return this.#conduct.pause(describe(answer), answer.whatToDo);
-    return this.#conduct.pause(`Everything is refused. ${describe(answer)}`, REFUSES_EVERYTHING);
-  }
-
-  /** A later record may be taken where these are not, which proves these at fault. */
-  async #lengthen(load: Load): Promise<void> {
-    // What comes after an errand's records is not next in the journal, and nothing has to be proven for it.
-    if (load.expendable || load.size >= LONGEST_LOAD) return;
+  async #nextLive(): Promise<Sending | undefined> {
     const { clock } = this.#parts;
-    const more = await this.#conduct.persist(() => this.#batcher.next(load.end, clock.now()));
-    if (more !== undefined) load.append(more, clock.now());
+    if (this.#live === undefined) {
+      const next = () => this.#batcher.next(this.#state.position, clock.now());
+      const batch = await this.#state.persist(next);
+      this.#live = batch && new InFlightBatch(batch, clock.now());
+    }
+    return this.#live && { batch: this.#live };
   }
-}
 
-const KINDS = {
-  acknowledge: 'accepted',
-  wait: 'retry',
-  pause: 'paused',
-  bisect: 'rejected',
-} as const satisfies Record<Answer['kind'], ResponseKind>;
+  #nextRedelivery(): Promise<Sending | undefined> {
+    return this.#state.persist(() => this.#redeliveries.next(this.#parts.clock.now()));
+  }
 
-/** Whether other records, or fewer, go out next, so that nothing need be waited for. */
-function goesOnAtOnce(answer: Exclude<Answer, Acknowledge>, { refusal, stuck }: Effect): boolean {
-  if (answer.kind === 'bisect') return !stuck;
-  if (answer.kind === 'pause') return refusal !== undefined && !stuck;
-  return answer.suspicion === 'unanswered' && (refusal === 'split' || refusal === 'condemned');
-}
+  /** A paused destination is tried with one record. */
+  #nextRequest(batch: InFlightBatch): readonly BatchEntry[] {
+    const { clock, destination } = this.#parts;
+    const limits = {
+      maxEventAge: destination.maxEventAge,
+      alone: this.#state.isPaused,
+      size: this.#requestSize,
+    };
+    return batch.next(clock.now(), limits);
+  }
 
-/** What an answer to so many records tells of how many may be sent at once. */
-function resized(size: RequestSize, answer: Answer, { refusal }: Effect, records: number): RequestSize {
-  if (answer.kind === 'acknowledge') return taken(size, records);
-  if (answer.kind !== 'wait' || answer.suspicion !== 'unanswered') return size;
-  // It was one record, and no matter of how many.
-  if (refusal === 'condemned') return ANY_SIZE;
-  return refusal === 'split' ? halved(size) : size;
-}
+  /** The whole batch is settled. */
+  async #finish(sending: Sending): Promise<void> {
+    await this.#commit(sending, undefined);
+    if (sending.redelivery === undefined) this.#live = undefined;
+    else this.#redeliveries.finishBatch();
+  }
 
-function batcherSettings({ destination, journal, sender, namespaceOf }: DeliveryParts): BatcherSettings {
-  return {
-    journal,
-    destination,
-    providers: sender.providers,
-    shaping: {
-      profile: destination.profile,
-      namespaceOf: (source, event) => namespaceOf?.(source, event) ?? destination.namespace,
-    },
-  };
+  async #waitForWork(woken: AbortSignal): Promise<void> {
+    this.#state.caughtUp();
+    await this.#state.persist(() => this.#parts.journal.changed(woken, this.#state.position));
+  }
+
+  /** Commits what the response settled (undefined: none was needed); returns how many dead letters that made. */
+  async #commit({ batch, redelivery }: Sending, response: ClassifiedResponse | undefined): Promise<number> {
+    if (redelivery === undefined) return this.#acknowledge(batch, response);
+    const settled = batch.takeSettled();
+    await this.#state.persist(() => redelivery.settle(settled));
+    return settled.rejected.length;
+  }
+
+  /** Commits the position and the dead letters before it; nothing when the end comes while there is no room for them. */
+  async #acknowledge(batch: InFlightBatch, response: ClassifiedResponse | undefined): Promise<number> {
+    const { journal, destination, clock, observer } = this.#parts;
+    const { position, deadLetters } = batch.takeAcknowledgement();
+    if (response === undefined && !isBefore(this.#state.position, position)) return 0;
+    while (deadLetters.length > 0 && !(await this.#hasRoomForDeadLetters())) {
+      await this.#state.pause(NO_ROOM, NO_ROOM_ADVICE);
+      if (this.#state.isEnding) return 0;
+    }
+    if (response !== undefined) this.#lastResponse = describeResponse(response);
+    const words = this.#lastResponse;
+    await this.#state.persist(() =>
+      journal.advance(destination.name, position, words, clock.now(), deadLetters),
+    );
+    this.#state.moveTo(position);
+    this.#warnOf(deadLetters);
+    if (deadLetters.length > 0) observer?.onDeadLetters(deadLetters.length);
+    return deadLetters.length;
+  }
+
+  /** A journal that is full of undelivered events has room for dead letters, since they let the position move on. */
+  #hasRoomForDeadLetters(): Promise<boolean> {
+    const { journal, clock } = this.#parts;
+    return this.#state.persist(async () => {
+      if ((await journal.room(clock.now())) === 'free') return true;
+      const { bytes } = await journal.stats();
+      return (await journal.deadLetterBytes()) < bytes / 2;
+    });
+  }
+
+  /** Once, and again when there are ten times as many: a receiver that rejects each batch would fill the log. */
+  #warnOf(deadLetters: readonly DeadLetter[]): void {
+    const [letter] = deadLetters;
+    this.#deadLetters += deadLetters.length;
+    if (letter === undefined || this.#deadLetters < this.#warnAt) return;
+    this.#warnAt = this.#deadLetters * WARN_AGAIN;
+    const penstock = { dead_letters: this.#deadLetters, warned_again_at: this.#warnAt };
+    this.#parts.log.warn(
+      { ...responseFields({ status: letter.status, words: letter.reason }), penstock },
+      'Events became dead letters: `penstock dead-letters list` shows them and why. This is logged again when there are ten times as many.',
+    );
+  }
+
+  #observe(
+    { redelivered }: InFlightBatch,
+    response: ClassifiedResponse,
+    { entries, continues, ...counts }: RequestResult,
+  ): void {
+    const { destination, sender, observer } = this.#parts;
+    const accepted = response.kind === 'accepted' ? entries : [];
+    observer?.onResponse({
+      ...counts,
+      redelivered,
+      destination: destination.name,
+      kind: response.kind === 'paused' && continues ? 'rejected' : response.kind,
+      status: response.status,
+      accepted,
+      bytes: bytesBySource(accepted, sender.providers, destination.protocol),
+    });
+  }
+
+  /** Waits as the response asks; not at all when other records, or fewer, are sent next. */
+  async #backOff(batch: InFlightBatch, response: ClassifiedResponse, effect: Effect): Promise<void> {
+    if (response.kind !== 'retry') this.#state.responded();
+    if (response.kind === 'accepted') {
+      await this.#backlog.accepted();
+      return this.#state.accepted(response);
+    }
+    if (!effect.continues) await this.#backlog.keepDuring(this.#wait(response), batch);
+    if (effect.stuck) await this.#lengthen(batch);
+  }
+
+  #wait(response: Exclude<ClassifiedResponse, Accepted>): Promise<void> {
+    if (response.kind === 'retry') return this.#state.retry(response);
+    const words = describeResponse(response);
+    if (response.kind === 'paused') return this.#state.pause(words, response.advice);
+    return this.#state.pause(`Everything is rejected. ${words}`, REJECTS_EVERYTHING_ADVICE);
+  }
+
+  /** Adds later records to a batch that is rejected whole: one of them that is accepted proves these at fault. */
+  async #lengthen(batch: InFlightBatch): Promise<void> {
+    // Nothing needs to be proven for a redelivery, and what comes after its records is not next in the journal.
+    if (batch.redelivered || batch.size >= LONGEST_BATCH) return;
+    const { clock } = this.#parts;
+    const more = await this.#state.persist(() => this.#batcher.next(batch.end, clock.now()));
+    if (more !== undefined) batch.append(more, clock.now());
+  }
 }

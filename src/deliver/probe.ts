@@ -1,53 +1,59 @@
 import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import type { Finding } from '../core/source.ts';
-import { UNREAD_ANSWER } from './advice.ts';
-import { type Answer, understand } from './classify-response.ts';
+import { type ClassifiedResponse, classifyResponse, UNREAD_ADVICE } from './classify-response.ts';
+import { withCommonFields } from '../ecs/common.ts';
+import { PENSTOCK } from '../ecs/own-events.ts';
+import { digest } from '../ecs/uid.ts';
+import type { FeedRecord } from '../otlp/providers.ts';
+import { toLogRecord } from '../otlp/records.ts';
 import type { Sender } from '../otlp/sender.ts';
-import { testParcel } from './test-event.ts';
 
 interface DestinationProbe {
   readonly destination: DestinationConfig;
   readonly sender: Pick<Sender, 'send'>;
   readonly clock: Clock;
-  /** Also sends one record, clearly marked as a test. */
+  /** Also sends one record that says that it is a test. */
   readonly sendTest: boolean;
 }
 
-/** All that `penstock check` finds out about a destination, by one empty request and, if asked for, one test record. */
+/** What `penstock check` finds out about a destination, by an empty request and, if asked for, one test event. */
 export async function probeDestination({
   destination,
   sender,
   clock,
   sendTest,
 }: DestinationProbe): Promise<readonly Finding[]> {
-  const empty = understand(await sender.send([]), clock.now());
+  const empty = classifyResponse(await sender.send([]), clock.now());
   const findings = emptyFindings(destination, empty);
   if (!sendTest || findings.some(({ verdict }) => verdict === 'fail')) return findings;
-  const { uid, parcel } = testParcel(destination, clock.now());
-  const answer = understand(await sender.send([parcel]), clock.now(), 1);
+  const { uid, record } = testEvent(destination, clock.now());
+  const response = classifyResponse(await sender.send([record]), clock.now(), 1);
   const known = findings.some(({ probe }) => probe === 'answer');
-  return [...findings, ...(known ? [] : unread(answer)), testFinding(uid, answer)];
+  return [...findings, ...(known ? [] : unread(response)), testFinding(uid, response)];
 }
 
-function emptyFindings({ url, protocol, compression }: DestinationConfig, answer: Answer): Finding[] {
-  if (answer.status === undefined) return [failed('connection', answer)];
-  const connection = ok('connection', `${url} answers ${answer.status}`);
-  if (answer.kind === 'acknowledge' || answer.status === 422) {
-    const encoding = `${protocol}, compression ${compression}, is taken`;
-    return [connection, ok('credentials', 'accepted'), ok('encoding', encoding), ...unread(answer)];
+function emptyFindings(
+  { url, protocol, compression }: DestinationConfig,
+  response: ClassifiedResponse,
+): Finding[] {
+  if (response.status === undefined) return [failed('connection', response)];
+  const connection = ok('connection', `${url} answers ${response.status}`);
+  if (response.kind === 'accepted' || response.status === 422) {
+    const encoding = `${protocol}, compression ${compression}, is accepted`;
+    return [connection, ok('credentials', 'accepted'), ok('encoding', encoding), ...unread(response)];
   }
-  return [connection, failed(PROBES[answer.status] ?? 'answer', answer)];
+  return [connection, failed(PROBES[response.status] ?? 'answer', response)];
 }
 
-/** Nothing when the answer could be read. */
-function unread(answer: Answer): Finding[] {
-  if (answer.kind !== 'acknowledge' || answer.unread === undefined) return [];
-  const detail = `It answers ${answer.status} with a body that cannot be read: ${answer.unread}`;
-  return [{ probe: 'answer', verdict: 'warn', detail, advice: UNREAD_ANSWER }];
+/** Nothing when the response can be read. */
+function unread(response: ClassifiedResponse): Finding[] {
+  if (response.kind !== 'accepted' || response.unread === undefined) return [];
+  const detail = `It answers ${response.status} with a body that cannot be read: ${response.unread}`;
+  return [{ probe: 'answer', verdict: 'warn', detail, advice: UNREAD_ADVICE }];
 }
 
-/** What a status is about; any other is about the answer itself. */
+/** Which probe a status fails; any other fails `answer`. */
 const PROBES: Readonly<Record<number, string>> = {
   400: 'encoding',
   401: 'credentials',
@@ -58,31 +64,53 @@ const PROBES: Readonly<Record<number, string>> = {
   415: 'encoding',
 };
 
-function testFinding(uid: string, answer: Answer): Finding {
+function testFinding(uid: string, response: ClassifiedResponse): Finding {
   const probe = 'test event';
-  if (answer.kind === 'acknowledge' && answer.rejected === 0) {
-    return ok(probe, `taken; find it by log.record.uid ${uid}`);
+  if (response.kind === 'accepted' && response.rejected === 0) {
+    return ok(probe, `accepted; find it by log.record.uid ${uid}`);
   }
-  return failed(probe, answer);
+  return failed(probe, response);
 }
 
 function ok(probe: string, detail: string): Finding {
   return { probe, verdict: 'ok', detail, advice: '' };
 }
 
-function failed(probe: string, answer: Answer): Finding {
-  const { status, words } = answer;
+function failed(probe: string, response: ClassifiedResponse): Finding {
+  const { status, words } = response;
   const said = words === '' ? 'nothing more' : words;
   const detail = status === undefined ? `No answer: ${said}` : `It answers ${status}: ${said}`;
-  return { probe, verdict: 'fail', detail, advice: adviceOf(answer) };
+  return { probe, verdict: 'fail', detail, advice: adviceOf(response) };
 }
 
-function adviceOf(answer: Answer): string {
-  if (answer.kind === 'pause') return answer.whatToDo;
-  if (answer.kind !== 'wait') {
-    return 'Check `protocol` (some receivers take only one), `profile`, and the receiver’s own limits.';
+function adviceOf(response: ClassifiedResponse): string {
+  if (response.kind === 'paused') return response.advice;
+  if (response.kind !== 'retry') {
+    return 'Check `protocol` (some receivers accept only one), `profile`, and the receiver’s own limits.';
   }
-  return answer.status === undefined
-    ? 'Check `endpoint`, `tls` and the proxy variables from this very host, and that the receiver is up.'
-    : 'It may pass by itself: look at the receiver, then run penstock check again.';
+  return response.status === undefined
+    ? 'Check `endpoint`, `tls` and the proxy variables on this host, and that the receiver is running.'
+    : 'Usually temporary: check the receiver, then run penstock check again.';
+}
+
+/** `event.dataset` of test events. */
+const TEST_DATASET = 'penstock.test';
+
+/** An event that says that it is a test, as a record for the destination. `now`: epoch ms. */
+function testEvent(destination: DestinationConfig, now: number): { uid: string; record: FeedRecord } {
+  const uid = digest('test', destination.name, now);
+  const origin = { ...PENSTOCK, dataset: TEST_DATASET };
+  const event = withCommonFields(
+    {
+      'event.action': 'test-event-sent',
+      tags: ['test'],
+      message: `Test event of \`penstock check --send-test\` for destination ${destination.name}: it has no meaning and can be deleted.`,
+    },
+    origin,
+    { uid, observedAt: now },
+  );
+  const page = { source: '', dataset: TEST_DATASET, observedAt: now };
+  const shaping = { profile: destination.profile, namespaceOf: () => destination.namespace };
+  const record = toLogRecord({ uid, event }, page, shaping);
+  return { uid, record: { dataset: TEST_DATASET, lane: 'live', record } };
 }

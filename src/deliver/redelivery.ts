@@ -1,64 +1,59 @@
 import type { DestinationConfig } from '../config/types.ts';
-import type { DeadLetter } from '../journal/dead-letter.ts';
 import type { HeldDeadLetter, Journal, JournalPage, Position } from '../journal/journal.ts';
-import type { Item } from './batch.ts';
-
-/** What became of records of an errand since it was told last. */
-export interface Settled {
-  readonly taken: readonly Item[];
-  readonly refused: readonly DeadLetter[];
-}
+import { Batcher, type BatcherSettings } from './batch.ts';
+import { InFlightBatch, type Settled } from './in-flight-batch.ts';
 
 /**
- * Records for a destination besides what its position has before it. They go behind live ones and never block them:
- * what is refused alone is refused.
+ * Records for a destination that its position has passed already: dead letters, or a replay. They are sent behind live
+ * records and never block them: a record that is rejected alone stays rejected.
  */
-export interface Errand {
-  /** What the destination takes of it: dead letters are its own already, whatever its filters say now. */
+export interface Redelivery {
+  /** Which of these records are sent. */
   readonly selection: Pick<DestinationConfig, 'sources' | 'tenants'>;
-  /** The first page at or after the position, undefined when there is no more. */
+  /** The first page at or after the position, undefined when there is none left. */
   read(position: Position): Promise<JournalPage | undefined>;
   /** Durable when it resolves. */
   settle(settled: Settled): Promise<void>;
 }
 
-const EVERYTHING = { sources: undefined, tenants: undefined } as const;
-
-/** Dead letters, tried again: what is taken lies there no longer. `ids`: those of the destination; undefined: all. */
-export async function retryErrand(
+/**
+ * Sends dead letters again; accepted ones are removed. `ids`: only these. All are sent, whatever the filters of the
+ * destination are now.
+ */
+export async function redeliverDeadLetters(
   journal: Pick<Journal, 'deadLetters' | 'settleDeadLetters'>,
   destination: string,
   ids?: readonly number[],
-): Promise<Errand> {
-  const letters = await journal.deadLetters(destination);
-  const wanted = letters.filter(({ id }) => ids === undefined || ids.includes(id));
+): Promise<Redelivery> {
+  const held = await journal.deadLetters(destination);
+  const wanted = held.filter(({ id }) => ids === undefined || ids.includes(id));
   return {
-    selection: EVERYTHING,
+    selection: { sources: undefined, tenants: undefined },
     read: ({ sequence }) => Promise.resolve(wanted.map(asPage).find((page) => page.sequence >= sequence)),
-    settle: ({ taken, refused }) =>
+    settle: ({ accepted, rejected }) =>
       journal.settleDeadLetters(
         destination,
-        taken.map(({ page }) => page.sequence),
-        refused,
+        accepted.map(({ position }) => position.sequence),
+        rejected,
       ),
   };
 }
 
-/** A letter as the page that it came from would hold it; its id stands for the sequence. */
+/** A dead letter as a page of its own, with its id as the sequence number. */
 function asPage({ id, source, stream, dataset, lane, observedAt, uid, event }: HeldDeadLetter): JournalPage {
   return { sequence: id, source, stream, dataset, lane, observedAt, events: [{ uid, event }] };
 }
 
 /**
- * What the journal still holds from a journaled time on (epoch ms), sent again with the same ids. It was settled
- * once, so what is refused now is no dead letter; `onSettled` is told.
+ * Sends what the journal holds from a journaled time on (epoch ms) again, with the same ids, as far as the destination
+ * has passed it. It was settled before, so what is rejected now is no dead letter; `onSettled` gets it.
  */
-export async function replayErrand(
+export async function redeliverSince(
   journal: Pick<Journal, 'read' | 'destinations'>,
   { name, sources, tenants }: Pick<DestinationConfig, 'name' | 'sources' | 'tenants'>,
   from: number,
   onSettled: (settled: Settled) => void = () => undefined,
-): Promise<Errand> {
+): Promise<Redelivery> {
   const own = (await journal.destinations()).find((destination) => destination.name === name);
   const end = own?.position ?? { sequence: 0, offset: 0 };
   return {
@@ -68,7 +63,7 @@ export async function replayErrand(
   };
 }
 
-/** The next page that was journaled at `from` or later, as far as the destination has passed it: the rest is to come. */
+/** The next page that was journaled at `from` or later, up to the destination's position: it has yet to get the rest. */
 async function readPassed(
   journal: Pick<Journal, 'read'>,
   position: Position,
@@ -81,4 +76,70 @@ async function readPassed(
   if (page === undefined || page.sequence > end.sequence) return undefined;
   if (page.sequence < end.sequence) return page;
   return end.offset === 0 ? undefined : { ...page, events: page.events.slice(0, end.offset) };
+}
+
+/** A redelivery under way. */
+interface Queued {
+  readonly redelivery: Redelivery;
+  readonly batcher: Batcher;
+  /** Where its next batch begins. */
+  position: Position;
+  batch: InFlightBatch | undefined;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/** The redeliveries of one destination, one after another. */
+export class RedeliveryQueue {
+  readonly #settings: BatcherSettings;
+  readonly #queue: Queued[] = [];
+
+  constructor(settings: BatcherSettings) {
+    this.#settings = settings;
+  }
+
+  /** Resolves when every record is settled; rejects with an AbortError when the delivery ends before. */
+  add(redelivery: Redelivery): Promise<void> {
+    const destination = { ...this.#settings.destination, ...redelivery.selection };
+    const read = (position: Position) => redelivery.read(position);
+    const done = Promise.withResolvers<void>();
+    this.#queue.push({
+      redelivery,
+      batcher: new Batcher({ ...this.#settings, destination, read }),
+      position: { sequence: 0, offset: 0 },
+      batch: undefined,
+      done,
+    });
+    return done.promise;
+  }
+
+  /** The batch to send next, and the redelivery that it is of; undefined when there is none. `now`: epoch ms. */
+  async next(
+    now: number,
+  ): Promise<{ readonly batch: InFlightBatch; readonly redelivery: Redelivery } | undefined> {
+    for (let [first] = this.#queue; first !== undefined; [first] = this.#queue) {
+      const { batch, redelivery } = first;
+      if (batch !== undefined) return { batch, redelivery };
+      const next = await first.batcher.next(first.position, now);
+      if (next === undefined) {
+        this.#queue.shift();
+        first.done.resolve();
+        continue;
+      }
+      first.position = next.end;
+      first.batch = new InFlightBatch(next, now, { redelivered: true });
+    }
+    return undefined;
+  }
+
+  /** All of the batch that `next` returned last is settled. */
+  finishBatch(): void {
+    const [first] = this.#queue;
+    if (first !== undefined) first.batch = undefined;
+  }
+
+  /** The delivery has ended. */
+  end(): void {
+    const reason = new DOMException('The delivery ended before all records were sent again.', 'AbortError');
+    for (const { done } of this.#queue.splice(0)) done.reject(reason);
+  }
 }

@@ -1,38 +1,37 @@
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import { maskForeign } from '../core/secret.ts';
 import { explain } from '../core/errors.ts';
+import { maskForeign } from '../core/secret.ts';
 import { decodeText } from '../http/charset.ts';
-import { type Rejection, withoutDuplicates } from './duplicates.ts';
 import type { ExportOutcome, ExportResponse } from '../otlp/exchange.ts';
 
-/** Longer bodies are somebody's stack trace. */
+/** Characters of the words that are kept. Longer bodies are stack traces. */
 const LONGEST_WORDS = 500;
 
-/** As much of a body as is looked through for words. */
-const LOOKED_THROUGH = 8192;
+/** Bytes of a body that are searched for words. */
+const SEARCHED_BYTES = 8192;
 
 /**
- * The words of an answer or a network error: printable, secrets masked, at most 500 characters. A body may be JSON,
+ * The words of a response or a network error: printable, secrets masked, at most 500 characters. A body may be JSON,
  * text, or a protobuf `Status` under any content type (Loki sends one as `application/octet-stream`).
  */
-export function wordsOf(seen: ExportOutcome): string {
-  return printable(maskForeign('error' in seen ? explain(seen.error) : bodyWords(seen)));
+export function wordsOf(outcome: ExportOutcome): string {
+  return printable(maskForeign('error' in outcome ? explain(outcome.error) : bodyWords(outcome)));
 }
 
 function bodyWords({ headers, body: whole, undecoded }: ExportResponse): string {
   if (undecoded !== undefined) return `it cannot be read: ${undecoded}`;
-  const body = whole.subarray(0, LOOKED_THROUGH);
+  const body = whole.subarray(0, SEARCHED_BYTES);
   const { text } = decodeText(body, headers['content-type']);
   const parsed = parseObject(text);
   // Elasticsearch has an object there, with the reason in words.
   const error = asObject(parsed?.['error'])?.['reason'] ?? parsed?.['error'];
-  const told = parsed?.['message'] ?? error ?? parsed?.['detail'] ?? statusMessage(body);
-  return typeof told === 'string' ? told : text;
+  const words = parsed?.['message'] ?? error ?? parsed?.['detail'] ?? statusMessage(body);
+  return typeof words === 'string' ? words : text;
 }
 
 /**
- * The message of a protobuf `google.rpc.Status`. Its fields 1 and 2 are a number and a string as those of a partial
- * success are, so it is read as one, with the tag and the length of that before it.
+ * The message of a protobuf `google.rpc.Status`. Its fields 1 and 2 are a number and a string like those of a partial
+ * success, so it is read as one, with the tag and the length of a partial success in front of it.
  */
 function statusMessage(body: Buffer): unknown {
   const { length } = body;
@@ -48,13 +47,27 @@ function printable(text: string): string {
     .toWellFormed();
 }
 
-/** A page for people, not an answer for machines: known by its first character, since labels are often wrong. */
+/** Whether the body is a page for people. Its first character tells, since labels are often wrong. */
 export function isPage({ headers, body }: ExportResponse): boolean {
   return /^\s*</.test(decodeText(body.subarray(0, 256), headers['content-type']).text);
 }
 
-export interface PartialSuccess extends Rejection {
-  /** Why nothing is known of that: the body cannot be read. Undefined when it can. */
+/** What an accepted request rejected, without duplicates of records that the destination has. */
+interface Rejections {
+  /** How many were rejected for good; where all are duplicates, how many duplicates. */
+  readonly rejected: number;
+  /** All rejected records are duplicates. */
+  readonly duplicatesOnly: boolean;
+  /** The ids of all records that were rejected for good; empty when the words do not name each of them. */
+  readonly named: readonly string[];
+  /** All were rejected for want of rights. */
+  readonly forbidden: boolean;
+  /** About the records that were rejected for good. */
+  readonly words: string;
+}
+
+interface PartialSuccess extends Rejections {
+  /** Why the body cannot be read, so that nothing is known. Undefined when it can. */
   readonly unread: string | undefined;
 }
 
@@ -62,30 +75,22 @@ export interface PartialSuccess extends Rejection {
  * The `partial_success` of a 2xx body, in either encoding whatever the content type says (OpenObserve labels protobuf
  * as JSON). No body, `{}` and `null` are the plain success that their status says.
  */
-export function partialSuccess(seen: ExportResponse): PartialSuccess {
-  const response = readResponse(seen);
+export function partialSuccess(outcome: ExportResponse): PartialSuccess {
+  const response = readResponse(outcome);
   if (typeof response === 'string') return unread(response);
-  const partial = response['partialSuccess'] ?? response['partial_success'] ?? {};
-  const told = asObject(partial);
+  const partial = asObject(response['partialSuccess'] ?? response['partial_success'] ?? {});
   // An int64, so a string in proto3 JSON.
-  const rejected = Number(told?.['rejectedLogRecords'] ?? told?.['rejected_log_records'] ?? 0);
-  if (told === undefined || !(rejected >= 0)) return unread('its partial success is not of OTLP');
-  const said = told['errorMessage'] ?? told['error_message'];
-  // All of it: what is shown may end before the words about a refusal.
-  const words = typeof said === 'string' ? said : '';
-  const rejection = withoutDuplicates(rejected, words);
-  return { ...rejection, words: printable(maskForeign(rejection.words)), unread: undefined };
+  const rejected = Number(partial?.['rejectedLogRecords'] ?? partial?.['rejected_log_records'] ?? 0);
+  if (partial === undefined || !(rejected >= 0)) return unread('its partial success is not of OTLP');
+  const message = partial['errorMessage'] ?? partial['error_message'];
+  // All of it: what is shown may end before the words about a rejection.
+  const rejections = withoutDuplicates(rejected, typeof message === 'string' ? message : '');
+  return { ...rejections, words: printable(maskForeign(rejections.words)), unread: undefined };
 }
 
 function unread(why: string): PartialSuccess {
-  return {
-    rejected: 0,
-    duplicatesOnly: false,
-    named: [],
-    forbidden: false,
-    words: '',
-    unread: printable(maskForeign(why)),
-  };
+  const nothing = { rejected: 0, duplicatesOnly: false, named: [], forbidden: false, words: '' };
+  return { ...nothing, unread: printable(maskForeign(why)) };
 }
 
 /** What a 2xx says, or why that cannot be read. */
@@ -101,13 +106,13 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     return asObject(JSON.parse(text));
   } catch {
-    // Not JSON: the caller looks for another form.
+    // Not JSON: the caller tries another form.
     return undefined;
   }
 }
 
 function parseProtobuf(body: Buffer): Record<string, unknown> | undefined {
-  // Its only field is number 1. A parser passes over others, and thus takes much that is no protobuf at all.
+  // The only field is number 1. A parser skips other fields, and thus accepts much that is not protobuf at all.
   if (body[0] !== 0x0a) return undefined;
   try {
     return asObject(ProtobufLogsSerializer.deserializeResponse(body));
@@ -122,12 +127,80 @@ function asObject(value: unknown): Record<string, unknown> | undefined {
   return isObject ? (value as Record<string, unknown>) : undefined;
 }
 
+/**
+ * Separates duplicates, which are no loss, from records that were rejected. `words`: the whole message of a partial
+ * success, since the end of it may name what else was rejected.
+ */
+function withoutDuplicates(rejected: number, words: string): Rejections {
+  const plain = { rejected, duplicatesOnly: false, named: [], forbidden: false, words };
+  if (rejected === 0) return plain;
+  const groups = elasticsearchGroups(words);
+  if (groups.length === 0) return { ...plain, duplicatesOnly: namesOnlyDuplicates(words) };
+  const [duplicates, others] = [groups.filter(isDuplicate), groups.filter((group) => !isDuplicate(group))];
+  const known = duplicates.reduce((sum, { count }) => sum + count, 0);
+  if (others.length === 0 && known >= rejected) return { ...plain, duplicatesOnly: true };
+  const lost = Math.max(rejected - known, 1);
+  return {
+    rejected: lost,
+    duplicatesOnly: false,
+    named: others.length === lost ? namedBy(others) : [],
+    forbidden: others.length > 0 && others.every(({ status }) => NO_RIGHTS.includes(status)),
+    words: duplicates.reduce((rest, { text }) => rest.replace(text, ''), words),
+  };
+}
+
+/** Failures of one index with one status. */
+interface Group {
+  readonly text: string;
+  readonly status: string;
+  readonly count: number;
+  /** The error of one of them. */
+  readonly sample: string;
+}
+
+/** How Elasticsearch lists failures: a line for each group, with the status by its name or number. */
+const GROUP =
+  /\bIndex \[[^\]]*\] returned status \[(\w+)\] for (\d+) documents?(?:\. Sample error message: (.*))?/g;
+
+function elasticsearchGroups(words: string): Group[] {
+  return [...words.matchAll(GROUP)].map(([text, status = '', count, sample = '']) => {
+    return { text, status, count: Number(count), sample };
+  });
+}
+
+const NO_RIGHTS: readonly string[] = ['401', 'UNAUTHORIZED', '403', 'FORBIDDEN'];
+
+function isDuplicate({ status }: Group): boolean {
+  return status === '409' || status === 'CONFLICT';
+}
+
+/** The ids of the documents, when each group is of one document and names it. */
+function namedBy(groups: readonly Group[]): readonly string[] {
+  const ids = groups.map(({ count, sample }) => {
+    return count === 1 ? /\bin document with id '([^']+)'/.exec(sample)?.[1] : undefined;
+  });
+  return ids.every((id) => id !== undefined) ? ids : [];
+}
+
+const STATUS = /\bstatus(?:[ _]?code)?\W{0,4}([1-5]\d\d)\b/gi;
+const CONFLICTS =
+  /version[ _]conflict(_engine_exception)?|document already exists|already exists|duplicates?|\b409\b|conflicts?/gi;
+const OTHER_TROUBLE =
+  /\b(4\d\d|5\d\d)\b|error|exception|fail|invalid|illegal|denied|forbidden|too (old|new|large|long|many)|limit|mapp(er|ing)|pars(e|ing)|missing|unknown|unsupported/i;
+
+/** Whether the words name duplicates and nothing else. Words that name nothing do not count. */
+function namesOnlyDuplicates(words: string): boolean {
+  const statuses = [...words.matchAll(STATUS)].map(([, status]) => status);
+  if (statuses.length > 0) return statuses.every((status) => status === '409');
+  return words.search(CONFLICTS) !== -1 && !OTHER_TROUBLE.test(words.replaceAll(CONFLICTS, ''));
+}
+
 const AGE =
   /too (far )?(old|new|late|behind)|too far in the (future|past)|out of order|older than|in the future|out of (time )?(range|bounds)/i;
 const SIZE =
   /too (large|long|big)|too many [\w ]*(attributes|labels)|\b(size|length|bytes)\b.{0,60}\bexceed|exceed.{0,60}\b(size|length|bytes)\b/i;
 
-/** Whether words about a record alone blame its own age or size, so that no other record could tell more. */
+/** Whether words about a single record are about its own age or size, so that no other record proves it at fault. */
 export function wordsAboutItself(words: string): boolean {
   return AGE.test(words) || SIZE.test(words);
 }

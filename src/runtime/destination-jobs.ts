@@ -1,6 +1,7 @@
 import { untilAborted, type Clock } from '../core/clock.ts';
 import type { Delivery } from '../deliver/loop.ts';
-import { replayErrand, retryErrand, type Errand, type Settled } from '../deliver/redelivery.ts';
+import type { Settled } from '../deliver/in-flight-batch.ts';
+import { redeliverDeadLetters, type Redelivery, redeliverSince } from '../deliver/redelivery.ts';
 import { isoTime } from '../ecs/time.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { App } from './app.ts';
@@ -30,7 +31,7 @@ export const replay: JobHandlers['replay'] = async (job) => {
   const delivery = app.deliveries.find(({ destination }) => destination.name === name);
   if (delivery === undefined)
     return { code: 2, message: `The configuration no longer has a destination ${name}.` };
-  const whole = await replayErrand(app.journal, delivery.destination, from);
+  const whole = await redeliverSince(app.journal, delivery.destination, from);
   const start = before?.place ?? (await firstPlace(app.journal, name, whole));
   if (start === undefined) {
     return { code: 0, message: `The journal holds nothing that was sent to ${name} since ${isoTime(from)}.` };
@@ -40,11 +41,11 @@ export const replay: JobHandlers['replay'] = async (job) => {
   const completed = await redeliver({
     app,
     delivery,
-    errand: within(whole, start),
-    onSettled({ taken, refused }) {
-      events += taken.length;
-      const next = Math.max(place.next, ...taken.map(({ page }) => page.sequence));
-      place = { ...place, next, rejected: place.rejected + refused.length };
+    redelivery: within(whole, start),
+    onSettled({ accepted, rejected }) {
+      events += accepted.length;
+      const next = Math.max(place.next, ...accepted.map(({ position }) => position.sequence));
+      place = { ...place, next, rejected: place.rejected + rejected.length };
     },
     note(stuck) {
       const { first, last, next } = place;
@@ -74,10 +75,10 @@ export const retry: JobHandlers['retry'] = async (job) => {
     redeliver({
       app,
       delivery,
-      errand: await retryErrand(app.journal, delivery.destination.name, spec.ids),
-      onSettled({ taken, refused }) {
-        accepted += taken.length;
-        rejected += refused.length;
+      redelivery: await redeliverDeadLetters(app.journal, delivery.destination.name, spec.ids),
+      onSettled(settled) {
+        accepted += settled.accepted.length;
+        rejected += settled.rejected.length;
       },
       note: (stuck) => job.note({ done: accepted + rejected, total, events: accepted, stuck }),
     }),
@@ -96,7 +97,7 @@ export const retry: JobHandlers['retry'] = async (job) => {
 async function firstPlace(
   journal: Pick<Journal, 'destinations'>,
   destination: string,
-  whole: Errand,
+  whole: Redelivery,
 ): Promise<ReplayPlace | undefined> {
   const first = (await whole.read({ sequence: 0, offset: 0 }))?.sequence;
   const own = (await journal.destinations()).find(({ name }) => name === destination);
@@ -105,7 +106,7 @@ async function firstPlace(
 }
 
 /** Leaves out what was delivered since the replay began, and what an earlier process has sent of it. */
-function within(whole: Errand, { next, last }: ReplayPlace): Errand {
+function within(whole: Redelivery, { next, last }: ReplayPlace): Redelivery {
   return {
     ...whole,
     read: async (position) => {
@@ -118,7 +119,7 @@ function within(whole: Errand, { next, last }: ReplayPlace): Errand {
 interface RedeliveryParts {
   readonly app: App;
   readonly delivery: Delivery;
-  readonly errand: Errand;
+  readonly redelivery: Redelivery;
   /** Called with what the destination accepted or rejected, when that is durable; `note` follows. */
   readonly onSettled: (settled: Settled) => void;
   /** Notes the progress, and why the destination accepts nothing. */
@@ -126,14 +127,14 @@ interface RedeliveryParts {
 }
 
 /** Sends records behind live ones. Resolves with true when all are settled, with false when delivering ended before. */
-async function redeliver({ app, delivery, errand, onSettled, note }: RedeliveryParts): Promise<boolean> {
+async function redeliver({ app, delivery, redelivery, onSettled, note }: RedeliveryParts): Promise<boolean> {
   const { clock, delivering } = app;
   const ended = new AbortController();
-  const sent = delivery.runErrand({
-    ...errand,
-    read: (position) => errand.read(position),
+  const sent = delivery.redeliver({
+    ...redelivery,
+    read: (position) => redelivery.read(position),
     settle: async (settled) => {
-      await errand.settle(settled);
+      await redelivery.settle(settled);
       onSettled(settled);
       await note();
     },

@@ -13,7 +13,15 @@ function batcher(journal: MemoryJournal, overrides: Partial<DestinationConfig> =
   const config = destination('http://siem.test', overrides);
   const providers = new Providers({ serviceName: undefined, resource: {} }, config.profile);
   const shaping = { profile: config.profile, namespaceOf: () => undefined };
-  return { providers, batcher: new Batcher({ journal, destination: config, providers, shaping }) };
+  return {
+    providers,
+    batcher: new Batcher({
+      read: (position) => journal.read(position),
+      destination: config,
+      providers,
+      shaping,
+    }),
+  };
 }
 
 const padded = (length: number) => [event(0, { message: 'x'.repeat(length) })];
@@ -30,7 +38,7 @@ async function cut(journal: MemoryJournal, overrides: Partial<DestinationConfig>
   ) {
     batches.push(batch);
   }
-  const uids = batches.map(({ items }) => items.map(({ journaled }) => journaled.uid));
+  const uids = batches.map(({ entries }) => entries.map(({ uid }) => uid));
   return { batches, providers, uids };
 }
 
@@ -51,7 +59,7 @@ test('a batch begins in the middle of a page', async () => {
 
   const batch = await batcher(journal).batcher.next({ sequence: 1, offset: 3 }, NOW);
 
-  expect(batch?.items.map(({ position }) => position.offset)).toEqual([3, 4]);
+  expect(batch?.entries.map(({ position }) => position.offset)).toEqual([3, 4]);
 });
 
 test.each(['http/protobuf', 'http/json'] as const)(
@@ -63,7 +71,7 @@ test.each(['http/protobuf', 'http/json'] as const)(
 
     const { batches, providers, uids } = await cut(journal, { protocol, maxRequestBytes });
 
-    const sizes = batches.map(({ items }) => providers.exactSize(items, protocol));
+    const sizes = batches.map(({ entries }) => providers.exactSize(entries, protocol));
     expect(Math.max(...sizes)).toBeLessThanOrEqual(maxRequestBytes);
     expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(maxRequestBytes * 0.85);
     expect(uids.flat()).toEqual(events(1_000).map(({ uid }) => uid));
@@ -85,7 +93,7 @@ test('an event that is larger alone is unfit, and does not keep the others', asy
 
   const { batches } = await cut(journal, { maxRequestBytes: 16_384 });
 
-  const unfit = batches.flatMap(({ items }) => items).map((item) => item.unfit);
+  const unfit = batches.flatMap(({ entries }) => entries).map((item) => item.unfit);
   expect(batches).toHaveLength(1);
   expect(unfit).toEqual([
     undefined,
@@ -98,14 +106,14 @@ test('an event that just fits is sent', async () => {
   const journal = new MemoryJournal();
   journal.add(padded(15_000));
   const { batches, providers } = await cut(journal);
-  const spare = 16_384 - providers.exactSize(batches[0]?.items ?? [], 'http/protobuf');
+  const spare = 16_384 - providers.exactSize(batches[0]?.entries ?? [], 'http/protobuf');
   const exact = new MemoryJournal();
   exact.add(padded(15_000 + spare));
   exact.add(padded(15_001 + spare));
 
   const { batches: found } = await cut(exact, { maxRequestBytes: 16_384 });
 
-  expect(found.flatMap(({ items }) => items).map(({ unfit }) => unfit)).toEqual([
+  expect(found.flatMap(({ entries }) => entries).map(({ unfit }) => unfit)).toEqual([
     undefined,
     expect.any(String),
   ]);
@@ -117,7 +125,7 @@ test('an event older than max_event_age is unfit', async () => {
 
   const { batches } = await cut(journal, { maxEventAge: 3_600_000 });
 
-  expect(batches[0]?.items.map(({ unfit }) => unfit)).toEqual([
+  expect(batches[0]?.entries.map(({ unfit }) => unfit)).toEqual([
     undefined,
     'older than max_event_age: 3601 s old, at most 3600 s',
   ]);
@@ -170,7 +178,7 @@ test('each event belongs to its own dataset and lane', async () => {
 
   const { batches } = await cut(journal);
 
-  expect(batches[0]?.items.map(({ dataset, lane }) => `${lane} ${dataset}`)).toEqual([
+  expect(batches[0]?.entries.map(({ dataset, lane }) => `${lane} ${dataset}`)).toEqual([
     'backfill qradar.login_attempts',
     'backfill penstock.gaps',
   ]);

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { understand } from '../../src/deliver/classify-response.ts';
+import { classifyResponse } from '../../src/deliver/classify-response.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 
-interface Came {
+interface Received {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
   readonly complete?: boolean;
 }
 
-function answer(status: number, { headers = {}, body = '', complete = true }: Came = {}) {
-  return understand({ status, headers, body: Buffer.from(body), complete }, NOW);
+function classified(status: number, { headers = {}, body = '', complete = true }: Received = {}) {
+  return classifyResponse({ status, headers, body: Buffer.from(body), complete }, NOW);
 }
 
 /** A protobuf `partial_success` of less than 128 bytes. */
@@ -32,8 +32,8 @@ describe('a success', () => {
     ['Quickwit’s', 200, '{"partialSuccess":{"rejectedLogRecords":"0","errorMessage":""}}'],
     ['null', 200, 'null'],
   ])('is %s', (_what, status, body) => {
-    expect(answer(status, { body })).toMatchObject({
-      kind: 'acknowledge',
+    expect(classified(status, { body })).toMatchObject({
+      kind: 'accepted',
       rejected: 0,
       duplicatesOnly: false,
       unread: undefined,
@@ -50,8 +50,8 @@ describe('a success', () => {
     ['a partial success that is none', '{"partialSuccess":"3 rejected"}'],
     ['a number that is none', '{"partialSuccess":{"rejectedLogRecords":"many"}}'],
   ])('that cannot be read is a success all the same, and says so: %s', (_what, body) => {
-    expect(answer(200, { body })).toMatchObject({
-      kind: 'acknowledge',
+    expect(classified(200, { body })).toMatchObject({
+      kind: 'accepted',
       rejected: 0,
       unread: expect.stringMatching(/OTLP/),
     });
@@ -65,7 +65,7 @@ describe('a success', () => {
   ])('that is partial is read %s', (_what, body) => {
     const headers = { 'content-type': 'application/json' };
 
-    expect(answer(200, { headers, body })).toMatchObject({
+    expect(classified(200, { headers, body })).toMatchObject({
       rejected: 3,
       words: 'too old',
       unread: undefined,
@@ -87,8 +87,8 @@ describe('a success', () => {
   ])('that is partial is read from %s', (_what, body) => {
     const headers = { 'content-type': 'application/json' };
 
-    expect(answer(200, { headers, body })).toMatchObject({
-      kind: 'acknowledge',
+    expect(classified(200, { headers, body })).toMatchObject({
+      kind: 'accepted',
       rejected: 3,
       words: expect.stringMatching(/^too old/),
       duplicatesOnly: false,
@@ -103,20 +103,20 @@ describe('a success', () => {
   ])('is %s that is labelled as a page', (_what, status, body) => {
     const headers = { 'content-type': 'text/html; charset=utf-8' };
 
-    expect(answer(status, { headers, body })).toMatchObject({ kind: 'acknowledge', rejected: 0 });
+    expect(classified(status, { headers, body })).toMatchObject({ kind: 'accepted', rejected: 0 });
   });
 
   test('that is partial is read under the label of a page', () => {
     const headers = { 'content-type': 'text/html' };
     const body = '{"partialSuccess":{"rejectedLogRecords":"2"}}';
 
-    expect(answer(200, { headers, body })).toMatchObject({ kind: 'acknowledge', rejected: 2 });
+    expect(classified(200, { headers, body })).toMatchObject({ kind: 'accepted', rejected: 2 });
   });
 
   test('with words and nothing rejected is a warning', () => {
     const body = '{"partialSuccess":{"errorMessage":"slow down"}}';
 
-    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', rejected: 0, words: 'slow down' });
+    expect(classified(200, { body })).toMatchObject({ kind: 'accepted', rejected: 0, words: 'slow down' });
   });
 
   test.each([
@@ -140,7 +140,7 @@ describe('a success', () => {
   ])('names duplicates only: %s, %s', (duplicatesOnly, errorMessage) => {
     const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
 
-    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', duplicatesOnly });
+    expect(classified(200, { body })).toMatchObject({ kind: 'accepted', duplicatesOnly });
   });
 
   test.each([
@@ -157,11 +157,11 @@ describe('a success', () => {
   ])('counts %i as refused, the others being there already: %s', (rejected, errorMessage) => {
     const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
 
-    expect(answer(200, { body })).toMatchObject({ kind: 'acknowledge', rejected, duplicatesOnly: false });
+    expect(classified(200, { body })).toMatchObject({ kind: 'accepted', rejected, duplicatesOnly: false });
   });
 
   test('that was cut off is asked for again', () => {
-    expect(answer(200, { complete: false })).toMatchObject({ kind: 'wait' });
+    expect(classified(200, { complete: false })).toMatchObject({ kind: 'retry' });
   });
 });
 
@@ -186,27 +186,27 @@ describe('a pause', () => {
     ['405', 405, {}, /endpoint/],
     ['415', 415, {}, /protocol/],
     ['another 4xx', 411, {}, /documentation/],
-  ])('is %s', (_what, status, came, advice) => {
-    const understood = answer(status, came);
+  ])('is %s', (_what, status, received, advice) => {
+    const response = classified(status, received);
 
-    expect(understood).toMatchObject({ kind: 'pause', status, whatToDo: expect.stringMatching(advice) });
-    expect(JSON.stringify(understood)).not.toContain('secret');
+    expect(response).toMatchObject({ kind: 'paused', status, advice: expect.stringMatching(advice) });
+    expect(JSON.stringify(response)).not.toContain('secret');
   });
 
   test('is a request that cannot be made', () => {
     const error = Object.assign(new Error('Invalid character in header'), { code: 'ERR_INVALID_CHAR' });
 
-    expect(understand({ error }, NOW)).toMatchObject({ kind: 'pause', status: undefined });
+    expect(classifyResponse({ error }, NOW)).toMatchObject({ kind: 'paused', status: undefined });
   });
 });
 
 describe('a wait', () => {
   test.each([408, 429, 500, 501, 502, 503, 504, 507, 599])('is %i', (status) => {
-    expect(answer(status)).toMatchObject({ kind: 'wait', status, retryAfterMs: undefined });
+    expect(classified(status)).toMatchObject({ kind: 'retry', status, retryAfterMs: undefined });
   });
 
   test('is an HTML page of a gateway', () => {
-    expect(answer(503, { body: '<html>busy</html>' })).toMatchObject({ kind: 'wait' });
+    expect(classified(503, { body: '<html>busy</html>' })).toMatchObject({ kind: 'retry' });
   });
 
   test.each(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ENOENT', 'CERT_HAS_EXPIRED', 'ERR_TIMED_OUT'])(
@@ -214,7 +214,11 @@ describe('a wait', () => {
     (code) => {
       const error = Object.assign(new Error('no way'), { code });
 
-      expect(understand({ error }, NOW)).toMatchObject({ kind: 'wait', status: undefined, words: 'no way' });
+      expect(classifyResponse({ error }, NOW)).toMatchObject({
+        kind: 'retry',
+        status: undefined,
+        words: 'no way',
+      });
     },
   );
 
@@ -235,26 +239,26 @@ describe('a wait', () => {
     ['soon', undefined],
     ['', undefined],
   ])('of Retry-After %j is %s ms', (retryAfter, retryAfterMs) => {
-    expect(answer(503, { headers: { 'retry-after': retryAfter } })).toMatchObject({ retryAfterMs });
+    expect(classified(503, { headers: { 'retry-after': retryAfter } })).toMatchObject({ retryAfterMs });
   });
 
   test('is no answer to a request that was sent whole, which is suspicious', () => {
     const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 
-    expect(understand({ error, unanswered: true }, NOW)).toMatchObject({ suspicion: 'unanswered' });
-    expect(understand({ error, unanswered: false }, NOW)).toMatchObject({ suspicion: undefined });
-    expect(understand({ error }, NOW)).toMatchObject({ suspicion: undefined });
+    expect(classifyResponse({ error, unanswered: true }, NOW)).toMatchObject({ suspicion: 'unanswered' });
+    expect(classifyResponse({ error, unanswered: false }, NOW)).toMatchObject({ suspicion: undefined });
+    expect(classifyResponse({ error }, NOW)).toMatchObject({ suspicion: undefined });
   });
 
   test('from the port of gRPC says so', () => {
     const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 
-    expect(understand({ error, unanswered: true, grpc: 'likely' }, NOW)).toMatchObject({
-      kind: 'wait',
+    expect(classifyResponse({ error, unanswered: true, grpc: 'likely' }, NOW)).toMatchObject({
+      kind: 'retry',
       words: expect.stringMatching(/^socket hang up\. .*gRPC port.*4318/),
     });
-    expect(understand({ error, grpc: 'certain' }, NOW)).toMatchObject({
-      kind: 'pause',
+    expect(classifyResponse({ error, grpc: 'certain' }, NOW)).toMatchObject({
+      kind: 'paused',
       words: expect.stringMatching(/gRPC port.*4318/),
     });
   });
@@ -262,7 +266,7 @@ describe('a wait', () => {
   test('until a date counts from the server’s own', () => {
     const headers = { 'retry-after': 'Mon, 02 Mar 2026 15:01:00 GMT', date: 'Mon, 02 Mar 2026 15:00:00 GMT' };
 
-    expect(answer(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
+    expect(classified(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
   });
 
   test('until a time since the epoch counts from the server’s own', () => {
@@ -271,7 +275,7 @@ describe('a wait', () => {
       date: 'Mon, 02 Mar 2026 15:00:00 GMT',
     };
 
-    expect(answer(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
+    expect(classified(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
   });
 
   test.each([
@@ -284,13 +288,13 @@ describe('a wait', () => {
     [503, {}, undefined],
     [507, {}, undefined],
   ])('of %i %o suspects %s', (status, headers, suspicion) => {
-    expect(answer(status, { headers })).toMatchObject({ suspicion });
+    expect(classified(status, { headers })).toMatchObject({ suspicion });
   });
 });
 
 describe('a bisection', () => {
   test.each([400, 413, 422])('is %i', (status) => {
-    expect(answer(status, { body: 'no' })).toMatchObject({ kind: 'bisect', status, words: 'no' });
+    expect(classified(status, { body: 'no' })).toMatchObject({ kind: 'rejected', status, words: 'no' });
   });
 
   test.each([
@@ -304,7 +308,7 @@ describe('a bisection', () => {
     [false, 400, 'json encoding isn’t supported for opentelemetry format'],
     [false, 422, 'at least one valid stream is required'],
   ])('is about the record itself: %s, %i %s', (aboutItself, status, body) => {
-    expect(answer(status, { body })).toMatchObject({ kind: 'bisect', aboutItself });
+    expect(classified(status, { body })).toMatchObject({ kind: 'rejected', aboutItself });
   });
 });
 
@@ -321,5 +325,5 @@ test.each([
   ['text', '404 page\n not found\n', '404 page  not found'],
   ['too much', 'x'.repeat(9_000), 'x'.repeat(500)],
 ])('the words of %s', (_what, body, words) => {
-  expect(answer(400, { body }).words).toBe(words);
+  expect(classified(400, { body }).words).toBe(words);
 });

@@ -85,7 +85,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
 
     expect(found.has).toEqual(without('uid-5', 'uid-6'));
     expect(Object.keys(found.letters).toSorted()).toEqual(ALL.toSorted());
-    expect(found.letters['uid-0']).toMatch(/^perhaps refused: 2 of 16 .*failed to parse field/);
+    expect(found.letters['uid-0']).toMatch(/^perhaps rejected: 2 of 16 .*failed to parse field/);
     expect(found).toMatchObject({ requests: 1, rejected: 2 });
   });
 
@@ -142,7 +142,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     const found = await delivered(first({ status: 200, partialSuccess: redirected }), { requests: 1 });
 
     expect(found.letters['uid-0']).toBe(
-      'perhaps refused: 1 of 16 records sent together were; Redirected 1 documents to the failure store.',
+      'perhaps rejected: 1 of 16 records sent together were; Redirected 1 documents to the failure store.',
     );
     expect(Object.keys(found.letters)).toHaveLength(SIZE);
   });

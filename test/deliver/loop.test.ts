@@ -191,7 +191,13 @@ test('says how it stands', async () => {
   await running.clock.advance(2_000);
   await running.delivery.idle();
 
-  expect(retrying).toEqual({ kind: 'retrying', since, reason: 'HTTP 503: busy', until: since + 3_000 });
+  expect(retrying).toEqual({
+    kind: 'retrying',
+    since,
+    reason: 'HTTP 503: busy',
+    until: since + 3_000,
+    position: { sequence: 1, offset: 0 },
+  });
   expect(running.delivery.state.kind).toBe('idle');
   expect(running.reports.map(({ kind, delivered }) => [kind, delivered])).toEqual([
     ['retry', 0],

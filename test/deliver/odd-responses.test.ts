@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
-import { understand } from '../../src/deliver/classify-response.ts';
+import { classifyResponse } from '../../src/deliver/classify-response.ts';
 import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { SETTLE } from '../../src/http/exchange.ts';
@@ -28,13 +28,13 @@ function feedRecord() {
 }
 
 /** What each of the responses means, one request after the other through one sender. */
-async function answersTo(...responses: readonly RawResponse[]) {
+async function responsesTo(...responses: readonly RawResponse[]) {
   await using server = await serveRaw(...responses);
   await using sender = senderTo(server.url).sender;
-  const answers = [];
-  for (const _response of responses) answers.push(understand(await sender.send([feedRecord()]), 0));
+  const classified = [];
+  for (const _response of responses) classified.push(classifyResponse(await sender.send([feedRecord()]), 0));
   expect(server.requests).toHaveLength(responses.length);
-  return answers;
+  return classified;
 }
 
 describe('a status that is no answer to a request', () => {
@@ -45,26 +45,26 @@ describe('a status that is no answer to a request', () => {
     ['099 Odd', [], '{}'],
     ['600 Odd', [], '{}'],
   ])('is tried again like a 502, and the next response counts: %s, %j', async (status, headers, body) => {
-    const [first, second] = await answersTo(http(status, headers, body), ACCEPTED);
+    const [first, second] = await responsesTo(http(status, headers, body), ACCEPTED);
 
     expect(first).toMatchObject({
-      kind: 'wait',
+      kind: 'retry',
       status: Number(status.slice(0, 3)),
       words: expect.stringMatching(/./),
     });
-    expect(second).toMatchObject({ kind: 'acknowledge', rejected: 0 });
+    expect(second).toMatchObject({ kind: 'accepted', rejected: 0 });
   });
 
   test.each(['100 Continue', '103 Early Hints'])('may precede the response: %s', async (status) => {
     const bytes = Buffer.concat([http(status), ACCEPTED].map((part) => Buffer.from(part.bytes)));
 
-    expect(await answersTo({ bytes })).toMatchObject([{ kind: 'acknowledge' }]);
+    expect(await responsesTo({ bytes })).toMatchObject([{ kind: 'accepted' }]);
   });
 
   test('says nothing about what follows a 204', async () => {
     const odd = http('204 No Content', [], '{}');
 
-    expect(await answersTo(odd, ACCEPTED)).toMatchObject([{ kind: 'acknowledge' }, { kind: 'acknowledge' }]);
+    expect(await responsesTo(odd, ACCEPTED)).toMatchObject([{ kind: 'accepted' }, { kind: 'accepted' }]);
   });
 });
 
@@ -72,14 +72,14 @@ describe('response headers', () => {
   test('may take almost 64 KiB', async () => {
     const long = http('200 OK', [`X-Long: ${'a'.repeat(60_000)}`], '{}');
 
-    expect(await answersTo(long)).toMatchObject([{ kind: 'acknowledge' }]);
+    expect(await responsesTo(long)).toMatchObject([{ kind: 'accepted' }]);
   });
 
   test('that take more are an error that says so', async () => {
     const long = http('200 OK', [`X-Long: ${'a'.repeat(70_000)}`], '{}');
 
-    expect(await answersTo(long)).toMatchObject([
-      { kind: 'wait', words: expect.stringContaining('headers are larger than 64 KiB') },
+    expect(await responsesTo(long)).toMatchObject([
+      { kind: 'retry', words: expect.stringContaining('headers are larger than 64 KiB') },
     ]);
   });
 });
@@ -88,10 +88,10 @@ test.each([
   ['two lengths', http('200 OK', ['Content-Length: 3'], '{}'), 'not valid HTTP (Duplicate Content-Length)'],
   ['a folded header', http('200 OK', ['X-A: b', ' c'], '{}'), 'not valid HTTP (Unexpected whitespace'],
 ])('what the HTTP library refuses is told in words: %s', async (_what, odd, words) => {
-  const [answer] = await answersTo(odd);
+  const [response] = await responsesTo(odd);
 
-  expect(answer).toMatchObject({ kind: 'wait', words: expect.stringContaining(words) });
-  expect(answer?.words).not.toContain('HPE_');
+  expect(response).toMatchObject({ kind: 'retry', words: expect.stringContaining(words) });
+  expect(response?.words).not.toContain('HPE_');
 });
 
 describe('a request that the library never settles', () => {
@@ -111,12 +111,12 @@ describe('a request that the library never settles', () => {
     expect(settled).toBe(false);
     await clock.advance(1);
 
-    expect(understand(await lost, 0)).toMatchObject({
-      kind: 'wait',
+    expect(classifyResponse(await lost, 0)).toMatchObject({
+      kind: 'retry',
       words: expect.stringContaining('given up'),
     });
     expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('given up') }]);
-    expect(understand(await sender.send([feedRecord()]), 0)).toMatchObject({ kind: 'acknowledge' });
+    expect(classifyResponse(await sender.send([feedRecord()]), 0)).toMatchObject({ kind: 'accepted' });
     expect(server.requests).toHaveLength(2);
     await sender[Symbol.asyncDispose]();
   });

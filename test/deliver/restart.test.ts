@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { page, STREAM } from '../journal/support/commits.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
-import type { DeliveryJournal } from '../../src/deliver/delivery-parts.ts';
-import { replayErrand, retryErrand } from '../../src/deliver/redelivery.ts';
+import type { DeliveryJournal } from '../../src/deliver/loop.ts';
+import { redeliverDeadLetters, redeliverSince } from '../../src/deliver/redelivery.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
 import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
@@ -106,7 +106,7 @@ test('dead letters tried again go behind live events, and lie there no longer wh
   running.receiver.answer = refusing(({ uid }) => uid === 'uid-7', { words: 'still no' });
   await journal.commit(page({ events: events(1, SIZE) }));
 
-  await running.delivery.runErrand(await retryErrand(journal, 'siem'));
+  await running.delivery.redeliver(await redeliverDeadLetters(journal, 'siem'));
 
   const letters = await journal.deadLetters('siem');
   expect(letters.map(({ uid, reason }) => [uid, reason])).toEqual([['uid-7', 'still no']]);
@@ -127,7 +127,7 @@ test('an event names the release that stored it, also when another one sends it,
   running.start();
   await running.delivery.idle();
 
-  await running.delivery.runErrand(await replayErrand(journal, running.delivery.destination, 0));
+  await running.delivery.redeliver(await redeliverSince(journal, running.delivery.destination, 0));
 
   const received = running.receiver.received();
   expect(received.map(({ record }) => record.attributes['agent.version'])).toEqual(['0.0.1', '0.0.1']);
@@ -144,7 +144,7 @@ test('only the dead letters named are tried again', async () => {
   const [first] = await journal.deadLetters('siem');
   running.receiver.answer = () => ACCEPTED;
 
-  await running.delivery.runErrand(await retryErrand(journal, 'siem', [first?.id ?? 0]));
+  await running.delivery.redeliver(await redeliverDeadLetters(journal, 'siem', [first?.id ?? 0]));
 
   expect((await journal.deadLetters('siem')).map(({ uid }) => uid)).toEqual(['uid-7']);
 });
@@ -158,10 +158,10 @@ test('a replay sends again what was journaled since then, the same bytes, and ma
   running.receiver.answer = badRefused;
 
   const refused: string[] = [];
-  const errand = await replayErrand(journal, running.delivery.destination, 5, (settled) => {
-    refused.push(...settled.refused.map(({ uid }) => uid));
+  const redelivery = await redeliverSince(journal, running.delivery.destination, 5, (settled) => {
+    refused.push(...settled.rejected.map(({ uid }) => uid));
   });
-  await running.delivery.runErrand(errand);
+  await running.delivery.redeliver(redelivery);
 
   const repeated = [...running.receiver.ids()].filter(([, all]) => all.length === 2);
   expect(repeated.map(([uid]) => uid)).toEqual(ALL.slice(5).filter((uid) => uid !== 'uid-7'));
@@ -178,8 +178,10 @@ test('an errand that is cut by the end says so', async () => {
   await running.delivery.idle();
   running.receiver.answer = () => ({ status: 503 });
 
-  const errand = running.delivery.runErrand(await replayErrand(journal, running.delivery.destination, 0));
-  const outcome = errand.catch((error: unknown) => error);
+  const redelivery = running.delivery.redeliver(
+    await redeliverSince(journal, running.delivery.destination, 0),
+  );
+  const outcome = redelivery.catch((error: unknown) => error);
   await running.asleep();
   await running.stop();
 

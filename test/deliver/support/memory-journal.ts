@@ -1,4 +1,4 @@
-import type { DeliveryJournal } from '../../../src/deliver/delivery-parts.ts';
+import type { DeliveryJournal } from '../../../src/deliver/loop.ts';
 import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { DeadLetter } from '../../../src/journal/dead-letter.ts';
 import type { DestinationState, JournalPage, Position, Room } from '../../../src/journal/journal.ts';

@@ -4,7 +4,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import type { DestinationConfig } from '../../../src/config/types.ts';
 import { Delivery } from '../../../src/deliver/loop.ts';
 import type { ResponseReport } from '../../../src/core/delivery-state.ts';
-import type { DeliveryParts } from '../../../src/deliver/delivery-parts.ts';
+import type { DeliveryParts } from '../../../src/deliver/loop.ts';
 import { Sender } from '../../../src/otlp/sender.ts';
 import { type Receiver, startReceiver } from '../../../src/simulators/otlp-receiver.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
