@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, remembered } from '../../src/collect/build-page.ts';
-import type { LedgerEntry } from '../../src/journal/journal.ts';
+import { z } from 'zod';
+import { buildPage, decide, type Known, remembered } from '../../src/collect/build-page.ts';
+import type { SourceConfig } from '../../src/config/types.ts';
 import type { LedgerValue, Observation } from '../../src/core/source.ts';
+import type { LedgerEntry } from '../../src/journal/journal.ts';
+
+const NOW = Date.parse('2026-03-02T12:00:00Z');
 
 function entry(value: LedgerValue): LedgerEntry {
   return { value, uid: 'before' };
@@ -13,7 +17,7 @@ function observe(value?: LedgerValue, final?: boolean): Observation {
 }
 
 describe('decide', () => {
-  it('tells an append-only key once', () => {
+  it('an append-only key is emitted once', () => {
     expect(decide('append-only', observe(), undefined)).toEqual({
       outcome: 'emitted',
       reason: 'new',
@@ -22,7 +26,7 @@ describe('decide', () => {
     expect(decide('append-only', observe(), entry({}))).toEqual({ outcome: 'repeated' });
   });
 
-  it('tells a mutable record again when a compared value changed', () => {
+  it('a mutable record is emitted again when a compared value changed', () => {
     const known = entry({ status: 'UNREMEDIATED', enabled: true });
 
     expect(decide('mutable', observe({ status: 'UNREMEDIATED', enabled: true }), known).outcome).toBe(
@@ -35,7 +39,7 @@ describe('decide', () => {
     });
   });
 
-  it('adopts a field that an earlier release did not compare, silently', () => {
+  it('a field that an earlier release did not compare is adopted without an event', () => {
     const decision = decide(
       'mutable',
       observe({ status: 'REMEDIATED', owner: 'x' }),
@@ -45,7 +49,7 @@ describe('decide', () => {
     expect(decision).toEqual({ outcome: 'adopted' });
   });
 
-  it('tells the rest of a counter when its bucket closes, and a revision as final again', () => {
+  it('a counter is emitted as final when its bucket closes, and again when it is revised', () => {
     expect(decide('counter', observe({ count: 5 }), undefined)).toMatchObject({ reason: 'new', delta: 5 });
     expect(decide('counter', observe({ count: 5 }, true), entry({ count: 5 }))).toMatchObject({
       reason: 'final',
@@ -60,7 +64,7 @@ describe('decide', () => {
     });
   });
 
-  it('makes deltas that add up to the last count, whatever the polls', () => {
+  it('the deltas of a counter add up to its last count, whatever the polls', () => {
     const polls = fc.array(fc.record({ count: fc.nat(1000), final: fc.boolean() }), {
       minLength: 1,
       maxLength: 30,
@@ -81,5 +85,107 @@ describe('decide', () => {
         expect(sum).toBe(readings.at(-1)?.count);
       }),
     );
+  });
+});
+
+const source = {
+  name: 'doors',
+  definition: {
+    id: 'acme-doors',
+    vendor: 'Acme',
+    product: 'Doors',
+    dataset: 'acme.doors',
+    categorisation: { kind: 'event', category: ['session'], type: ['info'] },
+    stream: 'mutable',
+    record: z.looseObject({ id: z.string(), door: z.number().optional() }),
+    normalise: ({ id, door }: { id: string; door?: number }) => {
+      if (door === 13) throw new Error('no such door');
+      return { 'event.id': id, message: `Door ${door}` };
+    },
+  },
+  options: { base_url: 'https://doors.example.com', account: '', labels: {} },
+} as unknown as SourceConfig;
+
+const page = { scope: { id: '' }, lane: 'live', observedAt: NOW } as const;
+const nothing: Known = { ledger: new Map(), gaps: [], covered: [] };
+
+function row(id: string, door: unknown, more: Partial<Observation> = {}): Observation {
+  return { key: id, record: { id, door }, value: { door: String(door) }, ...more };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze);
+  return Object.freeze(value);
+}
+
+describe('buildPage', () => {
+  it('gives the same events and ledger for the same page, and changes nothing that it is given', () => {
+    const observations = freeze([row('a', 1), row('b', 2), row('a', 3)]);
+    const known = freeze({ ...nothing, ledger: new Map([['b', entry({ door: '2' })]]) });
+
+    const one = buildPage(source, { ...page, observations }, known);
+    const other = buildPage(source, { ...page, observations }, known);
+
+    expect(one).toEqual(other);
+    expect([...known.ledger]).toEqual([['b', entry({ door: '2' })]]);
+  });
+
+  it('a key that comes twice in a page is emitted as new, then as updated', () => {
+    const { events, ledger, stats } = buildPage(
+      source,
+      { ...page, observations: [row('a', 1), row('a', 1), row('a', 2)] },
+      nothing,
+    );
+
+    expect(events.map(({ event }) => event['message'])).toEqual(['Door 1', 'Door 2']);
+    expect(ledger).toEqual([{ key: 'a', value: { door: '2' }, uid: events[1]?.uid, at: NOW }]);
+    expect(stats).toMatchObject({ rows: 3, new: 1, updated: 1, repeated: 1 });
+  });
+
+  it('a record that does not fit or cannot be mapped is emitted whole as a pipeline error', () => {
+    const observations = [row('a', 1), row('b', 13), { key: 'c', record: { door: 5 } }];
+
+    const { events, stats } = buildPage(source, { ...page, observations }, nothing);
+
+    expect(events.map(({ event }) => event['event.kind'])).toEqual([
+      'event',
+      'pipeline_error',
+      'pipeline_error',
+    ]);
+    expect(events.map(({ event }) => event['event.original'])).toEqual([
+      undefined,
+      '{"id":"b","door":13}',
+      '{"door":5}',
+    ]);
+    expect(events[1]?.event['error.message']).toBe('the mapping failed: no such door');
+    expect(stats).toMatchObject({ malformed: 2, schemaChanged: true });
+  });
+
+  it('an observation whose time is covered is skipped, and one without a time is not', () => {
+    const observations = [row('a', 1, { at: NOW - 2 }), row('b', 2, { at: NOW }), row('c', 3)];
+    const covered = [{ from: NOW - 2, to: NOW }];
+
+    const { ledger, stats } = buildPage(source, { ...page, observations }, { ...nothing, covered });
+
+    expect(ledger.map(({ key }) => key)).toEqual(['b', 'c']);
+    expect(stats.rows).toBe(2);
+  });
+
+  it('a gap within a known open one of the same reason and part is not emitted again', () => {
+    const gap = { from: NOW - 10, to: NOW, reason: 'page-full', part: '' };
+    const known = { ...gap, stream: 's', opened: NOW, closed: undefined };
+    const build = (gaps: Known['gaps']) =>
+      buildPage(source, { ...page, observations: [], gaps: [gap] }, { ...nothing, gaps }).newGaps;
+
+    expect(build([known])).toEqual([]);
+    expect(build([{ ...known, closed: NOW }])).toEqual([gap]);
+    expect(build([{ ...known, part: 'tenant' }])).toEqual([gap]);
+    expect(build([{ ...known, from: NOW - 5 }])).toEqual([gap]);
+  });
+
+  it('events of a backfill are labelled with their lane', () => {
+    const { events } = buildPage(source, { ...page, lane: 'backfill', observations: [row('a', 1)] }, nothing);
+
+    expect(events[0]?.event).toMatchObject({ 'labels.penstock_lane': 'backfill' });
   });
 });

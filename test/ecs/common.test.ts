@@ -14,7 +14,7 @@ const origin = {
 const source = { name: 'north', options: { base_url: 'https://qradar.example.com:8443/console' } };
 
 describe('withCommonFields', () => {
-  it('adds what every event has', () => {
+  it('adds the fields that every event has', () => {
     const event = withCommonFields({ message: 'Login' }, origin, {
       uid: 'u1',
       observedAt: NOW,
@@ -44,7 +44,7 @@ describe('withCommonFields', () => {
     expect(ecsProblems(event)).toEqual([]);
   });
 
-  it('keeps what the mapping set', () => {
+  it('keeps the fields that the mapping set', () => {
     const own = {
       '@timestamp': '2026-03-02T11:00:00.000Z',
       'event.id': 'INC-1',
@@ -58,7 +58,7 @@ describe('withCommonFields', () => {
     ['https://10.20.0.9', '10.20.0.9'],
     ['https://[2001:db8::1]:8443', '2001:db8::1'],
     ['https://QRadar.Example.com/api', 'qradar.example.com'],
-  ])('names the host of %s as %s', (base_url, hostname) => {
+  ])('takes the host name of %s to be %s', (base_url, hostname) => {
     const event = withCommonFields({}, origin, {
       uid: 'u1',
       observedAt: NOW,
@@ -68,7 +68,7 @@ describe('withCommonFields', () => {
     expect(event['observer.hostname']).toBe(hostname);
   });
 
-  it('gathers users and addresses, each once, from wherever they are', () => {
+  it('lists every user and address of an event once in related.*', () => {
     const event = withCommonFields(
       {
         'user.name': 'anna',
@@ -89,12 +89,12 @@ describe('withCommonFields', () => {
   });
 
   it.each<[string, EcsEvent, readonly string[]]>([
-    ['the name alone', { 'user.id': '7', 'user.name': 'anna' }, ['anna']],
-    ['the address alone', { 'user.id': '7', 'user.email': 'anna@example.com' }, ['anna@example.com']],
-    ['the id without a name', { 'user.id': '7' }, ['7']],
-    ['the id beside an empty name', { 'user.id': '7', 'user.name': '' }, ['7']],
-    ['the id of another user', { 'user.name': 'anna', 'source.user.id': '8' }, ['anna', '8']],
-  ])('has of a user %s', (_, user, related) => {
+    ['with a name', { 'user.id': '7', 'user.name': 'anna' }, ['anna']],
+    ['with an address', { 'user.id': '7', 'user.email': 'anna@example.com' }, ['anna@example.com']],
+    ['with an id alone', { 'user.id': '7' }, ['7']],
+    ['with an empty name', { 'user.id': '7', 'user.name': '' }, ['7']],
+    ['beside another one', { 'user.name': 'anna', 'source.user.id': '8' }, ['anna', '8']],
+  ])('related.user lists a user %s by name, address or id, in this order', (_, user, related) => {
     const event = withCommonFields(user, origin, { uid: 'u1', observedAt: NOW });
 
     expect(event['related.user']).toEqual(related);
@@ -107,7 +107,7 @@ describe('malformedEvent', () => {
     ['""', ''],
     ['[]', []],
     ['{"id":9007199254740993}', { id: 9_007_199_254_740_993n }],
-  ])('keeps %s whole, and passes the rules of ECS', (original, record) => {
+  ])('keeps the malformed record %s whole, within the rules of ECS', (original, record) => {
     const event = withCommonFields(malformedEvent(record, 'expected an object'), origin, {
       uid: 'u1',
       observedAt: Date.parse('2026-03-02T12:00:00Z'),
@@ -127,18 +127,21 @@ describe('malformedEvent', () => {
 });
 
 describe('addressOf', () => {
-  it.each(['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1'])('gives address and ip of %s', (address) => {
-    expect(addressOf('source', address)).toEqual({ 'source.address': address, 'source.ip': address });
-  });
+  it.each(['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1'])(
+    'maps the IP address %s to address and ip',
+    (address) => {
+      expect(addressOf('source', address)).toEqual({ 'source.address': address, 'source.ip': address });
+    },
+  );
 
   it.each(['host.example', '192.0.2.256', '192.0.2.1:443', '010.0.0.1', 'fe80::1%eth0', ' '])(
-    'gives only the address of %j',
+    'maps %j, which is not an IP address, to address alone',
     (address) => {
       expect(addressOf('client', address)).toEqual({ 'client.address': address });
     },
   );
 
-  it.each(['', undefined])('gives nothing of %j', (address) => {
+  it.each(['', undefined])('maps the missing address %j to no field', (address) => {
     expect(addressOf('source', address)).toEqual({});
   });
 });

@@ -12,7 +12,7 @@ const gap = { from: NOW - 3_600_000, to: NOW, reason: 'page-full', part: 'tenant
 const notice = { config, scope: { id: '' }, gap, observedAt: NOW };
 
 describe('gapEvent', () => {
-  it('says what is missing, where and why, within the rules of ECS', () => {
+  it('a gap event says what is missing, where and why, within the rules of ECS', () => {
     const { uid, event } = gapEvent(notice);
 
     expect(event).toMatchObject({
@@ -35,7 +35,7 @@ describe('gapEvent', () => {
     expect(ecsProblems(event)).toEqual([]);
   });
 
-  it('has the same id when told again, whenever and under whatever name, and another for another part', () => {
+  it('a gap event has one id for one gap, whatever the time and the name of the source, and another id for another part', () => {
     const { uid } = gapEvent(notice);
 
     expect(gapEvent({ ...notice, observedAt: NOW + 1, config: { ...config, name: 'renamed' } }).uid).toBe(

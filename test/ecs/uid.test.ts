@@ -5,7 +5,7 @@ import { countUid, creationUid, digest, updateUid } from '../../src/ecs/uid.ts';
 const stream = { type: 'petra-incidents', scope: 't-1', origin: 'https://api.example.com', account: '' };
 
 describe('digest', () => {
-  it('differs whenever the parts do, however they would run together', () => {
+  it('a digest differs whenever its parts differ, even when their texts joined would be equal', () => {
     const parts = fc.array(fc.string({ maxLength: 3 }), { maxLength: 4 });
     fc.assert(
       fc.property(parts, parts, (one, other) => {
@@ -17,13 +17,13 @@ describe('digest', () => {
     );
   });
 
-  it('is the same in every process and release: what was sent is known by it', () => {
+  it('a digest is the same in every process and release', () => {
     expect(creationUid(stream, 'INC-1')).toMatchInlineSnapshot(`"57a8dbc22aefce65c88443c5b3665c4df449a0d4"`);
   });
 });
 
 describe('ids', () => {
-  it('of a creation depend on type, origin, scope and key alone', () => {
+  it('the id of a new entity depends on type, origin, account, scope and key alone', () => {
     const ids = [
       creationUid(stream, 'INC-1'),
       creationUid(stream, 'INC-2'),
@@ -38,7 +38,7 @@ describe('ids', () => {
     expect(creationUid({ ...stream }, 'INC-1')).toBe(ids[0]);
   });
 
-  it('of updates there and back again are all different', () => {
+  it('the ids of updates from A to B and back to A all differ', () => {
     const first = creationUid(stream, 'INC-1');
     const there = updateUid(stream, 'INC-1', { changed: { status: 'B' }, previous: first });
     const back = updateUid(stream, 'INC-1', { changed: { status: 'A' }, previous: there });
@@ -47,20 +47,20 @@ describe('ids', () => {
     expect(new Set([first, there, back, again]).size).toBe(4);
   });
 
-  it('of an update do not depend on the order of the fields', () => {
+  it('the id of an update does not depend on the order of the fields', () => {
     const one = updateUid(stream, 'INC-1', { changed: { a: 1, b: 2 }, previous: 'p' });
 
     expect(updateUid(stream, 'INC-1', { changed: { b: 2, a: 1 }, previous: 'p' })).toBe(one);
   });
 
-  it('of a counter depend on count, base, final and the telling before', () => {
-    const told = { count: 5, base: 2, final: false, previous: 'p' };
+  it('the id of a counter depends on count, base, final and the event before it', () => {
+    const counted = { count: 5, base: 2, final: false, previous: 'p' };
     const ids = [
-      told,
-      { ...told, count: 6 },
-      { ...told, base: 3 },
-      { ...told, final: true },
-      { ...told, previous: 'q' },
+      counted,
+      { ...counted, count: 6 },
+      { ...counted, base: 3 },
+      { ...counted, final: true },
+      { ...counted, previous: 'q' },
     ];
 
     expect(new Set(ids.map((one) => countUid(stream, 'k', one))).size).toBe(ids.length);
