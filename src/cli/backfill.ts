@@ -16,19 +16,22 @@ export const backfillCommand: PenstockCommand = {
     command
       .name('backfill')
       .description(
-        'Read a past span of a source behind live polling, beside the daemon or without one; what was read before is left out.',
+        'Read a past span of a source, behind live polling. If a daemon is running, it does the work and the command shows progress.',
       )
       .addArgument(new Argument('<source>', 'a source of the configuration'))
-      .addOption(timeFlag('from', 'where the span begins').makeOptionMandatory())
-      .addOption(timeFlag('to', 'where it ends, exclusive').makeOptionMandatory())
+      .addOption(timeFlag('from', 'start of the span').makeOptionMandatory())
+      .addOption(timeFlag('to', 'end of the span, exclusive').makeOptionMandatory())
       .addOption(
-        new Option('--again', 'also read what was read before, and send it once more under the same ids'),
+        new Option(
+          '--again',
+          'also read parts that were read before, and send their events again under the same ids',
+        ),
       )
       .addOption(configFlag())
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nIt goes on after a stop or a kill where it was. Its events carry labels.penstock_lane: backfill.\nExit codes: 0 read and delivered, 2 usage, configuration or a source that cannot be asked for the past, 3 not all could be\nread, 4 not all is delivered (the journal holds it), 5 the state cannot be used.',
+        '\nParts that were read before are skipped, so the same command continues after a stop or a kill.\nEvents have labels.penstock_lane: backfill.\nExit codes: 0 read and delivered, 2 usage, configuration or a source without a past to read, 3 not everything could be read,\n4 not everything is delivered yet (the journal holds it), 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock backfill console --from 2026-01-01 --to 2026-02-01',
@@ -51,15 +54,14 @@ export const backfillCommand: PenstockCommand = {
 function requireBackfill({ name, definition }: SourceConfig): void {
   if (definition.backfill !== undefined) return;
   throw new ConfigError([
-    `Source ${name} cannot be read again: ${definition.id} has no way to ask its vendor for a past span. See what is missing with: penstock gaps ${name}`,
+    `Source ${name} cannot be backfilled: ${definition.id} has no way to ask its vendor for a past span. See what is missing with: penstock gaps ${name}`,
   ]);
 }
 
 function askedSpan(flags: Readonly<Record<string, unknown>>, now: number): Span {
   const from = (flags['from'] as TimeFlag)(now);
   const to = (flags['to'] as TimeFlag)(now);
-  if (to > now) throw new ConfigError([`--to ${isoTime(to)}: expected a time that has passed`]);
-  if (from >= to)
-    throw new ConfigError([`--from ${isoTime(from)}: expected a time before --to ${isoTime(to)}`]);
+  if (to > now) throw new ConfigError([`--to ${isoTime(to)}: must be in the past`]);
+  if (from >= to) throw new ConfigError([`--from ${isoTime(from)}: must be before --to ${isoTime(to)}`]);
   return { from, to };
 }

@@ -10,21 +10,21 @@ import { runJob } from './jobs.ts';
 import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
 
-/** `penstock dead-letters retry [ID…]`: sends dead letters once more. */
+/** `penstock dead-letters retry [ID…]`: sends dead letters again. */
 export const deadLettersRetryCommand: PenstockCommand = {
   describe(command) {
     command
       .name('retry')
       .description(
-        'Send dead letters once more, under the same ids, behind live events; accepted events are removed from the list.',
+        'Send dead letters again, under the same ids, behind live events; accepted events are removed from the list.',
       )
-      .addArgument(new Argument('[id...]', 'ids or uids, as the list shows them; without any, all'))
+      .addArgument(new Argument('[id...]', 'ids or uids from the list; all when none is given'))
       .addOption(new Option('--destination <name>', 'only those of this destination'))
       .addOption(configFlag())
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nExit codes: 0 all were taken, 2 usage or configuration, 4 some were refused once more or wait, 5 the state cannot be used.',
+        '\nExit codes: 0 all were accepted, 2 usage or configuration, 4 some were rejected again or are waiting, 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock dead-letters retry',
@@ -38,17 +38,17 @@ export const deadLettersRetryCommand: PenstockCommand = {
     const only = flags['destination'] as string | undefined;
     if (only !== undefined) destinationNamed(loaded.config, only);
     const letters = chosen(await lettersOf(io, loaded.config, only), ids);
-    const { going, orphaned } = sorted(letters, loaded.config);
+    const { known, orphaned } = split(letters, loaded.config);
     for (const name of new Set(orphaned.map(({ destination }) => destination))) {
-      io.stderr.write(`Destination ${name} has left the configuration: its dead letters stay.\n`);
+      io.stderr.write(`Destination ${name} is not in the configuration; its dead letters are kept.\n`);
     }
-    if (going.length === 0) {
-      io.stderr.write('There is no dead letter to be sent.\n');
+    if (known.length === 0) {
+      io.stderr.write('No dead letters to retry.\n');
       return EXIT.done;
     }
-    const destinations = [...new Set(going.map(({ destination }) => destination))].toSorted();
+    const destinations = [...new Set(known.map(({ destination }) => destination))].toSorted();
     const json = flags['json'] === true || io.stdout.isTTY !== true;
-    const some = ids.length === 0 ? {} : { ids: going.map(({ id }) => id) };
+    const some = ids.length === 0 ? {} : { ids: known.map(({ id }) => id) };
     return runJob(io, { ...loaded, json, spec: { kind: 'retry', destinations, ...some } });
   },
 };
@@ -77,10 +77,10 @@ function has({ id, uid }: HeldDeadLetter, wanted: string): boolean {
   return String(id) === wanted || uid === wanted;
 }
 
-function sorted(letters: readonly HeldDeadLetter[], { destinations }: Config) {
+function split(letters: readonly HeldDeadLetter[], { destinations }: Config) {
   const isKnown = ({ destination }: HeldDeadLetter) => destinations.some(({ name }) => name === destination);
   return {
-    going: letters.filter((letter) => isKnown(letter)),
+    known: letters.filter((letter) => isKnown(letter)),
     orphaned: letters.filter((letter) => !isKnown(letter)),
   };
 }

@@ -84,13 +84,13 @@ export const onceCommand: PenstockCommand = {
 };
 
 /** 3 for sources, 4 for destinations; a source that did not complete is the graver one. */
-function exitCode({ sweeps, undelivered }: OnceSummary): ExitCode {
-  if (sweeps.some(({ outcome }) => outcome === 'failed' || outcome === 'cut')) return EXIT.incomplete;
+function exitCode({ polls, undelivered }: OnceSummary): ExitCode {
+  if (polls.some(({ outcome }) => outcome === 'failed' || outcome === 'cut')) return EXIT.incomplete;
   return undelivered > 0 ? EXIT.undelivered : EXIT.done;
 }
 
-function told({ sweeps, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
-  const sources = sweeps.map(({ source, outcome, stats }) => ({
+function told({ polls, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
+  const sources = polls.map(({ source, outcome, stats }) => ({
     source,
     outcome,
     state: states.get(source)?.name,
@@ -108,7 +108,7 @@ function told({ sweeps, undelivered, rejected, overdue, states }: OnceSummary): 
 /** `Done: 180 collected, 180 delivered, 0 waiting.`; with several destinations, what each accepted. */
 function inWords(
   { live, config }: Pick<App, 'live' | 'config'>,
-  { sweeps, undelivered, rejected }: OnceSummary,
+  { polls, undelivered, rejected }: OnceSummary,
   code: ExitCode,
 ): string {
   const several = config.destinations.length > 1;
@@ -123,7 +123,7 @@ function inWords(
     ...(rejected === 0 ? [] : [`${rejected} rejected (see \`penstock dead-letters list\`)`]),
     ...(gaps === 0 ? [] : [`${gaps} ${gaps === 1 ? 'gap' : 'gaps'} (see \`penstock gaps\`)`]),
   ];
-  const failed = sweeps.filter(({ outcome }) => outcome === 'failed' || outcome === 'cut');
+  const failed = polls.filter(({ outcome }) => outcome === 'failed' || outcome === 'cut');
   const names = failed.map(({ source }) => source).join(', ');
   const incomplete = names === '' ? '' : ` Not complete: ${names}.`;
   return `${code === EXIT.done ? 'Done' : 'Not done'}: ${counts.join(', ')}.${incomplete}`;

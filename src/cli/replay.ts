@@ -15,17 +15,17 @@ export const replayCommand: PenstockCommand = {
     command
       .name('replay')
       .description(
-        'Resend retained events to a destination (state.retain): the same bytes under the same ids, behind live events.',
+        'Resend retained events (state.retain) to a destination: the same bytes under the same ids, behind live events.',
       )
       .addOption(
         new Option('--destination <name>', 'a destination of the configuration').makeOptionMandatory(),
       )
-      .addOption(timeFlag('from', 'what was journaled from then on').makeOptionMandatory())
+      .addOption(timeFlag('from', 'send events that were journaled from then on').makeOptionMandatory())
       .addOption(configFlag())
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nWhat the destination has not been sent yet is not part of it: that comes anyway.\nExit codes: 0 sent, 2 usage or configuration, 4 not all was taken, 5 the state cannot be used.',
+        '\nEvents that are still waiting for the destination are left out: they are delivered anyway.\nExit codes: 0 sent, 2 usage or configuration, 4 not everything was accepted, 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock replay --destination siem --from 2h',
@@ -38,7 +38,7 @@ export const replayCommand: PenstockCommand = {
     const { name: destination } = destinationNamed(loaded.config, flags['destination'] as string);
     const now = io.clock.now();
     const from = (flags['from'] as TimeFlag)(now);
-    if (from > now) throw new ConfigError([`--from ${isoTime(from)}: expected a time that has passed`]);
+    if (from > now) throw new ConfigError([`--from ${isoTime(from)}: must be in the past`]);
     requireState(loaded.config.state.path);
     const json = flags['json'] === true || io.stdout.isTTY !== true;
     return runJob(io, { ...loaded, json, spec: { kind: 'replay', destination, from } });

@@ -19,19 +19,19 @@ import { timeFlag, type TimeFlag } from './times.ts';
 /** A daemon that is not hung starts a job within this time. Milliseconds. */
 const START_WITHIN = 10_000;
 
-/** `penstock state rewind SOURCE --to T`: reads again from a time on. */
+/** `penstock state rewind SOURCE --to T`: the next poll reads again from a time on. */
 export const stateRewindCommand: PenstockCommand = {
   describe(command) {
     command
       .name('rewind')
       .description('Move the cursors of a source back to a time; events already known are not sent again.')
       .addArgument(new Argument('<source>', 'a source of the configuration'))
-      .addOption(timeFlag('to', 'where its next poll begins').makeOptionMandatory())
+      .addOption(timeFlag('to', 'where the next poll begins').makeOptionMandatory())
       .addOption(configFlag())
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nWhat the state has forgotten meanwhile is sent again, under the same ids. Counts (petra-failed-attacks) of days older than\nrevise_days would then be added up twice by a store that does not know ids.',
+        '\nEvents that the state no longer knows are sent again, under the same ids. A store that ignores ids would then add up counts\n(petra-failed-attacks) of days older than revise_days twice.',
       );
     return examples(command, [
       'penstock state rewind console --to 2026-03-01T08:00:00Z',

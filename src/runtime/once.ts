@@ -11,7 +11,7 @@ import { StateReports } from './state-reports.ts';
 
 /** What one pass did. */
 export interface OnceSummary {
-  readonly sweeps: readonly SourcePollResult[];
+  readonly polls: readonly SourcePollResult[];
   /** Events in the journal that some destination does not have yet. */
   readonly undelivered: number;
   /** Dead letters, in all. */
@@ -71,7 +71,7 @@ async function summaryOf(app: App, polls: readonly SourcePollResult[]): Promise<
     return schedule === undefined ? [] : overdueStreams({ status, schedule, now });
   });
   return {
-    sweeps: polls,
+    polls,
     undelivered,
     rejected,
     overdue,

@@ -20,7 +20,7 @@ async function onlyConsole(more: Record<string, unknown> = {}): Promise<void> {
 }
 
 describe('backfill without a daemon', () => {
-  it('reads the span, polls live as well, tells how far it is, and sends nothing the second time', async () => {
+  it('backfill reads the span, polls live as well, shows its progress, and sends nothing the second time', async () => {
     await onlyConsole({ settle: '0s' });
     world.console.add([loginAttempt(seeded(4), world.clock.now() - 10_000, world.console.users)]);
 
@@ -44,7 +44,7 @@ describe('backfill without a daemon', () => {
     expect(first.stdout + second.stderr).not.toContain(SECRETS.console);
   });
 
-  it('exits 4 when the destination is paused, and the next pass delivers what the journal holds', async () => {
+  it('backfill exits 4 when the destination is paused, and the next pass delivers what the journal holds', async () => {
     await onlyConsole();
     world.receiver.answer = () => ({ status: 403 });
 
@@ -58,7 +58,7 @@ describe('backfill without a daemon', () => {
     expect(world.receiver.received()).toHaveLength(60);
   });
 
-  it('exits 3 when the console refuses', async () => {
+  it('backfill exits 3 when the console rejects the credential', async () => {
     await onlyConsole();
     world.console.tokens.clear();
 
@@ -68,7 +68,7 @@ describe('backfill without a daemon', () => {
     expect(stderr).toContain('401');
   });
 
-  it('that is stopped keeps its request, which the same command finishes', async () => {
+  it('a backfill that is stopped keeps its job, which the same command finishes', async () => {
     await onlyConsole();
     const stop = new AbortController();
     world.console.onRequest = ({ query }) => {
@@ -92,11 +92,11 @@ describe('backfill without a daemon', () => {
     ['backfill consol --from 2h --to 1h', 'did you mean console?'],
     ['backfill incidents --from 2h --to 1h', 'no way to ask its vendor for a past span'],
     ['backfill declined --from 2h --to 1h', 'no way to ask its vendor for a past span'],
-    ['backfill console --from 1h --to 2h', 'expected a time before --to'],
-    ['backfill console --from 1h --to 2100-01-01', 'expected a time that has passed'],
+    ['backfill console --from 1h --to 2h', 'must be before --to'],
+    ['backfill console --from 1h --to 2100-01-01', 'must be in the past'],
     ['backfill console --from 1h', '--to'],
     ['backfill console --from 1h --to soon', 'Expected a time'],
-  ])('exits 2 on %s, and leaves no request', async (line, words) => {
+  ])('exits 2 on %s, and enqueues no job', async (line, words) => {
     const { code, stderr } = await world.run(line);
 
     expect(code).toBe(2);

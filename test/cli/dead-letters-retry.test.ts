@@ -3,7 +3,7 @@ import { refusing } from '../../src/simulators/otlp-receiver.ts';
 import { openWorld, type World } from './support/world.ts';
 
 let world: World;
-/** The uids that the receiver refuses. */
+/** The uids that the receiver rejects. */
 let refused: Set<string>;
 
 beforeEach(async () => {
@@ -23,7 +23,7 @@ async function letters() {
 }
 
 describe('dead-letters retry', () => {
-  it('sends all of them under their ids, and removes accepted ones from the list', async () => {
+  it('dead-letters retry sends all of them under their ids, and removes accepted ones from the list', async () => {
     const before = await letters();
     world.receiver.answer = () => ({ status: 200 });
 
@@ -37,7 +37,7 @@ describe('dead-letters retry', () => {
     expect(world.receiver.received()).toHaveLength(12);
   });
 
-  it('sends those that are named, by number or uid', async () => {
+  it('dead-letters retry sends those that are named, by number or uid', async () => {
     const [first, second, third] = await letters();
     world.receiver.answer = () => ({ status: 200 });
 
@@ -47,7 +47,7 @@ describe('dead-letters retry', () => {
     expect(await letters()).toMatchObject([{ uid: second?.['uid'] }]);
   });
 
-  it('exits 4 when some are rejected again, and keeps them', async () => {
+  it('dead-letters retry exits 4 when some are rejected again, and keeps them', async () => {
     const [first] = await letters();
     refused.delete(String(first?.['uid']));
 
@@ -58,13 +58,13 @@ describe('dead-letters retry', () => {
     expect(await letters()).toHaveLength(2);
   });
 
-  it('with none has nothing to do', async () => {
+  it('dead-letters retry without dead letters has nothing to do', async () => {
     await using other = await openWorld();
 
     const { code, stderr } = await other.run('dead-letters retry');
 
     expect(code).toBe(0);
-    expect(stderr).toContain('no dead letter');
+    expect(stderr).toContain('No dead letters to retry');
   });
 
   it.each([

@@ -22,7 +22,7 @@ function toOneRecord(place: number, answer: ReceiverAnswer): Answering {
   };
 }
 
-it('delivers the others of 40 when the receiver breaks off at one, which becomes a dead letter', async () => {
+it('once delivers the others of 40 when the receiver hangs up at one, which becomes a dead letter', async () => {
   world.receiver.answer = toOneRecord(11, { status: 200, fault: 'reset' });
 
   const outcome = await world.run('once');
@@ -36,7 +36,7 @@ it('delivers the others of 40 when the receiver breaks off at one, which becomes
   ]);
 });
 
-it('delivers the others of 40 when a filter forbids the first, in the run after the one that paused', async () => {
+it('once delivers the others of 40 when a filter forbids the first, in the pass after the one that paused', async () => {
   world.receiver.answer = toOneRecord(0, { status: 403 });
 
   const first = await world.run('once');
@@ -47,7 +47,7 @@ it('delivers the others of 40 when a filter forbids the first, in the run after 
   expect((await world.run('dead-letters list --json')).rows).toMatchObject([{ status: 403 }]);
 });
 
-it('exits 4 for a gRPC port, and says which port to use', async () => {
+it('once exits 4 for a gRPC port, and says which port to use', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -62,7 +62,7 @@ it('exits 4 for a gRPC port, and says which port to use', async () => {
   expect(status.stdout).toMatch(/gRPC port.*4318/);
 });
 
-it('waits for Retry-After in epoch seconds, and says until when', async () => {
+it('once waits for Retry-After in epoch seconds, and says until when', async () => {
   const at = Math.ceil(world.clock.now() / 1000) + 3;
   world.receiver.script.push({ status: 503, headers: { 'retry-after': String(at) } });
 
@@ -83,7 +83,7 @@ it.each([
   },
   { tty: false, says: /"deadline_at":"\d.*"message":"Destination is unavailable; events are queued\./ },
 ])(
-  'says at once that a destination is away, and until when it waits (terminal: $tty)',
+  'once says immediately that a destination is unavailable, and until when it waits (terminal: $tty)',
   async ({ tty, says }) => {
     await world.receiver.away();
     const began = Date.now();

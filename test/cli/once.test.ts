@@ -9,7 +9,7 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-it('prints its summary on stdout with --json, and nothing there without', async () => {
+it('once prints its summary on stdout with --json, and nothing there without', async () => {
   const silent = await world.run('once');
   const { code, rows } = await world.run('once --json');
 

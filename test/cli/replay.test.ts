@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 describe('replay', () => {
-  it('sends again what the journal holds, the same bytes under the same ids', async () => {
+  it('replay sends again what the journal holds, the same bytes under the same ids', async () => {
     await world.run('once');
 
     const { code, rows } = await world.run('replay --destination siem --from 1h');
@@ -22,7 +22,7 @@ describe('replay', () => {
     expect([...world.receiver.ids().values()].every((repeats) => repeats.length === 2)).toBe(true);
   });
 
-  it('has nothing to send of a later time, or when nothing is retained', async () => {
+  it('replay has nothing to send from a later time on, or when nothing is retained', async () => {
     await world.run('once');
     const later = await world.run('replay --destination siem --from 0s');
     await world.configure(
@@ -36,7 +36,7 @@ describe('replay', () => {
     expect(world.receiver.received()).toHaveLength(30);
   });
 
-  it('exits 4 and keeps its request when the destination is paused; the next one finishes it', async () => {
+  it('replay exits 4 and keeps its job when the destination is paused; the next one finishes it', async () => {
     await world.run('once');
     world.receiver.answer = () => ({ status: 401 });
 
@@ -53,7 +53,7 @@ describe('replay', () => {
   it.each([
     ['replay --destination sien --from 1h', 2, 'did you mean siem?'],
     ['replay --destination siem', 2, '--from'],
-    ['replay --destination siem --from 2100-01-01', 2, 'has passed'],
+    ['replay --destination siem --from 2100-01-01', 2, 'must be in the past'],
     ['replay --destination siem --from 1h', 5, 'There is no state'],
   ])('%s exits %i', async (line, exit, words) => {
     const { code, stderr } = await world.run(line);

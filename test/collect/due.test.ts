@@ -24,8 +24,8 @@ test('streams of one source take turns across processes when the budget is below
   await using counting = await openCounting({ rows: () => [], sources: { shops: source } });
 
   for (let run = 0; run < 9; run += 1) {
-    const { sweeps } = await counting.pass(3_000);
-    expect(outcomes(sweeps)).toEqual(['owed']);
+    const { polls } = await counting.pass(3_000);
+    expect(outcomes(polls)).toEqual(['owed']);
     await counting.clock.advance(4_000);
   }
 
@@ -109,9 +109,9 @@ test('a source whose list of parts waits for its budget is owed, and no failure'
 
   for (let run = 0; run < 10; run += 1) await pass(lab, clock, 1_000);
   const before = petra.asks('tenants').length;
-  const { sweeps } = await pass(lab, clock, 1_000);
+  const { polls } = await pass(lab, clock, 1_000);
 
   expect(before).toBe(10);
   expect(petra.asks('tenants')).toHaveLength(10);
-  expect(sweeps).toMatchObject([{ outcome: 'owed', stats: { deferred: 1 }, errors: [] }]);
+  expect(polls).toMatchObject([{ outcome: 'owed', stats: { deferred: 1 }, errors: [] }]);
 });

@@ -75,7 +75,7 @@ test('two organisations at one origin, told apart by `account`, are read side by
   const { journal, sources } = await lab.open();
   const again = await lab.once();
 
-  expect(first.sweeps).toMatchObject([{ outcome: 'complete' }, { outcome: 'complete' }]);
+  expect(first.polls).toMatchObject([{ outcome: 'complete' }, { outcome: 'complete' }]);
   expect(
     lab
       .arrived()
@@ -83,10 +83,7 @@ test('two organisations at one origin, told apart by `account`, are read side by
       .toSorted(),
   ).toEqual(['Tenant of key-north', 'Tenant of key-south']);
   expect(new Set(lab.arrived().map(({ uid }) => uid)).size).toBe(2);
-  expect(again.sweeps).toMatchObject([
-    { stats: { new: 0, repeated: 1 } },
-    { stats: { new: 0, repeated: 1 } },
-  ]);
+  expect(again.polls).toMatchObject([{ stats: { new: 0, repeated: 1 } }, { stats: { new: 0, repeated: 1 } }]);
   const keys = (await journal.streams()).map(({ key }) => key);
   expect(keys).toEqual(['north', 'south'].map((account) => `petra-incidents|${url}|${account}|`));
 

@@ -36,8 +36,8 @@ test('at its bound the ledger loses its oldest entries, a gap says which, and ev
   });
   const { clock } = counting;
   for (answer = 1; answer <= 3; answer += 1) {
-    const { sweeps } = await counting.pass();
-    expect(sweeps.map(({ outcome }) => outcome)).toEqual(['complete', 'complete']);
+    const { polls } = await counting.pass();
+    expect(polls.map(({ outcome }) => outcome)).toEqual(['complete', 'complete']);
     await clock.advance(10 * 60_000);
   }
   const { journal } = await counting.lab.open();
@@ -70,7 +70,7 @@ test('ids that end in different halves of a pair are two series: nothing swings'
 
   const passes = [];
   for (let run = 0; run < 3; run += 1) {
-    passes.push((await counting.pass()).sweeps[0]?.stats);
+    passes.push((await counting.pass()).polls[0]?.stats);
     await counting.clock.advance(60_000);
   }
 

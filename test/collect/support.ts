@@ -77,6 +77,6 @@ export async function pass(lab: Lab, clock: DrivenClock, deadline = 600_000): Pr
   return summary;
 }
 
-export function outcomes(sweeps: readonly SourcePollResult[]): string[] {
-  return sweeps.map(({ outcome }) => outcome);
+export function outcomes(polls: readonly SourcePollResult[]): string[] {
+  return polls.map(({ outcome }) => outcome);
 }

@@ -70,7 +70,7 @@ async function open(type: string, options: Record<string, unknown> = {}): Promis
 
 /** One pass. Returns how it ended, and the gaps of the stream as they are then. */
 async function pass(one: Lab) {
-  const { sweeps } = await one.once();
+  const { polls } = await one.once();
   const gaps = await one.app.journal.gaps();
   await one.stop();
   await one.open();
@@ -80,7 +80,7 @@ async function pass(one: Lab) {
     reason,
     open: closed === undefined,
   }));
-  return { outcomes: sweeps.map(({ outcome }) => outcome), spans };
+  return { outcomes: polls.map(({ outcome }) => outcome), spans };
 }
 
 function told() {

@@ -63,18 +63,18 @@ function signIn(): void {
 }
 
 describe('once', () => {
-  it('ships everything, and every event passes the ECS rules', async () => {
+  it('once ships everything, and every event passes the ECS rules', async () => {
     await lab.open();
 
     const summary = await lab.once();
 
-    expect(summary.sweeps).toMatchObject([{ source: 'console', outcome: 'complete' }]);
+    expect(summary.polls).toMatchObject([{ source: 'console', outcome: 'complete' }]);
     expect(summary.undelivered).toBe(0);
     expectTruth();
     expect(receiver.received().flatMap((record) => ecsProblems(arrivedEvent(record)))).toEqual([]);
   });
 
-  it('with nothing new sends nothing, makes one list request, and moves the cursor', async () => {
+  it('once with nothing new sends nothing, makes one list request, and moves the cursor', async () => {
     await lab.open();
     await lab.once();
     const [before] = await lab.app.journal.streams();
@@ -92,7 +92,7 @@ describe('once', () => {
     expect(after?.cursor).not.toEqual(before?.cursor);
   });
 
-  it('keeps what the receiver does not take, and delivers it in a later pass', async () => {
+  it('once keeps what the receiver does not accept, and a later pass delivers it', async () => {
     receiver.answer = () => ({ status: 401 });
     await lab.open();
     const first = await lab.once();
@@ -109,7 +109,7 @@ describe('once', () => {
 });
 
 describe('the daemon', () => {
-  it('polls when due, and ships each new row once', async () => {
+  it('the daemon polls when due, and ships each new row once', async () => {
     await lab.open();
     lab.start();
     for (let minutes = 0; minutes < 30; minutes += 1) {
@@ -127,7 +127,7 @@ describe('the daemon', () => {
     { whose: 'our', jump: -DAY },
     { whose: "the vendor's", jump: DAY },
     { whose: "the vendor's", jump: -DAY },
-  ])('loses nothing when $whose clock jumps by $jump ms', async ({ whose, jump }) => {
+  ])('the daemon loses nothing when $whose clock jumps by $jump ms', async ({ whose, jump }) => {
     await lab.open();
     lab.start();
     for (let minutes = 0; minutes < 30; minutes += 1) {
@@ -148,7 +148,7 @@ describe('the daemon', () => {
     expectTruth({ readAnew: whose !== 'our' });
   });
 
-  it('loses nothing when a jump of the vendor’s clock is taken back', async () => {
+  it('the daemon loses nothing when the vendor’s clock jumps ahead and back', async () => {
     await lab.open();
     lab.start();
     for (let minutes = 0; minutes < 40; minutes += 1) {

@@ -6,7 +6,7 @@ import { seeded } from '../../src/simulators/seeded.ts';
 import { openLab, type Lab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 
-const TOKEN = 'token-of-a-life-in-the-log';
+const TOKEN = 'token-of-the-daemon-test';
 const MINUTE = 60_000;
 
 let clock: DrivenClock;
@@ -49,7 +49,7 @@ function lines(message: string): readonly Line[] {
   return lab.log.map((line) => JSON.parse(line) as Line).filter((line) => line.message.startsWith(message));
 }
 
-it('once an hour the log says what was collected, delivered and rejected, the gaps and the backlog', async () => {
+it('the log has an hourly summary of collected, delivered and rejected events, gaps and backlog', async () => {
   await lab.open();
   lab.start();
 
@@ -65,7 +65,7 @@ it('once an hour the log says what was collected, delivered and rejected, the ga
   ]);
 });
 
-it('a failing source says which retry is next, fails, and says when it has recovered', async () => {
+it('a failing source logs each retry, the failed poll and its recovery', async () => {
   await lab.open();
   await console.away();
   lab.start();
@@ -85,7 +85,7 @@ it('a failing source says which retry is next, fails, and says when it has recov
   expect(lab.log.join('')).not.toMatch(/ECONNREFUSED|stack_trace/);
 });
 
-it('a destination that is away says so and when it has recovered', async () => {
+it('an unavailable destination logs its outage and its recovery', async () => {
   await lab.open();
   await receiver.away();
   lab.start();

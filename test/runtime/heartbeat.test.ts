@@ -53,7 +53,7 @@ async function pass(): Promise<void> {
 }
 
 describe('a heartbeat', () => {
-  it('comes every interval from a quiet source and from a dead one, by the rules of ECS', async () => {
+  it('a heartbeat comes every interval from a quiet source and from a dead one, by the rules of ECS', async () => {
     console.onRequest = ({ path }) => (path.startsWith('/elsewhere') ? { status: 401 } : undefined);
     await lab.open();
     lab.start();
@@ -86,7 +86,7 @@ describe('a heartbeat', () => {
     });
   });
 
-  it('is told once, each under an id of its own, and is no stream of the source', async () => {
+  it('each heartbeat is sent once, under an id of its own, and is no stream of the source', async () => {
     await lab.open();
     lab.start();
     await lab.advance(20 * MINUTE);
@@ -102,7 +102,7 @@ describe('a heartbeat', () => {
     expect(streams.map(({ type }) => type)).toEqual(['qradar-login-attempts', 'qradar-login-attempts']);
   });
 
-  it('comes from a pass when the interval has passed since the last one', async () => {
+  it('once sends a heartbeat when the interval has passed since the last one', async () => {
     await pass();
     await lab.advance(5 * MINUTE);
     await pass();
@@ -115,7 +115,7 @@ describe('a heartbeat', () => {
     expect(arrivedEvent(beats()[0] as ReceivedRecord)['penstock.health.status']).toBe('healthy');
   });
 
-  it('comes from jobs that start a little early', async () => {
+  it('CronJobs that start a little early still send a heartbeat', async () => {
     for (let jobs = 0; jobs < 4; jobs += 1) {
       await pass();
       await lab.advance(14 * MINUTE);

@@ -66,7 +66,7 @@ async function open(options: Record<string, unknown> = {}): Promise<Lab> {
   return lab;
 }
 
-/** Leaves a request as a command does: through a connection of its own, which holds nothing. */
+/** Enqueues a job as a command does: through a connection of its own, which does not hold the state. */
 async function ask(directory: string, again = false): Promise<number> {
   await using beside = await openJournalForRequests({ path: `${directory}/state` });
   return enqueue(beside, { kind: 'backfill', source: 'console', ...span, again }, clock.now());
@@ -77,7 +77,7 @@ async function outcome({ app }: Lab, id: number) {
   return request && outcomeOf(request);
 }
 
-/** Lets time pass, with a sign-in each minute, until the request is finished. */
+/** Lets time pass, with a sign-in each minute, until the job is finished. */
 async function finish(running: Lab, id: number, minutes = 120) {
   for (let minute = 0; minute < minutes; minute += 1) {
     const ended = await outcome(running, id);
@@ -104,7 +104,7 @@ async function coverageOf({ app: { journal } }: Lab) {
 }
 
 describe('a backfill beside live polling', () => {
-  it('ships each row of the span once, in a lane of its own, and leaves the live cursor alone', async () => {
+  it('a backfill ships each row of the span once, in its own lane, and leaves the live cursor alone', async () => {
     const running = await open();
     running.start();
     await running.advance(2 * MINUTE);
@@ -126,7 +126,7 @@ describe('a backfill beside live polling', () => {
     expect(stream?.cursor).toMatchObject({ next: expect.toSatisfy((next) => next > clock.now() - HOUR) });
   });
 
-  it('asked for again reads and sends nothing; --again sends the same ids', async () => {
+  it('a second backfill of a span reads and sends nothing; --again sends the same ids', async () => {
     const running = await open();
     running.start();
     await finish(running, await ask(running.directory));
@@ -149,7 +149,7 @@ describe('a backfill beside live polling', () => {
   it.each([
     { quota: { requests: 4, per: '1m' }, longest: 0 },
     { quota: { requests: 1, per: '30s' }, longest: 31_000 },
-  ])('delays no live poll by more than a slot of $quota', async ({ quota, longest }) => {
+  ])('a backfill delays no live poll by more than a slot of $quota', async ({ quota, longest }) => {
     const running = await open({ quota, page_size: 50 });
     running.start();
     await running.advance(2 * MINUTE);
@@ -164,7 +164,7 @@ describe('a backfill beside live polling', () => {
     expect(Math.max(...polls.map(({ durationMs }) => durationMs))).toBeLessThanOrEqual(longest);
   });
 
-  it('says what the console refused, keeps what was read, and goes on with the rest when asked again', async () => {
+  it('a backfill that fails says why, keeps what was read, and a second one reads the rest', async () => {
     const running = await open({ retries: 0 });
     running.start();
     await running.advance(2 * MINUTE);
@@ -185,7 +185,7 @@ describe('a backfill beside live polling', () => {
     expect(tuples(receiver.received().filter(isPast))).toEqual(multiset(rowsOfSpan().map(tupleOf)));
   });
 
-  it('ends with 4 when a destination is paused, and its events are delivered when that is mended', async () => {
+  it('a backfill ends with 4 when a destination is paused, and its events are delivered when that is fixed', async () => {
     receiver.answer = () => ({ status: 401 });
     const running = await open();
     running.start();
@@ -202,7 +202,7 @@ describe('a backfill beside live polling', () => {
 
 describe('a backfill that is killed', () => {
   it.each(Array.from({ length: 6 }, (_, seed) => ({ seed })))(
-    'at random steps of the journal loses no row and tells none twice (seed $seed)',
+    'a backfill that is killed at random steps of the journal loses no row and sends none twice (seed $seed)',
     async ({ seed }) => {
       const dice = seeded(seed);
       const running = await open();

@@ -14,7 +14,7 @@ const DAY = 86_400_000;
 /** Midnight, ten days before. */
 const FROM = Date.parse('2026-02-20T00:00:00Z');
 
-it('counts every closed day of a span once for each tenant, within the one request a minute', async () => {
+it('a backfill of Petra counts every closed day of a span once per tenant, at one request a minute', async () => {
   const clock = new DrivenClock();
   const random = seeded(3);
   const tenants = drawTenants(random, 2);
