@@ -2,22 +2,14 @@
 # with a certificate authority of its own, it takes that from a secret: --secret id=npmrc,src=$HOME/.npmrc
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
-FROM ${NODE_IMAGE} AS dependencies
-WORKDIR /opt/penstock
-COPY package.json package-lock.json ./
-# Types and source maps are a third of it, and nothing reads them.
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
-    npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
-    && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
-
 FROM ${NODE_IMAGE} AS build
 WORKDIR /opt/penstock
 COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json ./
+COPY tsconfig.json build.ts ./
 COPY src ./src
-RUN npm run build
+RUN npm run build && rm dist/*.map
 
 FROM ${NODE_IMAGE}
 # Where this was built from: --build-arg SOURCE=… --build-arg VERSION=…
@@ -28,7 +20,7 @@ LABEL org.opencontainers.image.title="Penstock" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}"
-COPY --from=dependencies /opt/penstock/node_modules /opt/penstock/node_modules
+# The bundle has its dependencies in it, and their licences in LICENSES.txt. Nothing reads its source maps here.
 COPY --from=build /opt/penstock/dist /opt/penstock/dist
 COPY package.json LICENSE /opt/penstock/
 # No package manager that could fetch anything, and no directory that everybody may write to, /tmp neither.

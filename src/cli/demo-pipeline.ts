@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { MANIFEST } from '../core/version.ts';
 import { type Io, say } from './io.ts';
 
 /** Penstock as a process of its own, on the demo's configuration. Disposing it kills it, where it has not ended yet. */
@@ -41,5 +42,6 @@ export class DemoPipeline implements AsyncDisposable {
 
 /** The program that this module is part of, as it is built or as it is written. */
 function thisProgram(): readonly string[] {
-  return [process.execPath, join(import.meta.dirname, `../main${extname(import.meta.filename)}`)];
+  const main = import.meta.filename.endsWith('.ts') ? 'src/main.ts' : 'dist/main.js';
+  return [process.execPath, join(dirname(MANIFEST), main)];
 }

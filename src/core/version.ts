@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 
-const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+/** Our own package.json, above this module both in `src` and in `dist`. */
+export const MANIFEST: string = findPackageJSON(import.meta.url) ?? 'package.json';
 
-/** The release, as package.json names it; beside `src` and beside `dist`. */
-export const VERSION: string = manifest.version;
+/** The release, as package.json names it. */
+export const VERSION: string = (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version;

@@ -70,12 +70,11 @@ main() {
 
 # What is in it, in megabytes.
 tell_size() {
-  local all program libraries runtime
+  local all program runtime
   all="$(megabytes "$1")"
   program="$(megabytes "$1/opt/penstock/dist")"
-  libraries="$(megabytes "$1/opt/penstock/node_modules")"
   runtime="$(megabytes "$1/usr/local/bin/node")"
-  say "$all MB: Penstock $program, its libraries $libraries, Node $runtime, Debian $((all - program - libraries - runtime))"
+  say "$all MB: Penstock with its libraries $program, Node $runtime, Debian $((all - program - runtime))"
 }
 
 megabytes() { du -s --apparent-size --block-size=1MB "$1" | cut -f1; }

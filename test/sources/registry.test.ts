@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { systemClock } from '../../src/core/clock.ts';
 import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve } from '../../src/simulators/server.ts';
+import { sourceFolders } from '../../src/sources/folders.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -75,8 +76,10 @@ describe('loadSources', () => {
   ])('refuses a folder with %s', async (_, text, problem) => {
     await using directory = await temporaryDirectory();
     await mkdir(join(directory.path, 'acme'));
-    if (text !== undefined) await writeFile(join(directory.path, 'acme/index.js'), text);
+    if (text !== undefined) await writeFile(join(directory.path, 'acme/index.ts'), text);
 
-    await expect(loadSources(pathToFileURL(`${directory.path}/`))).rejects.toThrow(problem);
+    await expect(sourceFolders(pathToFileURL(`${directory.path}/`)).then(loadSources)).rejects.toThrow(
+      problem,
+    );
   });
 });

@@ -33,11 +33,8 @@ export const POD_ADDRESS = '127.0.0.2';
 
 const REPOSITORY = new URL('../../..', import.meta.url).pathname;
 
-/** What Penstock's image has: Node, and the built CLI with its packages. */
-export const IMAGE = [
-  execPath,
-  ...['dist', 'node_modules', 'package.json'].map((name) => REPOSITORY + name),
-] as const;
+/** What Penstock's image has: Node, and the built CLI. */
+export const IMAGE = [execPath, ...['dist', 'package.json'].map((name) => REPOSITORY + name)] as const;
 
 const SCRIPT = new URL('in-pod.sh', import.meta.url).pathname;
 const SET_GROUP = 0o2775;
