@@ -1,7 +1,8 @@
 import { showDuration } from '../core/text.ts';
 import type { ResponseReport } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
-import { type Io, say } from './io.ts';
+import type { Io } from './io.ts';
+import { say } from './output.ts';
 
 interface AwayParts {
   readonly io: Io;

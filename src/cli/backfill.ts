@@ -3,12 +3,18 @@ import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { sourceNamed } from './named.ts';
+import {
+  configFlag,
+  examples,
+  jsonFlag,
+  type PenstockCommand,
+  sourceNamed,
+  timeFlag,
+  type TimeFlag,
+} from './command.ts';
 import { runJob } from './jobs.ts';
-import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
-import { timeFlag, type TimeFlag } from './times.ts';
+import { wantsJson } from './output.ts';
 
 /** `penstock backfill SOURCE --from T --to T`: reads a past span. */
 export const backfillCommand: PenstockCommand = {
@@ -45,7 +51,7 @@ export const backfillCommand: PenstockCommand = {
     const source = sourceNamed(loaded.config, name);
     requireBackfill(source);
     const { from, to } = askedSpan(flags, io.clock.now());
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     const again = flags['again'] === true;
     return runJob(io, { ...loaded, json, spec: { kind: 'backfill', source: name, from, to, again } });
   },

@@ -1,23 +1,23 @@
 import { Option } from 'commander';
-import { sourceContext, openHttp } from '../collect/context.ts';
+import { configFlag, examples, jsonFlag, type PenstockCommand } from './command.ts';
+import type { ExitCode, Io, Output } from './io.ts';
+import { jsonLine, table, wantsJson } from './output.ts';
+import { setUpVisibly } from './set-up.ts';
+import { openHttp, sourceContext } from '../collect/context.ts';
 import { probeSource, type SharedResponses } from '../collect/probe.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
-import { identityOf } from '../core/stream-key.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
-import { probeDestination } from '../deliver/probe.ts';
-import { Sender } from '../otlp/sender.ts';
 import { EXIT } from '../core/errors.ts';
-import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
+import type { Logger } from '../core/log.ts';
+import { mask } from '../core/secret.ts';
+import type { Finding } from '../core/source.ts';
+import { identityOf } from '../core/stream-key.ts';
+import { probeDestination } from '../deliver/probe.ts';
 import { Budgets } from '../http/quota.ts';
+import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
 import type { BudgetJournal } from '../journal/journal.ts';
 import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
-import type { Finding } from '../core/source.ts';
-import type { Logger } from '../core/log.ts';
-import { CheckReport } from './check-report.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import type { ExitCode, Io } from './io.ts';
-import type { PenstockCommand } from './program.ts';
-import { setUpVisibly } from './set-up.ts';
+import { Sender } from '../otlp/sender.ts';
 
 /** `penstock check`: what would keep the pipeline from working, and what to do about it. */
 export const checkCommand: PenstockCommand = {
@@ -48,7 +48,7 @@ export const checkCommand: PenstockCommand = {
 
   async run(io, flags) {
     const { config, log } = await setUpVisibly(io, flags);
-    const report = new CheckReport(io.stdout, flags['json'] === true);
+    const report = new CheckReport(io.stdout, wantsJson(io, flags));
     if (flags['offline'] === true)
       for (const subject of subjects(config, io.env))
         report.add(subject.name, [written, ...subject.exposure]);
@@ -143,4 +143,51 @@ function subjects({ sources, destinations }: Config, env: Io['env']): Subject[] 
 function exitCode({ failed }: CheckReport): ExitCode {
   if (failed.some((subject) => subject.startsWith('source '))) return EXIT.incomplete;
   return failed.length > 0 ? EXIT.undelivered : EXIT.done;
+}
+
+interface Row extends Finding {
+  /** `source console` or `destination siem`. */
+  readonly subject: string;
+}
+
+const MARKS: Readonly<Record<Finding['verdict'], string>> = { ok: '✓', warn: '!', fail: '✗' };
+
+/** Shows findings: a JSON line each, at once, or one table at the end for people. */
+export class CheckReport {
+  readonly #output: Output;
+  readonly #json: boolean;
+  readonly #rows: Row[] = [];
+
+  constructor(output: Output, json: boolean) {
+    this.#output = output;
+    this.#json = json;
+  }
+
+  /** Subjects with a failure, each once. */
+  get failed(): readonly string[] {
+    return [...new Set(this.#rows.filter(({ verdict }) => verdict === 'fail').map(({ subject }) => subject))];
+  }
+
+  add(subject: string, findings: readonly Finding[]): void {
+    for (const { probe, verdict, detail, advice } of findings) {
+      const row = { subject, probe, verdict, detail: mask(detail), advice };
+      this.#rows.push(row);
+      if (this.#json) jsonLine(this.#output, row);
+    }
+  }
+
+  end(): void {
+    if (this.#json) return;
+    const lines = this.#rows.map(({ subject, probe, verdict, detail, advice }) => [
+      MARKS[verdict],
+      subject,
+      probe,
+      advice === '' ? detail : `${detail} → ${advice}`,
+    ]);
+    this.#output.write(table(['', 'SUBJECT', 'PROBE', 'FINDING'], lines));
+    const count = (verdict: Finding['verdict']) => this.#rows.filter((row) => row.verdict === verdict).length;
+    this.#output.write(
+      `\n${count('ok')} ok, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('fail')} failed\n`,
+    );
+  }
 }

@@ -3,12 +3,11 @@ import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
+import { configFlag, destinationNamed, examples, jsonFlag, type PenstockCommand } from './command.ts';
 import type { Io } from './io.ts';
-import { destinationNamed } from './named.ts';
 import { runJob } from './jobs.ts';
-import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
+import { wantsJson } from './output.ts';
 
 /** `penstock dead-letters retry [ID…]`: sends dead letters again. */
 export const deadLettersRetryCommand: PenstockCommand = {
@@ -47,7 +46,7 @@ export const deadLettersRetryCommand: PenstockCommand = {
       return EXIT.done;
     }
     const destinations = [...new Set(known.map(({ destination }) => destination))].toSorted();
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     const some = ids.length === 0 ? {} : { ids: known.map(({ id }) => id) };
     return runJob(io, { ...loaded, json, spec: { kind: 'retry', destinations, ...some } });
   },

@@ -7,12 +7,17 @@ import { ConfigError, EXIT } from '../core/errors.ts';
 import type { HeldDeadLetter, JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { deadLettersRetryCommand } from './dead-letters-retry.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { type Io, jsonLine, say } from './io.ts';
-import { unknownName } from './named.ts';
-import type { CommandGroup, PenstockCommand } from './program.ts';
+import {
+  type CommandGroup,
+  configFlag,
+  examples,
+  jsonFlag,
+  type PenstockCommand,
+  unknownName,
+} from './command.ts';
+import type { Io } from './io.ts';
 import { setUp } from './set-up.ts';
-import { clip, table } from './table.ts';
+import { clip, jsonLine, say, table, wantsJson } from './output.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -35,7 +40,7 @@ const listCommand: PenstockCommand = {
 
   async run(io, flags) {
     const letters = await held(io, flags);
-    if (flags['json'] === true || io.stdout.isTTY !== true) print(io, letters);
+    if (wantsJson(io, flags)) print(io, letters);
     else if (letters.length === 0) io.stderr.write('There are no dead letters.\n');
     else
       io.stdout.write(table(['ID', 'DESTINATION', 'AT', 'STATUS', 'DATASET', 'REASON'], letters.map(line)));
@@ -60,7 +65,7 @@ const showCommand: PenstockCommand = {
     const found = letters.filter((letter) => String(letter.id) === id || letter.uid === id);
     if (found.length === 0)
       throw new ConfigError([`There is no dead letter ${id}. See: penstock dead-letters list`]);
-    if (flags['json'] === true || io.stdout.isTTY !== true) print(io, found);
+    if (wantsJson(io, flags)) print(io, found);
     else for (const letter of found) say(io.stdout, `${stringify(toRow(letter))}\n`);
     return EXIT.done;
   },

@@ -5,10 +5,10 @@ import { runLoops } from '../runtime/loops.ts';
 import type { Verdict } from '../simulators/demo.ts';
 import type { Stage } from './demo-proof.ts';
 import { DemoShow } from './demo-show.ts';
-import { examples, jsonFlag } from './flags.ts';
+import { examples, jsonFlag, type PenstockCommand } from './command.ts';
 import type { Io } from './io.ts';
-import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
+import { wantsJson } from './output.ts';
 
 const BANNER = [
   'Penstock demo: QRadar, JSA, Petra and BotBye are simulated, and so is the OTLP receiver. No key, no network.',
@@ -40,7 +40,7 @@ export const demoCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     const show = new DemoShow(io, { json, all: flags['events'] === true });
     // Loaded here, since no other command needs the simulators in memory.
     const { prove, setStage } = await import('./demo-proof.ts');

@@ -1,22 +1,27 @@
 import { Argument, Option } from 'commander';
+import {
+  configFlag,
+  examples,
+  jsonFlag,
+  knownSources,
+  type PenstockCommand,
+  timeFlag,
+  type TimeFlag,
+  unknownName,
+} from './command.ts';
+import type { Io } from './io.ts';
+import { jsonLine, table, wantsJson } from './output.ts';
+import { setUp } from './set-up.ts';
+import { scopeOf, timeOrNull } from './state.ts';
 import { isMissing, missing, type MissingSpan } from '../collect/missing.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { isoTime } from '../ecs/time.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
-import type { DestinationGap } from '../journal/backlog.ts';
-import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { parseSchedule } from '../core/schedule.ts';
 import type { Span } from '../core/source.ts';
+import { isoTime } from '../ecs/time.ts';
+import { BACKLOG_FULL, type DestinationGap } from '../journal/backlog.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { patienceWith } from '../observe/states.ts';
-import { destinationGapRow, destinationGapTable, missedBy } from './destination-gaps.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, type Io } from './io.ts';
-import { knownSources, unknownName } from './named.ts';
-import type { PenstockCommand } from './program.ts';
-import { setUp } from './set-up.ts';
-import { scopeOf, timeOrNull } from './state-rows.ts';
-import { table } from './table.ts';
-import { timeFlag, type TimeFlag } from './times.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -60,7 +65,7 @@ export const gapsCommand: PenstockCommand = {
     const closed = flags['closed'] === true;
     const spans = await missing(view, config, { source, asked, closed, now, staleAfter: staleAfter(io) });
     const missed = missedBy(await view.destinationGaps(), { source, asked });
-    show(io, { spans, missed }, flags['json'] === true);
+    show(io, { spans, missed }, wantsJson(io, flags));
     return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },
 };
@@ -89,7 +94,7 @@ interface Found {
 }
 
 function show({ stdout, stderr }: Io, { spans, missed }: Found, json: boolean): void {
-  if (json || stdout.isTTY !== true) {
+  if (json) {
     for (const row of [...spans.map(toRow), ...missed.map(destinationGapRow)]) jsonLine(stdout, row);
     return;
   }
@@ -126,4 +131,60 @@ function toRow({ source, stream, part, from, to, reason, opened, closed }: Missi
     opened: timeOrNull(opened),
     closed: timeOrNull(closed),
   };
+}
+
+interface Question {
+  /** Only gaps that hold events of this source. */
+  readonly source: string | undefined;
+  /** Only gaps that overlap this span. */
+  readonly asked: Span | undefined;
+}
+
+/** What destinations were not sent because too much waited for them. */
+export function missedBy(
+  gaps: readonly DestinationGap[],
+  { source, asked }: Question,
+): readonly DestinationGap[] {
+  return gaps.filter(
+    ({ sources, from, to }) =>
+      (source === undefined || Object.hasOwn(sources, source)) &&
+      (asked === undefined || (from < asked.to && asked.from < to)),
+  );
+}
+
+/** A destination's gap as `penstock gaps --json` has it. */
+export function destinationGapRow({ destination, from, to, events, sources, opened, ended }: DestinationGap) {
+  return {
+    source: null,
+    stream: null,
+    part: '',
+    from: isoTime(from),
+    to: isoTime(to),
+    reason: BACKLOG_FULL,
+    opened: isoTime(opened),
+    closed: null,
+    destination,
+    events,
+    sources,
+    ended: timeOrNull(ended),
+  };
+}
+
+/** The same for people. */
+export function destinationGapTable(gaps: readonly DestinationGap[]): string {
+  const rows = gaps
+    .map(destinationGapRow)
+    .map(({ destination, events, from, to, reason, opened, ended, sources }) => [
+      destination,
+      events.toLocaleString('en'),
+      from,
+      to,
+      reason,
+      opened,
+      ended ?? '',
+      Object.entries(sources)
+        .map(([name, count]) => `${name} ${count.toLocaleString('en')}`)
+        .join(', '),
+    ]);
+  return table(['DESTINATION', 'EVENTS', 'FROM', 'TO', 'REASON', 'OPENED', 'ENDED', 'OF SOURCES'], rows);
 }

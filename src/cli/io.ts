@@ -1,7 +1,4 @@
 import type { Clock, Random } from '../core/clock.ts';
-import { mask } from '../core/secret.ts';
-import { toJson } from '../core/json.ts';
-import { printableJson, printableLines } from '../core/text.ts';
 
 /** What the process lends a command, so that a command can be run by a test. */
 export interface Io {
@@ -39,13 +36,3 @@ export interface Output {
 
 /** A command's last word: the process's exit code. */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
-
-/** Writes one object as a JSON line; integers beyond 2^53 with all their digits. */
-export function jsonLine(output: Output, object: unknown): void {
-  output.write(`${printableJson(toJson(object))}\n`);
-}
-
-/** Writes lines of text in which a vendor, a receiver or an operator may have had a word: printable, secrets masked. */
-export function say(output: Output, text: string): void {
-  output.write(printableLines(mask(text)));
-}

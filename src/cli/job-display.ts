@@ -1,8 +1,8 @@
 import { showDuration } from '../core/text.ts';
 import type { HeldRequest } from '../journal/request.ts';
 import { outcomeOf, progressOf, type JobProgress } from '../runtime/jobs.ts';
-import { jsonLine, type Io } from './io.ts';
-import { TerminalLine } from './terminal-line.ts';
+import type { Io } from './io.ts';
+import { jsonLine, TerminalLine } from './output.ts';
 
 const WIDTH = 24;
 

@@ -7,8 +7,9 @@ import { openApp } from '../runtime/app.ts';
 import { enqueue, outcomeOf, progressOf, type JobOutcome, type JobSpec } from '../runtime/jobs.ts';
 import { runLocally } from '../runtime/loops.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
-import { say, type ExitCode, type Io } from './io.ts';
+import type { ExitCode, Io } from './io.ts';
 import { JobDisplay } from './job-display.ts';
+import { say } from './output.ts';
 
 /** How often a command reads how far its job has come. Milliseconds. */
 const LOOK_EVERY = 500;

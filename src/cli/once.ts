@@ -6,12 +6,11 @@ import { ConfigError, EXIT } from '../core/errors.ts';
 import { once, type OnceSummary } from '../runtime/once.ts';
 import { totalsOf } from '../observe/live.ts';
 import { Away } from './away.ts';
-import { collectValues, configFlag, durationArgument, examples } from './flags.ts';
-import { jsonLine, say, type ExitCode } from './io.ts';
-import type { PenstockCommand } from './program.ts';
+import { collectValues, configFlag, durationArgument, examples, type PenstockCommand } from './command.ts';
+import type { ExitCode } from './io.ts';
 import { Progress } from './progress.ts';
 import { setUp } from './set-up.ts';
-import { TerminalLine } from './terminal-line.ts';
+import { jsonLine, say, TerminalLine } from './output.ts';
 
 const DEFAULT_DEADLINE = 600_000;
 

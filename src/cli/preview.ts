@@ -11,12 +11,10 @@ import { EXIT } from '../core/errors.ts';
 import { Budgets } from '../http/quota.ts';
 import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
 import type { PageCommit } from '../journal/journal.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { type ExitCode, type Io, jsonLine, say } from './io.ts';
-import { sourceNamed } from './named.ts';
-import type { PenstockCommand } from './program.ts';
+import { configFlag, examples, jsonFlag, type PenstockCommand, sourceNamed } from './command.ts';
+import type { ExitCode, Io } from './io.ts';
 import { setUpVisibly } from './set-up.ts';
-import { table } from './table.ts';
+import { jsonLine, say, table, wantsJson } from './output.ts';
 
 type Profile = DestinationConfig['profile'];
 
@@ -64,7 +62,7 @@ export const previewCommand: PenstockCommand = {
     await view.requireSame([identityOf(source)]);
     const budgets = new Budgets({ quotas: view.quotas, clock });
     await using http = openHttp({ budgets, clock, random, env, log, signal }, source);
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     const rows: string[][] = [];
     const profile = flags['profile'] as Profile | undefined;
     const show = (event: JournaledEvent, page: PageCommit) => {

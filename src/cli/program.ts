@@ -7,31 +7,18 @@ import { backfillCommand } from './backfill.ts';
 import { checkCommand } from './check.ts';
 import { deadLettersCommands } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
-import { examples } from './flags.ts';
+import { type CommandGroup, examples, type PenstockCommand } from './command.ts';
 import { gapsCommand } from './gaps.ts';
-import { say, type ExitCode, type Io } from './io.ts';
+import type { ExitCode, Io } from './io.ts';
 import { onceCommand } from './once.ts';
 import { previewCommand } from './preview.ts';
 import { replayCommand } from './replay.ts';
 import { runCommand } from './run.ts';
-import { schemaCommand } from './schema.ts';
+import { schemaCommand, sourcesCommand } from './sources.ts';
 import { simulateCommand } from './simulate.ts';
-import { sourcesCommand } from './sources.ts';
 import { stateCommands } from './state.ts';
 import { statusCommand } from './status.ts';
-
-/** A command as the program knows it: what it is called, and what it does with the process. */
-export interface PenstockCommand {
-  /** Sets name, description, flags and examples. */
-  describe(command: Command): Command;
-  run(io: Io, flags: Readonly<Record<string, unknown>>, args: readonly string[]): Promise<ExitCode>;
-}
-
-/** Commands under one name, such as `penstock state list`. */
-export interface CommandGroup {
-  describe(command: Command): Command;
-  readonly commands: readonly PenstockCommand[];
-}
+import { say } from './output.ts';
 
 const COMMANDS: readonly (PenstockCommand | CommandGroup)[] = [
   runCommand,

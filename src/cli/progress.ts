@@ -1,5 +1,5 @@
 import type { PollStats } from '../core/poll-stats.ts';
-import type { TerminalLine } from './terminal-line.ts';
+import type { TerminalLine } from './output.ts';
 
 /** One line on a terminal that says how far a pass has come; nothing where there is no terminal. */
 export class Progress {

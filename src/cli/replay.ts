@@ -1,13 +1,19 @@
 import { Option } from 'commander';
 import { isoTime } from '../ecs/time.ts';
 import { ConfigError } from '../core/errors.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { destinationNamed } from './named.ts';
+import {
+  configFlag,
+  destinationNamed,
+  examples,
+  jsonFlag,
+  type PenstockCommand,
+  requireState,
+  timeFlag,
+  type TimeFlag,
+} from './command.ts';
 import { runJob } from './jobs.ts';
-import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
-import { requireState } from './state-exists.ts';
-import { timeFlag, type TimeFlag } from './times.ts';
+import { wantsJson } from './output.ts';
 
 /** `penstock replay --destination D --from T`: sends again what the journal still holds. */
 export const replayCommand: PenstockCommand = {
@@ -40,7 +46,7 @@ export const replayCommand: PenstockCommand = {
     const from = (flags['from'] as TimeFlag)(now);
     if (from > now) throw new ConfigError([`--from ${isoTime(from)}: must be in the past`]);
     requireState(loaded.config.state.path);
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     return runJob(io, { ...loaded, json, spec: { kind: 'replay', destination, from } });
   },
 };

@@ -1,7 +1,6 @@
 import { EXIT } from '../core/errors.ts';
 import { runDaemon } from '../runtime/daemon.ts';
-import { configFlag, examples } from './flags.ts';
-import type { PenstockCommand } from './program.ts';
+import { configFlag, examples, type PenstockCommand } from './command.ts';
 import { setUp } from './set-up.ts';
 
 /** `penstock run`: the daemon. */

@@ -2,8 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { parseListenAddress } from '../config/fields.ts';
-import { examples } from './flags.ts';
-import type { PenstockCommand } from './program.ts';
+import { examples, type PenstockCommand } from './command.ts';
 
 const DEFAULT = '127.0.0.1:8081';
 

@@ -1,13 +1,12 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
+import { examples, jsonFlag, type PenstockCommand } from './command.ts';
+import { jsonLine, table, wantsJson } from './output.ts';
 import { nearest } from '../config/problems.ts';
+import { configSchema } from '../config/schema.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Source } from '../core/source.ts';
 import { loadSources } from '../sources/registry.ts';
-import { examples, jsonFlag } from './flags.ts';
-import { jsonLine } from './io.ts';
-import type { PenstockCommand } from './program.ts';
-import { table } from './table.ts';
 
 /** `penstock sources [TYPE]`: what can be polled, and with which options. */
 export const sourcesCommand: PenstockCommand = {
@@ -26,7 +25,7 @@ export const sourcesCommand: PenstockCommand = {
 
   async run(io, flags, [type]) {
     const types = await loadSources();
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     const rows = type === undefined ? [...types.values()].map(summary) : optionRows(known(types, type));
     if (json) for (const row of rows) jsonLine(io.stdout, row);
     else
@@ -75,3 +74,16 @@ function shown(value: unknown): string {
   if (value === undefined) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+/** `penstock schema`: the JSON Schema of the configuration, for editors. */
+export const schemaCommand: PenstockCommand = {
+  describe(command) {
+    command.name('schema').description('Print the JSON Schema of the configuration.');
+    return examples(command, ['penstock schema > penstock.schema.json']);
+  },
+
+  async run(io) {
+    io.stdout.write(`${JSON.stringify(configSchema(await loadSources()), null, 2)}\n`);
+    return EXIT.done;
+  },
+};

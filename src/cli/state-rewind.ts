@@ -7,14 +7,20 @@ import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
 import { StateInUseError } from '../journal/sqlite/state-problems.ts';
 import { resultsOf } from '../runtime/jobs.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, say, type Io } from './io.ts';
+import {
+  configFlag,
+  examples,
+  jsonFlag,
+  type PenstockCommand,
+  requireState,
+  sourceNamed,
+  timeFlag,
+  type TimeFlag,
+} from './command.ts';
+import type { Io } from './io.ts';
 import { enqueueAndFollow } from './jobs.ts';
-import { sourceNamed } from './named.ts';
-import type { PenstockCommand } from './program.ts';
 import { setUp } from './set-up.ts';
-import { requireState } from './state-exists.ts';
-import { timeFlag, type TimeFlag } from './times.ts';
+import { jsonLine, say, wantsJson } from './output.ts';
 
 /** A daemon that is not hung starts a job within this time. Milliseconds. */
 const START_WITHIN = 10_000;
@@ -48,7 +54,7 @@ export const stateRewindCommand: PenstockCommand = {
     if (to > now) throw new ConfigError([`--to ${isoTime(to)}: must be in the past`]);
     requireState(loaded.config.state.path);
     const rewound = await rewind(io, loaded, { source, to, now });
-    if (flags['json'] === true || io.stdout.isTTY !== true) {
+    if (wantsJson(io, flags)) {
       for (const { source: of, stream, before, cursor } of rewound)
         jsonLine(io.stdout, { source: of, stream, before, cursor });
     } else if (rewound.length > 0) {

@@ -1,11 +1,204 @@
-import { examples } from './flags.ts';
-import type { CommandGroup } from './program.ts';
-import { stateExportCommand } from './state-export.ts';
-import { stateImportCommand } from './state-import.ts';
-import { stateListCommand } from './state-list.ts';
-import { stateResetCommand } from './state-reset.ts';
+import { Argument } from 'commander';
+import { stringify } from 'yaml';
+import {
+  type CommandGroup,
+  configFlag,
+  examples,
+  jsonFlag,
+  knownSources,
+  type PenstockCommand,
+  unknownName,
+} from './command.ts';
+import type { Io, Output } from './io.ts';
+import { clip, jsonLine, say, table, wantsJson } from './output.ts';
+import { setUp } from './set-up.ts';
+import { stateExportCommand, stateImportCommand } from './state-move.ts';
+import { stateResetCommand } from './state-change.ts';
 import { stateRewindCommand } from './state-rewind.ts';
-import { stateShowCommand } from './state-show.ts';
+import type { Config } from '../config/types.ts';
+import { EXIT } from '../core/errors.ts';
+import { toJson } from '../core/json.ts';
+import { printableValue } from '../core/text.ts';
+import { isoTime } from '../ecs/time.ts';
+import type { JournalView, StreamState } from '../journal/journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+
+/** A stream as `state list` tells it. */
+export function streamRow(
+  { source, type, key, cursor, ledger, lastComplete, lastError }: StreamState,
+  nextDue: number | undefined,
+) {
+  return {
+    source,
+    type,
+    stream: key,
+    cursor: cursor ?? null,
+    ledger,
+    last_complete: timeOrNull(lastComplete),
+    last_error: lastError ?? null,
+    next_due: timeOrNull(nextDue),
+  };
+}
+
+/** A destination as `state list` tells it: `waiting` events of those that it takes. */
+export async function destinationRows(view: Pick<JournalView, 'destinations' | 'waiting'>, config: Config) {
+  const known = await view.destinations();
+  return Promise.all(
+    known.map(async ({ name, position, paused }) => ({
+      destination: name,
+      position,
+      waiting: await view.waiting(name, config.destinations.find((one) => one.name === name)?.sources),
+      paused: paused !== undefined,
+      reason: paused ?? null,
+    })),
+  );
+}
+
+/** ISO 8601 in UTC, or null for what has not happened. */
+export function timeOrNull(time: number | undefined): string | null {
+  return time === undefined ? null : isoTime(time);
+}
+
+/** The scope of a stream's key, as people read it. */
+export function scopeOf(key: string): string {
+  return key.split('|').slice(2).join('|');
+}
+
+/** `penstock state list`: every stream and every destination, a line each. */
+export const stateListCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('list')
+      .description('List the streams with their cursors, and the destinations with what is queued for them.')
+      .addOption(configFlag())
+      .addOption(jsonFlag());
+    return examples(command, ['penstock state list', 'penstock state list --json']);
+  },
+
+  async run(io, flags) {
+    const { config, log } = await setUp(io, flags);
+    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    const streams = await streamRows(view);
+    const destinations = await destinationRows(view, config);
+    if (wantsJson(io, flags)) {
+      for (const row of [...streams, ...destinations]) jsonLine(io.stdout, row);
+    } else {
+      show(io, streams, destinations);
+    }
+    return EXIT.done;
+  },
+};
+
+async function streamRows(view: JournalView) {
+  const streams = await view.streams();
+  return Promise.all(streams.map(async (stream) => streamRow(stream, await view.nextDue(stream.source))));
+}
+
+/** What a cell shows of a cursor; `state show` shows all of it. */
+const WIDEST = 60;
+
+function show(
+  { stdout, stderr }: Io,
+  streams: Awaited<ReturnType<typeof streamRows>>,
+  destinations: Awaited<ReturnType<typeof destinationRows>>,
+): void {
+  if (streams.length + destinations.length === 0) {
+    stderr.write('The state holds nothing yet. See: penstock once\n');
+    return;
+  }
+  const streamLines = streams.map((row) => [
+    row.source,
+    scopeOf(row.stream),
+    clip(toJson(row.cursor), WIDEST),
+    String(row.ledger),
+    row.last_complete ?? 'never',
+    row.next_due ?? '',
+    clip(row.last_error ?? '', WIDEST),
+  ]);
+  const destinationLines = destinations.map((row) => [
+    row.destination,
+    `${row.position.sequence}/${row.position.offset}`,
+    String(row.waiting),
+    row.paused ? 'paused' : '',
+    row.reason ?? '',
+  ]);
+  stdout.write(
+    table(['SOURCE', 'STREAM', 'CURSOR', 'LEDGER', 'LAST COMPLETE', 'NEXT DUE', 'LAST ERROR'], streamLines),
+  );
+  stdout.write('\n');
+  stdout.write(table(['DESTINATION', 'POSITION', 'WAITING', '', 'REASON'], destinationLines));
+}
+
+/** Polls shown of each stream. */
+const POLLS = 5;
+
+/** `penstock state show [SOURCE]`: everything that the state holds of a source. */
+export const stateShowCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('show')
+      .description(
+        'Show all of a source: cursors, ledger size, coverage, gaps, last polls; and of the state: positions, bytes.',
+      )
+      .addArgument(new Argument('[source]', 'only this source'))
+      .addOption(configFlag())
+      .addOption(jsonFlag());
+    return examples(command, ['penstock state show console', 'penstock state show --json']);
+  },
+
+  async run(io, flags, [source]) {
+    const { config, log } = await setUp(io, flags);
+    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    const known = await knownSources(view, config);
+    if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
+    const streams = await view.streams();
+    const json = wantsJson(io, flags);
+    for (const stream of streams.filter((one) => source === undefined || one.source === source))
+      print(io.stdout, await everything(view, stream), json);
+    const { events, bytes, oldest } = await view.stats();
+    const destinations = await destinationRows(view, config);
+    const state = { state: config.state.path, events, bytes, oldest: timeOrNull(oldest), destinations };
+    print(io.stdout, state, json);
+    return EXIT.done;
+  },
+};
+
+function print(output: Output, object: object, json: boolean): void {
+  if (json) jsonLine(output, object);
+  else say(output, `${stringify(printableValue(object))}\n`);
+}
+
+async function everything(view: JournalView, stream: StreamState) {
+  const { cursorVersion, deferred, orphaned, key, source } = stream;
+  const coverage = await view.coverage(key);
+  const gaps = await view.gaps(key);
+  const polls = await view.polls(key, POLLS);
+  return {
+    ...streamRow(stream, await view.nextDue(source)),
+    cursor_version: cursorVersion,
+    owed: deferred,
+    orphaned,
+    coverage: coverage.map(({ from, to }) => ({ from: isoTime(from), to: isoTime(to) })),
+    gaps: gaps.map(({ part, reason, from, to, opened, closed }) => ({
+      part,
+      reason,
+      from: isoTime(from),
+      to: isoTime(to),
+      opened: isoTime(opened),
+      closed: timeOrNull(closed),
+    })),
+    polls: polls.map(({ at, durationMs, requests, rows, new: created, changed, outcome, error }) => ({
+      at: isoTime(at),
+      duration_ms: durationMs,
+      requests,
+      rows,
+      new: created,
+      changed,
+      outcome,
+      error: error ?? null,
+    })),
+  };
+}
 
 /** `penstock state …`: what is remembered between two polls. */
 export const stateCommands: CommandGroup = {

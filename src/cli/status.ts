@@ -1,20 +1,20 @@
-import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { mask } from '../core/secret.ts';
-import { EXIT } from '../core/errors.ts';
-import { isStateThere, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { printableLines } from '../core/text.ts';
-import type { State } from '../core/state.ts';
-import { readStatus, type Status, storedReports } from '../observe/status.ts';
-import { destinationRows, journalLine, reloadLine, sourceRows, type Rows } from './status-rows.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { type ExitCode, type Io, jsonLine, type Output, say } from './io.ts';
-import type { PenstockCommand } from './program.ts';
+import { resolve } from 'node:path';
+import { configFlag, examples, jsonFlag, type PenstockCommand } from './command.ts';
+import type { ExitCode, Io, Output } from './io.ts';
+import { jsonLine, say, table, wantsJson } from './output.ts';
 import { setUp } from './set-up.ts';
-import type { OverdueStream } from '../observe/states.ts';
-import { overdueOf, schedules, staleSources } from './stale-sources.ts';
-import { timeOrNull } from './state-rows.ts';
-import { table } from './table.ts';
+import { timeOrNull } from './state.ts';
+import { destinationRows, journalLine, reloadLine, type Rows, sourceRows } from './status-table.ts';
+import type { SourceConfig } from '../config/types.ts';
+import { EXIT } from '../core/errors.ts';
+import { parseSchedule, type Schedule } from '../core/schedule.ts';
+import { mask } from '../core/secret.ts';
+import type { State } from '../core/state.ts';
+import { printableLines } from '../core/text.ts';
+import { isStateThere, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { type OverdueStream, overdueStreams } from '../observe/states.ts';
+import { readStatus, type SourceStatus, type Status, storedReports } from '../observe/status.ts';
 
 /** `--watch` looks again this often. Milliseconds. */
 const EVERY = 2_000;
@@ -46,7 +46,7 @@ export const statusCommand: PenstockCommand = {
 
   async run(io, flags) {
     const { config, log } = await setUp(io, flags);
-    const json = flags['json'] === true || io.stdout.isTTY !== true;
+    const json = wantsJson(io, flags);
     const { clock } = io;
     do {
       if (!json && flags['watch'] === true) io.stdout.write(CLEAR);
@@ -165,4 +165,33 @@ function toObject(status: Status, overdue: readonly OverdueStream[]) {
         : { since: timeOrNull(reloadFailed.since), reason: reloadFailed.reason },
     overdue: overdue.map(({ name }) => name),
   };
+}
+
+interface StaleSource {
+  readonly source: string;
+  /** Since when, and the last error. */
+  readonly detail: string;
+}
+
+/** The streams that were not read for longer than readiness allows, by the journal alone. */
+export function overdueOf(
+  sources: readonly SourceStatus[],
+  { clock, random }: Pick<Io, 'clock' | 'random'>,
+): readonly OverdueStream[] {
+  const scheduleOf = schedules(random);
+  return sources.flatMap((status) => {
+    return overdueStreams({ status, schedule: scheduleOf(status.config), now: clock.now() });
+  });
+}
+
+/** When a source is due, by its configuration. */
+export function schedules(random: Io['random']): (source: SourceConfig) => Schedule {
+  return ({ options }) => parseSchedule(options.schedule, options.timezone, random);
+}
+
+/** The sources without a complete sweep in the time that their schedule gives them, by the journal alone. */
+export function staleSources(sources: readonly SourceStatus[]): readonly StaleSource[] {
+  return sources.flatMap(({ config: { name }, stale }) =>
+    stale === undefined ? [] : [{ source: name, detail: stale.detail }],
+  );
 }

@@ -111,7 +111,7 @@ describe('an address', () => {
 
     await expect(second).rejects.toThrow(ConfigError);
     await expect(second).rejects.toThrow(
-      `admin.listen 127.0.0.1:${server.port}: another process listens there. Choose another address, or end what uses it.`,
+      `admin.listen 127.0.0.1:${server.port}: another process already uses this port. Choose another address, or stop the process that uses it.`,
     );
   });
 

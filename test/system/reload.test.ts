@@ -119,7 +119,7 @@ it('keeps the old configuration when the new address is in use', async () => {
   await using other: Simulator = await serve(() => ({ status: 200 }), { clock: systemClock });
   await configure({ second: source(second) }, Number(new URL(other.url).port));
   reload();
-  await daemon.said('another process listens there');
+  await daemon.said('another process already uses this port');
   signIn();
 
   await receiver.until(600);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TerminalLine } from '../../src/cli/terminal-line.ts';
+import { TerminalLine } from '../../src/cli/output.ts';
 
 /** What a terminal of one row in sight shows: `\r\u001b[K` clears the row that the cursor is in. */
 function screen(written: string): readonly string[] {

@@ -1,18 +1,58 @@
+import { Argument } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { Argument } from 'commander';
 import { z } from 'zod';
+import { configFlag, examples, jsonFlag, type PenstockCommand, requireState } from './command.ts';
+import type { Io } from './io.ts';
+import { setUp } from './set-up.ts';
 import { absolutePath } from '../config/files.ts';
-import { identityOf } from '../core/stream-key.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
-import { StateDocument, type ExportedStream } from '../journal/state-document.ts';
-import { importState } from '../journal/sqlite/transfer.ts';
 import { parseJson } from '../core/json.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine, say, type Io } from './io.ts';
-import type { PenstockCommand } from './program.ts';
-import { setUp } from './set-up.ts';
+import { identityOf } from '../core/stream-key.ts';
+import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { exportState, importState } from '../journal/sqlite/transfer.ts';
+import { type ExportedStream, StateDocument } from '../journal/state-document.ts';
+import { jsonLine, say, wantsJson } from './output.ts';
+
+/** `penstock state export`: what moves to another machine, as one JSON document. */
+export const stateExportCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('export')
+      .description(
+        'Print cursors, ledgers, coverage and gaps as one JSON document for state import; no secrets, nothing undelivered.',
+      )
+      .addOption(configFlag())
+      .addHelpText(
+        'after',
+        '\nTo hand over: stop the daemon here, deliver what waits (penstock once), export, import there, start there.',
+      );
+    return examples(command, [
+      'penstock state export > penstock-state.json',
+      'penstock state export | ssh other penstock state import -',
+    ]);
+  },
+
+  async run(io, flags) {
+    const { config, log } = await setUp(io, flags);
+    requireState(config.state.path);
+    jsonLine(io.stdout, exportState({ ...config.state, clock: io.clock, log }, io.clock.now()));
+    if (isStateHeld(config.state.path)) {
+      io.stderr.write(
+        'A running process holds this state: what it sends from now on would be sent again elsewhere. To hand over, stop it and export again.\n',
+      );
+    }
+    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    const { events } = await view.stats();
+    if (events > 0) {
+      io.stderr.write(
+        `${events} events in this state are not delivered everywhere, and do not travel: deliver them here before it is given up, with: penstock once\n`,
+      );
+    }
+    return EXIT.done;
+  },
+};
 
 /** `penstock state import FILE|-`: goes on where another machine's state left off. */
 export const stateImportCommand: PenstockCommand = {
@@ -38,7 +78,7 @@ export const stateImportCommand: PenstockCommand = {
     warnOfUnread(io, config, document);
     const streams = document.streams.length;
     const ledger = document.streams.reduce((sum, stream) => sum + stream.ledger.length, 0);
-    if (flags['json'] === true || io.stdout.isTTY !== true) jsonLine(io.stdout, { streams, ledger });
+    if (wantsJson(io, flags)) jsonLine(io.stdout, { streams, ledger });
     else io.stdout.write(`Imported ${streams} streams, ${ledger} ledger entries.\n`);
     return EXIT.done;
   },

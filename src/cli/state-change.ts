@@ -1,14 +1,19 @@
 import { Argument, Option } from 'commander';
+import {
+  configFlag,
+  examples,
+  jsonFlag,
+  knownSources,
+  type PenstockCommand,
+  requireState,
+  unknownName,
+} from './command.ts';
+import type { Io } from './io.ts';
+import { setUp } from './set-up.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { forgetSource } from '../journal/sqlite/forget-source.ts';
 import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { confirm } from './confirm.ts';
-import { configFlag, examples, jsonFlag } from './flags.ts';
-import { jsonLine } from './io.ts';
-import { knownSources, unknownName } from './named.ts';
-import type { PenstockCommand } from './program.ts';
-import { setUp } from './set-up.ts';
-import { requireState } from './state-exists.ts';
+import { jsonLine, wantsJson } from './output.ts';
 
 /** `penstock state reset SOURCE`: forgets a source. */
 export const stateResetCommand: PenstockCommand = {
@@ -50,8 +55,7 @@ export const stateResetCommand: PenstockCommand = {
       { ...config.state, clock: io.clock, log, command: 'state reset' },
       name,
     );
-    if (flags['json'] === true || io.stdout.isTTY !== true)
-      jsonLine(io.stdout, { source: name, streams, ledger });
+    if (wantsJson(io, flags)) jsonLine(io.stdout, { source: name, streams, ledger });
     else io.stdout.write(`Forgot source ${name}: ${streams} streams, ${ledger} ledger entries.\n`);
     return EXIT.done;
   },
@@ -60,3 +64,19 @@ export const stateResetCommand: PenstockCommand = {
 const CONSEQUENCES =
   'Its next poll begins initial_lookback ago and sends those records again: creations and login attempts under the same ids,\n' +
   'but updates and counters have meaning from one state only, and are sent anew. What is queued is still delivered.';
+
+/** Asks on a terminal, and says whether the answer is just `expected`. */
+export async function confirm({ stdin, stderr }: Io, question: string, expected: string): Promise<boolean> {
+  stderr.write(question);
+  return (await firstLine(stdin)) === expected;
+}
+
+async function firstLine(input: Io['stdin']): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of input) {
+    text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+    if (text.includes('\n')) break;
+  }
+  return (text.split('\n')[0] ?? '').trim();
+}

@@ -1,0 +1,78 @@
+import type { Io, Output } from './io.ts';
+import { toJson } from '../core/json.ts';
+import { printable, printableJson, printableLines } from '../core/text.ts';
+import { mask } from '../core/secret.ts';
+
+/** Whether a command prints JSON lines: with `--json`, and wherever stdout is no terminal. */
+export function wantsJson({ stdout }: Pick<Io, 'stdout'>, flags: Readonly<Record<string, unknown>>): boolean {
+  return flags['json'] === true || stdout.isTTY !== true;
+}
+
+/** Writes one object as a JSON line; integers beyond 2^53 with all their digits. */
+export function jsonLine(output: Output, object: unknown): void {
+  output.write(`${printableJson(toJson(object))}\n`);
+}
+
+/** Writes lines of text in which a vendor, a receiver or an operator may have had a word: printable, secrets masked. */
+export function say(output: Output, text: string): void {
+  output.write(printableLines(mask(text)));
+}
+
+/** Lines of a table for people: cells made printable, columns padded to their widest cell, two blanks between, no trailing blanks. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows].map((row) => row.map(printable));
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** The beginning of a text that is too wide for a cell. */
+export function clip(text: string, widest: number): string {
+  return text.length <= widest ? text : `${text.slice(0, widest - 1)}…`;
+}
+
+const CLEAR = '\r\u001b[K';
+
+/**
+ * One line at the bottom of a terminal that says how far something has come; nothing where there is no terminal. What
+ * else is written to `output` stands above it.
+ */
+export class TerminalLine {
+  /** The stream, for whatever else is written to it. */
+  readonly output: Output;
+  readonly #stream: Output;
+  #line = '';
+
+  constructor(stream: Output) {
+    this.#stream = stream;
+    this.output = {
+      get isTTY() {
+        return stream.isTTY === true;
+      },
+      get columns() {
+        return stream.columns ?? 80;
+      },
+      write: (text) => this.#write(text),
+    };
+  }
+
+  /** Shows the line instead of the one before; an empty one clears it. */
+  show(line: string): void {
+    if (this.#stream.isTTY !== true) return;
+    this.#line = printable(line).slice(0, (this.#stream.columns ?? 80) - 1);
+    this.#stream.write(`${CLEAR}${this.#line}`);
+  }
+
+  #write(text: string): unknown {
+    if (this.#line === '') return this.#stream.write(text);
+    // In one piece, so that nothing comes in between.
+    return this.#stream.write(`${CLEAR}${text}${text.endsWith('\n') ? this.#line : `\n${this.#line}`}`);
+  }
+}
