@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 
 const OLDEST_NODE = 24;
 
-/** Node's own message for a missing built-in module would not say what to do. */
+/** Checked first: Node's own message about a missing built-in module would not say what to do. */
 function nodeIsTooOld(): boolean {
   return Number(process.versions.node.split('.')[0]) < OLDEST_NODE;
 }
@@ -15,8 +15,8 @@ if (nodeIsTooOld()) {
   );
   process.exitCode = 2;
 } else {
-  // On a large machine V8 lets a heap grow to five times what is in use. The daemon lives beside others, and its memory
-  // is dearer than its speed; a pass that ends may be faster (`npm run bench` shows what either costs).
+  // On a large machine V8 lets the heap grow to five times what is in use. The daemon runs beside other services, so its
+  // memory matters more than its speed; a pass that ends may be faster. `npm run bench` shows the cost of both.
   setFlagsFromString(process.argv[2] === 'run' ? '--optimize-for-size' : '--heap-growing-percent=30');
   const { runProcess } = await import('./cli/process.ts');
   await runProcess();

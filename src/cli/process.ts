@@ -1,16 +1,15 @@
 import process from 'node:process';
 import type { Writable } from 'node:stream';
-import { systemClock } from '../core/clock.ts';
 import { takeOtelEnvironment } from '../config/otel-environment.ts';
+import { systemClock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
-import type { ExitCode, Io } from './io.ts';
-import { LogOutput } from './process-output.ts';
+import type { ExitCode, Io, Output } from './io.ts';
 import { runProgram } from './program.ts';
 
-/** How long an ending process may take after a stop, before it ends anyway: the journal is durable at every instant. */
+/** After a stop, a process ends itself after this time: the journal is durable at every instant. Milliseconds. */
 const LONGEST_STOP = 8_000;
 
-/** Runs the command of this process's arguments, and ends the process with its exit code. */
+/** Runs the command that the process's arguments name, and ends the process with its exit code. */
 export async function runProcess(): Promise<void> {
   const stop = new AbortController();
   process.on('SIGTERM', () => halt(stop));
@@ -18,19 +17,19 @@ export async function runProcess(): Promise<void> {
   const log = new LogOutput(process.stderr);
   const reader = watchReader(stop);
   const code = await runProgram(process.argv.slice(2), processIo(stop.signal, log));
-  await Promise.all([written(process.stdout), written(process.stderr)]);
-  // Whoever has seen enough has no use for the rest, nor for a word about it.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  // A reader that closed the pipe (`| head`) has read enough: that is no failure.
   end(reader.isGone && code === EXIT.incomplete ? EXIT.done : code);
 }
 
-/** A pipe holds some kilobytes; what its reader has not taken yet would end with the process. */
-function written(stream: Writable): Promise<void> {
+/** A pipe buffers some kilobytes; what its reader has not read yet would be lost when the process ends. */
+function flushed(stream: Writable): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   stream.write('', () => resolve());
   return promise;
 }
 
-/** Ends a command, quietly, when nobody reads its results any more (`| head`). */
+/** Stops the command, without an error, when nobody reads its results any more (`| head`). */
 function watchReader(stop: AbortController): { readonly isGone: boolean } {
   const reader = { isGone: false };
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
@@ -42,7 +41,7 @@ function watchReader(stop: AbortController): { readonly isGone: boolean } {
 
 function processIo(stop: AbortSignal, log: LogOutput): Io {
   return {
-    // The OpenTelemetry exporters would merge these variables into what each destination is given.
+    // The OpenTelemetry exporters would add these variables to the settings of each destination.
     env: { ...process.env, ...takeOtelEnvironment(process.env) },
     cwd: process.cwd(),
     clock: systemClock,
@@ -66,10 +65,10 @@ function halt(stop: AbortController): void {
   setTimeout(() => end(codeOfStop()), LONGEST_STOP).unref();
 }
 
-/** Commands that go on until they are stopped; the demo is one with `--follow`. */
+/** Commands that run until they are stopped; the demo is one with `--follow`. */
 const ENDLESS = ['run', 'simulate', 'status'];
 
-/** For an end that the command did not come to itself: any command that ends by itself is cut short by it. */
+/** The exit code when the process ends before its command does: a stop cuts short any command that ends by itself. */
 function codeOfStop(): ExitCode {
   const isEndless = ENDLESS.includes(process.argv[2] ?? '') || process.argv.includes('--follow');
   return isEndless ? EXIT.done : EXIT.incomplete;
@@ -77,4 +76,46 @@ function codeOfStop(): ExitCode {
 
 function end(code: ExitCode): never {
   process.exit(code);
+}
+
+/** A stream of the process, such as `process.stderr`. */
+type ProcessStream = NodeJS.WriteStream & { readonly fd: 1 | 2 };
+
+/**
+ * Standard error of a process that keeps running when its reader is gone (`| head`) or its disk is full: writes that fail
+ * are counted. Without it, Node would end the process with exit 1 at the first such error.
+ */
+class LogOutput implements Output {
+  readonly #stream: ProcessStream;
+  #lost = 0;
+
+  constructor(stream: ProcessStream) {
+    this.#stream = stream;
+    // Each write counts its own error in its callback.
+    stream.on('error', () => undefined);
+  }
+
+  get isTTY(): boolean {
+    return this.#stream.isTTY;
+  }
+
+  get columns(): number {
+    return this.#stream.columns;
+  }
+
+  /** Writes that failed. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  write(text: string): void {
+    try {
+      this.#stream.write(text, (error) => {
+        if (error != null) this.#lost += 1;
+      });
+    } catch {
+      // Writing to a file on a full disk throws immediately.
+      this.#lost += 1;
+    }
+  }
 }
