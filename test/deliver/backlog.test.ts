@@ -12,7 +12,7 @@ import { takeSnapshot } from '../../src/observe/snapshot.ts';
 const TOKEN = 'token-of-the-backlog-test';
 const MINUTE = 60_000;
 const KIB = 1_024;
-// Long, so that what is skipped is skipped in the middle of a wait.
+// Long, so that events are skipped during a wait.
 const AWAY = { status: 503, headers: { 'retry-after': '240' } };
 
 const random = seeded(14);
@@ -121,7 +121,7 @@ async function polls(): Promise<string[]> {
 }
 
 describe('a destination with `backlog: { then: gap }`', () => {
-  it('that is away stops nobody: the other has everything, and it misses exactly what its gap says', async () => {
+  it('an unavailable destination with a limit holds back nobody, and misses exactly what its gap says', async () => {
     await open(gapBeyond('2MiB'));
     lab.start();
     await lab.advance(1_000);
@@ -162,7 +162,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     ]);
   });
 
-  it('misses nothing while its backlog is below the limit', async () => {
+  it('nothing is skipped while the backlog is below the limit', async () => {
     await open(gapBeyond('4MiB'));
     lab.start();
     await lab.advance(1_000);
@@ -174,7 +174,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     expect(uids(dead)).toEqual(uids(alive));
   });
 
-  it('keeps the newest page, however small the limit is', async () => {
+  it('the newest page is kept, however small the limit is', async () => {
     await open(gapBeyond(1));
     lab.start();
     await lab.advance(1_000);
@@ -188,7 +188,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     expect(await lab.app.journal.destinationGaps()).toMatchObject([missedByDead()]);
   });
 
-  it('skips by age what has waited for longer, also where nothing new comes', async () => {
+  it('events that have waited longer than a limit in time are skipped, also when nothing new comes', async () => {
     await open(gapBeyond('10m'));
     lab.start();
     await lab.advance(1_000);
@@ -204,7 +204,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     expect(await lab.app.journal.destinationGaps()).toMatchObject([{ ...missedByDead(), events: 20 }]);
   });
 
-  it('makes room before the journal is full, whatever its limit is', async () => {
+  it('events are skipped before the journal is full, whatever the limit is', async () => {
     await open(gapBeyond('7d'));
     lab.start();
     await lab.advance(1_000);
@@ -216,7 +216,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     expect(gap?.events).toBeGreaterThan(0);
   });
 
-  it('counts only what it takes', async () => {
+  it('a gap counts only the events that the destination receives', async () => {
     await open(gapBeyond(1), { tenants: ['north'] });
     lab.start();
     await lab.advance(1_000);
@@ -246,7 +246,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     expect(await lab.app.journal.destinationGaps()).toMatchObject([{ events: 20 + 1 }]);
   });
 
-  it('begins another gap when it is away once more, and counts what it missed', async () => {
+  it('a destination that is unavailable again has another gap with its own count', async () => {
     await open(gapBeyond(1));
     lab.start();
     await lab.advance(1_000);
@@ -268,7 +268,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
   });
 
   it.each(['before', 'after'] as const)(
-    'loses nothing silently when it is killed %s it commits what it skips',
+    'a kill %s the commit of a skip loses nothing silently',
     async (moment) => {
       await open(gapBeyond('1MiB'));
       let skips = 0;
@@ -304,7 +304,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
   );
 });
 
-it('without `backlog`, a destination that is away is waited for, and the journal is kept', async () => {
+it('without `backlog`, the journal keeps everything for an unavailable destination', async () => {
   await open({});
   lab.start();
   await lab.advance(1_000);

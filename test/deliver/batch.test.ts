@@ -42,7 +42,7 @@ async function cut(journal: MemoryJournal, overrides: Partial<DestinationConfig>
   return { batches, providers, uids };
 }
 
-test('a batch goes on over pages, and ends where the journal ends', async () => {
+test('a batch spans pages and ends where the journal ends', async () => {
   const journal = new MemoryJournal();
   journal.add(events(2));
   journal.add(events(3, 2));
@@ -53,7 +53,7 @@ test('a batch goes on over pages, and ends where the journal ends', async () => 
   expect(batches[0]?.end).toEqual({ sequence: 3, offset: 0 });
 });
 
-test('a batch begins in the middle of a page', async () => {
+test('a batch can begin in the middle of a page', async () => {
   const journal = new MemoryJournal();
   journal.add(events(5));
 
@@ -87,7 +87,7 @@ test('no request has more than 5000 records', async () => {
   expect(uids.map(({ length }) => length)).toEqual([5_000, 1]);
 });
 
-test('an event that is larger alone is unfit, and does not keep the others', async () => {
+test('an event larger than a request is unfit and does not hold back the others', async () => {
   const journal = new MemoryJournal();
   journal.add([event(0), event(1, { message: 'x'.repeat(20_000) }), event(2)]);
 
@@ -102,7 +102,7 @@ test('an event that is larger alone is unfit, and does not keep the others', asy
   ]);
 });
 
-test('an event that just fits is sent', async () => {
+test('an event that just fits into a request is sent', async () => {
   const journal = new MemoryJournal();
   journal.add(padded(15_000));
   const { batches, providers } = await cut(journal);
@@ -131,8 +131,8 @@ test('an event older than max_event_age is unfit', async () => {
   ]);
 });
 
-describe('what a destination does not take', () => {
-  test('sources that it does not name are passed over', async () => {
+describe('events that a destination does not receive', () => {
+  test('events of sources that a destination does not name are skipped', async () => {
     const journal = new MemoryJournal();
     journal.add(events(1), { source: 'console' });
     journal.add(events(1, 1), { source: 'incidents' });
@@ -145,7 +145,7 @@ describe('what a destination does not take', () => {
     expect(batches[0]?.end).toEqual({ sequence: 5, offset: 0 });
   });
 
-  test('a long stretch of it ends a batch, so that the position moves', async () => {
+  test('many pages without events for a destination end a batch, so that the position moves', async () => {
     const journal = new MemoryJournal();
     for (let page = 0; page < 450; page += 1) journal.add(events(1, page), { source: 'incidents' });
 
@@ -155,7 +155,7 @@ describe('what a destination does not take', () => {
     expect(batches.at(-1)?.end).toEqual({ sequence: 451, offset: 0 });
   });
 
-  test('tenants that it does not name are passed over, by either of their ids, and in gaps', async () => {
+  test('events of tenants that a destination does not name are skipped, by either id, and in gaps', async () => {
     const journal = new MemoryJournal();
     journal.add([
       event(0, { 'organization.id': 'tenant-a', 'cloud.account.id': 'microsoft-a' }),
@@ -172,7 +172,7 @@ describe('what a destination does not take', () => {
   });
 });
 
-test('each event belongs to its own dataset and lane', async () => {
+test('each event has its own dataset and lane', async () => {
   const journal = new MemoryJournal();
   journal.add([event(0), event(1, { 'event.dataset': 'penstock.gaps' })], { lane: 'backfill' });
 

@@ -9,8 +9,8 @@ interface Outcome {
   readonly stuck: boolean;
 }
 
-/** Ships to a receiver that refuses every request with one of these records in it, until all is settled or stuck. */
-function ship(bisector: BatchBisector, bad: ReadonlySet<number>, { failing = false } = {}): Outcome {
+/** Sends to a receiver that rejects every request with one of these records in it, until all is settled or stuck. */
+function deliver(bisector: BatchBisector, bad: ReadonlySet<number>, { failing = false } = {}): Outcome {
   const accepted: number[] = [];
   const deadLetters: number[] = [];
   for (let requests = 0; ; requests += 1) {
@@ -37,11 +37,11 @@ const mixed = fc.integer({ min: 2, max: 300 }).chain((size) =>
   }),
 );
 
-describe('a bisector with records at fault', () => {
-  test('takes every good one once, condemns every bad one, in few requests', () => {
+describe('a batch with records at fault', () => {
+  test('every good record is accepted once and every bad one becomes a dead letter, in few requests', () => {
     fc.assert(
       fc.property(mixed, ({ size, bad }) => {
-        const outcome = ship(new BatchBisector(size), new Set(bad));
+        const outcome = deliver(new BatchBisector(size), new Set(bad));
         // Four in a row of those tried one by one may all be at fault. Pausing is right then.
         fc.pre(bad.length < 4 || !outcome.stuck);
 
@@ -56,10 +56,10 @@ describe('a bisector with records at fault', () => {
     );
   });
 
-  test('finds the same where a failing receiver is asked three times', () => {
+  test('the records at fault are also found at a receiver that fails three times for each request', () => {
     fc.assert(
       fc.property(mixed, ({ size, bad }) => {
-        const outcome = ship(new BatchBisector(size), new Set(bad), { failing: true });
+        const outcome = deliver(new BatchBisector(size), new Set(bad), { failing: true });
         fc.pre(!outcome.stuck);
 
         expect(ascending(outcome.deadLetters)).toEqual(ascending(bad));
@@ -68,7 +68,7 @@ describe('a bisector with records at fault', () => {
     );
   });
 
-  test('tells a settled beginning that only grows', () => {
+  test('the settled beginning of a batch only grows', () => {
     fc.assert(
       fc.property(mixed, ({ size, bad }) => {
         const bisector = new BatchBisector(size);
@@ -93,38 +93,41 @@ test('a run of records at fault does not hide the good ones', () => {
       .map((index) => 700 + index),
   ]);
 
-  const outcome = ship(new BatchBisector(1000), bad);
+  const outcome = deliver(new BatchBisector(1000), bad);
 
   expect(outcome.stuck).toBe(false);
   expect(outcome.deadLetters).toHaveLength(301);
 });
 
-describe('a receiver that refuses everything', () => {
-  test.each([1, 2, 3, 4, 7, 1000])('costs no record of %i, and few requests', (size) => {
-    const everything = new Set(Array(size).keys());
+describe('a receiver that rejects everything', () => {
+  test.each([1, 2, 3, 4, 7, 1000])(
+    'a receiver that rejects everything costs none of %i records, and few requests',
+    (size) => {
+      const everything = new Set(Array(size).keys());
 
-    const outcome = ship(new BatchBisector(size), everything);
+      const outcome = deliver(new BatchBisector(size), everything);
 
-    expect(outcome).toMatchObject({ deadLetters: [], accepted: [], stuck: true });
-    expect(outcome.requests).toBeLessThan(16);
-  });
+      expect(outcome).toMatchObject({ deadLetters: [], accepted: [], stuck: true });
+      expect(outcome.requests).toBeLessThan(16);
+    },
+  );
 
-  test('and then takes everything again gets every record', () => {
+  test('a receiver that rejects everything and then accepts again gets every record', () => {
     const bisector = new BatchBisector(100);
-    ship(bisector, new Set(Array(100).keys()));
+    deliver(bisector, new Set(Array(100).keys()));
 
-    const outcome = ship(unstuck(bisector), new Set());
+    const outcome = deliver(unstuck(bisector), new Set());
 
     expect(ascending(outcome.accepted)).toHaveLength(99);
     expect(outcome.deadLetters).toEqual([]);
   });
 
-  test('is told apart from a single record at fault by a later record that is accepted', () => {
+  test('a later record that is accepted proves a single rejected record at fault', () => {
     const bisector = new BatchBisector(1);
-    ship(bisector, new Set([0]));
+    deliver(bisector, new Set([0]));
     bisector.append(2);
 
-    const outcome = ship(bisector, new Set([0]));
+    const outcome = deliver(bisector, new Set([0]));
 
     expect(outcome).toMatchObject({ deadLetters: [0], stuck: false });
     expect(ascending(outcome.accepted)).toEqual([1, 2]);
@@ -138,7 +141,7 @@ function unstuck(bisector: BatchBisector): BatchBisector {
   return bisector;
 }
 
-test('a record refused by words about itself is deadLetters at once', () => {
+test('a record that is rejected by words about itself becomes a dead letter at once', () => {
   const bisector = new BatchBisector(1);
   bisector.next();
 
@@ -147,7 +150,7 @@ test('a record refused by words about itself is deadLetters at once', () => {
   expect(bisection).toEqual({ kind: 'dead-letter', index: 0 });
 });
 
-test('a throttled request is split after three times, a single record never deadLetters', () => {
+test('a throttled request is split after three tries, and a single record never becomes a dead letter', () => {
   const bisector = new BatchBisector(2);
   const sizes = [];
   for (let round = 0; round < 10; round += 1) {
@@ -178,14 +181,14 @@ function answerOrNot(bisector: BatchBisector, answered: boolean) {
   return undefined;
 }
 
-describe('a request that is not answered', () => {
-  test('is halved after two in a row, its parts at their first', () => {
+describe('a request without a response', () => {
+  test('a request is halved after two tries without a response, its parts after one', () => {
     const seen = sizes(new BatchBisector(100), ({ length }) => length > 20);
 
     expect(seen).toEqual([100, 100, 50, 25, 13, 12, 25, 13, 12, 50, 25, 13, 12, 25, 13, 12]);
   });
 
-  test.each([0, 5, 19, 38, 39])('ends with the record %i of 40 alone deadLetters', (bad) => {
+  test.each([0, 5, 19, 38, 39])('a record %i of 40 that is never answered is the only dead letter', (bad) => {
     const bisector = new BatchBisector(40);
     const deadLetters: number[] = [];
     let requests = 0;
@@ -200,7 +203,7 @@ describe('a request that is not answered', () => {
     expect(requests).toBeLessThan(20);
   });
 
-  test.each([1, 2, 40, 1000])('costs no record of %i when the receiver never answers', (size) => {
+  test.each([1, 2, 40, 1000])('a receiver that never answers costs none of %i records', (size) => {
     const bisector = new BatchBisector(size);
     const bisections = [];
     for (let turn = 0; turn < 100; turn += 1) {
@@ -212,7 +215,7 @@ describe('a request that is not answered', () => {
     expect(bisector.stuck).toBe(true);
   });
 
-  test('costs no record when the receiver stops answering in the middle of a batch', () => {
+  test('a receiver that stops answering in the middle of a batch costs no record', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 200 }),
@@ -238,7 +241,7 @@ describe('a request that is not answered', () => {
     );
   });
 
-  test('is halved at its first when it is larger than what was accepted before', () => {
+  test('a request larger than those accepted before is halved after one try without a response', () => {
     const bisector = new BatchBisector(20);
     bisector.next();
 
@@ -248,7 +251,7 @@ describe('a request that is not answered', () => {
 });
 
 describe('a request that is forbidden', () => {
-  test('pauses, until another record was accepted: then the record at fault is found', () => {
+  test('a forbidden request pauses until another record is accepted, and then the record at fault is found', () => {
     const bisector = new BatchBisector(20);
     const deadLetters: number[] = [];
     let pauses = 0;
@@ -268,7 +271,7 @@ describe('a request that is forbidden', () => {
     expect({ deadLetters, pauses }).toEqual({ deadLetters: [7], pauses: 1 });
   });
 
-  test('is tried with another record each time, so that the first one alone does not block the others', () => {
+  test('each try after a pause is with another record, so that the first one does not block the others', () => {
     const bisector = new BatchBisector(20);
     const tried = [];
     for (let turn = 0; turn < 3; turn += 1) {
@@ -279,7 +282,7 @@ describe('a request that is forbidden', () => {
     expect(tried.slice(1)).toEqual([[0], [19]]);
   });
 
-  test('costs no record while all are', () => {
+  test('requests that are all forbidden cost no record', () => {
     const bisector = new BatchBisector(5);
     const bisections = [];
     for (let turn = 0; turn < 30; turn += 1) {
@@ -292,7 +295,7 @@ describe('a request that is forbidden', () => {
   });
 });
 
-test('no more records are sent at once than are asked for', () => {
+test('a request has no more records than the limit', () => {
   const bisector = new BatchBisector(5);
 
   const first = bisector.next({ most: 2 });
@@ -305,7 +308,7 @@ test('no more records are sent at once than are asked for', () => {
   ]);
 });
 
-test('one alone is sent while it is found out how things are', () => {
+test('a paused destination is tried with one record, and the others follow', () => {
   const bisector = new BatchBisector(5);
 
   const first = bisector.next({ alone: true });

@@ -23,15 +23,15 @@ const PARTIAL = '{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"too
 
 describe('a success', () => {
   test.each([
-    ['an empty body', 200, ''],
-    ['204', 204, ''],
+    ['nothing', 200, ''],
+    ['nothing, with 204', 204, ''],
     ['an object that is not of OTLP', 200, '{"status":"ok"}'],
     ['an empty object', 200, '{}'],
     ['the Collector’s JSON', 200, '{"partialSuccess":{}}'],
     ['the Collector’s protobuf', 200, Buffer.from([10, 0])],
     ['Quickwit’s', 200, '{"partialSuccess":{"rejectedLogRecords":"0","errorMessage":""}}'],
     ['null', 200, 'null'],
-  ])('is %s', (_what, status, body) => {
+  ])('a success may have as its body %s', (_what, status, body) => {
     expect(classified(status, { body })).toMatchObject({
       kind: 'accepted',
       rejected: 0,
@@ -49,7 +49,7 @@ describe('a success', () => {
     ['a list', '[]'],
     ['a partial success that is none', '{"partialSuccess":"3 rejected"}'],
     ['a number that is none', '{"partialSuccess":{"rejectedLogRecords":"many"}}'],
-  ])('that cannot be read is a success all the same, and says so: %s', (_what, body) => {
+  ])('a success with a body that cannot be read is accepted and marked: %s', (_what, body) => {
     expect(classified(200, { body })).toMatchObject({
       kind: 'accepted',
       rejected: 0,
@@ -62,7 +62,7 @@ describe('a success', () => {
     ['in UTF-16, little end first', Buffer.from(`\uFEFF${PARTIAL}`, 'utf16le')],
     ['in UTF-16, big end first', Buffer.from(`\uFEFF${PARTIAL}`, 'utf16le').swap16()],
     ['in UTF-16 without a byte order mark', Buffer.from(PARTIAL, 'utf16le')],
-  ])('that is partial is read %s', (_what, body) => {
+  ])('a partial success is read %s', (_what, body) => {
     const headers = { 'content-type': 'application/json' };
 
     expect(classified(200, { headers, body })).toMatchObject({
@@ -84,7 +84,7 @@ describe('a success', () => {
     ],
     ['protobuf', protobuf(3, 'too old')],
     ['protobuf that begins like a line of JSON', protobuf(3, `too old ${'-'.repeat(111)}`)],
-  ])('that is partial is read from %s', (_what, body) => {
+  ])('a partial success is read from %s', (_what, body) => {
     const headers = { 'content-type': 'application/json' };
 
     expect(classified(200, { headers, body })).toMatchObject({
@@ -96,24 +96,24 @@ describe('a success', () => {
   });
 
   test.each([
-    ['204', 204, ''],
+    ['nothing, with 204', 204, ''],
     ['202', 202, ''],
     ['an empty object', 200, '{}'],
     ['a blank line', 200, '\r\n'],
-  ])('is %s that is labelled as a page', (_what, status, body) => {
+  ])('a success labelled as a page is accepted: %s', (_what, status, body) => {
     const headers = { 'content-type': 'text/html; charset=utf-8' };
 
     expect(classified(status, { headers, body })).toMatchObject({ kind: 'accepted', rejected: 0 });
   });
 
-  test('that is partial is read under the label of a page', () => {
+  test('a partial success labelled as a page is read', () => {
     const headers = { 'content-type': 'text/html' };
     const body = '{"partialSuccess":{"rejectedLogRecords":"2"}}';
 
     expect(classified(200, { headers, body })).toMatchObject({ kind: 'accepted', rejected: 2 });
   });
 
-  test('with words and nothing rejected is a warning', () => {
+  test('a partial success with words and no rejected record is accepted', () => {
     const body = '{"partialSuccess":{"errorMessage":"slow down"}}';
 
     expect(classified(200, { body })).toMatchObject({ kind: 'accepted', rejected: 0, words: 'slow down' });
@@ -137,7 +137,7 @@ describe('a success', () => {
     ],
     [false, 'version conflict; mapper_parsing_exception'],
     [false, ''],
-  ])('names duplicates only: %s, %s', (duplicatesOnly, errorMessage) => {
+  ])('whether a partial success names only duplicates is %s for: %s', (duplicatesOnly, errorMessage) => {
     const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
 
     expect(classified(200, { body })).toMatchObject({ kind: 'accepted', duplicatesOnly });
@@ -154,20 +154,20 @@ describe('a success', () => {
       1,
       'Redirected 1 documents to the failure store.\nIndex [a] returned status [CONFLICT] for 2 documents. Sample error message: version conflict',
     ],
-  ])('counts %i as refused, the others being there already: %s', (rejected, errorMessage) => {
+  ])('%i of the records count as rejected, the others as duplicates: %s', (rejected, errorMessage) => {
     const body = JSON.stringify({ partialSuccess: { rejectedLogRecords: '3', errorMessage } });
 
     expect(classified(200, { body })).toMatchObject({ kind: 'accepted', rejected, duplicatesOnly: false });
   });
 
-  test('that was cut off is asked for again', () => {
+  test('a success that was cut off is sent again', () => {
     expect(classified(200, { complete: false })).toMatchObject({ kind: 'retry' });
   });
 });
 
 const JSON_LABEL = { 'content-type': 'application/json' };
 
-describe('a pause', () => {
+describe('a response that pauses', () => {
   test.each([
     ['a page', 200, { body: '\n<!DOCTYPE html><html>' }, /web page/],
     ['a page in UTF-16', 200, { body: Buffer.from('\uFEFF<html>', 'utf16le') }, /web page/],
@@ -186,31 +186,31 @@ describe('a pause', () => {
     ['405', 405, {}, /endpoint/],
     ['415', 415, {}, /protocol/],
     ['another 4xx', 411, {}, /documentation/],
-  ])('is %s', (_what, status, received, advice) => {
+  ])('the destination pauses at %s', (_what, status, received, advice) => {
     const response = classified(status, received);
 
     expect(response).toMatchObject({ kind: 'paused', status, advice: expect.stringMatching(advice) });
     expect(JSON.stringify(response)).not.toContain('secret');
   });
 
-  test('is a request that cannot be made', () => {
+  test('the destination pauses when a request cannot be made', () => {
     const error = Object.assign(new Error('Invalid character in header'), { code: 'ERR_INVALID_CHAR' });
 
     expect(classifyResponse({ error }, NOW)).toMatchObject({ kind: 'paused', status: undefined });
   });
 });
 
-describe('a wait', () => {
-  test.each([408, 429, 500, 501, 502, 503, 504, 507, 599])('is %i', (status) => {
+describe('a response that is retried', () => {
+  test.each([408, 429, 500, 501, 502, 503, 504, 507, 599])('%i is retried', (status) => {
     expect(classified(status)).toMatchObject({ kind: 'retry', status, retryAfterMs: undefined });
   });
 
-  test('is an HTML page of a gateway', () => {
+  test('a gateway’s HTML page with a 5xx is retried', () => {
     expect(classified(503, { body: '<html>busy</html>' })).toMatchObject({ kind: 'retry' });
   });
 
   test.each(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ENOENT', 'CERT_HAS_EXPIRED', 'ERR_TIMED_OUT'])(
-    'is %s',
+    'a request that fails with %s is retried',
     (code) => {
       const error = Object.assign(new Error('no way'), { code });
 
@@ -238,11 +238,11 @@ describe('a wait', () => {
     ['-5', undefined],
     ['soon', undefined],
     ['', undefined],
-  ])('of Retry-After %j is %s ms', (retryAfter, retryAfterMs) => {
+  ])('Retry-After %j is a wait of %s ms', (retryAfter, retryAfterMs) => {
     expect(classified(503, { headers: { 'retry-after': retryAfter } })).toMatchObject({ retryAfterMs });
   });
 
-  test('is no answer to a request that was sent whole, which is suspicious', () => {
+  test('a request that was sent whole and got no response is suspected', () => {
     const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 
     expect(classifyResponse({ error, unanswered: true }, NOW)).toMatchObject({ suspicion: 'unanswered' });
@@ -250,7 +250,7 @@ describe('a wait', () => {
     expect(classifyResponse({ error }, NOW)).toMatchObject({ suspicion: undefined });
   });
 
-  test('from the port of gRPC says so', () => {
+  test('a failure at the port of gRPC says so', () => {
     const error = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 
     expect(classifyResponse({ error, unanswered: true, grpc: 'likely' }, NOW)).toMatchObject({
@@ -263,13 +263,13 @@ describe('a wait', () => {
     });
   });
 
-  test('until a date counts from the server’s own', () => {
+  test('a date in Retry-After counts from the server’s own Date', () => {
     const headers = { 'retry-after': 'Mon, 02 Mar 2026 15:01:00 GMT', date: 'Mon, 02 Mar 2026 15:00:00 GMT' };
 
     expect(classified(429, { headers })).toMatchObject({ retryAfterMs: 60_000 });
   });
 
-  test('until a time since the epoch counts from the server’s own', () => {
+  test('a time since the epoch in Retry-After counts from the server’s own Date', () => {
     const headers = {
       'retry-after': String(Date.parse('2026-03-02T15:01:00Z') / 1000),
       date: 'Mon, 02 Mar 2026 15:00:00 GMT',
@@ -287,13 +287,13 @@ describe('a wait', () => {
     [501, {}, 'failing'],
     [503, {}, undefined],
     [507, {}, undefined],
-  ])('of %i %o suspects %s', (status, headers, suspicion) => {
+  ])('%i with headers %o has the suspicion %s', (status, headers, suspicion) => {
     expect(classified(status, { headers })).toMatchObject({ suspicion });
   });
 });
 
-describe('a bisection', () => {
-  test.each([400, 413, 422])('is %i', (status) => {
+describe('a response that rejects', () => {
+  test.each([400, 413, 422])('%i rejects the request', (status) => {
     expect(classified(status, { body: 'no' })).toMatchObject({ kind: 'rejected', status, words: 'no' });
   });
 
@@ -307,7 +307,7 @@ describe('a bisection', () => {
     [false, 400, 'ingestion rate limit exceeded'],
     [false, 400, 'json encoding isn’t supported for opentelemetry format'],
     [false, 422, 'at least one valid stream is required'],
-  ])('is about the record itself: %s, %i %s', (aboutItself, status, body) => {
+  ])('whether a rejection is about the record itself is %s for: %i %s', (aboutItself, status, body) => {
     expect(classified(status, { body })).toMatchObject({ kind: 'rejected', aboutItself });
   });
 });
@@ -324,6 +324,6 @@ test.each([
   ['JSON without words', '{"error":{"type":"x"}}', '{"error":{"type":"x"}}'],
   ['text', '404 page\n not found\n', '404 page  not found'],
   ['too much', 'x'.repeat(9_000), 'x'.repeat(500)],
-])('the words of %s', (_what, body, words) => {
+])('the words are those of %s', (_what, body, words) => {
   expect(classified(400, { body }).words).toBe(words);
 });

@@ -65,13 +65,13 @@ function first(answer: ReceiverAnswer, then = elasticsearchOtlp()): Answering {
 const without = (...uids: readonly string[]) => ALL.filter((uid) => !uids.includes(uid)).toSorted();
 
 describe('Elasticsearch’s OTLP endpoint', () => {
-  test('takes what fits, and its empty answer is a success', async () => {
+  test('Elasticsearch accepts what fits, and its empty response is a success', async () => {
     const found = await delivered(elasticsearchOtlp(), { requests: 1 });
 
     expect(found).toMatchObject({ requests: 1, has: ALL.toSorted(), letters: {}, delivered: SIZE });
   });
 
-  test('names the document that does not fit, which alone becomes a dead letter', async () => {
+  test('a document that does not fit and is named becomes the only dead letter', async () => {
     const found = await delivered(refusing('uid-5'), { requests: 1 });
 
     expect(found).toMatchObject({ requests: 1, has: without('uid-5'), statuses: [200], pauses: [] });
@@ -80,7 +80,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found).toMatchObject({ rejected: 1, delivered: SIZE - 1 });
   });
 
-  test('names one of several, so that all that were sent together become dead letters', async () => {
+  test('when one of several documents that do not fit is named, all that were sent together become dead letters', async () => {
     const found = await delivered(refusing('uid-5', 'uid-6'), { requests: 1 });
 
     expect(found.has).toEqual(without('uid-5', 'uid-6'));
@@ -89,7 +89,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found).toMatchObject({ requests: 1, rejected: 2 });
   });
 
-  test('calls a repeat a conflict, which is no rejection', async () => {
+  test('a repeat is a conflict, which is not a rejection', async () => {
     const store = elasticsearchOtlp();
     const lost: Answering = async (request) => ({ ...(await store(request)), fault: 'reset' });
     let given = 0;
@@ -101,7 +101,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found).toMatchObject({ requests: 2, has: ALL.toSorted(), letters: {}, rejected: 0 });
   });
 
-  test('tells a conflict from a document that does not fit in the same answer', async () => {
+  test('a conflict and a document that does not fit are told apart in the same response', async () => {
     const store = refusing('uid-5');
     const lost: Answering = async (request) => ({ ...(await store(request)), fault: 'reset' });
     let given = 0;
@@ -116,7 +116,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found).toMatchObject({ requests: 2, has: without('uid-5'), rejected: 1 });
   });
 
-  test('says 429 for all when one was too much; what it took meanwhile is a conflict then', async () => {
+  test('a request of which a part was too much gets 429, and its accepted records are conflicts when it is sent again', async () => {
     let busy = true;
     const store = elasticsearchOtlp((record: ReceivedRecord) =>
       busy && record.uid === 'uid-9'
@@ -136,7 +136,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found).toMatchObject({ requests: 2, has: ALL.toSorted(), letters: {}, rejected: 0, pauses: [] });
   });
 
-  test('says that a redirected document is in the failure store, and not in the data stream', async () => {
+  test('a document that is redirected to the failure store is not accepted', async () => {
     const redirected = { rejected: 1, words: 'Redirected 1 documents to the failure store.\n' };
 
     const found = await delivered(first({ status: 200, partialSuccess: redirected }), { requests: 1 });
@@ -151,7 +151,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     [401, 'security_exception', 'unable to authenticate with provided credentials'],
     [403, 'security_exception', 'action [indices:data/write/bulk] is unauthorized for API key'],
     [404, 'resource_not_found_exception', 'no such place'],
-  ])('answers %i, which pauses and costs nothing', async (status, type, reason) => {
+  ])('a response of %i pauses and costs no record', async (status, type, reason) => {
     const found = await delivered(first(elasticsearchError(status, type, reason)), { requests: 3 });
 
     expect(found).toMatchObject({ requests: 3, has: ALL.toSorted(), letters: {} });
@@ -159,7 +159,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found.pauses[0]).toContain(`${status}: ${reason}`);
   });
 
-  test('forbids every index of a request, which pauses and costs nothing', async () => {
+  test('a request whose every index is forbidden pauses and costs no record', async () => {
     let mended = false;
     const store = elasticsearchOtlp(() =>
       mended ? undefined : { status: 'FORBIDDEN', words: 'is unauthorized for API key id [a]' },
@@ -179,7 +179,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found.pauses[0]).toContain('is unauthorized for API key id [a]');
   });
 
-  test('that there is not before 9.5 answers 400 to everything, which pauses and costs nothing', async () => {
+  test('a version without the endpoint (before 9.5) answers 400 to everything, which pauses and costs no record', async () => {
     const reason = 'no handler found for uri [/_otlp/v1/logs] and method [POST]';
     const body = JSON.stringify({ error: reason, status: 400 });
 
@@ -189,7 +189,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found.pauses[0]).toContain(reason);
   });
 
-  test('refuses JSON, which pauses and costs nothing', async () => {
+  test('JSON is rejected, which pauses and costs no record', async () => {
     const overrides = { protocol: 'http/json' } as const;
 
     const found = await delivered(elasticsearchOtlp(), { requests: 2, passed: 0, overrides });
@@ -198,7 +198,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found.pauses[0]).toContain('Content-Type header [application/json] is not supported');
   });
 
-  test('answers 413 to what is too large, which is sent smaller', async () => {
+  test('a request that is too large gets 413 and is split', async () => {
     const store = elasticsearchOtlp();
     const tooLarge = elasticsearchError(413, 'content_too_long_exception', 'entity content is too long');
 

@@ -10,7 +10,7 @@ const is =
   ({ uid }: ReceivedRecord) =>
     uids.includes(uid);
 
-test('delivers what is journaled, and what is journaled later', async () => {
+test('events are delivered that are in the journal at the start, and that are committed later', async () => {
   await using running = await startDelivery();
   running.journal.add(events(3));
 
@@ -25,7 +25,7 @@ test('delivers what is journaled, and what is journaled later', async () => {
   expect(running.lines).toEqual([]);
 });
 
-test('wakes by itself when something is journaled', async () => {
+test('a commit wakes the delivery', async () => {
   await using running = await startDelivery();
 
   running.start();
@@ -36,7 +36,7 @@ test('wakes by itself when something is journaled', async () => {
   expect(running.receiver.exports).toHaveLength(1);
 });
 
-test('sends nothing when there is nothing', async () => {
+test('nothing is sent when the journal is empty', async () => {
   await using running = await startDelivery();
 
   running.start();
@@ -46,7 +46,7 @@ test('sends nothing when there is nothing', async () => {
   expect(running.receiver.requests).toEqual([]);
 });
 
-test('the position never runs ahead, and moves with every answer', async () => {
+test('the position never runs ahead, and moves with every response', async () => {
   await using running = await startDelivery({ overrides: { maxRequestBytes: 16_384 } });
   running.journal.add(events(300));
   const ahead: number[] = [];
@@ -62,7 +62,7 @@ test('the position never runs ahead, and moves with every answer', async () => {
   expect(running.journal.positions.length).toBeGreaterThan(3);
 });
 
-test('an end during a request still commits its answer, and sends no more', async () => {
+test('at an end during a request its response is committed, and nothing more is sent', async () => {
   await using running = await startDelivery({ overrides: { maxRequestBytes: 16_384 } });
   running.journal.add(events(300));
   const { promise: answered, resolve: answerNow } = Promise.withResolvers<void>();
@@ -81,7 +81,7 @@ test('an end during a request still commits its answer, and sends no more', asyn
   expect(running.journal.passed).toBe(running.receiver.received().length);
 });
 
-test('an end during a wait is prompt', async () => {
+test('an end during a wait takes effect at once', async () => {
   await using running = await startDelivery();
   running.journal.add(events(1));
   running.receiver.answer = () => ({ status: 503, headers: { 'retry-after': '86400' } });
@@ -94,7 +94,7 @@ test('an end during a wait is prompt', async () => {
   expect(await running.delivery.idle()).toBe('stopped');
 });
 
-test('waits with a backoff from one second to thirty, says so once, and goes on', async () => {
+test('retries wait from one second to thirty, are logged once, and succeed in the end', async () => {
   await using running = await startDelivery();
   running.journal.add(events(1));
   running.receiver.answer = () => ({ status: 503, words: 'busy' });
@@ -116,7 +116,7 @@ test('waits with a backoff from one second to thirty, says so once, and goes on'
   ]);
 });
 
-test('a wait that the receiver asks for is at most an hour, and logged with the time of the next try', async () => {
+test('a wait that the receiver asks for is an hour at most, and logged with the time of the next try', async () => {
   await using running = await startDelivery();
   running.journal.add(events(1));
   const headers = { 'retry-after': '86400', date: 'Mon, 02 Mar 2026 12:00:00 GMT' };
@@ -138,7 +138,7 @@ test('a wait that the receiver asks for is at most an hour, and logged with the 
   ]);
 });
 
-test('an answer that cannot be read is told once, with what goes unnoticed, and its records are delivered', async () => {
+test('a success that cannot be read is logged once, and its records are delivered', async () => {
   await using running = await startDelivery();
   running.receiver.answer = () => ({ status: 200, body: 'OK', headers: { 'content-type': 'text/plain' } });
 
@@ -176,7 +176,7 @@ test('a partial success that is compressed is not overlooked', async () => {
   expect(running.lines).toHaveLength(1);
 });
 
-test('says how it stands', async () => {
+test('the state shows that a delivery is retrying, since when, why and until when', async () => {
   await using running = await startDelivery();
   running.journal.add(events(1));
   running.receiver.answer = () => ({ status: 503, words: 'busy' });
@@ -206,8 +206,8 @@ test('says how it stands', async () => {
   ]);
 });
 
-describe('a pause', () => {
-  test('is loud once, keeps the data, tries one record a minute, and ends by itself', async () => {
+describe('a paused destination', () => {
+  test('a pause is logged once, keeps the data, tries one record a minute, and ends automatically', async () => {
     await using running = await startDelivery();
     running.journal.add(events(3));
     running.receiver.answer = () => HTML_LOGIN;
@@ -227,7 +227,7 @@ describe('a pause', () => {
     expect(running.lines.filter(({ level }) => level === 50)).toHaveLength(1);
   });
 
-  test('of the process before is tried at once, with one record', async () => {
+  test('a destination that the process before paused is tried at once, with one record', async () => {
     await using running = await startDelivery();
     running.journal.add(events(3));
     running.journal.pauses.push('HTTP 401');
@@ -239,7 +239,7 @@ describe('a pause', () => {
     expect(running.journal.pauses).toEqual(['HTTP 401', undefined]);
   });
 
-  test.each([0, 7])('of 403 for record %i ends in the next process that starts', async (bad) => {
+  test.each([0, 7])('a pause because of 403 for record %i ends in the next process', async (bad) => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is(`uid-${bad}`), { status: 403 });
     running.journal.add(events(20));
@@ -254,7 +254,7 @@ describe('a pause', () => {
     expect(running.reports.filter(({ kind }) => kind === 'paused')).toEqual([]);
   });
 
-  test('of 403 for everything tries four records when a process starts, then one a minute', async () => {
+  test('a destination that answers 403 to everything gets four records when a process starts, then one a minute', async () => {
     await using running = await startDelivery();
     running.receiver.answer = () => ({ status: 403 });
     running.journal.add(events(20));
@@ -271,7 +271,7 @@ describe('a pause', () => {
     expect(running.journal.letters).toEqual([]);
   });
 
-  test('for a record refused when there is no other ends when a later one is taken', async () => {
+  test('a pause because of the only record ends when a later record is accepted', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-0'));
     running.journal.add(events(1));
@@ -292,7 +292,7 @@ describe('a pause', () => {
     expect(running.receiver.received()).toHaveLength(2);
   });
 
-  test('is none for a record that a failing receiver never takes: a later one proves it at fault', async () => {
+  test('a record for which a receiver always fails does not pause it, since a later record proves it at fault', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-0'), { status: 500, words: 'backend refused' });
     running.journal.add(events(1));
@@ -309,7 +309,7 @@ describe('a pause', () => {
     expect(running.receiver.received()).toHaveLength(2);
   });
 
-  test('for a receiver that refused everything, and was mended, costs no record', async () => {
+  test('a receiver that rejected everything and was repaired has every record', async () => {
     await using running = await startDelivery();
     running.receiver.answer = () => ({ status: 400, words: 'json encoding is not supported' });
     running.journal.add(events(50));
@@ -326,7 +326,7 @@ describe('a pause', () => {
 });
 
 describe('dead letters', () => {
-  test('are made of events that became too old while they waited, without a request', async () => {
+  test('events that become too old while they wait become dead letters without a request', async () => {
     await using running = await startDelivery({ overrides: { maxEventAge: 3_600_000 } });
     running.journal.add([event(0), event(1, { '@timestamp': '2026-03-02T12:59:00Z' })]);
     running.receiver.answer = () => ({ status: 503, headers: { 'retry-after': '3600' } });
@@ -344,7 +344,7 @@ describe('dead letters', () => {
     expect(running.journal.passed).toBe(2);
   });
 
-  test('are warned of once, with their count, and again when there are ten times as many', async () => {
+  test('dead letters are logged once, with their count, and again when there are ten times as many', async () => {
     await using running = await startDelivery();
     // Something is taken of each batch, so that the destination goes on.
     running.receiver.answer = refusing(({ uid }) => Number(uid.slice('uid-'.length)) % 2 === 1);
@@ -359,7 +359,7 @@ describe('dead letters', () => {
     expect(warnings.map(({ penstock }) => penstock?.['dead_letters'])).toEqual([1, 10]);
   });
 
-  test('hold the whole event, and all that a later try needs', async () => {
+  test('a dead letter holds the whole event and all that a later try needs', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-1'));
     running.journal.add(events(2), { lane: 'backfill' });
@@ -381,7 +381,7 @@ describe('dead letters', () => {
     ]);
   });
 
-  test('for which there is no room pause the destination, until there is', async () => {
+  test('a destination is paused while there is no room for its dead letters', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-1'));
     running.journal.add(events(4));
@@ -399,7 +399,7 @@ describe('dead letters', () => {
     expect(running.receiver.received()).toHaveLength(3);
   });
 
-  test('are made in a journal that is full of what waits, because that lets it move on', async () => {
+  test('a journal that is full of undelivered events has room for dead letters, since they let it move on', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-1'));
     running.journal.add(events(4));

@@ -37,31 +37,37 @@ async function responsesTo(...responses: readonly RawResponse[]) {
   return classified;
 }
 
-describe('a status that is no answer to a request', () => {
+describe('a status that is not an answer to a request', () => {
   test.each([
     ['101 Switching Protocols', UPGRADE, ''],
     ['101 Switching Protocols', [], 'ok'],
     ['304 Not Modified', [], ''],
     ['099 Odd', [], '{}'],
     ['600 Odd', [], '{}'],
-  ])('is tried again like a 502, and the next response counts: %s, %j', async (status, headers, body) => {
-    const [first, second] = await responsesTo(http(status, headers, body), ACCEPTED);
+  ])(
+    'a status that is not an answer is retried like a 502, and the next response counts: %s, %j',
+    async (status, headers, body) => {
+      const [first, second] = await responsesTo(http(status, headers, body), ACCEPTED);
 
-    expect(first).toMatchObject({
-      kind: 'retry',
-      status: Number(status.slice(0, 3)),
-      words: expect.stringMatching(/./),
-    });
-    expect(second).toMatchObject({ kind: 'accepted', rejected: 0 });
-  });
+      expect(first).toMatchObject({
+        kind: 'retry',
+        status: Number(status.slice(0, 3)),
+        words: expect.stringMatching(/./),
+      });
+      expect(second).toMatchObject({ kind: 'accepted', rejected: 0 });
+    },
+  );
 
-  test.each(['100 Continue', '103 Early Hints'])('may precede the response: %s', async (status) => {
-    const bytes = Buffer.concat([http(status), ACCEPTED].map((part) => Buffer.from(part.bytes)));
+  test.each(['100 Continue', '103 Early Hints'])(
+    'an informational status may precede the response: %s',
+    async (status) => {
+      const bytes = Buffer.concat([http(status), ACCEPTED].map((part) => Buffer.from(part.bytes)));
 
-    expect(await responsesTo({ bytes })).toMatchObject([{ kind: 'accepted' }]);
-  });
+      expect(await responsesTo({ bytes })).toMatchObject([{ kind: 'accepted' }]);
+    },
+  );
 
-  test('says nothing about what follows a 204', async () => {
+  test('bytes after a 204 do not change its meaning', async () => {
     const odd = http('204 No Content', [], '{}');
 
     expect(await responsesTo(odd, ACCEPTED)).toMatchObject([{ kind: 'accepted' }, { kind: 'accepted' }]);
@@ -69,13 +75,13 @@ describe('a status that is no answer to a request', () => {
 });
 
 describe('response headers', () => {
-  test('may take almost 64 KiB', async () => {
+  test('response headers may take almost 64 KiB', async () => {
     const long = http('200 OK', [`X-Long: ${'a'.repeat(60_000)}`], '{}');
 
     expect(await responsesTo(long)).toMatchObject([{ kind: 'accepted' }]);
   });
 
-  test('that take more are an error that says so', async () => {
+  test('response headers that take more than 64 KiB are an error that says so', async () => {
     const long = http('200 OK', [`X-Long: ${'a'.repeat(70_000)}`], '{}');
 
     expect(await responsesTo(long)).toMatchObject([
@@ -87,7 +93,7 @@ describe('response headers', () => {
 test.each([
   ['two lengths', http('200 OK', ['Content-Length: 3'], '{}'), 'not valid HTTP (Duplicate Content-Length)'],
   ['a folded header', http('200 OK', ['X-A: b', ' c'], '{}'), 'not valid HTTP (Unexpected whitespace'],
-])('what the HTTP library refuses is told in words: %s', async (_what, odd, words) => {
+])('a response that the HTTP library rejects is explained in words: %s', async (_what, odd, words) => {
   const [response] = await responsesTo(odd);
 
   expect(response).toMatchObject({ kind: 'retry', words: expect.stringContaining(words) });
@@ -97,7 +103,7 @@ test.each([
 describe('a request that the library never settles', () => {
   afterEach(() => unsubscribe('http.client.request.start', deafen));
 
-  test('is given up five seconds after its time-out, logged, and the next one goes another way', async () => {
+  test('a request that never settles is given up five seconds after its time-out and logged, and the next one succeeds', async () => {
     subscribe('http.client.request.start', deafen);
     await using server = await serveRaw(http('101 Switching Protocols', UPGRADE), ACCEPTED);
     const clock = new DrivenClock();
@@ -122,7 +128,7 @@ describe('a request that the library never settles', () => {
   });
 });
 
-/** Without a listener, Node tells nobody of a response that switches protocols. */
+/** Without a listener, Node closes the connection silently when a response switches protocols. */
 function deafen(message: unknown): void {
   (message as { request: ClientRequest }).request.removeAllListeners('upgrade');
 }

@@ -8,7 +8,7 @@ import { startDelivery } from './support/running.ts';
 
 const RESET: ReceiverAnswer = { status: 200, fault: 'reset', take: () => false };
 
-/** An errand of records that are not in the journal, under ids of their own; tells what became of them. */
+/** A redelivery of records that are not in the journal, with ids of their own, and what became of them. */
 function redeliveryOf(count: number) {
   const page: JournalPage = {
     sequence: 1,
@@ -35,9 +35,9 @@ function redeliveryOf(count: number) {
 describe.each([
   ['is never answered', RESET],
   ['is forbidden', { status: 403, take: () => false }],
-] as const)('an errand with a record that %s', (_what, answer) => {
+] as const)('a redelivery with a record that %s', (_what, answer) => {
   test.each([1, 5])(
-    'of %i ends, with the others accepted, and touches nothing of the journal',
+    'a redelivery of %i with one bad record ends with the others accepted, and does not change the journal',
     async (count) => {
       await using running = await startDelivery();
       running.receiver.answer = ({ records }) =>

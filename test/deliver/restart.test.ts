@@ -15,13 +15,13 @@ const SIZE = 12;
 const ALL = events(SIZE).map(({ uid }) => uid);
 
 /** A real journal with events in pages of five, for the destination `siem`. */
-async function filled(path: string, told: readonly JournaledEvent[] = events(SIZE)): Promise<Journal> {
+async function filled(path: string, stored: readonly JournaledEvent[] = events(SIZE)): Promise<Journal> {
   const journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 86_400_000, allowNetworkFs: true });
   await journal.openStream(STREAM);
   await journal.openDestinations(['siem'], 0);
-  for (let from = 0; from < told.length; from += 5) {
+  for (let from = 0; from < stored.length; from += 5) {
     await journal.commit(
-      page({ events: told.slice(from, from + 5), dataset: 'qradar.login_attempts', observedAt: from }),
+      page({ events: stored.slice(from, from + 5), dataset: 'qradar.login_attempts', observedAt: from }),
     );
   }
   return journal;
@@ -48,7 +48,7 @@ const BAD = ['uid-0', 'uid-7'];
 const badRefused = refusing(({ uid }) => BAD.includes(uid));
 
 test.each([1, 3, 5, 7, 9])(
-  'a crash before commit %i while records at fault are sought loses nothing, and condemns each once',
+  'a crash before commit %i of a bisection loses nothing, and each record at fault becomes one dead letter',
   async (commit) => {
     await using directory = await temporaryDirectory();
     await using journal = await filled(directory.path);
@@ -96,7 +96,7 @@ test('a journal that cannot be written for a while is written later, and nothing
   expect(await journal.waiting('siem')).toBe(0);
 });
 
-test('dead letters tried again go behind live events, and lie there no longer when taken', async () => {
+test('dead letters that are sent again follow live events, and are removed when accepted', async () => {
   await using directory = await temporaryDirectory();
   await using journal = await filled(directory.path);
   await using running = await startDelivery({ parts: { journal } });
@@ -119,7 +119,7 @@ test('dead letters tried again go behind live events, and lie there no longer wh
   expect(running.delivery.state.kind).not.toBe('paused');
 });
 
-test('an event names the release that stored it, also when another one sends it, and again', async () => {
+test('an event keeps the release that stored it when another release sends it, and when it is replayed', async () => {
   await using directory = await temporaryDirectory();
   const stored = events(1).map(({ uid, event }) => ({ uid, event: { ...event, 'agent.version': '0.0.1' } }));
   await using journal = await filled(directory.path, stored);
@@ -134,7 +134,7 @@ test('an event names the release that stored it, also when another one sends it,
   expect(received[1]?.bytes).toEqual(received[0]?.bytes);
 });
 
-test('only the dead letters named are tried again', async () => {
+test('only the named dead letters are sent again', async () => {
   await using directory = await temporaryDirectory();
   await using journal = await filled(directory.path);
   await using running = await startDelivery({ parts: { journal } });
@@ -149,7 +149,7 @@ test('only the dead letters named are tried again', async () => {
   expect((await journal.deadLetters('siem')).map(({ uid }) => uid)).toEqual(['uid-7']);
 });
 
-test('a replay sends again what was journaled since then, the same bytes, and makes no dead letters', async () => {
+test('a replay sends the same bytes again from a time on, and makes no dead letters', async () => {
   await using directory = await temporaryDirectory();
   await using journal = await filled(directory.path);
   await using running = await startDelivery({ parts: { journal } });
@@ -170,7 +170,7 @@ test('a replay sends again what was journaled since then, the same bytes, and ma
   expect(await journal.deadLetters('siem')).toEqual([]);
 });
 
-test('an errand that is cut by the end says so', async () => {
+test('a redelivery that the end of the delivery cuts off rejects with an AbortError', async () => {
   await using directory = await temporaryDirectory();
   await using journal = await filled(directory.path);
   await using running = await startDelivery({ parts: { journal } });

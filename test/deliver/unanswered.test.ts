@@ -6,14 +6,14 @@ import { startDelivery } from './support/running.ts';
 
 const RESET: ReceiverAnswer = { status: 200, fault: 'reset', take: () => false };
 
-/** Resets what holds this record. */
+/** Resets the connection of a request that holds this record. */
 function resetting(bad: string): Answering {
   return ({ records }) => (records.some(({ uid }) => uid === bad) ? RESET : ACCEPTED);
 }
 
-test('a receiver that needs longer for a request than its time-out gets every record, with few repeats', async () => {
+test('a receiver that needs longer than the time-out gets every record, with few repeats', async () => {
   await using running = await startDelivery({ overrides: { timeout: 400, maxRequestBytes: 300_000 } });
-  // It goes on with what it was sent after we gave up, and keeps it.
+  // It processes a request after its time-out, and keeps the records.
   running.receiver.answer = async ({ records }) => {
     await sleep(records.length * 2);
     return ACCEPTED;
@@ -29,7 +29,7 @@ test('a receiver that needs longer for a request than its time-out gets every re
   expect(running.journal.letters).toEqual([]);
 }, 60_000);
 
-test('the size that is answered bounds later requests, and doubles after ten of them', async () => {
+test('the size of a request that is answered bounds later requests, and doubles after ten of them', async () => {
   await using running = await startDelivery();
   running.receiver.answer = ({ records }) => (records.length > 30 ? RESET : ACCEPTED);
   running.journal.add(events(100));
@@ -45,7 +45,7 @@ test('the size that is answered bounds later requests, and doubles after ten of 
   expect(sizes.slice(13, 24)).toEqual([...Array<number>(10).fill(50), 100]);
 });
 
-test('a request that had become larger again is halved at its first', async () => {
+test('a request that has become larger again is halved after one try', async () => {
   await using running = await startDelivery();
   running.receiver.answer = ({ records }) => (records.length > 30 ? RESET : ACCEPTED);
   running.journal.add(events(400));
@@ -57,36 +57,39 @@ test('a request that had become larger again is halved at its first', async () =
   expect(running.receiver.received()).toHaveLength(400);
 });
 
-test.each([0, 17, 39])('record %i, at which a receiver breaks off, holds back none of 40', async (index) => {
-  const bad = `uid-${index}`;
-  await using running = await startDelivery();
-  running.receiver.answer = resetting(bad);
-  running.journal.add(events(40));
+test.each([0, 17, 39])(
+  'record %i of 40, at which a receiver resets the connection, holds back no other',
+  async (index) => {
+    const bad = `uid-${index}`;
+    await using running = await startDelivery();
+    running.receiver.answer = resetting(bad);
+    running.journal.add(events(40));
 
-  running.start();
-  const waits: number[] = [];
-  while (running.journal.passed < 40) {
-    const wait = running.clock.next === undefined ? undefined : running.clock.next - running.clock.now();
-    if (wait !== undefined) waits.push(wait);
-    if (wait !== undefined) await running.clock.advance(wait);
-    else await sleep(1);
-  }
+    running.start();
+    const waits: number[] = [];
+    while (running.journal.passed < 40) {
+      const wait = running.clock.next === undefined ? undefined : running.clock.next - running.clock.now();
+      if (wait !== undefined) waits.push(wait);
+      if (wait !== undefined) await running.clock.advance(wait);
+      else await sleep(1);
+    }
 
-  // Once before the first halving, once before the record is tried alone again.
-  expect(waits).toHaveLength(2);
-  expect(running.receiver.received()).toHaveLength(39);
-  expect(running.journal.letters).toMatchObject([
-    {
-      uid: bad,
-      status: undefined,
-      reason: expect.stringMatching(
-        /receiver never answered.*connection to 127\.0\.0\.1:\d+ was closed or reset/,
-      ),
-    },
-  ]);
-});
+    // Once before the first halving, once before the record is tried alone again.
+    expect(waits).toHaveLength(2);
+    expect(running.receiver.received()).toHaveLength(39);
+    expect(running.journal.letters).toMatchObject([
+      {
+        uid: bad,
+        status: undefined,
+        reason: expect.stringMatching(
+          /receiver never answered.*connection to 127\.0\.0\.1:\d+ was closed or reset/,
+        ),
+      },
+    ]);
+  },
+);
 
-test('a record alone is no dead letter, until another is taken', async () => {
+test('a single record that is never answered becomes a dead letter only when another is accepted', async () => {
   await using running = await startDelivery();
   running.receiver.answer = resetting('uid-0');
   running.journal.add(events(1));
@@ -117,7 +120,7 @@ test('a receiver that answers nothing, then everything, gets every record', asyn
   expect(running.receiver.received()).toHaveLength(100);
 });
 
-test('a receiver that is down is not suspected: the same request goes out when it is back', async () => {
+test('a receiver that was down gets the same request when it is back', async () => {
   await using running = await startDelivery();
   running.journal.add(events(100));
   await running.receiver.away();

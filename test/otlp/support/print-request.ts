@@ -2,7 +2,7 @@ import { DateTime } from 'luxon';
 import { Providers } from '../../../src/otlp/providers.ts';
 import { toLogRecord } from '../../../src/otlp/records.ts';
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
-import { events } from './events.ts';
+import { events } from '../../deliver/support/events.ts';
 
 /** The bytes of a request with the same events in every process, base64: protobuf, then JSON. */
 export function printRequest(): string {

@@ -24,7 +24,7 @@ const isOneOf =
   ({ uid }: ReceivedRecord) =>
     uids.includes(uid);
 
-/** So many times this, then the Collector's success. */
+/** This response so many times, then the Collector's success. */
 function first(times: number, answer: ReceiverAnswer): Answering {
   let given = 0;
   return () => (given++ < times ? answer : ACCEPTED);
@@ -34,22 +34,22 @@ interface Row {
   readonly answer: () => Answering;
   /** What the receiver has in the end, each once. Default: everything. */
   readonly has?: readonly string[];
-  /** What lies in the dead letters, with which status (0: no answer). Default: nothing. */
+  /** The dead letters and their status (0: no response). Default: none. */
   readonly dead?: Readonly<Record<string, number>>;
   readonly requests: number;
   /** Default: everything was passed. */
   readonly passed?: number;
   readonly pauses?: number;
-  /** How many records it was told of in all, repeats too. Default: each once. */
-  readonly told?: number;
+  /** How many records it received in all, repeats too. Default: each once. */
+  readonly received?: number;
 }
 
-/** What each answer of a receiver leads to, row by row. */
+/** What each response of a receiver leads to, row by row. */
 const ROWS: Readonly<Record<string, Row>> = {
   success: { answer: () => () => ACCEPTED, requests: 1 },
   '204 without a body': { answer: () => () => ({ status: 204 }), requests: 1 },
-  'HTML, then mended': { answer: () => first(2, HTML_LOGIN), requests: 4, pauses: 1 },
-  'a redirect, then mended': {
+  'HTML, then repaired': { answer: () => first(2, HTML_LOGIN), requests: 4, pauses: 1 },
+  'a redirect, then repaired': {
     answer: () => first(1, { status: 302, headers: { location: '/login' } }),
     requests: 3,
     pauses: 1,
@@ -60,7 +60,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     dead: Object.fromEntries(ALL.map((uid) => [uid, 200])),
     requests: 1,
   },
-  'partial success that names duplicates only': {
+  'partial success that names only duplicates': {
     answer: () => first(1, { ...partial(3, 'status [409]: version conflict'), take: () => true }),
     requests: 1,
   },
@@ -83,13 +83,13 @@ const ROWS: Readonly<Record<string, Row>> = {
     dead: { 'uid-0': 422, 'uid-15': 422 },
     requests: 13,
   },
-  'a request larger than the receiver takes': {
+  'a request larger than the receiver accepts': {
     answer: () => noMoreThan(2, { status: 400, words: 'http: request body too large' }),
     requests: 15,
   },
-  '401, then mended': { answer: () => first(1, { status: 401 }), requests: 3, pauses: 1 },
-  '403, then mended': { answer: () => first(1, { status: 403 }), requests: 3, pauses: 1 },
-  '403 for one record, of a filter before the receiver': {
+  '401, then repaired': { answer: () => first(1, { status: 401 }), requests: 3, pauses: 1 },
+  '403, then repaired': { answer: () => first(1, { status: 403 }), requests: 3, pauses: 1 },
+  '403 for one record, of a filter in front of the receiver': {
     answer: () => refusing(isOneOf('uid-11'), { status: 403 }),
     has: without('uid-11'),
     dead: { 'uid-11': 403 },
@@ -103,16 +103,16 @@ const ROWS: Readonly<Record<string, Row>> = {
     requests: 5,
     pauses: 1,
   },
-  '401 for one record is no matter of that record': {
+  '401 for one record is not the fault of that record': {
     answer: () => refusing(isOneOf('uid-11'), { status: 401 }),
     has: ['uid-0'],
     passed: 1,
     requests: 3,
     pauses: 2,
   },
-  '404, then mended': { answer: () => first(1, { status: 404 }), requests: 3, pauses: 1 },
-  '405, then mended': { answer: () => first(1, { status: 405 }), requests: 3, pauses: 1 },
-  '415, then mended': { answer: () => first(1, { status: 415 }), requests: 3, pauses: 1 },
+  '404, then repaired': { answer: () => first(1, { status: 404 }), requests: 3, pauses: 1 },
+  '405, then repaired': { answer: () => first(1, { status: 405 }), requests: 3, pauses: 1 },
+  '415, then repaired': { answer: () => first(1, { status: 415 }), requests: 3, pauses: 1 },
   '408, once': { answer: () => first(1, { status: 408 }), requests: 2 },
   '429 with Retry-After': {
     answer: () => first(5, { status: 429, headers: { 'retry-after': '7' } }),
@@ -135,34 +135,34 @@ const ROWS: Readonly<Record<string, Row>> = {
     dead: { 'uid-11': 0 },
     requests: 11,
   },
-  'a lost answer': { answer: () => first(1, ANSWER_LOST), requests: 2, told: 2 * SIZE },
-  'everything refused': {
+  'a lost response': { answer: () => first(1, ANSWER_LOST), requests: 2, received: 2 * SIZE },
+  'everything rejected': {
     answer: () => () => ({ status: 400, words: 'no JSON here' }),
     has: [],
     requests: 8,
     passed: 0,
     pauses: 1,
   },
-  'Loki, which keeps the others of a refused request': {
+  'Loki, which keeps the other records of a rejected request': {
     answer: () => loki(isOneOf('uid-5')),
     has: without('uid-5'),
     dead: { 'uid-5': 400 },
     requests: 9,
-    told: 41,
+    received: 41,
   },
 };
 
-/** Breaks off at a request that holds a record such as this. */
+/** Resets the connection of a request that holds such a record. */
 function resetting(bad: (record: ReceivedRecord) => boolean): Answering {
   return ({ records }) => (records.some(bad) ? { status: 200, fault: 'reset', take: () => false } : ACCEPTED);
 }
 
-/** Refuses requests of more records than this. */
+/** Rejects requests of more records than this. */
 function noMoreThan(most: number, refusal: ReceiverAnswer): Answering {
   return ({ records }) => (records.length > most ? refusal : ACCEPTED);
 }
 
-describe.each(PROTOCOLS)('%s', (protocol) => {
+describe.each(PROTOCOLS)('over %s', (protocol) => {
   test.each(Object.entries(ROWS))('%s', async (_name, row) => {
     await using running = await startDelivery({ overrides: { protocol } });
     running.receiver.answer = row.answer();
@@ -176,7 +176,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
     await running.stop();
 
     expect([...running.receiver.ids().keys()].toSorted()).toEqual([...(row.has ?? ALL)].toSorted());
-    expect(running.receiver.received()).toHaveLength(row.told ?? (row.has ?? ALL).length);
+    expect(running.receiver.received()).toHaveLength(row.received ?? (row.has ?? ALL).length);
     expect(Object.fromEntries(running.journal.letters.map(({ uid, status }) => [uid, status ?? 0]))).toEqual(
       row.dead ?? {},
     );
@@ -186,7 +186,7 @@ describe.each(PROTOCOLS)('%s', (protocol) => {
   });
 });
 
-test('a repeat of a lost answer is byte for byte the same', async () => {
+test('a repeat after a lost response is byte for byte the same', async () => {
   await using running = await startDelivery();
   running.receiver.answer = first(1, ANSWER_LOST);
   running.journal.add(events(2));
