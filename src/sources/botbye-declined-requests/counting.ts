@@ -1,10 +1,30 @@
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
-import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
 import type { Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation, Span, StreamContext } from '../../core/source.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
 import { counted, type Counted, type DeclinedRequests, isCounted } from './normalise.ts';
+
+/**
+ * What the ledger keeps of a series in its bucket. A count only grows within one run of counting: when the vendor's count
+ * falls, the next run begins. The pipeline computes every delta, as the difference between two counts of a run.
+ */
+const series = z.object({
+  /** 1, 2, … without a hole. */
+  run: z.number(),
+  /** The vendor's count when the run began, if an earlier run had emitted that much. The run's `count` is without it. */
+  base: z.number(),
+  /** 1, or more for a row whose id is in one answer several times. */
+  ordinal: z.number(),
+  /** As the vendor sent it. */
+  row: counted,
+  /** Added by the pipeline when the count was emitted as final. */
+  final: z.boolean().optional(),
+});
+
+type Series = z.output<typeof series>;
+type Named = Pick<Series, 'ordinal' | 'row'>;
 
 /** What a record says besides its row: the same for all rows of a bucket. */
 export type Frame = Omit<DeclinedRequests, 'row' | 'read'>;
@@ -14,29 +34,43 @@ export function bucketPrefix({ from }: Pick<Span, 'from'>): string {
   return `${new Date(from).toISOString()}|`;
 }
 
-type Ledger = Pick<StreamContext<unknown>, 'known' | 'ledger'>;
-
-interface Context {
-  /** Only what later readings add counts: what this one shows was told before, in other buckets. */
+interface Reading {
+  /** Only what later readings add counts: what this one shows was already counted in other buckets. */
   readonly rebase: boolean;
-  /** The reading before it, epoch ms. */
+  /** The time of the previous reading, epoch ms. */
   readonly lastRead: number;
 }
 
-/** Turns snapshots of one bucket into what is to be told: the series, run by run, that sum up to the vendor's counts. */
+/** Turns snapshots of one bucket into counters, whose deltas sum up to the vendor's counts. */
 export class BucketCount {
   readonly #frame: Frame;
-  readonly #ledger: Ledger;
+  readonly #ledger: Pick<StreamContext<unknown>, 'known' | 'ledger'>;
 
-  constructor(frame: Frame, ledger: Ledger) {
+  constructor(frame: Frame, ledger: Pick<StreamContext<unknown>, 'known' | 'ledger'>) {
     this.#frame = frame;
     this.#ledger = ledger;
   }
 
-  /**
-   * The final telling, with the last count seen, of every series that has had none; some at a time. `read`: the last
-   * reading, epoch ms.
-   */
+  /** The counters of a reading, some at a time. */
+  async *count(rows: Rows, reading: Reading): AsyncGenerator<readonly Observation[]> {
+    const ordinals = await CountOrdinals.of(rows);
+    const keyOf = malformedKeys();
+    for (const batch of rows.batches) {
+      const all = batch.rows();
+      // By falling counts, like their ordinals.
+      const fitting = all
+        .filter(isCounted)
+        .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount)
+        .map((row) => ({ row, ordinal: ordinals.next(row) }));
+      const known = await this.#lastRuns(fitting);
+      yield [
+        ...fitting.flatMap((named) => this.#advance(named, known.get(nameOf(named)), reading)),
+        ...all.filter((row) => !isCounted(row)).map((row) => this.#malformed(row, keyOf)),
+      ];
+    }
+  }
+
+  /** The final counts of all series that have none yet, some at a time. `read`: the last reading, epoch ms. */
   async *close(read: number): AsyncGenerator<readonly Observation[]> {
     for await (const known of this.#ledger.ledger(bucketPrefix(this.#frame))) {
       const open = seriesOf(known).filter(({ final }) => final !== true);
@@ -46,57 +80,38 @@ export class BucketCount {
     }
   }
 
-  /** What a reading tells, some at a time. */
-  async *tell(rows: Rows, context: Context): AsyncGenerator<readonly Observation[]> {
-    const ordinals = await Ordinals.of(rows);
-    const keyOf = malformedKeys();
-    for (const batch of rows.batches) {
-      const all = batch.rows();
-      // Falling counts, as they have their ordinals.
-      const fitting = all
-        .filter(isCounted)
-        .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount)
-        .map((one) => ({ row: one, ordinal: ordinals.next(one) }));
-      const known = await this.#lastRuns(fitting);
-      const malformed = all.filter((one) => !isCounted(one)).map((one) => this.#malformed(one, keyOf));
-      yield [...fitting.flatMap((one) => this.#count(one, known.get(seriesId(one)), context)), ...malformed];
-    }
-  }
-
-  /** Runs are numbered without a hole. */
   async #lastRuns(asked: readonly Named[]): Promise<ReadonlyMap<string, Series>> {
     const last = new Map<string, Series>();
     let left = asked;
     for (let run = 1; left.length > 0; run += 1) {
       const found = seriesOf(await this.#ledger.known(left.map((one) => this.#keyOf({ ...one, run }))));
-      for (const one of found) last.set(seriesId(one), one);
-      const more = new Set(found.map(seriesId));
-      left = left.filter((one) => more.has(seriesId(one)));
+      for (const one of found) last.set(nameOf(one), one);
+      const more = new Set(found.map(nameOf));
+      left = left.filter((one) => more.has(nameOf(one)));
     }
     return last;
   }
 
-  #count({ row, ordinal }: Named, known: Series | undefined, { rebase, lastRead }: Context): Observation[] {
-    const total = row.declinedReqCount;
-    const begin = (run: number, base: number) =>
-      this.#observe({ run, base, ordinal, row, count: total - base });
-    if (rebase) return [begin((known?.run ?? 0) + 1, total)];
-    if (known === undefined) return [begin(1, 0)];
-    const told = known.row.declinedReqCount;
-    // The bucket was closed too early, by a clock that was ahead: what its final telling said is not told again.
-    if (known.final === true) return [begin(known.run + 1, total < told ? 0 : told)];
-    if (total < told) return [this.#end(known, lastRead), begin(known.run + 1, 0)];
-    return [begin(known.run, known.base)];
+  #advance(named: Named, known: Series | undefined, { rebase, lastRead }: Reading): Observation[] {
+    const shown = named.row.declinedReqCount;
+    const inRun = (run: number, base: number) => this.#observe({ ...named, run, base });
+    if (rebase) return [inRun((known?.run ?? 0) + 1, shown)];
+    if (known === undefined) return [inRun(1, 0)];
+    const before = known.row.declinedReqCount;
+    // The bucket was closed too early, by a clock that was ahead. What its final count included is not counted again.
+    if (known.final === true) return [inRun(known.run + 1, shown < before ? 0 : before)];
+    if (shown < before) return [this.#end(known, lastRead), inRun(known.run + 1, 0)];
+    return [inRun(known.run, known.base)];
   }
 
   #keyOf({ run, ...named }: Named & Pick<Series, 'run'>): string {
-    return `${bucketPrefix(this.#frame)}${run}|${seriesId(named)}`;
+    return `${bucketPrefix(this.#frame)}${run}|${nameOf(named)}`;
   }
 
-  #observe(series: Series): Observation {
-    const { run, base, ordinal, row, count } = series;
+  #observe({ run, base, ordinal, row }: Omit<Series, 'final'>): Observation & { value: LedgerValue } {
+    const count = row.declinedReqCount - base;
     return {
-      key: this.#keyOf(series),
+      key: this.#keyOf({ run, ordinal, row }),
       record: { ...this.#frame, row },
       original: row,
       value: { count, base, run, ordinal, row: row as LedgerValue },
@@ -104,21 +119,15 @@ export class BucketCount {
     };
   }
 
-  #end(series: Series, read: number): Observation {
-    const { id, declinedReqCount } = series.row;
-    // It is not told from the ledger again: only a closed bucket that is shown once more asks what it was at.
-    const { key, value, at } = this.#observe({ ...series, row: { id, declinedReqCount } });
-    const record = { ...this.#frame, read, row: series.row };
-    return {
-      key,
-      record,
-      final: true,
-      ...(value !== undefined && { value }),
-      ...(at !== undefined && { at }),
-    };
+  #end(ended: Series, read: number): Observation {
+    const { id, declinedReqCount } = ended.row;
+    // No more events are made from the ledger; a closed bucket that is shown again only needs the count.
+    const { key, value, at } = this.#observe({ ...ended, row: { id, declinedReqCount } });
+    const record = { ...this.#frame, read, row: ended.row };
+    return { key, record, value, final: true, ...(at !== undefined && { at }) };
   }
 
-  /** The pipeline tells it as `pipeline_error`, once, and again when its count, which alone is compared, is another. */
+  /** A `pipeline_error`, emitted once, and again when its count is another. */
   #malformed(row: unknown, keyOf: (name: unknown) => string): Observation {
     const { id, declinedReqCount } = membersOf(row);
     const key = bucketPrefix(this.#frame) + keyOf(isId(id) ? ['id', id, declinedReqCount] : row);
@@ -126,78 +135,58 @@ export class BucketCount {
   }
 }
 
-type Named = Pick<Series, 'ordinal' | 'row'>;
+/** Identifies a series in its bucket, whatever the run. */
+function nameOf({ ordinal, row: { id } }: Named): string {
+  return `${ordinal}|${id}`;
+}
 
 function seriesOf(known: ReadonlyMap<string, LedgerValue>): Series[] {
   // A malformed row has no value.
   return [...known.values()].flatMap((value) => series.safeParse(value).data ?? []);
 }
 
-/** One run of counting of a series: what the ledger keeps of it, so that it can be told again when its bucket closes. */
-export const series = z.object({
-  /** The vendor's count less `base`: the sum of the deltas that this run has told. */
-  count: z.number(),
-  /** The vendor's count when the run began, where that was told by another run. */
-  base: z.number(),
-  /** A count that falls begins a new run: 1, 2, … */
-  run: z.number(),
-  /** 1, or more for a row whose id comes more than once in an answer. */
-  ordinal: z.number(),
-  /** As the vendor sent it. */
-  row: counted,
-  /** Added by the pipeline to what was told as final. */
-  final: z.boolean().optional(),
-});
-
-export type Series = z.output<typeof series>;
-
-/** Names a series in its bucket, whatever the run. */
-export function seriesId({ ordinal, row: { id } }: Pick<Series, 'ordinal' | 'row'>): string {
-  return `${ordinal}|${id}`;
-}
-
 /**
- * The places of rows that share an id, from 1: by falling counts over the whole answer, so that they keep their places
- * while they grow.
+ * Numbers rows that share an id from 1, by falling counts over the whole answer, so that they keep their numbers while they
+ * grow.
  */
-export class Ordinals {
-  /** The next place of a count, by the names of ids that come more than once. */
+class CountOrdinals {
+  /** The next ordinal of each count, for ids that come several times. */
   readonly #shared: ReadonlyMap<string, Map<number, number>>;
 
   private constructor(shared: ReadonlyMap<string, Map<number, number>>) {
     this.#shared = shared;
   }
 
-  static async of(rows: Rows): Promise<Ordinals> {
+  static async of(rows: Rows): Promise<CountOrdinals> {
     const counts = new Map<string, number | number[]>();
     for (const batch of rows.batches) {
       for (const row of batch.rows()) {
         if (!isCounted(row)) continue;
-        const name = nameOf(row);
-        const before = counts.get(name);
-        if (before === undefined) counts.set(name, row.declinedReqCount);
-        else if (typeof before === 'number') counts.set(name, [before, row.declinedReqCount]);
+        const short = shortOf(row);
+        const before = counts.get(short);
+        if (before === undefined) counts.set(short, row.declinedReqCount);
+        else if (typeof before === 'number') counts.set(short, [before, row.declinedReqCount]);
         else before.push(row.declinedReqCount);
       }
       await turn();
     }
-    const shared = [...counts].flatMap(([name, all]) =>
-      typeof all === 'number' ? [] : [[name, places(all)] as const],
+    const shared = [...counts].flatMap(([short, all]) =>
+      typeof all === 'number' ? [] : [[short, firstOrdinals(all)] as const],
     );
-    return new Ordinals(new Map(shared));
+    return new CountOrdinals(new Map(shared));
   }
 
-  /** Once for each row. */
+  /** To be called once for each row. */
   next(row: Counted): number {
-    const places = this.#shared.get(nameOf(row));
-    const place = places?.get(row.declinedReqCount) ?? 1;
-    places?.set(row.declinedReqCount, place + 1);
-    return place;
+    const ordinals = this.#shared.get(shortOf(row));
+    const ordinal = ordinals?.get(row.declinedReqCount) ?? 1;
+    ordinals?.set(row.declinedReqCount, ordinal + 1);
+    return ordinal;
   }
 }
 
-/** Where equal counts begin. */
-function places(counts: readonly number[]): Map<number, number> {
+/** The first ordinal of each count. */
+function firstOrdinals(counts: readonly number[]): Map<number, number> {
   const first = new Map<number, number>();
   for (const [index, count] of counts.toSorted((one, other) => other - one).entries()) {
     if (!first.has(count)) first.set(count, index + 1);
@@ -205,7 +194,7 @@ function places(counts: readonly number[]): Map<number, number> {
   return first;
 }
 
-/** An id in few bytes: those of a whole answer are in memory. */
-function nameOf({ id }: Counted): string {
+/** An id in few bytes, because all ids of an answer are in memory at once. */
+function shortOf({ id }: Counted): string {
   return hash('sha256', id, 'binary');
 }

@@ -3,7 +3,7 @@ import { DECLINED_FIELDS, normalise, record } from './normalise.ts';
 import { poll, readSummary, scopeOf } from './poll.ts';
 import { bucketAt, calendarOf, cursor, longestUnseen, nextEdge, options, type Options } from './schemas.ts';
 
-/** BotBye's summaries of declined requests, snapshots of the current bucket, as counters. */
+/** BotBye's summaries of declined requests: counts of the current bucket, read as counters. */
 export default defineSource({
   id: 'botbye-declined-requests',
   title: 'BotBye declined requests',
@@ -26,31 +26,31 @@ export default defineSource({
   },
   poll,
   probe,
-  clockTolerance: (options) => options.edge_guard,
-  settledUntil: (options, now) => bucketAt(now, calendarOf(options)).from,
-  toleratedGap: (options) => longestUnseen(options.edge_guard),
-  nextExtraPoll: (options, now) => nextEdge(now, calendarOf(options), options.edge_guard),
+  clockTolerance: ({ edge_guard }) => edge_guard,
+  settledUntil: (configured, now) => bucketAt(now, calendarOf(configured)).from,
+  toleratedGap: ({ edge_guard }) => longestUnseen(edge_guard),
+  nextExtraPoll: (configured, now) => nextEdge(now, calendarOf(configured), configured.edge_guard),
   normalise,
 });
 
-/** Both ways are documented: the API reference says Bearer, botbye.com/docs/api says `X-Api-Key`, Base64. */
+/** Both are documented: Bearer in the API reference, and `X-Api-Key` in Base64 at botbye.com/docs/api. */
 function authorise({ auth, token }: Options): Readonly<Record<string, string>> {
   const value = token?.reveal() ?? '';
   if (auth === 'bearer') return { authorization: `Bearer ${value}` };
   return { 'x-api-key': Buffer.from(value).toString('base64') };
 }
 
-/** What `penstock check` asks of BotBye: the first summary of the first project, since all share one route. */
-export async function* probe(context: SourceContext<Options>): AsyncGenerator<Finding, number> {
+/** For `penstock check`: the first summary of the first project, because all summaries share one route. */
+async function* probe(context: SourceContext<Options>): AsyncGenerator<Finding, number> {
   const { project_ids: projects, types, interval_type } = context.options;
   const [project = '', ...others] = projects;
   const [type = ''] = types;
   const { rows } = await readSummary({ ...context, scope: scopeOf(project, type, interval_type) });
-  const unasked = others.length === 0 ? '' : `; ${others.length} more projects are not asked now`;
+  const unchecked = others.length === 0 ? '' : `; other projects not checked: ${others.length}`;
   yield {
     probe: 'declined requests',
     verdict: 'ok',
-    detail: `${rows.length} rows of ${type} in project ${project}${unasked}`,
+    detail: `${rows.length} rows of ${type} in project ${project}${unchecked}`,
     advice: '',
   };
   return projects.length * types.length;

@@ -7,30 +7,18 @@ import { addressOf } from '../../ecs/common.ts';
 import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';
 import { INTERVAL_TYPES } from './schemas.ts';
 
-const text = z.string().nullish();
-
 /** What a row needs: a series and its count so far. */
 export const counted = z.looseObject({ id: z.string().min(1), declinedReqCount: z.int().nonnegative() });
 
 export type Counted = z.output<typeof counted>;
 
-/** Whether a row can be counted. */
-export function isCounted(row: unknown): row is Counted {
-  return counted.safeParse(row).success;
+export function isCounted(value: unknown): value is Counted {
+  return counted.safeParse(value).success;
 }
 
-/** One row of a summary, of whichever type (api-docs.botbye.com, "Get Declined Requests Summary"). */
-const row = counted.extend({
-  projectId: text,
-  remoteAddr: text,
-  country: text,
-  requestUri: text,
-  failedMessage: text,
-  ruleId: text,
-  ruleName: text,
-});
+const text = z.string().nullish();
 
-/** A row with what it does not say itself: where and when it was counted. */
+/** A row, with what it does not say itself: where and when it was counted. */
 export const record = z.object({
   account: z.string(),
   project: z.string(),
@@ -42,14 +30,23 @@ export const record = z.object({
   /** The bucket, epoch ms. */
   from: z.number(),
   to: z.number(),
-  /** Of a closed bucket: when it was read last, epoch ms. What was declined after that is unseen. */
+  /** Of a closed bucket: the last reading, epoch ms. What was declined after it is unseen. */
   read: z.number().optional(),
-  row,
+  /** One row of a summary of any type (api-docs.botbye.com, "Get Declined Requests Summary"). */
+  row: counted.extend({
+    projectId: text,
+    remoteAddr: text,
+    country: text,
+    requestUri: text,
+    failedMessage: text,
+    ruleId: text,
+    ruleName: text,
+  }),
 });
 
 export type DeclinedRequests = z.output<typeof record>;
 
-/** Fields of a count of declined requests that ECS does not define. */
+/** The fields of these events that ECS does not define. */
 export const DECLINED_FIELDS: FieldTable = {
   'botbye.account.id': 'keyword',
   'botbye.project.id': 'keyword',
@@ -64,57 +61,52 @@ export const DECLINED_FIELDS: FieldTable = {
   'botbye.declined_requests.country': 'keyword',
 };
 
-/** A counter's telling: `@timestamp` is when it was read, `event.start` and `event.end` are its bucket. */
-export function normalise(record: DeclinedRequests, { observedAt, reason, delta }: MappingContext): EcsEvent {
-  const { row, dimension } = record;
-  const final = reason === 'final';
+/** A count in ECS. `@timestamp` is the time of the reading; `event.start` and `event.end` are the bucket. */
+export function normalise(declined: DeclinedRequests, context: MappingContext): EcsEvent {
+  const { row, read } = declined;
+  const { observedAt, reason, delta } = context;
   return {
     ...compact({
       '@timestamp': isoTime(observedAt),
-      'event.start': isoTime(record.from),
-      'event.end': isoTime(record.to),
+      'event.start': isoTime(declined.from),
+      'event.end': isoTime(declined.to),
       'event.reason': row.failedMessage,
       ...addressOf('source', row.remoteAddr ?? undefined),
       'source.geo.country_iso_code': alpha2Of(row.country ?? ''),
-      ...urlOf(row.requestUri ?? ''),
+      ...urlFields(row.requestUri ?? ''),
       'rule.id': row.ruleId,
       'rule.name': row.ruleName,
-      'botbye.account.id': record.account,
-      'botbye.project.id': record.project,
-      'botbye.declined_requests.dimension': dimension,
+      'botbye.account.id': declined.account,
+      'botbye.project.id': declined.project,
+      'botbye.declined_requests.dimension': declined.dimension,
       'botbye.declined_requests.id': row.id,
       'botbye.declined_requests.count': row.declinedReqCount,
       'botbye.declined_requests.delta': delta,
-      'botbye.declined_requests.final': final,
-      'botbye.declined_requests.interval.type': record.interval_type,
+      'botbye.declined_requests.final': reason === 'final',
+      'botbye.declined_requests.interval.type': declined.interval_type,
       'botbye.declined_requests.interval.count': 1,
-      'botbye.declined_requests.read_until': record.read === undefined ? undefined : isoTime(record.read),
-      message: sentence(record, { observedAt, delta, final }),
+      'botbye.declined_requests.read_until': read === undefined ? undefined : isoTime(read),
+      message: sentence(declined, context),
     }),
-    // As the vendor wrote it, whatever it is: an empty code is what it says of an unknown country.
+    // As the vendor wrote it, whatever it is: an empty code means an unknown country.
     ...(typeof row.country === 'string' && { 'botbye.declined_requests.country': row.country }),
   };
 }
 
-/** Split at the first `?`, with nothing decoded or tidied: both parts together are what the vendor wrote. */
-function urlOf(uri: string): EcsEvent {
+/** Split at the first `?`, without decoding anything: both parts together are what the vendor wrote. */
+function urlFields(uri: string): EcsEvent {
   const [path = '', ...query] = uri.split('?');
   return { 'url.path': path, 'url.query': query.join('?') };
 }
 
-interface Change {
-  /** Epoch ms. */
-  readonly observedAt: number;
-  readonly delta: number;
-  readonly final: boolean;
-}
+/** Kosovo has no code in ISO 3166-1. Petra writes `XK`, so a country has one code in all sources. */
+const KOSOVO = 'XKX';
 
-/** The message of a count: `BotBye: 36 declined from DEU today (+1), project shop`. */
-export function sentence(record: DeclinedRequests, { observedAt, delta, final }: Change): string {
-  const { row, project, interval_type: unit, from, zone } = record;
-  const when = final ? `, ${bucketInWords({ from, unit, zone, now: observedAt })}` : ` ${NOW[unit]}`;
-  const change = changeInWords(delta, final);
-  return `BotBye: ${row.declinedReqCount} declined ${subject(record)}${when} ${change}, project ${project}`;
+/** ISO 3166-1 alpha-2 of an alpha-3 code, `XK` of Kosovo's; undefined for anything else. */
+function alpha2Of(code: string): string | undefined {
+  if (code === KOSOVO) return 'XK';
+  // The library looks codes up in a plain object, which has a member `constructor` too.
+  return /^[A-Z]{3}$/.test(code) ? countries.alpha3ToAlpha2(code) : undefined;
 }
 
 const NOW: Readonly<Record<DeclinedRequests['interval_type'], string>> = {
@@ -123,8 +115,17 @@ const NOW: Readonly<Record<DeclinedRequests['interval_type'], string>> = {
   MONTH: 'this month',
 };
 
-/** What was declined. BotBye leaves a name empty that it does not know, such as an address without a country. */
-function subject({ row, project, dimension }: DeclinedRequests): string {
+/** `BotBye: 36 declined from DEU today (+1), project shop` */
+function sentence(declined: DeclinedRequests, { observedAt, delta, reason }: MappingContext): string {
+  const { row, project, interval_type: unit, from, zone } = declined;
+  const final = reason === 'final';
+  const when = final ? `, ${bucketInWords({ from, unit, zone, now: observedAt })}` : ` ${NOW[unit]}`;
+  const change = changeInWords(delta, final);
+  return `BotBye: ${row.declinedReqCount} declined ${subjectOf(declined)}${when} ${change}, project ${project}`;
+}
+
+/** What was declined. BotBye leaves a name empty that it does not know, such as the country of an address. */
+function subjectOf({ row, project, dimension }: DeclinedRequests): string {
   const name = row.id.replace(`${row.projectId ?? project}_`, '');
   switch (dimension) {
     case 'attack_source':
@@ -142,21 +143,11 @@ function subject({ row, project, dimension }: DeclinedRequests): string {
   }
 }
 
-/** Without the query, which is long and may hold secrets. */
+/** Without the query, which is long and may contain secrets. */
 function pathOf(uri: string): string {
   return uri.split('?', 1)[0] ?? '';
 }
 
-function quoted(text: string): string {
-  return text === '' ? '' : `"${text}"`;
-}
-
-/** Kosovo has no code of ISO 3166-1. Petra writes `XK`, so that one country has one code over all sources. */
-const KOSOVO = 'XKX';
-
-/** ISO 3166-1 alpha-2 of an alpha-3 code, `XK` of Kosovo's; undefined for anything else, which is not guessed at. */
-export function alpha2Of(code: string): string | undefined {
-  if (code === KOSOVO) return 'XK';
-  // The library looks codes up in a plain object, which knows `constructor` too.
-  return /^[A-Z]{3}$/.test(code) ? countries.alpha3ToAlpha2(code) : undefined;
+function quoted(name: string): string {
+  return name === '' ? '' : `"${name}"`;
 }

@@ -1,56 +1,67 @@
 import { z } from 'zod';
+import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { Unreadable } from '../../core/read-record.ts';
+import { PAGE, Rows } from '../../core/rows.ts';
+import type { Observation, Page, Scope, Span } from '../../core/source.ts';
+import { percentEncoded } from '../../core/text.ts';
 import { errorIn, inParts, listOf, type Parts } from '../_kit/answer.ts';
 import { KeptClock, PRECISION } from '../_kit/clock.ts';
 import { membersOf } from '../_kit/keys.ts';
-import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
-import { percentEncoded } from '../../core/text.ts';
-import { Unreadable } from '../../core/read-record.ts';
-import { PAGE, Rows, type Shape } from '../../core/rows.ts';
-import type { Observation, Page, Scope, Span, StreamContext } from '../../core/source.ts';
 import { BucketCount } from './counting.ts';
 import type { Counted } from './normalise.ts';
 import {
   bucketAt,
   type Calendar,
   calendarOf,
+  type Context,
   cursor,
   type Cursor,
   isAmbiguous,
   type Options,
   type StoredCursor,
-  unseen,
+  unseenGaps,
 } from './schemas.ts';
 
-type Poll = StreamContext<Options>;
+type Pages = AsyncGenerator<Page<StoredCursor>>;
 
 /**
- * One reading of one stream. Its answer's own date says which bucket it shows; a bucket that ended is
- * closed with the first reading of a later one. Ends without a page when the answer is put aside.
+ * One reading of one stream. The date of its answer says which bucket it shows; a bucket that ended is closed with the first
+ * reading of a later one. There is no page when the answer is not used.
  */
-export async function* poll(lent: Poll, before: Cursor | undefined): AsyncGenerator<Page<StoredCursor>> {
-  const clock = new KeptClock(lent, { ahead: before?.ahead, slack: lent.options.edge_guard });
-  const context = { ...lent, http: clock.http };
+export async function* poll(outer: Context, before: Cursor | undefined): Pages {
+  const { edge_guard } = outer.options;
+  const clock = new KeptClock(outer, { ahead: before?.ahead, slack: edge_guard });
+  const context = { ...outer, http: clock.http };
   let summary: Summary;
   try {
     const from = before?.read ?? bucketAt(context.now(), calendarOf(context.options)).from;
     summary = await readSummary(context, { from, to: context.now() });
   } catch (error) {
-    // While the vendor is away, or refuses us, no reading will close the bucket: the clock does.
+    // While the vendor cannot be reached, or rejects us, no reading closes the bucket: the clock does.
     if (before !== undefined && isOver(context, before)) yield* closeByClock(context, before);
     throw error;
   }
-  clock.warnOfDifference(context.options.edge_guard);
+  clock.warnOfDifference(edge_guard);
   const setBack = clock.takeSetBack() > 0;
   if (before !== undefined && isOlder(summary.date, before) && !setBack) {
-    noteOld(context, summary.date);
+    warnOfOldAnswer(context, summary.date);
     return;
   }
   const bucket = bucketAt(summary.date, calendarOf(context.options));
-  if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, context.options.edge_guard)) {
-    noteAside(context, summary.date);
+  if (isAmbiguous({ date: summary.date, bucket, open: before?.bucket }, edge_guard)) {
+    noteAmbiguousAnswer(context, summary.date);
     return;
   }
-  yield* readingPages(context, { summary, bucket, before, setBack, ahead: clock.ahead });
+  yield* pagesOf(context, { summary, bucket, before, setBack, ahead: clock.ahead });
+}
+
+function isOver(context: Context, before: Cursor): boolean {
+  return context.now() >= bucketAt(before.bucket, before).to + context.options.edge_guard;
+}
+
+/** A cache may give an answer from before the last reading, whose counts have grown since. */
+function isOlder(date: number, { read, ahead }: Cursor): boolean {
+  return ahead !== undefined && date < read - PRECISION;
 }
 
 interface Reading {
@@ -59,71 +70,66 @@ interface Reading {
   readonly before: Cursor | undefined;
   /** The vendor's clock was set back since the last reading. */
   readonly setBack: boolean;
-  /** What it is ahead of ours. Milliseconds. */
+  /** By how much the vendor's clock is ahead of ours. Milliseconds. */
   readonly ahead: number | undefined;
 }
 
-async function* readingPages(
-  context: Poll,
-  { summary: { date, at, rows }, bucket, before, setBack, ahead }: Reading,
-): AsyncGenerator<Page<StoredCursor>> {
-  const { edge_guard } = context.options;
+async function* pagesOf(context: Context, { summary, bucket, before, setBack, ahead }: Reading): Pages {
+  const { date, at, rows } = summary;
   const calendar = calendarOf(context.options);
   const rebase = before !== undefined && before.zone !== calendar.zone;
-  const goesOn = before !== undefined && !rebase && before.bucket === bucket.from;
-  const read = goesOn && !setBack ? Math.max(before.read, date) : date;
+  const sameBucket = before !== undefined && !rebase && before.bucket === bucket.from;
+  const read = sameBucket && !setBack ? Math.max(before.read, date) : date;
   const countedFrom = rebase ? date : bucket.from;
-  const covered = { from: goesOn ? before.read : countedFrom, to: date };
-  const counted = openBucket(context, bucket, calendar).tell(rows, {
-    rebase,
-    lastRead: before?.read ?? date,
-  });
+  const covered = { from: sameBucket ? before.read : countedFrom, to: date };
+  const reading = { rebase, lastRead: before?.read ?? date };
+  const counted = watched(context, countOf(context, bucket, calendar).count(rows, reading));
   const state = { ...calendar, bucket: bucket.from, ...(ahead !== undefined && { ahead }) };
   const last: Page<StoredCursor> = {
     observations: [],
     cursor: z.encode(cursor, { ...state, read }),
     ...(covered.to > covered.from && { covered }),
-    // By our clock too, lest a Date from the future makes buckets forgotten that go on when it is right.
+    // Our clock counts too: otherwise a Date from the future would make the ledger forget open buckets.
     forgetBefore: bucketAt(Math.min(bucket.from, bucketAt(at, calendar).from) - 1, calendar).from,
     complete: true,
   };
-  const closed = before === undefined || goesOn ? [] : close(context, before);
+  const ended = before === undefined || sameBucket ? undefined : before;
+  const closed = ended === undefined ? [] : close(context, ended);
   const gaps =
-    before === undefined || goesOn ? [] : unseen({ from: before.read, to: countedFrom }, edge_guard);
-  if (goesOn || rebase || rows.batches.length <= 1) {
-    yield* inParts(joined(closed, watched(context, counted)), { ...last, gaps });
+    ended === undefined ? [] : unseenGaps({ from: ended.read, to: countedFrom }, context.options.edge_guard);
+  if (sameBucket || rebase || rows.batches.length <= 1) {
+    yield* inParts(joined(closed, counted), { ...last, gaps });
     return;
   }
-  // The bucket is open before anything of it is told, so that it is closed whatever happens meanwhile.
+  // The cursor names the new bucket before any of it is emitted, so that the bucket is closed whatever happens meanwhile.
   const opened = z.encode(cursor, { ...state, read: bucket.from });
   yield* inParts(closed, { observations: [], cursor: opened, gaps });
-  yield* inParts(watched(context, counted), last);
+  yield* inParts(counted, last);
 }
 
-/** Closes the open bucket without a reading; what comes next is counted in the bucket that the clock shows. */
-async function* closeByClock(context: Poll, before: Cursor): AsyncGenerator<Page<StoredCursor>> {
+/** Closes the open bucket without a reading. The next reading counts in the bucket that the clock shows. */
+async function* closeByClock(context: Context, before: Cursor): Pages {
   const { from } = bucketAt(context.now(), before);
   yield* inParts(close(context, before), {
     observations: [],
     cursor: z.encode(cursor, { ...before, bucket: from, read: from }),
-    gaps: unseen({ from: before.read, to: from }, context.options.edge_guard),
+    gaps: unseenGaps({ from: before.read, to: from }, context.options.edge_guard),
   });
-}
-
-function close(context: Poll, before: Cursor): AsyncParts {
-  const bucket = bucketAt(before.bucket, before);
-  return openBucket(context, bucket, before).close(before.read);
-}
-
-function openBucket(context: Poll, { from, to }: Span, { interval_type, zone }: Calendar): BucketCount {
-  const { project, dimension } = partsOf(context.scope);
-  const frame = { account: context.options.account_id, project, dimension, interval_type, zone, from, to };
-  return new BucketCount(frame, context);
 }
 
 type AsyncParts = AsyncIterable<readonly Observation[]>;
 
-/** Small parts of several become one. */
+function close(context: Context, before: Cursor): AsyncParts {
+  return countOf(context, bucketAt(before.bucket, before), before).close(before.read);
+}
+
+function countOf(context: Context, { from, to }: Span, { interval_type, zone }: Calendar): BucketCount {
+  const { project, dimension } = partsOf(context.scope);
+  const account = context.options.account_id;
+  return new BucketCount({ account, project, dimension, interval_type, zone, from, to }, context);
+}
+
+/** Joins small parts, so that they fit one page. */
 async function* joined(...all: readonly Parts[]): AsyncParts {
   let held: readonly Observation[] = [];
   for (const parts of all) {
@@ -137,7 +143,8 @@ async function* joined(...all: readonly Parts[]): AsyncParts {
   yield held;
 }
 
-async function* watched(context: Poll, parts: AsyncParts): AsyncParts {
+/** Warns when counts fell within their bucket: a series that ends during a reading did. */
+async function* watched(context: Context, parts: AsyncParts): AsyncParts {
   let falls = 0;
   for await (const part of parts) {
     falls += part.filter(({ final }) => final === true).length;
@@ -146,50 +153,41 @@ async function* watched(context: Poll, parts: AsyncParts): AsyncParts {
   if (falls > 0) warnOfFalls(context, falls);
 }
 
-function isOver(context: Poll, before: Cursor): boolean {
-  return context.now() >= bucketAt(before.bucket, before).to + context.options.edge_guard;
-}
-
-/** A cache may give an answer from before the last reading: it shows counts that have grown since. */
-function isOlder(date: number, { read, ahead }: Cursor): boolean {
-  return ahead !== undefined && date < read - PRECISION;
-}
-
-function noteOld({ log, scope }: Poll, date: number): void {
+function warnOfOldAnswer({ log, scope }: Context, date: number): void {
   log.warn(
     { event: { created: new Date(date).toISOString() }, penstock: { stream: scope.id } },
-    'A cache between here and BotBye gave an answer that is older than the last reading: it is not counted. Make the cache leave /api/ alone.',
+    'A cache in front of BotBye gave an answer older than the last reading; it is not counted. Exclude /api/ from the cache.',
   );
 }
 
-function noteAside({ log, mode, scope }: Poll, date: number): void {
+function noteAmbiguousAnswer({ log, mode, scope }: Context, date: number): void {
   const fields = { event: { created: new Date(date).toISOString() }, penstock: { stream: scope.id } };
-  const what = 'An answer dated at the edge of a bucket may still show the one before, and is put aside.';
-  if (mode === 'run') log.info(fields, `${what} It is asked for again after edge_guard.`);
+  const what =
+    'An answer dated at the edge of a bucket is not used, because it may still show the previous one.';
+  if (mode === 'run') log.info(fields, `${what} The summary is requested again after edge_guard.`);
   // A job that always starts at an edge would never read anything.
   else log.warn(fields, `${what} Start \`penstock once\` a minute or more after the hour.`);
 }
 
-function warnOfFalls({ log, scope }: Poll, series: number): void {
+function warnOfFalls({ log, scope }: Context, series: number): void {
   log.warn(
     { penstock: { stream: scope.id, series } },
-    'Counts fell inside their bucket: BotBye counts them anew, and so does Penstock. What was declined since the reading before may be missing.',
+    'Counts fell within their bucket: BotBye started to count again, and so does Penstock. Requests declined since the previous reading may be missing.',
   );
 }
 
-/** A project, a type and a type of interval, as one stream's id: counters of hours and of days run side by side. */
+/** The stream of a project, type and type of interval: counters of hours and of days run side by side. */
 export function scopeOf(project: string, dimension: string, intervalType: Options['interval_type']): Scope {
   return { id: `${project}/${dimension}/${intervalType}` };
 }
 
-/** What `scopeOf` put together. */
-export function partsOf({ id }: Scope): { project: string; dimension: string } {
-  // No part holds a slash: the project is one segment of a path.
+function partsOf({ id }: Scope): { project: string; dimension: string } {
+  // No part contains a slash: the project is one segment of a path.
   const [project = '', dimension = ''] = id.split('/');
   return { project, dimension };
 }
 
-/** One answer: the totals so far of the bucket that holds `date`. */
+/** One answer: the totals so far of the bucket that contains `date`. */
 export interface Summary {
   /** The answer's own `Date`, epoch ms. */
   readonly date: number;
@@ -199,50 +197,53 @@ export interface Summary {
   readonly rows: Rows;
 }
 
-/** What a total says that comes alone; an object without it is none. */
+/** The member that makes a single object a total. */
 const COUNT: keyof Counted = 'declinedReqCount';
 
 /**
- * Asks for the stream's summary. `asked`: what it is to count that was not counted before.
- * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is no list, and what `Http.get` throws.
+ * Asks for the stream's summary. `asked`: the span that was not counted before.
+ *
+ * @throws RefusedError 404, with what to check · UnexpectedAnswerError when the answer is not a list; otherwise as
+ *   `Http.get`.
  */
 export async function readSummary(
-  { http, options, scope }: Pick<StreamContext<Options>, 'http' | 'options' | 'scope'>,
+  { http, options, scope }: Pick<Context, 'http' | 'options' | 'scope'>,
   asked?: Span,
 ): Promise<Summary> {
   const { project, dimension } = partsOf(scope);
   const path = `/api/v1/${percentEncoded(options.account_id)}/projects/${percentEncoded(project)}/overviews/${options.resource}`;
-  const query = { type: dimension, interval: options.interval, interval_type: options.interval_type };
-  const rowsOfBody: Shape = { rows: true };
-  const request = {
-    path,
-    query,
-    route: 'overviews',
-    rows: rowsOfBody,
-    ...(asked !== undefined && { asked }),
-  };
-  const answer = await http.get(request).catch((error: unknown) => {
-    throw explained(error);
-  });
+  const answer = await http
+    .get({
+      path,
+      query: { type: dimension, interval: options.interval, interval_type: options.interval_type },
+      route: 'overviews',
+      rows: { rows: true },
+      ...(asked !== undefined && { asked }),
+    })
+    .catch((error: unknown) => {
+      throw explained(error);
+    });
   const { date, at } = answer;
   const rows = listOf(answer);
   if (rows !== undefined) return { date, at, rows };
   const body = answer.json();
   const failure = errorIn(body);
-  if (dimension === 'total_endpoint' && body instanceof Unreadable) return { date, at, rows: Rows.of(body) };
-  // Nothing documents the shape of this one; a single total may come alone, and without a name.
-  if (dimension === 'total_endpoint' && failure === undefined && Object.hasOwn(membersOf(body), COUNT)) {
-    return { date, at, rows: Rows.of({ id: dimension, ...membersOf(body) }) };
+  // The shape of `total_endpoint` is not documented; a single total may come as an object, and without a name.
+  if (dimension === 'total_endpoint') {
+    if (body instanceof Unreadable) return { date, at, rows: Rows.of(body) };
+    if (failure === undefined && Object.hasOwn(membersOf(body), COUNT))
+      return { date, at, rows: Rows.of({ id: dimension, ...membersOf(body) }) };
   }
+  const url = `${options.base_url}${path}`;
   throw new UnexpectedAnswerError(
-    `BotBye answered ${options.base_url}${path} (type=${dimension}) with something else than a list of rows${failure === undefined ? '' : `: ${failure}`}. Check base_url and \`resource\`; if they are right, the vendor changed its answer.`,
-    `${options.base_url}${path}`,
+    `The answer of ${url} (type=${dimension}) is not a list of rows${failure === undefined ? '' : `: ${failure}`}. Check base_url and \`resource\`; if they are right, BotBye changed its answer.`,
+    url,
     answer.status,
   );
 }
 
 function explained(error: unknown): unknown {
   if (!(error instanceof RefusedError) || error.status !== 404) return error;
-  const message = `BotBye knows no ${error.url} (404). Check account_id and project_ids, and \`resource\`: the vendor's pages say both declined_requests and declined_events.`;
+  const message = `BotBye does not know ${error.url} (404). Check account_id and project_ids, and \`resource\`: BotBye's pages say both declined_requests and declined_events.`;
   return new RefusedError(message, error.url, 404, error.body);
 }

@@ -16,13 +16,13 @@ describe('options', () => {
   });
 
   it.each([
-    ['interval', 2, 'expected 1: nothing documents which buckets a longer interval has'],
+    ['interval', 2, 'must be 1: the buckets of a longer interval are not documented'],
     ['interval_type', 'WEEK', 'Invalid option'],
     ['bucket_timezone', 'Mars/Olympus', 'expected an IANA time zone'],
     ['project_ids', [], 'expected at least one project id'],
     ['project_ids', ['p', 'p'], 'expected each project id once'],
-    ['project_ids', [12], 'expected the id as BotBye shows it'],
-    ['account_id', '..', 'expected the id as BotBye shows it'],
+    ['project_ids', [12], 'expected the id that BotBye shows'],
+    ['account_id', '..', 'expected the id that BotBye shows'],
     ['types', ['rule', 'rule'], 'expected each type once'],
     ['types', ['asn'], 'Invalid option'],
     ['resource', '../x', 'expected one segment of a path'],

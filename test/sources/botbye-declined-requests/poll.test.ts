@@ -80,7 +80,7 @@ describe('poll', () => {
     expect(collector.gaps).toEqual([]);
   });
 
-  it('puts an answer aside that is dated shortly after an edge', async () => {
+  it('does not use an answer dated shortly after an edge', async () => {
     const { vendor, collector } = start('2026-03-02T23:59:45Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -92,10 +92,10 @@ describe('poll', () => {
 
     expect(pages).toEqual([]);
     expect(collector.cursor).toEqual(before);
-    expect(collector.lines).toMatchObject([{ level: 30, msg: expect.stringContaining('put aside') }]);
+    expect(collector.lines).toMatchObject([{ level: 30, msg: expect.stringContaining('not used') }]);
   });
 
-  it('warns of an answer put aside when nothing will ask again', async () => {
+  it('warns when `once` does not use its answer, because nothing asks again', async () => {
     const { vendor } = start('2026-03-02T00:00:10Z');
     const collector = new Collector({ http: vendor.http, now: () => vendor.now, mode: 'once' });
 
@@ -104,7 +104,7 @@ describe('poll', () => {
     expect(collector.lines).toMatchObject([{ level: 40, msg: expect.stringContaining('a minute or more') }]);
   });
 
-  it('puts the very first answer aside, too, when it is dated shortly after an edge', async () => {
+  it('does not use the very first answer either when it is dated shortly after an edge', async () => {
     const { vendor, collector } = start('2026-03-02T00:00:10Z');
     vendor.decline('a', 5);
 
@@ -115,7 +115,7 @@ describe('poll', () => {
     expect(collector.told.map(counter)).toEqual([{ count: 5, delta: 5, final: false }]);
   });
 
-  it('puts an answer aside that a server with a slow clock dates before the edge', async () => {
+  it('does not use an answer that a server with a slow clock dates before the edge', async () => {
     const { vendor, collector } = start('2026-03-03T00:00:31Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -124,6 +124,16 @@ describe('poll', () => {
     const pages = await collector.poll();
 
     expect(pages).toEqual([]);
+  });
+
+  it('opens the bucket before it emits anything of a long first answer, so that a kill leaves no open count', async () => {
+    const { vendor, collector } = start('2026-03-02T12:00:00Z');
+    for (let n = 0; n < 1_001; n += 1) vendor.decline(`rule-${n}`, 1);
+
+    const [first, ...rest] = await collector.poll();
+
+    expect(first).toMatchObject({ observations: [], cursor: { bucket: '2026-03-02T00:00:00.000Z' } });
+    expect(rest.map(({ observations }) => observations.length)).toEqual([1_000, 1]);
   });
 
   it('counts a series anew whose count fell inside its bucket', async () => {
