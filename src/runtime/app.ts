@@ -1,17 +1,17 @@
 import { Circuit } from '../collect/circuit.ts';
-import { type CollectContext, Mutex, openHttp, sourceContext } from '../collect/context.ts';
+import { type CollectContext, type HttpParts, Mutex, openHttp, sourceContext } from '../collect/context.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { namespaceOf } from '../config/options.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { Clock, Random } from '../core/clock.ts';
-import type { ResponseReport } from '../core/delivery-state.ts';
+import type { DeliveryObserver, ResponseReport } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
-import type { PollStats } from '../core/poll-stats.ts';
+import type { CollectObserver, PollStats } from '../core/poll-stats.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { Delivery } from '../deliver/loop.ts';
-import type { RequestTold, SourceHttp } from '../http/client.ts';
+import type { SourceHttp } from '../http/client.ts';
 import { Budgets, COURTESY } from '../http/quota.ts';
 import { bareUrl, destinationExposure, warnOfExposure } from '../http/way.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -162,33 +162,14 @@ interface Shared extends AppParts {
 }
 
 function openSource(shared: Shared, config: SourceConfig): SourceUnit {
-  const {
-    clock,
-    random,
-    env,
-    mode,
-    journal,
-    budgets,
-    opened,
-    collecting: signal,
-    onPage,
-    instrument,
-    live,
-    before,
-  } = shared;
+  const { clock, random, env, mode, journal, budgets, opened, instrument, live, before } = shared;
   const { options } = config;
-  const watch = live.source(config.name);
-  const report = before.source(config.name);
-  watch.restore(report);
+  const signal = shared.collecting;
   const log = shared.log.child({ penstock: { source: config.name } });
-  const onRequest = (told: RequestTold) => {
-    watch.request(told);
-    live.sourceMoves(config);
-  };
-  const onDuration = (ms: number) => watch.requestDuration.observe(ms);
-  const onWait = (until: number | undefined, route: string) => watch.waits(until, route);
+  const report = before.source(config.name);
+  live.source(config.name).restore(report);
   const client = opened.use(
-    openHttp({ budgets, clock, random, log, signal, env, onRequest, onDuration, onWait }, config),
+    openHttp({ budgets, clock, random, log, signal, env, ...requestObserver(live, config) }, config),
   );
   const http = instrument?.http?.(client) ?? client;
   return {
@@ -203,23 +184,45 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       circuit: new Circuit(options, report.conditions.refused),
       commits: new Mutex(),
       polls: new Mutex(),
-      observer: {
-        page: (added) => {
-          watch.page(added);
-          onPage?.(config.name, added);
-        },
-        commit: (duration) => live.commits.observe(duration),
-        streamPoll: (result) => watch.poll(result),
-        sourcePoll: (result, duration) => watch.sweep(result, duration),
-        alive: (wait) => live.sourceMoves(config, wait),
-      },
+      observer: collectObserver(shared, config),
     },
     schedule: parseSchedule(options.schedule, options.timezone, random),
   };
 }
 
+/** What the HTTP client of a source reports to. */
+function requestObserver(
+  live: Live,
+  config: SourceConfig,
+): Pick<HttpParts, 'onRequest' | 'onDuration' | 'onWait'> {
+  const watch = live.source(config.name);
+  return {
+    onRequest(report) {
+      watch.request(report);
+      live.sourceMoves(config);
+    },
+    onDuration: (ms) => watch.requestDuration.observe(ms),
+    onWait: (until, route) => watch.waits(until, route),
+  };
+}
+
+/** What the collect loop of a source reports to. */
+function collectObserver({ live, onPage }: Shared, config: SourceConfig): CollectObserver {
+  const watch = live.source(config.name);
+  return {
+    page(added) {
+      watch.page(added);
+      onPage?.(config.name, added);
+    },
+    commit: (duration) => live.commits.observe(duration),
+    streamPoll: (result) => watch.poll(result),
+    sourcePoll: (result, duration) => watch.sweep(result, duration),
+    alive: (wait) => live.sourceMoves(config, wait),
+  };
+}
+
 function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
-  const { config, clock, random, env, journal, opened, instrument, live, before } = shared;
+  const { config, clock, random, env, journal, opened, instrument, before } = shared;
   const log = shared.log.child({ penstock: { destination: destination.name } });
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
@@ -238,13 +241,22 @@ function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationC
       return source && namespaceOf(source, event);
     },
     unreachable: before.destination(destination.name).unreachable,
-    observer: {
-      onResponse: (report) => {
-        live.answered(destination, report);
-        shared.onResponse?.(report);
-      },
-      onDeadLetters: (count) => live.destination(destination.name).onDeadLetters(count),
-      onSkipped: (count) => live.destination(destination.name).onSkipped(count),
-    },
+    observer: deliveryObserver(shared, destination),
   });
+}
+
+/** What the delivery loop of a destination reports to. */
+function deliveryObserver(
+  { live, onResponse }: Pick<Shared, 'live' | 'onResponse'>,
+  destination: DestinationConfig,
+): DeliveryObserver {
+  const watch = live.destination(destination.name);
+  return {
+    onResponse(report) {
+      live.answered(destination, report);
+      onResponse?.(report);
+    },
+    onDeadLetters: (count) => watch.onDeadLetters(count),
+    onSkipped: (count) => watch.onSkipped(count),
+  };
 }
