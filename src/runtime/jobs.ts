@@ -6,6 +6,7 @@ import type { HeldRequest, RequestJournal } from '../journal/request.ts';
 import { JournalWriteError } from '../journal/sqlite/errors.ts';
 import type { App } from './app.ts';
 
+/** For kinds without a place or results. */
 const none = z.undefined().optional();
 
 /**
@@ -85,7 +86,7 @@ const SCHEMAS: {
 export interface RunningJob<K extends Kind> {
   readonly app: App;
   readonly spec: Spec<K>;
-  /** How far an earlier process came; undefined when none began, or when its place cannot be read. */
+  /** How far an earlier process came; undefined when there was none, or when its place cannot be read. */
   readonly before: JobProgress<Place<K>> | undefined;
   /** Durable when it resolves, unless the disk is full: then some work is repeated after a restart. */
   readonly note: (progress: JobProgress<Place<K>>) => Promise<void>;
@@ -114,7 +115,7 @@ export function enqueue(
   );
 }
 
-/** How far a job has come; undefined while nobody has begun with it. */
+/** How far a job has come; undefined while no process has started it. */
 export function progressOf(job: HeldRequest): JobProgress | undefined {
   return progress.safeParse(job.progress).data;
 }
@@ -137,18 +138,18 @@ function progressWithPlace<K extends Kind>(kind: K, job: HeldRequest): JobProgre
   return known !== undefined && success ? { ...known, place: data.place } : undefined;
 }
 
+/** The progress of a job of any kind, its place included. */
+const anyProgress = progress.loose();
+
 /** Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again. */
 export async function noteStarted(
   journal: Pick<RequestJournal, 'request' | 'noteProgress'>,
   id: number,
 ): Promise<void> {
   const { progress: stored } = (await journal.request(id)) ?? {};
-  const before = started.safeParse(stored).data ?? { done: 0, total: 0, events: 0 };
+  const before = anyProgress.safeParse(stored).data ?? { done: 0, total: 0, events: 0 };
   await journal.noteProgress(id, asJson({ ...before, stuck: undefined }));
 }
-
-/** Any progress, its place included. */
-const started = progress.loose();
 
 interface ServeOptions {
   readonly handlers: JobHandlers;
