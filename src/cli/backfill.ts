@@ -5,7 +5,6 @@ import { ConfigError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
 import {
   configFlag,
-  examples,
   jsonFlag,
   type PenstockCommand,
   sourceNamed,
@@ -13,17 +12,13 @@ import {
   type TimeFlag,
 } from './command.ts';
 import { runJob } from './jobs.ts';
-import { setUp } from './set-up.ts';
-import { wantsJson } from './output.ts';
+import { setUp } from './io.ts';
+import { examples, wantsJson } from './output.ts';
 
 /** `penstock backfill SOURCE --from T --to T`: reads a past span. */
 export const backfillCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('backfill')
-      .description(
-        'Read a past span of a source, behind live polling. If a daemon is running, it does the work and the command shows progress.',
-      )
       .addArgument(new Argument('<source>', 'a source of the configuration'))
       .addOption(timeFlag('from', 'start of the span').makeOptionMandatory())
       .addOption(timeFlag('to', 'end of the span, exclusive').makeOptionMandatory())

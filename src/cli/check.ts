@@ -1,8 +1,7 @@
 import { Option } from 'commander';
-import { configFlag, examples, jsonFlag, type PenstockCommand } from './command.ts';
-import type { ExitCode, Io, Output } from './io.ts';
-import { jsonLine, table, wantsJson } from './output.ts';
-import { setUpVisibly } from './set-up.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { type ExitCode, type Io, type Output, setUpVisibly } from './io.ts';
+import { examples, jsonLine, table, wantsJson } from './output.ts';
 import { openHttp, sourceContext } from '../collect/context.ts';
 import { probeSource, type SharedResponses } from '../collect/probe.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
@@ -23,10 +22,6 @@ import { Sender } from '../otlp/sender.ts';
 export const checkCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('check')
-      .description(
-        'Check configuration, credentials, rights, clocks, quotas and destinations; at most one request per endpoint; read-only.',
-      )
       .addOption(configFlag())
       .addOption(
         new Option('--offline', 'only the configuration and its secret files; asks nothing of the network'),

@@ -46,11 +46,6 @@ export function collectValues(value: string, before: readonly string[] = []): re
   return [...before, value];
 }
 
-/** Adds examples to a command's help, each a line that can be typed as it stands. */
-export function examples(command: Command, lines: readonly string[]): Command {
-  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
-}
-
 /** A time as a flag says it, which may count back from now. Both epoch ms. */
 export type TimeFlag = (now: number) => number;
 

@@ -5,10 +5,9 @@ import { runLoops } from '../runtime/loops.ts';
 import type { Verdict } from '../simulators/demo.ts';
 import type { Stage } from './demo-proof.ts';
 import { DemoShow } from './demo-show.ts';
-import { examples, jsonFlag, type PenstockCommand } from './command.ts';
-import type { Io } from './io.ts';
-import { setUp } from './set-up.ts';
-import { wantsJson } from './output.ts';
+import { jsonFlag, type PenstockCommand } from './command.ts';
+import { type Io, setUp } from './io.ts';
+import { examples, wantsJson } from './output.ts';
 
 const BANNER = [
   'Penstock demo: QRadar, JSA, Petra and BotBye are simulated, and so is the OTLP receiver. No key, no network.',
@@ -20,10 +19,6 @@ const BANNER = [
 export const demoCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('demo')
-      .description(
-        'Run the whole pipeline against embedded simulators, kill it in the middle of its work, start it again, and compare what arrived with what the vendors have: no key, no network.',
-      )
       .addOption(new Option('--once', 'end by itself when everything has arrived; it does so anyway'))
       .addOption(
         new Option('--follow', 'go on afterwards, and print each new event, until interrupted').conflicts(

@@ -1,7 +1,6 @@
 import { Argument, Option } from 'commander';
 import {
   configFlag,
-  examples,
   jsonFlag,
   knownSources,
   type PenstockCommand,
@@ -9,9 +8,8 @@ import {
   type TimeFlag,
   unknownName,
 } from './command.ts';
-import type { Io } from './io.ts';
-import { jsonLine, table, wantsJson } from './output.ts';
-import { setUp } from './set-up.ts';
+import { type Io, setUp } from './io.ts';
+import { examples, jsonLine, table, wantsJson } from './output.ts';
 import { scopeOf, timeOrNull } from './state.ts';
 import { isMissing, missing, type MissingSpan } from '../collect/missing.ts';
 import type { SourceConfig } from '../config/types.ts';
@@ -29,10 +27,6 @@ type Flags = Readonly<Record<string, unknown>>;
 export const gapsCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('gaps')
-      .description(
-        'Show what was not collected, or was skipped for a destination, and why; exits 3 when something is missing, so that a script can ask.',
-      )
       .addArgument(new Argument('[source]', 'only of this source'))
       .addOption(configFlag())
       .addOption(

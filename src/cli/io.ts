@@ -1,4 +1,8 @@
+import { loadConfig } from '../config/load.ts';
 import type { Clock, Random } from '../core/clock.ts';
+import { createLogger } from '../observe/log.ts';
+import type { LoadedConfig } from '../runtime/reload.ts';
+import { loadSources } from '../sources/registry.ts';
 
 /** What the process lends a command, so that a command can be run by a test. */
 export interface Io {
@@ -36,3 +40,17 @@ export interface Output {
 
 /** A command's last word: the process's exit code. */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** Reads the configuration that the flags name, and makes the log that it asks for. Throws ConfigError. */
+export async function setUp(io: Io, flags: Readonly<Record<string, unknown>>): Promise<LoadedConfig> {
+  const file = flags['config'] as string | undefined;
+  const config = await loadConfig({ file, env: io.env, types: await loadSources(), cwd: io.cwd });
+  return { config, log: createLogger({ ...config.log, stream: io.stderr }) };
+}
+
+/** As `setUp`, for a command that somebody watches: a wait for a quota is shown even if `log.level` is higher. */
+export async function setUpVisibly(io: Io, flags: Readonly<Record<string, unknown>>): Promise<LoadedConfig> {
+  const { config } = await setUp(io, flags);
+  const level = config.log.level === 'debug' ? 'debug' : 'info';
+  return { config, log: createLogger({ ...config.log, level, stream: io.stderr }) };
+}

@@ -1,15 +1,22 @@
+import type { ExitCode, Io } from './io.ts';
+import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
+import { showDuration } from '../core/text.ts';
 import type { HeldRequest, RequestJournal } from '../journal/request.ts';
 import { isStateHeld, openJournalForRequests } from '../journal/sqlite/sqlite-journal.ts';
 import { StateInUseError } from '../journal/sqlite/state-problems.ts';
 import { openApp } from '../runtime/app.ts';
-import { enqueue, outcomeOf, progressOf, type JobOutcome, type JobSpec } from '../runtime/jobs.ts';
+import {
+  enqueue,
+  type JobOutcome,
+  type JobProgress,
+  type JobSpec,
+  outcomeOf,
+  progressOf,
+} from '../runtime/jobs.ts';
 import { runLocally } from '../runtime/loops.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
-import type { ExitCode, Io } from './io.ts';
-import { JobDisplay } from './job-display.ts';
-import { say } from './output.ts';
 
 /** How often a command reads how far its job has come. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -147,4 +154,81 @@ function conclude(
   const unfinished = `The ${kind} is not finished. The daemon continues it, now or at its next start; or run the same command again.`;
   say(io.stderr, `${why}${unfinished}\n`);
   return followed.kind === 'stopped' && kind === 'backfill' ? EXIT.incomplete : EXIT.undelivered;
+}
+
+const WIDTH = 24;
+
+/** Shows how far a job has come: a bar on a terminal, else a JSON line for each change. */
+export class JobDisplay {
+  readonly #io: Io;
+  readonly #json: boolean;
+  readonly #line: TerminalLine;
+  #shown = '';
+  /** The first progress that was shown: rate and time left are computed from it. */
+  #start: (JobProgress & { readonly at: number }) | undefined;
+
+  constructor(io: Io, json: boolean) {
+    this.#io = io;
+    this.#json = json;
+    this.#line = new TerminalLine(io.stderr);
+  }
+
+  readonly show = (job: HeldRequest): void => {
+    const text = this.#json ? JSON.stringify(rowOf(job)) : this.#bar(job);
+    if (text === this.#shown) return;
+    this.#shown = text;
+    if (this.#json) jsonLine(this.#io.stdout, rowOf(job));
+    else this.#write(text);
+  };
+
+  /** Clears the bar. */
+  end(): void {
+    if (!this.#json) this.#write('');
+  }
+
+  #bar(job: HeldRequest): string {
+    const progress = progressOf(job);
+    const name = [job.kind, job.source ?? job.destination ?? ''].join(' ').trimEnd();
+    if (progress === undefined) return `${name}: waiting to start`;
+    const { done, total, events } = progress;
+    const share = total === 0 ? 0 : Math.min(1, done / total);
+    const full = Math.round(share * WIDTH);
+    const bar = `[${'#'.repeat(full)}${'-'.repeat(WIDTH - full)}] ${Math.floor(share * 100)}%`;
+    return [`${name} ${bar}`, `${events.toLocaleString('en')} events`, ...this.#speed(progress)].join(' · ');
+  }
+
+  #speed(progress: JobProgress): string[] {
+    const now = this.#io.clock.now();
+    this.#start ??= { ...progress, at: now };
+    const { at, done, events } = this.#start;
+    const seconds = (now - at) / 1_000;
+    if (seconds < 1) return [];
+    const rate = `${Math.round((progress.events - events) / seconds).toLocaleString('en')}/s`;
+    if (progress.done <= done) return [rate];
+    const left = ((progress.total - progress.done) / (progress.done - done)) * seconds;
+    return [rate, `${showDuration(left * 1_000)} left`];
+  }
+
+  #write(line: string): void {
+    this.#line.show(line);
+  }
+}
+
+function rowOf(job: HeldRequest) {
+  const { id, kind, source = null, destination = null } = job;
+  const { done = 0, total = 0, events = 0, stuck = null } = progressOf(job) ?? {};
+  const outcome = outcomeOf(job);
+  const running = job.progress === undefined ? 'waiting' : 'running';
+  return {
+    request: id,
+    kind,
+    source,
+    destination,
+    state: outcome === undefined ? running : 'finished',
+    done,
+    total,
+    events,
+    stuck,
+    ...(outcome !== undefined && { code: outcome.code, message: outcome.message }),
+  };
 }

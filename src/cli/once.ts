@@ -1,16 +1,16 @@
 import { Option } from 'commander';
-import { openApp, type App } from '../runtime/app.ts';
-import type { Config } from '../config/types.ts';
+import { collectValues, configFlag, durationArgument, type PenstockCommand } from './command.ts';
+import { type ExitCode, type Io, setUp } from './io.ts';
+import { examples, jsonLine, Progress, say, TerminalLine } from './output.ts';
 import { nearest } from '../config/problems.ts';
+import type { Config } from '../config/types.ts';
+import type { ResponseReport } from '../core/delivery-state.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
-import { once, type OnceSummary } from '../runtime/once.ts';
+import type { Logger } from '../core/log.ts';
+import { showDuration } from '../core/text.ts';
 import { totalsOf } from '../observe/live.ts';
-import { Away } from './away.ts';
-import { collectValues, configFlag, durationArgument, examples, type PenstockCommand } from './command.ts';
-import type { ExitCode } from './io.ts';
-import { Progress } from './progress.ts';
-import { setUp } from './set-up.ts';
-import { jsonLine, say, TerminalLine } from './output.ts';
+import { type App, openApp } from '../runtime/app.ts';
+import { once, type OnceSummary } from '../runtime/once.ts';
 
 const DEFAULT_DEADLINE = 600_000;
 
@@ -18,8 +18,6 @@ const DEFAULT_DEADLINE = 600_000;
 export const onceCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('once')
-      .description('Poll every stream until caught up, deliver, and end.')
       .addOption(configFlag())
       .addOption(
         new Option('--source <id>', 'only this source; may be given several times').argParser(collectValues),
@@ -139,4 +137,45 @@ function chosen(config: Config, names: readonly string[] | undefined): readonly 
         `--source ${name}: there is no such source; did you mean ${nearest(name, known)}? There are: ${known.join(', ')}`,
     ),
   );
+}
+
+interface AwayParts {
+  readonly io: Io;
+  readonly log: Logger;
+  /** When the pass ends whatever is undelivered, epoch ms. */
+  readonly deadline: number;
+}
+
+/** Says of a pass that a destination is away, as soon as that is known: what is waited for, and how long. */
+export class Away {
+  readonly #parts: AwayParts;
+  readonly #away = new Set<string>();
+
+  constructor(parts: AwayParts) {
+    this.#parts = parts;
+  }
+
+  /** Called with each response; speaks at the first without a usable answer, and again after records were accepted. */
+  readonly onResponse = ({ destination, kind }: Pick<ResponseReport, 'destination' | 'kind'>): void => {
+    if (kind === 'accepted') this.#away.delete(destination);
+    if (kind !== 'retry' || this.#away.has(destination)) return;
+    this.#away.add(destination);
+    this.#say(destination);
+  };
+
+  #say(destination: string): void {
+    const { io, log, deadline } = this.#parts;
+    const left = Math.max(0, deadline - io.clock.now());
+    const at = new Date(deadline).toISOString();
+    if (io.stderr.isTTY !== true) {
+      const penstock = { destination, deadline_at: at, deadline_in_ms: Math.round(left) };
+      log.warn({ penstock }, 'Destination is unavailable; events are queued. Waiting until the deadline.');
+      return;
+    }
+    // The log is on the terminal as well: one of the two is enough.
+    say(
+      io.stderr,
+      `Destination ${destination} is unavailable; events are queued. Waiting until the deadline at ${at}, in ${showDuration(left)}.\n`,
+    );
+  }
 }

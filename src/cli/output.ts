@@ -1,7 +1,9 @@
+import type { Command } from 'commander';
 import type { Io, Output } from './io.ts';
 import { toJson } from '../core/json.ts';
-import { printable, printableJson, printableLines } from '../core/text.ts';
+import type { PollStats } from '../core/poll-stats.ts';
 import { mask } from '../core/secret.ts';
+import { printable, printableJson, printableLines } from '../core/text.ts';
 
 /** Whether a command prints JSON lines: with `--json`, and wherever stdout is no terminal. */
 export function wantsJson({ stdout }: Pick<Io, 'stdout'>, flags: Readonly<Record<string, unknown>>): boolean {
@@ -75,4 +77,32 @@ export class TerminalLine {
     // In one piece, so that nothing comes in between.
     return this.#stream.write(`${CLEAR}${text}${text.endsWith('\n') ? this.#line : `\n${this.#line}`}`);
   }
+}
+
+/** One line on a terminal that says how far a pass has come; nothing where there is no terminal. */
+export class Progress {
+  readonly #line: TerminalLine;
+  readonly #events = new Map<string, number>();
+
+  constructor(line: TerminalLine) {
+    this.#line = line;
+  }
+
+  /** Takes note of a durable page. */
+  readonly page = (source: string, added: PollStats): void => {
+    this.#events.set(source, (this.#events.get(source) ?? 0) + added.emitted);
+    this.#line.show(
+      [...this.#events].map(([name, events]) => `${name}: ${events.toLocaleString('en')} events`).join(' · '),
+    );
+  };
+
+  /** Clears the line. */
+  end(): void {
+    this.#line.show('');
+  }
+}
+
+/** Adds examples to a command's help, each a line that can be typed as it stands. */
+export function examples(command: Command, lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }

@@ -11,10 +11,9 @@ import { EXIT } from '../core/errors.ts';
 import { Budgets } from '../http/quota.ts';
 import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
 import type { PageCommit } from '../journal/journal.ts';
-import { configFlag, examples, jsonFlag, type PenstockCommand, sourceNamed } from './command.ts';
-import type { ExitCode, Io } from './io.ts';
-import { setUpVisibly } from './set-up.ts';
-import { jsonLine, say, table, wantsJson } from './output.ts';
+import { configFlag, jsonFlag, type PenstockCommand, sourceNamed } from './command.ts';
+import { type ExitCode, type Io, setUpVisibly } from './io.ts';
+import { examples, jsonLine, say, table, wantsJson } from './output.ts';
 
 type Profile = DestinationConfig['profile'];
 
@@ -25,10 +24,6 @@ const ON_A_TERMINAL = 20;
 export const previewCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('preview')
-      .description(
-        'Show what a source would send next, from its cursor on: one poll of each stream, nothing written.',
-      )
       .addArgument(new Argument('<source>', 'a source of the configuration'))
       .addOption(configFlag())
       .addOption(

@@ -4,7 +4,6 @@ import { ConfigError } from '../core/errors.ts';
 import {
   configFlag,
   destinationNamed,
-  examples,
   jsonFlag,
   type PenstockCommand,
   requireState,
@@ -12,17 +11,13 @@ import {
   type TimeFlag,
 } from './command.ts';
 import { runJob } from './jobs.ts';
-import { setUp } from './set-up.ts';
-import { wantsJson } from './output.ts';
+import { setUp } from './io.ts';
+import { examples, wantsJson } from './output.ts';
 
 /** `penstock replay --destination D --from T`: sends again what the journal still holds. */
 export const replayCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('replay')
-      .description(
-        'Resend retained events (state.retain) to a destination: the same bytes under the same ids, behind live events.',
-      )
       .addOption(
         new Option('--destination <name>', 'a destination of the configuration').makeOptionMandatory(),
       )

@@ -1,17 +1,13 @@
 import { EXIT } from '../core/errors.ts';
 import { runDaemon } from '../runtime/daemon.ts';
-import { configFlag, examples, type PenstockCommand } from './command.ts';
-import { setUp } from './set-up.ts';
+import { configFlag, type PenstockCommand } from './command.ts';
+import { setUp } from './io.ts';
+import { examples } from './output.ts';
 
 /** `penstock run`: the daemon. */
 export const runCommand: PenstockCommand = {
   describe(command) {
-    command
-      .name('run')
-      .description(
-        'Poll and deliver until stopped. SIGTERM stops it within 10 s without losing events; SIGHUP reloads the configuration.',
-      )
-      .addOption(configFlag());
+    command.addOption(configFlag());
     return examples(command, ['penstock run', 'penstock run -c /etc/penstock/penstock.yaml']);
   },
 

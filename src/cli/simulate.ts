@@ -2,23 +2,19 @@ import { InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { parseListenAddress } from '../config/fields.ts';
-import { examples, type PenstockCommand } from './command.ts';
+import type { PenstockCommand } from './command.ts';
+import { examples } from './output.ts';
 
 const DEFAULT = '127.0.0.1:8081';
 
 /** `penstock simulate`: the demo's vendors as servers of their own, to try a configuration or a deployment on. */
 export const simulateCommand: PenstockCommand = {
   describe(command) {
-    command
-      .name('simulate')
-      .description(
-        'Serve simulated vendors until stopped (QRadar, JSA, Petra, BotBye, on four ports in a row), and print the sources that poll them.',
-      )
-      .addOption(
-        new Option('--listen <host:port>', 'where the first of them listens')
-          .argParser(listenArgument)
-          .default(listenArgument(DEFAULT), DEFAULT),
-      );
+    command.addOption(
+      new Option('--listen <host:port>', 'where the first of them listens')
+        .argParser(listenArgument)
+        .default(listenArgument(DEFAULT), DEFAULT),
+    );
     return examples(command, ['penstock simulate > sources.yaml', 'penstock simulate --listen 0.0.0.0:8081']);
   },
 

@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
 import { z } from 'zod';
-import { examples, jsonFlag, type PenstockCommand } from './command.ts';
-import { jsonLine, table, wantsJson } from './output.ts';
+import { jsonFlag, type PenstockCommand } from './command.ts';
+import { examples, jsonLine, table, wantsJson } from './output.ts';
 import { nearest } from '../config/problems.ts';
 import { configSchema } from '../config/schema.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
@@ -11,11 +11,7 @@ import { loadSources } from '../sources/registry.ts';
 /** `penstock sources [TYPE]`: what can be polled, and with which options. */
 export const sourcesCommand: PenstockCommand = {
   describe(command) {
-    command
-      .name('sources')
-      .description('List the source types, or the options of one.')
-      .addArgument(new Argument('[type]', 'a source type'))
-      .addOption(jsonFlag());
+    command.addArgument(new Argument('[type]', 'a source type')).addOption(jsonFlag());
     return examples(command, [
       'penstock sources',
       'penstock sources qradar-login-attempts',
@@ -78,7 +74,6 @@ function shown(value: unknown): string {
 /** `penstock schema`: the JSON Schema of the configuration, for editors. */
 export const schemaCommand: PenstockCommand = {
   describe(command) {
-    command.name('schema').description('Print the JSON Schema of the configuration.');
     return examples(command, ['penstock schema > penstock.schema.json']);
   },
 

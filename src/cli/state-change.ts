@@ -1,19 +1,121 @@
 import { Argument, Option } from 'commander';
 import {
   configFlag,
-  examples,
   jsonFlag,
   knownSources,
   type PenstockCommand,
   requireState,
+  sourceNamed,
+  timeFlag,
+  type TimeFlag,
   unknownName,
 } from './command.ts';
-import type { Io } from './io.ts';
-import { setUp } from './set-up.ts';
-import { ConfigError, EXIT } from '../core/errors.ts';
+import { type Io, setUp } from './io.ts';
+import { enqueueAndFollow } from './jobs.ts';
+import { examples, jsonLine, say, wantsJson } from './output.ts';
+import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind.ts';
+import type { SourceConfig } from '../config/types.ts';
+import { ConfigError, EXIT, StateError } from '../core/errors.ts';
+import { isoTime } from '../ecs/time.ts';
 import { forgetSource } from '../journal/sqlite/forget-source.ts';
-import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { jsonLine, wantsJson } from './output.ts';
+import { openJournal, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { StateInUseError } from '../journal/sqlite/state-problems.ts';
+import { resultsOf } from '../runtime/jobs.ts';
+import type { LoadedConfig } from '../runtime/reload.ts';
+
+/** A daemon that is not hung starts a job within this time. Milliseconds. */
+const START_WITHIN = 10_000;
+
+/** `penstock state rewind SOURCE --to T`: the next poll reads again from a time on. */
+export const stateRewindCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('rewind')
+      .description('Move the cursors of a source back to a time; events already known are not sent again.')
+      .addArgument(new Argument('<source>', 'a source of the configuration'))
+      .addOption(timeFlag('to', 'where the next poll begins').makeOptionMandatory())
+      .addOption(configFlag())
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nEvents that the state no longer knows are sent again, under the same ids. A store that ignores ids would then add up counts\n(petra-failed-attacks) of days older than revise_days twice.',
+      );
+    return examples(command, [
+      'penstock state rewind console --to 2026-03-01T08:00:00Z',
+      'penstock state rewind console --to 6h',
+    ]);
+  },
+
+  async run(io, flags, [name = '']) {
+    const loaded = await setUp(io, flags);
+    const source = sourceNamed(loaded.config, name);
+    const now = io.clock.now();
+    const to = (flags['to'] as TimeFlag)(now);
+    requireRewindable(source);
+    if (to > now) throw new ConfigError([`--to ${isoTime(to)}: must be in the past`]);
+    requireState(loaded.config.state.path);
+    const rewound = await rewind(io, loaded, { source, to, now });
+    if (wantsJson(io, flags)) {
+      for (const { source: of, stream, before, cursor } of rewound)
+        jsonLine(io.stdout, { source: of, stream, before, cursor });
+    } else if (rewound.length > 0) {
+      say(
+        io.stdout,
+        `Rewound ${rewound.length} of the streams of ${name}; the next poll reads from ${isoTime(to)}.\n`,
+      );
+    }
+    if (rewound.length === 0) io.stderr.write('No cursor is later than that time; nothing was changed.\n');
+    return EXIT.done;
+  },
+};
+
+interface Rewinding {
+  readonly source: SourceConfig;
+  readonly to: number;
+  readonly now: number;
+}
+
+/** Rewinds in this process; if another process holds the state, that one rewinds between two of its polls. */
+async function rewind(io: Io, loaded: LoadedConfig, rewinding: Rewinding): Promise<readonly Rewound[]> {
+  const { config, log } = loaded;
+  const { source, to, now } = rewinding;
+  try {
+    await using journal = await openJournal({
+      ...config.state,
+      clock: io.clock,
+      log,
+      command: 'state rewind',
+    });
+    const others = config.sources.map(({ name }) => name).filter((name) => name !== source.name);
+    return await rewindSource(journal, source, { to, now, others });
+  } catch (error) {
+    if (!(error instanceof StateInUseError)) throw error;
+    return await rewindInHolder(io, loaded, rewinding, error);
+  }
+}
+
+async function rewindInHolder(
+  io: Io,
+  loaded: LoadedConfig,
+  { source, to }: Rewinding,
+  inUse: StateInUseError,
+): Promise<readonly Rewound[]> {
+  const spec = { kind: 'rewind', source: source.name, to } as const;
+  const followed = await enqueueAndFollow(
+    io,
+    { ...loaded, spec },
+    { show: () => undefined, startWithin: START_WITHIN },
+  );
+  if (followed.kind === 'unstarted') throw inUse;
+  if (followed.kind !== 'finished') {
+    throw new StateError(
+      `The process that holds the state has not rewound ${source.name} yet. It does so later, or the next penstock run does. See: penstock state show ${source.name}`,
+    );
+  }
+  const { code, message } = followed.outcome;
+  if (code !== EXIT.done) throw new ConfigError([message]);
+  return resultsOf('rewind', followed.job) ?? [];
+}
 
 /** `penstock state reset SOURCE`: forgets a source. */
 export const stateResetCommand: PenstockCommand = {

@@ -2,9 +2,8 @@ import { Argument } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { configFlag, examples, jsonFlag, type PenstockCommand, requireState } from './command.ts';
-import type { Io } from './io.ts';
-import { setUp } from './set-up.ts';
+import { configFlag, jsonFlag, type PenstockCommand, requireState } from './command.ts';
+import { type Io, setUp } from './io.ts';
 import { absolutePath } from '../config/files.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
@@ -13,7 +12,7 @@ import { identityOf } from '../core/stream-key.ts';
 import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
 import { exportState, importState } from '../journal/sqlite/transfer.ts';
 import { type ExportedStream, StateDocument } from '../journal/state-document.ts';
-import { jsonLine, say, wantsJson } from './output.ts';
+import { examples, jsonLine, say, wantsJson } from './output.ts';
 
 /** `penstock state export`: what moves to another machine, as one JSON document. */
 export const stateExportCommand: PenstockCommand = {

@@ -3,18 +3,15 @@ import { stringify } from 'yaml';
 import {
   type CommandGroup,
   configFlag,
-  examples,
   jsonFlag,
   knownSources,
   type PenstockCommand,
   unknownName,
 } from './command.ts';
-import type { Io, Output } from './io.ts';
-import { clip, jsonLine, say, table, wantsJson } from './output.ts';
-import { setUp } from './set-up.ts';
+import { type Io, type Output, setUp } from './io.ts';
+import { clip, examples, jsonLine, say, table, wantsJson } from './output.ts';
 import { stateExportCommand, stateImportCommand } from './state-move.ts';
-import { stateResetCommand } from './state-change.ts';
-import { stateRewindCommand } from './state-rewind.ts';
+import { stateResetCommand, stateRewindCommand } from './state-change.ts';
 import type { Config } from '../config/types.ts';
 import { EXIT } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
@@ -203,7 +200,6 @@ async function everything(view: JournalView, stream: StreamState) {
 /** `penstock state …`: what is remembered between two polls. */
 export const stateCommands: CommandGroup = {
   describe(command) {
-    command.name('state').description('Inspect, move, export and import state: cursors, ledgers, positions.');
     return examples(command, ['penstock state list', 'penstock state show console']);
   },
   commands: [

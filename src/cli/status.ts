@@ -1,9 +1,8 @@
 import { Option } from 'commander';
 import { resolve } from 'node:path';
-import { configFlag, examples, jsonFlag, type PenstockCommand } from './command.ts';
-import type { ExitCode, Io, Output } from './io.ts';
-import { jsonLine, say, table, wantsJson } from './output.ts';
-import { setUp } from './set-up.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { type ExitCode, type Io, type Output, setUp } from './io.ts';
+import { examples, jsonLine, say, table, wantsJson } from './output.ts';
 import { timeOrNull } from './state.ts';
 import { destinationRows, journalLine, reloadLine, type Rows, sourceRows } from './status-table.ts';
 import type { SourceConfig } from '../config/types.ts';
@@ -25,8 +24,6 @@ const CLEAR = '\u001b[H\u001b[J';
 export const statusCommand: PenstockCommand = {
   describe(command) {
     command
-      .name('status')
-      .description('Show the status of sources and destinations, beside a daemon or without one.')
       .addOption(configFlag())
       .addOption(new Option('--watch', 'look again every two seconds until stopped'))
       .addOption(
