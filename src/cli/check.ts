@@ -12,7 +12,7 @@ import { mask } from '../core/secret.ts';
 import type { Finding } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { probeDestination } from '../deliver/probe.ts';
-import { Budgets } from '../http/quota.ts';
+import { QuotaSpender } from '../http/quota.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
 import type { BudgetJournal } from '../journal/journal.ts';
 import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
@@ -71,7 +71,7 @@ async function checkOnline(io: Io, { config, log, report, sendTest }: Online): P
     io,
     log,
     journal,
-    budgets: new Budgets({ quotas: journal.quotas, clock: io.clock }),
+    spender: new QuotaSpender({ quotas: journal.quotas, clock: io.clock }),
     shared,
   };
   const checks = [
@@ -89,18 +89,18 @@ interface Lent {
   readonly io: Io;
   readonly log: Logger;
   readonly journal: BudgetJournal;
-  readonly budgets: Budgets;
+  readonly spender: QuotaSpender;
   readonly shared: SharedResponses;
 }
 
 async function checkSource(
-  { io, log: whole, journal, budgets, shared }: Lent,
+  { io, log: whole, journal, spender, shared }: Lent,
   source: SourceConfig,
 ): Promise<readonly Finding[]> {
   const { clock, random, env, stop: signal } = io;
   const config = { ...source, options: { ...source.options, retries: 0 } };
   const log = whole.child({ penstock: { source: source.name } });
-  await using http = openHttp({ budgets, clock, random, env, log, signal }, config);
+  await using http = openHttp({ spender, clock, random, env, log, signal }, config);
   const context = sourceContext({ journal, http, log, signal, mode: 'run' }, config);
   return await probeSource({ config, http, source: context, clock, shared });
 }

@@ -15,8 +15,8 @@ import {
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedPoll } from '../core/schedule.ts';
-import { budgetName } from '../http/quota.ts';
-import type { Http, HttpAnswer, HttpRequest } from '../core/http.ts';
+import { quotaName } from '../http/quota.ts';
+import type { Http, HttpResponse, HttpRequest } from '../core/http.ts';
 
 interface ProbeParts {
   readonly config: SourceConfig;
@@ -182,7 +182,7 @@ function whatFailed(error: PenstockError): Failed {
 }
 
 interface ProbeResponse {
-  readonly answer: HttpAnswer;
+  readonly answer: HttpResponse;
   /** How far the vendor's clock was ahead of ours, ms; undefined for an answer without a `Date`. */
   readonly ahead: number | undefined;
 }
@@ -213,7 +213,7 @@ class ProbeClient implements Http {
     return this.#clock.now() + (this.ahead ?? 0);
   }
 
-  async get(request: HttpRequest): Promise<HttpAnswer> {
+  async get(request: HttpRequest): Promise<HttpResponse> {
     const key = this.#keyOf(request);
     const response = this.#shared.get(key) ?? this.#send(request);
     this.#shared.set(key, response);
@@ -249,6 +249,6 @@ class ProbeClient implements Http {
 
   #keyOf(request: HttpRequest): string {
     const { definition, options } = this.#config;
-    return `${budgetName(options.base_url, definition.authorise(options), '')}${JSON.stringify(request)}`;
+    return `${quotaName(options.base_url, definition.authorise(options), '')}${JSON.stringify(request)}`;
   }
 }

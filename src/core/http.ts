@@ -39,7 +39,7 @@ export interface ClockReading {
 }
 
 /** A 2xx answer that is not HTML, whole. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
@@ -67,7 +67,7 @@ export interface HttpAnswer {
  *   UnavailableError too when `clock` is asked for and no two answers agree on it.
  */
 export interface Http {
-  get(request: HttpRequest): Promise<HttpAnswer>;
+  get(request: HttpRequest): Promise<HttpResponse>;
   /** How many requests of this route could be sent now without waiting for the budget; Infinity without a quota. */
   available(route: string): Promise<number>;
   /** What a stream knew of the vendor's clock (ms ahead of ours): it holds until answers of this process say more. */

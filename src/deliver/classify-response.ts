@@ -1,6 +1,6 @@
 import { maskForeign } from '../core/secret.ts';
 import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry.ts';
-import { isNoAnswer } from '../http/response.ts';
+import { isUnusableStatus } from '../http/response.ts';
 import {
   type ExportFailure,
   type ExportOutcome,
@@ -77,7 +77,7 @@ export function classifyResponse(
   const { status } = outcome;
   const shown = { status, words: wordsOf(outcome) };
   if (isGrpc(outcome)) return pausedByGrpc(shown);
-  if (isNoAnswer(status)) {
+  if (isUnusableStatus(status)) {
     return retry(
       outcome,
       { status, words: shown.words || 'a status that is no answer to this request' },

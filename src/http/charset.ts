@@ -2,33 +2,33 @@ import { TextDecoder } from 'node:util';
 
 const REPLACEMENT = '\uFFFD';
 
-/** U+FFFD as a sender may write it himself. */
-const WRITTEN: ReadonlyMap<string, Buffer> = new Map([
+/** U+FFFD as the sender itself may have sent it. */
+const SENT_REPLACEMENT: ReadonlyMap<string, Buffer> = new Map([
   ['utf-8', Buffer.from([0xef, 0xbf, 0xbd])],
   ['utf-16le', Buffer.from([0xfd, 0xff])],
   ['utf-16be', Buffer.from([0xff, 0xfd])],
 ]);
 
-/** As many bytes of U+FFFD as can lie before the end of a piece. */
-const MARGIN = 2;
+/** How many bytes of a split U+FFFD can be at the end of a chunk. */
+const MAX_SPLIT_BYTES = 2;
 
 const NONE = Buffer.alloc(0);
 
-/** Whether a name (in lower case, as in a header) is one of a charset: `utf-8`, `iso-8859-1`, `charset=utf8`. */
+/** Whether a lower-case name from a header names a charset: `utf-8`, `iso-8859-1`, `charset=utf8`. */
 export function isCharset(name: string): boolean {
   return supported(name.replace(/^charset=/, '')) !== undefined;
 }
 
-/** A text, and what was lost on the way to it. */
+/** A decoded text, and how much of it could not be decoded. */
 export interface DecodedText {
   readonly text: string;
   /** The charset that was used, in lower case. */
   readonly charset: string;
-  /** How many characters of the text stand for bytes that are none in this charset. */
+  /** How many characters of the text replace bytes that are invalid in this charset. */
   readonly replaced: number;
 }
 
-/** The text of a body that is whole. */
+/** Decodes a complete body. */
 export function decodeText(body: Buffer, contentType: string | undefined): DecodedText {
   const decoder = new CharsetDecoder(contentType);
   const text = decoder.write(body) + decoder.end();
@@ -36,14 +36,14 @@ export function decodeText(body: Buffer, contentType: string | undefined): Decod
 }
 
 /**
- * Makes text of the bytes of a body, as they come. A byte order mark tells the charset, and is left out; else zero
- * bytes tell UTF-16 from others, since the texts here begin with ASCII; else the header does; else it is UTF-8, as for
- * a charset that is not known. Bytes that are no character become U+FFFD and are counted.
+ * Decodes the bytes of a body as they come. The charset is that of a byte order mark, which is removed; else UTF-16 when
+ * zero bytes show it, since the texts here begin with ASCII; else that of the header; else UTF-8. Invalid bytes become
+ * U+FFFD and are counted.
  */
 export class CharsetDecoder {
   readonly #declared: string | undefined;
   #decoder: TextDecoder | undefined;
-  /** The first bytes, until there are enough to know the charset; then the last ones, for a character that is split. */
+  /** The first bytes, until there are enough to know the charset; then the last ones, which may begin a character. */
   #before: Buffer = NONE;
   #replaced = 0;
 
@@ -57,12 +57,12 @@ export class CharsetDecoder {
     return this.#decoder?.encoding ?? this.#declared ?? 'utf-8';
   }
 
-  /** How many U+FFFD stand for bytes that are no character, so far. */
+  /** How many U+FFFD replace invalid bytes so far. */
   get replaced(): number {
     return this.#replaced;
   }
 
-  /** The characters that are complete with these bytes. */
+  /** Decodes the characters that these bytes complete. */
   write(bytes: Buffer): string {
     if (this.#decoder !== undefined) return this.#decode(this.#decoder, bytes, false);
     const start = this.#before.length === 0 ? bytes : Buffer.concat([this.#before, bytes]);
@@ -70,7 +70,7 @@ export class CharsetDecoder {
     return start.length < 3 ? '' : this.#begin(start);
   }
 
-  /** What is left, when there are no more bytes. */
+  /** Decodes what is left at the end of the body. */
   end(): string {
     const first = this.#decoder === undefined ? this.#begin(this.#before) : '';
     return first + (this.#decoder === undefined ? '' : this.#decode(this.#decoder, NONE, true));
@@ -84,11 +84,11 @@ export class CharsetDecoder {
 
   #decode(decoder: TextDecoder, bytes: Buffer, last: boolean): string {
     const text = decoder.decode(bytes, { stream: !last });
-    const seen = Buffer.concat([this.#before, bytes.subarray(-MARGIN)]);
+    const seen = Buffer.concat([this.#before, bytes.subarray(-MAX_SPLIT_BYTES)]);
     if (text.includes(REPLACEMENT)) {
-      this.#replaced += charactersIn(text) - genuineIn([this.#before, bytes], decoder.encoding);
+      this.#replaced += charactersIn(text) - sentIn([this.#before, bytes], decoder.encoding);
     }
-    const split = wide(decoder.encoding) ? (this.#before.length + bytes.length) % 2 : MARGIN;
+    const split = wide(decoder.encoding) ? (this.#before.length + bytes.length) % 2 : MAX_SPLIT_BYTES;
     this.#before = split === 0 ? NONE : seen.subarray(-split);
     return text;
   }
@@ -104,7 +104,7 @@ function charsetOf(start: Buffer, declared: string | undefined): string {
   return declared ?? 'utf-8';
 }
 
-/** The charset of a content type, as this platform names it; undefined for none, and for one that it does not know. */
+/** The charset of a content type, by its standard name; undefined without one and for one that is not supported. */
 function declaredCharset(contentType = ''): string | undefined {
   return supported(/;\s*charset\s*=\s*["']?([^\s"';,]+)/i.exec(contentType)?.[1]);
 }
@@ -114,7 +114,7 @@ function supported(label: string | undefined): string | undefined {
   try {
     return new TextDecoder(label).encoding;
   } catch {
-    // A RangeError: no charset that is known here.
+    // A RangeError: this charset is not supported.
     return undefined;
   }
 }
@@ -126,12 +126,12 @@ function charactersIn(text: string): number {
 }
 
 /** How many U+FFFD the sender itself wrote that end in the second part. */
-function genuineIn(parts: readonly Buffer[], charset: string): number {
+function sentIn(parts: readonly Buffer[], charset: string): number {
   const bytes = Buffer.concat(parts);
-  const written = WRITTEN.get(charset);
-  if (written === undefined) return 0;
+  const sent = SENT_REPLACEMENT.get(charset);
+  if (sent === undefined) return 0;
   let found = 0;
-  for (let at = bytes.indexOf(written); at !== -1; at = bytes.indexOf(written, at + 1)) {
+  for (let at = bytes.indexOf(sent); at !== -1; at = bytes.indexOf(sent, at + 1)) {
     if (!wide(charset) || at % 2 === 0) found += 1;
   }
   return found;

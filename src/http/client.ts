@@ -1,49 +1,53 @@
 import type { TlsConfig } from '../config/types.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { RefusedError, TimedOutError } from '../core/errors.ts';
-import type { HttpAnswer, HttpRequest, Http } from '../core/http.ts';
+import type { HttpResponse, HttpRequest, Http } from '../core/http.ts';
 import type { Logger } from '../core/log.ts';
 import { percentEncoded } from '../core/text.ts';
 import type { Secret } from '../core/secret.ts';
-import type { Quota, CommonOptions } from '../core/source.ts';
-import { budgetName, type Budget, type Budgets, pace } from './quota.ts';
-import { answerOf, MAX_REDIRECTS, redirectOf, failureOf } from './response.ts';
+import type { RateLimit } from '../core/quota.ts';
+import type { CommonOptions, Quota } from '../core/source.ts';
+import { pauseAsAsked, quotaName, type QuotaSpender, type RouteQuota } from './quota.ts';
+import { failureOf, MAX_REDIRECTS, readResponse, redirectOf } from './response.ts';
 import { Connections } from './connections.ts';
 import { ACCEPT_ENCODING } from './content-coding.ts';
-import { exchange, type RawAnswer, GivenUpError } from './exchange.ts';
+import { exchange, type RawResponse, GivenUpError } from './exchange.ts';
 import { withRetries } from './retry.ts';
 import { VendorClock } from './vendor-clock.ts';
 import { bareUrl, sourceWay, type Way, sourceExposure, warnOfExposure } from './way.ts';
 
-/** The HTTP client of one source; it lasts as long as the source, so that connections and the vendor's clock do. */
+/**
+ * Makes the HTTP client of one source. Keep it as long as the source, so that connections and what is known of the
+ * vendor's clock last. Warns in the log when TLS or the credential is not protected.
+ */
 export function createHttp(settings: HttpSettings): SourceHttp {
   const { options, log } = settings;
   if (options.tls?.insecure_skip_verify === true) {
     log.warn(
       { url: { full: options.base_url } },
-      'TLS certificates are not verified for this source (tls.insecure_skip_verify): anyone on the way can read its credential and change its answers. Use tls.ca_file and tls.server_name.',
+      'TLS certificates are not verified for this source (tls.insecure_skip_verify): anyone on the way can read its credential and change its responses. Use tls.ca_file and tls.server_name.',
     );
   }
   warnOfExposure(sourceExposure(options, settings.env), options.base_url, log);
   return new Client(settings);
 }
 
-/** The route of the operator's `quota` where the vendor documents none. */
+/** The route of the operator's `quota` when the vendor documents no limit. */
 const EVERY_ROUTE = '*';
 
 class Client implements SourceHttp {
   readonly #settings: HttpSettings;
   readonly #way: Way;
   readonly #connections: Connections;
-  readonly #quotas: ReadonlyMap<string, Pick<Quota, 'requests' | 'per'>>;
+  readonly #limits: ReadonlyMap<string, RateLimit>;
   readonly #clock = new VendorClock();
   #requests = 0;
-  #deprecationTold = false;
-  #replacementTold = false;
+  #warnedOfDeprecation = false;
+  #warnedOfReplacements = false;
 
   constructor(settings: HttpSettings) {
     this.#settings = settings;
-    this.#quotas = quotasByRoute(settings);
+    this.#limits = limitsByRoute(settings);
     this.#way = sourceWay(settings.options, settings.env);
     this.#connections = new Connections({ way: this.#way, timeout: settings.options.timeout + 1_000 });
   }
@@ -57,14 +61,14 @@ class Client implements SourceHttp {
   }
 
   async available(route: string): Promise<number> {
-    return this.#settings.budgets.available(this.#budget(route));
+    return this.#settings.spender.available(this.#quota(route));
   }
 
   capacity(route: string): number {
-    return this.#budget(route).quota?.requests ?? Infinity;
+    return this.#quota(route).limit?.requests ?? Infinity;
   }
 
-  async get(request: HttpRequest): Promise<HttpAnswer> {
+  async get(request: HttpRequest): Promise<HttpResponse> {
     const { options } = this.#settings;
     const url = joinUrl(options.base_url, request);
     const ask = (again: boolean) =>
@@ -85,29 +89,29 @@ class Client implements SourceHttp {
     await this.#connections[Symbol.asyncDispose]();
   }
 
-  async #follow(start: URL, request: HttpRequest, attempt: number): Promise<HttpAnswer> {
+  async #follow(start: URL, request: HttpRequest, attempt: number): Promise<HttpResponse> {
     let url = start;
     for (let hops = 0; ; hops += 1) {
       const raw = await this.#send(url, request, attempt);
       const target = redirectOf(raw, url);
-      if (target === undefined) return await this.#judge(raw, request);
+      if (target === undefined) return await this.#read(raw, request);
       if (hops === MAX_REDIRECTS) {
-        const message = `${raw.url} redirects once more after ${MAX_REDIRECTS} redirects. Check base_url.`;
+        const message = `${raw.url} redirected more than ${MAX_REDIRECTS} times. Check base_url.`;
         throw new RefusedError(message, raw.url, raw.status, '');
       }
       url = target;
     }
   }
 
-  /** One request: its budget, the exchange, and what its headers say about further ones. */
-  async #send(url: URL, { route, headers, asked }: HttpRequest, attempt: number): Promise<RawAnswer> {
-    const { budgets, options, clock, signal, log, onRequest, onDuration, onWait } = this.#settings;
-    const budget = this.#budget(route);
-    await budgets.acquire(budget, { signal, log, onWait: (until) => onWait?.(until, budget.route) });
+  /** Sends one request: spends its quota, exchanges, and pauses the quota when the response asks for it. */
+  async #send(url: URL, { route, headers, asked }: HttpRequest, attempt: number): Promise<RawResponse> {
+    const { spender, options, clock, signal, log, onRequest, onDuration, onWait } = this.#settings;
+    const quota = this.#quota(route);
+    await spender.acquire(quota, { signal, log, onWait: (until) => onWait?.(until, quota.route) });
     this.#requests += 1;
     const began = clock.now();
-    const told = { route, retry: attempt > 1 };
-    let raw: RawAnswer;
+    const report = { route, retry: attempt > 1 };
+    let raw: RawResponse;
     try {
       raw = await exchange(this.#connections, url, this.#headers(headers), {
         clock,
@@ -119,15 +123,22 @@ class Client implements SourceHttp {
       });
     } catch (error) {
       if (error instanceof GivenUpError) this.#giveUp(error);
-      onRequest?.({ ...told, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
+      onRequest?.({ ...report, status: error instanceof TimedOutError ? 'timed-out' : 'failed' });
       throw error;
     } finally {
       onDuration?.(clock.now() - began);
     }
     this.#observe(raw);
-    const throttled = await pace(raw, { budgets, budget, clock, log, vendorNow: this.vendorNow(), attempt });
+    const throttled = await pauseAsAsked(raw, {
+      spender,
+      quota,
+      clock,
+      log,
+      vendorNow: this.vendorNow(),
+      attempt,
+    });
     onRequest?.({
-      ...told,
+      ...report,
       status: raw.status,
       ...(throttled && { throttledUntil: throttled.until }),
       ...(raw.replaced > 0 && { replaced: raw.replaced }),
@@ -147,50 +158,47 @@ class Client implements SourceHttp {
     return { ...merged, ...lowerCase(authorise()) };
   }
 
-  #budget(route: string): Budget {
+  #quota(route: string): RouteQuota {
     const { options, authorise } = this.#settings;
-    const shared = this.#quotas.has(EVERY_ROUTE) ? EVERY_ROUTE : route;
-    const name = budgetName(new URL(options.base_url).origin, authorise(), shared);
-    return { name, route: shared, quota: this.#quotas.get(shared) };
+    const shared = this.#limits.has(EVERY_ROUTE) ? EVERY_ROUTE : route;
+    const name = quotaName(new URL(options.base_url).origin, authorise(), shared);
+    return { name, route: shared, limit: this.#limits.get(shared) };
   }
 
-  #observe(raw: RawAnswer): void {
-    this.#clock.hear(raw);
-    if (raw.replaced > 0) this.#tellReplacement(raw);
-    if (raw.headers['deprecated'] === undefined || this.#deprecationTold) return;
-    this.#deprecationTold = true;
+  #observe(raw: RawResponse): void {
+    this.#clock.note(raw);
+    if (raw.replaced > 0) this.#warnOfReplacements(raw);
+    if (raw.headers['deprecated'] === undefined || this.#warnedOfDeprecation) return;
+    this.#warnedOfDeprecation = true;
     this.#settings.log.warn(
       { url: { full: raw.url } },
-      'The vendor marks this version of its API as deprecated. Set a newer one before it is removed.',
+      'The vendor has deprecated this version of its API. Set a newer one before it is removed.',
     );
   }
 
-  #tellReplacement({ url, charset, replaced }: RawAnswer): void {
-    if (this.#replacementTold) return;
-    this.#replacementTold = true;
+  #warnOfReplacements({ url, charset, replaced }: RawResponse): void {
+    if (this.#warnedOfReplacements) return;
+    this.#warnedOfReplacements = true;
     this.#settings.log.warn(
       { url: { full: url } },
-      `An answer holds bytes that are no ${charset.toUpperCase()}, its charset: ${replaced} of its characters are U+FFFD (the replacement character) instead. Have the vendor declare the charset that it sends. Further ones are only counted (penstock_replaced_characters_total).`,
+      `A response is not valid ${charset.toUpperCase()}: ${replaced} of its characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).`,
     );
   }
 
   #giveUp(error: GivenUpError): void {
     this.#connections.abandon();
     const fields = { url: { full: error.url }, error: { type: error.name, message: error.message } };
-    this.#settings.log.warn(fields, 'Request did not end by itself and was given up.');
+    this.#settings.log.warn(fields, 'Request could not be cancelled; its connection was closed.');
   }
 
-  async #judge(raw: RawAnswer, request: HttpRequest): Promise<HttpAnswer> {
+  async #read(raw: RawResponse, request: HttpRequest): Promise<HttpResponse> {
     const failure = failureOf(raw, this.vendorNow());
     if (failure !== undefined) throw failure;
-    return answerOf(raw, request, this.vendorNow());
+    return readResponse(raw, request, this.vendorNow());
   }
 }
 
-function quotasByRoute({
-  options,
-  quotas,
-}: HttpSettings): ReadonlyMap<string, Pick<Quota, 'requests' | 'per'>> {
+function limitsByRoute({ options, quotas }: HttpSettings): ReadonlyMap<string, RateLimit> {
   const byRoute = new Map(quotas.map((quota) => [quota.route, { requests: quota.requests, per: quota.per }]));
   if (options.quota !== undefined) byRoute.set(quotas[0]?.route ?? EVERY_ROUTE, options.quota);
   return byRoute;
@@ -200,61 +208,62 @@ function lowerCase(headers: Readonly<Record<string, string>>): Record<string, st
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-/** What the HTTP client of one source is made of. */
+/** What the HTTP client of one source needs. */
 export interface HttpSettings {
   readonly options: CommonOptions & {
     readonly tls?: TlsConfig | undefined;
     readonly proxy?: Secret | undefined;
   };
-  /** The headers that carry the credential; asked anew for every request. */
+  /** The headers that carry the credential; called for every request, because secret files are read again. */
   readonly authorise: () => Readonly<Record<string, string>>;
-  /** The vendor's documented limits; `options.quota` replaces the first, or limits everything where there are none. */
+  /** The vendor's documented limits; `options.quota` replaces the first, or limits every route when there are none. */
   readonly quotas: readonly Quota[];
-  /** One for the whole process: see `Budgets`. */
-  readonly budgets: Budgets;
+  /** One for the whole process. */
+  readonly spender: QuotaSpender;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
   readonly signal: AbortSignal;
-  /** Always sent: one vendor answers 403 to requests without. */
+  /** Always sent, because one vendor answers 403 to requests without it. */
   readonly userAgent: string;
   /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Told of every request that was sent, after its end. */
-  readonly onRequest?: (told: RequestTold) => void;
-  /** Told how long every request took, from sending it to the end of its answer. Milliseconds. */
+  /** Called after the end of every request that was sent. */
+  readonly onRequest?: (report: RequestReport) => void;
+  /** Called with the duration of every request, from sending it to the end of its response. Milliseconds. */
   readonly onDuration?: (ms: number) => void;
-  /** Told until when a request of this route waits for its budget (epoch ms); undefined: it is granted. */
+  /** Called with the time until which a request of this route waits for its quota (epoch ms); undefined: it may be sent. */
   readonly onWait?: (until: number | undefined, route: string) => void;
 }
 
-export interface RequestTold {
+/** The outcome of one request that was sent. */
+export interface RequestReport {
   readonly route: string;
-  /** `timed-out` and `failed`: there was no whole answer. */
+  /** `timed-out` and `failed`: there was no complete response. */
   readonly status: number | 'timed-out' | 'failed';
-  /** Whether it was a further try of a request. */
+  /** Whether the request had been tried before. */
   readonly retry: boolean;
-  /** The vendor throttled us: no request of this route is sent before then. Epoch milliseconds. */
+  /** Present when the vendor throttled the request: nothing is sent on this route before then. Epoch milliseconds. */
   readonly throttledUntil?: number;
-  /** Characters of its answer that stand for bytes that are none in its charset. */
+  /** How many invalid characters of the response became U+FFFD. */
   readonly replaced?: number;
 }
 
-/** The client as the pipeline holds it; a source is lent its `Http`. Dispose it to close its connections. */
+/** The client as the pipeline holds it; a source only gets its `Http`. Dispose it to close its connections. */
 export interface SourceHttp extends Http, AsyncDisposable {
-  /** How many requests of this route its budget grants in one window; Infinity without a quota. */
+  /** How many requests of this route its quota allows in one window; Infinity without a limit. */
   capacity(route: string): number;
-  /** The vendor's clock: ours, corrected by the `Date` of its last answer. Epoch milliseconds. */
+  /** The vendor's clock: ours, corrected by the `Date` of its last response. Epoch milliseconds. */
   vendorNow(): number;
-  /** Requests sent since it was made, retries and redirects too. */
+  /** Requests sent by this client so far, including retries and redirects. */
   readonly requests: number;
 }
 
 /**
- * The URL of a request: `path` after the path of `base`, never on another origin. A query in `path` is kept as it is
- * written, and `query` follows it; a fragment is left out. The query is encoded once, with `+`
- * as `%2B` and a blank as `%20`, since a raw `+` means a blank to one vendor and itself to another.
+ * The URL of a request: `path` after the path of `base`, always on the same origin. A query in `path` is kept as written
+ * and followed by `query`; a fragment is dropped. The query is encoded once, `+` as `%2B` and a blank as `%20`, because
+ * vendors disagree on what a raw `+` means.
  */
 export function joinUrl(base: string, { path, query = {} }: Pick<HttpRequest, 'path' | 'query'>): URL {
   const { origin, pathname } = new URL(base);

@@ -9,11 +9,11 @@ import {
 import { Agent, buildConnector, ProxyAgent, type Dispatcher } from 'undici';
 import type { TlsConfig } from '../config/types.ts';
 import { MAX_HEADER_BYTES, type Phase } from './network-error.ts';
-import { type Way, OwnWords } from './way.ts';
+import { type Way, ExplainedError } from './way.ts';
 
 interface ConnectionSettings {
   readonly way: Pick<Way, 'tls' | 'proxy'>;
-  /** Milliseconds for making a connection. */
+  /** Time limit for making a connection. Milliseconds. */
   readonly timeout: number;
 }
 
@@ -24,7 +24,7 @@ interface Pem {
   readonly passphrase?: string;
 }
 
-/** The connections of one source. The files of `tls` are read before every request: a renewed certificate needs no restart. */
+/** The connections of one source. The files of `tls` are read before every request, so a renewed certificate needs no restart. */
 export class Connections implements AsyncDisposable {
   readonly #settings: ConnectionSettings;
   #current: { readonly pem: string; readonly dispatcher: Dispatcher } | undefined;
@@ -34,7 +34,7 @@ export class Connections implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  /** How far the connection has come that was begun last. */
+  /** How far the latest connection attempt has come. */
   get phase(): Phase {
     return this.#phase;
   }
@@ -49,14 +49,14 @@ export class Connections implements AsyncDisposable {
       this.#phase = phase;
     });
     this.#current = { pem: fingerprint, dispatcher };
-    // It ends with what is under way on it, for which nobody waits.
+    // Closes when its requests have ended; nobody needs to wait for that.
     before?.dispatcher.close().catch(() => undefined);
     return dispatcher;
   }
 
-  /** Ends every connection and what is under way on it; the next request makes a new one. */
+  /** Closes every connection, also with requests on it; the next request makes a new one. */
   abandon(): void {
-    // It may never settle, which is why it is abandoned.
+    // It may never settle, which is why nobody waits for it.
     this.#current?.dispatcher.destroy().catch(() => undefined);
     this.#current = undefined;
   }
@@ -93,21 +93,21 @@ function open({ way: { tls, proxy: found }, timeout }: ConnectionSettings, pem: 
     connectTimeout: timeout,
     allowH2: false,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // One clock of ours measures the whole exchange.
+    // `exchange` limits the time of the whole request.
     headersTimeout: 0,
     bodyTimeout: 0,
   };
   if (found === undefined) return new Agent({ ...options, connect: watched(buildConnector(connect), note) });
-  // Apart from the URL, so that no error of the library can show it.
+  // Kept out of the URL, so that no error of the library can show it.
   const token = found.credential && `Basic ${Buffer.from(found.credential.reveal()).toString('base64')}`;
   return new ProxyAgent({ ...options, uri: found.origin, ...(token === undefined ? {} : { token }) });
 }
 
-/** A connector that tells when it begins to connect, and when the TLS handshake begins. */
+/** A connector that reports when it begins to connect, and when the TLS handshake begins. */
 function watched(connector: buildConnector.connector, note: Note): buildConnector.connector {
   return (options, callback) => {
     note('connecting');
-    // Not in its type declarations.
+    // It returns the socket, although its type declarations do not say so.
     const socket = connector(options, callback) as unknown as Socket;
     if (options.protocol === 'https:') socket.once('connect', () => note('tls'));
     return socket;
@@ -123,7 +123,7 @@ function tlsOptions(
     ...(ca === undefined && cert === undefined
       ? {}
       : { secureContext: secureContext({ ca, cert, key, passphrase }) }),
-    // A server name that is an address may be checked, but not asked for (RFC 6066 §3).
+    // A server name that is an address may be checked, but not sent (RFC 6066 §3).
     ...(name === undefined || isIP(name) ? {} : { servername: name }),
     ...(name === undefined
       ? {}
@@ -133,9 +133,9 @@ function tlsOptions(
 }
 
 function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: string | undefined }) {
-  // OpenSSL takes a file without certificates for no authorities, silently.
+  // OpenSSL silently accepts a file without certificates as an empty list.
   if (ca !== undefined && !ca.includes('CERTIFICATE-----')) {
-    throw new OwnWords('the file of tls.ca_file holds no PEM certificate. Replace it');
+    throw new ExplainedError('the file of tls.ca_file contains no PEM certificate. Replace it');
   }
   try {
     return createSecureContext({
@@ -149,33 +149,35 @@ function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: str
   }
 }
 
-const FILES: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it does not exist',
   EACCES: 'its permissions do not allow it',
   EPERM: 'its permissions do not allow it',
   EISDIR: 'it is a directory',
 };
 
-/** An error in our words that keeps the code, by which callers tell errors apart. */
-function inWords(message: string, cause: unknown): Error {
-  return Object.assign(new OwnWords(message), { code: (cause as NodeJS.ErrnoException | undefined)?.code });
+/** An explained error that keeps the code, by which callers distinguish errors. */
+function explained(message: string, cause: unknown): Error {
+  return Object.assign(new ExplainedError(message), {
+    code: (cause as NodeJS.ErrnoException | undefined)?.code,
+  });
 }
 
-/** That a file of `tls` cannot be read. */
+/** The error for a file of `tls` that cannot be read. */
 export function unreadable(option: keyof TlsConfig, cause: unknown): Error {
-  const why = FILES[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'the system reports an error';
-  return inWords(
+  const why = FILE_PROBLEMS[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'the system reports an error';
+  return explained(
     `the file of tls.${option} cannot be read: ${why}. Check its path and its permissions`,
     cause,
   );
 }
 
-/** That the files of `tls` were read and are of no use. */
+/** The error for files of `tls` that were read but cannot be used. */
 export function unusable(cause: unknown): Error {
   const files = 'tls.ca_file, tls.cert_file and tls.key_file';
-  return inWords(
-    `the files of ${files} do not match each other or tls.key_passphrase, or are not PEM. Replace the one that is wrong`,
+  return explained(
+    `the files of ${files} do not match each other or tls.key_passphrase, or are not PEM. Replace the wrong one`,
     cause,
   );
 }

@@ -11,16 +11,16 @@ import {
 import { maskForeign } from '../core/secret.ts';
 import { isCharset } from './charset.ts';
 
-/** What a request says in `Accept-Encoding`: the codings that `decodeContent` understands. */
+/** The `Accept-Encoding` of requests: the codings that `decodeContent` supports. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br';
 
-/** A body that cannot be decoded. The message follows `No usable answer from …: `, and names the coding. */
+/** A body that cannot be decoded. The message names the coding and can follow `No usable answer from …: `. */
 export class ContentCodingError extends Error {
   override readonly name = 'ContentCodingError' as const;
 }
 
-/** More than anybody means: each may hide a thousand times its size. */
-const MOST_CODINGS = 5;
+/** Limit on nested codings: each may expand to a thousand times its size. */
+const MAX_CODINGS = 5;
 
 type Decoder = (input: ByteInput) => AsyncIterable<Buffer>;
 
@@ -31,29 +31,29 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['br', (input) => inflate(input, createBrotliDecompress())],
 ]);
 
-/** What servers write there that is no coding of the content. Names of charsets and media types count as well. */
+/** Values that servers put into `Content-Encoding` although they are not codings. Charsets and media types occur too. */
 const NO_CODINGS = new Set(['', 'identity', 'none', 'null', 'binary', '7bit', '8bit', 'chunked']);
 
 /**
- * The content of a body, as it came before its content codings were applied (RFC 9110 §8.4). Bytes behind the end of
- * the compressed data are ignored, and an empty body is empty in any coding. Reads the body no further than it must,
- * and never closes it: that is for the caller, who also bounds how much is read.
+ * Decodes the content codings of a body (RFC 9110 §8.4). Ignores bytes after the end of the compressed data; an empty body
+ * is empty in any coding. Reads the body no further than necessary and never closes it: the caller does, and limits how
+ * much is read.
  *
  * @param contentEncoding the header, several joined by commas
- * @throws ContentCodingError at once for a coding that is not known; while reading, for a body that does not decode
+ * @throws ContentCodingError at once for an unknown coding; while reading, for a body that cannot be decoded
  */
 export function decodeContent(
   body: AsyncIterable<Buffer>,
   contentEncoding: string | undefined,
 ): AsyncIterable<Buffer> {
   const codings = codingsOf(contentEncoding);
-  if (codings.length > MOST_CODINGS) {
+  if (codings.length > MAX_CODINGS) {
     throw new ContentCodingError(`its content-encoding lists ${codings.length} codings`);
   }
   return codings.reduceRight<AsyncIterable<Buffer>>((coded, coding) => decode(coded, coding), body);
 }
 
-/** As `decodeContent`, for a body that is whole. Undefined: its content is larger than `maxBytes`. */
+/** As `decodeContent`, for a complete body. Undefined when its content is larger than `maxBytes`. */
 export async function decodeWhole(
   body: Buffer,
   contentEncoding: string | undefined,
@@ -81,7 +81,7 @@ function decode(body: AsyncIterable<Buffer>, coding: string): AsyncIterable<Buff
   if (decoder === undefined) {
     const name = JSON.stringify(coding.slice(0, 40));
     throw new ContentCodingError(
-      `its content-encoding ${maskForeign(name)} is not known here (${ACCEPT_ENCODING} are)`,
+      `its content-encoding ${maskForeign(name)} is not supported (supported are ${ACCEPT_ENCODING})`,
     );
   }
   return decodeBy(decoder, body, coding);
@@ -95,12 +95,12 @@ async function* decodeBy(decoder: Decoder, body: AsyncIterable<Buffer>, coding: 
     yield* decoder(input);
   } catch (error) {
     if (broke) throw error;
-    const message = `its body does not decode as its content-encoding (${coding}) says. A proxy on the way may have cut or changed it`;
+    const message = `its body cannot be decoded by its content-encoding (${coding}). A proxy may have cut or changed it`;
     throw new ContentCodingError(message, { cause: error });
   }
 }
 
-/** The body; tells of its error, which is thus known from one of its decoder. */
+/** Passes the body on, and notes its own error, to distinguish that from an error of the decoder. */
 async function* observed(body: AsyncIterable<Buffer>, onError: () => void): AsyncGenerator<Buffer> {
   try {
     yield* body;
@@ -110,7 +110,7 @@ async function* observed(body: AsyncIterable<Buffer>, onError: () => void): Asyn
   }
 }
 
-/** Some servers send raw deflate, others deflate with a zlib header (RFC 1950 §2.2), as the name really means. */
+/** Some servers send raw deflate; others add the zlib header (RFC 1950 §2.2) that the coding requires. */
 async function* deflated(input: ByteInput): AsyncGenerator<Buffer> {
   const head = await input.peek(2);
   const zlib = head.length === 2 && (head.readUInt8(0) & 0x0f) === 8 && head.readUInt16BE() % 31 === 0;
@@ -132,10 +132,10 @@ const NAME = 8;
 const COMMENT = 16;
 
 /**
- * Decodes gzip, one member behind the other. Node's own decoder fails on bytes behind the last member; they are
- * ignored here, as by other clients.
+ * Decodes gzip with any number of members. Node's own decoder fails on bytes after the last member; they are ignored here,
+ * as by other clients.
  *
- * @throws Error on anything else that is no gzip, or is cut or damaged
+ * @throws Error when the data is not gzip, cut or damaged
  */
 export async function* gunzip(input: ByteInput): AsyncGenerator<Buffer> {
   do {
@@ -146,7 +146,7 @@ export async function* gunzip(input: ByteInput): AsyncGenerator<Buffer> {
 
 async function skipHeader(input: ByteInput): Promise<void> {
   const header = await exactly(input, FIXED_HEADER);
-  if (!MAGIC.equals(header.subarray(0, MAGIC.length))) throw new Error('it does not begin as gzip does');
+  if (!MAGIC.equals(header.subarray(0, MAGIC.length))) throw new Error('it does not begin like gzip');
   const flags = header.readUInt8(3);
   if ((flags & EXTRA) !== 0) await exactly(input, (await exactly(input, 2)).readUInt16LE());
   if ((flags & NAME) !== 0) await skipText(input);
@@ -168,7 +168,7 @@ async function* member(input: ByteInput): AsyncGenerator<Buffer> {
   }
 }
 
-/** A text ends with a zero byte. */
+/** Skips a text that ends with a zero byte. */
 async function skipText(input: ByteInput): Promise<void> {
   while ((await exactly(input, 1)).readUInt8(0) !== 0);
 }
@@ -182,7 +182,7 @@ async function exactly(input: ByteInput, count: number): Promise<Buffer> {
 type Engine = Inflate | InflateRaw | BrotliDecompress;
 
 /**
- * What the engine makes of the input, until the compressed data ends; what lies behind it stays in the input.
+ * The engine's output, until the compressed data ends; bytes after that stay in the input.
  * @throws the engine's error when the data is damaged or cut, or the input's
  */
 export async function* inflate(input: ByteInput, engine: Engine): AsyncGenerator<Buffer> {
@@ -191,7 +191,7 @@ export async function* inflate(input: ByteInput, engine: Engine): AsyncGenerator
   await fed;
 }
 
-/** One chunk at a time, so that all that the engine leaves over is the end of the last one. */
+/** Feeds one chunk at a time, so that what the engine does not consume is the end of the last one. */
 async function feed(input: ByteInput, engine: Engine): Promise<void> {
   const closed = once(engine, 'close').catch(() => undefined);
   let total = 0;
@@ -212,19 +212,19 @@ async function feed(input: ByteInput, engine: Engine): Promise<void> {
       }
     }
   } catch (error) {
-    // Whoever reads the engine is given it.
+    // The engine's reader gets the error.
     engine.destroy(error as Error);
   }
 }
 
 function written(engine: Engine, chunk: Buffer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  // An error is given to whoever reads the engine.
+  // The engine's reader gets the error.
   engine.write(chunk, () => resolve());
   return promise;
 }
 
-/** The bytes of a body, taken piece by piece; what was taken too much can be put back. It never closes the body. */
+/** Reads a body chunk by chunk; a part of a chunk can be put back. It never closes the body. */
 export class ByteInput {
   readonly #chunks: AsyncIterator<Buffer>;
   #held: Buffer | undefined;
@@ -233,7 +233,7 @@ export class ByteInput {
     this.#chunks = body[Symbol.asyncIterator]();
   }
 
-  /** The next bytes, never none; undefined at the end. */
+  /** The next bytes, at least one; undefined at the end. */
   async take(): Promise<Buffer | undefined> {
     const held = this.#held;
     this.#held = undefined;
@@ -245,12 +245,12 @@ export class ByteInput {
     }
   }
 
-  /** Gives back the end of what was taken last. */
+  /** Puts back the end of what was taken last. */
   putBack(rest: Buffer): void {
     if (rest.length > 0) this.#held = rest;
   }
 
-  /** The next `count` bytes, which stay; fewer at the end. */
+  /** The next `count` bytes without taking them; fewer at the end. */
   async peek(count: number): Promise<Buffer> {
     let seen: Buffer = Buffer.alloc(0);
     while (seen.length < count) {
@@ -262,7 +262,7 @@ export class ByteInput {
     return seen.subarray(0, count);
   }
 
-  /** @returns the next `count` bytes; undefined when there are fewer */
+  /** The next `count` bytes; undefined when there are fewer. */
   async read(count: number): Promise<Buffer | undefined> {
     const bytes = await this.peek(count);
     if (bytes.length < count) return undefined;

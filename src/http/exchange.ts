@@ -6,17 +6,17 @@ import type { Span } from '../core/source.ts';
 import { CharsetDecoder, type DecodedText, decodeText } from './charset.ts';
 import type { Connections } from './connections.ts';
 import { decodeContent, ContentCodingError } from './content-coding.ts';
-import { networkWords, type Phase, timedOutWords } from './network-error.ts';
+import { explainNetworkError, type Phase, explainTimeout } from './network-error.ts';
 import type { Headers } from './retry.ts';
 import { type Way, bareUrl } from './way.ts';
 
-/** An answer as it came, whatever it means. */
-export interface RawAnswer extends DecodedText {
+/** A response as it came, whatever it means. */
+export interface RawResponse extends DecodedText {
   /** Without query. */
   readonly url: string;
   readonly status: number;
   readonly headers: Headers;
-  /** Our clock when it was asked for, epoch milliseconds. */
+  /** Our clock when the request was sent, epoch milliseconds. */
   readonly sent: number;
   /** Our clock when the headers came, epoch milliseconds. */
   readonly at: number;
@@ -33,31 +33,32 @@ interface Limits {
   /** Bytes of a 2xx body after decompression. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
-  /** To the vendor, for what an error says. */
+  /** To the vendor, for error messages. */
   readonly way: Way;
   /** See `HttpRequest.asked`. */
   readonly asked?: Span | undefined;
 }
 
-/** Enough of a failure's body to find the vendor's own words in it. Bytes. */
+/** How much of a failed response's body is read: enough for the vendor's own message. Bytes. */
 const FAILURE_BYTES = 65_536;
 
 /**
- * One GET, no more: neither retries nor redirects.
- * @throws TimedOutError (GivenUpError when what lies below does not even end then) · TooLargeError (the connection is destroyed) · UnavailableError network · the signal's reason.
+ * Sends one GET, without retries and redirects.
+ * @throws TimedOutError (GivenUpError when the request cannot even be cancelled) · TooLargeError (the connection is
+ *   closed) · UnavailableError network · the signal's reason.
  */
 export async function exchange(
   connections: Pick<Connections, 'dispatcher' | 'phase'>,
   url: URL,
   headers: Headers,
   { clock, timeout, maxBytes, signal, asked, way: home }: Limits,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   signal.throwIfAborted();
   const overdue = new AbortController();
   const done = new AbortController();
   const timer = clock.sleep(timeout, done.signal).then(
     () => overdue.abort(),
-    // The sleep was broken off because the exchange ended.
+    // The sleep was cancelled because the exchange ended.
     () => undefined,
   );
   const stop = AbortSignal.any([signal, overdue.signal]);
@@ -66,14 +67,14 @@ export async function exchange(
   const way = { ...home, url: url.href };
   try {
     const work = connections.dispatcher().then((dispatcher) => get(dispatcher, url, headers, limits));
-    const ended = settled(work, { stop, clock, done: done.signal });
-    return await Promise.race([ended, unstarted(progress, stop, done.signal)]);
+    const ended = withinGrace(work, { stop, clock, done: done.signal });
+    return await Promise.race([ended, cancelledInQueue(progress, stop, done.signal)]);
   } catch (error) {
     signal.throwIfAborted();
     const phase = progress.phase ?? connections.phase;
-    const late = `No complete answer from ${bareUrl(url)}: ${timedOutWords(phase, timeout, way)}.`;
+    const late = `No complete answer from ${bareUrl(url)}: ${explainTimeout(phase, timeout, way)}.`;
     if (error instanceof GivenUpError) {
-      const end = `It did not end, and was given up ${SETTLE / 1000} s later; its connection is closed.`;
+      const end = `It could not be cancelled within ${ABORT_GRACE / 1000} s, so its connection was closed.`;
       throw new GivenUpError(`${late} ${end}`, bareUrl(url));
     }
     if (overdue.signal.aborted) throw new TimedOutError(late, bareUrl(url));
@@ -84,29 +85,30 @@ export async function exchange(
   }
 }
 
-/** Rejects when a request is told to end before it has a connection: undici would tell of it once it has one. */
-async function unstarted(progress: Progress, stop: AbortSignal, done: AbortSignal): Promise<never> {
+/** Rejects when a request is cancelled before it has a connection: undici would only do so once it has one. */
+async function cancelledInQueue(progress: Progress, stop: AbortSignal, done: AbortSignal): Promise<never> {
   await aborted(stop, done);
   if (progress.isQueued && progress.phase === undefined) throw new Error('The request was not sent');
   return Promise.withResolvers<never>().promise;
 }
 
-/** Turns what the network threw into an error with the cause in words, and what to do. */
+/** Turns what the network threw into an error that explains the cause and what to do. */
 function networkError(error: unknown, way: Way): UnavailableError {
   const url = bareUrl(new URL(way.url));
   return error instanceof ContentCodingError
     ? new UnavailableError(`No usable answer from ${url}: ${error.message}.`, url)
-    : new UnavailableError(`No answer from ${url}: ${networkWords(error, way)}.`, url);
+    : new UnavailableError(`No answer from ${url}: ${explainNetworkError(error, way)}.`, url);
 }
 
-/** How far a request has come that has a connection; undefined before. */
+/** How far a request has come. */
 interface Progress {
-  /** It was given to the HTTP library. */
+  /** The HTTP library has it. */
   isQueued: boolean;
+  /** Undefined while it has no connection. */
   phase: Phase | undefined;
 }
 
-/** Notes when a request is given a connection. */
+/** Notes when a request gets a connection. */
 function watched(dispatcher: Dispatcher, progress: Progress): Dispatcher {
   return dispatcher.compose((dispatch) => (options, handler) => {
     const start = handler.onRequestStart?.bind(handler);
@@ -129,10 +131,10 @@ async function get(
     asked,
     progress,
   }: Omit<Limits, 'timeout' | 'way'> & { readonly progress: Progress },
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const sent = clock.now();
   progress.isQueued = true;
-  const answer = await watched(dispatcher, progress).request({
+  const response = await watched(dispatcher, progress).request({
     origin: url.origin,
     path: url.pathname + url.search,
     method: 'GET',
@@ -140,10 +142,10 @@ async function get(
     signal,
   });
   progress.phase = 'reading';
-  const status = answer.statusCode;
-  const raw = { url: bareUrl(url), status, headers: flatten(answer.headers), sent, at: clock.now() };
-  const { body } = answer;
-  // Whoever reads it is given its error; one that comes later is nobody's.
+  const status = response.statusCode;
+  const raw = { url: bareUrl(url), status, headers: flatten(response.headers), sent, at: clock.now() };
+  const { body } = response;
+  // Its reader gets the error; one that comes after that must not crash the process.
   body.on('error', () => undefined);
   try {
     if (status < 200 || status > 299) return { ...raw, ...(await beginning(body, raw.headers, signal)) };
@@ -151,17 +153,17 @@ async function get(
     if (text === undefined) throw tooLarge(raw, { maxBytes, asked });
     return { ...raw, ...text };
   } finally {
-    // Does nothing to one that was read to its end; else the connection ends.
+    // No effect on a body that was read to its end; otherwise this closes the connection.
     body.destroy();
   }
 }
 
-type Decoded = DecodedText & Pick<RawAnswer, 'body'>;
+type Decoded = DecodedText & Pick<RawResponse, 'body'>;
 
-/** Undefined: larger than `limit`. What was read is decoded at once, so that its bytes need not be kept. */
+/** The body as UTF-8; undefined when it is larger than `limit`. Decodes while it reads, so the raw bytes are not kept. */
 async function whole(
   body: Readable,
-  { status, headers }: Pick<RawAnswer, 'status' | 'headers'>,
+  { status, headers }: Pick<RawResponse, 'status' | 'headers'>,
   limit: number,
 ): Promise<Decoded | undefined> {
   const content = status === 204 ? body : decodeContent(body, headers['content-encoding']);
@@ -181,7 +183,7 @@ async function whole(
   return { body: Buffer.concat(pieces), text, charset: decoder.charset, replaced: decoder.replaced };
 }
 
-/** As much of a failure's body as came and could be decoded: its status counts, even when the connection then breaks. */
+/** As much of a failed response's body as came and could be decoded: the status counts even if the connection breaks. */
 async function beginning(body: Readable, headers: Headers, signal: AbortSignal): Promise<Decoded> {
   const chunks: Buffer[] = [];
   try {
@@ -194,7 +196,7 @@ async function beginning(body: Readable, headers: Headers, signal: AbortSignal):
   } catch (error) {
     if (signal.aborted) throw error;
   }
-  // What the end cuts in half is not told of.
+  // A character that the end cuts in half is not counted as replaced.
   const decoded = decodeText(Buffer.concat(chunks), headers['content-type']);
   return { ...decoded, body: Buffer.from(decoded.text), replaced: 0 };
 }
@@ -209,44 +211,44 @@ function flatten(headers: Readonly<Record<string, string | string[] | undefined>
 }
 
 function tooLarge(
-  { url, status }: Pick<RawAnswer, 'url' | 'status'>,
+  { url, status }: Pick<RawResponse, 'url' | 'status'>,
   { maxBytes, asked }: Pick<Limits, 'maxBytes' | 'asked'>,
 ): TooLargeError {
-  const message = `The answer of ${url} is larger than ${maxBytes} bytes. Raise \`max_response_bytes\`, or ask for less at once.`;
+  const message = `The response of ${url} is larger than ${maxBytes} bytes. Raise \`max_response_bytes\`, or request less at once.`;
   return new TooLargeError(message, url, status, asked);
 }
 
-/** A request that has been told to end has this long to do so, whatever lies below it. Milliseconds. */
-export const SETTLE = 5_000;
+/** How long a cancelled request may take to end before it is abandoned. Milliseconds. */
+export const ABORT_GRACE = 5_000;
 
-/** A request that had not ended five seconds after its time-out. */
+/** A request that had not ended within `ABORT_GRACE` after its time-out. */
 export class GivenUpError extends TimedOutError {}
 
 interface Watched {
-  /** Aborts when the work is told to end. */
+  /** Aborts when the work must end. */
   readonly stop: AbortSignal;
   readonly clock: Clock;
-  /** Aborts when nobody waits any longer. */
+  /** Aborts when nobody waits for the work any more. */
   readonly done: AbortSignal;
 }
 
 /**
- * What the work gives, within five seconds after it was told to end. A library may leave a request unsettled for ever
- * (a response that switches protocols, a file that never answers), and nobody would wait for anything else again.
+ * The result of the work, waited for no longer than `ABORT_GRACE` after `stop`. A library may leave a request unsettled
+ * for ever (a response that switches protocols, a file that never answers), which would block everything behind it.
  *
  * @throws GivenUpError after that
  */
-export async function settled<T>(work: Promise<T>, { stop, clock, done }: Watched): Promise<T> {
+export async function withinGrace<T>(work: Promise<T>, { stop, clock, done }: Watched): Promise<T> {
   return Promise.race([work, unsettled()]);
 
   async function unsettled(): Promise<never> {
     await aborted(stop, done);
-    await clock.sleep(SETTLE, done);
+    await clock.sleep(ABORT_GRACE, done);
     throw new GivenUpError('The work did not end', '');
   }
 }
 
-/** Resolves when `signal` aborts; never, once `done` has, so that nothing is left behind on a signal that lives long. */
+/** Resolves when `signal` aborts; never after `done` has aborted, so that no listener stays on a long-lived signal. */
 export function aborted(signal: AbortSignal, done: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => resolve(), { once: true, signal: done });

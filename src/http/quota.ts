@@ -3,156 +3,157 @@ import type { Clock } from '../core/clock.ts';
 import { OutOfBudgetError, ThrottledError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Quotas, RateLimit } from '../core/quota.ts';
-import type { RawAnswer } from './exchange.ts';
-import { LONGEST_PAUSE, exhaustedFor, throttledFor, isThrottled } from './retry.ts';
+import type { RawResponse } from './exchange.ts';
+import { exhaustedFor, isThrottled, LONGEST_PAUSE, throttledFor } from './retry.ts';
 
-/** What a request is spent from. */
-export interface Budget {
-  /** Names origin, credential (its hash) and route, whatever the source: see `budgetName`. */
+/** The quota that a request is spent from. */
+export interface RouteQuota {
+  /** Identifies origin, credential (its hash) and route, whatever source asks: see `quotaName`. */
   readonly name: string;
   readonly route: string;
   /** Undefined: unlimited, yet a 429 pauses it. */
-  readonly quota: RateLimit | undefined;
+  readonly limit: RateLimit | undefined;
 }
 
-interface Lent {
+interface SpenderParts {
   readonly quotas: Quotas;
   readonly clock: Clock;
-  /** How much longer than it must a process waits that asks all the time, so that others have a turn. Milliseconds. */
+  /** Added to every wait, so that other processes get a turn: see `COURTESY`. Milliseconds. */
   readonly courtesy?: number;
 }
 
-/** For loops: enough for a command, which waits for the same moment, to be first. Milliseconds. */
+/** Added to the waits of a daemon: a command that waits for the same moment goes first. Milliseconds. */
 export const COURTESY = 100;
 
 interface Waiter {
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** Told until when a request has to wait (epoch ms), where that is worth telling; undefined: it is granted. */
+  /** Called with the time at which a request may be sent (epoch ms) when it has to wait; with undefined once it may. */
   readonly onWait?: ((until: number | undefined) => void) | undefined;
 }
 
 /**
- * Added to a quota's window: a request is spent before it is sent, and on its way it may be held up, so two that left
- * a window apart may arrive a little less. Milliseconds.
+ * Safety margin added to each quota window. A request is spent before it is sent and may be delayed on the way, so two
+ * requests that left one window apart may arrive closer together. Milliseconds.
  */
 const ARRIVAL_MARGIN = 500;
 
-/** Shorter waits are the normal rhythm of a budget, and would fill the log. Milliseconds. */
-const WORTH_TELLING = 1_000;
+/** Shorter waits are normal and would fill the log. Milliseconds. */
+const SHORTEST_REPORTED_WAIT = 1_000;
 
-/** The name of a budget. The credential goes into it as a hash, so that the state never holds it. */
-export function budgetName(
+/** The name of a quota. It holds a hash of the credential, so that the state never holds the credential itself. */
+export function quotaName(
   origin: string,
   credential: Readonly<Record<string, string>>,
   route: string,
 ): string {
-  const told = Object.entries(credential).map(([name, value]) => `${name.toLowerCase()}:${value}`);
-  const hash = createHash('sha256').update(told.toSorted().join('\n')).digest('hex');
+  const headers = Object.entries(credential).map(([name, value]) => `${name.toLowerCase()}:${value}`);
+  const hash = createHash('sha256').update(headers.toSorted().join('\n')).digest('hex');
   return `${origin}|${hash.slice(0, 12)}|${route}`;
 }
 
 /**
- * The budgets of one process; make it once, because sources that share a budget queue here for it, first come first
- * served. What was spent is in the journal, so it holds across restarts.
+ * Spends the quotas of one process. There must be one per process: requests of all sources that share a quota queue here,
+ * first come, first served. What was spent is stored, so limits hold across restarts.
  */
-export class Budgets {
+export class QuotaSpender {
   readonly #quotas: Quotas;
   readonly #clock: Clock;
   readonly #courtesy: number;
-  /** By budget name: settles when everyone who waits now has been served. */
+  /** By quota name: settles when everyone who waits now has been served. */
   readonly #queues = new Map<string, Promise<void>>();
-  /** By budget name: who queues, and until when (epoch ms). All of them wait as long as the first. */
+  /** By quota name: who waits, and until when (epoch ms). All wait at least as long as the first. */
   readonly #waiting = new Map<string, { readonly waiters: Set<Waiter>; until: number }>();
 
-  constructor({ quotas, clock, courtesy = 0 }: Lent) {
+  constructor({ quotas, clock, courtesy = 0 }: SpenderParts) {
     this.#quotas = quotas;
     this.#clock = clock;
     this.#courtesy = courtesy;
   }
 
   /**
-   * Waits for the turn and for the budget, then spends one request, durably.
-   * @throws OutOfBudgetError when aborted while the budget has nothing to give; the signal's reason when it has.
+   * Waits for its turn and for the quota, then spends one request, durably.
+   * @throws OutOfBudgetError when aborted while the quota is exhausted; the signal's reason when it is not.
    */
-  async acquire(budget: Budget, waiter: Waiter): Promise<void> {
+  async acquire(quota: RouteQuota, waiter: Waiter): Promise<void> {
     const { signal } = waiter;
-    const turn = this.#queues.get(budget.name) ?? Promise.resolve();
+    const turn = this.#queues.get(quota.name) ?? Promise.resolve();
     const { promise: served, resolve: leave } = Promise.withResolvers<void>();
     this.#queues.set(
-      budget.name,
+      quota.name,
       turn.then(() => served),
     );
-    const waiting = this.#waiting.get(budget.name) ?? { waiters: new Set(), until: 0 };
-    this.#waiting.set(budget.name, waiting);
+    const waiting = this.#waiting.get(quota.name) ?? { waiters: new Set(), until: 0 };
+    this.#waiting.set(quota.name, waiting);
     waiting.waiters.add(waiter);
-    if (waiting.until - this.#clock.now() > WORTH_TELLING) waiter.onWait?.(waiting.until);
+    if (waiting.until - this.#clock.now() > SHORTEST_REPORTED_WAIT) waiter.onWait?.(waiting.until);
     try {
       await orAborted(turn, signal);
-      await this.#spend(budget, waiter);
+      await this.#spend(quota, waiter);
       waiter.onWait?.(undefined);
     } catch (error) {
-      if (!signal.aborted || error !== signal.reason || (await this.available(budget)) > 0) throw error;
-      throw new OutOfBudgetError(`The budget of ${budget.route} has nothing left until later.`, {
-        cause: error,
-      });
+      if (!signal.aborted || error !== signal.reason || (await this.available(quota)) > 0) throw error;
+      throw new OutOfBudgetError(`The quota of ${quota.route} is exhausted for now.`, { cause: error });
     } finally {
       waiting.waiters.delete(waiter);
       leave();
     }
   }
 
-  /** How many requests could be sent now without waiting; Infinity without a quota. */
-  async available({ name, quota }: Budget): Promise<number> {
+  /** How many requests could be sent now without waiting; Infinity without a limit. */
+  async available({ name, limit }: RouteQuota): Promise<number> {
     const now = this.#clock.now();
-    if (quota !== undefined) return this.#quotas.available(name, withMargin(quota), now);
+    if (limit !== undefined) return this.#quotas.available(name, withMargin(limit), now);
     return (await this.#quotas.pausedUntil(name)) > now ? 0 : Infinity;
   }
 
-  /** No request of this budget is sent before `until` (epoch milliseconds), across restarts. Never shortens a pause. */
-  async pause({ name }: Budget, until: number): Promise<void> {
+  /** Sends no request of this quota before `until` (epoch ms), across restarts. Never shortens a pause. */
+  async pause({ name }: RouteQuota, until: number): Promise<void> {
     if ((await this.#quotas.pausedUntil(name)) >= until) return;
     await this.#quotas.pause(name, until);
   }
 
-  async #spend(budget: Budget, { signal, log }: Waiter): Promise<void> {
-    const longest = Math.max(budget.quota?.per ?? 0, LONGEST_PAUSE);
-    let told = false;
-    let lifted = false;
+  async #spend(quota: RouteQuota, { signal, log }: Waiter): Promise<void> {
+    const longest = Math.max(quota.limit?.per ?? 0, LONGEST_PAUSE);
+    let logged = false;
+    let resumed = false;
     for (;;) {
-      const wait = await this.#ask(budget);
+      const wait = await this.#trySpend(quota);
       if (wait === 0) return;
-      if (wait > longest && !lifted) {
-        // Our clock went back since the time was noted: waiting for it could take years.
-        log.warn({ event: { reason: budget.route } }, 'Budget is paused for impossibly long: going on now.');
-        await this.#quotas.pause(budget.name, 0);
-        lifted = true;
+      if (wait > longest && !resumed) {
+        // Our clock was set back since the pause was stored: it could last for years.
+        log.warn(
+          { event: { reason: quota.route } },
+          'Quota was paused for too long to be right; resuming now.',
+        );
+        await this.#quotas.pause(quota.name, 0);
+        resumed = true;
         continue;
       }
-      if (wait > WORTH_TELLING) {
+      if (wait > SHORTEST_REPORTED_WAIT) {
         const until = this.#clock.now() + wait;
-        this.#tell(budget.name, until);
+        this.#reportWait(quota.name, until);
         const end = new Date(until).toISOString();
-        if (!told) log.info({ event: { reason: budget.route, end } }, 'Request waits for its budget.');
-        told = true;
+        if (!logged) log.info({ event: { reason: quota.route, end } }, 'Request is waiting for its quota.');
+        logged = true;
       }
       await this.#clock.sleep(Math.min(wait, longest) + this.#courtesy, signal);
     }
   }
 
-  /** Those who queue, and who will, wait until then (epoch ms). */
-  #tell(name: string, until: number): void {
+  /** Everyone in this queue waits until then (epoch ms). */
+  #reportWait(name: string, until: number): void {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
     waiting.until = until;
     for (const { onWait } of waiting.waiters) onWait?.(until);
   }
 
-  /** Milliseconds to wait before asking again; 0 when one request is granted, and durably spent. */
-  async #ask({ name, quota }: Budget): Promise<number> {
+  /** 0 when one request was durably spent; otherwise the milliseconds to wait before the next try. */
+  async #trySpend({ name, limit }: RouteQuota): Promise<number> {
     const now = this.#clock.now();
-    if (quota === undefined) return Math.max(0, (await this.#quotas.pausedUntil(name)) - now);
-    const at = await this.#quotas.spend(name, withMargin(quota), now);
+    if (limit === undefined) return Math.max(0, (await this.#quotas.pausedUntil(name)) - now);
+    const at = await this.#quotas.spend(name, withMargin(limit), now);
     return at === 0 ? 0 : Math.max(1, at - now);
   }
 }
@@ -173,40 +174,43 @@ function withMargin({ requests, per }: RateLimit): RateLimit {
   return { requests, per: per + ARRIVAL_MARGIN };
 }
 
-interface Pacing {
-  readonly budgets: Budgets;
-  readonly budget: Budget;
+interface ThrottleContext {
+  readonly spender: QuotaSpender;
+  readonly quota: RouteQuota;
   readonly clock: Clock;
   readonly log: Logger;
   /** The vendor's clock, epoch milliseconds. */
   readonly vendorNow: number;
-  /** How often this request was tried, from 1. */
+  /** Number of this try, from 1. */
   readonly attempt: number;
 }
 
-/** Pauses after a 429 that does not say how long. Milliseconds. */
-const FIRST_PAUSE = 5_000;
-const LONGEST_BLIND_PAUSE = 60_000;
+/** The first pause after a 429 that does not say how long to wait; it doubles up to the longest. Milliseconds. */
+const FIRST_DEFAULT_PAUSE = 5_000;
+const LONGEST_DEFAULT_PAUSE = 60_000;
 
 /**
- * Pauses the budget, durably, as the answer asks. Returns the error of an answer that was refused for asking too
- * often; undefined for any other, also when its headers say that it was the last one for now.
+ * Pauses the quota, durably, as the response asks. Returns the error for a response that was throttled; undefined for any
+ * other, also when its headers say that the quota is now exhausted.
  */
-export async function pace(raw: RawAnswer, pacing: Pacing): Promise<ThrottledError | undefined> {
-  const { budgets, budget, clock, log, vendorNow } = pacing;
-  if (!isThrottled(raw)) {
-    const wait = exhaustedFor(raw.headers, vendorNow);
-    if (wait !== undefined) await budgets.pause(budget, clock.now() + wait);
+export async function pauseAsAsked(
+  response: RawResponse,
+  { spender, quota, clock, log, vendorNow, attempt }: ThrottleContext,
+): Promise<ThrottledError | undefined> {
+  const { status, headers, url } = response;
+  if (!isThrottled(response)) {
+    const wait = exhaustedFor(headers, vendorNow);
+    if (wait !== undefined) await spender.pause(quota, clock.now() + wait);
     return undefined;
   }
-  const blind = Math.min(LONGEST_BLIND_PAUSE, FIRST_PAUSE * 2 ** (pacing.attempt - 1));
-  const until = clock.now() + (throttledFor(raw.headers, vendorNow) ?? blind);
-  await budgets.pause(budget, until);
+  const fallback = Math.min(LONGEST_DEFAULT_PAUSE, FIRST_DEFAULT_PAUSE * 2 ** (attempt - 1));
+  const until = clock.now() + (throttledFor(headers, vendorNow) ?? fallback);
+  await spender.pause(quota, until);
   const end = new Date(until).toISOString();
   log.warn(
-    { http: { response: { status_code: raw.status } }, url: { full: raw.url }, event: { end } },
+    { http: { response: { status_code: status } }, url: { full: url }, event: { end } },
     'The vendor asked us to wait.',
   );
-  const message = `${raw.url} asked us to wait until ${end}. Lower \`quota\` if other programs share this credential.`;
-  return new ThrottledError(message, raw.url, until);
+  const message = `${url} asked us to wait until ${end}. Lower \`quota\` if other programs share this credential.`;
+  return new ThrottledError(message, url, until);
 }

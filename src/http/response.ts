@@ -6,46 +6,48 @@ import {
   type VendorError,
   UnreadableAnswerError,
 } from '../core/errors.ts';
-import type { ClockReading, HttpAnswer, HttpRequest } from '../core/http.ts';
+import type { ClockReading, HttpResponse, HttpRequest } from '../core/http.ts';
 import { printable } from '../core/text.ts';
 import { readRows } from '../core/rows.ts';
 import { maskForeign } from '../core/secret.ts';
-import type { RawAnswer } from './exchange.ts';
+import type { RawResponse } from './exchange.ts';
 import { BusyError, parseHttpDate, retryAfter } from './retry.ts';
-import { wantsTls, wantsTlsWords } from './tls-error.ts';
+import { wantsTls, explainPlainRequest } from './tls-error.ts';
 
-/** Bytes of a refusal's body that are kept: the vendor's error code is in there. */
-const BODY_BYTES = 4096;
-const WORDS_CHARACTERS = 300;
+/** How much of the body of a refused request is kept, because it holds the vendor's error code. */
+const KEPT_BODY_BYTES = 4096;
+/** How much of the vendor's own message an error quotes. */
+const QUOTED_CHARACTERS = 300;
 
-/** 4xx that pass by themselves: time-out, conflict while the console deploys, throttling before 429, too early. */
-const PASSING = new Set([408, 409, 420, 425]);
+/** 4xx that are temporary: time-out, conflict while the console deploys, throttling before 429, too early. */
+const TEMPORARY = new Set([408, 409, 420, 425]);
 
 /**
- * What an answer that is not throttled means: undefined for one that can be used.
+ * The error that a response stands for; undefined when it can be used. Throttled responses are not handled here: see
+ * `pauseAsAsked`.
  * @param now the vendor's clock, for `retry-after`
  */
-export function failureOf(answer: RawAnswer, now: number): VendorError | undefined {
-  const { status, url, headers } = answer;
-  if (status >= 200 && status < 300) return isHtml(answer) ? html(answer) : undefined;
-  if (isNoAnswer(status)) {
-    const message = `${tale(answer)} That is no answer to this request. Check base_url, and what is on the way.`;
+export function failureOf(response: RawResponse, now: number): VendorError | undefined {
+  const { status, url, headers } = response;
+  if (status >= 200 && status < 300) return isHtml(response) ? htmlPage(response) : undefined;
+  if (isUnusableStatus(status)) {
+    const message = `${summary(response)} This status does not answer the request. Check base_url, and any proxy on the way.`;
     return new UnavailableError(message, url, status);
   }
-  if (status === 504) return new TimedOutError(`${tale(answer)} It ran out of time.`, url, status);
-  if (status >= 500 || PASSING.has(status)) {
+  if (status === 504) return new TimedOutError(`${summary(response)} The server timed out.`, url, status);
+  if (status >= 500 || TEMPORARY.has(status)) {
     const wait = retryAfter(headers, now);
-    const message = `${tale(answer)} Usually temporary; check the vendor's status page.`;
+    const message = `${summary(response)} Usually temporary; check the vendor's status page.`;
     return wait === undefined
       ? new UnavailableError(message, url, status)
       : new BusyError(message, url, status, wait);
   }
-  if (status === 403 && isHtml(answer)) return html(answer);
-  return status === 401 || status === 403 ? unauthorised(answer) : refused(answer);
+  if (status === 403 && isHtml(response)) return htmlPage(response);
+  return status === 401 || status === 403 ? unauthorised(response) : refused(response);
 }
 
-/** Informational, switching protocols, and an answer to a question that we do not ask: tried again like a 502. */
-export function isNoAnswer(status: number): boolean {
+/** Informational, switching protocols, and not modified, which we never ask for: retried like a 502. */
+export function isUnusableStatus(status: number): boolean {
   return status < 200 || status === 304;
 }
 
@@ -53,7 +55,7 @@ export function isNoAnswer(status: number): boolean {
  * Login pages, maintenance pages and captive portals answer with 200 as well. A page is known by its body: some vendors
  * label JSON as HTML, and some pages are labelled as something else.
  */
-export function isHtml({ headers, text }: Pick<RawAnswer, 'headers' | 'text'>): boolean {
+export function isHtml({ headers, text }: Pick<RawResponse, 'headers' | 'text'>): boolean {
   if (text === '') return false;
   if (/^\s*</.test(text)) return true;
   return (
@@ -61,54 +63,55 @@ export function isHtml({ headers, text }: Pick<RawAnswer, 'headers' | 'text'>): 
   );
 }
 
-function html(answer: RawAnswer): UnavailableError {
-  const message = `${tale(answer)} It is an HTML page, no data. Check base_url, and what a proxy or login page on the way may answer.`;
-  return new UnavailableError(message, answer.url, answer.status);
+function htmlPage(response: RawResponse): UnavailableError {
+  const message = `${summary(response)} The response is an HTML page, not data. Check base_url, and whether a proxy or login page answers instead.`;
+  return new UnavailableError(message, response.url, response.status);
 }
 
-function unauthorised(answer: RawAnswer): UnauthorisedError {
+function unauthorised(response: RawResponse): UnauthorisedError {
   const advice =
-    answer.status === 401
+    response.status === 401
       ? 'Check the token: it may be wrong, expired or revoked.'
-      : 'Check that the token is valid, that its owner may use this API, and that no firewall on the way refuses us.';
-  return new UnauthorisedError(`${tale(answer)} ${advice}`, answer.url, answer.status);
+      : 'Check that the token is valid, that its owner may use this API, and that no firewall blocks us.';
+  return new UnauthorisedError(`${summary(response)} ${advice}`, response.url, response.status);
 }
 
-function refused(answer: RawAnswer): RefusedError {
-  const message = wantsTls(answer)
-    ? `${answer.url} answered ${answer.status}: ${wantsTlsWords({ ...answer, address: 'base_url' })}.`
-    : `${tale(answer)} Check base_url and the options of this source.`;
-  const body = Buffer.from(maskForeign(answer.text)).subarray(0, BODY_BYTES).toString('utf8');
-  return new RefusedError(message, answer.url, answer.status, body);
+function refused(response: RawResponse): RefusedError {
+  const message = wantsTls(response)
+    ? `${response.url} answered ${response.status}: ${explainPlainRequest({ ...response, address: 'base_url' })}.`
+    : `${summary(response)} Check base_url and the options of this source.`;
+  const body = Buffer.from(maskForeign(response.text)).subarray(0, KEPT_BODY_BYTES).toString('utf8');
+  return new RefusedError(message, response.url, response.status, body);
 }
 
-/** What happened, with the vendor's own words where its error has some. */
-function tale(answer: RawAnswer): string {
-  const words = vendorWords(answer.text);
-  return `${answer.url} answered ${answer.status}${words === '' ? '.' : `: ${words}`}`;
+/** What happened, with the vendor's own message where its error has one. */
+function summary(response: RawResponse): string {
+  const words = vendorMessage(response.text);
+  return `${response.url} answered ${response.status}${words === '' ? '.' : `: ${words}`}`;
 }
 
 /** The `message` of an error as the vendors shape it: `{message}` or `{error: {message}}`; '' when there is none. */
-function vendorWords(text: string): string {
+function vendorMessage(text: string): string {
   try {
     const { message, error } = JSON.parse(text) as { message?: unknown; error?: { message?: unknown } };
     const words = message ?? error?.message;
-    return typeof words === 'string' ? printable(maskForeign(words)).slice(0, WORDS_CHARACTERS) : '';
+    return typeof words === 'string' ? printable(maskForeign(words)).slice(0, QUOTED_CHARACTERS) : '';
   } catch {
-    // Not JSON, or JSON without members: then it has no words that are meant for us.
+    // Not JSON, or JSON without members: there is no message.
     return '';
   }
 }
 
 /**
- * The answer as a source sees it. `now`: the vendor's clock, for an answer without `Date`.
- * @throws UnreadableAnswerError when it is no JSON
+ * Parses a response into what a source gets.
+ * @param now the vendor's clock, for a response without `Date`
+ * @throws UnreadableAnswerError when the body is not valid JSON
  */
-export async function answerOf(
-  raw: RawAnswer,
+export async function readResponse(
+  raw: RawResponse,
   request: Pick<HttpRequest, 'decimalText' | 'rows'>,
   now: number,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const json = await parsed(raw, request);
   const clock = clockReadingOf(raw);
   return {
@@ -124,45 +127,46 @@ export async function answerOf(
 }
 
 async function parsed(
-  { body, url, status }: RawAnswer,
+  { body, url, status }: RawResponse,
   { decimalText, rows }: Pick<HttpRequest, 'decimalText' | 'rows'>,
 ): Promise<unknown> {
-  // No Content and Reset Content: these have no body to be JSON.
+  // No Content and Reset Content have no body.
   if (status === 204 || status === 205) return null;
   try {
     return await readRows(body, rows, { decimalText });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    // The parser's own message quotes the body, which is not for the log.
-    const message = `${url} answered ${status} with ${body.length} bytes that are no JSON, or only a part of it. Check base_url, what a proxy on the way may cut, and whether the vendor changed its API.`;
+    // The parser's own message quotes the body, which must not reach the log.
+    const message = `${url} answered ${status} with ${body.length} bytes that are not valid JSON, or not complete. Check base_url, whether a proxy cuts responses, and whether the vendor changed its API.`;
     throw new UnreadableAnswerError(message, url, status);
   }
 }
 
+/** Redirects that are followed for one request. */
 export const MAX_REDIRECTS = 3;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Where an answer redirects us on its own origin; undefined when it does not redirect.
- * @throws RefusedError to another origin, which must never see the credential, and is not asked at all.
+ * Where a response redirects to on its own origin; undefined when it does not redirect.
+ * @throws RefusedError for a redirect to another origin, which must never receive the credential.
  */
-export function redirectOf({ status, headers, url }: RawAnswer, from: URL): URL | undefined {
+export function redirectOf({ status, headers, url }: RawResponse, from: URL): URL | undefined {
   if (!REDIRECTS.has(status)) return undefined;
   const target = headers['location'] === undefined ? null : URL.parse(headers['location'], from.href);
   if (target === null) {
-    throw new RefusedError(`${url} redirects to nowhere. Check base_url.`, url, status, '');
+    throw new RefusedError(`${url} redirects without a valid location. Check base_url.`, url, status, '');
   }
   if (target.origin === from.origin) return target;
-  const message = `${url} redirects to another origin, ${maskForeign(target.origin)}, which is not followed, so that it is not given the credential. Set base_url to it if it is the vendor's.`;
+  const message = `${url} redirects to another origin, ${maskForeign(target.origin)}, which is not followed because it would receive the credential. If that is the vendor's API, set base_url to it.`;
   throw new RefusedError(message, url, status, '');
 }
 
 /**
- * What an answer says of the vendor's clock; undefined without a `Date`, and for a page, which shows the clock of
- * whatever sent it. `Age` is how long a cache has held the answer: its `Date` is that much in the past.
+ * What a response says of the vendor's clock; undefined without a `Date`, and for an HTML page, which another server may
+ * have sent. `Age` is how long a cache has held the response: its `Date` is that old.
  */
-export function clockReadingOf(raw: RawAnswer): ClockReading | undefined {
+export function clockReadingOf(raw: RawResponse): ClockReading | undefined {
   const date = parseHttpDate(raw.headers['date']);
   if (date === undefined || isHtml(raw)) return undefined;
   const age = /^\d{1,9}$/.test(raw.headers['age'] ?? '') ? Number(raw.headers['age']) * 1_000 : 0;

@@ -11,7 +11,7 @@ import {
 import type { Logger } from '../core/log.ts';
 
 interface RetrySettings {
-  /** Further tries after the first. */
+  /** Tries after the first. */
   readonly retries: number;
   readonly retryTimeouts: boolean;
   readonly clock: Clock;
@@ -24,9 +24,10 @@ const FIRST_BACKOFF = 1_000;
 const LONGEST_BACKOFF = 30_000;
 
 /**
- * The one layer that tries again: a second one below it would spend requests that this one does not know of. `attempt`
- * is given its number, from 1. What does not pass by itself is thrown at once, and the last error when the tries are
- * used up; the signal's reason when aborted between two tries.
+ * Calls `attempt` with its number, from 1, until it succeeds. No other layer retries, because it would spend requests
+ * that this one does not count. Waits between tries with exponential backoff.
+ * @throws errors that are not temporary at once · the last error when no retries are left · the signal's reason when
+ *   aborted between two tries
  */
 export async function withRetries<T>(
   attempt: (number: number) => Promise<T>,
@@ -34,11 +35,11 @@ export async function withRetries<T>(
 ): Promise<T> {
   return pRetry(attempt, {
     retries,
-    // We wait ourselves, on our own clock.
+    // We wait ourselves, by our own clock.
     minTimeout: 0,
-    shouldRetry: ({ error }) => passes(error, retryTimeouts),
+    shouldRetry: ({ error }) => isTemporary(error, retryTimeouts),
     async onFailedAttempt({ error, attemptNumber, retriesLeft }: RetryContext) {
-      if (retriesLeft === 0 || !passes(error, retryTimeouts)) return;
+      if (retriesLeft === 0 || !isTemporary(error, retryTimeouts)) return;
       const wait = backoff(error, attemptNumber, random);
       const next = {
         retry: attemptNumber,
@@ -54,17 +55,17 @@ export async function withRetries<T>(
   });
 }
 
-function passes(error: Error, retryTimeouts: boolean): boolean {
+function isTemporary(error: Error, retryTimeouts: boolean): boolean {
   if (error instanceof TimedOutError) return retryTimeouts;
   return error instanceof UnavailableError || error instanceof UnreadableAnswerError;
 }
 
-/** A throttled request waits in its budget. */
+/** A throttled request waits for its quota, not here. */
 function shownWait(error: Error, wait: number, clock: Clock): number {
   return error instanceof ThrottledError ? Math.max(0, error.until - clock.now()) : wait;
 }
 
-/** Full jitter, so that many streams that failed together do not come back together. A throttled one waits in its budget. */
+/** Milliseconds with full jitter, so that streams that failed together do not retry together. */
 function backoff(error: Error, attempt: number, random: Random): number {
   if (error instanceof ThrottledError) return 0;
   const jittered = random() * Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (attempt - 1));
@@ -74,20 +75,20 @@ function backoff(error: Error, attempt: number, random: Random): number {
 /** Lower-case header names; repeated headers joined by `, `. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** No vendor makes us spin, and none makes us wait longer than this without being asked again. Milliseconds. */
+/** Bounds of every pause that a vendor asks for, so that we neither spin nor stop for good. Milliseconds. */
 export const SHORTEST_PAUSE = 1_000;
 export const LONGEST_PAUSE = 3_600_000;
 
-/** Numbers from here on are points in time: seconds since the epoch (2001 on), then milliseconds (1973 on). */
+/** Larger numbers are points in time: seconds since the epoch (2001 on), then milliseconds (1973 on). */
 const EPOCH_SECONDS = 1e9;
 const EPOCH_MILLISECONDS = 1e11;
 
 const NUMBERS = /^\d+(\.\d+)?(, *\d+(\.\d+)?)*$/;
 
 /**
- * How long the headers whose names start with `retry-after` ask us to wait: milliseconds from 1 s to 1 h, the longest
- * when several tell; undefined when none does. Throttlers add a suffix to the name (`retry-after-public-api`
- * at Petra). Understood are seconds, HTTP dates (RFC 9110 §10.2.3), epoch seconds and milliseconds.
+ * How long the `retry-after` headers ask us to wait, in milliseconds from 1 s to 1 h; the longest of several; undefined
+ * without one. Some vendors add a suffix to the name (`retry-after-public-api` at Petra). Values may be seconds, HTTP
+ * dates (RFC 9110 §10.2.3), epoch seconds or epoch milliseconds.
  *
  * @param now the vendor's clock, epoch milliseconds
  */
@@ -95,7 +96,7 @@ export function retryAfter(headers: Headers, now: number): number | undefined {
   return longest(headers, (name) => name.startsWith('retry-after'), now);
 }
 
-/** As `retryAfter`; without such a header, what `x-ratelimit-reset*` and its like tell. For an answer that is throttled. */
+/** As `retryAfter`, or else by `x-ratelimit-reset*` and similar headers. Only for a response that was throttled. */
 export function throttledFor(headers: Headers, now: number): number | undefined {
   return (
     retryAfter(headers, now) ?? longest(headers, (name) => /^(x-)?rate-?limit-reset(-|$)/.test(name), now)
@@ -103,15 +104,15 @@ export function throttledFor(headers: Headers, now: number): number | undefined 
 }
 
 /**
- * How long to pause because a `…-remaining` header says that nothing is left and its `…-reset` header says until when;
- * milliseconds, undefined when nothing says so.
+ * How long to pause because a `…-remaining` header is 0 and its `…-reset` header says until when. Milliseconds; undefined
+ * without such headers.
  */
 export function exhaustedFor(headers: Headers, now: number): number | undefined {
   const resets = exhausted(headers).map((name) => name.replace('-remaining', '-reset'));
   return longest(headers, (name) => resets.includes(name), now);
 }
 
-/** Whether the headers say that we were refused for asking too often, whatever the status. */
+/** Whether the headers say that the rate limit was exceeded, whatever the status. */
 export function saysThrottled(headers: Headers): boolean {
   return Object.keys(headers).some((name) => name.startsWith('retry-after')) || exhausted(headers).length > 0;
 }
@@ -143,14 +144,14 @@ function fromNumber(value: number, now: number): number {
   return value * 1000;
 }
 
-/** A date in any form of RFC 9110 §5.6.7 as epoch milliseconds; undefined when it is none. */
+/** A date in any form of RFC 9110 §5.6.7 as epoch milliseconds; undefined for any other text. */
 export function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const date = DateTime.fromHTTP(text);
   return date.isValid ? date.toMillis() : undefined;
 }
 
-/** Unavailable, and the vendor said for how long. */
+/** The vendor is unavailable and said for how long. */
 export class BusyError extends UnavailableError {
   /** Milliseconds. */
   readonly wait: number;
@@ -161,7 +162,7 @@ export class BusyError extends UnavailableError {
   }
 }
 
-/** Whether it was refused for asking too often. Some vendors say so with 403. */
+/** Whether the response was throttled. Some vendors answer 403 instead of 429. */
 export function isThrottled({
   status,
   headers,

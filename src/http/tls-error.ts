@@ -11,9 +11,9 @@ const unknownAuthority: Explain = (way) =>
     : `${certificateOf(way)} is signed by an authority that is not trusted here, nor in the file of ${way.option('ca_file')}. Put the PEM certificate of that authority into this file`;
 
 const notAccepted: Explain = (way) =>
-  `${certificateOf(way)} is not acceptable: it is damaged, too weak, revoked, or not made for a server. Have it replaced`;
+  `${certificateOf(way)} is not acceptable: it is damaged, too weak, revoked, or not made for a server. Replace it`;
 
-/** By the codes that Node gives to what is wrong with a certificate. */
+/** By Node's codes for invalid certificates. */
 const CERTIFICATE: Readonly<Record<string, Explain>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: (way) =>
     `${certificateOf(way)} is self-signed and not trusted here. Set ${way.option('ca_file')} to the PEM file of this certificate`,
@@ -23,9 +23,9 @@ const CERTIFICATE: Readonly<Record<string, Explain>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
   CERT_UNTRUSTED: unknownAuthority,
   CERT_HAS_EXPIRED: (way) =>
-    `${certificateOf(way)} has expired. Have it renewed; if it is still valid, correct the clock of this host`,
+    `${certificateOf(way)} has expired. Renew it; if it is still valid, correct the clock of this host`,
   CERT_NOT_YET_VALID: (way) =>
-    `${certificateOf(way)} is not valid yet. Check the clock of this host; if it is right, have the certificate replaced`,
+    `${certificateOf(way)} is not valid yet. Check the clock of this host; if it is right, replace the certificate`,
 };
 
 const OTHER_CERTIFICATE = /^(CERT_|CRL_|ERROR_IN_CERT|UNABLE_TO_|INVALID_(CA|PURPOSE)|PATH_LENGTH|HOSTNAME_)/;
@@ -36,9 +36,9 @@ const wantsCertificate: Explain = (way) =>
     : `${serverOf(way)} refused the client certificate in ${way.option('cert_file')}: it is expired, revoked, or of an authority that the server does not trust`;
 
 const oldVersion: Explain = (way) =>
-  `${serverOf(way)} offers no version of TLS that is accepted here (1.2 or 1.3). Have TLS 1.2 or 1.3 enabled there`;
+  `${serverOf(way)} supports neither TLS 1.2 nor TLS 1.3. Enable one of them there`;
 
-/** By what OpenSSL says went wrong in the handshake. */
+/** By OpenSSL's reasons for a failed handshake. */
 const HANDSHAKE: readonly (readonly [RegExp, Explain])[] = [
   [/wrong version number|packet length too long|http request|unknown protocol/, plainPort],
   [/certificate required|bad certificate|unknown ca|certificate (expired|revoked|unknown)/, wantsCertificate],
@@ -47,18 +47,18 @@ const HANDSHAKE: readonly (readonly [RegExp, Explain])[] = [
   [
     /unrecognized name/,
     (way) =>
-      `${serverOf(way)} has no certificate for the name that it was asked for. Set ${way.option('server_name')} to a name that it has`,
+      `${serverOf(way)} has no certificate for the requested name. Set ${way.option('server_name')} to a name that it has`,
   ],
   [
     /handshake failure|no shared cipher|insufficient security/,
     (way) =>
-      `${serverOf(way)} refused the TLS handshake. ${way.tls.cert_file == null ? `It may require a client certificate: set ${way.option('cert_file')} and ${way.option('key_file')}` : `It may not accept the client certificate in ${way.option('cert_file')}`}; or it offers no cipher that is accepted here`,
+      `${serverOf(way)} refused the TLS handshake. ${way.tls.cert_file == null ? `It may require a client certificate: set ${way.option('cert_file')} and ${way.option('key_file')}` : `It may not accept the client certificate in ${way.option('cert_file')}`}; or it supports none of our ciphers`,
   ],
   [/key too small|md too weak|certificate verify failed/, notAccepted],
 ];
 
-/** Why TLS could not be spoken, in words; undefined for an error of something else. */
-export function tlsFailure(error: NetworkError, way: Way): string | undefined {
+/** Explains why TLS failed; undefined for any other error. */
+export function explainTlsError(error: NetworkError, way: Way): string | undefined {
   const { code = '', message } = error;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return wrongName(error, way);
   const certificate = CERTIFICATE[code];
@@ -70,15 +70,15 @@ export function tlsFailure(error: NetworkError, way: Way): string | undefined {
     return explain?.(way) ?? `the TLS handshake with ${serverOf(way)} failed`;
   }
   if (code === 'ECONNRESET' && message.includes('before secure TLS connection')) {
-    return `${serverOf(way)} closed the connection during the TLS handshake. Check that this port speaks TLS, and that no firewall on the way cuts it`;
+    return `${serverOf(way)} closed the connection during the TLS handshake. Check that this port speaks TLS, and that no firewall closes the connection`;
   }
   return undefined;
 }
 
-/** What OpenSSL says, in lower case: in the message, also where the code is only that of a failed write. */
+/** OpenSSL's reason in lower case. It is in the message even when the code is only that of a failed write. */
 function reasonOf({ code = '', message }: NetworkError): string | undefined {
-  const [, said] = /:SSL routines:[^:]*:([^:]+)/.exec(message) ?? [];
-  if (said !== undefined) return said.toLowerCase();
+  const [, reason] = /:SSL routines:[^:]*:([^:]+)/.exec(message) ?? [];
+  if (reason !== undefined) return reason.toLowerCase();
   const [, named] = /^ERR_(?:SSL|OSSL)_(.+)$/.exec(code) ?? [];
   return named?.toLowerCase().replaceAll('_', ' ');
 }
@@ -90,7 +90,7 @@ function plainPort(way: Way): string {
   return `the proxy ${proxyName(proxy)} or ${server}, or http:// in ${proxy.setting}`;
 }
 
-/** Whether what came back without TLS is TLS: an alert (RFC 8446 §6). */
+/** Whether a plain-text request got a TLS alert back (RFC 8446 §6). */
 export function speaksTls(error: Error): boolean {
   const { rawPacket, data } = error as { rawPacket?: Uint8Array; data?: string };
   return (rawPacket?.[0] === 0x15 && rawPacket[1] === 0x03) || data?.startsWith('\u0015\u0003') === true;
@@ -102,8 +102,8 @@ function certificateOf(way: Way): string {
   return `the certificate of ${serverOf(way)}${also}`;
 }
 
-/** More names than this are only counted. */
-const MOST_NAMES = 5;
+/** How many names of a certificate are listed; further ones are only counted. */
+const MAX_LISTED_NAMES = 5;
 
 function wrongName(error: Error, way: Way): string {
   const { host, cert } = error as { host?: string; cert?: Partial<PeerCertificate> };
@@ -120,20 +120,20 @@ function namesOf(certificate: Partial<PeerCertificate> | undefined): string {
   ].map(([, name = '']) => name);
   const subject = certificate?.subject?.CN;
   const all = alternatives.length > 0 || subject === undefined ? alternatives : [subject].flat();
-  if (all.length === 0) return 'no name at all';
-  const more = all.length > MOST_NAMES ? ` and ${all.length - MOST_NAMES} more` : '';
-  return `${printable(maskForeign(all.slice(0, MOST_NAMES).join(', '))).slice(0, 500)}${more}`;
+  if (all.length === 0) return 'no name';
+  const more = all.length > MAX_LISTED_NAMES ? ` and ${all.length - MAX_LISTED_NAMES} more` : '';
+  return `${printable(maskForeign(all.slice(0, MAX_LISTED_NAMES).join(', '))).slice(0, 500)}${more}`;
 }
 
 const ABOUT_TLS =
   /\b(plain )?http (request )?(was sent )?to an? (https|ssl-enabled) |client sent an http request to an https server|plain http request was sent to https port|host and port requires tls/i;
 
-/** Whether an answer says that its port expects TLS: web servers answer 400 so, each in its own words. */
+/** Whether a response says that its port expects TLS: web servers answer 400, each with its own text. */
 export function wantsTls({ status, url, text }: { status: number; url: string; text: string }): boolean {
   return status === 400 && url.startsWith('http:') && ABOUT_TLS.test(text);
 }
 
-/** What to do then. */
-export function wantsTlsWords({ url, address }: Pick<Way, 'url' | 'address'>): string {
-  return `${serverOf({ url })} speaks TLS on this port, and the request was sent without. Write https:// in ${address}`;
+/** Explains a plain-text request to a TLS port. */
+export function explainPlainRequest({ url, address }: Pick<Way, 'url' | 'address'>): string {
+  return `${serverOf({ url })} expects TLS on this port, but the request was sent without. Write https:// in ${address}`;
 }

@@ -2,18 +2,18 @@ import type { Clock } from '../core/clock.ts';
 import { showDuration } from '../core/text.ts';
 import { UnavailableError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import type { RawAnswer } from './exchange.ts';
-import type { ClockReading, HttpAnswer, KnownClock } from '../core/http.ts';
+import type { RawResponse } from './exchange.ts';
+import type { ClockReading, HttpResponse, KnownClock } from '../core/http.ts';
 import { clockReadingOf } from './response.ts';
 
-/** An answer that is put aside is asked for again after this. Milliseconds. */
-const PAUSE = 1_000;
-/** How often an answer that is put aside is asked for again. */
-const REPEATS = 3;
-/** By how much the `Date` of an answer must be later than that of the one it confirms. Milliseconds. */
-const MOVED_ON = 1_000;
+/** The wait before a response with an unexpected `Date` is requested again. Milliseconds. */
+const REPEAT_DELAY = 1_000;
+/** How often a response with an unexpected `Date` is requested again. */
+const MAX_REPEATS = 3;
+/** How much later the `Date` of a response must be than that of the one it confirms. Milliseconds. */
+const LEAST_PROGRESS = 1_000;
 
-interface Asking extends KnownClock {
+interface ConfirmContext extends KnownClock {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -21,63 +21,68 @@ interface Asking extends KnownClock {
   readonly url: string;
 }
 
-/** The clock of one vendor, as all streams of one source know it. */
+/** The clock of one vendor, shared by all streams of one source. */
 export class VendorClock {
-  /** By the last answer, whatever it was. Milliseconds ahead of ours. */
-  #heard = 0;
-  /** What a stream knew, or two answers agreed upon; from then on, a single answer changes it no further than it may differ. */
+  /** By the last response, whatever it was. Milliseconds ahead of ours. */
+  #latest = 0;
+  /** What a stream knew or two responses confirmed. A single response then changes it by no more than the tolerance. */
   #agreed: number | undefined;
 
-  /** What the vendor's clock is ahead of ours. Milliseconds. */
+  /** How far the vendor's clock is ahead of ours. Milliseconds. */
   get ahead(): number {
-    return this.#agreed ?? this.#heard;
+    return this.#agreed ?? this.#latest;
   }
 
-  /** Takes note of any answer. */
-  hear(raw: RawAnswer): void {
-    this.#heard = clockReadingOf(raw)?.ahead ?? this.#heard;
+  /** Notes the clock of any response. */
+  note(raw: RawResponse): void {
+    this.#latest = clockReadingOf(raw)?.ahead ?? this.#latest;
   }
 
-  /** Takes what a stream knew of the clock, unless this process knows better. */
+  /** Restores what a stream knew of the clock, unless this process has confirmed it since. */
   recall(ahead: number): void {
     this.#agreed ??= ahead;
   }
 
   /**
-   * Asks, and asks again while the answer's clock is not the known one, until it is, or until two answers agree.
-   * @throws UnavailableError when no two did, and what `ask` throws.
+   * Requests, and requests again while the clock of the response is not the known one, until it is, or two responses
+   * agree on a new one. Otherwise one wrong `Date` could move a window past records that were never read.
+   * @throws UnavailableError when no two responses agree, and whatever `request` throws.
    */
-  async confirmed(ask: (again: boolean) => Promise<HttpAnswer>, asking: Asking): Promise<HttpAnswer> {
-    const { clock, signal, log, url, tolerance } = asking;
-    if (asking.ahead !== undefined) this.recall(asking.ahead);
-    const aside: { readonly date: number; readonly reading: ClockReading }[] = [];
+  async confirmed(
+    request: (again: boolean) => Promise<HttpResponse>,
+    context: ConfirmContext,
+  ): Promise<HttpResponse> {
+    const { clock, signal, log, url, tolerance } = context;
+    if (context.ahead !== undefined) this.recall(context.ahead);
+    const unconfirmed: { readonly date: number; readonly reading: ClockReading }[] = [];
     for (;;) {
-      const answer = await ask(aside.length > 0);
-      const { date, clock: reading } = answer;
-      if (reading === undefined || this.#isKnown(reading, asking)) return answer;
-      const agrees = aside.some(
+      const response = await request(unconfirmed.length > 0);
+      const { date, clock: reading } = response;
+      if (reading === undefined || this.#isKnown(reading, context)) return response;
+      const agrees = unconfirmed.some(
         (before) =>
-          differenceOf(before.reading.ahead, reading) <= tolerance && date - before.date >= MOVED_ON,
+          differenceOf(before.reading.ahead, reading) <= tolerance && date - before.date >= LEAST_PROGRESS,
       );
       if (agrees) {
         log.warn(
           { url: { full: url } },
-          `Two answers agree that the vendor's clock is now ${aheadOfOurs(reading.ahead)}: it is followed. One of the clocks was set; keep both synchronised (NTP).`,
+          `Two responses confirm that the vendor's clock is now ${showClockDifference(reading.ahead)}; using it. One of the clocks was changed: keep both synchronised (NTP).`,
         );
         this.#agreed = reading.ahead;
-        return answer;
+        return response;
       }
-      if (aside.length === REPEATS) throw disagreeing(url, reading, this.#agreed ?? asking.ahead ?? 0);
-      aside.push({ date, reading });
+      if (unconfirmed.length === MAX_REPEATS)
+        throw unconfirmedClock(url, reading, this.#agreed ?? context.ahead ?? 0);
+      unconfirmed.push({ date, reading });
       log.info(
         { url: { full: url }, http: { response: { date: new Date(date).toISOString() } } },
-        "The answer is put aside and asked for again: its Date is not the vendor's clock as it is known.",
+        "The Date of the response does not match the vendor's clock; requesting it again.",
       );
-      await clock.sleep(PAUSE, signal);
+      await clock.sleep(REPEAT_DELAY, signal);
     }
   }
 
-  /** The first answer of a stream is believed; later ones when they agree with what this stream, or another, knows. */
+  /** The first response of a stream is trusted; later ones when they match what this stream, or another one, knows. */
   #isKnown(reading: ClockReading, { ahead, tolerance }: KnownClock): boolean {
     const known = [ahead, this.#agreed].filter((one) => one !== undefined);
     if (known.length === 0) return true;
@@ -88,19 +93,19 @@ export class VendorClock {
 }
 
 /**
- * How far a reading is from what the clock was known to be, ms: 0 while the time that the answer took explains it,
- * since its `Date` may be from any moment of that.
+ * How far a reading is from what the clock was known to be, ms: 0 while the duration of the request explains it,
+ * because its `Date` may be from any moment of that time.
  */
 function differenceOf(known: number, { ahead, waited }: ClockReading): number {
   return Math.max(0, known - (ahead + waited), ahead - known);
 }
 
-/** What a difference of clocks is in words. Milliseconds. */
-export function aheadOfOurs(ahead: number): string {
+/** A difference of clocks in milliseconds as text: `2h ahead of ours`. */
+export function showClockDifference(ahead: number): string {
   return `${showDuration(Math.abs(ahead))} ${ahead < 0 ? 'behind' : 'ahead of'} ours`;
 }
 
-function disagreeing(url: string, { ahead }: ClockReading, known: number): UnavailableError {
-  const message = `${url} was asked ${REPEATS + 1} times, and the Date of its answers is neither the vendor's clock as it is known (${aheadOfOurs(known)}) nor confirmed by a second answer (the last one: ${aheadOfOurs(ahead)}). Nothing of these answers is used. Does a cache or a proxy on the way answer, or set its own Date?`;
+function unconfirmedClock(url: string, { ahead }: ClockReading, known: number): UnavailableError {
+  const message = `${url} was requested ${MAX_REPEATS + 1} times, and the Date of its responses neither matches the vendor's known clock (${showClockDifference(known)}) nor is confirmed by a second response (the last one: ${showClockDifference(ahead)}). These responses were discarded. Check whether a cache or a proxy answers, or sets its own Date.`;
   return new UnavailableError(message, url, 200);
 }

@@ -5,19 +5,19 @@ import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Finding } from '../core/source.ts';
 
-/** A setting of TLS that an error may ask the operator to change. */
+/** A TLS setting that an error message may name. */
 type TlsOption = Exclude<keyof TlsConfig, 'insecure_skip_verify'>;
 
-/** The way to a server, as far as its errors can be explained by it, and the settings that describe it. */
+/** How a server is reached, with the names of the settings behind it: what error messages need. */
 export interface Way {
-  /** Of the server. A query in it is not shown. */
+  /** Of the server. Its query is never shown. */
   readonly url: string;
-  /** What the operator calls the setting that holds the URL: `base_url`, `endpoint`. */
+  /** The name of the setting that holds the URL: `base_url`, `endpoint`. */
   readonly address: string;
   readonly tls: TlsConfig;
-  /** Undefined: the server is asked directly. */
+  /** Undefined: the connection is direct. */
   readonly proxy: Proxy | undefined;
-  /** What the operator calls an option of TLS. */
+  /** The name of the setting that holds a TLS option. */
   readonly option: (name: TlsOption) => string;
 }
 
@@ -63,13 +63,13 @@ export function proxyName({ origin, setting }: Proxy): string {
   return `${serverOf({ url: origin })} (${setting})`;
 }
 
-/** What others on the way can read, and what to do about it. */
+/** What others can read in transit, and what to do about it. */
 export interface Exposure {
   readonly detail: string;
   readonly advice: string;
 }
 
-/** What others on the way to a vendor can read; undefined where that is nothing. */
+/** What others can read of requests to a vendor; undefined when nothing. */
 export function sourceExposure(
   { base_url, proxy }: { readonly base_url: string; readonly proxy?: Secret | undefined },
   env: Environment,
@@ -77,7 +77,7 @@ export function sourceExposure(
   return exposure(base_url, proxyFor(base_url, env, proxy), true);
 }
 
-/** As `sourceExposure`, of a destination: its credential is in its headers, or in the query of its URL. */
+/** As `sourceExposure`, for a destination, whose credential is in its headers or in the query of its URL. */
 export function destinationExposure(
   { url, headers }: Pick<DestinationConfig, 'url' | 'headers'>,
   env: Environment,
@@ -86,35 +86,35 @@ export function destinationExposure(
   return exposure(url, proxyFor(url, env), credential);
 }
 
-/** A tunnel through a plain-http proxy hides all but the proxy's own password. */
+/** With https, a plain-http proxy only sees its own password. */
 function exposure(url: string, proxy: Proxy | undefined, credential: boolean): Exposure | undefined {
   const { protocol, hostname, host } = new URL(url);
   const plainProxy = proxy?.origin.startsWith('http:') === true ? proxy : undefined;
   const isPlain = credential && protocol === 'http:';
   if (isPlain && plainProxy !== undefined)
     return {
-      detail: `The credential goes over plain http through the plain-http proxy ${plainProxy.host} to ${host}: anyone on the way can read it.`,
+      detail: `The credential is sent over plain http through the plain-http proxy ${plainProxy.host} to ${host}: anyone on the way can read it.`,
       advice: 'Use https.',
     };
   if (isPlain && !isLoopback(hostname))
     return {
-      detail: `The credential goes over plain http to ${host}: anyone on the way can read it.`,
+      detail: `The credential is sent over plain http to ${host}: anyone on the way can read it.`,
       advice: 'Use https.',
     };
   if (plainProxy?.credential !== undefined && !isLoopback(new URL(plainProxy.origin).hostname))
     return {
-      detail: `The proxy's password goes over plain http to ${plainProxy.host}: anyone on the way can read it.`,
+      detail: `The proxy's password is sent over plain http to ${plainProxy.host}: anyone on the way can read it.`,
       advice: 'Use an https:// proxy.',
     };
   return undefined;
 }
 
-/** An exposure as `penstock check` tells it; empty where there is none. */
+/** An exposure as a finding of `penstock check`; empty without one. */
 export function exposureFindings(exposure: Exposure | undefined): Finding[] {
   return exposure === undefined ? [] : [{ probe: 'transport', verdict: 'warn', ...exposure }];
 }
 
-/** An exposure as the log tells it at the start. */
+/** Logs an exposure as a warning; called at the start. */
 export function warnOfExposure(exposure: Exposure | undefined, url: string, log: Logger): void {
   if (exposure === undefined) return;
   log.warn({ url: { full: url } }, `${exposure.detail} ${exposure.advice}`);
@@ -124,7 +124,7 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** Whether a URL's host is this machine itself: what is sent there passes no network. */
+/** Whether a URL's host is this machine, so that nothing is sent over a network. */
 export function isLoopback(host: string): boolean {
   const name = host
     .toLowerCase()
@@ -142,11 +142,11 @@ export function bareUrl({ origin, pathname }: URL): string {
 /** An error of the network, of TLS or of a proxy, as Node and undici throw it. */
 export interface NetworkError extends Error {
   readonly code?: string;
-  /** The name that was looked up. */
+  /** The host name of a DNS lookup. */
   readonly hostname?: string;
-  /** What a proxy answered when it was asked for a tunnel. */
+  /** The status with which a proxy refused a tunnel. */
   readonly statusCode?: number;
 }
 
-/** An error whose message is ours already. */
-export class OwnWords extends Error {}
+/** An error whose message already explains the cause in our words. */
+export class ExplainedError extends Error {}

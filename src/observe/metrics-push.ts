@@ -7,14 +7,14 @@ import type { Clock } from '../core/clock.ts';
 import { maskForeign } from '../core/secret.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { exporterOptions } from '../otlp/agent.ts';
-import { networkWords, proxyRefusal } from '../http/network-error.ts';
-import { SETTLE } from '../http/exchange.ts';
+import { explainNetworkError, explainProxyStatus } from '../http/network-error.ts';
+import { ABORT_GRACE } from '../http/exchange.ts';
 import {
   destinationWay,
   serverOf,
   destinationExposure,
   warnOfExposure,
-  OwnWords,
+  ExplainedError,
   bareUrl,
 } from '../http/way.ts';
 import { printable } from '../core/text.ts';
@@ -54,7 +54,7 @@ export async function pushMetrics(settings: PushSettings, signal: AbortSignal): 
     await Promise.race([push(pushing, settings), clock.sleep(LAST_PUSH)]);
   } finally {
     const done = new AbortController();
-    await Promise.race([pushing.exporter?.shutdown(), clock.sleep(SETTLE, done.signal)]);
+    await Promise.race([pushing.exporter?.shutdown(), clock.sleep(ABORT_GRACE, done.signal)]);
     done.abort();
   }
 }
@@ -93,12 +93,12 @@ async function send(metrics: ResourceMetrics, pushing: Pushing, settings: PushSe
     pushing.failure = failure;
   });
   pushing.exporter.export(metrics, resolve);
-  const late = settings.clock.sleep(settings.receiver.timeout + SETTLE, done.signal);
+  const late = settings.clock.sleep(settings.receiver.timeout + ABORT_GRACE, done.signal);
   const result = await Promise.race([promise, late]);
   done.abort();
   if (result === undefined) {
     pushing.exporter = undefined;
-    throw new OwnWords(`The push did not end ${SETTLE} ms after its time-out and was given up`);
+    throw new ExplainedError(`The push did not end ${ABORT_GRACE} ms after its time-out and was given up`);
   }
   if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error('The exporter failed');
 }
@@ -107,8 +107,8 @@ async function send(metrics: ResourceMetrics, pushing: Pushing, settings: PushSe
 function wordsOf(error: unknown, { receiver, env }: PushSettings): string {
   const way = destinationWay(receiver, env);
   const { code, message = '' } = error as { readonly code?: unknown; readonly message?: string };
-  if (typeof code !== 'number') return networkWords(error, way);
-  if (code === 407 && way.proxy !== undefined) return proxyRefusal(way.proxy, code, serverOf(way));
+  if (typeof code !== 'number') return explainNetworkError(error, way);
+  if (code === 407 && way.proxy !== undefined) return explainProxyStatus(way.proxy, code, serverOf(way));
   const said = printable(maskForeign(message));
   return `${serverOf(way)} answered ${code}${said === '' ? '' : `: ${said}`}`;
 }

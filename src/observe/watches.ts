@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { explain, isRefusal, JournalFullError, PenstockError } from '../core/errors.ts';
 import type { DeliveryObserver, ResponseKind, ResponseReport } from '../core/delivery-state.ts';
-import type { RequestTold } from '../http/client.ts';
+import type { RequestReport } from '../http/client.ts';
 import type { PollOutcome, PollResult, PollStats, SourcePollResult } from '../core/poll-stats.ts';
 import type {
   Condition,
@@ -98,7 +98,7 @@ export class SourceWatch {
     this.#conditions = { ...this.#conditions, failing: this.#failing(others) };
   }
 
-  request({ status, retry, throttledUntil, replaced = 0 }: RequestTold): void {
+  request({ status, retry, throttledUntil, replaced = 0 }: RequestReport): void {
     this.requests.set(String(status), (this.requests.get(String(status)) ?? 0) + 1);
     this.requestsLastHour.add(1);
     if (retry) this.retries += 1;

@@ -8,7 +8,7 @@ import type { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
 import { unreadable, unusable } from '../http/connections.ts';
 import { MAX_HEADER_BYTES } from '../http/network-error.ts';
-import { OwnWords } from '../http/way.ts';
+import { ExplainedError } from '../http/way.ts';
 import type { Proxy } from '../config/proxy.ts';
 
 /** The exporters' own enumeration, which they do not export. */
@@ -129,14 +129,14 @@ class TlsAgent extends HttpsAgent {
       return super.createConnection({ ...options, ...connectionOptions(this.#tls) }, connected);
     } catch (error) {
       // A file that cannot be read (a mount that is being swapped) fails this request, not the process.
-      const failure = error instanceof OwnWords ? error : unusable(error);
+      const failure = error instanceof ExplainedError ? error : unusable(error);
       connected?.(failure, undefined as unknown as Duplex);
       return undefined;
     }
   }
 }
 
-/** @throws OwnWords when a file cannot be read */
+/** @throws ExplainedError when a file cannot be read */
 function connectionOptions({
   ca_file,
   cert_file,

@@ -1,8 +1,8 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { networkWords, type Phase } from '../http/network-error.ts';
-import { type Way, type NetworkError, OwnWords } from '../http/way.ts';
+import { explainNetworkError, type Phase } from '../http/network-error.ts';
+import { type Way, type NetworkError, ExplainedError } from '../http/way.ts';
 
 /** What came back for one export: a response, or why there is none. */
 export type ExportOutcome = ExportResponse | ExportFailure;
@@ -137,7 +137,9 @@ export class Exchange {
 
   #fail(error: Error & { code?: string; rawPacket?: Uint8Array }): void {
     this.#grpcPort ||= isFromGrpcPort(error, this.#way.url);
-    this.#error ??= Object.assign(new OwnWords(networkWords(error, this.#way)), { code: error.code });
+    this.#error ??= Object.assign(new ExplainedError(explainNetworkError(error, this.#way)), {
+      code: error.code,
+    });
     if (error.code !== undefined) error.code = `SEEN_${error.code}`;
   }
 }

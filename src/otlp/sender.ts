@@ -5,10 +5,10 @@ import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-log
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
-import { networkWords, timedOutWords, proxyRefusal } from '../http/network-error.ts';
-import { aborted, SETTLE } from '../http/exchange.ts';
-import { wantsTls, wantsTlsWords } from '../http/tls-error.ts';
-import { destinationWay, serverOf, type Way, OwnWords, bareUrl } from '../http/way.ts';
+import { explainNetworkError, explainTimeout, explainProxyStatus } from '../http/network-error.ts';
+import { aborted, ABORT_GRACE } from '../http/exchange.ts';
+import { wantsTls, explainPlainRequest } from '../http/tls-error.ts';
+import { destinationWay, serverOf, type Way, ExplainedError, bareUrl } from '../http/way.ts';
 import type { Logger } from '../core/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, type ExportOutcome, LONGEST_BODY } from './exchange.ts';
@@ -78,7 +78,7 @@ export class Sender implements AsyncDisposable {
     // First, because the exporter waits for its request: this ends a request in flight.
     this.#connection.agent?.destroy();
     const done = new AbortController();
-    const late = this.#settings.clock.sleep(SETTLE, done.signal).catch(() => undefined);
+    const late = this.#settings.clock.sleep(ABORT_GRACE, done.signal).catch(() => undefined);
     await Promise.race([this.#connection.exporter.shutdown(), late]);
     done.abort();
   }
@@ -107,7 +107,7 @@ export class Sender implements AsyncDisposable {
     const { destination, log } = this.#settings;
     const { timeout, url } = destination;
     const error = timedOut(
-      `No complete answer within ${timeout} ms, and the request did not end ${SETTLE} ms later: it was given up`,
+      `No complete answer within ${timeout} ms, and the request did not end ${ABORT_GRACE} ms later: it was given up`,
     );
     log?.warn(
       { url: { full: bareUrl(new URL(url)) }, error: { type: error.name, message: error.message } },
@@ -133,13 +133,13 @@ export class Sender implements AsyncDisposable {
     const { timeout } = destination;
     const late = clock
       .sleep(timeout, done)
-      .then(() => timedOut(timedOutWords(this.#exchange?.phase ?? 'connecting', timeout, this.#way)));
+      .then(() => timedOut(explainTimeout(this.#exchange?.phase ?? 'connecting', timeout, this.#way)));
     const ended = ending && this.#afterEnd(ending, done);
     try {
       const error = await Promise.race(ended === undefined ? [late] : [late, ended]);
       this.#exchange?.abandon(error);
       // Aborted when the export ends.
-      clock.sleep(SETTLE, done).then(giveUp, () => undefined);
+      clock.sleep(ABORT_GRACE, done).then(giveUp, () => undefined);
       return ending?.aborted === true;
     } catch {
       // The export ended first.
@@ -174,7 +174,7 @@ function withoutBlame(outcome: ExportOutcome): ExportOutcome {
 const BEFORE_END = 'no complete answer before Penstock had to end';
 
 function timedOut(words: string): Error {
-  return Object.assign(new OwnWords(words), { code: 'ERR_TIMED_OUT' });
+  return Object.assign(new ExplainedError(words), { code: 'ERR_TIMED_OUT' });
 }
 
 /** A response of a proxy, or of a port that expects TLS, as an error that says so. */
@@ -183,9 +183,9 @@ function explained(outcome: ExportOutcome, way: Way): ExportOutcome {
   const { status, body } = outcome;
   const { proxy, url } = way;
   if (status === 407 && proxy !== undefined)
-    return { error: new OwnWords(proxyRefusal(proxy, status, serverOf(way))) };
+    return { error: new ExplainedError(explainProxyStatus(proxy, status, serverOf(way))) };
   const text = body.subarray(0, SEARCHED_BYTES).toString('latin1');
-  return wantsTls({ status, url, text }) ? { error: new OwnWords(wantsTlsWords(way)) } : outcome;
+  return wantsTls({ status, url, text }) ? { error: new ExplainedError(explainPlainRequest(way)) } : outcome;
 }
 
 /** Bytes of a body that are searched for the words of a web server that expects TLS. */
@@ -204,7 +204,7 @@ function revealed({ headers }: DestinationConfig): Record<string, string> {
 function failure({ code, error }: ExportResult, way: Way): Error {
   if (error !== undefined) {
     const { code: cause } = error as NodeJS.ErrnoException;
-    return Object.assign(new OwnWords(networkWords(error, way)), { code: cause });
+    return Object.assign(new ExplainedError(explainNetworkError(error, way)), { code: cause });
   }
   return new Error(code === ExportResultCode.SUCCESS ? 'The exporter sent nothing' : 'The exporter failed');
 }

@@ -12,7 +12,7 @@ import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { Delivery } from '../deliver/loop.ts';
 import type { SourceHttp } from '../http/client.ts';
-import { Budgets, COURTESY } from '../http/quota.ts';
+import { QuotaSpender, COURTESY } from '../http/quota.ts';
 import { bareUrl, destinationExposure, warnOfExposure } from '../http/way.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
@@ -98,10 +98,10 @@ export async function openApp(given: AppParts): Promise<App> {
   const { config, clock, log } = parts;
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
-  const budgets = new Budgets({ quotas: journal.quotas, clock, courtesy: COURTESY });
+  const spender = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
   const before = storedReports(await journal.seen());
   const sources = config.sources.map((source) =>
-    openSource({ ...parts, journal, budgets, opened, before }, source),
+    openSource({ ...parts, journal, spender, opened, before }, source),
   );
   const deliveries = config.destinations.map((destination) =>
     openDelivery({ ...parts, journal, opened, before }, destination),
@@ -155,21 +155,21 @@ function keepsLast(parts: AppParts): boolean {
 interface Shared extends AppParts {
   readonly live: Live;
   readonly journal: Journal;
-  readonly budgets: Budgets;
+  readonly spender: QuotaSpender;
   readonly opened: AsyncDisposableStack;
   /** What the previous process wrote to the state. */
   readonly before: Reports;
 }
 
 function openSource(shared: Shared, config: SourceConfig): SourceUnit {
-  const { clock, random, env, mode, journal, budgets, opened, instrument, live, before } = shared;
+  const { clock, random, env, mode, journal, spender, opened, instrument, live, before } = shared;
   const { options } = config;
   const signal = shared.collecting;
   const log = shared.log.child({ penstock: { source: config.name } });
   const report = before.source(config.name);
   live.source(config.name).restore(report);
   const client = opened.use(
-    openHttp({ budgets, clock, random, log, signal, env, ...requestObserver(live, config) }, config),
+    openHttp({ spender, clock, random, log, signal, env, ...requestObserver(live, config) }, config),
   );
   const http = instrument?.http?.(client) ?? client;
   return {
@@ -221,7 +221,7 @@ function collectObserver({ live, onPage }: Shared, config: SourceConfig): Collec
   };
 }
 
-function openDelivery(shared: Omit<Shared, 'budgets'>, destination: DestinationConfig): Delivery {
+function openDelivery(shared: Omit<Shared, 'spender'>, destination: DestinationConfig): Delivery {
   const { config, clock, random, env, journal, opened, instrument, before } = shared;
   const log = shared.log.child({ penstock: { destination: destination.name } });
   const resource = resourceAttributes(env);

@@ -360,7 +360,7 @@ it('spends from the budget of the state, and waits for a free slot where it can 
 
   expect(ended).toBe(true);
   expect(outcome.code).toBe(0);
-  expect(outcome.stderr).toContain('Request waits for its budget.');
+  expect(outcome.stderr).toContain('Request is waiting for its quota.');
   expect(clock.now() - before).toBeGreaterThan(30_000);
   expect(slow.console.requests).toHaveLength(asked + 1);
 });

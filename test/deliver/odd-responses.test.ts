@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { classifyResponse } from '../../src/deliver/classify-response.ts';
 import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
-import { SETTLE } from '../../src/http/exchange.ts';
+import { ABORT_GRACE } from '../../src/http/exchange.ts';
 import { readableLog, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { http, type RawResponse, serveRaw } from '../support/raw-server.ts';
@@ -113,7 +113,7 @@ describe('a request that the library never settles', () => {
     const lost = sender.send([feedRecord()]).finally(() => (settled = true));
     await until(() => server.requests.length === 1);
     await clock.advance(10_000);
-    await clock.advance(SETTLE - 1);
+    await clock.advance(ABORT_GRACE - 1);
     expect(settled).toBe(false);
     await clock.advance(1);
 

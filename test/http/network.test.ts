@@ -7,7 +7,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { explain, TimedOutError, UnavailableError } from '../../src/core/errors.ts';
-import { networkWords } from '../../src/http/network-error.ts';
+import { explainNetworkError } from '../../src/http/network-error.ts';
 import { sourceWay } from '../../src/http/way.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -164,10 +164,10 @@ describe('a network error', () => {
     const lookup = Object.assign(new Error(`getaddrinfo ${code} nobody`), { code, hostname: 'nobody' });
     const way = sourceWay({ base_url: 'https://nobody' }, {});
 
-    expect(networkWords(new Error('fetch failed', { cause: lookup }), way)).toMatch(
+    expect(explainNetworkError(new Error('fetch failed', { cause: lookup }), way)).toMatch(
       code === 'E_NOBODY_KNOWS' ? /^the request failed \(fetch failed\)$/ : words,
     );
-    expect(networkWords(lookup, way)).toMatch(words);
+    expect(explainNetworkError(lookup, way)).toMatch(words);
   });
 
   test('of something that does not speak HTTP has a cause', async () => {

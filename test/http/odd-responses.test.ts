@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { explain, TimedOutError, UnavailableError, UnexpectedAnswerError } from '../../src/core/errors.ts';
-import { SETTLE } from '../../src/http/exchange.ts';
+import { ABORT_GRACE } from '../../src/http/exchange.ts';
 import { http as response, type RawResponse, serveRaw } from '../support/raw-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { drive, failure, rig, until } from './support/rig.ts';
@@ -55,7 +55,7 @@ describe('a status that is no answer to a request', () => {
     async (status) => {
       const upgrade = ['Connection: Upgrade', 'Upgrade: websocket'];
 
-      expect(await errorOf(response(status, upgrade))).toMatch(/not understood|no answer to this request/);
+      expect(await errorOf(response(status, upgrade))).toMatch(/does not answer the request/);
     },
   );
 
@@ -111,7 +111,7 @@ describe('JSON', () => {
 
       expect(answer.json()).toEqual([1]);
       expect(error).toBeInstanceOf(UnexpectedAnswerError);
-      expect(explain(error)).toMatch(/^(?!.*hidden).*no JSON/);
+      expect(explain(error)).toMatch(/^(?!.*hidden).*not valid JSON/);
       expect(broken.requests).toHaveLength(3);
       await Promise.all([mended.http[Symbol.asyncDispose](), lasting.http[Symbol.asyncDispose]()]);
     },
@@ -145,7 +145,7 @@ describe('the body of an answer is decoded', () => {
   test.each(['Snappy', 'zstd'])('or its unknown coding is named: %s', async (coding) => {
     const words = await errorOf(response('200 OK', [`Content-Encoding: ${coding}`], text));
 
-    expect(words).toContain(`"${coding.toLowerCase()}" is not known`);
+    expect(words).toContain(`"${coding.toLowerCase()}" is not supported`);
     expect(words).not.toContain('proxy');
   });
 
@@ -198,7 +198,7 @@ describe('response headers', () => {
 
 describe('what the HTTP library refuses is told in words', () => {
   test.each([
-    ['two lengths', response('200 OK', ['Content-Length: 2'], '[1]'), /more than one length/],
+    ['two lengths', response('200 OK', ['Content-Length: 2'], '[1]'), /contradictory lengths/],
     [
       'a folded header',
       response('200 OK', ['X-A: b', ' c'], '[1]'),
@@ -226,7 +226,7 @@ test('a request that does not end five seconds after its time-out is given up, l
   for (let tries = 1; tries <= 2; tries += 1) {
     await until(() => clock.next === clock.now() + 10_000);
     await clock.advance(10_000);
-    await clock.advance(SETTLE - 1);
+    await clock.advance(ABORT_GRACE - 1);
     expect(told).toHaveLength(tries - 1);
     await clock.advance(1);
     await until(() => told.length === tries);
@@ -235,9 +235,9 @@ test('a request that does not end five seconds after its time-out is given up, l
   const error = await lost;
 
   expect(error).toBeInstanceOf(TimedOutError);
-  expect(error.message).toContain('given up');
+  expect(error.message).toContain('could not be cancelled');
   expect(told).toMatchObject([{ status: 'timed-out' }, { status: 'timed-out', retry: true }]);
-  expect(lines.filter(({ msg }) => String(msg).includes('given up'))).toHaveLength(2);
+  expect(lines.filter(({ msg }) => String(msg).includes('could not be cancelled'))).toHaveLength(2);
   await http[Symbol.asyncDispose]();
   const writer = await open(fifo, constants.O_RDWR);
   await writer.close();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { OutOfBudgetError } from '../../src/core/errors.ts';
-import { budgetName, Budgets, COURTESY } from '../../src/http/quota.ts';
+import { quotaName, QuotaSpender, COURTESY } from '../../src/http/quota.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openAt, sharedJournal, stateFolder } from './support/journal.ts';
@@ -17,12 +17,12 @@ const ok = () => ({ status: 200, body: [] });
 async function waiting() {
   const clock = new DrivenClock();
   const journal = await sharedJournal(clock);
-  const budget = { name: randomUUID(), route: 'x', quota: { requests: 1, per: MINUTE } };
+  const quota = { name: randomUUID(), route: 'x', limit: { requests: 1, per: MINUTE } };
   return {
     clock,
     journal,
-    budget,
-    budgets: new Budgets({ quotas: journal.quotas, clock }),
+    quota,
+    spender: new QuotaSpender({ quotas: journal.quotas, clock }),
     ...readableLog(),
   };
 }
@@ -46,7 +46,7 @@ describe('requests', () => {
     expect(server.requests.map(({ at }) => at - START)).toEqual([0, 0, WINDOW]);
     expect(second.lines).toHaveLength(1);
     expect(second.lines[0]).toMatchObject({
-      msg: 'Request waits for its budget.',
+      msg: 'Request is waiting for its quota.',
       event: { reason: 'x', end: '2026-03-02T12:01:00.500Z' },
     });
     await second.http[Symbol.asyncDispose]();
@@ -72,13 +72,13 @@ describe('requests', () => {
     await http[Symbol.asyncDispose]();
   });
 
-  test('of two sources with one credential share a budget, first come first served', async () => {
+  test('of two sources with one credential share a quota, first come first served', async () => {
     const clock = new DrivenClock();
-    const budgets = new Budgets({ quotas: (await sharedJournal(clock)).quotas, clock });
+    const spender = new QuotaSpender({ quotas: (await sharedJournal(clock)).quotas, clock });
     await using server = await serve(ok, { clock });
     const quotas = [{ ...QUOTA, requests: 1 }];
-    await using one = (await rig(server.url, { clock, budgets, quotas })).http;
-    await using two = (await rig(server.url, { clock, budgets, quotas })).http;
+    await using one = (await rig(server.url, { clock, spender, quotas })).http;
+    await using two = (await rig(server.url, { clock, spender, quotas })).http;
 
     const all = Promise.all([
       one.get({ path: '/a', route: 'x' }),
@@ -120,30 +120,30 @@ describe('requests', () => {
 
 describe('a waiter', () => {
   test('in a loop lets a command of another process go first, however long it has waited', async () => {
-    const { clock, journal, budget, log } = await waiting();
-    const loop = new Budgets({ quotas: journal.quotas, clock, courtesy: COURTESY });
-    const command = new Budgets({ quotas: journal.quotas, clock });
+    const { clock, journal, quota, log } = await waiting();
+    const loop = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
+    const command = new QuotaSpender({ quotas: journal.quotas, clock });
     const { signal } = new AbortController();
     const order: string[] = [];
-    await loop.acquire(budget, { signal, log });
+    await loop.acquire(quota, { signal, log });
 
-    const first = loop.acquire(budget, { signal, log }).then(() => order.push('loop'));
+    const first = loop.acquire(quota, { signal, log }).then(() => order.push('loop'));
     await clock.advance(MINUTE / 2);
-    const second = command.acquire(budget, { signal, log }).then(() => order.push('command'));
+    const second = command.acquire(quota, { signal, log }).then(() => order.push('command'));
     await clock.advance(3 * WINDOW);
     await Promise.all([first, second]);
 
     expect(order).toEqual(['command', 'loop']);
   });
 
-  test('that is stopped is out of budget, and does not hold up those behind it', async () => {
-    const { clock, budget, budgets, log } = await waiting();
+  test('that is stopped is out of quota, and does not hold up those behind it', async () => {
+    const { clock, quota, spender, log } = await waiting();
     const [stop, other] = [new AbortController(), new AbortController()];
-    await budgets.acquire(budget, { signal: other.signal, log });
+    await spender.acquire(quota, { signal: other.signal, log });
 
-    const head = budgets.acquire(budget, { signal: other.signal, log });
-    const stopped = failure(budgets.acquire(budget, { signal: stop.signal, log }));
-    const last = budgets.acquire(budget, { signal: other.signal, log });
+    const head = spender.acquire(quota, { signal: other.signal, log });
+    const stopped = failure(spender.acquire(quota, { signal: stop.signal, log }));
+    const last = spender.acquire(quota, { signal: other.signal, log });
     stop.abort();
 
     expect(await stopped).toBeInstanceOf(OutOfBudgetError);
@@ -152,37 +152,37 @@ describe('a waiter', () => {
   });
 
   test('that comes after the stop is told whether its budget would have allowed it', async () => {
-    const { budget, budgets, log } = await waiting();
+    const { quota, spender, log } = await waiting();
     const stop = new AbortController();
     stop.abort(new Error('deadline'));
 
-    const cut = await failure(budgets.acquire(budget, { signal: stop.signal, log }));
-    await budgets.acquire(budget, { signal: new AbortController().signal, log });
-    const owed = await failure(budgets.acquire(budget, { signal: stop.signal, log }));
+    const cut = await failure(spender.acquire(quota, { signal: stop.signal, log }));
+    await spender.acquire(quota, { signal: new AbortController().signal, log });
+    const owed = await failure(spender.acquire(quota, { signal: stop.signal, log }));
 
     expect(cut.message).toBe('deadline');
     expect(owed).toBeInstanceOf(OutOfBudgetError);
   });
 
   test('does not wait for a time that only a clock gone wrong can have noted', async () => {
-    const { clock, budget, budgets, journal, log, lines } = await waiting();
-    await journal.quotas.pause(budget.name, START + 400 * 86_400_000);
+    const { clock, quota, spender, journal, log, lines } = await waiting();
+    await journal.quotas.pause(quota.name, START + 400 * 86_400_000);
 
-    await drive(clock, budgets.acquire(budget, { signal: new AbortController().signal, log }));
+    await drive(clock, spender.acquire(quota, { signal: new AbortController().signal, log }));
 
     expect(clock.now()).toBe(START);
     expect(lines[0]).toMatchObject({ level: 40 });
   });
 
   test('that comes while others wait hears until when as well', async () => {
-    const { clock, journal, budget, budgets, log } = await waiting();
+    const { clock, journal, quota, spender, log } = await waiting();
     const signal = new AbortController().signal;
-    await journal.quotas.pause(budget.name, START + MINUTE);
+    await journal.quotas.pause(quota.name, START + MINUTE);
     const heard: (number | undefined)[] = [];
 
-    const first = budgets.acquire(budget, { signal, log, onWait: () => undefined });
+    const first = spender.acquire(quota, { signal, log, onWait: () => undefined });
     await clock.advance(10_000);
-    const second = budgets.acquire(budget, { signal, log, onWait: (until) => heard.push(until) });
+    const second = spender.acquire(quota, { signal, log, onWait: (until) => heard.push(until) });
     await clock.advance(0);
 
     expect(heard).toEqual([START + MINUTE]);
@@ -190,11 +190,11 @@ describe('a waiter', () => {
   });
 
   test('without a quota still waits for a pause', async () => {
-    const { clock, budget, budgets, log } = await waiting();
-    const unlimited = { ...budget, quota: undefined };
-    await budgets.pause(unlimited, START + 5_000);
+    const { clock, quota, spender, log } = await waiting();
+    const unlimited = { ...quota, limit: undefined };
+    await spender.pause(unlimited, START + 5_000);
 
-    const granted = budgets.acquire(unlimited, { signal: new AbortController().signal, log });
+    const granted = spender.acquire(unlimited, { signal: new AbortController().signal, log });
     await until(() => clock.next === START + 5_000);
     await drive(clock, granted);
 
@@ -202,11 +202,11 @@ describe('a waiter', () => {
   });
 });
 
-test('a budget’s name tells credentials apart, and none of them', () => {
-  const name = budgetName('https://v.example', { SEC: TOKEN }, 'x');
+test('the name of a quota differs by credential and holds none', () => {
+  const name = quotaName('https://v.example', { SEC: TOKEN }, 'x');
 
-  expect(name).toBe(budgetName('https://v.example', { sec: TOKEN }, 'x'));
-  expect(name).not.toBe(budgetName('https://v.example', { sec: `${TOKEN}2` }, 'x'));
-  expect(name).not.toBe(budgetName('https://v.example', { sec: TOKEN }, 'y'));
+  expect(name).toBe(quotaName('https://v.example', { sec: TOKEN }, 'x'));
+  expect(name).not.toBe(quotaName('https://v.example', { sec: `${TOKEN}2` }, 'x'));
+  expect(name).not.toBe(quotaName('https://v.example', { sec: TOKEN }, 'y'));
   expect(name).toMatch(/^https:\/\/v\.example\|[0-9a-f]{12}\|x$/);
 });

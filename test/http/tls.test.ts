@@ -151,7 +151,7 @@ describe('the files', () => {
     const unusable = await failure(ask('https://127.0.0.1:1', { cert_file: rubbish, key_file: rubbish }));
     const useless = await failure(ask('https://127.0.0.1:1', { ca_file: rubbish }));
 
-    expect(explain(missing)).toMatch(/tls\.ca_file cannot be read: there is no such file/);
+    expect(explain(missing)).toMatch(/tls\.ca_file cannot be read: it does not exist/);
     expect(explain(unusable)).toMatch(/tls\.cert_file/);
     expect(explain(useless)).toMatch(/tls\.ca_file/);
   });

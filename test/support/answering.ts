@@ -1,9 +1,9 @@
-import { answerOf } from '../../src/http/response.ts';
-import type { HttpAnswer, HttpRequest } from '../../src/core/http.ts';
+import { readResponse } from '../../src/http/response.ts';
+import type { HttpResponse, HttpRequest } from '../../src/core/http.ts';
 import { toJson } from '../../src/core/json.ts';
 
 /** The answer that the client makes of a body, without a socket. `date`: its `Date`, epoch ms. */
-export function answering(body: unknown, request: HttpRequest, date: number): Promise<HttpAnswer> {
+export function answering(body: unknown, request: HttpRequest, date: number): Promise<HttpResponse> {
   const text = toJson(body);
   const raw = {
     url: 'http://vendor',
@@ -16,5 +16,5 @@ export function answering(body: unknown, request: HttpRequest, date: number): Pr
     charset: 'utf-8',
     replaced: 0,
   };
-  return answerOf(raw, request, date);
+  return readResponse(raw, request, date);
 }

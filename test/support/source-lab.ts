@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { buildPage } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
-import { Budgets } from '../../src/http/quota.ts';
+import { QuotaSpender } from '../../src/http/quota.ts';
 import { createHttp, type SourceHttp } from '../../src/http/client.ts';
 import { parseJson, toJson } from '../../src/core/json.ts';
 import type { LedgerEntry } from '../../src/journal/journal.ts';
@@ -51,16 +51,16 @@ export class SourceLab {
   readonly lines: Record<string, unknown>[] = [];
   readonly setup: Setup;
   readonly #streams = new Map<string, StreamState>();
-  readonly #budgets: Budgets;
+  readonly #spender: QuotaSpender;
 
   constructor(setup: Setup) {
     this.setup = setup;
-    this.#budgets = new Budgets({ quotas: new MemoryQuotas(), clock: setup.clock });
+    this.#spender = new QuotaSpender({ quotas: new MemoryQuotas(), clock: setup.clock });
   }
 
   /** Starts a process; one at a time. */
   start(config: Readonly<Record<string, unknown>> = {}): Process {
-    return new Process(this, this.#budgets, { ...this.setup.config, ...config });
+    return new Process(this, this.#spender, { ...this.setup.config, ...config });
   }
 
   /** A process that polls once, all streams, and ends. Returns the pages. */
@@ -88,7 +88,7 @@ export class Process implements AsyncDisposable {
   readonly #lab: SourceLab;
   readonly #stop = new AbortController();
 
-  constructor(lab: SourceLab, budgets: Budgets, config: Readonly<Record<string, unknown>>) {
+  constructor(lab: SourceLab, spender: QuotaSpender, config: Readonly<Record<string, unknown>>) {
     const { source, baseUrl, clock } = lab.setup;
     const block = { type: source.id, base_url: baseUrl, retries: 0, timeout: '1d', ...config };
     this.#lab = lab;
@@ -101,7 +101,7 @@ export class Process implements AsyncDisposable {
       options: this.options,
       authorise: () => source.authorise(this.options),
       quotas: source.quotas(this.options),
-      budgets,
+      spender,
       clock,
       random: () => 1,
       log,

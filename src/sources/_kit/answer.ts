@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HttpAnswer } from '../../core/http.ts';
+import type { HttpResponse } from '../../core/http.ts';
 import { PAGE, Rows } from '../../core/rows.ts';
 import { maskForeign } from '../../core/secret.ts';
 import type { Observation, Page } from '../../core/source.ts';
@@ -18,14 +18,14 @@ export const list = z
 export const optionalList = list.optional().transform((rows) => rows ?? Rows.of());
 
 /** The rows of an answer that is a list; empty without content and for `null`; undefined when it is not a list. */
-export function listOf(answer: HttpAnswer): Rows | undefined {
+export function listOf(answer: HttpResponse): Rows | undefined {
   const body = isEmpty(answer) ? null : answer.json();
   if (body === null) return Rows.of();
   return body instanceof Rows ? body : undefined;
 }
 
 /** Whether the answer has no body: the vendor has no records. */
-export function isEmpty({ status }: Pick<HttpAnswer, 'status'>): boolean {
+export function isEmpty({ status }: Pick<HttpResponse, 'status'>): boolean {
   return WITHOUT_BODY.includes(status);
 }
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
-import type { HttpAnswer } from '../../core/http.ts';
+import type { HttpResponse } from '../../core/http.ts';
 import { Rows } from '../../core/rows.ts';
 import type { SourceContext, Span } from '../../core/source.ts';
 import { errorIn, listOf } from '../_kit/answer.ts';
@@ -75,7 +75,7 @@ export async function getPart(context: SourceContext<Options>, request: ListRequ
   }
 }
 
-function partOf(answer: HttpAnswer, { path, offset, limit }: ListRequest, baseUrl: string): ListPart {
+function partOf(answer: HttpResponse, { path, offset, limit }: ListRequest, baseUrl: string): ListPart {
   const rows = listOf(answer);
   if (rows === undefined) {
     const failure = errorIn(answer.json());

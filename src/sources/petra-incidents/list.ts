@@ -12,7 +12,7 @@ import {
   UnexpectedAnswerError,
   VendorError,
 } from '../../core/errors.ts';
-import type { ClockReading, HttpAnswer } from '../../core/http.ts';
+import type { ClockReading, HttpResponse } from '../../core/http.ts';
 import { readRecord } from '../../core/read-record.ts';
 import { type Batch, Rows, type Shape } from '../../core/rows.ts';
 import type { Observation, SourceContext } from '../../core/source.ts';
@@ -77,7 +77,7 @@ export async function readList(
   };
 }
 
-function rowsOf({ options }: SourceContext<Options>, answer: HttpAnswer): Rows {
+function rowsOf({ options }: SourceContext<Options>, answer: HttpResponse): Rows {
   if (isEmpty(answer)) return Rows.of();
   const body = answer.json();
   const parsed = envelope.safeParse(body);

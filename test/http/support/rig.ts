@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Secret } from '../../../src/core/secret.ts';
-import { Budgets } from '../../../src/http/quota.ts';
+import { QuotaSpender } from '../../../src/http/quota.ts';
 import {
   createHttp,
   type HttpSettings,
-  type RequestTold,
+  type RequestReport,
   type SourceHttp,
 } from '../../../src/http/client.ts';
 import type { Logger } from '../../../src/core/log.ts';
@@ -21,10 +21,10 @@ const TIMEOUT = 86_400_000;
 export interface Rig {
   readonly http: SourceHttp;
   readonly clock: DrivenClock;
-  readonly budgets: Budgets;
+  readonly spender: QuotaSpender;
   /** Lines of the log, parsed. */
   readonly lines: Record<string, unknown>[];
-  readonly told: RequestTold[];
+  readonly told: RequestReport[];
   readonly stop: AbortController;
 }
 
@@ -39,9 +39,9 @@ interface RigSettings extends Omit<Partial<HttpSettings>, 'options'> {
 export async function rig(baseUrl: string, { options, ...settings }: RigSettings = {}): Promise<Rig> {
   const clock = settings.clock ?? new DrivenClock();
   const journal = settings.journal ?? (await sharedJournal(clock));
-  const budgets = settings.budgets ?? new Budgets({ quotas: journal.quotas, clock });
+  const spender = settings.spender ?? new QuotaSpender({ quotas: journal.quotas, clock });
   const { log, lines } = readableLog();
-  const told: RequestTold[] = [];
+  const told: RequestReport[] = [];
   const stop = new AbortController();
   const token = new Secret(TOKEN);
   const http = createHttp({
@@ -55,7 +55,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
     log,
     ...settings,
     clock,
-    budgets,
+    spender,
     options: {
       base_url: baseUrl,
       account: '',
@@ -69,7 +69,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
       ...options,
     },
   });
-  return { http, clock, budgets, lines, told, stop };
+  return { http, clock, spender, lines, told, stop };
 }
 
 export function readableLog(): { log: Logger; lines: Record<string, unknown>[] } {

@@ -64,7 +64,7 @@ describe('an answer that is not dated by the known clock', () => {
 
     const error = await failure(once(lab));
 
-    expect(error.message).toMatch(/asked 4 times.*nor confirmed by a second answer/);
+    expect(error.message).toMatch(/requested 4 times.*nor is confirmed by a second response/);
     expect(bench.asked()).toHaveLength(asked + 4);
     expect(cursorOf(lab)).toEqual(before);
   });
@@ -85,7 +85,7 @@ describe('an answer that is not dated by the known clock', () => {
     await bench.start();
     const lab = bench.lab({ settle: '10s', overlap: '20s' });
     await lab.once();
-    const aside = () => lab.lines.filter(({ msg }) => /put aside/.test(String(msg))).length;
+    const aside = () => lab.lines.filter(({ msg }) => /requesting it again/.test(String(msg))).length;
     dated(NOW + 32 * SECOND);
     await once(lab);
     const near = aside();

@@ -9,7 +9,7 @@ import { Circuit } from '../../../src/collect/circuit.ts';
 import { pollSource } from '../../../src/collect/loop.ts';
 import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
-import { Budgets } from '../../../src/http/quota.ts';
+import { QuotaSpender } from '../../../src/http/quota.ts';
 import { createHttp } from '../../../src/http/client.ts';
 import type { GapState, Journal, StreamState } from '../../../src/journal/journal.ts';
 import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
@@ -135,7 +135,7 @@ export class PetraLab implements AsyncDisposable {
         options,
         authorise: () => definition.authorise(options),
         quotas: definition.quotas(options),
-        budgets: new Budgets({ quotas: journal.quotas, clock }),
+        spender: new QuotaSpender({ quotas: journal.quotas, clock }),
         clock,
         random: () => 0.5,
         log,
