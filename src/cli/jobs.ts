@@ -49,11 +49,8 @@ export async function runJob(io: Io, command: JobCommand): Promise<ExitCode> {
   const display = new JobDisplay(io, command.json);
   const { show } = display;
   for (;;) {
-    const followed = await runHere(io, command, show).catch((error: unknown) => {
-      if (error instanceof StateInUseError) return enqueueAndFollow(io, command, { show });
-      throw error;
-    });
-    // The process that held the state is gone: now this one does the job, or another one that has taken the state.
+    const followed = await runOrFollow(io, command, show);
+    // The process that held the state is gone: this one does the job, or another one that holds the state by now.
     if (followed.kind === 'abandoned' || followed.kind === 'unstarted') continue;
     display.end();
     return conclude(io, command, followed);
@@ -61,6 +58,15 @@ export async function runJob(io: Io, command: JobCommand): Promise<ExitCode> {
 }
 
 type Show = FollowOptions['show'];
+
+async function runOrFollow(io: Io, command: JobCommand, show: Show): Promise<Followed> {
+  try {
+    return await runHere(io, command, show);
+  } catch (error) {
+    if (!(error instanceof StateInUseError)) throw error;
+    return await enqueueAndFollow(io, command, { show });
+  }
+}
 
 /** @throws StateInUseError when another process holds the state */
 async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): Promise<Followed> {
@@ -156,10 +162,11 @@ function conclude(
   return followed.kind === 'stopped' && kind === 'backfill' ? EXIT.incomplete : EXIT.undelivered;
 }
 
+/** Of the bar, in characters. */
 const WIDTH = 24;
 
 /** Shows how far a job has come: a bar on a terminal, else a JSON line for each change. */
-export class JobDisplay {
+class JobDisplay {
   readonly #io: Io;
   readonly #json: boolean;
   readonly #line: TerminalLine;
@@ -178,12 +185,12 @@ export class JobDisplay {
     if (text === this.#shown) return;
     this.#shown = text;
     if (this.#json) jsonLine(this.#io.stdout, rowOf(job));
-    else this.#write(text);
+    else this.#line.show(text);
   };
 
   /** Clears the bar. */
   end(): void {
-    if (!this.#json) this.#write('');
+    if (!this.#json) this.#line.show('');
   }
 
   #bar(job: HeldRequest): string {
@@ -207,10 +214,6 @@ export class JobDisplay {
     if (progress.done <= done) return [rate];
     const left = ((progress.total - progress.done) / (progress.done - done)) * seconds;
     return [rate, `${showDuration(left * 1_000)} left`];
-  }
-
-  #write(line: string): void {
-    this.#line.show(line);
   }
 }
 

@@ -12,6 +12,7 @@ import { totalsOf } from '../observe/live.ts';
 import { type App, openApp } from '../runtime/app.ts';
 import { once, type OnceSummary } from '../runtime/once.ts';
 
+/** Milliseconds. */
 const DEFAULT_DEADLINE = 600_000;
 
 /** `penstock once`: for CronJobs. */
@@ -30,7 +31,7 @@ export const onceCommand: PenstockCommand = {
       .addOption(new Option('--json', 'print the summary on stdout, as one JSON object'))
       .addHelpText(
         'after',
-        '\nExit codes: 0 done (what waits for a budget is owed, and 0), 2 usage or configuration, 3 a source did not complete,\n4 not all was delivered (the journal holds it), 5 the state cannot be used.',
+        '\nExit codes: 0 done (also when requests wait for a quota: the source is then owed), 2 usage or configuration, 3 a source did\nnot complete, 4 not everything is delivered yet (the journal holds it), 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock once',
@@ -53,7 +54,7 @@ export const onceCommand: PenstockCommand = {
     );
     const signal = AbortSignal.any([io.stop, late.signal]);
     const progress = new Progress(line);
-    const away = new Away({ io: { ...io, stderr: line.output }, log, deadline });
+    const outages = new OutageNotice({ io: { ...io, stderr: line.output }, log, deadline });
     await using app = await openApp({
       ...io,
       config,
@@ -62,16 +63,16 @@ export const onceCommand: PenstockCommand = {
       collecting: signal,
       delivering: signal,
       onPage: progress.page,
-      onResponse: away.onResponse,
+      onResponse: outages.onResponse,
     });
     const summary = await once(app, names);
     progress.end();
     ended.abort();
     await timer;
     const code = exitCode(summary);
-    // `rejected` is the dead letters in all, and not only those of this pass.
-    const done = { ...totalsOf(app.live), ...told(summary), summary: inWords(app, summary, code) };
-    // On a terminal its sentence is the last word, whatever the level of the log.
+    // `rejected` counts all dead letters, not only those of this pass.
+    const done = { ...totalsOf(app.live), ...fieldsOf(summary), summary: inWords(app, summary, code) };
+    // On a terminal the last line is the summary in words, whatever `log.level` is.
     if (flags['json'] === true) jsonLine(io.stdout, done);
     if (io.stderr.isTTY === true) say(io.stderr, `${done.summary}\n`);
     else log.info({ penstock: done }, 'Ended.');
@@ -80,13 +81,13 @@ export const onceCommand: PenstockCommand = {
   },
 };
 
-/** 3 for sources, 4 for destinations; a source that did not complete is the graver one. */
+/** 3 for sources, 4 for destinations; 3 when both apply. */
 function exitCode({ polls, undelivered }: OnceSummary): ExitCode {
   if (polls.some(({ outcome }) => outcome === 'failed' || outcome === 'cut')) return EXIT.incomplete;
   return undelivered > 0 ? EXIT.undelivered : EXIT.done;
 }
 
-function told({ polls, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
+function fieldsOf({ polls, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
   const sources = polls.map(({ source, outcome, stats }) => ({
     source,
     outcome,
@@ -126,7 +127,7 @@ function inWords(
   return `${code === EXIT.done ? 'Done' : 'Not done'}: ${counts.join(', ')}.${incomplete}`;
 }
 
-/** The sources that `--source` names; undefined: all. The others stay part of the state, and are not polled. */
+/** The sources that `--source` names; undefined: all. The state keeps the others, and they are not polled. */
 function chosen(config: Config, names: readonly string[] | undefined): readonly string[] | undefined {
   const known = config.sources.map(({ name }) => name);
   const unknown = (names ?? []).filter((name) => !known.includes(name));
@@ -139,27 +140,27 @@ function chosen(config: Config, names: readonly string[] | undefined): readonly 
   );
 }
 
-interface AwayParts {
+interface OutageParts {
   readonly io: Io;
   readonly log: Logger;
-  /** When the pass ends whatever is undelivered, epoch ms. */
+  /** When the pass ends, even if events are undelivered. Epoch ms. */
   readonly deadline: number;
 }
 
-/** Says of a pass that a destination is away, as soon as that is known: what is waited for, and how long. */
-export class Away {
-  readonly #parts: AwayParts;
-  readonly #away = new Set<string>();
+/** Says immediately that a destination is unavailable, and until when the pass waits for it. */
+class OutageNotice {
+  readonly #parts: OutageParts;
+  readonly #unavailable = new Set<string>();
 
-  constructor(parts: AwayParts) {
+  constructor(parts: OutageParts) {
     this.#parts = parts;
   }
 
-  /** Called with each response; speaks at the first without a usable answer, and again after records were accepted. */
+  /** Called with each response: the first of an outage is announced. An accepted request ends the outage. */
   readonly onResponse = ({ destination, kind }: Pick<ResponseReport, 'destination' | 'kind'>): void => {
-    if (kind === 'accepted') this.#away.delete(destination);
-    if (kind !== 'retry' || this.#away.has(destination)) return;
-    this.#away.add(destination);
+    if (kind === 'accepted') this.#unavailable.delete(destination);
+    if (kind !== 'retry' || this.#unavailable.has(destination)) return;
+    this.#unavailable.add(destination);
     this.#say(destination);
   };
 
@@ -172,7 +173,7 @@ export class Away {
       log.warn({ penstock }, 'Destination is unavailable; events are queued. Waiting until the deadline.');
       return;
     }
-    // The log is on the terminal as well: one of the two is enough.
+    // The log would appear on the same terminal.
     say(
       io.stderr,
       `Destination ${destination} is unavailable; events are queued. Waiting until the deadline at ${at}, in ${showDuration(left)}.\n`,
