@@ -108,3 +108,21 @@ it('each reason of a gap in docs/operate.md is one of the code', () => {
   expect(reasons.length).toBeGreaterThan(8);
   expect(reasons.filter((reason) => !code.includes(`'${reason}'`))).toEqual([]);
 });
+
+it('what the README shows of the demo is what the demo prints', () => {
+  const [, chapter = ''] = read('README.md').split('\n## Try it\n');
+  const shown = [...chapter.matchAll(/^ {4}([A-Z].*)$/gm)].slice(0, 3).map(([, line = '']) => line);
+  const commands = execFileSync('git', ['ls-files', 'src/cli/*.ts'], { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  const code = commands
+    .filter((path) => existsSync(join(ROOT, path)))
+    .map(read)
+    .join('\n');
+
+  // Numbers and the list of datasets differ from run to run.
+  const words = shown.flatMap((line) => line.replace(/(?<=events: ).*$/, '').split(/\d+/));
+
+  expect(words.length).toBeGreaterThan(5);
+  expect(words.filter((part) => !code.includes(part))).toEqual([]);
+});
