@@ -121,7 +121,7 @@ it('what the README shows of the demo is what the demo prints', () => {
     .join('\n');
 
   // Numbers and the list of datasets differ from run to run.
-  const words = shown.flatMap((line) => line.replace(/(?<=events: ).*$/, '').split(/\d+/));
+  const words = shown.flatMap((line) => line.replace(/(?<=events: ).*$|\.$/, '').split(/\d+/));
 
   expect(words.length).toBeGreaterThan(5);
   expect(words.filter((part) => !code.includes(part))).toEqual([]);
