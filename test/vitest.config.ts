@@ -14,7 +14,8 @@ export default defineConfig({
         root,
         test: {
           name: 'fast',
-          setupFiles: ['test/support/seed.ts'],
+          isolate: false,
+          setupFiles: ['test/support/setup.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/system/**', 'test/receivers/**', 'test/deploy/**', 'test/image/**'],
           testTimeout: 60_000,

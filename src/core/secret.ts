@@ -3,12 +3,19 @@ import { Masking, formsOf, SHORTEST } from './masking.ts';
 const MASK = '[secret]';
 
 /** Every value that a secret ever had in this process, in every spelling to look for. */
-const all = new Masking();
+let all = new Masking();
 
 /** As `all`, without what our own messages may hold as well. */
-const unmistakable = new Masking();
+let unmistakable = new Masking();
 
 const remembered = new Set<string>();
+
+/** Forgets every value, as a new process has none. For tests that share a process. */
+export function forgetSecrets(): void {
+  all = new Masking();
+  unmistakable = new Masking();
+  remembered.clear();
+}
 
 /** A value that is never printed. It shows itself as `[secret]` to strings, JSON and the inspector. */
 export class Secret {
