@@ -126,3 +126,26 @@ it('what the README shows of the demo is what the demo prints', () => {
   expect(words.length).toBeGreaterThan(5);
   expect(words.filter((part) => !code.includes(part))).toEqual([]);
 });
+
+it('each metric that a document names is one of the code', () => {
+  const sources = execFileSync('git', ['ls-files', 'src/**/*.ts'], { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  const code = sources
+    .filter((path) => existsSync(join(ROOT, path)))
+    .map(read)
+    .join('\n');
+  const named = DOCUMENTS.flatMap(
+    (path) =>
+      codeSpans(read(path))
+        .join(' ')
+        .match(/\b(?:penstock|process)_[a-z_]+\b/g) ?? [],
+  );
+
+  const metrics = new Set(named.map((name) => name.replace(/_bucket$/, '')));
+  // `process_*` stands for several.
+  const unknown = [...metrics].filter((name) => !name.endsWith('_') && !code.includes(name));
+
+  expect(metrics.size).toBeGreaterThan(20);
+  expect(unknown).toEqual([]);
+});
