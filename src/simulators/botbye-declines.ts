@@ -6,7 +6,7 @@ import { pick } from './seeded.ts';
 /** One request that BotBye declined, with what the summaries group by. */
 export interface Decline {
   readonly remoteAddr: string;
-  /** ISO 3166-1 alpha-3; also codes that are none. */
+  /** ISO 3166-1 alpha-3, or a code that is not in it. */
   readonly country: string;
   readonly requestUri: string;
   readonly failedMessage: string;
@@ -23,7 +23,7 @@ export const SUMMARY_TYPES = [
 ] as const;
 export type SummaryType = (typeof SUMMARY_TYPES)[number];
 
-/** What a row names, without its count. */
+/** A row without its count. */
 export interface SeriesRow {
   readonly id: string;
   readonly projectId: string;
@@ -31,14 +31,14 @@ export interface SeriesRow {
   readonly [field: string]: string | number | null;
 }
 
-/** One row of a summary, as the vendor's document shows it. */
+/** One row of a summary, as documented. */
 export interface SummaryRow extends SeriesRow {
   readonly declinedReqCount: number;
 }
 
 type Fields = Readonly<Record<string, string>>;
 
-/** What names a series of each type, and its fields. `total_endpoint` has no documented shape: one row for the project. */
+/** Name and fields of a series, by type. The shape of `total_endpoint` is not documented: here one row for the project. */
 const SERIES: Readonly<Record<SummaryType, (decline: Decline) => readonly [string, Fields]>> = {
   attack_source: ({ remoteAddr, country }) => [`${remoteAddr}_${country}`, { remoteAddr, country }],
   country: ({ country }) => [country, { country }],
@@ -61,10 +61,10 @@ const RULES = [
   { ruleId: 'rule-123', ruleName: 'Block suspicious user agents' },
   { ruleId: 'rule-124', ruleName: 'Block data centres' },
 ] as const;
-/** The ranges that are kept for documentation (RFC 5737, RFC 3849). */
+/** Networks reserved for documentation (RFC 5737, RFC 3849). */
 const NETWORKS = ['192.0.2.', '198.51.100.', '203.0.113.', '2001:db8::'] as const;
 
-/** A few attackers make most of the traffic, and new ones keep coming. An address stays in its country. */
+/** A few attackers cause most of the traffic, and new ones keep coming. An address keeps its country. */
 export function drawDecline(random: Random): Decline {
   const attacker = Math.floor(random() ** 3 * 1000);
   const network = attacker % NETWORKS.length;
@@ -82,12 +82,12 @@ export type IntervalType = keyof typeof INTERVAL_TYPES;
 
 const intervalTypes = Object.keys(INTERVAL_TYPES) as IntervalType[];
 
-/** What a series has come to in one bucket. */
+/** The true count of a series in one bucket. */
 export interface SeriesTruth {
   /** Start of the bucket, epoch ms. */
   readonly bucket: number;
   readonly id: string;
-  /** All that was declined in the bucket, whatever the counter forgot. */
+  /** Everything declined in the bucket, even if the counter was reset. */
   readonly declined: number;
 }
 
@@ -105,16 +105,16 @@ interface Traffic {
   readonly projectIds: readonly string[];
   /** IANA zone in which hours, days and months begin. */
   readonly zone: string;
-  /** Declined requests a minute and project, on average; 0 for a test that declines by itself. */
+  /** Declined requests a minute and project, on average; 0 when a test adds them. */
   readonly perMinute: number;
   /** Milliseconds of traffic before the start. */
   readonly history: number;
 }
 
-/** The traffic moves in steps of this length; edges of buckets fall between steps. */
+/** Traffic advances in steps of this length, ms; the edges of buckets are between steps. */
 const STEP = 5000;
 
-/** Counters of declined requests that grow with the lent clock: per project, interval type, bucket and summary type. */
+/** Counters of declined requests that grow with the clock, per project, interval type, bucket and summary type. */
 export class Declines {
   readonly #traffic: Traffic;
   /** By project, interval type and start of the bucket. */
@@ -133,7 +133,7 @@ export class Declines {
     this.#count(project, decline, count, this.#traffic.clock.now());
   }
 
-  /** The vendor's counters fall: what the current buckets show is forgotten, and they count anew. */
+  /** Resets the counters of the current buckets, which then count from 0. */
   reset(project: string): void {
     this.#advance();
     for (const type of intervalTypes) {
@@ -151,7 +151,7 @@ export class Declines {
       .toSorted((one, other) => other.declinedReqCount - one.declinedReqCount);
   }
 
-  /** What was declined in every bucket so far. */
+  /** The true counts of every bucket so far. */
   truth(project: string, summary: SummaryType, type: IntervalType): SeriesTruth[] {
     this.#advance();
     const prefix = `${project}|${type}|`;
@@ -197,7 +197,7 @@ export class Declines {
     return bucket;
   }
 
-  /** The bucket that holds `at`; the last one is kept, since calendar work is slow. */
+  /** The bucket that contains `at`. The last one is cached, because calendar arithmetic is slow. */
   #span(type: IntervalType, at: number): Span {
     const last = this.#current.get(type);
     if (last !== undefined && last.from <= at && at < last.to) return last;

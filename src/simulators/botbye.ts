@@ -14,7 +14,7 @@ export interface BotByeOptions extends Place {
   readonly random: Random;
   /** The API token. */
   readonly key: string;
-  /** Which of the two documented headers is taken. Default `bearer`. */
+  /** Which of the two documented headers is accepted. Default `bearer`. */
   readonly auth?: 'bearer' | 'x-api-key';
   readonly accountId: string;
   readonly projectIds: readonly string[];
@@ -24,13 +24,13 @@ export interface BotByeOptions extends Place {
   readonly resource?: string;
   /** IANA zone in which hours, days and months begin. Default UTC. */
   readonly zone?: string;
-  /** Declined requests a minute and project, on average. Default 20; 0 for a test that declines by itself. */
+  /** Declined requests a minute and project, on average. Default 20; 0 when a test adds them. */
   readonly perMinute?: number;
   /** Milliseconds of traffic before the start. Default 2 h. */
   readonly history?: number;
-  /** Milliseconds after an edge for which the aggregator still answers the bucket that ended. Default 0. */
+  /** How long after an edge the aggregator still answers with the previous bucket, ms. Default 0. */
   readonly lag?: number;
-  /** Shape of `total_endpoint`, of which the documents say nothing. Default `array`. */
+  /** Shape of `total_endpoint`, which is not documented. Default `array`. */
   readonly total?: 'array' | 'object';
 }
 

@@ -12,13 +12,13 @@ import type { Place } from './server.ts';
 
 const HOUR = 3_600_000;
 
-/** The simulators let nobody else in, and the demo's configuration shows it as it would be in a real one. */
+/** The simulators accept only this token, and the demo's configuration shows it as a real one would. */
 const TOKEN = 'demo-token-of-the-simulators';
 
-/** Petra's documented limits would make the demo wait for minutes; these apply to its simulator alone. */
+/** Requests a minute that Petra's simulator allows: with the documented limits, the demo would wait for minutes. */
 const PER_MINUTE = 120;
 
-interface Lent {
+interface DemoContext {
   readonly clock: Clock;
   readonly random: Random;
   /** Ends the traffic. */
@@ -38,13 +38,13 @@ export interface DemoVendors extends AsyncDisposable {
   logIn(count: number): void;
 }
 
-/** Starts a console of each vendor, Petra and BotBye, with some hours of history and traffic that goes on. */
-export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
+/** Starts a console of each vendor, Petra and BotBye, with some hours of history and continuing traffic. */
+export async function startDemoVendors(context: DemoContext): Promise<DemoVendors> {
   await using started = new AsyncDisposableStack();
-  const qradar = started.use(await startDemoConsole('qradar', lent, placeOf(lent, 0)));
-  const jsa = started.use(await startDemoConsole('jsa', lent, placeOf(lent, 1)));
-  const petra = started.use(await startDemoPetra(lent, placeOf(lent, 2)));
-  const botbye = started.use(await startDemoBotBye(lent, placeOf(lent, 3)));
+  const qradar = started.use(await startDemoConsole('qradar', context, placeOf(context, 0)));
+  const jsa = started.use(await startDemoConsole('jsa', context, placeOf(context, 1)));
+  const petra = started.use(await startDemoPetra(context, placeOf(context, 2)));
+  const botbye = started.use(await startDemoBotBye(context, placeOf(context, 3)));
   const login = { token: TOKEN, schedule: 'every 5s', settle: '2s', initial_lookback: '2h' };
   const budget = { requests: PER_MINUTE, per: '1m' };
   const resources = started.move();
@@ -83,7 +83,7 @@ export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
     logIn(count) {
       for (const { console } of [qradar, jsa]) {
         const attempts = Array.from({ length: count }, () =>
-          loginAttempt(lent.random, lent.clock.now(), console.users),
+          loginAttempt(context.random, context.clock.now(), console.users),
         );
         console.add(attempts);
       }
@@ -92,12 +92,16 @@ export async function startDemoVendors(lent: Lent): Promise<DemoVendors> {
   };
 }
 
-function placeOf({ listen }: Lent, index: number): Place {
+function placeOf({ listen }: DemoContext, index: number): Place {
   if (listen === undefined) return {};
   return { host: listen.host, port: listen.port === 0 ? 0 : listen.port + index };
 }
 
-async function startDemoConsole(vendor: 'qradar' | 'jsa', { clock, random, signal }: Lent, place: Place) {
+async function startDemoConsole(
+  vendor: 'qradar' | 'jsa',
+  { clock, random, signal }: DemoContext,
+  place: Place,
+) {
   const console = await startConsole({ clock, vendor, token: TOKEN, ...place });
   const now = clock.now();
   console.add(loginAttempts({ random, count: 12, from: now - HOUR, to: now, users: console.users }));
@@ -111,7 +115,7 @@ async function startDemoConsole(vendor: 'qradar' | 'jsa', { clock, random, signa
   };
 }
 
-function startDemoPetra({ clock, random }: Lent, place: Place) {
+function startDemoPetra({ clock, random }: DemoContext, place: Place) {
   const limits = { tenants: PER_MINUTE, incidents: PER_MINUTE, 'failed-attacks': PER_MINUTE };
   const history = 12 * HOUR;
   return startPetra({
@@ -126,7 +130,7 @@ function startDemoPetra({ clock, random }: Lent, place: Place) {
   });
 }
 
-function startDemoBotBye({ clock, random }: Lent, place: Place) {
+function startDemoBotBye({ clock, random }: DemoContext, place: Place) {
   return startBotBye({
     clock,
     random,
@@ -139,34 +143,34 @@ function startDemoBotBye({ clock, random }: Lent, place: Place) {
   });
 }
 
-/** What the receiver has, beside what the vendors have. */
+/** What the receiver has, compared with what the vendors have. */
 export interface Verdict {
-  /** What the vendors have and the receiver lacks: log-ins, incidents, and what counters are short of. */
+  /** What the vendors have and the receiver lacks: logins, incidents, and parts of counts. */
   readonly lost: number;
   /** What the receiver has more often than the vendors, under different ids. */
   readonly duplicates: number;
   /** Records that arrived again under their own id. */
   readonly repeats: number;
-  /** Repeats that are the same as their first to the byte. */
+  /** Repeats that equal the first copy byte for byte. */
   readonly identical: number;
 }
 
-/** What of the vendors' data is due at the receiver by now. Epoch ms. */
+/** Which of the vendors' data must be at the receiver by now. Epoch ms. */
 export interface Due {
-  /** Log-ins until then have settled before the last sweep. */
+  /** Logins before this had settled before the last poll. */
   readonly loginsBefore: number;
-  /** Incidents until then were there when the last sweep began. */
+  /** Incidents before this existed when the last poll began. */
   readonly incidentsBefore: number;
-  /** Of counters of buckets that ended, the last moments go unseen; those of the bucket of this time are compared. */
+  /** Only counters of the bucket of this time are compared: the last moments of earlier buckets were never read. */
   readonly bucketOf: number;
 }
 
-/** How often something happened, by what names it. */
+/** How often something happened, by its name. */
 type Facts = ReadonlyMap<string, number>;
 
 const EVER: Due = { loginsBefore: Infinity, incidentsBefore: Infinity, bucketOf: Infinity };
 
-/** Compares what arrived with the vendors' own data, record by record, and repeats with their firsts. */
+/** Compares what arrived with the vendors' data, record by record, and repeats with the first copies. */
 export function judge(vendors: DemoVendors, received: readonly ReceivedRecord[], due: Due): Verdict {
   const copies = [...Map.groupBy(received, ({ uid }) => uid).values()];
   const arrived = factsOf(copies.flatMap(([first]) => (first === undefined ? [] : arrivedFacts(first, due))));
@@ -191,7 +195,7 @@ function factsOf(facts: readonly Fact[]): Facts {
   return sums;
 }
 
-/** How much of the one the other lacks. */
+/** How much of `one` is missing in `other`. */
 function excess(one: Facts, other: Facts): number {
   return [...one].reduce((sum, [name, count]) => sum + Math.max(0, count - (other.get(name) ?? 0)), 0);
 }
@@ -219,7 +223,7 @@ function vendorFacts({ qradar, jsa, petra, botbye }: DemoVendors, due: Due): Fac
 
 const ATTEMPT = ['attempt_time', 'user_id', 'remote_ip', 'attempt_result', 'attempt_method'] as const;
 
-/** What is counted of a tenant's day, by each of its dimensions. */
+/** The counts of a tenant's day, in each dimension. */
 function attackFacts({ tenantId, from, report }: { tenantId: string; from: number; report: AttackReport }) {
   const { totalCount, byCountry, byDay, topTargetedUsers } = report;
   const counts = {
@@ -233,7 +237,7 @@ function attackFacts({ tenantId, from, report }: { tenantId: string; from: numbe
   );
 }
 
-/** What one record says of the same; nothing for a record about Penstock itself. */
+/** The facts in one record; none in a record about Penstock itself. */
 function arrivedFacts({ record: { attributes } }: ReceivedRecord, { bucketOf }: Due): Fact[] {
   const value = (name: string) => textOf(attributes[name]);
   const dataset = value('event.dataset');

@@ -25,7 +25,7 @@ type Plain =
   | readonly Plain[]
   | { readonly [key: string]: Plain };
 
-/** A log record as it arrived, with the Resource and scope that it came under. */
+/** A log record as it arrived, with its Resource and scope. */
 export interface ReceivedRecord {
   readonly resource: Readonly<Record<string, Plain>>;
   readonly scope: {
@@ -46,13 +46,13 @@ export interface ReceivedRecord {
   /** The attribute `log.record.uid`; '' without one. */
   readonly uid: string;
   /**
-   * Resource and scope, then the record, as protobuf: two are byte for byte the same when all three are, however they
-   * were batched, encoded and compressed.
+   * Resource, scope and record as protobuf: two are equal byte for byte if all three are, however they were batched,
+   * encoded and compressed.
    */
   readonly bytes: Uint8Array;
 }
 
-/** A body that is no OTLP request; answered 400, as by the Collector. */
+/** The body is not an OTLP request; answered with 400, like the Collector. */
 export class UndecodableError extends Error {
   override readonly name = 'UndecodableError' as const;
 }
@@ -83,7 +83,7 @@ function parse(body: Buffer, encoding: Encoding): ExportRequest {
   try {
     if (encoding === 'protobuf') return fromBinary(exportRequest, body);
     const text = body.toString();
-    // The reviver costs more than everything else here together, and most requests hold nothing that needs it.
+    // The reviver costs more than everything else here, and most requests contain nothing that needs it.
     const json: unknown = DELICATE.test(text) ? JSON.parse(text, exactly) : JSON.parse(text);
     return fromJson(exportRequest, json as JsonValue, { ignoreUnknownFields: true });
   } catch (error) {
@@ -91,10 +91,10 @@ function parse(body: Buffer, encoding: Encoding): ExportRequest {
   }
 }
 
-/** What `JSON.parse` alone would lose: long integers, and a `null` where a double belongs. */
+/** What `JSON.parse` alone would lose: long integers, and a `null` in place of a double. */
 const DELICATE = /:\s*-?\d{16}|"doubleValue"\s*:\s*null/;
 
-/** Long integers keep their digits; a double must be one, since the Collector refuses a request with `null` in its place. */
+/** Long integers keep their digits. `null` in place of a double is an error, as in the Collector. */
 function exactly(this: unknown, key: string, value: unknown, context?: { source?: string }): unknown {
   if (key === 'doubleValue' && value === null) throw new SyntaxError('doubleValue: null');
   const source = context?.source;
@@ -102,7 +102,7 @@ function exactly(this: unknown, key: string, value: unknown, context?: { source?
   return Number.isSafeInteger(value) || !/^-?\d+$/.test(source) ? value : source;
 }
 
-/** What records of one scope share, with its bytes: a request that holds none. */
+/** What records of one scope share. Its bytes are a request without records. */
 interface Origin extends Pick<ReceivedRecord, 'resource' | 'scope' | 'bytes'> {}
 
 function originOf(resourceLogs: ResourceLogs, scopeLogs: ScopeLogs): Origin {

@@ -10,22 +10,22 @@ import {
 import { exportResponse, status as statusSchema } from './otlp-receiver-schema.ts';
 import { serve, type SimulatedAnswer, type SimulatedRequest, type Simulator, Waiters } from './server.ts';
 
-/** An OTLP/HTTP logs receiver on loopback, which remembers what it took. */
+/** An OTLP/HTTP logs receiver on loopback that keeps what it accepted. */
 export interface Receiver extends Simulator {
-  /** Answers given first, one to a request, instead of `answer`; undefined lets one request through. */
+  /** Answers for the next requests, one each, instead of `answer`; undefined uses `answer` once. */
   readonly script: (ReceiverAnswer | undefined)[];
   /** How it answers when the script is empty; may be changed. */
   answer: Answering;
-  /** Called with the records of a request that were taken, before it is answered; may be changed. */
+  /** Called with the accepted records of a request, before it is answered; may be changed. */
   onRecords: ((records: readonly ReceivedRecord[]) => void) | undefined;
-  /** Every export request that could be decoded, with its answer, in order. */
+  /** Every decoded export request with its answer, in order. */
   readonly exports: readonly Export[];
-  /** Every record taken, in order, repeats too. */
+  /** Every accepted record in order, repeats included. */
   received(): readonly ReceivedRecord[];
-  /** The records taken, by uid: more than one are repeats. */
+  /** The accepted records by uid; several of one uid are repeats. */
   ids(): Map<string, ReceivedRecord[]>;
   /**
-   * Resolves when so many records were taken, or when `met` holds of them; rejects with the signal's reason when
+   * Resolves when so many records were accepted, or when `met` is true of them; rejects with the signal's reason when
    * aborted.
    */
   until(met: number | ((records: readonly ReceivedRecord[]) => boolean), signal?: AbortSignal): Promise<void>;
@@ -44,14 +44,14 @@ export interface ReceiverOptions {
   readonly onRecords?: ((records: readonly ReceivedRecord[]) => void) | undefined;
 }
 
-/** Where a Collector takes logs, and where Elasticsearch does. */
+/** The paths of a Collector and of Elasticsearch. */
 const PATHS: readonly string[] = ['/v1/logs', '/_otlp/v1/logs'];
 
-/** Starts a receiver of logs: protobuf and JSON, plain and gzip. */
+/** Starts a receiver: protobuf and JSON, plain and gzip. */
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
   const intake = new Intake(options);
   const simulator = await serve((request) => intake.handle(request), options);
-  // The intake's script, not the server's: what a scripted success takes must be kept too.
+  // The intake's script, not the server's: the records of a scripted success must be kept too.
   return Object.assign(intake, simulator, { script: intake.script });
 }
 
@@ -60,7 +60,7 @@ const ENCODINGS: Readonly<Record<string, Encoding>> = {
   'application/json': 'json',
 };
 
-/** Decodes, answers, remembers. */
+/** Decodes requests, answers them, and keeps the accepted records. */
 class Intake {
   readonly script: (ReceiverAnswer | undefined)[] = [];
   readonly exports: Export[] = [];
@@ -117,9 +117,9 @@ class Intake {
   }
 }
 
-/** What a receiver answers to a request. */
+/** A receiver's answer to a request. */
 export interface ReceiverAnswer extends SimulatedAnswer {
-  /** Which records it keeps. Default: all of a 2xx, even when its answer is lost; none of another. */
+  /** Which records it accepts. Default: all with a 2xx, even if the answer is lost; otherwise none. */
   readonly take?: (record: ReceivedRecord, index: number) => boolean;
   /** A body: the partial success of OTLP in the request's encoding; `{}` is the Collector's plain success. */
   readonly partialSuccess?: { readonly rejected?: number; readonly words?: string };
@@ -140,13 +140,13 @@ export type Answering = (request: LogsRequest) => ReceiverAnswer | Promise<Recei
 
 type Predicate = (record: ReceivedRecord) => boolean;
 
-/** The Collector's answer to what it has taken. */
+/** The Collector's answer when it accepted everything. */
 export const ACCEPTED: ReceiverAnswer = { status: 200, partialSuccess: {} };
 
-/** It has taken all, and its answer never arrives. */
+/** Everything is accepted, but the answer never arrives. */
 export const ANSWER_LOST: ReceiverAnswer = { ...ACCEPTED, fault: 'reset' };
 
-/** A login page in the way: 200, and nothing is taken. */
+/** A login page of a proxy: 200, and nothing is accepted. */
 export const HTML_LOGIN: ReceiverAnswer = {
   status: 200,
   headers: { 'content-type': 'text/html; charset=utf-8' },
@@ -154,12 +154,12 @@ export const HTML_LOGIN: ReceiverAnswer = {
   take: () => false,
 };
 
-/** 200, the first `rejected` of the records not taken. */
+/** 200, with the first `rejected` records rejected. */
 export function partial(rejected: number, words: string): ReceiverAnswer {
   return { status: 200, partialSuccess: { rejected, words }, take: (_record, index) => index >= rejected };
 }
 
-/** Refuses a whole request that holds a record such as this. */
+/** Rejects a whole request that contains such a record. */
 export function refusing(
   refused: Predicate,
   { status = 400, words = 'record refused' }: { status?: number; words?: string } = {},
@@ -167,7 +167,7 @@ export function refusing(
   return ({ records }) => (records.some(refused) ? { status, words } : ACCEPTED);
 }
 
-/** Refuses a request that is larger before compression: the Collector with 400, others with 413. */
+/** Rejects a request that is larger before compression: the Collector with 400, others with 413. */
 export function limited(bytes: number, status: 400 | 413 = 400): Answering {
   return ({ size }) => (size > bytes ? { status, words: 'http: request body too large' } : ACCEPTED);
 }
@@ -197,7 +197,7 @@ export function takes(answer: ReceiverAnswer): (record: ReceivedRecord, index: n
   return answer.take ?? (() => answer.status >= 200 && answer.status < 300);
 }
 
-/** The answer as it goes over the wire, to a request in this encoding. */
+/** The answer as bytes, for a request in this encoding. */
 export function encoded(answer: ReceiverAnswer, encoding: Encoding): SimulatedAnswer {
   const body = bodyOf(answer, encoding);
   if (body === undefined) return answer;
@@ -208,8 +208,9 @@ export function encoded(answer: ReceiverAnswer, encoding: Encoding): SimulatedAn
 function bodyOf({ partialSuccess, words }: ReceiverAnswer, encoding: Encoding): unknown {
   if (partialSuccess !== undefined) {
     const { rejected = 0, words: errorMessage = '' } = partialSuccess;
-    const told = { rejectedLogRecords: BigInt(rejected), errorMessage };
-    const message = create(exportResponse, { partialSuccess: told });
+    const message = create(exportResponse, {
+      partialSuccess: { rejectedLogRecords: BigInt(rejected), errorMessage },
+    });
     return encoding === 'json'
       ? toJson(exportResponse, message)
       : Buffer.from(toBinary(exportResponse, message));

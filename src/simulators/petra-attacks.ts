@@ -31,7 +31,7 @@ interface Attack {
     readonly jobTitle: string | null;
   };
   readonly count: number;
-  /** The count after the vendor has looked again, at that time (epoch ms). */
+  /** The revised count, which holds from `revisedAt` (epoch ms). */
   readonly revised: number;
   readonly revisedAt: number;
 }
@@ -41,7 +41,7 @@ interface World {
   readonly random: Random;
   /** Length of `topTargetedUsers`. */
   readonly top: number;
-  /** Part of the attacks that are revised after their day: 0 to 1. */
+  /** Share of the attacks that are revised after their day: 0 to 1. */
   readonly revisions: number;
 }
 

@@ -10,10 +10,10 @@ export interface PetraTenant {
   readonly onboardingDate: string;
 }
 
-/** The tenants of one organisation; some have left, and some fail. Order of the list = the vendor's: by name. */
+/** The tenants of one organisation, listed by name like the vendor's. Some leave, and some fail. */
 export class PetraTenants {
   readonly #tenants: PetraTenant[];
-  /** Petra ids of tenants whose requests are answered with this status: 404 for one that was removed a moment ago, 500… */
+  /** Status with which requests for a tenant are answered, by its Petra id: 404 for one that was just removed, 500… */
   readonly failing = new Map<string, number>();
 
   constructor(tenants: readonly PetraTenant[]) {
@@ -35,7 +35,7 @@ export class PetraTenants {
     this.#tenants.push(tenant);
   }
 
-  /** The tenant leaves the organisation: it is no longer listed, and asking for it is a 404. */
+  /** The tenant leaves the organisation: it is no longer listed, and requests for it are answered 404. */
   remove(id: string): void {
     const at = this.#tenants.findIndex(({ petraTenantId }) => petraTenantId === id);
     if (at >= 0) this.#tenants.splice(at, 1);
@@ -73,7 +73,7 @@ export interface PetraUser {
 const FIRST = ['Anakin', 'Neal', 'Nick', 'Asha', 'Pink', 'Solon', 'Annabel', 'Zoë', 'Łukasz', 'Mei'] as const;
 const LAST = ['Skywalker', 'Caffrey', 'Renner', 'Streich', 'Jones', 'Doyle', 'Ankunding', 'Wang'] as const;
 
-/** One in twenty has no account that still exists, one in ten has no mailbox. */
+/** One in twenty accounts was deleted, one in ten has no mailbox. */
 export function drawUser(random: Random, tenant: PetraTenant): PetraUser | null {
   const [first, last] = [pick(random, FIRST), pick(random, LAST)];
   const userPrincipalName = `${first}.${last}@${domainOf(tenant)}`.toLowerCase();
@@ -86,7 +86,7 @@ export function domainOf({ name }: PetraTenant): string {
   return `${name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')}.example`;
 }
 
-/** What of an incident changes, from a time on (epoch ms). */
+/** The changing part of an incident, from a time on (epoch ms). */
 export interface IncidentState {
   readonly from: number;
   readonly remediationStatus: string;
@@ -100,7 +100,7 @@ export interface SimulatedIncident {
   /** Epoch ms, as `occurredAt`. */
   readonly createdAt: number;
   readonly occurredAt: number;
-  /** From when lists show it; later than `createdAt` for an incident that comes late. */
+  /** When lists begin to show it; later than `createdAt` for an incident that comes late. */
   readonly shownFrom: number;
   readonly isLive: boolean;
   readonly dwellTimeMinutes: number | null;
@@ -109,7 +109,7 @@ export interface SimulatedIncident {
   readonly states: readonly IncidentState[];
 }
 
-/** What `GET /v1/incidents` is asked. Epoch ms. */
+/** The parameters of `GET /v1/incidents`. Epoch ms. */
 export interface IncidentQuery {
   readonly tenantId?: string | undefined;
   readonly from?: number | undefined;
@@ -120,7 +120,7 @@ interface World {
   readonly clock: Clock;
   readonly random: Random;
   readonly tenants: PetraTenants;
-  /** Incidents a day, of all tenants together, on average; 0 for a test that adds them by itself. */
+  /** Incidents a day, of all tenants together, on average; 0 when a test adds them. */
   readonly perDay: number;
   /** Milliseconds of incidents before the start. */
   readonly history: number;
@@ -129,7 +129,7 @@ interface World {
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-/** Incidents that are created, change and come to rest as the lent clock moves. */
+/** Incidents that are created and change as the clock advances. */
 export class PetraIncidents {
   readonly #world: World;
   readonly #incidents = new Map<string, SimulatedIncident>();
@@ -150,7 +150,7 @@ export class PetraIncidents {
       .toSorted((one, other) => one.createdAt - other.createdAt);
   }
 
-  /** The newest first, as the vendor lists them. `createdAt` may be ahead of the clock when a test says so. */
+  /** The newest first, as the vendor lists them. A test may set `createdAt` ahead of the clock. */
   list({ tenantId, from = 0, limit }: IncidentQuery): SimulatedIncident[] {
     this.#advance();
     const now = this.#world.clock.now();
@@ -161,12 +161,12 @@ export class PetraIncidents {
       .slice(0, limit);
   }
 
-  /** Adds one now, or as told. Returns it. */
-  add(tenantId: string, told: Partial<SimulatedIncident> = {}): SimulatedIncident {
+  /** Adds an incident, by default now. Returns it. */
+  add(tenantId: string, own: Partial<SimulatedIncident> = {}): SimulatedIncident {
     const { clock, random, tenants } = this.#world;
     const tenant = tenants.find(tenantId);
     if (tenant === undefined) throw new Error(`No tenant ${tenantId} in this simulator.`);
-    const createdAt = told.createdAt ?? clock.now();
+    const createdAt = own.createdAt ?? clock.now();
     const incident = {
       id: drawUuid(random),
       tenant,
@@ -177,13 +177,13 @@ export class PetraIncidents {
       dwellTimeMinutes: 4.55,
       user: drawUser(random, tenant),
       states: [unremediated(createdAt)],
-      ...told,
+      ...own,
     };
     this.#incidents.set(incident.id, incident);
     return incident;
   }
 
-  /** The incident takes a new state now. */
+  /** Gives the incident a new state now. */
   change(id: string, change: Partial<IncidentState>): void {
     const incident = this.#incidents.get(id);
     const last = incident?.states.at(-1);
@@ -192,7 +192,7 @@ export class PetraIncidents {
     this.#incidents.set(id, { ...incident, states: [...incident.states, state] });
   }
 
-  /** A tenant is onboarded: within a minute, `count` incidents of the last months come to light. */
+  /** Onboards a tenant: within a minute, `count` incidents of the last months are created. */
   onboard(tenantId: string, count: number): SimulatedIncident[] {
     const { clock, random } = this.#world;
     return Array.from({ length: count }, () => {
@@ -231,7 +231,7 @@ function unremediated(from: number): IncidentState {
   return { from, remediationStatus: 'UNREMEDIATED', accountEnabled: true, lastPasswordChangeDateTime: null };
 }
 
-/** How an incident goes on: most are remediated within a day, some are judged again days later. */
+/** The states of an incident: most are remediated within a day, some are judged again days later. */
 function drawLife(random: Random, createdAt: number): IncidentState[] {
   const first = unremediated(createdAt);
   const locked = { ...first, accountEnabled: false, remediationStatus: 'LOCKED_AWAITING_PASSWORD_RESET' };

@@ -15,13 +15,13 @@ export interface PetraOptions extends Place {
   /** The API key. */
   readonly token: string;
   readonly tenants: readonly PetraTenant[];
-  /** Incidents a day, of all tenants together. Default 20; 0 for a test that adds them by itself. */
+  /** Incidents a day, of all tenants together. Default 20; 0 when a test adds them. */
   readonly incidentsPerDay?: number;
   /** Milliseconds of incidents before the start. Default 30 d. */
   readonly history?: number;
   /** Length of `topTargetedUsers`. Default 10. */
   readonly top?: number;
-  /** Part of the attacks that are revised within two days after theirs. Default 0.1. */
+  /** Share of the attacks that are revised within two days after their day. Default 0.1. */
   readonly revisions?: number;
   /** Requests in any minute, by route. Default as documented: 10, 10 and 1. */
   readonly limits?: Partial<Record<PetraRoute, number>>;
@@ -29,10 +29,10 @@ export interface PetraOptions extends Place {
 
 type PetraRoute = 'tenants' | 'incidents' | 'failed-attacks';
 
-/** What was answered of a tenant's failed attacks. */
+/** An answer about a tenant's failed attacks. */
 interface ShownAttacks {
   readonly tenantId: string;
-  /** Where the window that was asked begins, epoch ms. */
+  /** Start of the requested window, epoch ms. */
   readonly from: number;
   readonly report: AttackReport;
 }
@@ -41,9 +41,9 @@ export interface Petra extends Simulator {
   readonly tenants: PetraTenants;
   readonly incidents: PetraIncidents;
   readonly attacks: PetraAttacks;
-  /** The last answer with failed attacks for each tenant and beginning of a window, for those who compare. */
+  /** The last answer with failed attacks for each tenant and start of a window. */
   readonly shown: ReadonlyMap<string, ShownAttacks>;
-  /** Times of all requests of a route, refused ones too, epoch ms. */
+  /** Times of all requests of a route, rejected ones included, epoch ms. */
   asks(route: PetraRoute): number[];
   /** The most requests of a route in any sliding minute. */
   busiestMinute(route: PetraRoute): number;
@@ -51,7 +51,7 @@ export interface Petra extends Simulator {
 
 const DAY = 86_400_000;
 
-/** The three routes of Petra Security's API that Penstock reads, as docs.petrasecurity.com and those who use it describe them. */
+/** The three routes of Petra Security's API that Penstock reads, as docs.petrasecurity.com and its users describe them. */
 export async function startPetra(options: PetraOptions): Promise<Petra> {
   const { clock, random, limits = {} } = options;
   const tenants = new PetraTenants(options.tenants);
@@ -123,7 +123,7 @@ export function answerIncidents(
   const status = tenants.failing.get(tenant?.petraTenantId ?? '');
   if (status !== undefined) return failure(status, 'TENANT_UNAVAILABLE', 'The tenant cannot be read now');
   const from = query.has('startDate') ? instant(query.get('startDate')) : 0;
-  // The document knows no 400 for this route.
+  // The documentation has no 400 for this route.
   if (from === undefined) return failure(500, 'INTERNAL_SERVER_ERROR', 'An unexpected error occurred');
   const limit = Math.min(500, Math.max(1, Number(query.get('limit') ?? 100) || 100));
   const rows = incidents.list({ tenantId: tenant?.petraTenantId, from, limit });
@@ -132,7 +132,7 @@ export function answerIncidents(
 
 interface Counting {
   readonly attacks: PetraAttacks;
-  /** Hears what is answered. */
+  /** Called with every answer. */
   readonly note: (shown: { tenantId: string; from: number; report: AttackReport }) => void;
 }
 
@@ -167,7 +167,7 @@ function instant(text: string | null): number | undefined {
   return time.isValid ? time.toMillis() : undefined;
 }
 
-/** The incident as the vendor shows it at `at`. */
+/** The incident as the vendor shows it at a time. */
 function toRow({ tenant, user, states, ...incident }: SimulatedIncident, at: number) {
   const state = states.findLast(({ from }) => from <= at) ?? states[0];
   const { petraTenantId, name, microsoftTenantId } = tenant;
@@ -212,7 +212,7 @@ export function mostInAMinute(times: readonly number[]): number {
   }, 0);
 }
 
-/** A limit of so many requests in any sliding minute; what it refuses does not count. */
+/** Allows so many requests in any sliding minute; rejected ones do not count. */
 export class PetraThrottle {
   readonly #clock: Clock;
   readonly #limit: number;
@@ -223,7 +223,7 @@ export class PetraThrottle {
     this.#limit = limit;
   }
 
-  /** Undefined when the request is granted, else the 429, with the header name that Petra's throttler has. */
+  /** Undefined when the request is allowed; otherwise the 429, with the header name that Petra uses. */
   refuse(): SimulatedAnswer | undefined {
     const now = this.#clock.now();
     this.#granted = this.#granted.filter((time) => time > now - MINUTE);

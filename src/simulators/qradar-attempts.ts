@@ -1,7 +1,7 @@
 import { toJson } from '../core/json.ts';
 import type { Condition, Operand, Row } from './qradar-filter.ts';
 
-/** One row of `/api/access/login_attempts`. Method and result are strings, so that a console may say what no document knows. */
+/** One row of `/api/access/login_attempts`. Method and result are strings, because a console may send undocumented ones. */
 export interface LoginAttempt {
   /** Epoch milliseconds. */
   readonly attempt_time: number;
@@ -11,14 +11,14 @@ export interface LoginAttempt {
   readonly attempt_method: string;
 }
 
-/** A row as the console keeps it. */
+/** A row as the console stores it. */
 export class Entry {
   /** Epoch milliseconds, by which it is ordered. */
   readonly time: number;
-  /** What filters and sorting see; for raw entries their time alone. */
+  /** For filters and sorting; of a raw entry, only its time. */
   readonly row: Row;
   readonly shown: unknown;
-  /** Shown as it is, whatever `fields` asks for. */
+  /** Shown whole, whatever `fields` asks for. */
   readonly raw: boolean;
   #text: string | undefined;
 
@@ -29,12 +29,12 @@ export class Entry {
     this.raw = raw !== undefined;
   }
 
-  /** JSON with all fields; made once, since a walk of many pages over a large table would make it over and over. */
+  /** JSON with all fields; made once, because many pages of a large table would make it repeatedly. */
   get text(): string {
     return (this.#text ??= toJson(this.shown));
   }
 
-  /** JSON with the asked fields alone. */
+  /** JSON with the requested fields only. */
   select(fields: readonly string[] | undefined): string {
     if (fields === undefined || this.raw) return this.text;
     const names = Object.keys(this.row);
@@ -83,10 +83,10 @@ function inOrder(one: Row, other: Row, order: readonly Order[]): number {
   return 0;
 }
 
-/** The console's table: kept in order of time, so that a page costs a search and its own rows, whatever the table's size. */
+/** The console's table, in order of time: a page costs a search and its own rows, whatever the size of the table. */
 export class Attempts {
   readonly #entries: Entry[] = [];
-  /** Views that had to be filtered or sorted, by what was asked; dropped by every change. */
+  /** Filtered or sorted views, by their key; dropped at every change. */
   readonly #views = new Map<string, View>();
 
   get entries(): readonly Entry[] {
@@ -97,12 +97,12 @@ export class Attempts {
     this.#insert(Array.from(rows, (row) => new Entry(row.attempt_time, { ...row })));
   }
 
-  /** A record that is served as it is, found by filters as if its `attempt_time` were `at`. */
+  /** Adds a record that is shown unchanged; filters find it as if its `attempt_time` were `at`. */
   addRaw(at: number, shown: unknown): void {
     this.#insert([new Entry(at, { attempt_time: at }, { shown })]);
   }
 
-  /** `key` stands for condition and order: the same key, the same view, until something is added. */
+  /** `key` identifies condition and order: the view is cached by it until something is added. */
   view(key: string, condition: Condition, order: readonly Order[] = NEWEST_FIRST): View {
     const byTime = order.length === 1 && order[0]?.field === 'attempt_time';
     if (byTime && condition.exact) return this.#searched(condition, order[0]?.descending === true);
@@ -133,7 +133,7 @@ export class Attempts {
     return this.#entries.slice(lowerBound(this.#entries, span.from), lowerBound(this.#entries, span.to));
   }
 
-  /** Rows of the same time stay in the order in which they were added. */
+  /** Rows of the same time keep the order in which they were added. */
   #insert(added: Entry[]): void {
     added.sort((one, other) => one.time - other.time);
     const [earliest] = added;

@@ -7,17 +7,17 @@ export type Operand = string | number | bigint;
 
 export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>=';
 
-/** What a filter asks of a row, and the span of times outside of which no row can fulfil it, so that it is found by search. */
+/** A test of rows, and the span of times outside of which no row passes it, so that rows can be found by search. */
 export interface Condition {
   readonly test: (row: Row) => boolean;
   readonly span: Span;
-  /** Every row within the span fulfils it; `test` need not be asked. */
+  /** Every row within the span passes; `test` is not needed. */
   readonly exact: boolean;
 }
 
 const EVER: Span = { from: -Infinity, to: Infinity };
 
-/** Times of `time` compared so; whole numbers. */
+/** The span of times for each comparison with `time`, a whole number. */
 const SPANS: Readonly<Record<Exclude<Comparison, '!='>, (time: number) => Span>> = {
   '=': (time) => ({ from: time, to: time + 1 }),
   '<': (time) => ({ from: -Infinity, to: time }),
@@ -26,7 +26,7 @@ const SPANS: Readonly<Record<Exclude<Comparison, '!='>, (time: number) => Span>>
   '>=': (time) => ({ from: time, to: Infinity }),
 };
 
-/** Order, not identity, decides equality, because numbers and BigInts are compared with each other. */
+/** Equality is decided by order, because numbers are compared with BigInts. */
 const TESTS: Readonly<Record<Comparison, (less: boolean, more: boolean) => boolean>> = {
   '=': (less, more) => !less && !more,
   '!=': (less, more) => less || more,
@@ -64,7 +64,7 @@ export function not({ test }: Condition): Condition {
   return { test: (row) => !test(row), span: EVER, exact: false };
 }
 
-/** `timed`: the field is the one by which the rows are ordered, a whole number. */
+/** `timed`: rows are ordered by this field, a whole number. */
 export function compare(field: string, comparison: Comparison, operand: Operand, timed: boolean): Condition {
   const test = (row: Row) => holds(row[field], comparison, operand);
   if (!timed || comparison === '!=') return { test, span: EVER, exact: false };
@@ -79,7 +79,7 @@ function holds(value: unknown, comparison: Comparison, operand: Operand): boolea
 /** The fields of a list by name. Longs are written bare in a filter, strings in double quotes. */
 export type FieldTypes = Readonly<Record<string, 'long' | 'string'>>;
 
-/** A filter that does not parse, or names what the list does not have. */
+/** A filter that does not parse, or names an unknown field. */
 export class FilterError extends Error {
   override readonly name = 'FilterError' as const;
 }

@@ -2,7 +2,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { LoginAttempt } from './qradar-attempts.ts';
 import { pick } from './seeded.ts';
 
-/** A row of `/api/config/access/users`, the fields that matter here. */
+/** A row of `/api/config/access/users`, with the fields that are used here. */
 export interface ConsoleUser {
   readonly id: number | bigint;
   readonly username: string;
@@ -47,10 +47,10 @@ export interface AttemptPlan {
   readonly users?: readonly ConsoleUser[];
 }
 
-/** Networks of documentation (RFC 5737, RFC 3849), from which attacks come; the last is IPv6. */
+/** Networks reserved for documentation (RFC 5737, RFC 3849), from which attacks come; the last is IPv6. */
 const OUTSIDE = ['192.0.2.', '198.51.100.', '203.0.113.', '2001:db8::'] as const;
 
-/** Share of attempts that are attacks: from outside, mostly refused. */
+/** Share of attempts that are attacks: from outside, mostly failing. */
 const ATTACKS = 0.25;
 
 /** Login attempts in order of time, the same for the same `random`: users who sign in from their desks, and attackers. */

@@ -2,7 +2,7 @@ import type { Entry, Order, View } from './qradar-attempts.ts';
 import { ANY, type Condition, type FieldTypes, FilterError, parseFilter } from './qradar-filter.ts';
 import type { SimulatedAnswer, SimulatedRequest } from './server.ts';
 
-/** What an answer holds of the whole list; `first` and `last` are undefined when nothing. */
+/** Which part of the list an answer contains; `first` and `last` are undefined for an empty one. */
 interface ContentRange {
   readonly first: number | undefined;
   readonly last: number | undefined;
@@ -10,21 +10,21 @@ interface ContentRange {
 }
 
 export interface Paging {
-  /** The most rows of one answer, whatever was asked for. */
+  /** The most rows of one answer, whatever was requested. */
   readonly maxPage?: number | undefined;
-  /** Another `Content-Range` than the honest one; undefined: none. */
-  readonly contentRange?: ((honest: ContentRange) => string | undefined) | undefined;
+  /** Replaces the correct `Content-Range`; undefined sends none. */
+  readonly contentRange?: ((correct: ContentRange) => string | undefined) | undefined;
 }
 
 /**
- * One answer of a list: the asked range of it, with `Content-Range: items a-b/N`, or `items *\/N` and no rows past its
+ * One answer of a list: the requested range, with `Content-Range: items a-b/N`, or `items *\/N` and no rows past its
  * end (c_rest_api_paging). Without a `Range` all of it, and no `Content-Range`. @throws Refusal 422/36
  */
 export function listAnswer(
   request: SimulatedRequest,
   view: View,
   fields: readonly string[] | undefined,
-  { maxPage = Infinity, contentRange = honestly }: Paging,
+  { maxPage = Infinity, contentRange = correctRange }: Paging,
 ): SimulatedAnswer {
   const range = rangeOf(request.headers['range']);
   const from = range?.from ?? 0;
@@ -45,7 +45,7 @@ function extent(from: number, { length }: readonly Entry[], total: number): Cont
   return { first: from, last: from + length - 1, total };
 }
 
-function honestly({ first, last, total }: ContentRange): string {
+function correctRange({ first, last, total }: ContentRange): string {
   return first === undefined ? `items */${total}` : `items ${first}-${last}/${total}`;
 }
 
@@ -68,7 +68,7 @@ export function conditionOf(query: URLSearchParams, fields: FieldTypes, timeFiel
 
 /**
  * The `sort` parameter: `+field` or `-field`, comma-separated (c_rest_api_sortsyntax). A raw `+` has become a blank by
- * now, which is no sign. @throws Refusal 422/1030
+ * now, which is not a sign. @throws Refusal 422/1030
  */
 export function orderOf(query: URLSearchParams, fields: FieldTypes): readonly Order[] | undefined {
   const text = query.get('sort');
@@ -96,7 +96,7 @@ export function fieldsOf(query: URLSearchParams, fields: FieldTypes): readonly s
 }
 
 /**
- * The `Range` header, half-open; undefined: all. A blank after `=` passes, since the vendor's own pages print one.
+ * The `Range` header, half-open; undefined: all. A blank after `=` is accepted, because the vendor's pages print one.
  * @throws Refusal 422/36
  */
 export function rangeOf(header: string | undefined): { from: number; to: number } | undefined {
@@ -117,7 +117,7 @@ export function rangeOf(header: string | undefined): { from: number; to: number 
   return { from: Number(first), to: Number(last) + 1 };
 }
 
-/** The console's words for a status, as its error bodies carry them. */
+/** The console's text for a status, as in its error bodies. */
 const WORDS: Readonly<Record<number, string>> = {
   401: 'You are unauthorized to access the requested resource.',
   403: 'Your account is not authorized to access the requested resource',
@@ -127,7 +127,7 @@ const WORDS: Readonly<Record<number, string>> = {
   500: 'Unexpected internal server error',
 };
 
-/** An error body of the documented shape (c_rest_api_errors): HTTP status, the endpoint's own code, its words. */
+/** A documented error body (c_rest_api_errors): HTTP status, the endpoint's own code and text. */
 export function problem(status: number, code: number, message: string): SimulatedAnswer {
   return {
     status,
@@ -153,10 +153,10 @@ export const NO_RIGHTS = problem(
   'User has insufficient capabilities to access this endpoint resource',
 );
 
-/** What the documents list as 500/1020, with their spelling. */
+/** Documented as 500/1020, with this spelling. */
 export const BROKEN = problem(500, 1020, 'An error occurred while retiriving login attempts.');
 
-/** Thrown where a request turns out not to be answerable. */
+/** Thrown for a request that cannot be answered. */
 export class Refusal extends Error {
   override readonly name = 'Refusal' as const;
   readonly answer: SimulatedAnswer;
@@ -174,13 +174,13 @@ export interface Versions {
   readonly deprecated: readonly string[];
 }
 
-/** QRadar 7.5.0 UP14 and JSA 7.5.0: their versions do not meet. Both vendors' "supported versions" pages. */
+/** QRadar 7.5.0 UP14 and JSA 7.5.0, from both vendors' "supported versions" pages: they have no version in common. */
 export const VERSIONS: Readonly<Record<'qradar' | 'jsa', Versions>> = {
   qradar: { supported: ['27.0', '26.0', '25.0'], deprecated: ['24.0'] },
   jsa: { supported: ['17.0', '16.0', '15.0'], deprecated: ['14.0'] },
 };
 
-/** Headers that an answer in this version carries. Without a version the newest is meant. @throws Refusal 422 */
+/** The headers of an answer in this version; without a version, in the newest. @throws Refusal 422 */
 export function versionHeaders(
   version: string | undefined,
   { supported, deprecated }: Versions,

@@ -28,25 +28,25 @@ import {
   unreliable,
 } from './server.ts';
 
-/** How a console is, and in what it departs from what is documented. */
+/** How a console behaves, and where it differs from its documentation. */
 export interface ConsoleOptions extends Paging, Place {
   readonly clock: Clock;
   readonly vendor?: 'qradar' | 'jsa' | undefined;
   /** An administrator's token. */
   readonly token?: string | undefined;
-  /** More tokens, with what they may see. */
+  /** More tokens, with their rights. */
   readonly tokens?: Readonly<Record<string, Right>> | undefined;
-  /** An administrator for HTTP Basic, whose every request is a login attempt of its own, as the documents say. */
+  /** An administrator for HTTP Basic. Every request is then a login attempt, as documented. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly rows?: Iterable<LoginAttempt> | undefined;
   readonly users?: readonly ConsoleUser[] | undefined;
-  /** Who gets `/api/config/access/users`: the others see themselves (own, the default), or nothing (admin), or all are refused. */
+  /** Who may read `/api/config/access/users`: everybody, non-administrators only themselves (`own`, the default), administrators (`admin`), or nobody. */
   readonly usersFor?: 'own' | 'admin' | 'nobody' | undefined;
   readonly versions?: Versions | undefined;
-  /** Every `sort` is answered 422/1030, as a release without it might. */
+  /** Answers every `sort` with 422/1030, as a release without sorting might. */
   readonly refuseSort?: boolean | undefined;
-  /** Failures now and then. */
+  /** Random failures. */
   readonly faults?: { readonly plan: FaultPlan; readonly random: Random };
 }
 
@@ -56,25 +56,25 @@ export interface SimulatedConsole extends Simulator {
   readonly rows: readonly unknown[];
   /** Adds rows, of any time, at any moment; equal ones are kept. */
   add(rows: Iterable<LoginAttempt>): void;
-  /** Adds a record that is served as it is, found by filters as if its `attempt_time` were `at`. */
+  /** Adds a record that is shown unchanged; filters find it as if its `attempt_time` were `at`. */
   addRaw(at: number, record: unknown): void;
-  /** May be changed, as may the tokens: one can expire, or another be made. */
+  /** May be changed, like the tokens: one can expire, and others be created. */
   readonly users: ConsoleUser[];
   readonly tokens: Map<string, Right>;
-  /** Called before a request is answered, unless the script did; what it returns is the answer. */
+  /** Called before a request is answered, unless the script answers it; what it returns is the answer. */
   onRequest: ((request: SimulatedRequest) => SimulatedAnswer | undefined) | undefined;
 }
 
-/** Starts a console that does what `api/qradar-login-attempts.txt` (`api/jsa-login-attempts.txt`) and the vendors' API guides say. */
+/** Starts a console that behaves as the vendors' API references and guides document. */
 export async function startConsole(options: ConsoleOptions): Promise<SimulatedConsole> {
-  const desk = new Desk(options);
-  const answer: Answerer = (request) => desk.answer(request);
+  const api = new ConsoleApi(options);
+  const answer: Answerer = (request) => api.answer(request);
   const { faults } = options;
   const simulator = await serve(
     faults === undefined ? answer : unreliable(answer, faults.plan, faults.random),
     options,
   );
-  return Object.assign(desk, simulator);
+  return Object.assign(api, simulator);
 }
 
 const ATTEMPT_FIELDS: FieldTypes = {
@@ -87,8 +87,8 @@ const ATTEMPT_FIELDS: FieldTypes = {
 
 const USER_FIELDS: FieldTypes = { id: 'long', username: 'string', email: 'string', tenant_id: 'long' };
 
-/** What a console knows and answers. */
-export class Desk {
+/** The console's data and its API. */
+class ConsoleApi {
   readonly users: ConsoleUser[];
   readonly tokens: Map<string, Right>;
   onRequest: ((request: SimulatedRequest) => SimulatedAnswer | undefined) | undefined;
@@ -118,8 +118,8 @@ export class Desk {
   }
 
   answer(request: SimulatedRequest): SimulatedAnswer {
-    const told = this.onRequest?.(request);
-    if (told !== undefined) return told;
+    const own = this.onRequest?.(request);
+    if (own !== undefined) return own;
     const { username, password } = this.#options;
     const caller = callerOf(request.headers, { tokens: this.tokens, username, password });
     this.#recordSignIn(caller);
@@ -175,7 +175,7 @@ export class Desk {
     return listAnswer(request, view, fieldsOf(request.query, USER_FIELDS), {});
   }
 
-  /** HTTP Basic against the API is a login like any other: the documents give it a method of its own. */
+  /** HTTP Basic against the API is a login too, with a documented method of its own. */
   #recordSignIn({ right, basicName }: Caller): void {
     const user = this.users.find(({ username }) => username === basicName);
     if (user === undefined) return;
@@ -216,7 +216,7 @@ export interface Credentials {
   readonly password: string | undefined;
 }
 
-/** Who asks: the right of a known credential, or undefined; and the name, where it was HTTP Basic, right or wrong. */
+/** The right of a known credential, or undefined; and for HTTP Basic the name, even with a wrong password. */
 export interface Caller {
   readonly right: Right | undefined;
   readonly basicName?: string;

@@ -1,6 +1,6 @@
 import type { Random } from '../core/clock.ts';
 
-/** Numbers that look random and are the same for the same seed: Tommy Ettinger's Mulberry32, period 2^32. */
+/** Pseudo-random numbers, the same for the same seed: Tommy Ettinger's Mulberry32, period 2^32. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -11,7 +11,7 @@ export function seeded(seed: number): Random {
   };
 }
 
-/** One of them, each as likely. The list must not be empty. */
+/** One of them, each with the same probability. The list must not be empty. */
 export function pick<T>(random: Random, from: readonly T[]): T {
   return from[Math.floor(random() * from.length)] as T;
 }

@@ -22,11 +22,11 @@ export interface SimulatedAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** Milliseconds, by the simulator's clock, before anything of it is sent. */
+  /** Milliseconds by the simulator's clock before anything is sent. */
   readonly delay?: number;
   /**
-   * reset: the connection is torn down unanswered; truncate: half of the body, then torn down;
-   * hang: no answer until closed; stall: half of the body, then nothing until closed.
+   * reset: closes the connection without an answer; truncate: sends half of the body, then closes;
+   * hang: never answers; stall: sends half of the body, then nothing more.
    */
   readonly fault?: 'reset' | 'truncate' | 'hang' | 'stall';
 }
@@ -40,33 +40,33 @@ export interface Place {
   readonly port?: number | undefined;
 }
 
-/** An HTTP server that behaves as told, and remembers what it was asked. */
+/** An HTTP server with scripted behaviour that keeps its requests. */
 export interface Simulator extends AsyncDisposable {
   readonly url: string;
   readonly requests: readonly SimulatedRequest[];
-  /** Answers given, first in first out, instead of the simulator's own; undefined in the list lets one request through. */
+  /** Answers for the next requests, in order, instead of the simulator's own; undefined uses its own once. */
   readonly script: (SimulatedAnswer | undefined)[];
-  /** What stands between it and who asks, a proxy or a cache: the headers that it adds to an answer, or replaces. */
-  readonly way: { headers: ((request: SimulatedRequest) => Readonly<Record<string, string>>) | undefined };
-  /** Resolves when it was asked this often; rejects with the signal's reason when aborted. */
+  /** A proxy or cache in front of it: the headers that it adds to an answer or replaces. */
+  readonly proxy: { headers: ((request: SimulatedRequest) => Readonly<Record<string, string>>) | undefined };
+  /** Resolves after this many requests; rejects with the signal's reason when aborted. */
   asked(count: number, signal?: AbortSignal): Promise<void>;
-  /** Closes the port and every connection; connecting is refused until `back`. */
+  /** Closes the port and every connection; connections are refused until `back`. */
   away(): Promise<void>;
   /** Listens again, on the same port. */
   back(): Promise<void>;
 }
 
-/** Starts a simulator. Its `Date` header is its clock's; `port` 0 takes a free one. */
+/** Starts a simulator. Its `Date` header follows its clock; `port` 0 means a free one. */
 export async function serve(
   answer: Answerer,
   { clock, host = '127.0.0.1', port = 0 }: Place & { readonly clock: Clock },
 ): Promise<Simulator> {
   const requests: SimulatedRequest[] = [];
   const script: (SimulatedAnswer | undefined)[] = [];
-  const way: Simulator['way'] = { headers: undefined };
+  const proxy: Simulator['proxy'] = { headers: undefined };
   const askers = new Waiters();
   const server = createServer((incoming, response) => {
-    // A simulator that throws answers 500 with the error, so that the test which caused it sees why.
+    // A simulator that throws answers 500 with the error, so that the test shows why.
     reply(incoming, response).catch((error: unknown) =>
       send(response, { status: 500, body: String(error) }, clock),
     );
@@ -76,9 +76,9 @@ export async function serve(
     const request = await read(incoming, clock);
     requests.push(request);
     askers.check();
-    const told = script.shift() ?? (await answer(request));
-    if (told.delay !== undefined) await clock.sleep(told.delay);
-    send(response, { ...told, headers: { ...told.headers, ...way.headers?.(request) } }, clock);
+    const answered = script.shift() ?? (await answer(request));
+    if (answered.delay !== undefined) await clock.sleep(answered.delay);
+    send(response, { ...answered, headers: { ...answered.headers, ...proxy.headers?.(request) } }, clock);
   }
 
   const taken = await listen(server, host, port);
@@ -86,7 +86,7 @@ export async function serve(
     url: `http://${host}:${taken}`,
     requests,
     script,
-    way,
+    proxy,
     asked: (count, signal) => askers.until(() => requests.length >= count, signal),
     away: () => close(server),
     back: async () => void (await listen(server, host, taken)),
@@ -157,11 +157,11 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
-/** Lets callers wait until something has come to be, without polling: who changes it calls `check`. */
+/** Lets callers wait for a condition without polling: `check` must be called after every change. */
 export class Waiters {
   readonly #waiting = new Set<Waiter>();
 
-  /** Resolves when `met` holds, at once if it does; rejects with the signal's reason when aborted. */
+  /** Resolves when `met` returns true, at once if it does now; rejects with the signal's reason when aborted. */
   async until(met: () => boolean, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (met()) return;
@@ -184,17 +184,17 @@ export class Waiters {
   }
 }
 
-/** How often a server fails and in which way: probabilities, of which no more than one fault befalls a request. */
+/** How a server fails: probabilities, at most one fault per request. */
 export interface FaultPlan {
   /** 429 with `Retry-After`, in seconds `retryAfter`. */
   readonly throttle?: number;
   /** 429 without `Retry-After`. */
   readonly throttleMute?: number;
-  /** 503 with an HTML page, as a proxy in front of a server that restarts. */
+  /** 503 with an HTML page, like a proxy in front of a server that restarts. */
   readonly unavailable?: number;
   readonly reset?: number;
   readonly truncate?: number;
-  /** The right answer, `delay` late. */
+  /** The correct answer, `delay` late. */
   readonly slow?: number;
   /** Seconds. Default 1. */
   readonly retryAfter?: number;
@@ -202,14 +202,14 @@ export interface FaultPlan {
   readonly delay?: number;
 }
 
-/** A page where JSON was asked for: proxies, deployments, login forms. */
+/** An HTML page instead of JSON, as proxies and login forms send it. */
 export const HTML_UNAVAILABLE: SimulatedAnswer = {
   status: 503,
   headers: { 'content-type': 'text/html' },
   body: '<!DOCTYPE html><html><head><title>503</title></head><body><h1>Service Unavailable</h1></body></html>',
 };
 
-/** Makes a server fail now and then, the same way for the same `random`. */
+/** Makes a server fail at random, in the same way for the same `random`. */
 export function unreliable(answer: Answerer, plan: FaultPlan, random: Random): Answerer {
   const faults: readonly (readonly [number | undefined, Answerer])[] = [
     [plan.throttle, () => throttled(plan.retryAfter ?? 1)],
@@ -229,7 +229,7 @@ export function unreliable(answer: Answerer, plan: FaultPlan, random: Random): A
   };
 }
 
-/** 429; without seconds, without `Retry-After`. */
+/** 429, with `Retry-After` if seconds are given. */
 export function throttled(seconds?: number): SimulatedAnswer {
   return {
     status: 429,

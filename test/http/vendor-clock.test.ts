@@ -9,7 +9,7 @@ const SLACK = 60_000;
 async function world(off: number[], ages: number[] = []) {
   const clock = new DrivenClock();
   const server = await serve(() => ({ status: 200, body: [] }) satisfies SimulatedAnswer, { clock });
-  server.way.headers = () => {
+  server.proxy.headers = () => {
     const [by = 0, age] = [off.shift(), ages.shift()];
     return {
       date: new Date(clock.now() + by).toUTCString(),
@@ -25,7 +25,7 @@ async function world(off: number[], ages: number[] = []) {
 test('an answer without a Date is taken, and changes nothing', async () => {
   const { get, http, server, clock } = await world([]);
   server.script.push({ status: 200, body: [], headers: { date: '' } });
-  server.way.headers = undefined;
+  server.proxy.headers = undefined;
 
   const answer = await get(5_000);
 

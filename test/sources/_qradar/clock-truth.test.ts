@@ -43,7 +43,7 @@ describe('whatever the clocks and caches say, over many polls', () => {
           ours.jump(-offset);
           await using vendor = await startConsole({ clock: theirs, token: TOKEN });
           let stale: { by: number; age: boolean }[] = [];
-          vendor.way.headers = () => {
+          vendor.proxy.headers = () => {
             const { by, age } = stale.shift() ?? { by: 0, age: false };
             return by === 0 ? {} : { date: utc(theirs.now() - by), ...(age && { age: String(by / SECOND) }) };
           };

@@ -27,7 +27,7 @@ const once = (lab: SourceLab, ours: DrivenClock = bench.clock) => passing(ours, 
 
 /** The next answers about the list have these dates; then the console's own again. */
 function dated(...dates: number[]): void {
-  bench.console.way.headers = ({ path }) => {
+  bench.console.proxy.headers = ({ path }) => {
     const date = path === LIST ? dates.shift() : undefined;
     return date === undefined ? {} : { date: utc(date) };
   };
@@ -115,7 +115,7 @@ describe('a first answer', () => {
   it('is believed; when the next ones tell another time, the lookback is counted from theirs', async () => {
     const rows = [90, 20, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
     await bench.start({ rows });
-    bench.console.way.headers = ({ path }) => (path === LIST ? {} : { date: utc(0) });
+    bench.console.proxy.headers = ({ path }) => (path === LIST ? {} : { date: utc(0) });
     const lab = bench.lab({ initial_lookback: '1h' });
 
     await once(lab);
@@ -130,14 +130,14 @@ describe('a cache that says how old its answer is', () => {
     const rows = [attempt(NOW - 20 * MINUTE), attempt(NOW - 2 * MINUTE)];
     await bench.start({ rows });
     const lab = bench.lab({ initial_lookback: '1h' });
-    bench.console.way.headers = () => ({ date: utc(NOW - 10 * MINUTE), age: '600' });
+    bench.console.proxy.headers = () => ({ date: utc(NOW - 10 * MINUTE), age: '600' });
     const pages = await once(lab);
     const cached = {
       told: multiset(toldRows(lab)),
       next: cursorOf(lab)['next'],
       asked: bench.asked().length,
     };
-    bench.console.way.headers = undefined;
+    bench.console.proxy.headers = undefined;
 
     await lab.once();
 

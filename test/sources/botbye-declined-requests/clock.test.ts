@@ -39,7 +39,7 @@ const utc = (at: number) => new Date(at).toUTCString();
 
 /** The next answers are so much off; then the vendor's own clock again. */
 function off(...by: number[]): void {
-  botbye.way.headers = () => {
+  botbye.proxy.headers = () => {
     const ms = by.shift() ?? 0;
     return ms === 0 ? {} : { date: utc(clock.now() + ms) };
   };
@@ -97,7 +97,7 @@ describe('an answer that is dated a day off', () => {
   it('is believed when another one agrees, for all streams at once', async () => {
     await once();
     const before = botbye.requests.length;
-    botbye.way.headers = () => ({ date: utc(clock.now() + DAY) });
+    botbye.proxy.headers = () => ({ date: utc(clock.now() + DAY) });
 
     await once();
     const confirmed = botbye.requests.length - before;
@@ -139,7 +139,7 @@ describe('a clock that is set back', () => {
     await once();
     await clock.advance(30 * MINUTE);
     await once();
-    botbye.way.headers = () => ({ date: utc(clock.now() - 20 * MINUTE) });
+    botbye.proxy.headers = () => ({ date: utc(clock.now() - 20 * MINUTE) });
     for (let polls = 0; polls < 3; polls += 1) {
       await clock.advance(5 * MINUTE);
       await once();
@@ -152,10 +152,10 @@ describe('a clock that is set back', () => {
 describe('a clock that is set ahead by ten days, and back', () => {
   it('counts nothing twice in the day that goes on', async () => {
     await once();
-    botbye.way.headers = () => ({ date: utc(clock.now() + 10 * DAY) });
+    botbye.proxy.headers = () => ({ date: utc(clock.now() + 10 * DAY) });
     await clock.advance(5 * MINUTE);
     await once();
-    botbye.way.headers = undefined;
+    botbye.proxy.headers = undefined;
     await clock.advance(5 * MINUTE);
 
     await once();
@@ -166,11 +166,11 @@ describe('a clock that is set ahead by ten days, and back', () => {
 
 describe('a clock that is ahead of ours', () => {
   it('is known after a restart before any answer, and lasting differences are warned of', async () => {
-    botbye.way.headers = () => ({ date: utc(clock.now() + 60 * MINUTE) });
+    botbye.proxy.headers = () => ({ date: utc(clock.now() + 60 * MINUTE) });
     await once();
     await using process = lab.start();
     const answers: number[] = [];
-    botbye.way.headers = () => {
+    botbye.proxy.headers = () => {
       answers.push(process.run.now() - clock.now());
       return { date: utc(clock.now() + 60 * MINUTE) };
     };

@@ -20,10 +20,10 @@ it.each([
   const config = { initial_lookback: '2d', revise_days: 2, revise_interval: '6h' };
   await using lab = await PetraLab.open({ source, url: petra.url, clock, config });
   await lab.sweep();
-  petra.way.headers = ({ at }) => ({ date: new Date(at + by).toUTCString() });
+  petra.proxy.headers = ({ at }) => ({ date: new Date(at + by).toUTCString() });
   await lab.sweep();
   const early = totals(lab);
-  petra.way.headers = undefined;
+  petra.proxy.headers = undefined;
   for (let hours = 0; hours < 14 * 24; hours += 7) {
     clock.jump(7 * HOUR);
     await lab.sweep();

@@ -88,7 +88,7 @@ describe('a clock that is set back', () => {
     await settle();
     const before = lists().length;
     let dates = 1;
-    petra.way.headers = ({ path, at }) =>
+    petra.proxy.headers = ({ path, at }) =>
       path === '/v1/incidents' && dates-- > 0 ? { date: new Date(Math.max(0, at - by)).toUTCString() } : {};
     await lab.sweep();
     await pass(MINUTE);
@@ -104,7 +104,7 @@ describe('a clock that is set back', () => {
   it('for good, by 56 years, reads the lookback once, and goes on from where it was', async () => {
     await settle();
     const before = lists().length;
-    petra.way.headers = ({ at }) => ({ date: new Date(at - 56 * 365 * DAY).toUTCString() });
+    petra.proxy.headers = ({ at }) => ({ date: new Date(at - 56 * 365 * DAY).toUTCString() });
     for (let polls = 0; polls < 4; polls += 1) {
       await pass(MINUTE);
       add(theirs.now() - 1);
@@ -122,12 +122,12 @@ describe('a clock that is set back', () => {
 describe('a date from the future', () => {
   it('loses nothing once it is right again, and tells nothing twice', async () => {
     await settle();
-    petra.way.headers = ({ at }) => ({ date: new Date(at + 60 * DAY).toUTCString() });
+    petra.proxy.headers = ({ at }) => ({ date: new Date(at + 60 * DAY).toUTCString() });
     await lab.sweep();
     add(theirs.now());
     await pass(MINUTE);
     await lab.sweep();
-    petra.way.headers = undefined;
+    petra.proxy.headers = undefined;
     add(theirs.now());
     await pass(MINUTE);
 
