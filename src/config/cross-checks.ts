@@ -1,10 +1,10 @@
 import { identityOf } from '../core/stream-key.ts';
-import { gotValue } from './schema-errors.ts';
+import { quoted } from './schema-errors.ts';
 import { type Problems, type Path, showPlace, nearest } from './problems.ts';
 import { isRecord, membersOf, type Tree, EVERY_TYPE } from './tree.ts';
 import type { SourceConfig } from './types.ts';
 
-/** Checks that destinations take the sources there are. Looks at the tree itself, so that other mistakes hide nothing. */
+/** Checks that each source has a destination and each destination names known sources. Works without a valid schema. */
 export function checkRouting(tree: Tree, problems: Problems): void {
   const sources = membersOf(tree.value['sources']).map(([name]) => name);
   const wanted = membersOf(tree.value['destinations']).map(([name, block]) => wantedBy(name, block));
@@ -12,28 +12,24 @@ export function checkRouting(tree: Tree, problems: Problems): void {
   for (const { name, path } of unknown) {
     const near = nearest(name, sources);
     const hint = near === undefined ? '' : `; did you mean \`${near}\`?`;
-    problems.add(
-      tree.places.value(path),
-      path,
-      `expected the name of a source${gotValue(path, tree)}${hint}`,
-    );
+    problems.add(tree.places.value(path), path, `unknown source${quoted(path, tree)}${hint}`);
   }
-  // A misspelt name is one mistake, not two.
-  if (unknown.length === 0) checkTaken(sources, wanted, tree, problems);
+  // A misspelt name must not also be reported as a source without a destination.
+  if (unknown.length === 0) checkReceived(sources, wanted, tree, problems);
 }
 
-/** Checks that `defaults` names types that there are; what it holds is checked in the sources of that type. */
+/** Checks that `defaults` names known types; its options are checked with the sources of each type. */
 export function checkDefaults(tree: Tree, types: readonly string[], problems: Problems): void {
   for (const [type, options] of membersOf(tree.value['defaults'])) {
     const path = ['defaults', type];
     const known = [...types, EVERY_TYPE];
     if (!known.includes(type)) {
-      const message = `expected a source type or \`*\`; did you mean \`${nearest(type, known)}\`?`;
+      const message = `unknown source type \`${type}\`; did you mean \`${nearest(type, known)}\`?`;
       problems.add(tree.places.key(path), path, message);
     }
     if (!isRecord(options) || !Object.hasOwn(options, 'type')) continue;
     const typePath = [...path, 'type'];
-    problems.add(tree.places.key(typePath), typePath, 'expected no `type` here: each source names its own');
+    problems.add(tree.places.key(typePath), typePath, '`type` is not allowed here; set it on each source');
   }
 }
 
@@ -53,24 +49,24 @@ function wantedBy(destination: string, block: unknown): Wanted {
   };
 }
 
-function checkTaken(
+function checkReceived(
   sources: readonly string[],
   wanted: readonly Wanted[],
   tree: Tree,
   problems: Problems,
 ): void {
-  // Without destinations in the file, the environment's one takes all.
+  // Without destinations in the file, the one of the environment receives every source.
   if (wanted.length === 0 || wanted.some(({ names }) => names === undefined)) return;
-  const taken = new Set(wanted.flatMap(({ names }) => names?.map(({ name }) => name) ?? []));
-  for (const source of sources.filter((name) => !taken.has(name))) {
+  const received = new Set(wanted.flatMap(({ names }) => names?.map(({ name }) => name) ?? []));
+  for (const source of sources.filter((name) => !received.has(name))) {
     const path = ['sources', source];
     const message =
-      'expected a destination that it is sent to; name it in the `sources` of one, or leave out `sources` in one';
+      'no destination receives this source; add it to the `sources` of one, or remove `sources` from one';
     problems.add(tree.places.key(path), path, message);
   }
 }
 
-/** Two sources that read one stream would each believe that they alone move its cursor: finds those that the file shows. */
+/** Finds sources that read the same stream. Each would move the other's cursor, and every event would be sent twice. */
 export function checkStreams(sources: readonly SourceConfig[], tree: Tree, problems: Problems): void {
   const accounts = new Map<string, Readers>();
   for (const source of sources) {
@@ -79,12 +75,12 @@ export function checkStreams(sources: readonly SourceConfig[], tree: Tree, probl
     const readers = accounts.get(key) ?? new Readers();
     accounts.set(key, readers);
     const first = readers.find(source);
-    if (first !== undefined) tellSame(source, first, tree, problems);
+    if (first !== undefined) reportSame(source, first, tree, problems);
     readers.add(source);
   }
 }
 
-function tellSame(source: SourceConfig, first: SourceConfig, tree: Tree, problems: Problems): void {
+function reportSame(source: SourceConfig, first: SourceConfig, tree: Tree, problems: Problems): void {
   const path = ['sources', source.name];
   const place = tree.places.key(['sources', first.name]);
   const at = place === undefined ? '' : ` (\`${first.name}\` is at ${showPlace(place)})`;
@@ -96,8 +92,8 @@ function tellSame(source: SourceConfig, first: SourceConfig, tree: Tree, problem
 }
 
 /**
- * The sources that read one account. Another one that reads the same is looked for among those that share a part with it,
- * by the option that leaves the fewest, so that thousands are compared at once.
+ * The sources that read one account. A new source is compared only with those that share a part with it, by the option
+ * that leaves the fewest, so that thousands of sources are checked quickly.
  */
 class Readers {
   readonly #all: SourceConfig[] = [];

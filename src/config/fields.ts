@@ -6,15 +6,15 @@ import { whyNoHeader, whyNoText } from './secrets.ts';
 import { namesOtherHome } from './files.ts';
 
 /**
- * The kinds of value that a configuration is made of. Their messages begin with `expected` or `must be`, because the
- * loader prints them after file, line, column and path. A default is given as the operator would write it.
+ * The kinds of values in a configuration. The loader prints their messages after file, line, column and path. Defaults are
+ * given as an operator would write them.
  */
 
 const UNITS = { ms: 'milliseconds', s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
 const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
 const NO_DURATION = 'expected a duration such as 30s, 5m, 2h or 7d';
 
-/** Milliseconds of `30s`, `5m`, `2h`, `7d` or `250ms`; undefined when the text is none of these. */
+/** Milliseconds of `30s`, `5m`, `2h`, `7d` or `250ms`; undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
   const [, amount, unit] = DURATION.exec(text) ?? [];
   if (amount === undefined || unit === undefined) return undefined;
@@ -54,7 +54,7 @@ const SIZES = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 const BYTES = /^(\d{1,16})(KiB|MiB|GiB|)$/;
 const NO_BYTES = 'expected a size in bytes such as 900000, 512KiB, 64MiB or 2GiB';
 
-/** Bytes of `64MiB` or `900000`; undefined when the text is no size, or too large to be counted exactly. */
+/** Bytes of `64MiB` or `900000`; undefined for any other text, and for a size too large to be exact. */
 export function parseBytes(text: string): number | undefined {
   const [, amount, unit] = BYTES.exec(text) ?? [];
   if (amount === undefined || unit === undefined) return undefined;
@@ -77,7 +77,7 @@ function bytesField(from: string) {
     .transform((size) => bytesOf(size) ?? Number.NaN);
 }
 
-/** A size in bytes: `bytes('64MiB')` has that default, `bytes()` is required; `from` is the least one allowed. */
+/** A size in bytes: `bytes('64MiB')` has that default, `bytes()` is required; `from` is the smallest one allowed. */
 export function bytes(fallback: string, from?: string): z.ZodPrefault<ReturnType<typeof bytesField>>;
 export function bytes(fallback?: undefined, from?: string): ReturnType<typeof bytesField>;
 export function bytes(fallback?: string, from = '0') {
@@ -87,7 +87,7 @@ export function bytes(fallback?: string, from = '0') {
 
 const NO_LIMIT = 'expected a size such as 64MiB or 1GiB, or an age such as 12h or 7d';
 
-/** A size (`1GiB`) or an age (`7d`), above nothing. */
+/** A size (`1GiB`) or an age (`7d`), more than zero. */
 export function sizeOrAge(fallback: string) {
   return z
     .union([z.int(NO_LIMIT), z.string(NO_LIMIT).regex(SIZE_OR_AGE, NO_LIMIT)], NO_LIMIT)
@@ -103,20 +103,20 @@ function limitOf(text: string): { readonly bytes: number } | { readonly age: num
   return age === undefined ? { bytes: parseBytes(text) ?? 0 } : { age };
 }
 
-/** A value that is never printed and is sent in a header as it stands; `writeOnly` marks it in the JSON Schema. */
+/** A value that is never printed and is sent unchanged in a header; `writeOnly` marks it in the JSON Schema. */
 export function secret() {
   return secretField(whyNoHeader);
 }
 
-/** As `secret`, for one that is encoded before it is sent, or never is: it may hold any characters. */
+/** As `secret`, for a value that is encoded before it is sent, or never sent: any characters are allowed. */
 export function password() {
   return secretField(whyNoText);
 }
 
 function secretField(why: (value: string) => string | undefined) {
   return z
-    .string('expected text (quote it when it looks like a number)')
-    .min(1, 'expected a value, got an empty one')
+    .string('expected text (quote it if it looks like a number)')
+    .min(1, 'must not be empty')
     .refine((value) => why(value) === undefined, { error: ({ input }) => why(String(input)) })
     .transform((value) => new Secret(value, (fresh) => why(fresh) === undefined))
     .meta({ writeOnly: true });
@@ -125,7 +125,7 @@ function secretField(why: (value: string) => string | undefined) {
 const NO_URL =
   'expected an http:// or https:// URL without credentials, query or fragment, such as https://siem.example.com';
 
-/** The normalised form of a base URL: host in lower case, no default port, no trailing slash. Undefined when it is none. */
+/** The normalised form of a base URL: host in lower case, no default port, no trailing slash. Undefined for invalid text. */
 export function normaliseUrl(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
@@ -133,7 +133,7 @@ export function normaliseUrl(text: string): string | undefined {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** A base URL, normalised, so that two spellings of one server are one stream. */
+/** A base URL, normalised, so that two spellings of one server name the same streams. */
 export function httpUrl() {
   return z
     .string(NO_URL)
@@ -142,7 +142,7 @@ export function httpUrl() {
     .meta({ format: 'uri' });
 }
 
-const NO_SCHEDULE = 'expected `every 5m` or a cron expression of five or six fields';
+const NO_SCHEDULE = 'expected a schedule such as `every 5m`, or a cron expression of five or six fields';
 
 function isSchedule(text: string): boolean {
   try {
@@ -153,7 +153,7 @@ function isSchedule(text: string): boolean {
   }
 }
 
-/** When to poll; what the scheduler cannot read, or what never comes, is refused here. */
+/** When to poll. A schedule that cannot be parsed, or that never comes, is an error here. */
 export function schedule() {
   return z.string(NO_SCHEDULE).refine(isSchedule, NO_SCHEDULE);
 }
@@ -165,28 +165,28 @@ export function timezone() {
 }
 
 const NO_ACCOUNT =
-  'expected the name of an account, as text on one line without blanks at its ends (quote it when it looks like a number)';
+  'expected an account name such as emea: one line, no blanks at either end (quote it if it looks like a number)';
 
-/** The name of a vendor account, or nothing. */
+/** The name of a vendor account; may be empty. */
 export function account() {
   return z.string(NO_ACCOUNT).regex(/^(?!\s)[^\p{Cc}\p{Cs}]*(?<!\s)$/u, NO_ACCOUNT);
 }
 
-/** A path; a relative one counts from the working directory, as with other tools, and `~/` from the home directory. */
+/** A path, relative to the working directory; `~/` is the home directory. */
 export function filePath() {
   return z
-    .string('expected a path')
-    .min(1, 'expected a path')
+    .string('expected a path such as /run/secrets/token')
+    .min(1, 'expected a path such as /run/secrets/token')
     .refine(
       (path) => !namesOtherHome(path),
-      'expected a whole path: of those that begin with ~, only ~/ is the home directory (a file of such a name is ./~name)',
+      'only ~/ is expanded to a home directory; write the whole path, or ./~name for a file of that name',
     );
 }
 
 const NO_NAMESPACE =
-  'expected a data stream namespace: lower case, at most 100 bytes, none of - \\ / * ? " < > | , # : or blank';
+  'expected a data stream namespace such as prod: lower case, at most 100 bytes, none of - \\ / * ? " < > | , # : or blank';
 
-/** `data_stream.namespace` (elastic.co: data stream naming scheme): other names would be refused by every bulk request. */
+/** `data_stream.namespace` (elastic.co: data stream naming scheme): a receiver would reject every record with another name. */
 export function namespace() {
   return z
     .string(NO_NAMESPACE)
@@ -194,12 +194,12 @@ export function namespace() {
     .refine((name) => name === name.toLowerCase() && Buffer.byteLength(name) <= 100, NO_NAMESPACE);
 }
 
-/** Labels by name; a dot in a name would make one label the child of another. */
+/** Labels by name. A dot in a name would nest one label in another, so it is an error. */
 export function labels() {
   return z
     .record(
-      z.string().regex(/^[^.\s]+$/, 'expected a label name without dots and blanks'),
-      z.string('expected text (quote it when it looks like a number)'),
+      z.string().regex(/^[^.\s]+$/, 'label names must not contain dots or blanks'),
+      z.string('expected text (quote it if it looks like a number)'),
     )
     .prefault({});
 }
@@ -214,7 +214,7 @@ export interface ListenAddress {
 const ADDRESS = /^(?:(?<name>[\w.-]+)|\[(?<ipv6>[\da-fA-F:.]+)\])?:(?<port>\d{1,5})$/;
 const LAST_PORT = 65_535;
 
-/** Undefined when the text is no address. */
+/** Undefined for invalid text. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const { name, ipv6, port } = ADDRESS.exec(text)?.groups ?? {};
   if (port === undefined || Number(port) > LAST_PORT) return undefined;

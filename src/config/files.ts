@@ -16,7 +16,7 @@ interface Search {
 /**
  * Where the configuration is: `--config`, else `$PENSTOCK_CONFIG`, else `./penstock.yaml`, else
  * `/etc/penstock/penstock.yaml`.
- * @throws ConfigError that says where it looked.
+ * @throws ConfigError that lists where it looked.
  */
 export async function findConfig({ file, env, cwd }: Search): Promise<string> {
   const named = file ?? (env['PENSTOCK_CONFIG'] || undefined);
@@ -39,17 +39,17 @@ export async function readConfig(path: string, cwd: string): Promise<SourceFile[
     if (names.length > 0) return await Promise.all(names.map((file) => read(file, cwd)));
   } catch (error) {
     throw new ConfigError([
-      `${path} cannot be read (${(error as Error).message}). Check its path and its rights.`,
+      `${path} cannot be read (${(error as Error).message}). Check its path and permissions.`,
     ]);
   }
   throw new ConfigError([
-    `${path} holds no *.yaml or *.yml file. Put the configuration there, or name another path.`,
+    `${path} contains no *.yaml or *.yml file. Put the configuration there, or name another path.`,
   ]);
 }
 
 async function filesOf(path: string, cwd: string): Promise<string[]> {
   if (!(await stat(absolutePath(cwd, path))).isDirectory()) return [path];
-  // Names that begin with a dot are the machinery of Kubernetes' mounts, and editors' leftovers.
+  // Names that begin with a dot belong to Kubernetes mounts and editors.
   const names = (await readdir(absolutePath(cwd, path))).filter((name) => /^[^.].*\.ya?ml$/.test(name));
   return names.toSorted().map((name) => join(path, name));
 }
@@ -68,7 +68,7 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    // Anything but "not there" is said aloud by the one who reads it, with its reason.
+    // Any other error will show with its reason when the file is read.
     return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }
@@ -84,23 +84,23 @@ export function absolutePath(cwd: string, path: string): string {
   );
 }
 
-/** Whether it names the home of another user (`~ann/…`), which is not looked up. */
+/** Whether a path names the home of another user (`~ann/…`), which is not supported. */
 export function namesOtherHome(path: string): boolean {
   return /^~[^/]/.test(path);
 }
 
-/** More than any secret or certificate has. Bytes. */
+/** Larger than any secret or certificate. Bytes. */
 const LARGEST_SECRET = 1024 * 1024;
-/** A larger file, or what is piped in, would take more time and memory to parse than a start may take. Bytes. */
+/** A larger configuration would take too much time and memory to parse. Bytes. */
 const LARGEST_CONFIGURATION = 2 * 1024 * 1024;
 
-/** How long the writer of a pipe may be silent, and how often it is looked at. Milliseconds. */
-const PIPE_SILENCE = 10_000;
-const PIPE_LOOK = 20;
+/** How long to wait for more from a pipe, and how often to look. Milliseconds. */
+const LONGEST_PIPE_SILENCE = 10_000;
+const PIPE_INTERVAL = 20;
 
 /**
- * The bytes of a secret or certificate file. A device could have no end, and a FIFO no writer: neither is read.
- * @throws Error with `code` from the file system, or in words that fit in parentheses.
+ * The bytes of a secret or certificate file. Devices and FIFOs are errors: one may have no end, the other no writer.
+ * @throws Error with `code` from the file system, or with a clause as its message.
  */
 export function readRegularFile(path: string): Buffer {
   using file = new OpenFile(path, LARGEST_SECRET);
@@ -119,37 +119,38 @@ export async function readConfigurationFile(path: string): Promise<Buffer> {
       silence = 0;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      if (silence >= PIPE_SILENCE) throw new Error('nothing was written to this pipe', { cause: error });
-      await sleep(PIPE_LOOK);
-      silence += PIPE_LOOK;
+      if (silence >= LONGEST_PIPE_SILENCE)
+        throw new Error('nothing was written to this pipe', { cause: error });
+      await sleep(PIPE_INTERVAL);
+      silence += PIPE_INTERVAL;
     }
   }
 }
 
-const WORDS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
   ENOTDIR: 'it does not exist',
-  EACCES: 'its permissions do not allow it',
-  EPERM: 'its permissions do not allow it',
-  EISDIR: 'a directory',
-  ELOOP: 'its symbolic links go round in a circle',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'it is a directory',
+  ELOOP: 'its symbolic links form a circle',
   ENAMETOOLONG: 'its name is too long',
   EMFILE: 'too many files are open',
   ENFILE: 'too many files are open',
 };
 
-/** Why a file could not be read, to go into parentheses: `it does not exist`, `not a regular file`. */
+/** Why a file could not be read, as a clause: `it does not exist`, `permission denied`. */
 export function whyNotRead(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) return message;
-  return WORDS[code] ?? 'the system reports an error';
+  return REASONS[code] ?? 'the system reports an error';
 }
 
 function notRegular(stats: Stats): Error {
-  return new Error(stats.isDirectory() ? 'a directory' : 'not a regular file');
+  return new Error(stats.isDirectory() ? 'it is a directory' : 'it is not a regular file');
 }
 
-/** A file that is read up to a size. */
+/** A file that is read up to a maximum size. */
 class OpenFile implements Disposable {
   readonly #file: number;
   readonly #buffer: Buffer;
@@ -169,11 +170,11 @@ class OpenFile implements Disposable {
     return Buffer.from(this.#buffer.subarray(0, this.#length));
   }
 
-  /** Reads what there is; false at the end. */
+  /** Reads what is available; false at the end. */
   read(): boolean {
     const read = readSync(this.#file, this.#buffer, this.#length, this.#buffer.length - this.#length, null);
     this.#length += read;
-    if (this.#length > this.#largest) throw new Error(`larger than ${this.#largest / 1024} KiB`);
+    if (this.#length > this.#largest) throw new Error(`it is larger than ${this.#largest / 1024} KiB`);
     return read > 0;
   }
 

@@ -4,7 +4,7 @@ import { checkProxies } from './proxy.ts';
 import { parseFiles, type ParsedFile } from './yaml.ts';
 import { findConfig, readConfig, absolutePath } from './files.ts';
 import { fileReader, openFiles } from './referenced-files.ts';
-import { checkBlock, gotValue } from './schema-errors.ts';
+import { checkBlock, quoted } from './schema-errors.ts';
 import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
 import {
   checkResourceAttributes,
@@ -17,19 +17,19 @@ import { settingsSchema, toDestination } from './settings.ts';
 import { isRecord, type Tree, membersOf, readTree } from './tree.ts';
 import type { Config, DestinationConfig, SourceConfig } from './types.ts';
 
-/** What a configuration is read with. */
+/** What a configuration is read from and checked against. */
 export interface LoadOptions {
   /** `--config`: a file, or a directory whose `*.yaml` make one configuration. */
   readonly file?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly types: SourceTypes;
-  /** The working directory, which relative paths count from. */
+  /** The working directory, to which paths are relative. */
   readonly cwd: string;
 }
 
 /**
- * Finds, reads and checks the configuration. Writes nothing, asks nothing of the network.
- * @throws ConfigError with everything that is wrong, one line each: `file:line:column path: expected …`.
+ * Finds, reads and checks the configuration. Writes nothing and uses no network.
+ * @throws ConfigError with everything that is wrong, one line each: `file:line:column path: what is wrong`.
  */
 export async function loadConfig({ file, env, types, cwd }: LoadOptions): Promise<Config> {
   const path = await findConfig({ file, env, cwd });
@@ -48,7 +48,7 @@ interface Parts {
   readonly metrics: DestinationConfig | undefined;
 }
 
-/** Every check runs, whatever another one finds. */
+/** Runs every check, whatever the others find, so that all problems show at once. */
 function check(
   files: readonly ParsedFile[],
   { env, types, cwd }: Omit<LoadOptions, 'file'>,
@@ -67,7 +67,7 @@ function check(
   return { settings, sources, environment, metrics: metricsReceiver({ env, cwd, problems }) };
 }
 
-/** The environment's destination, asked for only where the file names none. */
+/** The destination of the environment; used only when the file names none. */
 function fromEnvironment(
   tree: Tree,
   { env, cwd }: Pick<LoadOptions, 'env' | 'cwd'>,
@@ -79,7 +79,7 @@ function fromEnvironment(
   problems.add(
     tree.places.nearestKey(['destinations']),
     ['destinations'],
-    'expected at least one destination, here or in the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
+    'no destination; add one here, or set the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
   );
   return undefined;
 }
@@ -119,7 +119,7 @@ function definedOnly(record: Readonly<Record<string, number | undefined>>): Reco
 /** The source types that a configuration may name, by id. */
 export type SourceTypes = ReadonlyMap<string, Source>;
 
-/** Checks each source against the options of its type. What is wrong is in `problems`, and left out here. */
+/** Checks each source against the options of its type. Invalid ones are added to `problems` and left out. */
 export function readSources(tree: Tree, types: SourceTypes, problems: Problems): SourceConfig[] {
   return membersOf(tree.value['sources']).flatMap(([name, block]) => {
     const definition = isRecord(block) ? typeOf(block, name, { tree, types, problems }) : undefined;
@@ -146,11 +146,12 @@ function typeOf(
   const path = ['sources', name, 'type'];
   if (tree.unfilled.has(identify(path))) return undefined;
   const ids = [...types.keys()].toSorted();
-  const near =
+  const known = ids.join(', ');
+  const message =
     typeof type === 'string'
-      ? `${gotValue(path, tree)}; did you mean \`${nearest(type, ids)}\`?`
-      : '; it is missing';
-  problems.add(tree.places.value(path), path, `expected one of ${ids.join(', ')}${near}`);
+      ? `unknown source type${quoted(path, tree)}; did you mean \`${nearest(type, ids)}\`? Known types: ${known}`
+      : `missing; expected one of ${known}`;
+  problems.add(tree.places.value(path), path, message);
   return undefined;
 }
 

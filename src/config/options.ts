@@ -26,31 +26,31 @@ export function tls() {
     .strictObject({
       ca_file: filePath()
         .nullish()
-        .describe('PEM file of authorities to trust, besides those that Node knows.'),
-      cert_file: filePath().nullish().describe('PEM file of our client certificate.'),
-      key_file: filePath().nullish().describe('PEM file of the key to `cert_file`.'),
-      key_passphrase: password().nullish().describe('Passphrase of `key_file`, when that is encrypted.'),
+        .describe('PEM file of certificate authorities to trust, in addition to those of Node.'),
+      cert_file: filePath().nullish().describe('PEM file of the client certificate.'),
+      key_file: filePath().nullish().describe('PEM file of the private key for `cert_file`.'),
+      key_passphrase: password().nullish().describe('Passphrase of `key_file`, if it is encrypted.'),
       server_name: z
         .string()
         .min(1)
         .nullish()
-        .describe('Name that the server’s certificate must carry, when not the host’s.'),
-      insecure_skip_verify: z.boolean().default(false).describe('Trust any certificate: for tests only.'),
+        .describe('Host name to expect in the server’s certificate, if not that of the URL.'),
+      insecure_skip_verify: z.boolean().default(false).describe('Accept any certificate. For tests only.'),
     })
     .refine(({ cert_file, key_file }) => (cert_file == null) === (key_file == null), {
-      error: 'expected `cert_file` and `key_file` together',
+      error: 'set `cert_file` and `key_file` together',
       when: ({ value }) => typeof value === 'object' && value !== null,
     })
     .refine(({ key_file, key_passphrase }) => key_passphrase == null || key_file != null, {
       path: ['key_passphrase'],
-      error: 'expected `key_file` beside `key_passphrase`',
+      error: 'set `key_file` too; without it `key_passphrase` is not used',
       when: ({ value }) => typeof value === 'object' && value !== null,
     })
     .prefault({})
     .describe('TLS of the connection.');
 }
 
-const NO_PROXY_URL = 'expected the http:// or https:// URL of a proxy';
+const NO_PROXY_URL = 'expected the URL of a proxy such as http://proxy.example.com:3128';
 
 /** A proxy's URL; a Secret, because it may hold a password. */
 export function proxy() {
@@ -60,79 +60,83 @@ export function proxy() {
     .transform((text) => parseProxy(text)?.url ?? new Secret(text))
     .meta({ writeOnly: true })
     .optional()
-    .describe('Proxy for this source, instead of HTTP_PROXY and HTTPS_PROXY.');
+    .describe('Proxy for this source; overrides HTTP_PROXY and HTTPS_PROXY.');
 }
 
 /** The options that every source has. */
 const common = {
   type: z.string().describe('The source type; `penstock sources` lists them.'),
-  base_url: httpUrl().describe('Where the vendor answers.'),
+  base_url: httpUrl().describe('URL of the vendor’s API.'),
   account: account()
     .default('')
     .describe(
-      'Name of the vendor account, where `base_url` does not tell two accounts apart. Part of event ids: once polled, it cannot change.',
+      'Name of the vendor account, if `base_url` is the same for several accounts. Part of event ids: do not change it after the first poll.',
     ),
-  token: secret().optional().describe('The API token. Better `${VAR}` or `${file:…}` than the token itself.'),
+  token: secret()
+    .optional()
+    .describe('The API token. Use `${VAR}` or `${file:…}` instead of the token itself.'),
   token_file: filePath()
     .optional()
-    .describe('File that holds the token, instead of `token`; read again when the vendor refuses it.'),
+    .describe('File that holds the token, instead of `token`; read again when the vendor rejects the token.'),
   schedule: schedule()
     .default('every 5m')
     .describe(
-      'When to poll: `every 5m`, or a cron expression of five or six fields, read as cron and Kubernetes read it.',
+      'When to poll: `every 5m`, or a cron expression of five or six fields, with the meaning it has in Kubernetes.',
     ),
   timezone: timezone()
     .default('UTC')
     .describe(
-      'IANA time zone of a cron schedule. A local time that is skipped runs once, right after; one that comes twice runs once.',
+      'IANA time zone of a cron schedule. When clocks change, a skipped local time runs once right after, and a repeated one runs once.',
     ),
   quota: z
     .strictObject({
-      requests: z.int().min(1).describe('Requests in any window of `per`.'),
+      requests: z.int().min(1).describe('Requests allowed in any window of length `per`.'),
       per: duration(undefined, { from: '1s' }).describe('Length of the window.'),
     })
     .optional()
     .describe(
-      "Budget of the source's main route; by default the vendor's documented limit, none where there is none.",
+      "Rate limit of the source's main route. Default: the vendor's documented limit, if there is one.",
     ),
   timeout: duration('30s', { from: '1ms' }).describe(
-    'For one request, from sending it to the end of its answer.',
+    'Time limit for one request, from sending it to the end of its response.',
   ),
-  retries: z.int().min(0).default(5).describe('Further tries of one request within one poll; 0 for none.'),
-  max_response_bytes: bytes('64MiB', '1').describe('Larger answers are a failed poll and a gap.'),
+  retries: z.int().min(0).default(5).describe('Retries of one request within one poll; 0 disables them.'),
+  max_response_bytes: bytes('64MiB', '1').describe(
+    'A larger response fails the poll and is recorded as a gap.',
+  ),
   ledger: z
     .strictObject({
       max: bytes('1GiB', '1MiB').describe(
-        'What it may take. Above 80 % a warning; at the bound the oldest entries go, and a gap `ledger-full` says which.',
+        'Limit of its size. Above 80 % a warning is logged; at the limit the oldest entries are removed, and a gap `ledger-full` records which.',
       ),
     })
     .prefault({ max: '1GiB' })
-    .describe('What is known of the records sent, so that none is sent twice.'),
+    .describe('What is remembered of collected records, so that none is sent twice.'),
   tls: tls(),
   proxy: proxy(),
-  labels: labels().describe('Each becomes `labels.<name>` in every event of this source.'),
+  labels: labels().describe('Added to every event of this source as `labels.<name>`.'),
   namespace: namespace()
     .optional()
-    .describe('`data_stream.namespace` of its events; `default` when nothing sets one.'),
+    .describe('`data_stream.namespace` of its events; `default` if nothing sets it.'),
 };
 
 type Common = typeof common;
 
-/** What a source's `options` are: the common ones, with the source's own over them. */
+/** The schema of a source's options: the common ones and the source's own, which win. */
 export type SourceOptions<Own extends z.core.$ZodLooseShape> = z.ZodObject<
   Omit<Common, keyof Own> & Own,
   z.core.$strict
 >;
 
 interface Credential {
-  /** False: the source has another way to authenticate, and checks by itself that one is there. Default true. */
+  /** False: the source can authenticate in another way, and itself checks that a credential is set. Default true. */
   readonly tokenRequired?: boolean;
 }
 
 /**
  * A source's block of the configuration: the common options, and the source's own, which win over common ones of
  * the same name. Unknown keys are errors. The loader reads `token_file` and puts what it holds into `token`, so that
- * a source looks at `token` alone.
+ * a source needs to look at `token` only.
  */
 export function sourceOptions<Own extends z.core.$ZodLooseShape>(
   own: Own,
@@ -142,12 +146,12 @@ export function sourceOptions<Own extends z.core.$ZodLooseShape>(
   if (!tokenRequired) return options;
   return options.refine((value) => holdsToken(value), {
     path: ['token'],
-    error: 'expected a token, or `token_file` with the path of the file that holds it',
+    error: 'set `token`, or `token_file` to the path of a file that holds it',
     when: always,
   });
 }
 
-/** For `refine(…, { when: always })`: a rule that is checked although other options are wrong, so that all problems show at once. */
+/** For `refine(…, { when: always })`: checks a rule even if other options are invalid, so that all problems show at once. */
 export function always(): true {
   return true;
 }
@@ -162,16 +166,16 @@ const tenantSchema = z.strictObject({
   labels: labels().describe('Added to the labels of the source.'),
 });
 
-/** Which tenants are read, and what is set for single ones. */
+/** Which tenants are read, and the settings of single tenants. */
 export interface Tenants {
-  /** Vendor ids of those to read; undefined: all. */
+  /** Vendor ids of the tenants to read; undefined: all. */
   readonly only: readonly string[] | undefined;
   readonly settings: Readonly<Record<string, z.output<typeof tenantSchema>>>;
 }
 
 /**
  * `tenants:` of a source whose vendor has tenants: `all`, a list of their ids, or a map from id to namespace and
- * labels. A map sets and does not choose: all tenants are read, since one that nobody listed would be missed silently.
+ * labels. With a map all tenants are read, because a tenant that nobody listed would be missed silently.
  */
 export function tenants() {
   const expected = 'expected `all`, a list of tenant ids, or a map from tenant id to { namespace, labels }';
@@ -190,12 +194,12 @@ export function tenants() {
     );
 }
 
-/** Where an event says whose it is: the vendor's tenant and Microsoft's, and the part of a gap. */
+/** The fields that identify an event's tenant: the vendor's id, Microsoft's id, and the part of a gap. */
 const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part'] as const;
 
 type TenantSettings = Tenants['settings'][string];
 
-/** What the configuration sets for the tenant of an event, by either of its ids; undefined where it sets nothing. */
+/** The settings for the tenant of an event, found by any of its ids; undefined without any. */
 export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantSettings | undefined {
   const { tenants } = options as CommonOptions & { readonly tenants?: Tenants };
   if (tenants === undefined) return undefined;
@@ -204,7 +208,7 @@ export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantS
   return named === undefined ? undefined : tenants.settings[named];
 }
 
-/** `data_stream.namespace` that an event's tenant or its source sets; undefined where neither does. */
+/** The `data_stream.namespace` set for an event's tenant, or else for its source; undefined if neither sets it. */
 export function namespaceOf({ options, namespace }: SourceConfig, event: EcsEvent): string | undefined {
   return tenantSettings(options, event)?.namespace ?? namespace;
 }

@@ -17,10 +17,10 @@ interface Variable {
   readonly value: string;
 }
 
-/** What is sent: each has variables of its own. */
+/** Each signal has variables of its own. */
 type Signal = 'LOGS' | 'METRICS';
 
-/** The variable of that setting: the one for the signal, else the one for all signals. */
+/** The variable of a setting: the one for the signal, else the one for all signals. */
 function find(env: Environment, setting: string, signal: Signal = 'LOGS'): Variable | undefined {
   for (const name of [`OTEL_EXPORTER_OTLP_${signal}_${setting}`, `OTEL_EXPORTER_OTLP_${setting}`]) {
     const value = env[name]?.trim() ?? '';
@@ -29,12 +29,12 @@ function find(env: Environment, setting: string, signal: Signal = 'LOGS'): Varia
   return undefined;
 }
 
-/** Whether the environment describes a destination at all. */
+/** Whether the environment describes a destination. */
 export function namesEndpoint(env: Environment): boolean {
   return find(env, 'ENDPOINT') !== undefined;
 }
 
-/** Where variables are looked up, and where what is wrong with them goes. */
+/** Where variables are looked up, and where problems with them go. */
 interface Lookup {
   readonly env: Environment;
   readonly cwd: string;
@@ -42,7 +42,7 @@ interface Lookup {
 }
 
 /**
- * The destination `otlp` that OTEL_EXPORTER_OTLP_* describe; undefined without an endpoint. What is wrong is added to
+ * The destination `otlp` that OTEL_EXPORTER_OTLP_* describe; undefined without an endpoint. Problems are added to
  * `problems`.
  */
 export function environmentDestination(lookup: Lookup): DestinationConfig | undefined {
@@ -52,7 +52,7 @@ export function environmentDestination(lookup: Lookup): DestinationConfig | unde
   return endpoint && receiver('otlp', { endpoint, toUrl, signal: 'LOGS' }, lookup);
 }
 
-/** Where metrics are pushed: only when OTEL_EXPORTER_OTLP_METRICS_ENDPOINT says so, whatever the others say. */
+/** Where metrics are pushed: only if OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is set, whatever the other variables are. */
 export function metricsReceiver(lookup: Lookup): DestinationConfig | undefined {
   const name = 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT';
   const value = lookup.env[name]?.trim() ?? '';
@@ -100,7 +100,7 @@ function choice(
 ): string | undefined {
   if (variable === undefined || allowed.includes(variable.value)) return variable?.value;
   const hint =
-    variable.value === 'grpc' ? '; gRPC is not spoken: use http/protobuf, usually on port 4318' : '';
+    variable.value === 'grpc' ? '; gRPC is not supported: use http/protobuf, usually on port 4318' : '';
   problems.addVariable(variable.name, `expected ${allowed.join(' or ')}${hint}`);
   return undefined;
 }
@@ -118,7 +118,7 @@ const TLS_FILES = {
   CLIENT_KEY: 'key_file',
 } as const;
 
-/** The variable of each file of TLS: the one that is set, else the one that could be. */
+/** The variable of each TLS file: the one that is set, else the general one. */
 function tlsVariables(find: (setting: string) => Variable | undefined): Record<string, string> {
   const named = Object.entries(TLS_FILES).map(([setting, option]) => [
     option,
@@ -148,7 +148,7 @@ function tls(
   if ((files['cert_file'] === undefined) === (files['key_file'] === undefined)) return files;
   problems.addVariable(
     'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
-    'expected together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
+    'set it together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
   );
   return {};
 }
@@ -158,7 +158,7 @@ function headers(variable: Variable | undefined, problems: Problems): Record<str
   for (const [name, value] of Object.entries(found)) {
     const problem = whyNoHeader(value);
     if (problem === undefined) continue;
-    problems.addVariable(variable?.name ?? '', `${problem}, in the value of ${name}`);
+    problems.addVariable(variable?.name ?? '', `the value of ${name} ${problem}`);
     delete found[name];
   }
   if (variable === undefined || Object.keys(found).every((name) => HEADER_NAME.test(name))) return found;
@@ -166,7 +166,7 @@ function headers(variable: Variable | undefined, problems: Problems): Record<str
   return {};
 }
 
-/** `a=1,b=2`, percent-decoded. Never shows a value: headers carry credentials. */
+/** Parses `a=1,b=2` with percent-encoded values. Problems never show a value, because headers carry credentials. */
 function pairs(variable: Variable | undefined, problems: Problems): Record<string, string> {
   const found: [string, string][] = [];
   for (const pair of variable?.value.split(',') ?? []) {
@@ -205,14 +205,14 @@ export function resourceAttributes(env: Environment): Record<string, string> {
   return service === '' ? attributes : { ...attributes, 'service.name': service };
 }
 
-/** As `resourceAttributes`, its errors among the others of the configuration. */
+/** Checks the same variable, adding its errors to those of the configuration. */
 export function checkResourceAttributes(env: Environment, problems: Problems): void {
   pairs({ name: 'OTEL_RESOURCE_ATTRIBUTES', value: env['OTEL_RESOURCE_ATTRIBUTES'] ?? '' }, problems);
 }
 
 /**
- * Takes every OTEL_* variable out of an environment, and returns what it took. The exporters merge them into what they
- * are given, so another backend's key would be sent to our destinations.
+ * Removes every OTEL_* variable from an environment and returns them. The exporters would merge them into their settings,
+ * and so send another backend's key to our destinations.
  */
 export function takeOtelEnvironment(env: Record<string, string | undefined>): Record<string, string> {
   const taken: Record<string, string> = {};

@@ -3,22 +3,22 @@ import { ConfigError } from '../core/errors.ts';
 interface Problem {
   readonly place: Place | undefined;
   readonly line: string;
-  /** One mistake in what several sources share (an anchor, `defaults`) is one problem. */
+  /** Identifies a mistake in what several sources share (an anchor, `defaults`), to report it once. */
   readonly mistake: string;
 }
 
-/** Gathers everything that is wrong with a configuration, so that the operator sees all of it at once. */
+/** Collects all problems of a configuration, so that the operator sees them at once. */
 export class Problems {
   readonly #problems: Problem[] = [];
 
-  /** `message` begins with `expected`. */
+  /** Adds a problem with the value at `path`. `message` says what is wrong, with the value it got, and what is expected. */
   add(place: Place | undefined, path: Path, message: string): void {
     const where = place === undefined ? '' : `${showPlace(place)} `;
     const line = `${where}${showPath(path)}: ${message}`;
     this.#problems.push({ place, line, mistake: place === undefined ? line : `${where}${message}` });
   }
 
-  /** A problem of the environment, which has no place in a file. */
+  /** Adds a problem of an environment variable, which has no place in a file. */
   addVariable(name: string, message: string): void {
     const line = `environment variable ${name}: ${message}`;
     this.#problems.push({ place: undefined, line, mistake: line });
@@ -43,7 +43,7 @@ function byPlace({ place: a }: Problem, { place: b }: Problem): number {
 /** Keys and indexes from the top of the configuration to a value. */
 export type Path = readonly (string | number)[];
 
-/** Where something is written; line and column count from 1. */
+/** A place in a file; line and column count from 1. */
 export interface Place {
   readonly file: string;
   readonly line: number;
@@ -64,7 +64,7 @@ export function showPlace({ file, line, column }: Place): string {
   return `${file}:${line}:${column}`;
 }
 
-/** Where each key and each value of the configuration is written. */
+/** The places of all keys and values of the configuration. */
 export class Places {
   readonly #keys = new Map<string, Place>();
   readonly #values = new Map<string, Place>();
@@ -77,24 +77,24 @@ export class Places {
     this.#values.set(identify(path), place);
   }
 
-  /** What is written at `from` stands at `to` as well. */
+  /** Gives the value at `to` the place of that at `from`. */
   inherit(from: Path, to: Path): void {
     const [key, value] = [this.key(from), this.#values.get(identify(from))];
     if (key !== undefined) this.setKey(to, key);
     if (value !== undefined) this.setValue(to, value);
   }
 
-  /** Undefined when there is no such key. */
+  /** The place of a key; undefined if it is absent. */
   key(path: Path): Place | undefined {
     return this.#keys.get(identify(path));
   }
 
-  /** Where the value is written; of what is absent, the key of the nearest thing around it. */
+  /** The place of a value; if it is absent, that of the nearest enclosing key. */
   value(path: Path): Place | undefined {
     return this.#values.get(identify(path)) ?? this.nearestKey(path);
   }
 
-  /** The key of the path, or of the nearest thing around it that is written. */
+  /** The place of the key, or of the nearest enclosing one that is present. */
   nearestKey(path: Path): Place | undefined {
     for (let length = path.length; length > 0; length -= 1) {
       const place = this.key(path.slice(0, length));
@@ -104,7 +104,7 @@ export class Places {
   }
 }
 
-/** Two paths are one when their steps are; no key can hold what separates the steps. */
+/** A string that is the same for equal paths only. */
 export function identify(path: Path): string {
   return JSON.stringify(path.map(String));
 }

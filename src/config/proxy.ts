@@ -5,7 +5,7 @@ import type { Problems } from './problems.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A proxy, in parts: what may be shown of it, and what may not. */
+/** A proxy; everything but `credential` and `url` may be printed. */
 export interface Proxy {
   /** Scheme, host and port: `http://proxy.example.com:3128`. */
   readonly origin: string;
@@ -14,15 +14,16 @@ export interface Proxy {
   readonly credential: Secret | undefined;
   /** With the credential, percent-encoded. */
   readonly url: Secret;
-  /** What names it: the variable, or the option `proxy`. */
+  /** The name of the setting it comes from: a variable, or the option `proxy`. */
   readonly setting: string;
 }
 
-const NO_PROXY_URL = 'expected a proxy as host:port, or as the http:// or https:// URL of one';
+const NO_PROXY_URL = 'expected a proxy as host:port, or its URL such as http://proxy.example.com:3128';
 
 /**
- * A proxy as other programs take it: a URL, or `host:port` alone. The last `@` ends the credential, so that a password may
- * hold any character (`#`, `/`, `@`), percent-encoded or not. Undefined when it is none; its credential is masked anyway.
+ * Parses a proxy as other programs do: a URL, or `host:port`. The last `@` ends the credential, so that a password may
+ * contain any character (`#`, `/`, `@`), percent-encoded or not. Undefined for invalid text, whose credential is masked
+ * anyway.
  */
 export function parseProxy(text: string, setting = '`proxy`'): Proxy | undefined {
   const [, scheme = 'http', rest = ''] = /^(?:([a-z][a-z\d+.-]*):\/\/)?(.*)$/is.exec(text) ?? [];
@@ -61,7 +62,8 @@ function decoded(text: string): string {
 }
 
 /**
- * The one reading of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for all that connects: the proxy of a URL, undefined for none.
+ * The proxy for a URL by HTTP_PROXY, HTTPS_PROXY and NO_PROXY; undefined for a direct connection. Everything that connects
+ * uses this function.
  * @param own the `proxy` option, which wins over all variables
  * @throws Error that names the variable whose value cannot be used
  */
@@ -74,7 +76,7 @@ export function proxyFor(url: string, env: Environment, own?: Secret): Proxy | u
   return bypassOf(env)(hostname, at) ? undefined : proxy;
 }
 
-/** Adds what is wrong with the variables to `problems`, and hides the passwords in them. */
+/** Adds problems with the variables to `problems`, and masks the passwords in them. */
 export function checkProxies(env: Environment, problems: Problems): void {
   for (const read of [
     () => proxyOf(env, 'http_proxy'),
@@ -128,7 +130,7 @@ function lookUp(
   return undefined;
 }
 
-/** Whether a host is asked without a proxy. `host` as in a URL; an IPv6 address may stand in brackets. */
+/** Whether a host is reached without a proxy. `host` as in a URL; an IPv6 address may be in brackets. */
 export type Bypass = (host: string, port: number) => boolean;
 
 const HOST = /^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*$/u;
@@ -136,8 +138,8 @@ const HOST = /^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*$/u;
 /**
  * Reads `NO_PROXY`: entries separated by commas or blanks, each with a port or without one. `example.com` and
  * `.example.com` are the domain and what is below it, `*.example.com` is what is below it, `*` is everything; an address,
- * a network (`10.0.0.0/8`, `fd00::/8`) or a range (`10.0.0.1-10.0.0.9`) is what it says.
- * @throws Error that begins with `expected` and quotes the entry that is none of these.
+ * a network (`10.0.0.0/8`, `fd00::/8`) or a range (`10.0.0.1-10.0.0.9`) matches addresses.
+ * @throws Error that quotes an invalid entry.
  */
 export function parseNoProxy(text: string): Bypass {
   const entries = text
@@ -171,7 +173,7 @@ function splitPort(entry: string): { readonly host: string; readonly port: numbe
     : { host, port: port === undefined ? undefined : Number(port) };
 }
 
-/** Undefined when it is no address, network or range. */
+/** Undefined for anything but an address, a network or a range. */
 function matchAddress(text: string): ((host: string) => boolean) | undefined {
   const list = new BlockList();
   const [first = '', bits, ...rest] = text.split('/');
@@ -184,7 +186,7 @@ function matchAddress(text: string): ((host: string) => boolean) | undefined {
       list.addRange(from, to, family(from));
     else return undefined;
   } catch {
-    // A prefix that is too long, or a range that ends before it begins.
+    // The prefix is too long, or the range ends before it begins.
     return undefined;
   }
   return (host) => isIP(host) !== 0 && list.check(host, family(host));
@@ -194,7 +196,7 @@ function family(address: string): 'ipv4' | 'ipv6' {
   return isIPv4(address) ? 'ipv4' : 'ipv6';
 }
 
-/** Undefined when no host can be meant, also by what only looks like an address (`10.`, `192.168`). */
+/** Undefined for what cannot be a host, also when it only looks like an address (`10.`, `192.168`). */
 function matchName(text: string): ((host: string) => boolean) | undefined {
   const domain = text
     .toLowerCase()

@@ -13,8 +13,8 @@ export function fileReader(cwd: string): (path: string) => string {
 }
 
 /**
- * Makes the paths in sources and destinations absolute, finds out which cannot be read, and puts what a `token_file`
- * holds into `token`.
+ * Makes the paths in sources and destinations absolute, reports files that cannot be read, and puts the content of a
+ * `token_file` into `token`.
  */
 export function openFiles(tree: Tree, cwd: string, problems: Problems): void {
   for (const section of ['sources', 'destinations']) {
@@ -42,7 +42,7 @@ function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context
     const problem = whyUnreadable(absolute);
     if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
   }
-  // A passphrase that could not be filled in is told already.
+  // A passphrase that could not be filled in was reported already.
   if (tree.unfilled.has(identify([...path, 'key_passphrase']))) return;
   const texts = Object.entries(tls).filter(([, value]) => typeof value === 'string' && value !== '');
   for (const { option, message } of tlsProblems(Object.fromEntries(texts) as Record<string, string>)) {
@@ -50,14 +50,14 @@ function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context
   }
 }
 
-/** Why a file cannot be read, in words that begin with `expected`; undefined when it can. */
+/** Why a file cannot be read, as a problem; undefined if it can. */
 export function whyUnreadable(file: string): string | undefined {
   try {
     accessSync(file, constants.R_OK);
     if (statSync(file).isFile()) return undefined;
-    return `expected a readable file at ${file} (not a regular file)`;
+    return `cannot read ${file}: it is not a regular file`;
   } catch (error) {
-    return `expected a readable file at ${file} (${whyNotRead(error)})`;
+    return `cannot read ${file}: ${whyNotRead(error)}`;
   }
 }
 
@@ -66,18 +66,14 @@ function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, 
   if (typeof file !== 'string' || file === '') return;
   const filePath = [...path, 'token_file'];
   if (block['token'] !== undefined) {
-    problems.add(
-      tree.places.nearestKey(filePath),
-      filePath,
-      'expected either `token` or `token_file`, not both',
-    );
+    problems.add(tree.places.nearestKey(filePath), filePath, 'set either `token` or `token_file`, not both');
     return;
   }
   const again = () => readSecretFile(file, fileReader(cwd));
   try {
     const token = again();
     const problem = whyNoHeader(token);
-    if (problem !== undefined) throw new Error(`${problem}, in the file ${file}`);
+    if (problem !== undefined) throw new Error(`${problem} (in the file ${file})`);
     block['token'] = token;
   } catch (error) {
     problems.add(tree.places.value(filePath), filePath, (error as Error).message);
@@ -97,24 +93,23 @@ interface TlsFiles {
 
 interface TlsProblem {
   readonly option: keyof TlsFiles;
-  /** Begins with `expected`. */
   readonly message: string;
 }
 
 const CERTIFICATE =
   /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/gs;
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
-/** PKCS #8, and OpenSSL's own older form. */
+/** PKCS #8, and OpenSSL's older form. */
 const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: *4, *ENCRYPTED/m;
 
-/** What is wrong with the files of a `tls` block, without a connection. That a file cannot be read is told elsewhere. */
+/** Checks the content of the files of a `tls` block, without a connection. Unreadable files are reported elsewhere. */
 export function tlsProblems(files: TlsFiles): readonly TlsProblem[] {
   const problems: TlsProblem[] = [];
   const certificatesIn = (option: 'ca_file' | 'cert_file') => {
     const text = textOf(files[option]);
     const found = text === undefined ? undefined : certificates(text);
     if (text !== undefined && found === undefined) {
-      problems.push({ option, message: `expected PEM certificates in the file ${files[option]}` });
+      problems.push({ option, message: `the file ${files[option]} contains no valid PEM certificate` });
     }
     return found;
   };
@@ -125,13 +120,13 @@ export function tlsProblems(files: TlsFiles): readonly TlsProblem[] {
   else if (key !== undefined && certificate !== undefined && !certificate.checkPrivateKey(key)) {
     problems.push({
       option: 'key_file',
-      message: 'expected the key to the certificate in `cert_file`, not another one',
+      message: 'this key does not belong to the certificate in `cert_file`',
     });
   }
   return problems;
 }
 
-/** Undefined when there is none, or one of them is damaged. */
+/** Undefined without certificates, and when one of them is damaged. */
 function certificates(text: string): X509Certificate[] | undefined {
   const blocks = text.match(CERTIFICATE) ?? [];
   try {
@@ -145,25 +140,25 @@ function privateKey({ key_file, key_passphrase: passphrase }: TlsFiles): KeyObje
   const key = textOf(key_file);
   if (key === undefined) return undefined;
   if (!PRIVATE_KEY.test(key)) {
-    return { option: 'key_file', message: `expected a PEM private key in the file ${key_file}` };
+    return { option: 'key_file', message: `the file ${key_file} contains no PEM private key` };
   }
   const isEncrypted = ENCRYPTED.test(key);
   if (isEncrypted && passphrase === undefined) {
     return {
       option: 'key_file',
-      message: 'expected `key_passphrase` beside it, since this key is encrypted',
+      message: 'this key is encrypted; set `key_passphrase`',
     };
   }
   try {
     return createPrivateKey({ key, ...(isEncrypted ? { passphrase } : {}) });
   } catch {
-    // OpenSSL's words say no more than that the padding was wrong.
+    // OpenSSL's message only says that the padding was wrong.
     return isEncrypted
       ? {
           option: 'key_passphrase',
-          message: 'expected the passphrase of the key in `key_file`, not another one',
+          message: 'this passphrase does not decrypt the key in `key_file`',
         }
-      : { option: 'key_file', message: `expected a PEM private key in the file ${key_file}, undamaged` };
+      : { option: 'key_file', message: `the private key in the file ${key_file} is damaged` };
   }
 }
 

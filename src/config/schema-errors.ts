@@ -5,8 +5,8 @@ import { type Problems, identify, type Path, nearest } from './problems.ts';
 import { valueAt, type Substitution, type Tree } from './tree.ts';
 
 /**
- * Checks the part of the tree at `path` against its schema; undefined when something is wrong, which is then in
- * `problems`. Secrets that were filled in from files can be read again.
+ * Checks the part of the tree at `path` against its schema. Returns undefined after adding what is wrong to `problems`.
+ * Secrets that were filled in from files can be read again.
  */
 export function checkBlock<Schema extends z.ZodType>(
   schema: Schema,
@@ -28,8 +28,8 @@ export function checkBlock<Schema extends z.ZodType>(
 }
 
 /**
- * What was filled in is text. Where text does not do, it is read as YAML would read it, so that `${PORT}` can be a
- * number, and a token of digits stays a token. True when a value changed.
+ * Filled-in values are text. Where the schema needs another type, they are read as YAML, so that `${PORT}` can be a number
+ * while a token of digits stays text. Returns whether a value changed.
  */
 function retype(
   issues: readonly z.core.$ZodIssue[],
@@ -57,7 +57,7 @@ function followFile({ path, pieces, fromFile, again }: Substitution, block: Path
   const inside = block.every((step, index) => path[index] === step);
   const value = inside ? valueAt(output, path.slice(block.length)) : undefined;
   if (!(value instanceof Secret)) return;
-  // A token may stand within a longer value (`Bearer ${TOKEN}`) and surface without it: it is to be masked alone, too.
+  // A token within a longer value (`Bearer ${TOKEN}`) may appear without it, so it is masked on its own too.
   for (const piece of pieces) maskFromNowOn(piece);
   if (fromFile) value.rereadBy(again);
 }
@@ -69,7 +69,7 @@ interface Context {
   readonly problems: Problems;
 }
 
-/** One mistake is one problem: what only follows from another finding is left out. */
+/** Reports a finding, unless it only follows from another one. */
 function report(finding: Finding, all: readonly Finding[], { path: above, tree, problems }: Context): void {
   const { atKey, message } = finding;
   const path = [...above, ...finding.path];
@@ -78,13 +78,13 @@ function report(finding: Finding, all: readonly Finding[], { path: above, tree, 
   if (missing && all.some(({ meant }) => meant !== undefined && identify(meant) === identify(finding.path)))
     return;
   const place = atKey || missing ? tree.places.nearestKey(path) : tree.places.value(path);
-  problems.add(place, path, missing ? `${message}; it is missing` : `${message}${got(finding, path, tree)}`);
+  problems.add(place, path, missing ? `missing; ${message}` : `${message}${got(finding, path, tree)}`);
 }
 
-/** Longer values are no times, numbers or words. */
+/** Longer values are not times, numbers or words, and are not printed. Characters. */
 const LONGEST_SHOWN = 40;
 
-/** Of what should be an address: one without a user, a query or a fragment, where secrets are. */
+/** An address that may be printed: one without user, query and fragment, which may hold secrets. */
 const ADDRESS = /^(?:[a-z][a-z\d+.-]*:\/\/[\w.:[\]/-]*|[\w.-]*:\d+|\d+)$/i;
 
 function got({ message, isShowable }: Finding, path: Path, tree: Tree): string {
@@ -94,34 +94,46 @@ function got({ message, isShowable }: Finding, path: Path, tree: Tree): string {
   return isAddress && !ADDRESS.test(shown.slice(' (got '.length, -1)) ? '' : shown;
 }
 
-/** The value that was got: ` (got 15)`. What was filled in may be a secret in the wrong place, and is not shown. */
-export function gotValue(path: Path, { value: root, substitutions }: Tree): string {
-  if (substitutions.has(identify(path))) return '';
-  const value = valueAt(root, path);
-  if (!['string', 'number', 'boolean'].includes(typeof value)) return '';
-  const text = String(value);
-  return text === '' || text.length > LONGEST_SHOWN || maskForeign(text) !== text ? '' : ` (got ${text})`;
+/** The value at a path: ` (got 15)`; '' if it must not be printed. */
+function gotValue(path: Path, tree: Tree): string {
+  const shown = showable(path, tree);
+  return shown === undefined ? '' : ` (got ${shown})`;
 }
 
-/** Of one map. More are not the misspellings of a person, and to find the nearest name of each takes time. */
-const MOST_KEYS = 100;
+/** The value at a path: `` `console` `` after a blank; '' if it must not be printed. */
+export function quoted(path: Path, tree: Tree): string {
+  const shown = showable(path, tree);
+  return shown === undefined ? '' : ` \`${shown}\``;
+}
+
+/** A value that may be printed. Filled-in text may be a secret in the wrong place, so it never is. */
+function showable(path: Path, { value: root, substitutions }: Tree): string | undefined {
+  if (substitutions.has(identify(path))) return undefined;
+  const value = valueAt(root, path);
+  if (!['string', 'number', 'boolean'].includes(typeof value)) return undefined;
+  const text = String(value);
+  return text === '' || text.length > LONGEST_SHOWN || maskForeign(text) !== text ? undefined : text;
+}
+
+/** How many unknown keys of one map are reported: finding similar names takes time. */
+const MAX_UNKNOWN_KEYS = 100;
 
 type Issue = z.core.$ZodIssue;
 
-/** What is wrong with one value: `expected …`, `must be …`, `unknown option …`. */
+/** A problem with one value: `expected …`, `must be …`, `unknown option …`. */
 export interface Finding {
   readonly path: Path;
   /** The key itself is wrong, not its value. */
   readonly atKey: boolean;
   readonly message: string;
-  /** The value that was got may be shown: the field is for a number, a time or one of several words, never for a secret. */
+  /** The value may be printed: the field is for a number, a time or one of several words, never for a secret. */
   readonly isShowable?: boolean;
-  /** Of an unknown key: the known one that it is nearest to. */
+  /** For an unknown key: the most similar known one. */
   readonly meant?: Path;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
-  string: 'text (quote it when it looks like a number)',
+  string: 'text (quote it if it looks like a number)',
   number: 'a number',
   int: 'a whole number',
   boolean: 'true or false',
@@ -130,7 +142,7 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'a map',
 };
 
-/** What a schema's issues say to an operator: one finding for each wrong value and for each unknown key. */
+/** Turns a schema's issues into messages for an operator: one for each wrong value and for each unknown key. */
 export function findings(issues: readonly Issue[], schema: z.ZodType): Finding[] {
   const tree = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return issues.flatMap((issue) => explainIssue(issue, tree, []));
@@ -139,16 +151,16 @@ export function findings(issues: readonly Issue[], schema: z.ZodType): Finding[]
 function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKey[]): Finding[] {
   const path = [...above, ...issue.path] as Path;
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.slice(0, MOST_KEYS).map((key) => unknownKey(key, path, tree));
+    return issue.keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => unknownKey(key, path, tree));
   if (issue.code === 'invalid_key') {
-    return [{ path, atKey: true, message: issue.issues[0]?.message ?? 'expected another key' }];
+    return [{ path, atKey: true, message: issue.issues[0]?.message ?? 'invalid key' }];
   }
   const branch = issue.code === 'invalid_union' ? rightBranch(issue.errors) : undefined;
   if (branch !== undefined) return branch.flatMap((inner) => explainIssue(inner, tree, path));
   return [{ path, atKey: false, message: messageOf(issue), isShowable: isShowable(issue) }];
 }
 
-/** The alternative whose own kind was met, so that only something inside it is wrong. */
+/** The alternative of a union that has the right type, so that only something inside it is wrong. */
 function rightBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   return branches.find((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0));
 }
@@ -162,16 +174,17 @@ function unknownKey(key: string, parent: Path, tree: JsonSchema): Finding {
 }
 
 function messageOf(issue: Issue): string {
-  if (/^(expected|must be) /.test(issue.message)) return issue.message;
+  // Messages of our own schemas; those of the library begin with a capital.
+  if (/^[^A-Z]/.test(issue.message)) return issue.message;
   if (issue.code === 'invalid_type') return `expected ${KINDS[issue.expected] ?? issue.expected}`;
   if (issue.code === 'invalid_value') return `expected ${listOf(issue.values.map(String))}`;
   if (issue.code === 'too_small') return `must be ${bound(issue, issue.minimum, 'at least', 'more than')}`;
   if (issue.code === 'too_big') return `must be ${bound(issue, issue.maximum, 'at most', 'less than')}`;
-  return `expected another value (${issue.message})`;
+  return `invalid value (${issue.message})`;
 }
 
-/** Messages of fields whose values are times, sizes, addresses and the like. */
-const SHOWABLE = /^expected (a duration|a size|`every|an IANA|HOST:PORT|an http)/;
+/** Messages of fields for times, sizes and addresses, whose values may be printed. */
+const SHOWABLE = /^expected (a duration|a size|a schedule|an IANA|HOST:PORT|an http)/;
 
 function isShowable(issue: Issue): boolean {
   if (SHOWABLE.test(issue.message)) return true;
@@ -202,7 +215,7 @@ function listOf(values: readonly string[]): string {
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** The keys that the schema knows at a path; the JSON Schema says it without a look inside the library's own types. */
+/** The keys that the schema knows at a path, taken from its JSON Schema rather than the library's internals. */
 function knownKeys(tree: JsonSchema, path: Path): string[] {
   let level = [tree];
   for (const step of path) level = level.flatMap((schema) => below(schema, step));

@@ -1,6 +1,6 @@
 import { whyNotRead } from './files.ts';
 
-/** What `${…}` is filled in from. */
+/** Where the values of `${…}` come from. */
 export interface Origin {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file; a relative path counts from the working directory. @throws Error when it cannot be read. */
@@ -12,9 +12,9 @@ export interface Filled {
   readonly text: string;
   /** The values that were filled in, in order. */
   readonly pieces: readonly string[];
-  /** Whether one of them came from a file, which may be replaced while we run. */
+  /** Whether one of them came from a file, which may be replaced at run time. */
   readonly fromFile: boolean;
-  /** What could not be filled in; each begins with `expected`. */
+  /** Why references could not be filled in. */
   readonly problems: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export interface Filled {
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Fills `${VAR}` and `${file:/path}` in, once: what was filled in is not looked at again. `$${` is a literal `${`. */
+/** Fills in `${VAR}` and `${file:/path}` once: filled-in text is not searched again. `$${` is a literal `${`. */
 export function interpolate(template: string, origin: Origin): Filled {
   const pieces: string[] = [];
   const problems: string[] = [];
@@ -45,27 +45,27 @@ export function interpolate(template: string, origin: Origin): Filled {
 function resolve(name: string | undefined, { env, readFile }: Origin): string {
   if (name?.startsWith('file:') === true) return readSecretFile(name.slice('file:'.length), readFile);
   if (name === undefined || !NAME.test(name)) {
-    throw new Error('expected ${NAME} or ${file:/path}; a literal ${ is written $${');
+    throw new Error('invalid reference; write ${NAME} or ${file:/path}, or $${ for a literal ${');
   }
   const value = env[name];
-  if (value === undefined) throw new Error(`expected the environment variable ${name} to be set`);
+  if (value === undefined) throw new Error(`environment variable ${name} is not set`);
   return withoutTrailingNewlines(value);
 }
 
-/** A secret file's content without its trailing newlines. @throws Error that begins with `expected`. */
+/** A secret file's content without its trailing newlines. @throws Error that names the file. */
 export function readSecretFile(path: string, readFile: Origin['readFile']): string {
   let content: string;
   try {
     content = readFile(path);
   } catch (error) {
-    throw new Error(`expected a readable file at ${path} (${whyNotRead(error)})`, { cause: error });
+    throw new Error(`cannot read ${path}: ${whyNotRead(error)}`, { cause: error });
   }
   const value = withoutTrailingNewlines(content);
-  if (value === '') throw new Error(`expected a value in the file ${path}, which is empty`);
+  if (value === '') throw new Error(`the file ${path} is empty`);
   return value;
 }
 
-/** Whoever writes a secret by `echo` adds a newline that is not part of it. Linear, however many there are. */
+/** A secret written with `echo` ends with a newline that is not part of it. Takes linear time. */
 function withoutTrailingNewlines(text: string): string {
   let end = text.length;
   while (end > 0 && (text[end - 1] === '\n' || text[end - 1] === '\r')) end -= 1;
@@ -73,24 +73,24 @@ function withoutTrailingNewlines(text: string): string {
 }
 
 /**
- * What is wrong with a secret that is encoded before it is sent (a password of HTTP Basic, a passphrase): it is no text as
- * its owner typed it. In words that begin with `expected` and show nothing of it; undefined when it is right.
+ * Why a secret that is encoded before it is sent (a password of HTTP Basic, a passphrase) is not text as its owner typed
+ * it. Shows nothing of the secret; undefined for a valid one.
  */
 export function whyNoText(secret: string): string | undefined {
   if (secret.startsWith('\uFEFF'))
-    return 'expected text without a byte order mark: save it as UTF-8 without one';
-  if (/[\0\uFFFD]/.test(secret)) return 'expected UTF-8 text, not UTF-16 or another encoding';
-  if (/[\r\n]/.test(secret)) return 'expected one line, not several';
-  if (/(?![\t\u0080-\u009F])\p{Cc}/u.test(secret)) return 'expected text without control characters';
+    return 'must not begin with a byte order mark; save it as UTF-8 without one';
+  if (/[\0\uFFFD]/.test(secret)) return 'must be UTF-8 text, not UTF-16 or another encoding';
+  if (/[\r\n]/.test(secret)) return 'must be one line, not several';
+  if (/(?![\t\u0080-\u009F])\p{Cc}/u.test(secret)) return 'must not contain control characters';
   return undefined;
 }
 
-/** As `whyNoText`, for a secret that is sent as it stands in a header (RFC 9110 §5.5: Latin-1 at most). */
+/** As `whyNoText`, for a secret that is sent unchanged in a header (RFC 9110 §5.5: Latin-1 at most). */
 export function whyNoHeader(secret: string): string | undefined {
   return (
     whyNoText(secret) ??
     (/[^\t\u0020-\u00FF]/.test(secret)
-      ? 'expected characters that an HTTP header may hold (ASCII, at most Latin-1)'
+      ? 'must only contain characters that an HTTP header may have (ASCII, at most Latin-1)'
       : undefined)
   );
 }

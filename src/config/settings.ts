@@ -7,11 +7,11 @@ import type { DestinationConfig } from './types.ts';
 
 const LOGS_PATH = '/v1/logs';
 const NO_ENDPOINT =
-  'expected an http:// or https:// URL such as http://127.0.0.1:4318, without credentials (those belong into `headers`)';
+  'expected an http:// or https:// URL such as http://127.0.0.1:4318, without credentials (put those into `headers`)';
 
 /**
  * The URL that logs are sent to: `/v1/logs` is added to the path unless it ends so already
- * (OpenTelemetry specification, OTLP exporter: endpoint URLs for OTLP/HTTP). A query stays. Undefined when it is no URL.
+ * (OpenTelemetry specification, OTLP exporter: endpoint URLs for OTLP/HTTP). A query stays. Undefined for an invalid URL.
  */
 export function logsUrl(endpoint: string): string | undefined {
   const url = readEndpoint(endpoint);
@@ -21,7 +21,7 @@ export function logsUrl(endpoint: string): string | undefined {
   return url.href;
 }
 
-/** An endpoint without credentials; undefined when it is none. */
+/** The URL of an endpoint; undefined for invalid text, and with credentials in it. */
 export function readEndpoint(endpoint: string): URL | undefined {
   const url = URL.parse(endpoint);
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
@@ -36,7 +36,9 @@ export const destinationSchema = z.strictObject({
   endpoint: z
     .string(NO_ENDPOINT)
     .refine((text) => readEndpoint(text) !== undefined, NO_ENDPOINT)
-    .describe('Where OTLP/HTTP is taken; `/v1/logs` is added when it does not end so, as OTLP exporters do.'),
+    .describe(
+      'URL of the OTLP/HTTP receiver; `/v1/logs` is added unless it ends with that, as OTLP exporters do.',
+    ),
   protocol: z
     .enum(['http/protobuf', 'http/json'])
     .default('http/protobuf')
@@ -44,50 +46,55 @@ export const destinationSchema = z.strictObject({
   profile: z
     .enum(['attributes', 'elastic-ecs', 'elastic-bodymap', 'json-body'])
     .default('attributes')
-    .describe('The shape of the records: what the receiver makes documents of.'),
+    .describe('The shape of the records that the receiver needs.'),
   headers: z
-    .record(z.string().regex(HEADER_NAME, 'expected the name of an HTTP header'), secret())
+    .record(
+      z.string().regex(HEADER_NAME, 'expected the name of an HTTP header such as authorization'),
+      secret(),
+    )
     .prefault({})
-    .describe('Sent with every request; the values are never printed.'),
+    .describe('Sent with every request. Values are never printed.'),
   compression: z.enum(['gzip', 'none']).default('gzip').describe('Compression of the requests.'),
   timeout: duration('10s', { from: '1ms' }).describe(
-    'For one request, from sending it to the end of its answer.',
+    'Time limit for one request, from sending it to the end of its response.',
   ),
-  max_request_bytes: bytes('900000', '16384').describe(
-    'Of one request, in the encoding sent, before compression.',
-  ),
+  max_request_bytes: bytes('900000', '16384').describe('Maximum size of one request, before compression.'),
   max_event_age: duration()
     .nullable()
     .default(null)
-    .describe('Older events go to the dead letters; null: none do.'),
+    .describe('Older events become dead letters; null: no limit.'),
   backlog: z
     .strictObject({
       max: sizeOrAge('1GiB').describe(
-        'With `gap`, what may wait while it accepts nothing: a size in the journal (at most 3/4 of state.max_bytes), or an age.',
+        'With `gap`, how much may wait while it accepts nothing: a size in the journal (at most 3/4 of state.max_bytes) or an age.',
       ),
       // oxlint-disable-next-line unicorn/no-thenable -- a key of the configuration; its value is a word, which nobody awaits
       then: z
         .enum(['wait', 'gap'])
         .default('wait')
         .describe(
-          'wait: nothing is skipped; at state.max_bytes collecting waits for it. gap: the oldest beyond `max` is skipped for it, and is a gap.',
+          'wait: skip nothing; collecting pauses at state.max_bytes. gap: skip the oldest events beyond `max` for this destination and record a gap.',
         ),
     })
     .prefault({})
-    .describe('How long a destination that is away is waited for.'),
+    .describe('What to do while this destination is unavailable.'),
   tls: tls(),
-  sources: z.array(z.string()).min(1).optional().describe('Names of the sources it takes; without it, all.'),
+  sources: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Names of the sources that it receives. Default: all.'),
   tenants: z
     .array(z.string())
     .min(1)
     .optional()
-    .describe('Ids of the vendor tenants it takes; without it, all.'),
+    .describe('Ids of the vendor tenants that it receives. Default: all.'),
   namespace: namespace()
     .optional()
-    .describe('`data_stream.namespace` of what it is sent, where neither source nor tenant sets one.'),
+    .describe('`data_stream.namespace` of its events, if neither source nor tenant sets one.'),
 });
 
-/** The checked block as the rest of Penstock reads it. `url`: where logs are sent, when not derived from `endpoint`. */
+/** Converts a checked block. `url`: where logs are sent, if not derived from `endpoint`. */
 export function toDestination(
   name: string,
   block: z.output<typeof destinationSchema>,
@@ -112,10 +119,10 @@ export function toDestination(
   };
 }
 
-/** Shorter values are settings; masking these would riddle every line. */
+/** Shorter values are settings, not keys, and masking them would make logs unreadable. Characters. */
 const SHORTEST_KEY = 8;
 
-/** A query is sent as it stands and never shown: what receivers take there is a key. */
+/** A query may hold a key, so it is never printed. */
 function hideQuery(url: string): void {
   const { search, searchParams } = new URL(url);
   const keys = [...searchParams.values()].filter((value) => value.length >= SHORTEST_KEY);
@@ -124,8 +131,10 @@ function hideQuery(url: string): void {
 
 const NAME = /^[A-Za-z0-9][\w.-]*$/;
 
-/** The name of a source or a destination: it is typed on command lines, and a label of metrics. */
-const name = z.string().regex(NAME, 'expected a name of letters, digits, dots, dashes and underscores');
+/** The name of a source or a destination, as typed on command lines and used as a label of metrics. */
+const name = z
+  .string()
+  .regex(NAME, 'expected a name of letters, digits, dots, dashes and underscores such as siem-1');
 
 const NO_LISTEN = 'expected HOST:PORT such as 127.0.0.1:9464, [::1]:9464, or :9464 for every address';
 
@@ -135,13 +144,13 @@ const state = z
       .default('./state')
       .describe('Directory of the database, created with mode 0700; relative to the working directory.'),
     max_bytes: bytes('2GiB', '8MiB').describe(
-      'Cap on what waits for a destination and on what is retained; each source has a cap of its own for its ledger.',
+      'Limit on queued and retained events; the ledger of each source has its own limit.',
     ),
-    retain: duration('24h').describe('How long delivered pages are kept for `replay`; 0s for not at all.'),
+    retain: duration('24h').describe('How long delivered events are kept for `replay`; 0s keeps none.'),
     allow_network_fs: z
       .boolean()
       .default(false)
-      .describe('Accept a network file system, where the database may be corrupted.'),
+      .describe('Allow a network file system, which may corrupt the database.'),
   })
   .prefault({});
 
@@ -161,21 +170,21 @@ const log = z
     level: z
       .enum(['debug', 'info', 'warn', 'error'])
       .default('info')
-      .describe('The least severe lines written.'),
+      .describe('The lowest level that is logged.'),
     format: z
       .enum(['json', 'pretty'])
       .default('json')
-      .describe('ECS JSON, or for people; on a terminal always for people.'),
+      .describe('json: ECS JSON lines. pretty: for people; always used on a terminal.'),
   })
   .prefault({});
 
-/** The whole file but the sources' own options, which their types know. */
+/** The whole configuration except the options of sources, whose schemas come with their types. */
 export const settingsSchema = z.strictObject({
-  state: state.describe('Where everything is kept that must survive a restart.'),
+  state: state.describe('Where everything that must survive a restart is stored.'),
   destinations: z
     .record(name, destinationSchema)
     .optional()
-    .describe('Where events are sent; without it, the OTEL_EXPORTER_OTLP_* variables say it.'),
+    .describe('Where events are sent. Default: as set by the OTEL_EXPORTER_OTLP_* variables.'),
   sources: z
     .record(name, z.looseObject({}), 'expected a map from a name of your choice to the options of a source')
     .describe('What is polled: a name of your choice, and the options of its `type`.'),
@@ -186,11 +195,11 @@ export const settingsSchema = z.strictObject({
       'expected a map from a type of source to options',
     )
     .optional()
-    .describe('Options for all sources of a type, or of every type (`*`), that do not set them themselves.'),
-  admin: admin.optional().describe('HTTP endpoint for probes and metrics; off unless it is here.'),
-  log: log.describe('The log, on stderr.'),
+    .describe('Default options for all sources of a type, or of every type (`*`).'),
+  admin: admin.optional().describe('HTTP endpoint for probes and metrics. Default: off.'),
+  log: log.describe('The log, written to stderr.'),
   heartbeat: duration(undefined, { from: '1s' })
     .nullable()
     .default(null)
-    .describe('How often to ship a `penstock.health` event for each source; null: never.'),
+    .describe('How often to send a `penstock.health` event for each source; null: never.'),
 });

@@ -3,10 +3,10 @@ import { type ParsedFile, MAX_VALUES } from './yaml.ts';
 import { type Origin, interpolate, type Filled } from './secrets.ts';
 import { type Problems, type Path, Places, identify, showPlace, type Place } from './problems.ts';
 
-/** Sections that the files of a directory may each add entries to. */
-export const UNITED = ['sources', 'destinations', 'defaults'];
+/** Sections that may be spread over the files of a directory. */
+const MERGED_SECTIONS = ['sources', 'destinations', 'defaults'];
 
-/** A value that was filled in, with a way to fill it in again. */
+/** A value with references filled in, and how to fill them in again. */
 export interface Substitution {
   readonly path: Path;
   readonly pieces: readonly string[];
@@ -15,17 +15,17 @@ export interface Substitution {
   readonly again: () => string;
 }
 
-/** All files as one tree of plain values, with where each is written. */
+/** All files as one tree of plain values, with the place of each. */
 export interface Tree {
   readonly value: Readonly<Record<string, unknown>>;
   readonly places: Places;
   /** By `identify(path)`. */
   readonly substitutions: Map<string, Substitution>;
-  /** By `identify(path)`: values that could not be filled in, which is said already. */
+  /** By `identify(path)`: values that could not be filled in, which was reported already. */
   readonly unfilled: Set<string>;
 }
 
-/** Whether a value is a map, whose members can be looked at. */
+/** Whether a value is a map. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -47,7 +47,7 @@ export function valueAt(root: unknown, path: Path): unknown {
 
 /**
  * Makes one tree of the files, with `${…}` filled in, `<<` merged, and the options of `defaults` added to the sources of
- * their types. What is wrong is added to `problems`, and the rest is still read.
+ * their types. Problems are added to `problems`, and the rest is still read.
  */
 export function readTree(files: readonly ParsedFile[], origin: Origin, problems: Problems): Tree {
   const context: ReadContext = {
@@ -63,7 +63,7 @@ export function readTree(files: readonly ParsedFile[], origin: Origin, problems:
   for (const reader of readers) {
     for (const [name, section] of reader.sections()) {
       const earlier = sections.get(name);
-      const united = UNITED.includes(name) && isRecord(earlier) && isRecord(section);
+      const united = MERGED_SECTIONS.includes(name) && isRecord(earlier) && isRecord(section);
       sections.set(name, united ? { ...earlier, ...section } : (earlier ?? section));
     }
   }
@@ -83,7 +83,7 @@ export interface ReadContext {
   readonly count: { values: number };
 }
 
-/** Deeper than any option. Each level takes a part of the stack. */
+/** Deeper than any option. Each level uses stack. */
 const MAX_DEPTH = 50;
 
 /** Top-level keys that begin so hold anchors for the rest of the file, and are not read. */
@@ -95,7 +95,7 @@ const NO_MERGE = 'expected a map, or a list of maps, after `<<`';
 export class FileReader {
   readonly #file: ParsedFile;
   readonly #context: ReadContext;
-  /** The nodes that we are inside of, by which an alias to one of them is found out. */
+  /** The nodes being read, to detect an alias to one of them. */
   readonly #open = new Set<unknown>();
 
   constructor(file: ParsedFile, context: ReadContext) {
@@ -130,13 +130,13 @@ export class FileReader {
   }
 
   #whyUnreadable(target: unknown): string | undefined {
-    if (this.#open.has(target)) return 'expected no alias to what it is part of';
-    if (this.#open.size >= MAX_DEPTH) return `expected at most ${MAX_DEPTH} levels`;
+    if (this.#open.has(target)) return 'an alias must not point to something that contains it';
+    if (this.#open.size >= MAX_DEPTH) return `nested deeper than ${MAX_DEPTH} levels`;
     this.#context.count.values += 1;
     const { values } = this.#context.count;
-    // One error is enough; what follows is not read.
+    // Only the first value beyond the limit is reported.
     if (values === MAX_VALUES)
-      return `expected at most ${MAX_VALUES} values in all; do aliases repeat each other?`;
+      return `more than ${MAX_VALUES} values in all files; check for aliases that repeat each other`;
     return undefined;
   }
 
@@ -157,7 +157,7 @@ export class FileReader {
     return Object.fromEntries(members);
   }
 
-  /** Adds the members of `<<` that the map does not have. Of several maps, the first one that has a member gives it. */
+  /** Adds the members of `<<` that the map does not have itself. Of several maps, the first one wins. */
   #merge(node: unknown, path: Path, members: Map<string, unknown>): void {
     if (this.#context.count.values >= MAX_VALUES) return;
     const target = this.#file.target(node);
@@ -185,13 +185,13 @@ export class FileReader {
     const { problems, places } = this.#context;
     const place = this.#placeOf(pair.key);
     if (!isScalar(pair.key)) {
-      problems.add(place, parent, 'expected plain keys');
+      problems.add(place, parent, 'keys must be plain text');
       return;
     }
     const path = [...parent, String(pair.key.value)];
     const earlier = places.key(path);
     if (earlier !== undefined && !this.#mayUnite(path, earlier)) {
-      problems.add(place, path, `expected it once; it is already at ${showPlace(earlier)}`);
+      problems.add(place, path, `duplicate key; it is already set at ${showPlace(earlier)}`);
       return;
     }
     places.setKey(path, earlier ?? place);
@@ -199,7 +199,7 @@ export class FileReader {
   }
 
   #mayUnite(path: Path, earlier: Place): boolean {
-    return path.length === 1 && UNITED.includes(String(path[0])) && earlier.file !== this.#file.file;
+    return path.length === 1 && MERGED_SECTIONS.includes(String(path[0])) && earlier.file !== this.#file.file;
   }
 
   #fill(template: string, node: Node, path: Path): string {
@@ -237,12 +237,12 @@ function textOf({ text, problems }: Filled): string {
 /** The key of `defaults` that holds options for sources of every type. */
 export const EVERY_TYPE = '*';
 
-/** A source that sets one of these takes neither from `defaults`: they exclude each other. */
+/** A source that sets one of these gets neither from `defaults`, because they exclude each other. */
 const CREDENTIALS = ['token', 'token_file'];
 
 /**
- * Adds to each source's block what `defaults` holds for its type, then what it holds for every type. A mistake in it is
- * at its own line. An option that the source sets itself stays as it is, whole.
+ * Adds to each source's block what `defaults` holds for its type, then what it holds for every type. Problems with it
+ * are reported at its own line. An option that the source sets itself is not merged.
  */
 export function addDefaults(tree: Tree): void {
   const defaults = tree.value['defaults'];
@@ -261,7 +261,7 @@ export function addDefaults(tree: Tree): void {
   }
 }
 
-/** A value that was read at `from` stands at `to` as well: where it is written, and what was filled in. */
+/** Copies what is known of the value at `from` (its place, its references) to `to`. */
 function inherit(tree: Tree, value: unknown, from: Path, to: Path): void {
   const { places, substitutions, unfilled } = tree;
   places.inherit(from, to);

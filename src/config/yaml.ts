@@ -1,13 +1,13 @@
 import { isAlias, LineCounter, parseDocument, visit, type Alias, type Document, Lexer } from 'yaml';
 import type { Problems, Place } from './problems.ts';
 
-/** A YAML file as it was read. */
+/** The text of a YAML file. */
 export interface SourceFile {
   readonly file: string;
   readonly text: string;
 }
 
-/** A YAML file as a tree of nodes that know where they are written. */
+/** A parsed YAML file whose nodes know their places. */
 export class ParsedFile {
   readonly file: string;
   readonly document: Document;
@@ -16,17 +16,17 @@ export class ParsedFile {
 
   constructor({ file, text }: SourceFile) {
     this.file = file;
-    // Keys that come twice are found later, in order to name both places.
+    // Duplicate keys are found later, where both places are known.
     this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
     this.#findTargets();
   }
 
-  /** What an alias stands for; anything else is what it is. */
+  /** The node that an alias points to; any other node itself. */
   target(node: unknown): unknown {
     return isAlias(node) ? this.#targets.get(node) : node;
   }
 
-  /** At once: the library's own way looks through the whole document for each alias. */
+  /** In one pass, because the library's own way searches the whole document for each alias. */
   #findTargets(): void {
     const anchors = new Map<string, unknown>();
     visit(this.document, {
@@ -45,8 +45,8 @@ export class ParsedFile {
 }
 
 /**
- * Parses the files. Of a broken one only the first fault is a problem: the ones behind it come of how a parser
- * recovers, and so would whatever the schemas found in it.
+ * Parses the files. Only the first error of a file is reported: later ones, and problems that the schemas would find, may
+ * only result from how the parser recovers.
  */
 export function parseFiles(files: readonly SourceFile[], problems: Problems): ParsedFile[] {
   return files.flatMap((file) => {
@@ -68,26 +68,26 @@ function placeIn({ file, text }: SourceFile, offset: number): Place {
 }
 
 function explain({ pos, message }: { pos: [number, number]; message: string }, text: string): string {
-  if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'expected quotes around "${…}" within { } or [ ]';
-  // The parser quotes what it found, which may be a secret.
+  if (text.slice(pos[0] - 1, pos[0] + 1) === '${') return 'invalid YAML: quote "${…}" inside { } or [ ]';
+  // The parser quotes the text, which may be a secret.
   if (/\btabs?\b/i.test(message)) return 'invalid YAML: indent with spaces, not tabs';
   const fault = message.replace(/(?: in YAML stream)?: ["'\s].*$/s, '');
   return `invalid YAML: ${fault.charAt(0).toLowerCase()}${fault.slice(1)}`;
 }
 
-/** No option needs more than a few levels; the parser would take hundreds of megabytes for a hundred thousand. */
+/** No option needs more than a few levels, and the parser would need hundreds of megabytes for a hundred thousand. */
 const MAX_LEVELS = 1000;
-/** Of all files, aliases followed. Aliases can make a few lines into more values than any memory holds. */
+/** Limit for all files, with aliases followed: aliases can turn a few lines into more values than fit into memory. */
 export const MAX_VALUES = 200_000;
 
-/** Something that cannot be parsed in reasonable time and memory. */
+/** Something that would take too much time or memory to parse. */
 interface Excess {
   readonly offset: number;
   readonly message: string;
 }
 
 /**
- * Where a YAML text has more levels or values than are parsed; undefined where it has not. Levels are counted by
+ * Where a YAML text exceeds the limits on levels or values; undefined if it does not. Levels are counted by
  * brackets, and by the dashes and question marks of one line: nesting by indentation is bounded by the file's size.
  */
 export function findExcess(text: string): Excess | undefined {
@@ -98,9 +98,8 @@ export function findExcess(text: string): Excess | undefined {
     else if (token === ']' || token === '}') brackets -= 1;
     else if ((token === '-' || token === '?') && brackets === 0) dashes += 1;
     if (SEPARATORS.has(token)) values += 1;
-    if (brackets + dashes > MAX_LEVELS)
-      return { offset, message: 'expected fewer levels: this is nested too deeply to be read' };
-    if (values > MAX_VALUES) return { offset, message: `expected at most ${MAX_VALUES} values` };
+    if (brackets + dashes > MAX_LEVELS) return { offset, message: `nested deeper than ${MAX_LEVELS} levels` };
+    if (values > MAX_VALUES) return { offset, message: `more than ${MAX_VALUES} values` };
     offset += MARKS.has(token) ? 0 : token.length;
   }
   return undefined;
@@ -108,5 +107,5 @@ export function findExcess(text: string): Excess | undefined {
 
 const SEPARATORS = new Set([',', '-', ':', '[', '{']);
 
-/** The lexer marks documents and scalars by control characters that are not in the text. */
+/** Control characters by which the lexer marks documents and scalars; they are not in the text. */
 const MARKS = new Set(['\u0002', '\u0018', '\u001F']);

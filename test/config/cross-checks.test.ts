@@ -35,7 +35,7 @@ test.each(['7', '" north"', '"north "', '"a\\nb"', '[north]'])(
   async (account) => {
     const text = `${SIEM}sources:\n  one: { type: acme-tenants, token: abcd, account: ${account} }\n`;
 
-    expect(await problemsOf(text)).toEqual([expect.stringContaining('expected the name of an account')]);
+    expect(await problemsOf(text)).toEqual([expect.stringContaining('expected an account name')]);
   },
 );
 
@@ -108,7 +108,7 @@ sources: { console: ${logins('https://console.test')} }
 `;
 
   expect(await problemsOf(text)).toEqual([
-    'penstock.yaml:2:63 destinations.siem.sources[1]: expected the name of a source (got consle); did you mean `console`?',
+    'penstock.yaml:2:63 destinations.siem.sources[1]: unknown source `consle`; did you mean `console`?',
   ]);
 });
 
@@ -122,7 +122,7 @@ sources:
 `;
 
   expect(await problemsOf(text)).toEqual([
-    'penstock.yaml:6:3 sources.two: expected a destination that it is sent to; name it in the `sources` of one, or leave out `sources` in one',
+    'penstock.yaml:6:3 sources.two: no destination receives this source; add it to the `sources` of one, or remove `sources` from one',
   ]);
 });
 
@@ -130,6 +130,6 @@ test.each(['', 'destinations: {}\n'])('no destination at all is refused: %j', as
   const problems = await problemsOf(`${destinations}sources: {}\n`);
 
   expect(problems).toEqual([
-    'penstock.yaml:1:1 destinations: expected at least one destination, here or in the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
+    'penstock.yaml:1:1 destinations: no destination; add one here, or set the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
   ]);
 });

@@ -61,9 +61,9 @@ test('a source, a destination or a section in two files of a directory names bot
   const problems = await problemsOfLoading(loadConfig({ file: 'conf', env: {}, types: TYPES, cwd }));
 
   expect(problems).toEqual([
-    'conf/2.yaml:1:17 destinations.siem: expected it once; it is already at conf/1.yaml:1:17',
-    'conf/2.yaml:3:3 sources.a: expected it once; it is already at conf/1.yaml:3:3',
-    'conf/2.yaml:4:1 log: expected it once; it is already at conf/1.yaml:4:1',
+    'conf/2.yaml:1:17 destinations.siem: duplicate key; it is already set at conf/1.yaml:1:17',
+    'conf/2.yaml:3:3 sources.a: duplicate key; it is already set at conf/1.yaml:3:3',
+    'conf/2.yaml:4:1 log: duplicate key; it is already set at conf/1.yaml:4:1',
   ]);
 });
 
@@ -88,8 +88,8 @@ test('a directory without YAML files, and a file that is a directory, are told s
   const empty = await problemsOfLoading(loadConfig({ file: 'empty', env: {}, types: TYPES, cwd }));
   const odd = await problemsOfLoading(loadConfig({ file: 'conf', env: {}, types: TYPES, cwd }));
 
-  expect(empty[0]).toMatch(/^empty holds no \*\.yaml or \*\.yml file\. /);
-  expect(odd[0]).toMatch(/^conf cannot be read \(a directory\)\. /);
+  expect(empty[0]).toMatch(/^empty contains no \*\.yaml or \*\.yml file\. /);
+  expect(odd[0]).toMatch(/^conf cannot be read \(it is a directory\)\. /);
 });
 
 test('the file that is named need not be called anything', async () => {

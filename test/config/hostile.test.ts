@@ -16,7 +16,7 @@ test('aliases that repeat each other end with one error', async () => {
   const problems = await problemsOf(`${SIEM}sources:\n${levels.join('\n')}\n`);
 
   expect(problems).toContainEqual(
-    expect.stringContaining('expected at most 200000 values in all; do aliases repeat each other?'),
+    expect.stringContaining('more than 200000 values in all files; check for aliases that repeat each other'),
   );
 });
 
@@ -28,14 +28,14 @@ test('merges that repeat each other end with one error', async () => {
 
   const problems = await problemsOf(`${SIEM}sources:\n${levels.join('\n')}\n`);
 
-  expect(problems).toContainEqual(expect.stringContaining('do aliases repeat each other?'));
+  expect(problems).toContainEqual(expect.stringContaining('check for aliases that repeat each other'));
 });
 
 test('nesting without end is an error', async () => {
   for (const hostile of [`a: ${'['.repeat(100_000)}`, `a: ${'{b: '.repeat(100_000)}`, '- '.repeat(100_000)])
-    expect(await problemsOf(hostile)).toEqual([expect.stringContaining('nested too deeply to be read')]);
+    expect(await problemsOf(hostile)).toEqual([expect.stringContaining('nested deeper than 1000 levels')]);
   expect(await problemsOf(`${SIEM}sources: ${'['.repeat(200)}${']'.repeat(200)}\n`)).toContainEqual(
-    expect.stringContaining('expected at most 50 levels'),
+    expect.stringContaining('nested deeper than 50 levels'),
   );
 });
 
@@ -50,12 +50,12 @@ test.each([
 
   const problems = await problemsOfLoading(loadConfig({ env: {}, types: TYPES, cwd }));
 
-  expect(problems).toEqual([expect.stringContaining('(not a regular file)')]);
+  expect(problems).toEqual([expect.stringContaining('it is not a regular file')]);
 });
 
 test('a certificate that is no regular file is an error', async () => {
   expect(await problemsOf(SIEM + source('token: token-of-a, tls: { ca_file: /dev/zero }'))).toEqual([
-    expect.stringContaining('expected a readable file at /dev/zero (not a regular file)'),
+    expect.stringContaining('cannot read /dev/zero: it is not a regular file'),
   ]);
 });
 
@@ -63,7 +63,7 @@ test('a configuration that is a device, too large or not UTF-8 is refused', asyn
   const cwd = await directoryWith({ 'large.yaml': `x-a: ${'a'.repeat(5 * 1024 * 1024)}\n` });
   const problemsAt = (file: string) => problemsOfLoading(loadConfig({ file, env: {}, types: TYPES, cwd }));
 
-  expect(await problemsAt('/dev/zero')).toEqual([expect.stringContaining('(not a regular file)')]);
+  expect(await problemsAt('/dev/zero')).toEqual([expect.stringContaining('it is not a regular file')]);
   expect(await problemsAt('large.yaml')).toEqual([expect.stringContaining('larger than 2048 KiB')]);
   execFileSync('sh', ['-c', "printf '\\377\\376x' > utf16.yaml"], { cwd });
   expect(await problemsAt('utf16.yaml')).toEqual([expect.stringContaining('not valid UTF-8')]);
@@ -89,7 +89,7 @@ test('a very long list is read', async () => {
 
 test('more values than can be parsed in time are an error', async () => {
   expect(await problemsOf(`${SIEM}x-a: [${'1,'.repeat(300_000)}]\n`)).toEqual([
-    expect.stringContaining('expected at most 200000 values'),
+    expect.stringContaining('more than 200000 values'),
   ]);
 });
 
@@ -119,12 +119,12 @@ test('~ is the home directory in every path', async () => {
 
   expect(config.state.path).toBe(join(homedir(), 'state'));
   expect(await problemsOf(SIEM + source('token_file: ~/no/such/token'))).toEqual([
-    expect.stringContaining('(it does not exist)'),
+    expect.stringContaining('it does not exist'),
   ]);
   expect(await problemsOf(SIEM + source('token: token-of-a, tls: { ca_file: ~/no/such/ca.pem }'))).toEqual([
-    expect.stringContaining(`expected a readable file at ${homedir()}/no/such/ca.pem (it does not exist)`),
+    expect.stringContaining(`cannot read ${homedir()}/no/such/ca.pem: it does not exist`),
   ]);
   expect(await problemsOf(`${SIEM}state: { path: ~ann/state }\nsources: {}\n`)).toEqual([
-    expect.stringContaining('expected a whole path'),
+    expect.stringContaining('only ~/ is expanded'),
   ]);
 });

@@ -198,7 +198,7 @@ test('a file with a byte order mark and Windows line ends is read', async () => 
 
 test('without any source there is nothing to poll, which must be said by an empty map', async () => {
   expect(await problemsOf(SIEM)).toEqual([
-    'penstock.yaml:1:1 sources: expected a map from a name of your choice to the options of a source; it is missing',
+    'penstock.yaml:1:1 sources: missing; expected a map from a name of your choice to the options of a source',
   ]);
   expect((await load(`${SIEM}sources: {}\n`)).sources).toEqual([]);
 });

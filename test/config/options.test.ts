@@ -79,7 +79,7 @@ test('a client certificate needs its key', () => {
   const issues = schema.safeParse({ ...MINIMUM, tls: { cert_file: 'a.pem', insecure_skip_verify: 1 } }).error
     ?.issues;
 
-  expect(issues?.map(({ message }) => message)).toContain('expected `cert_file` and `key_file` together');
+  expect(issues?.map(({ message }) => message)).toContain('set `cert_file` and `key_file` together');
   expect(issues).toHaveLength(2);
 });
 
@@ -171,8 +171,11 @@ sources:
 
 test.each([
   ['a: { <<: 5 }', 'penstock.yaml:2:15 sources.a: expected a map, or a list of maps, after `<<`'],
-  ['a: &a { <<: *a }', 'penstock.yaml:2:18 sources.a: expected no alias to what it is part of'],
-  ['a: { <<: &b [*b] }', 'penstock.yaml:2:16 sources.a: expected no alias to what it is part of'],
+  ['a: &a { <<: *a }', 'penstock.yaml:2:18 sources.a: an alias must not point to something that contains it'],
+  [
+    'a: { <<: &b [*b] }',
+    'penstock.yaml:2:16 sources.a: an alias must not point to something that contains it',
+  ],
 ])('the merge in %s is a mistake', async (block, problem) => {
   const problems = await problemsOf(`${SIEM}sources: { ${block} }\n`);
 
@@ -246,7 +249,7 @@ ${consoles.join('')}`,
 
   expect(problems).toEqual([
     'penstock.yaml:5:5 sources.c0.page_sise: unknown option `page_sise`; did you mean `page_size`?',
-    'penstock.yaml:6:21 sources.c0.tls.ca_file: expected a readable file at /nope (it does not exist)',
+    'penstock.yaml:6:21 sources.c0.tls.ca_file: cannot read /nope: it does not exist',
   ]);
 });
 
@@ -256,8 +259,8 @@ test('`defaults` name a type that there is, and no `type`', async () => {
   );
 
   expect(problems).toEqual([
-    'penstock.yaml:2:13 defaults.acme-login: expected a source type or `*`; did you mean `acme-logins`?',
-    'penstock.yaml:2:50 defaults.*.type: expected no `type` here: each source names its own',
+    'penstock.yaml:2:13 defaults.acme-login: unknown source type `acme-login`; did you mean `acme-logins`?',
+    'penstock.yaml:2:50 defaults.*.type: `type` is not allowed here; set it on each source',
     'penstock.yaml:2:85 defaults.acme-tenants: expected a map of options',
   ]);
 });

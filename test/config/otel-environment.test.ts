@@ -97,7 +97,7 @@ test('destinations in the file leave the variables alone, wrong ones too', async
 
 test('gRPC is refused, and what to use is said', async () => {
   expect(await problemsOf(SOURCES, { ...ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toEqual([
-    'environment variable OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf or http/json; gRPC is not spoken: use http/protobuf, usually on port 4318',
+    'environment variable OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf or http/json; gRPC is not supported: use http/protobuf, usually on port 4318',
   ]);
 });
 
@@ -137,9 +137,9 @@ test('all that is wrong with the variables shows at once, without their values',
     'environment variable OTEL_EXPORTER_OTLP_COMPRESSION: expected gzip or none',
     'environment variable OTEL_EXPORTER_OTLP_HEADERS: expected name=value,name=value with percent-encoded values',
     'environment variable OTEL_EXPORTER_OTLP_TIMEOUT: expected milliseconds such as 10000',
-    'environment variable OTEL_EXPORTER_OTLP_CERTIFICATE: expected a readable file at /nope.pem (it does not exist)',
-    'environment variable OTEL_EXPORTER_OTLP_CLIENT_KEY: expected a readable file at /nope.key (it does not exist)',
-    'environment variable OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: expected together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
+    'environment variable OTEL_EXPORTER_OTLP_CERTIFICATE: cannot read /nope.pem: it does not exist',
+    'environment variable OTEL_EXPORTER_OTLP_CLIENT_KEY: cannot read /nope.key: it does not exist',
+    'environment variable OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: set it together with OTEL_EXPORTER_OTLP_CLIENT_KEY',
   ]);
 });
 

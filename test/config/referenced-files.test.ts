@@ -75,13 +75,13 @@ sources: {}
 
 test('a secret file that is missing or empty is a mistake at its place', async () => {
   expect(await problemsOf(SIEM + source('token_file: /nope'))).toEqual([
-    'penstock.yaml:2:74 sources.a.token_file: expected a readable file at /nope (it does not exist)',
+    'penstock.yaml:2:74 sources.a.token_file: cannot read /nope: it does not exist',
   ]);
   expect(await problemsOf(SIEM + source('token_file: t'), {}, { t: '\n' })).toEqual([
-    'penstock.yaml:2:74 sources.a.token_file: expected a value in the file t, which is empty',
+    'penstock.yaml:2:74 sources.a.token_file: the file t is empty',
   ]);
   expect(await problemsOf(SIEM + source('token: "${file:/nope}"'))).toEqual([
-    'penstock.yaml:2:69 sources.a.token: expected a readable file at /nope (it does not exist)',
+    'penstock.yaml:2:69 sources.a.token: cannot read /nope: it does not exist',
   ]);
 });
 
@@ -99,7 +99,7 @@ test('files of certificates are found from the working directory, and must be th
   });
   expect(problems).toEqual([
     expect.stringMatching(
-      /^penstock\.yaml:2:\d+ sources\.a\.tls\.key_file: expected a readable file at .* \(it does not exist\)$/,
+      /^penstock\.yaml:2:\d+ sources\.a\.tls\.key_file: cannot read .*: it does not exist$/,
     ),
   ]);
 });
@@ -151,23 +151,26 @@ test.each([
 });
 
 test.each([
-  [`${CERTIFIED}, key_file: other.key`, /^key_file: expected the key to the certificate/],
-  [`${CERTIFIED}, key_file: encrypted.key`, /^key_file: expected `key_passphrase`/],
-  [`${CERTIFIED}, key_file: old-encrypted.key`, /^key_file: expected `key_passphrase`/],
+  [`${CERTIFIED}, key_file: other.key`, /^key_file: this key does not belong to the certificate/],
+  [`${CERTIFIED}, key_file: encrypted.key`, /^key_file: this key is encrypted; set `key_passphrase`/],
+  [`${CERTIFIED}, key_file: old-encrypted.key`, /^key_file: this key is encrypted; set `key_passphrase`/],
   [
     `${CERTIFIED}, key_file: encrypted.key, key_passphrase: wrong-one`,
-    /^key_passphrase: expected the passphrase/,
+    /^key_passphrase: this passphrase does not decrypt/,
   ],
   [
     `${CERTIFIED}, key_file: old-encrypted.key, key_passphrase: wrong-one`,
-    /^key_passphrase: expected the pass/,
+    /^key_passphrase: this passphrase does not/,
   ],
-  [`${CERTIFIED}, key_file: ca.pem`, /^key_file: expected a PEM private key/],
-  ['ca_file: rubbish.pem', /^ca_file: expected PEM certificates/],
-  ['ca_file: damaged.pem', /^ca_file: expected PEM certificates/],
-  ['ca_file: client.key', /^ca_file: expected PEM certificates/],
-  ['cert_file: rubbish.pem, key_file: client.key', /^cert_file: expected PEM certificates/],
-  ['key_passphrase: alone', /^key_passphrase: expected `key_file`/],
+  [`${CERTIFIED}, key_file: ca.pem`, /^key_file: the file .* contains no PEM private key/],
+  ['ca_file: rubbish.pem', /^ca_file: the file .* contains no valid PEM certificate/],
+  ['ca_file: damaged.pem', /^ca_file: the file .* contains no valid PEM certificate/],
+  ['ca_file: client.key', /^ca_file: the file .* contains no valid PEM certificate/],
+  [
+    'cert_file: rubbish.pem, key_file: client.key',
+    /^cert_file: the file .* contains no valid PEM certificate/,
+  ],
+  ['key_passphrase: alone', /^key_passphrase: set `key_file`/],
 ])('what does not fit is found without a connection, on both sides: %s', async (tls, problem) => {
   const found = await problems(tls);
 
@@ -187,6 +190,6 @@ test('what the variables of OTLP name is looked at too', async () => {
   );
 
   expect(found).toEqual([
-    expect.stringMatching(/^environment variable OTEL_EXPORTER_OTLP_CLIENT_KEY: expected the key to/),
+    expect.stringMatching(/^environment variable OTEL_EXPORTER_OTLP_CLIENT_KEY: this key does not belong to/),
   ]);
 });

@@ -31,12 +31,12 @@ test.each([
 });
 
 test.each([
-  ['${NOPE}', 'expected the environment variable NOPE to be set'],
-  ['${file:/nope}', 'expected a readable file at /nope (it does not exist)'],
-  ['${file:/empty}', 'expected a value in the file /empty, which is empty'],
-  ['${}', 'expected ${NAME} or ${file:/path}; a literal ${ is written $${'],
-  ['${TOKEN:-x}', 'expected ${NAME} or ${file:/path}; a literal ${ is written $${'],
-  ['a ${TOKEN', 'expected ${NAME} or ${file:/path}; a literal ${ is written $${'],
+  ['${NOPE}', 'environment variable NOPE is not set'],
+  ['${file:/nope}', 'cannot read /nope: it does not exist'],
+  ['${file:/empty}', 'the file /empty is empty'],
+  ['${}', 'invalid reference; write ${NAME} or ${file:/path}, or $${ for a literal ${'],
+  ['${TOKEN:-x}', 'invalid reference; write ${NAME} or ${file:/path}, or $${ for a literal ${'],
+  ['a ${TOKEN', 'invalid reference; write ${NAME} or ${file:/path}, or $${ for a literal ${'],
 ])('%s cannot be filled in', (template, problem) => {
   expect(interpolate(template, { env, readFile }).problems).toEqual([problem]);
 });
@@ -114,7 +114,7 @@ describe.each([
     const problems = await problemsOf(source(rest), { TOKEN: token }, { secret: token });
 
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(` ${option}: expected `);
+    expect(problems[0]).toContain(` ${option}: must `);
     expect(problems[0]).toMatch(expected);
     expect(problems[0]).not.toMatch(/abcd|1234/);
   });
@@ -131,8 +131,10 @@ describe.each([
     });
 
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(' destinations.siem.headers.authorization: expected ');
-    expect(byVariable).toEqual([expect.stringMatching(/OTEL_EXPORTER_OTLP_HEADERS: expected .*x-key/)]);
+    expect(problems[0]).toContain(' destinations.siem.headers.authorization: must ');
+    expect(byVariable).toEqual([
+      expect.stringMatching(/OTEL_EXPORTER_OTLP_HEADERS: the value of x-key must/),
+    ]);
     expect([...problems, ...byVariable].join()).not.toMatch(/abcd|1234/);
   });
 });
@@ -142,7 +144,7 @@ test('UTF-16 with its mark, as an editor of Windows saves it, is a mistake', asy
   await writeFile(`${cwd}/token`, Buffer.from('\uFEFFabcd-1234', 'utf16le'));
   const problems = await problemsOfLoading(loadConfig({ env: {}, types: TYPES, cwd }));
 
-  expect(problems).toEqual([expect.stringMatching(/token_file: expected UTF-8 text, not UTF-16/)]);
+  expect(problems).toEqual([expect.stringMatching(/token_file: must be UTF-8 text, not UTF-16/)]);
 });
 
 test('Latin-1 may be in a header, and anything printable in a password, which is encoded', async () => {
@@ -155,7 +157,7 @@ test('Latin-1 may be in a header, and anything printable in a password, which is
   expect(tokenOf(latin)).toBe('clé-1234');
   expect(await problemsOfLoading(read('пароль-€\n'))).toEqual([]);
   expect(await problemsOfLoading(read('two\nlines'))).toEqual([
-    expect.stringContaining('sources.console.password: expected one line'),
+    expect.stringContaining('sources.console.password: must be one line'),
   ]);
 });
 
