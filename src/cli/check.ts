@@ -14,8 +14,8 @@ import { identityOf } from '../core/stream-key.ts';
 import { probeDestination } from '../deliver/probe.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
-import type { BudgetJournal } from '../journal/journal.ts';
-import { openJournalForBudgets } from '../journal/sqlite/sqlite-journal.ts';
+import type { QuotaJournal } from '../journal/journal.ts';
+import { openJournalForQuotas } from '../journal/sqlite/open.ts';
 import { Sender } from '../otlp/sender.ts';
 
 /** `penstock check`: what would keep the pipeline from working, and what to do about it. */
@@ -64,8 +64,8 @@ interface Online {
 
 /** All at the same time, since one may wait for its budget; told in the order of the file. */
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
-  await using journal = await openJournalForBudgets({ ...config.state, clock: io.clock, log });
-  await journal.requireSame(config.sources.map(identityOf));
+  await using journal = await openJournalForQuotas({ ...config.state, clock: io.clock, log });
+  await journal.sources.requireSame(config.sources.map(identityOf));
   const shared: SharedResponses = new Map();
   const lent: Lent = {
     io,
@@ -88,7 +88,7 @@ async function checkOnline(io: Io, { config, log, report, sendTest }: Online): P
 interface Lent {
   readonly io: Io;
   readonly log: Logger;
-  readonly journal: BudgetJournal;
+  readonly journal: QuotaJournal;
   readonly spender: QuotaSpender;
   readonly shared: SharedResponses;
 }

@@ -7,7 +7,7 @@ import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts
 import { ConfigError, StateError } from '../core/errors.ts';
 import { isTimestamp } from '../ecs/time.ts';
 import type { JournalView } from '../journal/journal.ts';
-import { isStateThere } from '../journal/sqlite/sqlite-journal.ts';
+import { isStateThere } from '../journal/sqlite/open.ts';
 
 /** A command as the program knows it: what it is called, and what it does with the process. */
 export interface PenstockCommand {
@@ -88,7 +88,7 @@ export async function knownSources(
   view: Pick<JournalView, 'streams'>,
   { sources }: Config,
 ): Promise<readonly string[]> {
-  const streams = await view.streams();
+  const streams = await view.streams.all();
   return [...new Set([...sources.map(({ name }) => name), ...streams.map(({ source }) => source)])];
 }
 

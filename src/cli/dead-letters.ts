@@ -15,8 +15,9 @@ import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { nest } from '../core/event.ts';
 import { isoTime } from '../ecs/time.ts';
-import type { HeldDeadLetter, JournalView } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import type { HeldDeadLetter } from '../journal/delivery.ts';
+import type { JournalView } from '../journal/journal.ts';
+import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 
 /** `penstock dead-letters retry [ID…]`: sends dead letters again. */
 export const deadLettersRetryCommand: PenstockCommand = {
@@ -67,7 +68,7 @@ async function lettersOf(
   destination?: string,
 ): Promise<readonly HeldDeadLetter[]> {
   await using view = await openJournalReadOnly(state.path, { clock });
-  return view.deadLetters(destination);
+  return view.deadLetters.of(destination);
 }
 
 /** Throws ConfigError (2) for an id that none of them has. */
@@ -178,12 +179,12 @@ async function held(io: Io, flags: Flags): Promise<readonly HeldDeadLetter[]> {
   await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
   const destination = flags['destination'] as string | undefined;
   if (destination !== undefined) await requireDestination(view, config, destination);
-  return await view.deadLetters(destination);
+  return await view.deadLetters.of(destination);
 }
 
 /** A destination that left the file still has its dead letters. */
 async function requireDestination(view: JournalView, { destinations }: Config, name: string): Promise<void> {
-  const known = [...destinations, ...(await view.destinations())].map((destination) => destination.name);
+  const known = [...destinations, ...(await view.destinations.all())].map((destination) => destination.name);
   if (!known.includes(name)) throw unknownName('destination', name, [...new Set(known)]);
 }
 

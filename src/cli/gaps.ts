@@ -17,8 +17,8 @@ import { ConfigError, EXIT } from '../core/errors.ts';
 import { parseSchedule } from '../core/schedule.ts';
 import type { Span } from '../core/source.ts';
 import { isoTime } from '../ecs/time.ts';
-import { BACKLOG_FULL, type DestinationGap } from '../journal/backlog.ts';
-import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { BACKLOG_FULL, type DestinationGap } from '../journal/delivery.ts';
+import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { patienceWith } from '../observe/states.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -58,7 +58,7 @@ export const gapsCommand: PenstockCommand = {
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const closed = flags['closed'] === true;
     const spans = await missing(view, config, { source, asked, closed, now, staleAfter: staleAfter(io) });
-    const missed = missedBy(await view.destinationGaps(), { source, asked });
+    const missed = missedBy(await view.destinations.gaps(), { source, asked });
     show(io, { spans, missed }, wantsJson(io, flags));
     return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },

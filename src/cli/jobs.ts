@@ -3,9 +3,10 @@ import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
 import { showDuration } from '../core/text.ts';
-import type { HeldRequest, RequestJournal } from '../journal/request.ts';
-import { isStateHeld, openJournalForRequests } from '../journal/sqlite/sqlite-journal.ts';
-import { StateInUseError } from '../journal/sqlite/state-problems.ts';
+import type { StoredJob } from '../journal/jobs.ts';
+import type { Journal } from '../journal/journal.ts';
+import { isStateHeld, openJournalForJobs } from '../journal/sqlite/open.ts';
+import { StateInUseError } from '../journal/errors.ts';
 import { openApp } from '../runtime/app.ts';
 import {
   enqueue,
@@ -89,7 +90,7 @@ export async function enqueueAndFollow(
   options: Pick<FollowOptions, 'show' | 'startWithin'>,
 ): Promise<Followed> {
   const { clock, stop: signal } = io;
-  await using journal = await openJournalForRequests({ ...config.state, clock, log });
+  await using journal = await openJournalForJobs({ ...config.state, clock, log });
   const id = await enqueue(journal, spec, clock.now());
   const isServed = () => isStateHeld(config.state.path);
   return await follow(journal, id, { clock, signal, isServed, ...options });
@@ -97,7 +98,7 @@ export async function enqueueAndFollow(
 
 /** Why a command follows a job no longer. */
 export type Followed =
-  | { readonly kind: 'finished'; readonly job: HeldRequest; readonly outcome: JobOutcome }
+  | { readonly kind: 'finished'; readonly job: StoredJob; readonly outcome: JobOutcome }
   /** It is open, and waits for a destination. */
   | { readonly kind: 'stuck'; readonly why: string }
   /** No process started it within `startWithin`; it is withdrawn. */
@@ -111,7 +112,7 @@ interface FollowOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called with the job each time it was read. */
-  readonly show: (job: HeldRequest) => void;
+  readonly show: (job: StoredJob) => void;
   /** Whether there is a process that could work on it. */
   readonly isServed: () => boolean;
   /** How long it may take until a process starts it, milliseconds; then it is withdrawn. Default: no limit. */
@@ -120,14 +121,14 @@ interface FollowOptions {
 
 /** Follows a job until it is finished, or there is a reason to wait no longer. */
 export async function follow(
-  journal: Pick<RequestJournal, 'request' | 'finishRequest'>,
+  journal: Pick<Journal, 'jobs'>,
   id: number,
   { clock, signal, show, isServed, startWithin = Infinity }: FollowOptions,
 ): Promise<Followed> {
   const began = clock.now();
   let servedAt = began;
   for (;;) {
-    const job = await journal.request(id);
+    const job = await journal.jobs.find(id);
     if (job === undefined) return { kind: 'abandoned' };
     show(job);
     const outcome = outcomeOf(job);
@@ -135,7 +136,7 @@ export async function follow(
     const why = progressOf(job)?.stuck;
     if (why !== undefined) return { kind: 'stuck', why };
     if (job.progress === undefined && clock.now() - began >= startWithin) {
-      await journal.finishRequest(id, WITHDRAWN, clock.now());
+      await journal.jobs.finish(id, WITHDRAWN, clock.now());
       return { kind: 'unstarted' };
     }
     if (isServed()) servedAt = clock.now();
@@ -180,7 +181,7 @@ class JobDisplay {
     this.#line = new TerminalLine(io.stderr);
   }
 
-  readonly show = (job: HeldRequest): void => {
+  readonly show = (job: StoredJob): void => {
     const text = this.#json ? JSON.stringify(rowOf(job)) : this.#bar(job);
     if (text === this.#shown) return;
     this.#shown = text;
@@ -193,7 +194,7 @@ class JobDisplay {
     if (!this.#json) this.#line.show('');
   }
 
-  #bar(job: HeldRequest): string {
+  #bar(job: StoredJob): string {
     const progress = progressOf(job);
     const name = [job.kind, job.source ?? job.destination ?? ''].join(' ').trimEnd();
     if (progress === undefined) return `${name}: waiting to start`;
@@ -217,7 +218,7 @@ class JobDisplay {
   }
 }
 
-function rowOf(job: HeldRequest) {
+function rowOf(job: StoredJob) {
   const { id, kind, source = null, destination = null } = job;
   const { done = 0, total = 0, events = 0, stuck = null } = progressOf(job) ?? {};
   const outcome = outcomeOf(job);

@@ -18,8 +18,8 @@ import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
 import { isoTime } from '../ecs/time.ts';
 import { forgetSource } from '../journal/sqlite/forget-source.ts';
-import { openJournal, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
-import { StateInUseError } from '../journal/sqlite/state-problems.ts';
+import { openJournal, openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { StateInUseError } from '../journal/errors.ts';
 import { resultsOf } from '../runtime/jobs.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
 

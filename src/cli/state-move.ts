@@ -9,7 +9,7 @@ import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import { identityOf } from '../core/stream-key.ts';
-import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { exportState, importState } from '../journal/sqlite/transfer.ts';
 import { type ExportedStream, StateDocument } from '../journal/state-document.ts';
 import { examples, jsonLine, say, wantsJson } from './output.ts';

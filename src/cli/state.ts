@@ -17,8 +17,9 @@ import { EXIT } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
 import { printableValue } from '../core/text.ts';
 import { isoTime } from '../ecs/time.ts';
-import type { JournalView, StreamState } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import type { JournalView } from '../journal/journal.ts';
+import type { StreamState } from '../journal/collection.ts';
+import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 
 /** A stream as `state list` tells it. */
 export function streamRow(
@@ -38,13 +39,16 @@ export function streamRow(
 }
 
 /** A destination as `state list` tells it: `waiting` events of those that it takes. */
-export async function destinationRows(view: Pick<JournalView, 'destinations' | 'waiting'>, config: Config) {
-  const known = await view.destinations();
+export async function destinationRows(view: Pick<JournalView, 'destinations'>, config: Config) {
+  const known = await view.destinations.all();
   return Promise.all(
     known.map(async ({ name, position, paused }) => ({
       destination: name,
       position,
-      waiting: await view.waiting(name, config.destinations.find((one) => one.name === name)?.sources),
+      waiting: await view.destinations.waiting(
+        name,
+        config.destinations.find((one) => one.name === name)?.sources,
+      ),
       paused: paused !== undefined,
       reason: paused ?? null,
     })),
@@ -87,8 +91,10 @@ export const stateListCommand: PenstockCommand = {
 };
 
 async function streamRows(view: JournalView) {
-  const streams = await view.streams();
-  return Promise.all(streams.map(async (stream) => streamRow(stream, await view.nextDue(stream.source))));
+  const streams = await view.streams.all();
+  return Promise.all(
+    streams.map(async (stream) => streamRow(stream, await view.sources.nextDue(stream.source))),
+  );
 }
 
 /** What a cell shows of a cursor; `state show` shows all of it. */
@@ -148,7 +154,7 @@ export const stateShowCommand: PenstockCommand = {
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
     const known = await knownSources(view, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
-    const streams = await view.streams();
+    const streams = await view.streams.all();
     const json = wantsJson(io, flags);
     for (const stream of streams.filter((one) => source === undefined || one.source === source))
       print(io.stdout, await everything(view, stream), json);
@@ -167,11 +173,11 @@ function print(output: Output, object: object, json: boolean): void {
 
 async function everything(view: JournalView, stream: StreamState) {
   const { cursorVersion, deferred, orphaned, key, source } = stream;
-  const coverage = await view.coverage(key);
-  const gaps = await view.gaps(key);
-  const polls = await view.polls(key, POLLS);
+  const coverage = await view.coverage.of(key);
+  const gaps = await view.gaps.of(key);
+  const polls = await view.polls.last(key, POLLS);
   return {
-    ...streamRow(stream, await view.nextDue(source)),
+    ...streamRow(stream, await view.sources.nextDue(source)),
     cursor_version: cursorVersion,
     owed: deferred,
     orphaned,

@@ -30,11 +30,11 @@ export function destinationRows(destinations: readonly DestinationStatus[], now:
   return {
     head: ['destination', 'waiting', 'dead letters', 'last answer', 'oldest waiting', 'missed', 'state'],
     rows: destinations.map(
-      ({ name, waiting, deadLetters, gaps, lastAnswer, lastAnswerAt, oldest, state }) => [
+      ({ name, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
         name,
         waiting.toLocaleString('en'),
         deadLetters.toLocaleString('en'),
-        lastAnswerAt === undefined ? 'none yet' : `${lastAnswer}, ${ago(lastAnswerAt, now)}`,
+        lastResponseAt === undefined ? 'none yet' : `${lastResponse}, ${ago(lastResponseAt, now)}`,
         oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
         gaps.reduce((sum, { events }) => sum + events, 0).toLocaleString('en'),
         stateInWords(state, now),

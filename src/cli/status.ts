@@ -11,7 +11,7 @@ import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { mask } from '../core/secret.ts';
 import type { State } from '../core/state.ts';
 import { printableLines } from '../core/text.ts';
-import { isStateThere, openJournalReadOnly } from '../journal/sqlite/sqlite-journal.ts';
+import { isStateThere, openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { type OverdueStream, overdueStreams } from '../observe/states.ts';
 import { readStatus, type SourceStatus, type Status, storedReports } from '../observe/status.ts';
 
@@ -51,7 +51,7 @@ export const statusCommand: PenstockCommand = {
       await using journal = await openJournalReadOnly(config.state.path, { clock, log });
       const status = await readStatus(journal, config, {
         now: clock.now(),
-        reports: storedReports(await journal.seen()),
+        reports: storedReports(await journal.states.all()),
         scheduleOf: schedules(io.random),
       });
       if (!isStateThere(config.state.path)) sayEmpty(json ? io.stderr : io.stdout, config.state.path);
@@ -140,14 +140,14 @@ function toObject(status: Status, overdue: readonly OverdueStream[]) {
       }),
     ),
     destinations: destinations.map(
-      ({ name, state, waiting, oldest, paused, lastAnswer, lastAnswerAt, deadLetters, gaps }) => ({
+      ({ name, state, waiting, oldest, paused, lastResponse, lastResponseAt, deadLetters, gaps }) => ({
         destination: name,
         ...stateObject(state),
         waiting,
         oldest: timeOrNull(oldest),
         paused: paused !== undefined,
-        last_answer: lastAnswer ?? null,
-        last_answer_at: timeOrNull(lastAnswerAt),
+        last_answer: lastResponse ?? null,
+        last_answer_at: timeOrNull(lastResponseAt),
         dead_letters: deadLetters,
         gaps_open: gaps.length,
         skipped: gaps.reduce((sum, { events }) => sum + events, 0),

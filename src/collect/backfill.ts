@@ -31,7 +31,7 @@ export async function backfillStream(task: BackfillTask): Promise<void> {
   let { from } = span;
   while (from < span.to) {
     const rest = { from, to: span.to };
-    const [next] = again ? [rest] : uncovered(rest, await context.journal.coverage(stream.state.key));
+    const [next] = again ? [rest] : uncovered(rest, await context.journal.coverage.of(stream.state.key));
     if (next === undefined) return;
     from = await read(task, stream, next);
   }
@@ -50,7 +50,7 @@ async function read(task: BackfillTask, stream: OpenStream, span: Span): Promise
     await onPage(at);
     signal.throwIfAborted();
     // Live polling may have read what follows in the meantime.
-    if (!again && page.covered !== undefined && isCovered(at, await journal.coverage(stream.state.key)))
+    if (!again && page.covered !== undefined && isCovered(at, await journal.coverage.of(stream.state.key)))
       return at;
   }
   return span.to;

@@ -20,7 +20,8 @@ import { identityOf } from '../core/stream-key.ts';
 import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
-import type { GapState, Lane, LedgerEntry, LedgerWrite } from '../journal/journal.ts';
+import type { GapState, LedgerEntry, LedgerWrite } from '../journal/collection.ts';
+import type { Lane } from '../core/event.ts';
 import { isSameTooLarge } from './too-large.ts';
 
 /** A page as its source yielded it, and where and when it was read. */

@@ -3,7 +3,8 @@ import { JournalFullError } from '../core/errors.ts';
 import { PollStats } from '../core/poll-stats.ts';
 import { GAP_REASON, type Gap, type Page } from '../core/source.ts';
 import { gapEvent } from '../ecs/own-events.ts';
-import type { Lane, PageCommit } from '../journal/journal.ts';
+import type { Lane } from '../core/event.ts';
+import type { PageCommit } from '../journal/journal.ts';
 import { buildPage } from './build-page.ts';
 import type { OpenStream, PollContext } from './context.ts';
 import { reportGap, reportLedger } from './report.ts';
@@ -39,10 +40,10 @@ export function commitPage(
       config,
       { ...page, scope, lane, observedAt },
       {
-        ledger: await journal.ledger(state.key, keys),
-        gaps: page.gaps === undefined ? [] : await journal.gaps(state.key),
+        ledger: await journal.ledger.lookup(state.key, keys),
+        gaps: page.gaps === undefined ? [] : await journal.gaps.of(state.key),
         // Live polling may have emitted it in the meantime.
-        covered: lane === 'live' || again ? [] : await journal.coverage(state.key),
+        covered: lane === 'live' || again ? [] : await journal.coverage.of(state.key),
       },
     );
     const began = clock.now();
@@ -58,7 +59,7 @@ export function commitPage(
       covered: page.covered,
       gaps: page.gaps ?? [],
       closedGaps: [...(page.closedGaps ?? []), ...(await closedTooLarge(journal, state.key, page))],
-      complete: page.complete ?? false,
+      complete: page.complete,
       deferred: built.stats.deferred,
     });
     observer?.commit(clock.now() - began);
@@ -75,15 +76,7 @@ function emptyPage({ config }: PollContext, { state }: OpenStream, observedAt: n
     stream: state.key,
     source: config.name,
     dataset: config.definition.dataset,
-    lane: 'live',
     observedAt,
-    events: [],
-    ledger: [],
-    cursor: undefined,
-    gaps: [],
-    closedGaps: [],
-    complete: false,
-    deferred: state.deferred,
   };
 }
 
@@ -107,7 +100,7 @@ export async function requireRoom(context: PollContext, stream: OpenStream): Pro
 async function recordFullJournal(context: PollContext, stream: OpenStream, now: number): Promise<void> {
   const { journal } = context;
   const { scope, state } = stream;
-  const open = (await journal.gaps(state.key)).filter(
+  const open = (await journal.gaps.of(state.key)).filter(
     ({ closed, reason }) => closed === undefined && reason === GAP_REASON.journalFull,
   );
   // What was read completely since the last time is not missing.
@@ -126,7 +119,7 @@ export async function emitOpenGaps(context: PollContext, stream: OpenStream): Pr
   const { journal, config, source, observer } = context;
   const { scope, state } = stream;
   const stats = new PollStats();
-  const gaps = (await journal.gaps(state.key)).filter(
+  const gaps = (await journal.gaps.of(state.key)).filter(
     ({ unemitted, closed }) => unemitted === true && closed === undefined,
   );
   if (gaps.length === 0) return stats;
@@ -151,16 +144,16 @@ const SHORTENED = 0.9;
 async function boundLedger(context: PollContext): Promise<void> {
   const { journal, config } = context;
   const { max } = config.options.ledger;
-  const { bytes } = await journal.ledgerSize(config.name);
+  const { bytes } = await journal.ledger.sizeOf(config.name);
   reportLedger(context, bytes);
   if (bytes <= max) return;
   const shortened = new Set<string>();
-  while ((await journal.ledgerSize(config.name)).bytes > max * SHORTENED) {
-    const streams = await journal.forgetOldest(config.name, FORGET_AT_ONCE, GAP_REASON.ledgerFull);
+  while ((await journal.ledger.sizeOf(config.name)).bytes > max * SHORTENED) {
+    const streams = await journal.ledger.forgetOldest(config.name, FORGET_AT_ONCE, GAP_REASON.ledgerFull);
     if (streams.length === 0) break;
     for (const stream of streams) shortened.add(stream);
     await nextTurn();
   }
-  for (const state of await journal.streams())
+  for (const state of await journal.streams.all())
     if (shortened.has(state.key)) await emitOpenGaps(context, { scope: { id: state.scope }, state });
 }

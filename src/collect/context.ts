@@ -7,24 +7,21 @@ import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } 
 import { identityOf } from '../core/stream-key.ts';
 import { VERSION } from '../core/version.ts';
 import { createHttp, type SourceHttp, type HttpSettings } from '../http/client.ts';
-import type { Journal, LedgerEntry, StreamIdentity, StreamState } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import type {
+  LedgerEntry,
+  PollStore,
+  StreamIdentity,
+  StreamState,
+  StreamStore,
+} from '../journal/collection.ts';
 import type { Circuit } from './circuit.ts';
 
 /** What a poll needs of the journal. */
-export type PollJournal = Pick<
-  Journal,
-  | 'openStream'
-  | 'streams'
-  | 'ledger'
-  | 'ledgerByPrefix'
-  | 'ledgerSize'
-  | 'forgetOldest'
-  | 'commit'
-  | 'coverage'
-  | 'gaps'
-  | 'recordPoll'
-  | 'room'
->;
+export interface PollJournal extends Pick<Journal, 'ledger' | 'commit' | 'coverage' | 'gaps' | 'room'> {
+  readonly streams: Pick<StreamStore, 'open' | 'all' | 'cursors'>;
+  readonly polls: Pick<PollStore, 'record'>;
+}
 
 /** What polling one source needs. */
 export interface PollContext {
@@ -97,7 +94,7 @@ export function openHttp(parts: HttpParts, { definition, options }: SourceConfig
 }
 
 interface SourceParts {
-  readonly journal: Pick<Journal, 'cursors'>;
+  readonly journal: { readonly streams: Pick<StreamStore, 'cursors'> };
   readonly http: SourceHttp;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -114,7 +111,7 @@ export function sourceContext(
     http,
     options: config.options,
     now: () => http.vendorNow(),
-    cursors: () => journal.cursors(identityOf(config)),
+    cursors: () => journal.streams.cursors(identityOf(config)),
     memo: new Map(),
   };
 }
@@ -127,12 +124,12 @@ export function streamContext(
   return {
     ...source,
     scope,
-    coverage: () => journal.coverage(state.key),
-    known: async (keys) => valuesOf(await journal.ledger(state.key, keys)),
+    coverage: () => journal.coverage.of(state.key),
+    known: async (keys) => valuesOf(await journal.ledger.lookup(state.key, keys)),
     async *ledger(prefix) {
       let after: string | undefined;
       do {
-        const part = await journal.ledgerByPrefix(state.key, prefix, after);
+        const part = await journal.ledger.withPrefix(state.key, prefix, after);
         yield valuesOf(part.entries);
         after = part.next;
       } while (after !== undefined);
@@ -146,7 +143,7 @@ function valuesOf(entries: ReadonlyMap<string, LedgerEntry>): ReadonlyMap<string
 
 /** Makes a stream of the source known to the journal. */
 export async function openStream({ config, journal }: PollContext, scope: Scope): Promise<OpenStream> {
-  return { scope, state: await journal.openStream(streamOf(config, scope)) };
+  return { scope, state: await journal.streams.open(streamOf(config, scope)) };
 }
 
 /** The identity of a stream in the journal. */

@@ -1,21 +1,12 @@
 import type { JournaledEvent } from '../core/event.ts';
 import { explain, PenstockError, StateError } from '../core/errors.ts';
-import type {
-  GapState,
-  JournalView,
-  LedgerEntry,
-  LedgerPart,
-  PageCommit,
-  Room,
-  StreamIdentity,
-  StreamState,
-} from '../journal/journal.ts';
+import type { LedgerEntry } from '../journal/collection.ts';
+import type { JournalView, PageCommit, Room } from '../journal/journal.ts';
 import { Mutex, type PollContext, type PollJournal, sourceContext } from './context.ts';
 import type { PollOutcome, PollResult } from '../core/poll-stats.ts';
 import { pollStream } from './loop.ts';
-import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
-import { type SourceIdentity, streamKey } from '../core/stream-key.ts';
-import type { Gap, Span } from '../core/source.ts';
+import { streamKey } from '../core/stream-key.ts';
+import type { Gap } from '../core/source.ts';
 
 interface PreviewParts extends Omit<PollContext, 'journal' | 'source' | 'commits'> {
   readonly view: JournalView;
@@ -41,7 +32,7 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   const enough = new AbortController();
   let shown = 0;
   const journal = new DryRunJournal(view, (page) => {
-    for (const event of page.events.slice(0, limit - shown)) {
+    for (const event of (page.events ?? []).slice(0, limit - shown)) {
       show(event, page);
       shown += 1;
     }
@@ -95,7 +86,7 @@ async function isSpent({ config, http }: PollContext): Promise<boolean> {
   return (await http.available(main?.route ?? '*')) < 1;
 }
 
-type Held = Pick<JournalView, 'streams' | 'ledger' | 'ledgerByPrefix' | 'coverage' | 'gaps'>;
+type Held = Pick<JournalView, 'streams' | 'ledger' | 'coverage' | 'gaps'>;
 
 /** What was committed of one stream. */
 interface Committed {
@@ -116,77 +107,69 @@ export class DryRunJournal implements PollJournal {
     this.#onCommit = onCommit;
   }
 
-  async streams(): Promise<readonly StreamState[]> {
-    const held = await this.#held.streams();
-    return held.map((stream) => ({ ...stream, cursor: this.#of(stream.key).cursor ?? stream.cursor }));
-  }
+  readonly streams: PollJournal['streams'] = {
+    all: async () => {
+      const held = await this.#held.streams.all();
+      return held.map((stream) => ({ ...stream, cursor: this.#of(stream.key).cursor ?? stream.cursor }));
+    },
+    cursors: async ({ type, origin, account }) => {
+      const own = (await this.streams.all()).filter(
+        (stream) => stream.type === type && stream.origin === origin && stream.account === account,
+      );
+      return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
+    },
+    open: async (identity) => {
+      const key = streamKey(identity);
+      const held = (await this.streams.all()).find((stream) => stream.key === key);
+      const fresh = { ledger: 0, ledgerBytes: 0, knownSince: undefined, asked: undefined };
+      const idle = { lastComplete: undefined, lastError: undefined, deferred: 0, orphaned: false };
+      return { ...fresh, ...idle, cursor: this.#of(key).cursor, ...held, ...identity, key };
+    },
+  };
 
-  async cursors({
-    type,
-    origin,
-    account,
-  }: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>> {
-    const own = (await this.streams()).filter(
-      (stream) => stream.type === type && stream.origin === origin && stream.account === account,
-    );
-    return new Map(own.map(({ scope, cursor }) => [scope, cursor]));
-  }
+  readonly ledger: PollJournal['ledger'] = {
+    lookup: async (stream, keys) => {
+      const known = new Map(await this.#held.ledger.lookup(stream, keys));
+      const { ledger } = this.#of(stream);
+      for (const key of keys) {
+        const entry = ledger.get(key);
+        if (entry !== undefined) known.set(key, entry);
+      }
+      return known;
+    },
+    withPrefix: async (stream, prefix, after) => {
+      const { ledger } = this.#of(stream);
+      const { entries, next } = await this.#held.ledger.withPrefix(stream, prefix, after);
+      const held = [...entries].filter(([key]) => !ledger.has(key));
+      const own = next === undefined ? [...ledger].filter(([key]) => key.startsWith(prefix)) : [];
+      return { entries: new Map([...held, ...own]), next };
+    },
+    // A dry run never fills a ledger.
+    sizeOf: async () => ({ entries: 0, bytes: 0 }),
+    forgetOldest: async () => [],
+  };
 
-  async openStream(identity: StreamIdentity): Promise<StreamState> {
-    const key = streamKey(identity);
-    const held = (await this.streams()).find((stream) => stream.key === key);
-    const fresh = { ledger: 0, ledgerBytes: 0, knownSince: undefined, asked: undefined };
-    const idle = { lastComplete: undefined, lastError: undefined, deferred: 0, orphaned: false };
-    return { ...fresh, ...idle, cursor: this.#of(key).cursor, ...held, ...identity, key };
-  }
+  /** Of the state alone: what a dry run reads counts as unread. */
+  readonly coverage: PollJournal['coverage'] = {
+    of: (stream) => this.#held.coverage.of(stream),
+  };
 
-  async ledger(stream: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>> {
-    const known = new Map(await this.#held.ledger(stream, keys));
-    const { ledger } = this.#of(stream);
-    for (const key of keys) {
-      const entry = ledger.get(key);
-      if (entry !== undefined) known.set(key, entry);
-    }
-    return known;
-  }
+  readonly gaps: PollJournal['gaps'] = {
+    of: async (stream = '') => {
+      const own = this.#of(stream).gaps.map((gap) => ({ ...gap, stream, opened: 0, closed: undefined }));
+      return [...(await this.#held.gaps.of(stream)), ...own];
+    },
+  };
 
-  async ledgerByPrefix(stream: string, prefix: string, after?: string): Promise<LedgerPart> {
-    const { ledger } = this.#of(stream);
-    const { entries, next } = await this.#held.ledgerByPrefix(stream, prefix, after);
-    const held = [...entries].filter(([key]) => !ledger.has(key));
-    const own = next === undefined ? [...ledger].filter(([key]) => key.startsWith(prefix)) : [];
-    return { entries: new Map([...held, ...own]), next };
-  }
-
-  /** A dry run never fills a ledger. */
-  async ledgerSize(): Promise<LedgerSize> {
-    return { entries: 0, bytes: 0 };
-  }
-
-  async forgetOldest(): Promise<readonly string[]> {
-    return [];
-  }
+  /** A dry run is not recorded. */
+  readonly polls: PollJournal['polls'] = { record: async () => undefined };
 
   async commit(page: PageCommit): Promise<void> {
     const committed = this.#of(page.stream);
     if (page.cursor !== undefined) committed.cursor = page.cursor;
-    for (const { key, value, uid } of page.ledger) committed.ledger.set(key, { value, uid });
-    committed.gaps.push(...page.gaps);
+    for (const { key, value, uid } of page.ledger ?? []) committed.ledger.set(key, { value, uid });
+    committed.gaps.push(...(page.gaps ?? []));
     this.#onCommit(page);
-  }
-
-  /** Of the state alone: what a dry run reads counts as unread. */
-  coverage(stream: string): Promise<readonly Span[]> {
-    return this.#held.coverage(stream);
-  }
-
-  async gaps(stream = ''): Promise<readonly GapState[]> {
-    const own = this.#of(stream).gaps.map((gap) => ({ ...gap, stream, opened: 0, closed: undefined }));
-    return [...(await this.#held.gaps(stream)), ...own];
-  }
-
-  async recordPoll(): Promise<void> {
-    // A dry run is not recorded.
   }
 
   async room(): Promise<Room> {

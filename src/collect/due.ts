@@ -13,7 +13,7 @@ export async function firstDue(
   schedule: Schedule,
 ): Promise<number> {
   const now = clock.now();
-  const stored = await journal.nextDue(config.name).catch((error: unknown) => {
+  const stored = await journal.sources.nextDue(config.name).catch((error: unknown) => {
     if (error instanceof StateError) throw error;
     log.error({ err: error }, 'The due time could not be read. Due now.');
     return undefined;
@@ -38,7 +38,7 @@ export function nextDue({ config, clock, source }: CollectContext, schedule: Sch
 /** Stores the due time. One that cannot be stored (a full disk) costs an early poll at the next start, nothing else. */
 export async function storeDue({ journal, config, log }: CollectContext, due: number): Promise<void> {
   try {
-    await journal.setNextDue(config.name, due);
+    await journal.sources.setNextDue(config.name, due);
   } catch (error) {
     if (error instanceof StateError) throw error;
     log.error({ err: error }, 'The next due time could not be stored.');
@@ -55,7 +55,7 @@ export async function longestWaitingFirst<Unit extends { readonly context: Colle
 ): Promise<readonly Unit[]> {
   if (units.length < 2) return units;
   const asked = new Map<string, number>();
-  for (const { source, orphaned, asked: at = -Infinity } of await journal.streams())
+  for (const { source, orphaned, asked: at = -Infinity } of await journal.streams.all())
     if (!orphaned) asked.set(source, Math.min(at, asked.get(source) ?? Infinity));
   return byAsked(units, ({ context }) => asked.get(context.config.name));
 }
@@ -69,7 +69,7 @@ export async function longestWaitingScopes(
   scopes: readonly Scope[],
 ): Promise<readonly Scope[]> {
   if (scopes.length < 2) return scopes;
-  const states = await journal.openStreams(scopes.map((scope) => streamOf(config, scope)));
+  const states = await journal.streams.openAll(scopes.map((scope) => streamOf(config, scope)));
   const asked = new Map(scopes.map((scope, index) => [scope, states[index]?.asked]));
   return byAsked(scopes, (scope) => asked.get(scope));
 }

@@ -92,7 +92,7 @@ async function* streamPolls(context: CollectContext): AsyncIterable<PollResult> 
     for (const scope of await longestWaitingScopes(context, waiting))
       yield await pollUnlessRefused(context, scope);
     if (failure === undefined) {
-      await journal.orphanStreams(config.name, [...offered]);
+      await journal.sources.orphanStreams(config.name, [...offered]);
       circuit.keepOnly(offered);
       discovered(context, true);
     }
@@ -150,7 +150,7 @@ export async function pollStream(context: PollContext, scope: Scope): Promise<Po
   const started = clock.now();
   const requestsBefore = http.requests;
   const ended = await readPages(context, stream, stats);
-  await journal.recordPoll({
+  await journal.polls.record({
     stream: stream.state.key,
     source: config.name,
     at: started,

@@ -2,7 +2,8 @@ import type { Config, SourceConfig } from '../config/types.ts';
 import type { Span } from '../core/source.ts';
 import { uncovered } from '../core/span.ts';
 import { identityOf, streamKey } from '../core/stream-key.ts';
-import type { GapState, JournalView, StreamState } from '../journal/journal.ts';
+import type { GapState, StreamState } from '../journal/collection.ts';
+import type { JournalView } from '../journal/journal.ts';
 
 /** `reason` of a span that was never requested: before the first poll, or while nothing polled. */
 const NEVER_ASKED = 'never-asked';
@@ -41,7 +42,7 @@ export async function missing(
 ): Promise<readonly MissingSpan[]> {
   const { source, asked } = question;
   const isWanted = (name: string) => source === undefined || name === source;
-  const streams = (await view.streams()).filter((stream) => isWanted(stream.source));
+  const streams = (await view.streams.all()).filter((stream) => isWanted(stream.source));
   const counts = new Map(
     [...Map.groupBy(streams, (stream) => stream.source)].map(([name, of]) => [name, of.length]),
   );
@@ -78,12 +79,12 @@ async function missingOf(
   { stream, config, staleAfter }: Subject,
   { asked, closed, now }: Question,
 ): Promise<MissingSpan[]> {
-  const gaps = await view.gaps(stream.key);
+  const gaps = await view.gaps.of(stream.key);
   const shown = gaps
     .filter((gap) => (closed || gap.closed === undefined) && (asked === undefined || overlap(gap, asked)))
     .map((gap): MissingSpan => ({ ...gap, source: stream.source }));
   if (asked === undefined || stream.orphaned) return shown;
-  const known = [...(await view.coverage(stream.key)), ...gaps.filter((gap) => gap.closed === undefined)];
+  const known = [...(await view.coverage.of(stream.key)), ...gaps.filter((gap) => gap.closed === undefined)];
   const tolerated = config?.definition.toleratedGap?.(config.options) ?? 0;
   // Wider than asked, so that the end of a long hole does not look like a short one.
   const holes = uncovered({ from: asked.from - tolerated, to: asked.to + tolerated }, known);

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { Journal, StreamState } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { StreamState } from '../journal/collection.ts';
 import { decodeCursor } from './context.ts';
 
 /** A stream whose cursor was moved back. Cursors are encoded, as the journal stores them. */
@@ -21,7 +22,7 @@ interface Rewinding {
   readonly others: readonly string[];
 }
 
-type RewindJournal = Pick<Journal, 'streams' | 'openStream' | 'commit' | 'setNextDue'>;
+type RewindJournal = Pick<Journal, 'streams' | 'commit' | 'sources'>;
 
 /**
  * Moves the cursors of a source back to a time (epoch ms), so that its next poll, which is due at once, reads again from
@@ -50,7 +51,7 @@ export async function rewindSource(
     await move(journal, config, { stream, cursor, now });
     rewound.push({ source: name, stream: stream.key, before: stream.cursor, cursor });
   }
-  if (rewound.length > 0) await journal.setNextDue(name, now);
+  if (rewound.length > 0) await journal.sources.setNextDue(name, now);
   return rewound;
 }
 
@@ -68,7 +69,7 @@ async function polledStreams(
   others: readonly string[],
 ): Promise<readonly StreamState[]> {
   const { type, origin, account } = identityOf(config);
-  const streams = await journal.streams();
+  const streams = await journal.streams.all();
   return streams.filter(
     (stream) =>
       stream.type === type &&
@@ -91,19 +92,12 @@ async function move(
   { name, definition }: SourceConfig,
   { stream, cursor, now }: Move,
 ): Promise<void> {
-  await journal.openStream({ ...stream, source: name, cursorVersion: definition.cursorVersion ?? 1 });
+  await journal.streams.open({ ...stream, source: name, cursorVersion: definition.cursorVersion ?? 1 });
   await journal.commit({
     stream: stream.key,
     source: name,
     dataset: definition.dataset,
-    lane: 'live',
     observedAt: now,
-    events: [],
-    ledger: [],
     cursor,
-    gaps: [],
-    closedGaps: [],
-    complete: false,
-    deferred: stream.deferred,
   });
 }

@@ -1,6 +1,6 @@
 import { TooLargeError } from '../core/errors.ts';
 import { uncovered } from '../core/span.ts';
-import type { GapState } from '../journal/journal.ts';
+import type { GapState } from '../journal/collection.ts';
 import type { Gap, Page, Span } from '../core/source.ts';
 import type { PollContext } from './context.ts';
 
@@ -27,11 +27,11 @@ export async function closedTooLarge(
   { covered, complete, deferred }: Pick<Page<unknown>, 'covered' | 'complete' | 'deferred'>,
 ): Promise<readonly Gap[]> {
   if (covered === undefined) return [];
-  const open = (await journal.gaps(stream)).filter(
+  const open = (await journal.gaps.of(stream)).filter(
     ({ reason, closed }) => reason === TOO_LARGE && closed === undefined,
   );
   if (open.length === 0) return [];
-  const read: readonly Span[] = [...(await journal.coverage(stream)), covered];
+  const read: readonly Span[] = [...(await journal.coverage.of(stream)), covered];
   const caughtUp = complete === true && (deferred ?? 0) === 0;
   return open.filter((gap) => (caughtUp && gap.to <= covered.to) || uncovered(gap, read).length === 0);
 }

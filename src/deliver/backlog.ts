@@ -2,9 +2,15 @@ import type { DestinationConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DeliveryObserver } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
-import { BACKLOG_FULL, type MissedEvents } from '../journal/backlog.ts';
-import type { Journal, JournalPage, Position } from '../journal/journal.ts';
-import { isBefore } from '../journal/position.ts';
+import {
+  BACKLOG_FULL,
+  type DestinationStore,
+  isBefore,
+  type JournalPage,
+  type MissedEvents,
+  type PageStore,
+  type Position,
+} from '../journal/delivery.ts';
 import { receivesSource, receivesTenant, timeOf } from './batch.ts';
 import type { InFlightBatch } from './in-flight-batch.ts';
 import type { DeliveryStateMachine } from './state-machine.ts';
@@ -17,7 +23,10 @@ const MOST_PAGES = 200;
 
 interface BacklogParts {
   readonly destination: DestinationConfig;
-  readonly journal: Pick<Journal, 'read' | 'changed' | 'backlogBeyond' | 'skip' | 'endGap'>;
+  readonly journal: {
+    readonly pages: PageStore;
+    readonly destinations: Pick<DestinationStore, 'backlogBeyond' | 'skip' | 'endGap'>;
+  };
   readonly clock: Clock;
   readonly log: Logger;
   readonly observer?: DeliveryObserver | undefined;
@@ -51,7 +60,7 @@ export class BacklogLimit {
   async accepted(): Promise<void> {
     const { destination, journal, clock, state } = this.#parts;
     if (destination.backlog === undefined || this.#skipping === false) return;
-    await state.persist(() => journal.endGap(destination.name, clock.now()));
+    await state.persist(() => journal.destinations.endGap(destination.name, clock.now()));
     this.#skipping = false;
   }
 
@@ -60,7 +69,7 @@ export class BacklogLimit {
     while (!over.aborted) {
       const measured = new AbortController();
       const signal = AbortSignal.any([over, measured.signal]);
-      const changed = journal.changed(signal);
+      const changed = journal.pages.changed(signal);
       await this.#skipBeyond(batch, over);
       await Promise.race([changed, clock.sleep(MEASURE_EVERY, signal).catch(() => undefined)]);
       measured.abort();
@@ -72,7 +81,9 @@ export class BacklogLimit {
     const { name, backlog, sources } = destination;
     if (backlog === undefined) return;
     do {
-      const beyond = await state.persist(() => journal.backlogBeyond(name, backlog, clock.now(), sources));
+      const beyond = await state.persist(() =>
+        journal.destinations.backlogBeyond(name, backlog, clock.now(), sources),
+      );
       if (beyond === undefined) return;
       await this.#skipTo(beyond, batch);
     } while (!over.aborted);
@@ -84,7 +95,7 @@ export class BacklogLimit {
     const { position, missed } = await this.#measure(beyond, batch);
     const deadLetters = batch?.deadLettersBefore(position) ?? [];
     const skip = { position, missed, deadLetters };
-    const isNew = await state.persist(() => journal.skip(destination.name, skip, clock.now()));
+    const isNew = await state.persist(() => journal.destinations.skip(destination.name, skip, clock.now()));
     batch?.skipTo(position);
     state.moveTo(position);
     if (deadLetters.length > 0) observer?.onDeadLetters(deadLetters.length);
@@ -104,7 +115,7 @@ export class BacklogLimit {
     const missing = new MissingCount();
     let { position } = state;
     for (let pages = 0; pages < MOST_PAGES && isBefore(position, beyond); pages += 1) {
-      const page = await state.persist(() => journal.read(position));
+      const page = await state.persist(() => journal.pages.read(position));
       if (page === undefined || page.sequence >= beyond.sequence) {
         return { position: beyond, missed: missing.missed };
       }

@@ -1,7 +1,6 @@
 import type { DestinationConfig } from '../config/types.ts';
 import type { EcsEvent, JournaledEvent } from '../core/event.ts';
-import type { DeadLetter } from '../journal/dead-letter.ts';
-import type { JournalPage, Position } from '../journal/journal.ts';
+import type { DeadLetter, JournalPage, Position } from '../journal/delivery.ts';
 import { type Feed, type FeedRecord, feedKey, type Providers } from '../otlp/providers.ts';
 import { datasetOf, type Shaping, toLogRecord } from '../otlp/records.ts';
 import { type Encoding, recordSize } from '../otlp/sizes.ts';

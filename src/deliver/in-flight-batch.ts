@@ -1,6 +1,4 @@
-import type { DeadLetter } from '../journal/dead-letter.ts';
-import type { Position } from '../journal/journal.ts';
-import { isBefore } from '../journal/position.ts';
+import { type DeadLetter, isBefore, type Position } from '../journal/delivery.ts';
 import { type Batch, type BatchEntry, deadLetterOf, tooOld } from './batch.ts';
 import { BatchBisector, type Bisection } from './bisector.ts';
 import type { Accepted, ClassifiedResponse } from './classify-response.ts';

@@ -4,10 +4,16 @@ import type { DeliveryObserver, DeliveryState, ResponseReport } from '../core/de
 import type { EcsEvent } from '../core/event.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
-import type { DeadLetter } from '../journal/dead-letter.ts';
-import type { Journal, Position } from '../journal/journal.ts';
-import { isBefore } from '../journal/position.ts';
-import { JournalWriteError } from '../journal/sqlite/errors.ts';
+import {
+  type DeadLetter,
+  type DeadLetterStore,
+  type DestinationStore,
+  isBefore,
+  type PageStore,
+  type Position,
+} from '../journal/delivery.ts';
+import type { Journal } from '../journal/journal.ts';
+import { JournalWriteError } from '../journal/errors.ts';
 import type { Sender } from '../otlp/sender.ts';
 import { BacklogLimit } from './backlog.ts';
 import { Batcher, type BatchEntry, bytesBySource } from './batch.ts';
@@ -24,20 +30,11 @@ import { type Redelivery, RedeliveryQueue } from './redelivery.ts';
 import { DeliveryStateMachine, type Rest } from './state-machine.ts';
 
 /** What a delivery needs of the journal. */
-export type DeliveryJournal = Pick<
-  Journal,
-  | 'destinations'
-  | 'read'
-  | 'advance'
-  | 'setPaused'
-  | 'changed'
-  | 'room'
-  | 'stats'
-  | 'deadLetterBytes'
-  | 'backlogBeyond'
-  | 'skip'
-  | 'endGap'
->;
+export interface DeliveryJournal extends Pick<Journal, 'acknowledge' | 'room' | 'stats'> {
+  readonly pages: PageStore;
+  readonly destinations: Pick<DestinationStore, 'all' | 'setPaused' | 'backlogBeyond' | 'skip' | 'endGap'>;
+  readonly deadLetters: Pick<DeadLetterStore, 'bytes'>;
+}
 
 export interface DeliveryParts {
   readonly destination: DestinationConfig;
@@ -99,7 +96,7 @@ export class Delivery {
     const namespace = (source: string, event: EcsEvent) =>
       namespaceOf?.(source, event) ?? destination.namespace;
     const batching = {
-      read: (position: Position) => journal.read(position),
+      read: (position: Position) => journal.pages.read(position),
       destination,
       providers: sender.providers,
       shaping: { profile: destination.profile, namespaceOf: namespace },
@@ -217,7 +214,7 @@ export class Delivery {
 
   async #waitForWork(woken: AbortSignal): Promise<void> {
     this.#state.caughtUp();
-    await this.#state.persist(() => this.#parts.journal.changed(woken, this.#state.position));
+    await this.#state.persist(() => this.#parts.journal.pages.changed(woken, this.#state.position));
   }
 
   /** Commits what the response settled (undefined: none was needed); returns how many dead letters that made. */
@@ -240,7 +237,7 @@ export class Delivery {
     if (response !== undefined) this.#lastResponse = describeResponse(response);
     const words = this.#lastResponse;
     await this.#state.persist(() =>
-      journal.advance(destination.name, position, words, clock.now(), deadLetters),
+      journal.acknowledge(destination.name, { position, response: words, now: clock.now(), deadLetters }),
     );
     this.#state.moveTo(position);
     this.#warnOf(deadLetters);
@@ -254,7 +251,7 @@ export class Delivery {
     return this.#state.persist(async () => {
       if ((await journal.room(clock.now())) === 'free') return true;
       const { bytes } = await journal.stats();
-      return (await journal.deadLetterBytes()) < bytes / 2;
+      return (await journal.deadLetters.bytes()) < bytes / 2;
     });
   }
 

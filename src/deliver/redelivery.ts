@@ -1,5 +1,6 @@
 import type { DestinationConfig } from '../config/types.ts';
-import type { HeldDeadLetter, Journal, JournalPage, Position } from '../journal/journal.ts';
+import type { HeldDeadLetter, JournalPage, Position } from '../journal/delivery.ts';
+import type { Journal } from '../journal/journal.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { InFlightBatch, type Settled } from './in-flight-batch.ts';
 
@@ -21,17 +22,17 @@ export interface Redelivery {
  * destination are now.
  */
 export async function redeliverDeadLetters(
-  journal: Pick<Journal, 'deadLetters' | 'settleDeadLetters'>,
+  journal: Pick<Journal, 'deadLetters'>,
   destination: string,
   ids?: readonly number[],
 ): Promise<Redelivery> {
-  const held = await journal.deadLetters(destination);
+  const held = await journal.deadLetters.of(destination);
   const wanted = held.filter(({ id }) => ids === undefined || ids.includes(id));
   return {
     selection: { sources: undefined, tenants: undefined },
     read: ({ sequence }) => Promise.resolve(wanted.map(asPage).find((page) => page.sequence >= sequence)),
     settle: ({ accepted, rejected }) =>
-      journal.settleDeadLetters(
+      journal.deadLetters.settle(
         destination,
         accepted.map(({ position }) => position.sequence),
         rejected,
@@ -49,12 +50,12 @@ function asPage({ id, source, stream, dataset, lane, observedAt, uid, event }: H
  * has passed it. It was settled before, so what is rejected now is no dead letter; `onSettled` gets it.
  */
 export async function redeliverSince(
-  journal: Pick<Journal, 'read' | 'destinations'>,
+  journal: Pick<Journal, 'pages' | 'destinations'>,
   { name, sources, tenants }: Pick<DestinationConfig, 'name' | 'sources' | 'tenants'>,
   from: number,
   onSettled: (settled: Settled) => void = () => undefined,
 ): Promise<Redelivery> {
-  const own = (await journal.destinations()).find((destination) => destination.name === name);
+  const own = (await journal.destinations.all()).find((destination) => destination.name === name);
   const end = own?.position ?? { sequence: 0, offset: 0 };
   return {
     selection: { sources, tenants },
@@ -65,13 +66,13 @@ export async function redeliverSince(
 
 /** The next page that was journaled at `from` or later, up to the destination's position: it has yet to get the rest. */
 async function readPassed(
-  journal: Pick<Journal, 'read'>,
+  journal: Pick<Journal, 'pages'>,
   position: Position,
   { from, end }: { readonly from: number; readonly end: Position },
 ): Promise<JournalPage | undefined> {
-  let page = await journal.read(position);
+  let page = await journal.pages.read(position);
   while (page !== undefined && page.observedAt < from) {
-    page = await journal.read({ sequence: page.sequence + 1, offset: 0 });
+    page = await journal.pages.read({ sequence: page.sequence + 1, offset: 0 });
   }
   if (page === undefined || page.sequence > end.sequence) return undefined;
   if (page.sequence < end.sequence) return page;

@@ -2,8 +2,8 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { DeliveryState } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
-import type { Journal, Position } from '../journal/journal.ts';
-import { JournalWriteError } from '../journal/sqlite/errors.ts';
+import type { DestinationStore, Position } from '../journal/delivery.ts';
+import { JournalWriteError } from '../journal/errors.ts';
 import {
   type Accepted,
   describeResponse,
@@ -17,7 +17,7 @@ export type Rest = 'caught-up' | 'paused' | 'stopped';
 
 interface StateParts {
   readonly name: string;
-  readonly journal: Pick<Journal, 'destinations' | 'setPaused'>;
+  readonly journal: { readonly destinations: Pick<DestinationStore, 'all' | 'setPaused'> };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -92,11 +92,11 @@ export class DeliveryStateMachine {
   async open(ending: AbortSignal): Promise<string | undefined> {
     this.#ending = ending;
     const { journal, name } = this.#parts;
-    const all = await this.persist(() => journal.destinations());
+    const all = await this.persist(() => journal.destinations.all());
     const own = all.find((destination) => destination.name === name);
     if (own !== undefined) this.moveTo(own.position);
     this.#recordedPause = own?.paused;
-    return own?.lastAnswer;
+    return own?.lastResponse;
   }
 
   /** The position that was committed. */
@@ -120,7 +120,7 @@ export class DeliveryStateMachine {
   async accepted(response: Accepted): Promise<void> {
     const { journal, name, clock, log } = this.#parts;
     if (response.unread !== undefined) this.#logUnread(response.unread, response);
-    if (this.isPaused) await this.persist(() => journal.setPaused(name, undefined, clock.now()));
+    if (this.isPaused) await this.persist(() => journal.destinations.setPaused(name, undefined, clock.now()));
     this.#recordedPause = undefined;
     if (this.#state.kind === 'paused' || this.#state.kind === 'retrying') {
       log.info(responseFields(response), 'Destination recovered.');
@@ -155,7 +155,7 @@ export class DeliveryStateMachine {
     }
     this.#advice = advice;
     if (this.#recordedPause !== reason) {
-      await this.persist(() => journal.setPaused(name, reason, clock.now()));
+      await this.persist(() => journal.destinations.setPaused(name, reason, clock.now()));
     }
     this.#recordedPause = reason;
     this.#become('paused', reason, clock.now() + RETRY_PAUSED_EVERY);

@@ -234,11 +234,11 @@ function statusOf(answer = ''): string {
 function destinationWords({
   name,
   state,
-  lastAnswer,
+  lastResponse,
   troubles,
 }: DestinationSnapshot): readonly (string | undefined)[] {
   const reasons = troubles.flatMap(({ reason, detail }) => [reason, detail]);
-  return [name, state.name, state.reason, lastAnswer, ...reasons];
+  return [name, state.name, state.reason, lastResponse, ...reasons];
 }
 
 function byGravity(a: DestinationSnapshot, b: DestinationSnapshot): number {
@@ -247,12 +247,12 @@ function byGravity(a: DestinationSnapshot, b: DestinationSnapshot): number {
 }
 
 function destinationRow(destination: DestinationSnapshot, now: number): Html {
-  const { name, state, troubles, waiting, oldest, watch, deadLetters, gaps, lastAnswer, lastAnswerAt } =
+  const { name, state, troubles, waiting, oldest, watch, deadLetters, gaps, lastResponse, lastResponseAt } =
     destination;
   const last =
-    lastAnswerAt === undefined
+    lastResponseAt === undefined
       ? html`none yet`
-      : html`${statusOf(lastAnswer)}<br /><small>${ago(lastAnswerAt, now)}</small>`;
+      : html`${statusOf(lastResponse)}<br /><small>${ago(lastResponseAt, now)}</small>`;
   const skipped = gaps.reduce((sum, { events }) => sum + events, 0);
   const numbers = [
     numberCell('Queued', waiting),

@@ -1,5 +1,5 @@
 import type { SourceConfig } from '../config/types.ts';
-import type { StreamState } from '../journal/journal.ts';
+import type { StreamState } from '../journal/collection.ts';
 import { predictedPoll, type Schedule } from '../core/schedule.ts';
 import { showDuration } from '../core/text.ts';
 import {

@@ -3,9 +3,9 @@ import type { Config, SourceConfig } from '../config/types.ts';
 import type { Json } from '../core/json.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Condition, DestinationReport, SourceReport, Trouble } from '../core/state.ts';
-import type { DestinationGap } from '../journal/backlog.ts';
-import type { GapState, JournalStats, JournalView, StreamState } from '../journal/journal.ts';
-import type { LedgerSize } from '../journal/sqlite/ledger-store.ts';
+import type { DestinationGap } from '../journal/delivery.ts';
+import type { GapState, LedgerSize, StreamState } from '../journal/collection.ts';
+import type { JournalStats, JournalView } from '../journal/journal.ts';
 import {
   destinationState,
   type DestinationState,
@@ -20,16 +20,7 @@ import {
 /** What of the journal says how things stand; a daemon's own, or a view beside it. */
 export type StatusJournal = Pick<
   JournalView,
-  | 'streams'
-  | 'coverage'
-  | 'gaps'
-  | 'nextDue'
-  | 'destinations'
-  | 'waiting'
-  | 'oldestWaiting'
-  | 'deadLetterOutline'
-  | 'destinationGaps'
-  | 'stats'
+  'streams' | 'coverage' | 'gaps' | 'sources' | 'destinations' | 'deadLetters' | 'stats'
 >;
 
 /** How a source stands, by the journal. Times are epoch milliseconds. */
@@ -58,8 +49,8 @@ export interface DestinationStatus {
   /** Why it is paused, and since when. */
   readonly paused: string | undefined;
   readonly since: number | undefined;
-  readonly lastAnswer: string | undefined;
-  readonly lastAnswerAt: number | undefined;
+  readonly lastResponse: string | undefined;
+  readonly lastResponseAt: number | undefined;
   readonly deadLetters: number;
   /** What it was not sent because its backlog was too large, oldest first. */
   readonly gaps: readonly DestinationGap[];
@@ -91,7 +82,7 @@ export async function readStatus(
   config: Config,
   moment: StatusMoment,
 ): Promise<Status> {
-  const [streams, gaps] = [await journal.streams(), await journal.gaps()];
+  const [streams, gaps] = [await journal.streams.all(), await journal.gaps.of()];
   const open = gaps.filter(({ closed }) => closed === undefined);
   const destinations = await ofDestinations(journal, config, moment);
   return {
@@ -133,13 +124,13 @@ function withState(status: Stateless, { now, reports, scheduleOf }: StatusMoment
 async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Rows): Promise<Stateless> {
   const streams = rows.streams.filter(({ source, orphaned }) => source === config.name && !orphaned);
   const keys = new Set(streams.map(({ key }) => key));
-  const coverage = await Promise.all(streams.map(({ key }) => journal.coverage(key)));
+  const coverage = await Promise.all(streams.map(({ key }) => journal.coverage.of(key)));
   return {
     config,
     streams,
     lastComplete: earliest(streams.map(({ lastComplete }) => lastComplete)),
     lastError: streams.find(({ lastError }) => lastError !== undefined)?.lastError,
-    nextDue: await journal.nextDue(config.name),
+    nextDue: await journal.sources.nextDue(config.name),
     deferred: streams.reduce((sum, { deferred }) => sum + deferred, 0),
     ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
     openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
@@ -159,13 +150,13 @@ async function ofDestinations(
   config: Config,
   { reports, now }: StatusMoment,
 ): Promise<DestinationStatus[]> {
-  const known = await journal.destinations();
-  const allGaps = await journal.destinationGaps();
+  const known = await journal.destinations.all();
+  const allGaps = await journal.destinations.gaps();
   return Promise.all(
     config.destinations.map(async ({ name, sources }) => {
-      const { paused, since, lastAnswer, lastAnswerAt } = known.find((one) => one.name === name) ?? {};
+      const { paused, since, lastResponse, lastResponseAt } = known.find((one) => one.name === name) ?? {};
       const { unreachable, nextTry } = reports.destination(name);
-      const deadLetters = await journal.deadLetterOutline(name);
+      const deadLetters = await journal.deadLetters.outline(name);
       const gaps = allGaps.filter(({ destination }) => destination === name);
       const skipping = gaps.find(({ ended }) => ended === undefined);
       const pause = paused !== undefined && since !== undefined && { since, reason: paused, until: nextTry };
@@ -178,12 +169,12 @@ async function ofDestinations(
           skipped: skipping?.events ?? 0,
           now,
         }),
-        waiting: await journal.waiting(name, sources),
-        oldest: await journal.oldestWaiting(name, sources),
+        waiting: await journal.destinations.waiting(name, sources),
+        oldest: await journal.destinations.oldestWaiting(name, sources),
         paused,
         since,
-        lastAnswer,
-        lastAnswerAt,
+        lastResponse,
+        lastResponseAt,
         deadLetters: deadLetters.count,
         gaps,
       };

@@ -15,7 +15,7 @@ import type { SourceHttp } from '../http/client.ts';
 import { QuotaSpender, COURTESY } from '../http/quota.ts';
 import { bareUrl, destinationExposure, warnOfExposure } from '../http/way.ts';
 import type { Journal } from '../journal/journal.ts';
-import { openJournal } from '../journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../journal/sqlite/open.ts';
 import { Live } from '../observe/live.ts';
 import { type Reports, storedReports } from '../observe/status.ts';
 import { Sender } from '../otlp/sender.ts';
@@ -99,7 +99,7 @@ export async function openApp(given: AppParts): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
   const spender = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
-  const before = storedReports(await journal.seen());
+  const before = storedReports(await journal.states.all());
   const sources = config.sources.map((source) =>
     openSource({ ...parts, journal, spender, opened, before }, source),
   );
@@ -126,8 +126,8 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
   const { config, clock, log, instrument, mode, command = mode } = parts;
   const store = opened.use(await openJournal({ ...config.state, clock, log, command }));
   const journal = instrument?.journal?.(store) ?? store;
-  await journal.openSources(config.sources.map(identityOf));
-  await journal.openDestinations(
+  await journal.sources.open(config.sources.map(identityOf));
+  await journal.destinations.open(
     config.destinations.map(({ name }) => name),
     clock.now(),
   );

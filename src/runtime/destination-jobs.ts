@@ -66,7 +66,7 @@ export const retry: JobHandlers['retry'] = async (job) => {
   const { app, spec } = job;
   const deliveries = app.deliveries.filter(({ destination }) => spec.destinations.includes(destination.name));
   const letters = await Promise.all(
-    deliveries.map(({ destination }) => app.journal.deadLetters(destination.name)),
+    deliveries.map(({ destination }) => app.journal.deadLetters.of(destination.name)),
   );
   const total = letters.flat().filter(({ id }) => spec.ids === undefined || spec.ids.includes(id)).length;
   let accepted = 0;
@@ -100,7 +100,7 @@ async function firstPlace(
   whole: Redelivery,
 ): Promise<ReplayPlace | undefined> {
   const first = (await whole.read({ sequence: 0, offset: 0 }))?.sequence;
-  const own = (await journal.destinations()).find(({ name }) => name === destination);
+  const own = (await journal.destinations.all()).find(({ name }) => name === destination);
   if (first === undefined || own === undefined) return undefined;
   return { first, last: own.position.sequence, next: first, rejected: 0 };
 }

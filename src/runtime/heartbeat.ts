@@ -1,6 +1,7 @@
 import { StateError } from '../core/errors.ts';
 import { HEALTH_DATASET, healthEvent } from '../ecs/own-events.ts';
-import { OWN_TYPE, type PageCommit } from '../journal/journal.ts';
+import { OWN_TYPE } from '../journal/collection.ts';
+import type { PageCommit } from '../journal/journal.ts';
 import { takeSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
 import type { App } from './app.ts';
 
@@ -57,7 +58,7 @@ async function heartbeat(app: App, interval: number): Promise<number> {
 
 /** Heartbeats have a stream of their own: a source that has no stream yet sends them too. */
 function openStream({ journal }: App, { config }: SourceSnapshot) {
-  return journal.openStream({
+  return journal.streams.open({
     source: config.name,
     type: OWN_TYPE,
     origin: 'health',
@@ -74,14 +75,8 @@ function pageOf(stream: string, source: SourceSnapshot, { at, journal }: Snapsho
     stream,
     source: config.name,
     dataset: HEALTH_DATASET,
-    lane: 'live',
     observedAt: at,
     events: [healthEvent({ ...source, at, reasons, streams: streams.length, journal })],
-    ledger: [],
     cursor: { beat: at },
-    gaps: [],
-    closedGaps: [],
-    complete: false,
-    deferred: 0,
   };
 }

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
-import type { HeldRequest, RequestJournal } from '../journal/request.ts';
-import { JournalWriteError } from '../journal/sqlite/errors.ts';
+import type { StoredJob } from '../journal/jobs.ts';
+import type { Journal } from '../journal/journal.ts';
+import { JournalWriteError } from '../journal/errors.ts';
 import type { App } from './app.ts';
 
 /** For kinds without a place or results. */
@@ -98,13 +99,9 @@ export type JobHandlers = {
 };
 
 /** Leaves a job for the process that holds the state, and returns its id. An open job that asks for the same is joined. */
-export function enqueue(
-  journal: Pick<RequestJournal, 'leaveRequest'>,
-  spec: JobSpec,
-  now: number,
-): Promise<number> {
+export function enqueue(journal: Pick<Journal, 'jobs'>, spec: JobSpec, now: number): Promise<number> {
   const { kind, ...details } = spec;
-  return journal.leaveRequest(
+  return journal.jobs.enqueue(
     {
       kind,
       source: 'source' in spec ? spec.source : undefined,
@@ -116,23 +113,23 @@ export function enqueue(
 }
 
 /** How far a job has come; undefined while no process has started it. */
-export function progressOf(job: HeldRequest): JobProgress | undefined {
+export function progressOf(job: StoredJob): JobProgress | undefined {
   return progress.safeParse(job.progress).data;
 }
 
 /** What became of a job; undefined while it is open. */
-export function outcomeOf(job: HeldRequest): JobOutcome | undefined {
+export function outcomeOf(job: StoredJob): JobOutcome | undefined {
   if (job.finished === undefined) return undefined;
   const unknown = { code: 1, message: 'The job ended in a way that this release does not know.' } as const;
   return outcome.safeParse(job.outcome).data ?? unknown;
 }
 
 /** What a finished job leaves to be printed; undefined when that is nothing. */
-export function resultsOf<K extends Kind>(kind: K, { outcome: stored }: HeldRequest): Results<K> | undefined {
+export function resultsOf<K extends Kind>(kind: K, { outcome: stored }: StoredJob): Results<K> | undefined {
   return z.object({ results: SCHEMAS[kind].results }).safeParse(stored).data?.results;
 }
 
-function progressWithPlace<K extends Kind>(kind: K, job: HeldRequest): JobProgress<Place<K>> | undefined {
+function progressWithPlace<K extends Kind>(kind: K, job: StoredJob): JobProgress<Place<K>> | undefined {
   const known = progressOf(job);
   const { success, data } = z.object({ place: SCHEMAS[kind].place }).safeParse(job.progress);
   return known !== undefined && success ? { ...known, place: data.place } : undefined;
@@ -142,13 +139,10 @@ function progressWithPlace<K extends Kind>(kind: K, job: HeldRequest): JobProgre
 const anyProgress = progress.loose();
 
 /** Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again. */
-export async function noteStarted(
-  journal: Pick<RequestJournal, 'request' | 'noteProgress'>,
-  id: number,
-): Promise<void> {
-  const { progress: stored } = (await journal.request(id)) ?? {};
+export async function noteStarted(journal: Pick<Journal, 'jobs'>, id: number): Promise<void> {
+  const { progress: stored } = (await journal.jobs.find(id)) ?? {};
   const before = anyProgress.safeParse(stored).data ?? { done: 0, total: 0, events: 0 };
-  await journal.noteProgress(id, asJson({ ...before, stuck: undefined }));
+  await journal.jobs.noteProgress(id, asJson({ ...before, stuck: undefined }));
 }
 
 interface ServeOptions {
@@ -209,9 +203,9 @@ class JobQueue {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #open(): Promise<readonly HeldRequest[]> {
+  async #open(): Promise<readonly StoredJob[]> {
     try {
-      return await this.#app.journal.openRequests();
+      return await this.#app.journal.jobs.open();
     } catch (error) {
       if (error instanceof StateError) throw error;
       this.#app.log.error({ err: error }, 'Could not read pending jobs; retrying.');
@@ -220,7 +214,7 @@ class JobQueue {
   }
 
   /** Runs a job to its outcome, or until delivering ends. Never rejects. */
-  async #run(job: HeldRequest): Promise<void> {
+  async #run(job: StoredJob): Promise<void> {
     const { journal, clock, delivering } = this.#app;
     const { id, kind, source, destination } = job;
     const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
@@ -229,7 +223,7 @@ class JobQueue {
       await noteStarted(journal, id);
       const ended = await this.#handle(kind, job, log);
       if (ended === undefined) return;
-      await journal.finishRequest(id, asJson(ended), clock.now());
+      await journal.jobs.finish(id, asJson(ended), clock.now());
       const fields = { process: { exit_code: ended.code }, event: { reason: ended.message } };
       if (ended.code === 0) log.info(fields, 'Job finished.');
       else log.warn(fields, 'Job finished incompletely.');
@@ -247,7 +241,7 @@ class JobQueue {
 
   async #handle<K extends Kind>(
     kind: K,
-    job: HeldRequest,
+    job: StoredJob,
     log: Logger,
   ): Promise<JobOutcome<Results<K>> | undefined> {
     const spec = kind in SCHEMAS ? SCHEMAS[kind].spec.safeParse(job.details).data : undefined;
@@ -269,7 +263,7 @@ class JobQueue {
   /** Progress that could not be noted costs some repeats after a restart, nothing else. */
   async #note(id: number, now: JobProgress, log: Logger): Promise<void> {
     try {
-      await this.#app.journal.noteProgress(id, asJson(now));
+      await this.#app.journal.jobs.noteProgress(id, asJson(now));
     } catch (error) {
       if (!(error instanceof JournalWriteError)) throw error;
       log.warn({ err: error }, 'The progress of the job could not be noted.');

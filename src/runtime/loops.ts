@@ -154,7 +154,9 @@ async function summariseHourly(app: App): Promise<void> {
 /** Events that wait for the destination with the longest backlog; undefined when the journal cannot be read now. */
 async function largestBacklog({ config, journal, log }: App): Promise<number | undefined> {
   try {
-    const waiting = config.destinations.map(({ name, sources }) => journal.waiting(name, sources));
+    const waiting = config.destinations.map(({ name, sources }) =>
+      journal.destinations.waiting(name, sources),
+    );
     return Math.max(0, ...(await Promise.all(waiting)));
   } catch (error) {
     if (error instanceof StateError) throw error;

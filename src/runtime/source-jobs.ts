@@ -185,7 +185,9 @@ function outcomeOf(
 
 async function hasRoom({ journal, clock }: App, deliveries: readonly Delivery[]): Promise<boolean> {
   if ((await journal.room(clock.now())) !== 'free') return false;
-  const waiting = deliveries.map(({ destination: { name, sources } }) => journal.waiting(name, sources));
+  const waiting = deliveries.map(({ destination: { name, sources } }) =>
+    journal.destinations.waiting(name, sources),
+  );
   return Math.max(0, ...(await Promise.all(waiting))) < MOST_WAITING;
 }
 

@@ -46,11 +46,11 @@ export class StateReports {
   async write(): Promise<void> {
     const { journal, log } = this.#app;
     try {
-      const written = (this.#written ??= new Map(await journal.seen()));
+      const written = (this.#written ??= new Map(await journal.states.all()));
       const reports = await reportsOf(this.#app);
       const changes = changesOf(written, reports);
       if (changes.size > 0) {
-        await journal.noteSeen(changes);
+        await journal.states.note(changes);
         this.#written = new Map(reports);
         this.#isLogDue = true;
       }

@@ -1,10 +1,8 @@
 import { hostname } from 'node:os';
 import process from 'node:process';
 import type { Trouble } from '../core/state.ts';
-import { JournalWriteError } from '../journal/sqlite/errors.ts';
-import type { Holder } from '../journal/sqlite/holder.ts';
-import { stateHolder } from '../journal/sqlite/sqlite-journal.ts';
-import { StateDiskError, StateInUseError } from '../journal/sqlite/state-problems.ts';
+import { type Holder, JournalWriteError, StateDiskError, StateInUseError } from '../journal/errors.ts';
+import { stateHolder } from '../journal/sqlite/open.ts';
 import type { Host } from './app.ts';
 import type { LoadedConfig } from './reload.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import type { Gap, Span } from '../../src/core/source.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openWorld, type World } from './support/world.ts';
@@ -23,7 +23,7 @@ async function commit(page: { covered?: Span; gaps?: readonly Gap[]; closedGaps?
     retain: 0,
     clock: world.clock,
   });
-  const { key } = await journal.openStream({
+  const { key } = await journal.streams.open({
     source: 'console',
     type: 'qradar-login-attempts',
     origin: world.console.url,
@@ -151,9 +151,9 @@ describe('gaps', () => {
         retain: 0,
         clock: world.clock,
       });
-      await journal.openDestinations(['siem'], world.clock.now());
+      await journal.destinations.open(['siem'], world.clock.now());
       const missed = { from: at('08:00'), to: at('09:00'), events: 1_200, sources: { console: 1_200 } };
-      await journal.skip(
+      await journal.destinations.skip(
         'siem',
         { position: { sequence: 9, offset: 0 }, missed, deadLetters: [] },
         world.clock.now(),

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
-import { isStateHeld, openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { isStateHeld, openJournal } from '../../src/journal/sqlite/open.ts';
 import { follow, type Followed } from '../../src/cli/jobs.ts';
 import { enqueue, type JobSpec } from '../../src/runtime/jobs.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -42,10 +42,10 @@ async function following(): Promise<{ id: number; ended: Promise<Followed>; show
 it('follow shows how far a job has come, and ends with its outcome', async () => {
   const { id, ended, shown } = await following();
   await clock.advance(1_000);
-  await journal.noteProgress(id, { done: 1, total: 2, events: 10 });
+  await journal.jobs.noteProgress(id, { done: 1, total: 2, events: 10 });
   await clock.advance(1_000);
 
-  await journal.finishRequest(id, { code: 3, message: 'the console is away' }, clock.now());
+  await journal.jobs.finish(id, { code: 3, message: 'the console is away' }, clock.now());
   await clock.advance(1_000);
 
   expect(await ended).toMatchObject({
@@ -62,7 +62,7 @@ it('follow waits for a daemon that restarts, and ends when no process holds the 
   served = true;
   await clock.advance(20_000);
   served = false;
-  const open = await journal.request(id);
+  const open = await journal.jobs.find(id);
   await clock.advance(31_000);
 
   expect(open?.finished).toBeUndefined();
@@ -82,14 +82,14 @@ it('follow withdraws a job that no process starts in the time given', async () =
   await clock.advance(6_000);
 
   expect(await ended).toEqual({ kind: 'unstarted' });
-  expect(await journal.openRequests()).toEqual([]);
+  expect(await journal.jobs.open()).toEqual([]);
 });
 
 it('follow does not wait for a destination that accepts nothing, nor after a stop', async () => {
   const stuck = await following();
-  await journal.noteProgress(stuck.id, { done: 0, total: 1, events: 0, stuck: 'siem is paused' });
+  await journal.jobs.noteProgress(stuck.id, { done: 0, total: 1, events: 0, stuck: 'siem is paused' });
   await clock.advance(1_000);
-  await journal.noteProgress(stuck.id, { done: 0, total: 1, events: 0 });
+  await journal.jobs.noteProgress(stuck.id, { done: 0, total: 1, events: 0 });
   const stopped = await following();
 
   stop.abort();

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { loginAttempt } from '../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
@@ -20,7 +20,11 @@ const idOf = (row: Record<string, unknown>) => (row['event'] as { id: string }).
 /** All that the state holds of its streams, and how much is journaled. */
 async function held(): Promise<unknown> {
   await using view = await openJournalReadOnly(`${world.path}/state`);
-  return { streams: await view.streams(), events: (await view.stats()).events, gaps: await view.gaps() };
+  return {
+    streams: await view.streams.all(),
+    events: (await view.stats()).events,
+    gaps: await view.gaps.of(),
+  };
 }
 
 describe('preview', () => {

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { arrivedTuple, multiset, tupleOf } from '../support/truth.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { ACCEPTED } from '../../src/simulators/otlp-receiver.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
@@ -49,7 +49,7 @@ function held(): Promise<Journal> {
 
 async function cursorOf(name: string): Promise<unknown> {
   await using view = await openJournalReadOnly(state());
-  return (await view.streams()).find(({ source }) => source === name)?.cursor;
+  return (await view.streams.all()).find(({ source }) => source === name)?.cursor;
 }
 
 /** Each row of the console arrived, in records of ids of their own. Read anew, a record has another `event.created`. */

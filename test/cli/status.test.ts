@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openWorld, SECRETS, type World } from './support/world.ts';
 
@@ -71,7 +71,7 @@ describe('status --json', () => {
     const { code, rows } = await world.run('status --json');
 
     expect(code).toBe(0);
-    expect(await held.streams()).toHaveLength(1);
+    expect(await held.streams.all()).toHaveLength(1);
     expect(rows).toMatchObject([
       {
         sources: [
@@ -126,7 +126,7 @@ describe('status of an empty directory', () => {
 
 async function letters() {
   await using held = await openJournal({ path: `${world.path}/state`, maxBytes: 2 ** 30, retain: 0 });
-  return held.deadLetters('siem');
+  return held.deadLetters.of('siem');
 }
 
 describe('dead letters', () => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { buildPage, decide, type Known, remembered } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { LedgerValue, Observation } from '../../src/core/source.ts';
-import type { LedgerEntry } from '../../src/journal/journal.ts';
+import type { LedgerEntry } from '../../src/journal/collection.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 

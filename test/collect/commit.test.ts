@@ -17,7 +17,7 @@ test('what a full journal kept from being read is logged at once, and shipped wh
   const { journal } = await lab.open();
   lab.start();
   await lab.advance(2 * MINUTE);
-  const [stream] = await journal.streams();
+  const [stream] = await journal.streams.all();
   if (stream === undefined) throw new Error('It was polled.');
   for (let page = 0; page < 16; page += 1) {
     const event = {
@@ -44,7 +44,7 @@ test('what a full journal kept from being read is logged at once, and shipped wh
   const shipped = () => counting.arrived().filter((event) => event['event.reason'] === 'journal-full');
 
   await lab.advance(5 * MINUTE);
-  const full = await journal.gaps(stream.key);
+  const full = await journal.gaps.of(stream.key);
   const loggedWhileFull = gapLines().length;
   const shippedWhileFull = shipped().length;
   receiver.answer = () => ({ status: 200 });
@@ -54,7 +54,7 @@ test('what a full journal kept from being read is logged at once, and shipped wh
   expect([loggedWhileFull, shippedWhileFull]).toEqual([1, 0]);
   expect(gapLines()).toHaveLength(2);
   expect(shipped()).toHaveLength(1);
-  const [gap] = await journal.gaps(stream.key);
+  const [gap] = await journal.gaps.of(stream.key);
   expect(gap?.unemitted).toBeUndefined();
   expect(gap).toMatchObject({ from: full[0]?.from, to: full[0]?.to });
   expect(shipped()[0]).toMatchObject({

@@ -84,7 +84,7 @@ test('two organisations at one origin, told apart by `account`, are read side by
   ).toEqual(['Tenant of key-north', 'Tenant of key-south']);
   expect(new Set(lab.arrived().map(({ uid }) => uid)).size).toBe(2);
   expect(again.polls).toMatchObject([{ stats: { new: 0, repeated: 1 } }, { stats: { new: 0, repeated: 1 } }]);
-  const keys = (await journal.streams()).map(({ key }) => key);
+  const keys = (await journal.streams.all()).map(({ key }) => key);
   expect(keys).toEqual(['north', 'south'].map((account) => `petra-incidents|${url}|${account}|`));
 
   const [north] = sources.map(({ context }) => context.config);
@@ -142,7 +142,7 @@ test('hours and days of one BotBye project, and two accounts, are counted side b
   await lab.stop();
   const { journal } = await lab.open();
 
-  const keys = (await journal.streams()).map(({ key }) => key);
+  const keys = (await journal.streams.all()).map(({ key }) => key);
   const place = `botbye-declined-requests|${url}`;
   expect(keys).toEqual([
     `${place}|acc-1|shop/country/DAY`,

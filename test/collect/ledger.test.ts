@@ -21,7 +21,7 @@ test('a series with a long id costs its row, and a hash of its key', async () =>
   await counting.pass();
   const app = await counting.lab.open();
 
-  const { entries, bytes } = await app.journal.ledgerSize('shop');
+  const { entries, bytes } = await app.journal.ledger.sizeOf('shop');
 
   expect(entries).toBe(2_500);
   expect(bytes / entries).toBeLessThan(800);
@@ -42,8 +42,8 @@ test('at its bound the ledger loses its oldest entries, a gap says which, and ev
   }
   const { journal } = await counting.lab.open();
 
-  const noisy = await journal.ledgerSize('noisy');
-  const gaps = (await journal.gaps()).filter(({ reason }) => reason === 'ledger-full');
+  const noisy = await journal.ledger.sizeOf('noisy');
+  const gaps = (await journal.gaps.of()).filter(({ reason }) => reason === 'ledger-full');
   const shipped = counting.arrived().filter((event) => event['event.reason'] === 'ledger-full');
   const told = counting.logged().filter((line) => JSON.stringify(line).includes('"reason":"ledger-full"'));
   const warned = counting.logged().filter(({ message }) => String(message).includes('ledger.max of source'));

@@ -71,7 +71,7 @@ async function open(type: string, options: Record<string, unknown> = {}): Promis
 /** One pass. Returns how it ended, and the gaps of the stream as they are then. */
 async function pass(one: Lab) {
   const { polls } = await one.once();
-  const gaps = await one.app.journal.gaps();
+  const gaps = await one.app.journal.gaps.of();
   await one.stop();
   await one.open();
   const spans = gaps.map(({ from, to, reason, closed }) => ({

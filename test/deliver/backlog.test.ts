@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lab, openLab, type Step } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
-import type { DestinationGap } from '../../src/journal/backlog.ts';
+import type { DestinationGap } from '../../src/journal/delivery.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
@@ -64,7 +64,7 @@ let filled = 0;
 /** A page of one event of about so many bytes, which happened now. */
 async function fill(bytes: number): Promise<void> {
   filled += 1;
-  const [stream] = await lab.app.journal.streams();
+  const [stream] = await lab.app.journal.streams.all();
   if (stream === undefined) throw new Error('It was polled.');
   await lab.app.journal.commit({
     stream: stream.key,
@@ -115,8 +115,8 @@ function missedByDead(): Pick<DestinationGap, 'events' | 'from' | 'to'> {
 const logged = () => lab.log.filter((line) => line.includes('backlog-full'));
 
 async function polls(): Promise<string[]> {
-  const [stream] = await lab.app.journal.streams();
-  const all = stream === undefined ? [] : await lab.app.journal.polls(stream.key, 100);
+  const [stream] = await lab.app.journal.streams.all();
+  const all = stream === undefined ? [] : await lab.app.journal.polls.last(stream.key, 100);
   return all.map(({ outcome }) => outcome);
 }
 
@@ -126,7 +126,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     lab.start();
     await lab.advance(1_000);
     await pass(20);
-    const whileAway = await lab.app.journal.destinationGaps();
+    const whileAway = await lab.app.journal.destinations.gaps();
     const loggedWhileAway = logged().length;
     const { destinations } = await takeSnapshot(lab.app);
     dead.answer = () => ACCEPTED;
@@ -135,7 +135,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     const all = uids(alive);
     expect(all.size).toBe(60);
     expect(new Set(await polls())).toEqual(new Set(['complete']));
-    const gaps = await lab.app.journal.destinationGaps();
+    const gaps = await lab.app.journal.destinations.gaps();
     const missed = missedByDead();
     expect(gaps).toHaveLength(1);
     expect(gaps).toMatchObject([
@@ -170,7 +170,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     dead.answer = () => ACCEPTED;
     await lab.advance(10 * MINUTE);
 
-    expect(await lab.app.journal.destinationGaps()).toEqual([]);
+    expect(await lab.app.journal.destinations.gaps()).toEqual([]);
     expect(uids(dead)).toEqual(uids(alive));
   });
 
@@ -185,7 +185,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     await lab.advance(5 * MINUTE);
 
     expect([...uids(dead)]).toEqual([`filler ${filled}`]);
-    expect(await lab.app.journal.destinationGaps()).toMatchObject([missedByDead()]);
+    expect(await lab.app.journal.destinations.gaps()).toMatchObject([missedByDead()]);
   });
 
   it('events that have waited longer than a limit in time are skipped, also when nothing new comes', async () => {
@@ -193,7 +193,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     lab.start();
     await lab.advance(1_000);
     await lab.advance(9 * MINUTE);
-    const before = await lab.app.journal.destinationGaps();
+    const before = await lab.app.journal.destinations.gaps();
     await fill(KIB);
     await lab.advance(3 * MINUTE);
     dead.answer = () => ACCEPTED;
@@ -201,7 +201,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
 
     expect(before).toEqual([]);
     expect([...uids(dead)]).toEqual([`filler ${filled}`]);
-    expect(await lab.app.journal.destinationGaps()).toMatchObject([{ ...missedByDead(), events: 20 }]);
+    expect(await lab.app.journal.destinations.gaps()).toMatchObject([{ ...missedByDead(), events: 20 }]);
   });
 
   it('events are skipped before the journal is full, whatever the limit is', async () => {
@@ -212,7 +212,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
 
     expect(new Set(await polls())).toEqual(new Set(['complete']));
     expect(uids(alive).size).toBe(60);
-    const [gap] = await lab.app.journal.destinationGaps();
+    const [gap] = await lab.app.journal.destinations.gaps();
     expect(gap?.events).toBeGreaterThan(0);
   });
 
@@ -220,7 +220,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     await open(gapBeyond(1), { tenants: ['north'] });
     lab.start();
     await lab.advance(1_000);
-    const [stream] = await lab.app.journal.streams();
+    const [stream] = await lab.app.journal.streams.all();
     const event = (tenant: string) => ({
       uid: `of ${tenant}`,
       event: { '@timestamp': new Date(clock.now()).toISOString(), 'organization.id': tenant },
@@ -243,7 +243,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     await lab.advance(MINUTE);
 
     // The console's rows have no tenant.
-    expect(await lab.app.journal.destinationGaps()).toMatchObject([{ events: 20 + 1 }]);
+    expect(await lab.app.journal.destinations.gaps()).toMatchObject([{ events: 20 + 1 }]);
   });
 
   it('a destination that is unavailable again has another gap with its own count', async () => {
@@ -258,7 +258,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
     dead.answer = () => ACCEPTED;
     await lab.advance(5 * MINUTE);
 
-    const gaps = await lab.app.journal.destinationGaps();
+    const gaps = await lab.app.journal.destinations.gaps();
     const events = gaps.reduce((sum, gap) => sum + gap.events, 0);
     expect(gaps).toHaveLength(2);
     expect(logged()).toHaveLength(2);
@@ -273,7 +273,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
       await open(gapBeyond('1MiB'));
       let skips = 0;
       onStep = (name, phase) => {
-        if (name !== 'skip' || phase !== moment) return;
+        if (name !== 'destinations.skip' || phase !== moment) return;
         skips += 1;
         if (skips % 3 === 2) lab.kill();
       };
@@ -298,7 +298,7 @@ describe('a destination with `backlog: { then: gap }`', () => {
       await lab.advance(10 * MINUTE);
 
       expect(lives).toBeGreaterThan(2);
-      const gaps = await lab.app.journal.destinationGaps();
+      const gaps = await lab.app.journal.destinations.gaps();
       expect(gaps).toMatchObject([missedByDead()]);
     },
   );
@@ -315,5 +315,5 @@ it('without `backlog`, the journal keeps everything for an unavailable destinati
 
   expect(stopped).toContain('JournalFullError');
   expect(uids(dead)).toEqual(uids(alive));
-  expect(await lab.app.journal.destinationGaps()).toEqual([]);
+  expect(await lab.app.journal.destinations.gaps()).toEqual([]);
 });

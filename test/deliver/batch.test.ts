@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Batcher } from '../../src/deliver/batch.ts';
 import { Providers } from '../../src/otlp/providers.ts';
-import type { Position } from '../../src/journal/journal.ts';
+import type { Position } from '../../src/journal/delivery.ts';
 import { destination, event, events } from './support/events.ts';
 import { MemoryJournal } from './support/memory-journal.ts';
 
@@ -16,7 +16,7 @@ function batcher(journal: MemoryJournal, overrides: Partial<DestinationConfig> =
   return {
     providers,
     batcher: new Batcher({
-      read: (position) => journal.read(position),
+      read: (position) => journal.pages.read(position),
       destination: config,
       providers,
       shaping,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Settled } from '../../src/deliver/in-flight-batch.ts';
 import type { Redelivery } from '../../src/deliver/redelivery.ts';
-import type { JournalPage } from '../../src/journal/journal.ts';
+import type { JournalPage } from '../../src/journal/delivery.ts';
 import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';

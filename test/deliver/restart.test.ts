@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { page, STREAM } from '../journal/support/commits.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import { JournalWriteError } from '../../src/journal/errors.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import type { DeliveryJournal } from '../../src/deliver/loop.ts';
 import { redeliverDeadLetters, redeliverSince } from '../../src/deliver/redelivery.ts';
-import type { Journal } from '../../src/journal/journal.ts';
-import { JournalWriteError } from '../../src/journal/sqlite/errors.ts';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 import { ACCEPTED, refusing } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
@@ -17,8 +17,8 @@ const ALL = events(SIZE).map(({ uid }) => uid);
 /** A real journal with events in pages of five, for the destination `siem`. */
 async function filled(path: string, stored: readonly JournaledEvent[] = events(SIZE)): Promise<Journal> {
   const journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 86_400_000, allowNetworkFs: true });
-  await journal.openStream(STREAM);
-  await journal.openDestinations(['siem'], 0);
+  await journal.streams.open(STREAM);
+  await journal.destinations.open(['siem'], 0);
   for (let from = 0; from < stored.length; from += 5) {
     await journal.commit(
       page({ events: stored.slice(from, from + 5), dataset: 'qradar.login_attempts', observedAt: from }),
@@ -29,18 +29,26 @@ async function filled(path: string, stored: readonly JournaledEvent[] = events(S
 
 class Crash extends Error {}
 
+/** The journal, with an `acknowledge` of its own. */
+function acknowledging(journal: Journal, acknowledge: Journal['acknowledge']): DeliveryJournal {
+  const { pages, destinations, deadLetters } = journal;
+  return {
+    pages,
+    destinations,
+    deadLetters,
+    acknowledge,
+    room: (now) => journal.room(now),
+    stats: () => journal.stats(),
+  };
+}
+
 /** The journal, until it is asked to commit a position for the n-th time: then the process is gone. */
 function crashingAt(journal: Journal, commit: number): DeliveryJournal {
   let commits = 0;
-  return new Proxy(journal, {
-    get(target, name) {
-      const method = Reflect.get(target, name) as (...given: unknown[]) => unknown;
-      if (name !== 'advance') return method.bind(target);
-      return (...given: unknown[]) => {
-        commits += 1;
-        return commits === commit ? Promise.reject(new Crash()) : method.apply(target, given);
-      };
-    },
+  return acknowledging(journal, async (...given) => {
+    commits += 1;
+    if (commits === commit) throw new Crash();
+    await journal.acknowledge(...given);
   });
 }
 
@@ -60,7 +68,7 @@ test.each([1, 3, 5, 7, 9])(
     second.start();
     await second.delivery.idle();
 
-    const letters = await journal.deadLetters('siem');
+    const letters = await journal.deadLetters.of('siem');
     const repeats = [...first.receiver.ids().values()];
     expect(crashed).toBeInstanceOf(Crash);
     expect(first.receiver.ids().keys().toArray().toSorted()).toEqual(
@@ -70,7 +78,7 @@ test.each([1, 3, 5, 7, 9])(
       repeats.every((all) => new Set(all.map(({ bytes }) => Buffer.from(bytes).toString('hex'))).size === 1),
     ).toBe(true);
     expect(letters.map(({ uid }) => uid)).toEqual(BAD);
-    expect(await journal.waiting('siem')).toBe(0);
+    expect(await journal.destinations.waiting('siem')).toBe(0);
   },
 );
 
@@ -78,13 +86,9 @@ test('a journal that cannot be written for a while is written later, and nothing
   await using directory = await temporaryDirectory();
   await using journal = await filled(directory.path);
   let failures = 3;
-  const full: DeliveryJournal = new Proxy(journal, {
-    get(target, name) {
-      const method = Reflect.get(target, name) as (...given: unknown[]) => unknown;
-      if (name !== 'advance') return method.bind(target);
-      return (...given: unknown[]) =>
-        failures-- > 0 ? Promise.reject(new JournalWriteError('disk full')) : method.apply(target, given);
-    },
+  const full = acknowledging(journal, async (...given) => {
+    if (failures-- > 0) throw new JournalWriteError('disk full');
+    await journal.acknowledge(...given);
   });
   await using running = await startDelivery({ parts: { journal: full } });
 
@@ -93,7 +97,7 @@ test('a journal that cannot be written for a while is written later, and nothing
   await running.delivery.idle();
 
   expect(running.receiver.received()).toHaveLength(SIZE);
-  expect(await journal.waiting('siem')).toBe(0);
+  expect(await journal.destinations.waiting('siem')).toBe(0);
 });
 
 test('dead letters that are sent again follow live events, and are removed when accepted', async () => {
@@ -108,7 +112,7 @@ test('dead letters that are sent again follow live events, and are removed when 
 
   await running.delivery.redeliver(await redeliverDeadLetters(journal, 'siem'));
 
-  const letters = await journal.deadLetters('siem');
+  const letters = await journal.deadLetters.of('siem');
   expect(letters.map(({ uid, reason }) => [uid, reason])).toEqual([['uid-7', 'still no']]);
   expect(
     running.receiver
@@ -141,12 +145,12 @@ test('only the named dead letters are sent again', async () => {
   running.receiver.answer = badRefused;
   running.start();
   await running.delivery.idle();
-  const [first] = await journal.deadLetters('siem');
+  const [first] = await journal.deadLetters.of('siem');
   running.receiver.answer = () => ACCEPTED;
 
   await running.delivery.redeliver(await redeliverDeadLetters(journal, 'siem', [first?.id ?? 0]));
 
-  expect((await journal.deadLetters('siem')).map(({ uid }) => uid)).toEqual(['uid-7']);
+  expect((await journal.deadLetters.of('siem')).map(({ uid }) => uid)).toEqual(['uid-7']);
 });
 
 test('a replay sends the same bytes again from a time on, and makes no dead letters', async () => {
@@ -167,7 +171,7 @@ test('a replay sends the same bytes again from a time on, and makes no dead lett
   expect(repeated.map(([uid]) => uid)).toEqual(ALL.slice(5).filter((uid) => uid !== 'uid-7'));
   for (const [, [one, other]] of repeated) expect(other?.bytes).toEqual(one?.bytes);
   expect(refused).toEqual(['uid-7']);
-  expect(await journal.deadLetters('siem')).toEqual([]);
+  expect(await journal.deadLetters.of('siem')).toEqual([]);
 });
 
 test('a redelivery that the end of the delivery cuts off rejects with an AbortError', async () => {

@@ -4,12 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StreamState } from '../../src/journal/journal.ts';
-import {
-  openJournal,
-  openJournalForBudgets,
-  openJournalReadOnly,
-} from '../../src/journal/sqlite/sqlite-journal.ts';
+import type { StreamState } from '../../src/journal/collection.ts';
+import { openJournal, openJournalForQuotas, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held, KEY } from './support/commits.ts';
 import { options } from './support/states.ts';
@@ -74,7 +70,7 @@ test('after a kill every page that was durable is there, whole, and what hangs o
 
   await using journal = await openJournal(options(path));
 
-  const [stream] = await journal.streams();
+  const [stream] = await journal.streams.all();
   const number = lastNumber(stream);
   const uids = await held(journal);
   expect(number).toBeGreaterThanOrEqual(durable);
@@ -82,7 +78,7 @@ test('after a kill every page that was durable is there, whole, and what hangs o
   expect(new Set(uids).size).toBe(uids.length);
   expect(uids.at(-1)).toBe(`page ${number}-19`);
   expect(stream?.ledger).toBe(number + 1);
-  expect(await journal.coverage(KEY)).toEqual([{ from: 0, to: number + 1 }]);
+  expect(await journal.coverage.of(KEY)).toEqual([{ from: 0, to: number + 1 }]);
 });
 
 test('the lock of a process that was killed is taken over; until then nobody else gets it', async () => {
@@ -93,7 +89,7 @@ test('the lock of a process that was killed is taken over; until then nobody els
   await kill(writer);
   await using journal = await openJournal(options(path));
 
-  expect(await journal.streams()).toHaveLength(1);
+  expect(await journal.streams.all()).toHaveLength(1);
 });
 
 test('another process reads and spends budgets beside the holder, and neither waits', async () => {
@@ -101,10 +97,10 @@ test('another process reads and spends budgets beside the holder, and neither wa
   await afterPages(writer, 1);
 
   await using view = await openJournalReadOnly(path);
-  await using budgets = await openJournalForBudgets({ path });
-  const before = await view.waiting('siem');
+  await using budgets = await openJournalForQuotas({ path });
+  const before = await view.destinations.waiting('siem');
   await afterPages(writer, 20);
-  const after = await view.waiting('siem');
+  const after = await view.destinations.waiting('siem');
   const spent = await budgets.quotas.spend('b', { requests: 1, per: 1000 }, 5);
   await afterPages(writer, 20);
 
@@ -112,7 +108,7 @@ test('another process reads and spends budgets beside the holder, and neither wa
   // The writer tells of a page after its commit, so some of the twenty may be in the first count already.
   expect(after).toBeGreaterThan(before);
   expect(spent).toBe(0);
-  expect(await view.available('b', { requests: 1, per: 1000 }, 5)).toBe(0);
+  expect(await view.quotas.available('b', { requests: 1, per: 1000 }, 5)).toBe(0);
 });
 
 test('a commit without space fails as a whole, can be tried again, and the state is sound', async () => {
@@ -124,7 +120,7 @@ test('a commit without space fails as a whole, can be tried again, and the state
 
   await using journal = await openJournal(options(path));
 
-  const [stream] = await journal.streams();
+  const [stream] = await journal.streams.all();
   const number = lastNumber(stream);
   expect(lines.at(-1)).toBe('JournalWriteError JournalWriteError');
   expect(number).toBe(lines.length - 2);

@@ -5,8 +5,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StreamState } from '../../src/journal/journal.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
+import type { StreamState } from '../../src/journal/collection.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { exportState } from '../../src/journal/sqlite/transfer.ts';
 import { CANNOT_MOUNT, smallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { held } from './support/commits.ts';
@@ -65,7 +65,7 @@ function lastNumber(stream: StreamState | undefined): number {
 /** The last page's number, as a reader beside everybody sees it. */
 async function lastRead(): Promise<number> {
   await using view = await openJournalReadOnly(path);
-  return lastNumber((await view.streams())[0]);
+  return lastNumber((await view.streams.all())[0]);
 }
 
 describe('a disk that is full for a while', () => {
@@ -87,7 +87,7 @@ describe('a disk that is full for a while', () => {
       expect(roomy).toBe(full);
     }
     await using journal = await openJournal(options(path));
-    const number = lastNumber((await journal.streams())[0]);
+    const number = lastNumber((await journal.streams.all())[0]);
     expect(await held(journal)).toHaveLength(20 * (number + 1));
   });
 
@@ -131,7 +131,7 @@ describe('what SQLite would need to make beside a database', () => {
 
     await using view = await openJournalReadOnly(path);
 
-    expect(await view.streams()).toHaveLength(1);
+    expect(await view.streams.all()).toHaveLength(1);
   });
 
   it.each(['with its index', 'without its index'])(
@@ -154,6 +154,6 @@ describe('what SQLite would need to make beside a database', () => {
 
     await using view = await openJournalReadOnly(path);
 
-    expect(await view.streams()).toHaveLength(1);
+    expect(await view.streams.all()).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@ import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { isStateThere, openJournal, openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { isStateThere, openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held } from './support/commits.ts';
 import { options, usedState } from './support/states.ts';
@@ -36,7 +36,7 @@ test('a log that is partly folded into the database is no corruption', async () 
   expect(isStateThere(path)).toBe(true);
   {
     await using view = await openJournalReadOnly(path);
-    expect(await view.streams()).toHaveLength(1);
+    expect(await view.streams.all()).toHaveLength(1);
   }
   await using journal = await openJournal(options(path));
   expect(await held(journal)).toEqual(['event-0', 'event-1']);

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, page, STREAM } from './support/commits.ts';
@@ -24,8 +24,8 @@ afterEach(() => directory[Symbol.asyncDispose]());
 async function open(): Promise<Journal> {
   const log = createLogger({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } });
   const journal = await openJournal(options(path, { log }));
-  await journal.openStream(STREAM);
-  await journal.openDestinations(['siem'], 0);
+  await journal.streams.open(STREAM);
+  await journal.destinations.open(['siem'], 0);
   return journal;
 }
 
@@ -44,7 +44,7 @@ test('the last sequence is noted with what each destination answered for, for th
   await using journal = await open();
   await journal.commit(page({ events: events(3) }));
   await journal.commit(page({ events: events(3) }));
-  await journal.advance('siem', { sequence: 2, offset: 1 }, 'ok', 0);
+  await journal.acknowledge('siem', { position: { sequence: 2, offset: 1 }, response: 'ok', now: 0 });
 
   expect(await journal.noteLast(0)).toBe(true);
 
@@ -68,7 +68,7 @@ test.each([
 ])('%s', async (_, was, warnings) => {
   await using journal = await open();
   await journal.commit(page({ events: events(3) }));
-  await journal.advance('siem', { sequence: 1, offset: 2 }, 'ok', 0);
+  await journal.acknowledge('siem', { position: { sequence: 1, offset: 2 }, response: 'ok', now: 0 });
   await writeFile(join(path, 'penstock.last'), JSON.stringify({ ...was, written: '2026-01-01T00:00:00Z' }));
 
   await journal.compareLast();

@@ -3,11 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StateError } from '../../src/core/errors.ts';
 import { MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
-import {
-  openJournal,
-  openJournalForBudgets,
-  openJournalReadOnly,
-} from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal, openJournalForQuotas, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held, KEY } from './support/commits.ts';
 import { options, peek, usedState } from './support/states.ts';
@@ -46,7 +42,7 @@ test('an older state is migrated and keeps what it holds; a copy of before is be
   expect(peek(database, 'PRAGMA user_version')).toEqual({ user_version: 2 });
   expect(peek(`${database}.v1`, 'PRAGMA user_version')).toEqual({ user_version: 1 });
   expect(peek(`${database}.v1`, 'PRAGMA auto_vacuum')).toEqual({ auto_vacuum: 2 });
-  expect(peek(`${database}.v1`, 'SELECT count(*) AS pages FROM journal')).toEqual({ pages: 1 });
+  expect(peek(`${database}.v1`, 'SELECT count(*) AS pages FROM page')).toEqual({ pages: 1 });
 });
 
 test('the copy can be gone back to', async () => {
@@ -102,12 +98,12 @@ test('a reader does not migrate, and says what does', async () => {
   );
 });
 
-test('who spends budgets migrates when nobody holds the state', async () => {
+test('a process that spends quotas migrates the state when nobody holds the state', async () => {
   await usedState(path);
 
-  await using budgets = await openJournalForBudgets({ ...options(path), migrations: V2 });
+  await using journal = await openJournalForQuotas({ ...options(path), migrations: V2 });
 
-  expect(await budgets.streams()).toHaveLength(1);
+  expect(await journal.streams.all()).toHaveLength(1);
   expect(peek(database, 'PRAGMA user_version')).toEqual({ user_version: 2 });
 });
 
@@ -119,7 +115,7 @@ test('the state that the first release wrote can be read', async () => {
   await using journal = await openJournal(options(path));
 
   expect(fixture.readUInt32BE(60)).toBe(1);
-  expect(await journal.streams()).toMatchObject([
+  expect(await journal.streams.all()).toMatchObject([
     {
       key: KEY,
       source: 'console',
@@ -130,19 +126,23 @@ test('the state that the first release wrote can be read', async () => {
     },
   ]);
   expect(await held(journal)).toEqual(['event-0', 'event-1', 'event-2']);
-  expect(await journal.ledger(KEY, ['key'])).toEqual(
+  expect(await journal.ledger.lookup(KEY, ['key'])).toEqual(
     new Map([['key', { uid: 'uid', value: { count: 2n ** 64n } }]]),
   );
-  expect(await journal.coverage(KEY)).toEqual([{ from: 1772448000000, to: 1772452800000 }]);
-  expect(await journal.gaps(KEY)).toMatchObject([{ from: 1, to: 2, part: 'tenant', reason: 'page-limit' }]);
-  expect(await journal.polls(KEY, 9)).toMatchObject([{ requests: 3, outcome: 'UnavailableError' }]);
-  expect(await journal.destinations()).toMatchObject([
-    { name: 'siem', position: { sequence: 1, offset: 2 }, lastAnswer: '200', paused: '401' },
+  expect(await journal.coverage.of(KEY)).toEqual([{ from: 1772448000000, to: 1772452800000 }]);
+  expect(await journal.gaps.of(KEY)).toMatchObject([
+    { from: 1, to: 2, part: 'tenant', reason: 'page-limit' },
   ]);
-  expect(await journal.deadLetters()).toMatchObject([{ destination: 'siem', uid: 'event-0', status: 400 }]);
-  expect(await journal.destinationGaps()).toMatchObject([
+  expect(await journal.polls.last(KEY, 9)).toMatchObject([{ requests: 3, outcome: 'UnavailableError' }]);
+  expect(await journal.destinations.all()).toMatchObject([
+    { name: 'siem', position: { sequence: 1, offset: 2 }, lastResponse: '200', paused: '401' },
+  ]);
+  expect(await journal.deadLetters.of()).toMatchObject([
+    { destination: 'siem', uid: 'event-0', status: 400 },
+  ]);
+  expect(await journal.destinations.gaps()).toMatchObject([
     { destination: 'siem', events: 1, sources: { console: 1 } },
   ]);
-  expect(await journal.nextDue('console')).toBe(1772452860000);
-  expect(await journal.available('budget', { requests: 2, per: 60_000 }, 1772452800000)).toBe(1);
+  expect(await journal.sources.nextDue('console')).toBe(1772452860000);
+  expect(await journal.quotas.available('budget', { requests: 2, per: 60_000 }, 1772452800000)).toBe(1);
 });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Journal, Position } from '../../src/journal/journal.ts';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import type { Position } from '../../src/journal/delivery.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import type { Span } from '../../src/core/source.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, held, page, STREAM } from './support/commits.ts';
@@ -42,11 +43,11 @@ function coveredOneByOne(given: readonly Span[]): readonly Span[] {
 test('coverage is what a count of every instant says', async () => {
   await fc.assert(
     fc.asyncProperty(spans, async (given) => {
-      const { key } = await journal.openStream({ ...STREAM, scope: `${(scopes += 1)}` });
+      const { key } = await journal.streams.open({ ...STREAM, scope: `${(scopes += 1)}` });
 
       for (const covered of given) await journal.commit(page({ stream: key, covered }));
 
-      expect(await journal.coverage(key)).toEqual(coveredOneByOne(given));
+      expect(await journal.coverage.of(key)).toEqual(coveredOneByOne(given));
     }),
     { numRuns: 40 },
   );
@@ -65,9 +66,9 @@ test('no window ever holds more than its quota, and a refusal names a time that 
       let now = 1_000;
       for (const wait of waits) {
         now += wait;
-        const again = await journal.spend(budget, quota, now);
+        const again = await journal.quotas.spend(budget, quota, now);
         const asked = Math.max(now, again);
-        const answer = again === 0 ? 0 : await journal.spend(budget, quota, asked);
+        const answer = again === 0 ? 0 : await journal.quotas.spend(budget, quota, asked);
         expect(answer).toBe(0);
         granted.push(asked);
         now = asked;
@@ -89,7 +90,7 @@ test('a clock that goes anywhere never stops a budget for longer than a window',
       const budget = `budget ${(scopes += 1)}`;
 
       for (const now of times) {
-        const again = await journal.spend(budget, { requests: 1, per: 20 }, now);
+        const again = await journal.quotas.spend(budget, { requests: 1, per: 20 }, now);
         expect(again === 0 || (again > now && again <= now + 40)).toBe(true);
       }
     }),
@@ -123,7 +124,7 @@ async function take(
   const uids: string[] = [];
   let position = from;
   while (uids.length < count) {
-    const next = await store.read(position);
+    const next = await store.pages.read(position);
     if (next === undefined) break;
     const offset = next.sequence === position.sequence ? position.offset : 0;
     const taken = next.events.slice(offset, offset + count - uids.length);
@@ -139,14 +140,14 @@ async function outcomeOf(path: string, steps: readonly Step[]) {
   const committed: string[] = [];
   const got = { a: [] as string[], b: [] as string[] };
   const open = async () => {
-    await store.openStream(STREAM);
-    await store.openDestinations(['a', 'b'], 0);
+    await store.streams.open(STREAM);
+    await store.destinations.open(['a', 'b'], 0);
   };
   const advance = async (destination: 'a' | 'b', by: number) => {
-    const state = (await store.destinations()).find(({ name }) => name === destination);
+    const state = (await store.destinations.all()).find(({ name }) => name === destination);
     const { uids, position } = await take(store, state?.position ?? { sequence: 0, offset: 0 }, by);
     got[destination].push(...uids);
-    await store.advance(destination, position, '200', 0);
+    await store.acknowledge(destination, { position, response: '200', now: 0 });
   };
   const carryOut = async (next: Step) => {
     switch (next.do) {
@@ -171,7 +172,7 @@ async function outcomeOf(path: string, steps: readonly Step[]) {
 
   await open();
   for (const next of steps) await carryOut(next);
-  const waiting = [await store.waiting('a'), await store.waiting('b')];
+  const waiting = [await store.destinations.waiting('a'), await store.destinations.waiting('b')];
   const owed = [committed.length - got.a.length, committed.length - got.b.length];
   await advance('a', Infinity);
   await advance('b', Infinity);

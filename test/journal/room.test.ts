@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { held, KEY, page, STREAM } from './support/commits.ts';
 import { LOCAL, options } from './support/states.ts';
@@ -25,8 +25,8 @@ beforeEach(async () => {
   size = 2 ** 30;
   const statfs = () => ({ ...LOCAL, bavail: free, blocks: size });
   journal = await openJournal(options(path, { maxBytes: CAP, retain: DAY, statfs }));
-  await journal.openStream(STREAM);
-  await journal.openDestinations(['siem'], Date.now());
+  await journal.streams.open(STREAM);
+  await journal.destinations.open(['siem'], Date.now());
 });
 
 afterEach(async () => {
@@ -44,7 +44,11 @@ async function fill(pages: number): Promise<void> {
 
 async function deliverAll(): Promise<void> {
   const last = (await journal.stats()).events;
-  await journal.advance('siem', { sequence: last + 1, offset: 0 }, '200', Date.now());
+  await journal.acknowledge('siem', {
+    position: { sequence: last + 1, offset: 0 },
+    response: '200',
+    now: Date.now(),
+  });
 }
 
 async function bytesOnDisk(): Promise<number> {
@@ -78,7 +82,7 @@ test('a ledger of any size leaves room: the cap is about what waits and is retai
   }
   await fill(2);
   const room = await journal.room(Date.now());
-  const sizes = [(await journal.stats()).bytes, (await journal.ledgerSize('console')).bytes];
+  const sizes = [(await journal.stats()).bytes, (await journal.ledger.sizeOf('console')).bytes];
 
   expect(Math.min(...sizes)).toBeGreaterThan(1.25 * CAP);
   expect(room).toBe('free');
@@ -96,10 +100,15 @@ test('dead letters count against the cap, until they are gone', async () => {
     reason: 'no',
     at: 0,
   }));
-  await journal.advance('siem', { sequence: 1, offset: 0 }, '400', 0, letters);
+  await journal.acknowledge('siem', {
+    position: { sequence: 1, offset: 0 },
+    response: '400',
+    now: 0,
+    deadLetters: letters,
+  });
   const room = await journal.room(Date.now());
-  const ids = (await journal.deadLetters('siem')).map(({ id }) => id);
-  await journal.settleDeadLetters('siem', ids, []);
+  const ids = (await journal.deadLetters.of('siem')).map(({ id }) => id);
+  await journal.deadLetters.settle('siem', ids, []);
 
   expect([room, await journal.room(Date.now())]).toEqual(['full', 'free']);
 });
@@ -135,7 +144,7 @@ test('a reader beside us does not hold us up at the cap', async () => {
   await fill(14);
   await deliverAll();
   await using view = await openJournalReadOnly(path);
-  await view.streams();
+  await view.streams.all();
 
   expect(await journal.room(Date.now())).toBe('free');
 });

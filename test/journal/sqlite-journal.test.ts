@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import type { Logger } from '../../src/core/log.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { describeJournal } from './contract.ts';
@@ -18,9 +18,9 @@ test('spendings that a clock that went back makes void are told in the log', asy
   const warn = vi.fn<Logger['warn']>();
   const log = { warn } as unknown as Logger;
   await using journal = await openJournal({ path: directory.path, maxBytes: 2 ** 31, retain: 0, log });
-  await journal.spend('budget', { requests: 1, per: 10 }, 1_000);
+  await journal.quotas.spend('budget', { requests: 1, per: 10 }, 1_000);
 
-  await journal.spend('budget', { requests: 1, per: 10 }, 1);
+  await journal.quotas.spend('budget', { requests: 1, per: 10 }, 1);
 
   expect(warn).toHaveBeenCalledExactlyOnceWith(
     { penstock: { budget: 'budget', dropped: 1 } },

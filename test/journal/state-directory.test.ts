@@ -5,10 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StateError } from '../../src/core/errors.ts';
 import {
   openJournal,
-  openJournalForBudgets,
-  openJournalForRequests,
+  openJournalForJobs,
+  openJournalForQuotas,
   openJournalReadOnly,
-} from '../../src/journal/sqlite/sqlite-journal.ts';
+} from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { events, held, page, STREAM } from './support/commits.ts';
 import { LOCAL, options, peek, tamper, usedState } from './support/states.ts';
@@ -34,8 +34,8 @@ async function refusal(changes: Parameters<typeof options>[1] = {}): Promise<str
   return (error as StateError).message;
 }
 
-const forBudgets = (state: string) => openJournalForBudgets(options(state));
-const forRequests = (state: string) => openJournalForRequests(options(state));
+const forBudgets = (state: string) => openJournalForQuotas(options(state));
+const forRequests = (state: string) => openJournalForJobs(options(state));
 
 /** The files of a folder (or a file itself) by name, as hashes. */
 async function contents(folder: string): Promise<ReadonlyMap<string, string>> {
@@ -62,7 +62,7 @@ describe('a first run', () => {
   test('makes the directory and its files for the owner alone', async () => {
     await using journal = await openJournal(options(join(path, 'deep')));
 
-    expect(await journal.streams()).toEqual([]);
+    expect(await journal.streams.all()).toEqual([]);
     expect(await modeOf(join(path, 'deep'))).toBe('700');
     for (const name of await readdir(join(path, 'deep')))
       expect(await modeOf(join(path, 'deep', name))).toBe('600');
@@ -84,7 +84,7 @@ describe('a first run', () => {
 
     await using journal = await openJournal(options(path));
 
-    expect(await journal.streams()).toEqual([]);
+    expect(await journal.streams.all()).toEqual([]);
   });
 
   test('leaves the mode of a directory that is there', async () => {
@@ -103,7 +103,7 @@ describe('a first run', () => {
 
     await using journal = await openJournal(options(path));
 
-    expect(await journal.streams()).toEqual([]);
+    expect(await journal.streams.all()).toEqual([]);
     expect(await readdir(path)).not.toContain('penstock.db.new');
   });
 });
@@ -199,7 +199,7 @@ describe('a state that cannot be used', () => {
     },
     {
       name: 'counts otherwise',
-      sql: 'DROP TRIGGER page_added; CREATE TRIGGER page_added AFTER INSERT ON journal BEGIN SELECT 1; END',
+      sql: 'DROP TRIGGER page_added; CREATE TRIGGER page_added AFTER INSERT ON page BEGIN SELECT 1; END',
       words: 'trigger page_added is different',
     },
   ])('is one of an unreleased build that $name, for whoever opens it', async ({ sql, words }) => {
@@ -226,7 +226,7 @@ describe('a state that cannot be used', () => {
     expect(await refusal({ statfs: nfs })).toMatch(/network file system \(NFS\).*allow_network_fs: true/);
     await using journal = await openJournal(options(path, { statfs: nfs, allowNetworkFs: true }));
 
-    expect(await journal.streams()).toEqual([]);
+    expect(await journal.streams.all()).toEqual([]);
   });
 
   test('is one that cannot be written, and the cause is told', async () => {
@@ -244,22 +244,22 @@ describe('a state that cannot be used', () => {
     'is one whose %s was removed while it was open, and nothing is collected into it any more',
     async (name) => {
       await using journal = await openJournal(options(path));
-      await journal.openStream(STREAM);
-      await journal.openDestinations(['siem'], 0);
+      await journal.streams.open(STREAM);
+      await journal.destinations.open(['siem'], 0);
       await journal.requirePresent();
       await rm(join(path, name));
 
       const refused = new RegExp(`${name} was removed or replaced`);
       await expect(journal.requirePresent()).rejects.toThrow(refused);
       await expect(journal.commit(page({ events: events(1) }))).rejects.toThrow(refused);
-      await expect(journal.spend('b', { requests: 1, per: 1000 }, 0)).rejects.toThrow(refused);
+      await expect(journal.quotas.spend('b', { requests: 1, per: 1000 }, 0)).rejects.toThrow(refused);
     },
   );
 
   test('keeps what was committed when only its log was removed while it was open', async () => {
     const journal = await openJournal(options(path));
-    await journal.openStream(STREAM);
-    await journal.openDestinations(['siem'], 0);
+    await journal.streams.open(STREAM);
+    await journal.destinations.open(['siem'], 0);
     await journal.commit(page({ events: events(2) }));
     await rm(join(path, 'penstock.db-wal'));
     await expect(journal.requirePresent()).rejects.toThrow(StateError);
@@ -294,9 +294,9 @@ describe('reading beside the holder', () => {
   test('sees what is committed, and takes no lock', async () => {
     await using journal = await openJournal(options(path));
     await using view = await openJournalReadOnly(path);
-    const before = await view.streams();
+    const before = await view.streams.all();
 
-    await journal.openStream({
+    await journal.streams.open({
       source: 's',
       type: 't',
       origin: 'o',
@@ -306,7 +306,7 @@ describe('reading beside the holder', () => {
     });
 
     expect(before).toEqual([]);
-    expect(await view.streams()).toMatchObject([{ key: 't|o|' }]);
+    expect(await view.streams.all()).toMatchObject([{ key: 't|o|' }]);
   });
 
   test('a state that does not exist yet reads as empty and is not made', async () => {

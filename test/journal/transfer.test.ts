@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { StateDocument } from '../../src/journal/state-document.ts';
 import { exportState, importState } from '../../src/journal/sqlite/transfer.ts';
 import { parseJson, toJson } from '../../src/core/json.ts';
@@ -17,7 +17,7 @@ test.each([true, false])('long and odd keys move to another state (hashed: %s)',
   const keys = [LONG, `${LONG}y`, 'short\ud83e', '\\d83e', 'a\0b'];
   {
     await using journal = await openJournal(from);
-    await journal.openStream(STREAM);
+    await journal.streams.open(STREAM);
     const ledger = keys.map((key, at) => ({ key, at, uid: 'u', value: { at } }));
     const gap = { from: 1, to: 2, reason: 'journal-full', part: '\ud83d' };
     await journal.commit(page({ ledger, hashLongKeys, unemittedGaps: [gap] }));
@@ -27,9 +27,9 @@ test.each([true, false])('long and odd keys move to another state (hashed: %s)',
   await using before = await openJournal(from);
   await using after = await openJournal(to);
 
-  const found = await after.ledger(KEY, keys);
+  const found = await after.ledger.lookup(KEY, keys);
   expect(keys.map((key) => found.get(key)?.value)).toEqual(keys.map((_, at) => ({ at })));
-  expect(await after.ledgerSize(STREAM.source)).toEqual(await before.ledgerSize(STREAM.source));
-  expect(await after.ledgerByPrefix(KEY, 'bucket')).toEqual(await before.ledgerByPrefix(KEY, 'bucket'));
-  expect(await after.gaps(KEY)).toMatchObject([{ part: '\ud83d', unemitted: true }]);
+  expect(await after.ledger.sizeOf(STREAM.source)).toEqual(await before.ledger.sizeOf(STREAM.source));
+  expect(await after.ledger.withPrefix(KEY, 'bucket')).toEqual(await before.ledger.withPrefix(KEY, 'bucket'));
+  expect(await after.gaps.of(KEY)).toMatchObject([{ part: '\ud83d', unemitted: true }]);
 });

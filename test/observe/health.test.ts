@@ -301,7 +301,7 @@ describe('allowances', () => {
 /** More than the journal's cap of events that do not compress. */
 async function fill(): Promise<void> {
   const { journal } = lab.app;
-  const [stream] = await journal.streams();
+  const [stream] = await journal.streams.all();
   if (stream === undefined) throw new Error('there is no stream yet');
   for (let page = 0; page < 60; page += 1) {
     await journal.commit({

@@ -541,7 +541,7 @@ describe('a destination', () => {
 /** More than the journal's cap of events that do not compress. */
 async function fill(): Promise<void> {
   const { journal } = lab.app;
-  const [stream] = await journal.streams();
+  const [stream] = await journal.streams.all();
   if (stream === undefined) throw new Error('there is no stream yet');
   for (let index = 0; index < 700; index += 1) {
     await journal.commit({

@@ -77,7 +77,7 @@ describe('once', () => {
   it('once with nothing new sends nothing, makes one list request, and moves the cursor', async () => {
     await lab.open();
     await lab.once();
-    const [before] = await lab.app.journal.streams();
+    const [before] = await lab.app.journal.streams.all();
     await lab.stop();
     await lab.advance(5 * MINUTE);
     const exportsBefore = receiver.exports.length;
@@ -86,7 +86,7 @@ describe('once', () => {
     await lab.open();
     await lab.once();
 
-    const [after] = await lab.app.journal.streams();
+    const [after] = await lab.app.journal.streams.all();
     expect(receiver.exports).toHaveLength(exportsBefore);
     expect(console.requests.slice(requestsBefore).map(({ path }) => path)).toEqual([LISTS]);
     expect(after?.cursor).not.toEqual(before?.cursor);

@@ -98,7 +98,7 @@ describe('a heartbeat', () => {
     const uids = beats().map(({ uid }) => uid);
     expect(uids).toHaveLength(3);
     expect(new Set(uids).size).toBe(3);
-    const streams = await lab.app.journal.streams();
+    const streams = await lab.app.journal.streams.all();
     expect(streams.map(({ type }) => type)).toEqual(['qradar-login-attempts', 'qradar-login-attempts']);
   });
 

@@ -3,7 +3,7 @@ import { type Lab, openLab, type Step } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { arrivedEvent, arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
-import { openJournalForRequests } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournalForJobs } from '../../src/journal/sqlite/open.ts';
 import { enqueue, outcomeOf } from '../../src/runtime/jobs.ts';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import { type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
@@ -68,12 +68,12 @@ async function open(options: Record<string, unknown> = {}): Promise<Lab> {
 
 /** Enqueues a job as a command does: through a connection of its own, which does not hold the state. */
 async function ask(directory: string, again = false): Promise<number> {
-  await using beside = await openJournalForRequests({ path: `${directory}/state` });
+  await using beside = await openJournalForJobs({ path: `${directory}/state` });
   return enqueue(beside, { kind: 'backfill', source: 'console', ...span, again }, clock.now());
 }
 
 async function outcome({ app }: Lab, id: number) {
-  const request = await app.journal.request(id);
+  const request = await app.journal.jobs.find(id);
   return request && outcomeOf(request);
 }
 
@@ -99,8 +99,8 @@ function tuples(records: readonly ReceivedRecord[]): Map<string, number> {
 }
 
 async function coverageOf({ app: { journal } }: Lab) {
-  const [stream] = await journal.streams();
-  return journal.coverage(stream?.key ?? '');
+  const [stream] = await journal.streams.all();
+  return journal.coverage.of(stream?.key ?? '');
 }
 
 describe('a backfill beside live polling', () => {
@@ -122,7 +122,7 @@ describe('a backfill beside live polling', () => {
     );
     expect(receiver.received()).toHaveLength(console.rows.length);
     expect(await coverageOf(running)).toContainEqual(span);
-    const [stream] = await running.app.journal.streams();
+    const [stream] = await running.app.journal.streams.all();
     expect(stream?.cursor).toMatchObject({ next: expect.toSatisfy((next) => next > clock.now() - HOUR) });
   });
 
@@ -157,8 +157,8 @@ describe('a backfill beside live polling', () => {
 
     await finish(running, id);
 
-    const [stream] = await running.app.journal.streams();
-    const polls = await running.app.journal.polls(stream?.key ?? '', 50);
+    const [stream] = await running.app.journal.streams.all();
+    const polls = await running.app.journal.polls.last(stream?.key ?? '', 50);
     expect(polls.length).toBeGreaterThan(3);
     expect(polls.every((poll) => poll.outcome === 'complete')).toBe(true);
     expect(Math.max(...polls.map(({ durationMs }) => durationMs))).toBeLessThanOrEqual(longest);

@@ -12,9 +12,10 @@ import { workspace } from './cli.ts';
 import type { DrivenClock } from './driven-clock.ts';
 import { atRest, passTime } from './network.ts';
 
-type Method = Exclude<keyof Journal, symbol>;
-
-/** A journal method's name, before it is called (and what it is called with) and after it is done. */
+/**
+ * A method of the journal (`commit`) or of one of its stores (`destinations.skip`), before it is called (and what it is
+ * called with) and after it is done.
+ */
 export type Step = (name: string, phase: 'before' | 'after', args: readonly unknown[]) => void;
 
 interface LabOptions {
@@ -151,20 +152,25 @@ class TestLab implements Lab {
     this.#store = journal;
     const life = { killed: () => this.#store !== journal || this.#killed };
     const never = new Promise<never>(() => {});
-    const call = async (name: Method, method: (...args: unknown[]) => unknown, args: unknown[]) => {
+    const call = async (name: string, method: () => unknown, args: readonly unknown[]) => {
       if (life.killed()) return never;
       this.#options.onStep?.(name, 'before', args);
       if (life.killed()) return never;
-      const result = await method.apply(journal, args);
+      const result = await method();
       if (!life.killed()) this.#options.onStep?.(name, 'after', args);
       return life.killed() ? never : result;
     };
-    return new Proxy(journal, {
-      get(target, name) {
-        const member: unknown = Reflect.get(target, name, target);
-        if (typeof member !== 'function' || typeof name === 'symbol') return member;
-        return (...args: unknown[]) => call(name as Method, member as (...args: unknown[]) => unknown, args);
-      },
-    });
+    const watched = <T extends object>(object: T, path = ''): T =>
+      new Proxy(object, {
+        get(target, name) {
+          const member: unknown = Reflect.get(target, name, target);
+          if (typeof name === 'symbol') return member;
+          if (typeof member === 'object' && member !== null) return watched(member, `${name}.`);
+          if (typeof member !== 'function') return member;
+          return (...args: unknown[]) =>
+            call(`${path}${name}`, () => Reflect.apply(member, target, args) as unknown, args);
+        },
+      });
+    return watched(journal);
   }
 }

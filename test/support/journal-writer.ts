@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { openJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { events, KEY, page, STREAM } from '../journal/support/commits.ts';
 
 /**
@@ -10,9 +10,9 @@ import { events, KEY, page, STREAM } from '../journal/support/commits.ts';
  */
 const [path = '', mode] = process.argv.slice(2);
 const journal = await openJournal({ path, maxBytes: 2 ** 31, retain: 0 });
-const [known] = await journal.streams();
-await journal.openStream(STREAM);
-await journal.openDestinations(['siem'], Date.now());
+const [known] = await journal.streams.all();
+await journal.streams.open(STREAM);
+await journal.destinations.open(['siem'], Date.now());
 
 for (let number = next(known?.cursor); ; number += 1) {
   try {

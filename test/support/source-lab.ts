@@ -5,7 +5,7 @@ import type { JournaledEvent } from '../../src/core/event.ts';
 import { QuotaSpender } from '../../src/http/quota.ts';
 import { createHttp, type SourceHttp } from '../../src/http/client.ts';
 import { parseJson, toJson } from '../../src/core/json.ts';
-import type { LedgerEntry } from '../../src/journal/journal.ts';
+import type { LedgerEntry } from '../../src/journal/collection.ts';
 import type {
   CommonOptions,
   Gap,

@@ -109,7 +109,7 @@ it('BotBye over three days, a destination away across a midnight, restarts and r
   }
   await lab.advance(5 * MINUTE);
 
-  const gaps = await lab.app.journal.gaps();
+  const gaps = await lab.app.journal.gaps.of();
   const sums = told(distinct(receiver.ids()));
   const truth = shown(botbye);
   expect(new Map([...sums].map(([name, { deltas }]) => [name, deltas]))).toEqual(truth);
@@ -117,9 +117,9 @@ it('BotBye over three days, a destination away across a midnight, restarts and r
   expect(ended.length).toBeGreaterThan(500);
   for (const [, { finals, deltas }] of ended) expect(finals).toBe(deltas);
   // What was declined in the last seconds of a bucket cannot be seen: no coverage claims it, and a longer hole is a gap.
-  for (const { key, scope } of await lab.app.journal.streams()) {
+  for (const { key, scope } of await lab.app.journal.streams.all()) {
     if (scope.startsWith('monthly')) continue;
-    for (const { from, to } of await lab.app.journal.coverage(key)) expect(covers(from, to)).toBe(false);
+    for (const { from, to } of await lab.app.journal.coverage.of(key)) expect(covers(from, to)).toBe(false);
   }
   for (const { reason, from, to } of gaps) {
     expect(reason).toBe('bucket-end-unseen');

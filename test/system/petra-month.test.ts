@@ -3,7 +3,7 @@ import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { arrivedEvent, distinct } from '../support/truth.ts';
 import type { EcsEvent } from '../../src/core/event.ts';
-import type { GapState } from '../../src/journal/journal.ts';
+import type { GapState } from '../../src/journal/collection.ts';
 import { ACCEPTED, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { drawTenants, type SimulatedIncident } from '../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../src/simulators/petra.ts';
@@ -157,7 +157,7 @@ it(
     }
 
     const events = distinct(receiver.ids()).map(arrivedEvent);
-    const gaps = await lab.app.journal.gaps();
+    const gaps = await lab.app.journal.gaps.of();
     const told = byIncident(events);
     const all = petra.incidents.all.filter(({ shownFrom }) => shownFrom < end - HOUR);
     expect(killer.kills).toBe(KILLS);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Ended, runCli, type Running, startCli, workspace } from '../support/cli.ts';
 import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { openJournalReadOnly } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { type Receiver, refusing, startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import type { LoginAttempt } from '../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
@@ -167,7 +167,7 @@ describe('other requests beside a daemon', () => {
     expect(lastLine(rewind)).toMatchObject({ source: 'console', cursor: expect.any(Object) as object });
     expect(world.receiver.ids().get(refused)?.length).toBeGreaterThan(0);
     await using view = await world.view();
-    expect(await view.deadLetters()).toEqual([]);
+    expect(await view.deadLetters.of()).toEqual([]);
   });
 });
 

@@ -40,7 +40,7 @@ it('a week without the SIEM, with restarts: polling goes on, and everything arri
     await lab.open();
     lab.start();
   }
-  const waiting = await lab.app.journal.waiting('siem');
+  const waiting = await lab.app.journal.destinations.waiting('siem');
   receiver.answer = () => ACCEPTED;
   await lab.advance(DAY / 24);
 

@@ -1,18 +1,10 @@
-import { explain, PenstockError, StateError } from '../../core/errors.ts';
+import { explain, StateError } from '../../core/errors.ts';
+import { JournalWriteError } from '../errors.ts';
 import { diskFailure } from './disk-failure.ts';
 import type { StateFiles } from './files.ts';
 import { findDamageIn } from './integrity.ts';
 import { isCorrupt, isReadOnly, mayPass, resultCode } from './result-codes.ts';
 import { corrupt } from './state-problems.ts';
-
-/**
- * The store did not take a write or a read, and everything is as it was before: no space, an I/O error, a lock that
- * lasted. What was tried can be tried again, so a poll fails and is repeated.
- */
-export class JournalWriteError extends PenstockError {
-  override readonly name = 'JournalWriteError' as const;
-  readonly blame = 'nobody' as const;
-}
 
 /** What an error of the store means to the rest of Penstock; errors that are not the store's come back as they are. */
 export function translated(error: unknown, files: StateFiles): unknown {

@@ -1,16 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
+import type { Holder } from '../errors.ts';
 import { replaceFile, type StateFiles } from './files.ts';
-
-/** Who holds a state. */
-export interface Holder {
-  readonly host: string;
-  readonly pid: number;
-  /** RFC 3339. */
-  readonly since: string;
-  /** The command, `run` for a daemon; undefined where it was not said. */
-  readonly command?: string | undefined;
-}
 
 /**
  * Notes who holds the state, for whoever comes second: beside the database, since the database may still have to be made.

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { explain } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import type { DeliveryStore } from './delivery-store.ts';
+import { isBefore } from '../delivery.ts';
+import type { Connection } from './connection.ts';
+import type { SqliteDestinations } from './destinations.ts';
 import { replaceFile, type StateFiles } from './files.ts';
-import { isBefore } from '../position.ts';
-import { Query } from './query.ts';
 
 const position = z.object({ sequence: z.int(), offset: z.int() });
 
@@ -27,16 +26,16 @@ type Noted = z.output<typeof Noted>;
  * is a note only: what it says, and whatever happens to it, is a warning at most.
  */
 export class LastNote {
+  readonly #connection: Connection;
+  readonly #destinations: SqliteDestinations;
   readonly #files: StateFiles;
-  readonly #deliveries: DeliveryStore;
-  readonly #last: Query<{ sequence: number }>;
   readonly #log: Logger | undefined;
   #failing = false;
 
-  constructor(database: DatabaseSync, files: StateFiles, deliveries: DeliveryStore, log: Logger | undefined) {
+  constructor(connection: Connection, destinations: SqliteDestinations, files: StateFiles, log?: Logger) {
+    this.#connection = connection;
+    this.#destinations = destinations;
     this.#files = files;
-    this.#deliveries = deliveries;
-    this.#last = new Query(database, "SELECT seq AS sequence FROM sqlite_sequence WHERE name = 'journal'");
     this.#log = log;
   }
 
@@ -78,9 +77,14 @@ export class LastNote {
   }
 
   #current(): Omit<Noted, 'written'> {
+    const last = this.#connection.first<{ sequence: number }>(
+      "SELECT seq AS sequence FROM sqlite_sequence WHERE name = 'page'",
+    );
     return {
-      sequence: this.#last.first()?.sequence ?? 0,
-      destinations: Object.fromEntries(this.#deliveries.all().map(({ name, position: at }) => [name, at])),
+      sequence: last?.sequence ?? 0,
+      destinations: Object.fromEntries(
+        this.#destinations.states().map(({ name, position: at }) => [name, at]),
+      ),
     };
   }
 

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { createFile, syncToDisk, type StateFiles } from './files.ts';
 import { copiesIn } from './copies.ts';
 import { schemaVersion } from './pragma.ts';
-import { transact } from './transaction.ts';
+import { transact } from './connection.ts';
 
 const COPIES_KEPT = 2;
 

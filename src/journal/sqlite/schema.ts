@@ -32,7 +32,7 @@ export const MIGRATIONS: readonly string[] = [
     cursor TEXT,
     last_complete INTEGER,
     last_error TEXT,
-    owed INTEGER NOT NULL DEFAULT 0,
+    deferred INTEGER NOT NULL DEFAULT 0,
     orphaned INTEGER NOT NULL DEFAULT 0,
     -- When it was offered first, and when the vendor was asked last: who waited longest is polled first.
     known_since INTEGER,
@@ -58,7 +58,7 @@ export const MIGRATIONS: readonly string[] = [
     bytes INTEGER NOT NULL
   ) STRICT;
 
-  CREATE TABLE journal (
+  CREATE TABLE page (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     stream INTEGER NOT NULL REFERENCES stream (id),
     dataset TEXT NOT NULL,
@@ -70,17 +70,17 @@ export const MIGRATIONS: readonly string[] = [
     events BLOB NOT NULL
   ) STRICT;
   -- Counting and trimming read this instead of the pages' heavy rows.
-  CREATE INDEX journal_outline ON journal (sequence, count, stream, committed_at, observed_at, bytes);
+  CREATE INDEX page_outline ON page (sequence, count, stream, committed_at, observed_at, bytes);
 
-  CREATE TABLE delivery (
-    destination TEXT PRIMARY KEY,
+  CREATE TABLE destination (
+    name TEXT PRIMARY KEY,
     sequence INTEGER NOT NULL,
     page_offset INTEGER NOT NULL,
-    last_answer TEXT,
-    answered_at INTEGER,
+    last_response TEXT,
+    responded_at INTEGER,
     paused TEXT,
     paused_at INTEGER,
-    seen INTEGER NOT NULL
+    last_named INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
   -- What was skipped for a destination whose backlog was at its limit; not ended: it may grow. sources: a count of each.
@@ -111,7 +111,7 @@ export const MIGRATIONS: readonly string[] = [
     to_at INTEGER NOT NULL,
     opened INTEGER NOT NULL,
     closed INTEGER,
-    told INTEGER NOT NULL
+    emitted INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX gap_of ON gap (stream, reason, part);
 
@@ -132,24 +132,24 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE quota (
     id INTEGER PRIMARY KEY,
-    budget TEXT NOT NULL,
+    quota TEXT NOT NULL,
     at INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX quota_of ON quota (budget, at);
+  CREATE INDEX quota_of ON quota (quota, at);
 
-  -- What the process that holds the state has seen, for who looks beside it. JSON, by subject.
-  CREATE TABLE seen (
+  -- What the process that holds the state reports of its sources and destinations. JSON, by subject.
+  CREATE TABLE state (
     subject TEXT PRIMARY KEY,
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE pause (
-    budget TEXT PRIMARY KEY,
+    quota TEXT PRIMARY KEY,
     until INTEGER NOT NULL,
     since INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  CREATE TABLE request (
+  CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     source TEXT,
@@ -182,10 +182,10 @@ export const MIGRATIONS: readonly string[] = [
     bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   INSERT INTO held VALUES ('pages', 0), ('dead letters', 0);
-  CREATE TRIGGER page_added AFTER INSERT ON journal BEGIN
+  CREATE TRIGGER page_added AFTER INSERT ON page BEGIN
     UPDATE held SET bytes = bytes + NEW.bytes WHERE what = 'pages';
   END;
-  CREATE TRIGGER page_removed AFTER DELETE ON journal BEGIN
+  CREATE TRIGGER page_removed AFTER DELETE ON page BEGIN
     UPDATE held SET bytes = bytes - OLD.bytes WHERE what = 'pages';
   END;
   CREATE TRIGGER dead_letter_added AFTER INSERT ON dead_letter BEGIN

@@ -1,195 +1,182 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { systemClock, type Clock } from '../../core/clock.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import { openDatabase } from './database.ts';
+import { GAP_REASON, type Span } from '../../core/source.ts';
+import { uncovered } from '../../core/span.ts';
+import type { Acknowledgement, Journal, JournalStats, PageCommit, Room } from '../journal.ts';
+import { Connection } from './connection.ts';
+import { SqliteDeadLetters } from './dead-letters.ts';
+import { SqliteDestinations } from './destinations.ts';
+import { DiskUse } from './disk-use.ts';
 import { translated } from './errors.ts';
-import { stateFiles, type StateFiles } from './files.ts';
-import { currentHolder, type Holder } from './holder.ts';
-import { inspectDirectory, inspectTables } from './inspect.ts';
-import type { BudgetJournal, Journal, JournalView } from '../journal.ts';
-import { applyMigrations } from './migrate.ts';
-import { systemStatfs, type Statfs } from './network-fs.ts';
-import { openForReading } from './read-only.ts';
-import type { RequestJournal } from '../request.ts';
-import { MIGRATIONS } from './schema.ts';
-import { StateLock } from './state-lock.ts';
-import { StoredJournal } from './stored-journal.ts';
-import { holdState, orUnusable, requireUsablePlace } from './state-directory.ts';
-import { olderSchema } from './state-problems.ts';
-import { transact } from './transaction.ts';
+import type { StateFiles } from './files.ts';
+import { SqliteCoverage, SqliteGaps } from './gaps.ts';
+import { SqliteJobs, SqliteStates } from './jobs.ts';
+import { LastNote } from './last-note.ts';
+import { SqliteLedger } from './ledger.ts';
+import type { Statfs } from './network-fs.ts';
+import { SqlitePages } from './pages.ts';
+import { Presence } from './presence.ts';
+import { SqliteQuotas } from './quotas.ts';
+import { SqliteSources } from './sources.ts';
+import { SqlitePolls, SqliteStreams } from './streams.ts';
+import { Trimmer } from './trimmer.ts';
 
-export interface StateOptions {
-  /** The state directory. */
-  readonly path: string;
-  readonly allowNetworkFs?: boolean;
-  readonly clock?: Clock;
-  readonly statfs?: Statfs;
-  readonly log?: Logger;
-  /** The command that holds the state, for whoever finds it held: `run` for a daemon. */
-  readonly command?: string;
-  /** The schema's steps; tests bring their own. */
-  readonly migrations?: readonly string[];
-}
+/** Seldom chores are done this often, by the clock of who trims. Milliseconds. */
+const TIDIED_EVERY = 60 * 60 * 1000;
 
-export interface JournalOptions extends StateOptions {
-  /** Cap on database and write-ahead log, bytes. */
+export interface JournalParts {
+  readonly database: DatabaseSync;
+  readonly files: StateFiles;
+  /** Released when the journal is closed; a view holds none. */
+  readonly lock?: Disposable;
+  readonly clock: Clock;
+  readonly statfs: Statfs;
   readonly maxBytes: number;
-  /** How long delivered pages are kept, milliseconds; 0 is legal. */
   readonly retain: number;
+  readonly log?: Logger | undefined;
 }
 
-/**
- * Opens the state as its only holder; made anew when it is a first run.
- * @throws StateError in use by another process, lost, foreign, corrupt, newer, of a build that was not released, on a
- * network, not writable, no space.
- */
-export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const settings = withDefaults(options);
-  const { maxBytes, retain } = options;
-  const held = holdState(settings);
-  return orUnusable(held.files, () => {
-    try {
-      return new StoredJournal({ ...settings, ...held, maxBytes, retain });
-    } catch (error) {
-      held.database.close();
-      held.lock[Symbol.dispose]();
-      throw error;
+/** The journal on an open SQLite database. Make it with `openJournal` and its kin (`open.ts`). */
+export class SqliteJournal implements Journal {
+  readonly sources: SqliteSources;
+  readonly streams: SqliteStreams;
+  readonly ledger: SqliteLedger;
+  readonly coverage: SqliteCoverage;
+  readonly gaps: SqliteGaps;
+  readonly polls: SqlitePolls;
+  readonly quotas: SqliteQuotas;
+  readonly pages: SqlitePages;
+  readonly destinations: SqliteDestinations;
+  readonly deadLetters: SqliteDeadLetters;
+  readonly jobs: SqliteJobs;
+  readonly states: SqliteStates;
+  readonly #parts: JournalParts;
+  readonly #connection: Connection;
+  readonly #trimmer: Trimmer;
+  readonly #disk: DiskUse;
+  /** Only of the process that holds the state. */
+  readonly #presence: Presence | undefined;
+  readonly #last: LastNote;
+  #tidied = -Infinity;
+
+  constructor(parts: JournalParts) {
+    const { database, files, clock, log, maxBytes, retain } = parts;
+    this.#parts = parts;
+    this.#presence = parts.lock && new Presence(files);
+    const connection = new Connection(database, {
+      requirePresent: () => this.#presence?.require(),
+      translate: (error) => translated(error, files),
+    });
+    this.#connection = connection;
+    this.sources = new SqliteSources(connection);
+    this.streams = new SqliteStreams(connection, clock);
+    this.coverage = new SqliteCoverage(connection, this.streams);
+    this.gaps = new SqliteGaps(connection, this.streams);
+    this.ledger = new SqliteLedger(connection, this.streams, this.gaps, clock);
+    this.polls = new SqlitePolls(connection, this.streams);
+    this.quotas = new SqliteQuotas(connection, clock, log);
+    this.pages = new SqlitePages(connection);
+    this.deadLetters = new SqliteDeadLetters(connection);
+    this.destinations = new SqliteDestinations(connection, {
+      pages: this.pages,
+      deadLetters: this.deadLetters,
+      maxBytes,
+    });
+    this.jobs = new SqliteJobs(connection);
+    this.states = new SqliteStates(connection);
+    this.#trimmer = new Trimmer(connection, this.destinations, retain);
+    this.#disk = new DiskUse(files, maxBytes, parts.statfs);
+    this.#last = new LastNote(connection, this.destinations, files, log);
+  }
+
+  async commit(page: PageCommit): Promise<void> {
+    const stream = this.streams.require(page.stream);
+    const hasEvents = page.events !== undefined && page.events.length > 0;
+    this.#connection.transact(() => {
+      const now = this.#parts.clock.now();
+      if (hasEvents) this.pages.append(stream, page, now);
+      this.#writeLedger(stream, page);
+      this.streams.move(stream, page, now);
+      if (page.covered !== undefined) this.coverage.add(stream, page.covered);
+      this.#writeGaps(stream, page, now);
+    });
+    if (hasEvents) this.pages.announce();
+  }
+
+  async acknowledge(destination: string, acknowledgement: Acknowledgement): Promise<void> {
+    this.destinations.acknowledge(destination, acknowledgement);
+  }
+
+  async room(now: number): Promise<Room> {
+    this.#presence?.require();
+    const room = () => this.#disk.room(this.#heldBytes());
+    const before = room();
+    if (before === 'free') return before;
+    await this.#trimmer.makeRoom(() => room() === 'free', now);
+    return room();
+  }
+
+  async trim(now: number): Promise<void> {
+    if (Math.abs(now - this.#tidied) >= TIDIED_EVERY) {
+      this.destinations.renew(now);
+      this.quotas.tidy(now);
+      this.#tidied = now;
     }
-  });
-}
+    await this.#trimmer.trim(now);
+  }
 
-/**
- * Opens the state for reading beside whoever holds it. One that does not exist yet reads as empty, and is not made.
- * @throws StateError lost, foreign, corrupt, of another schema version, not readable.
- */
-export async function openJournalReadOnly(
-  path: string,
-  options: Omit<StateOptions, 'path'> = {},
-): Promise<JournalView> {
-  const settings = withDefaults({ ...options, path, allowNetworkFs: true });
-  const files = stateFiles(resolve(path));
-  const database = openViewDatabase(settings);
-  return orUnusable(
-    files,
-    () => new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity }),
-  );
-}
+  async stats(): Promise<JournalStats> {
+    const slowest = this.destinations.slowest(this.#parts.clock.now()) ?? { sequence: 0, offset: 0 };
+    return {
+      events: this.pages.waiting(slowest),
+      bytes: this.#disk.bytes(),
+      oldest: this.pages.outline(slowest)?.observedAt,
+    };
+  }
 
-/**
- * Opens the state for reading and for spending budgets beside whoever holds it. One that does not exist yet is not
- * made: then what is spent is remembered for the life of the process.
- * @throws StateError as `openJournal`; in use only when it must be migrated first.
- */
-export async function openJournalForBudgets(options: StateOptions): Promise<BudgetJournal> {
-  return openBeside(options);
-}
+  async requirePresent(): Promise<void> {
+    this.#presence?.require();
+  }
 
-/**
- * Opens the state for leaving requests to whoever holds it, and for following them.
- * @throws StateError as `openJournalForBudgets`
- */
-export async function openJournalForRequests(options: StateOptions): Promise<JournalView & RequestJournal> {
-  return openBeside(options);
-}
+  async compareLast(): Promise<void> {
+    this.#last.compare();
+  }
 
-/**
- * Whether there is a state in this directory. Writes nothing.
- * @throws StateError a file in its place, lost, foreign, newer.
- */
-export function isStateThere(path: string): boolean {
-  const settings = withDefaults({ path, allowNetworkFs: true });
-  const files = stateFiles(resolve(path));
-  return orUnusable(files, () => isThere(files, settings));
-}
+  async noteLast(now: number): Promise<boolean> {
+    return (this.#presence?.isWhole ?? true) && this.#last.write(now);
+  }
 
-/** Whether a process holds the state of this directory now. Takes nothing, and makes nothing. */
-export function isStateHeld(path: string): boolean {
-  const files = stateFiles(resolve(path));
-  return orUnusable(files, () => StateLock.isHeld(files));
-}
+  async [Symbol.asyncDispose](): Promise<void> {
+    using _ = this.#parts.lock;
+    this.#connection.close();
+  }
 
-/** Who holds the state of this directory now, as far as it has said; undefined also when nobody does. */
-export function stateHolder(path: string): Holder | undefined {
-  return isStateHeld(path) ? currentHolder(stateFiles(resolve(path))) : undefined;
-}
+  #writeLedger(stream: number, page: PageCommit): void {
+    const { ledger = [], hashLongKeys = false } = page;
+    const forgotten = forgottenBy(page);
+    // What would be forgotten at once need not be written first.
+    const isForgotten = (at: number) => forgotten.some(({ from, to }) => from <= at && at < to);
+    const kept = ledger.filter(({ at }) => !isForgotten(at));
+    this.ledger.write(stream, kept, hashLongKeys);
+    for (const span of forgotten) this.ledger.forget(stream, span);
+  }
 
-/**
- * Does one thing with the tables of a state, as its only holder, in one transaction.
- * @throws StateError as `openJournal`
- */
-export function changeState<T>(options: StateOptions, work: (database: DatabaseSync) => T): T {
-  const held = holdState(withDefaults(options));
-  return orUnusable(held.files, () => {
-    try {
-      return transact(held.database, () => work(held.database));
-    } finally {
-      held.database.close();
-      held.lock[Symbol.dispose]();
-    }
-  });
-}
+  #writeGaps(stream: number, page: PageCommit, now: number): void {
+    const { gaps = [], unemittedGaps = [], closedGaps = [], forgetBefore } = page;
+    // What this page closes was open before it; what it opens stays open.
+    for (const gap of closedGaps) this.gaps.close(stream, gap, now);
+    for (const gap of gaps) this.gaps.open(stream, gap, { now, emitted: true });
+    for (const gap of unemittedGaps) this.gaps.open(stream, gap, { now, emitted: false });
+    if (forgetBefore !== undefined) this.gaps.closeBefore(stream, GAP_REASON.ledgerFull, forgetBefore, now);
+  }
 
-/**
- * Reads the tables of a state as they are at one moment, beside whoever holds it. One that does not exist yet reads as
- * empty.
- * @throws StateError as `openJournalReadOnly`
- */
-export function readState<T>(options: StateOptions, work: (database: DatabaseSync) => T): T {
-  const database = openViewDatabase(withDefaults({ ...options, allowNetworkFs: true }));
-  try {
-    // What a commit between two of the reads adds is not seen by either.
-    database.exec('BEGIN');
-    return work(database);
-  } catch (error) {
-    throw translated(error, stateFiles(resolve(options.path)));
-  } finally {
-    database.close();
+  /** What pages and dead letters take: what waits, and what is retained. Bytes, about. */
+  #heldBytes(): number {
+    return this.#connection.first<{ bytes: number }>('SELECT sum(bytes) AS bytes FROM held')?.bytes ?? 0;
   }
 }
 
-function openBeside(options: StateOptions): StoredJournal {
-  const settings = withDefaults(options);
-  const files = stateFiles(resolve(options.path));
-  return orUnusable(files, () => {
-    const exists = isThere(files, settings);
-    if (exists && inspectTables(files, settings.migrations) < settings.migrations.length) {
-      const held = holdState(settings);
-      held.database.close();
-      held.lock[Symbol.dispose]();
-    }
-    const database = exists ? openDatabase(files.database) : emptyState(settings.migrations);
-    return new StoredJournal({ ...settings, database, files, maxBytes: Infinity, retain: Infinity });
-  });
-}
-
-function withDefaults({ path, allowNetworkFs = false, clock = systemClock, ...rest }: StateOptions) {
-  const { statfs = systemStatfs, migrations = MIGRATIONS, log, command } = rest;
-  return { path, allowNetworkFs, clock, statfs, migrations, log, command };
-}
-
-function openViewDatabase(settings: ReturnType<typeof withDefaults>): DatabaseSync {
-  const files = stateFiles(resolve(settings.path));
-  return orUnusable(files, () => {
-    const exists = isThere(files, settings);
-    if (exists) requireCurrent(files, settings.migrations);
-    return exists ? openForReading(files) : emptyState(settings.migrations);
-  });
-}
-
-function isThere(files: StateFiles, settings: ReturnType<typeof withDefaults>): boolean {
-  requireUsablePlace(files.directory, settings);
-  return existsSync(files.directory) && inspectDirectory(files, settings.migrations.length);
-}
-
-function emptyState(migrations: readonly string[]): DatabaseSync {
-  const database = new DatabaseSync(':memory:');
-  applyMigrations(database, migrations);
-  return database;
-}
-
-function requireCurrent(files: StateFiles, migrations: readonly string[]): void {
-  const found = inspectTables(files, migrations);
-  if (found < migrations.length) throw olderSchema(files.database, found, migrations.length);
+function forgottenBy({ forgetBefore, keep = [] }: PageCommit): readonly Span[] {
+  return forgetBefore === undefined ? [] : uncovered({ from: -Infinity, to: forgetBefore }, keep);
 }

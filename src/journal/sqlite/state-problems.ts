@@ -1,21 +1,8 @@
 import { StateError, explain } from '../../core/errors.ts';
 import { copiedVersion } from './copies.ts';
 import { diskFailure } from './disk-failure.ts';
-import { holderWords, type Holder } from './holder.ts';
-
-/** Another process holds the state. It may take a request instead. */
-export class StateInUseError extends StateError {
-  /** Undefined where it is not known yet. */
-  readonly holder: Holder | undefined;
-
-  constructor(message: string, holder: Holder | undefined) {
-    super(message);
-    this.holder = holder;
-  }
-}
-
-/** The disk of the state is full or fails. It may pass. */
-export class StateDiskError extends StateError {}
+import { type Holder, StateDiskError, StateInUseError } from '../errors.ts';
+import { holderWords } from './holder.ts';
 
 /** Why a state directory cannot be used, and the operator's choices. Exit 5. */
 

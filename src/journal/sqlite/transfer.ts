@@ -1,18 +1,17 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { StateError } from '../../core/errors.ts';
 import { parseJson, toJson, type Json } from '../../core/json.ts';
 import type { LedgerValue, Span } from '../../core/source.ts';
-import { Query } from './query.ts';
-import { changeState, readState, type StateOptions } from './sqlite-journal.ts';
+import type { Connection } from './connection.ts';
+import { changeState, readState, type StateOptions } from './open.ts';
 import { hashedKey, isHashed, keyText, ledgerKey } from './ledger-key.ts';
-import { LedgerStore } from './ledger-store.ts';
+import { recountLedger } from './ledger.ts';
 import { fromStored, toStored } from './stored-text.ts';
 import { streamKey } from '../../core/stream-key.ts';
 import { stateDocument, type ExportedStream, type StateDocument } from '../state-document.ts';
 
 /** All streams of a state as they are at one moment. `now`: epoch ms. */
 export function exportState(options: StateOptions, now: number): StateDocument {
-  return readState(options, (database) => stateDocument(new Reader(database).streams(), now));
+  return readState(options, (connection) => stateDocument(streamsOf(connection), now));
 }
 
 /**
@@ -20,23 +19,21 @@ export function exportState(options: StateOptions, now: number): StateDocument {
  * @throws StateError when it knows something, and as `openJournal`
  */
 export function importState(options: StateOptions, { streams }: StateDocument): void {
-  changeState(options, (database) => {
-    if (!isFresh(database)) {
+  changeState(options, (connection) => {
+    if (!isFresh(connection)) {
       throw new StateError(
         `The state in ${options.path} is not empty, and what it knows would be mixed up with what comes in. Name an empty directory in state.path, or move this one away.`,
       );
     }
-    const write = writer(database);
-    for (const stream of streams) write(stream);
+    for (const stream of streams) recountLedger(connection, write(connection, stream));
   });
 }
 
-function isFresh(database: DatabaseSync): boolean {
-  const held = new Query<{ held: number }>(
-    database,
-    'SELECT EXISTS (SELECT 1 FROM stream UNION ALL SELECT 1 FROM journal) AS held',
+function isFresh(connection: Connection): boolean {
+  const held = connection.first<{ held: number }>(
+    'SELECT EXISTS (SELECT 1 FROM stream UNION ALL SELECT 1 FROM page) AS held',
   );
-  return held.first()?.held === 0;
+  return held?.held === 0;
 }
 
 interface StreamRow extends Omit<ExportedStream, 'cursor' | 'orphaned' | 'ledger' | 'coverage' | 'gaps'> {
@@ -55,44 +52,33 @@ interface LedgerRow {
 
 type GapRow = ExportedStream['gaps'][number];
 
-class Reader {
-  readonly #streams: Query<StreamRow>;
-  readonly #ledger: Query<LedgerRow>;
-  readonly #coverage: Query<Span>;
-  readonly #gaps: Query<GapRow>;
-
-  constructor(database: DatabaseSync) {
-    this.#streams = new Query(
-      database,
-      `SELECT id, source, type, origin, account, scope, cursor_version, cursor, last_complete, owed, orphaned
-       FROM stream ORDER BY key`,
-    );
-    this.#ledger = new Query(
-      database,
-      'SELECT key, rest, at, uid, value FROM ledger WHERE stream = :id ORDER BY key',
-    );
-    this.#coverage = new Query(
-      database,
-      'SELECT from_at AS "from", to_at AS "to" FROM coverage WHERE stream = :id ORDER BY from_at',
-    );
-    this.#gaps = new Query(
-      database,
-      `SELECT part, reason, from_at AS "from", to_at AS "to", opened, closed, told FROM gap
-       WHERE stream = :id ORDER BY gap.id`,
-    );
-  }
-
-  streams(): ExportedStream[] {
-    return this.#streams.all().map(({ id, cursor, orphaned, ...row }) => ({
-      ...row,
-      cursor: cursor === null ? null : (parseJson(cursor) as Json),
-      orphaned: orphaned === 1,
-      scope: fromStored(row.scope),
-      ledger: this.#ledger.all({ id }).map(toExported),
-      coverage: this.#coverage.all({ id }).map((span) => ({ ...span })),
-      gaps: this.#gaps.all({ id }).map((gap) => ({ ...gap, part: fromStored(gap.part) })),
-    }));
-  }
+function streamsOf(connection: Connection): ExportedStream[] {
+  const rows = connection.all<StreamRow>(
+    `SELECT id, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred AS owed, orphaned
+     FROM stream ORDER BY key`,
+  );
+  return rows.map(({ id, cursor, orphaned, ...row }) => ({
+    ...row,
+    cursor: cursor === null ? null : (parseJson(cursor) as Json),
+    orphaned: orphaned === 1,
+    scope: fromStored(row.scope),
+    ledger: connection
+      .all<LedgerRow>('SELECT key, rest, at, uid, value FROM ledger WHERE stream = :id ORDER BY key', { id })
+      .map(toExported),
+    coverage: connection
+      .all<Span>(
+        'SELECT from_at AS "from", to_at AS "to" FROM coverage WHERE stream = :id ORDER BY from_at',
+        { id },
+      )
+      .map((span) => ({ ...span })),
+    gaps: connection
+      .all<GapRow>(
+        `SELECT part, reason, from_at AS "from", to_at AS "to", opened, closed, emitted AS told FROM gap
+         WHERE stream = :id ORDER BY gap.id`,
+        { id },
+      )
+      .map((gap) => ({ ...gap, part: fromStored(gap.part) })),
+  }));
 }
 
 function toExported({ key, rest, at, uid, value }: LedgerRow): ExportedStream['ledger'][number] {
@@ -106,35 +92,41 @@ function toExported({ key, rest, at, uid, value }: LedgerRow): ExportedStream['l
   };
 }
 
-function writer(database: DatabaseSync): (stream: ExportedStream) => void {
-  const insertStream = database.prepare(
-    `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, cursor, last_complete, owed, orphaned)
-     VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :orphaned)`,
-  );
-  const insertEntry = database.prepare(
-    'INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (:id, :key, :rest, :at, :uid, :value)',
-  );
-  const insertSpan = database.prepare(
-    'INSERT INTO coverage (stream, from_at, to_at) VALUES (:id, :from, :to)',
-  );
-  const insertGap = database.prepare(
-    `INSERT INTO gap (stream, part, reason, from_at, to_at, opened, closed, told)
-     VALUES (:id, :part, :reason, :from, :to, :opened, :closed, :told)`,
-  );
-  return ({ cursor, orphaned, ledger, coverage, gaps, ...row }) => {
-    const { lastInsertRowid: id } = insertStream.run({
+/** Returns the row id of the stream. */
+function write(
+  connection: Connection,
+  { cursor, orphaned, ledger, coverage, gaps, ...row }: ExportedStream,
+): number {
+  const { id } = connection.first<{ id: number }>(
+    `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred, orphaned)
+     VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :orphaned)
+     RETURNING id`,
+    {
       ...row,
       key: toStored(streamKey(row)),
       scope: toStored(row.scope),
       cursor: cursor === null ? null : toJson(cursor),
       orphaned: Number(orphaned),
+    },
+  ) as { id: number };
+  for (const { key, hashed, value, ...entry } of ledger) {
+    const stored = hashed === true ? hashedKey(key) : ledgerKey(key);
+    connection.run(
+      'INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (:id, :key, :rest, :at, :uid, :value)',
+      { id, ...entry, ...stored, value: toJson(value) },
+    );
+  }
+  for (const { from, to } of coverage)
+    connection.run('INSERT INTO coverage (stream, from_at, to_at) VALUES (:id, :from, :to)', {
+      id,
+      from,
+      to,
     });
-    for (const { key, hashed, value, ...entry } of ledger) {
-      const stored = hashed === true ? hashedKey(key) : ledgerKey(key);
-      insertEntry.run({ id, ...entry, ...stored, value: toJson(value) });
-    }
-    new LedgerStore(database).count(Number(id));
-    for (const { from, to } of coverage) insertSpan.run({ id, from, to });
-    for (const gap of gaps) insertGap.run({ id, ...gap, part: toStored(gap.part) });
-  };
+  for (const gap of gaps)
+    connection.run(
+      `INSERT INTO gap (stream, part, reason, from_at, to_at, opened, closed, emitted)
+       VALUES (:id, :part, :reason, :from, :to, :opened, :closed, :told)`,
+      { id, ...gap, part: toStored(gap.part) },
+    );
+  return id;
 }

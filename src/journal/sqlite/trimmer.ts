@@ -1,9 +1,9 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { DeliveryStore } from './delivery-store.ts';
-import { BUSY_TIMEOUT, pragma } from './pragma.ts';
-import type { Position } from '../journal.ts';
-import { Query } from './query.ts';
+import type { SqliteDestinations } from './destinations.ts';
+import type { Position } from '../delivery.ts';
+import { JournalWriteError } from '../errors.ts';
+import type { Connection } from './connection.ts';
+import { BUSY_TIMEOUT } from './pragma.ts';
 import { isFull } from './result-codes.ts';
 
 /** Pages removed in one transaction: the log must not grow by much, since the disk may be full. */
@@ -20,22 +20,14 @@ interface Candidate {
 
 /** Removes pages from the old end of the journal, in small transactions between which others have their turn. */
 export class Trimmer {
-  readonly #database: DatabaseSync;
-  readonly #deliveries: DeliveryStore;
+  readonly #connection: Connection;
+  readonly #destinations: SqliteDestinations;
   readonly #retain: number;
-  readonly #oldest: Query<Candidate>;
-  readonly #remove: StatementSync;
 
-  constructor(database: DatabaseSync, deliveries: DeliveryStore, retain: number) {
-    this.#database = database;
-    this.#deliveries = deliveries;
+  constructor(connection: Connection, destinations: SqliteDestinations, retain: number) {
+    this.#connection = connection;
+    this.#destinations = destinations;
     this.#retain = retain;
-    this.#oldest = new Query(
-      database,
-      `SELECT sequence, count, committed_at AS committedAt FROM journal INDEXED BY journal_outline
-       ORDER BY sequence LIMIT :limit`,
-    );
-    this.#remove = database.prepare('DELETE FROM journal WHERE sequence <= :sequence');
   }
 
   /** What every destination has passed and was kept for `retain`. */
@@ -56,7 +48,7 @@ export class Trimmer {
   }
 
   async #giveBackFree(): Promise<void> {
-    while (pragma(this.#database, 'freelist_count') > KEPT_FREE && this.#tryVacuum()) await turn();
+    while (this.#freePages() > KEPT_FREE && this.#tryVacuum()) await turn();
   }
 
   /** False: a disk without any space left lets nothing be given back either. */
@@ -65,7 +57,7 @@ export class Trimmer {
       this.#vacuumStep();
       return true;
     } catch (error) {
-      if (isFull(error)) return false;
+      if (ranOutOfSpace(error)) return false;
       throw error;
     }
   }
@@ -74,11 +66,11 @@ export class Trimmer {
   #giveBack(now: number): boolean {
     try {
       const more = this.#removeBatch(now, -Infinity);
-      if (pragma(this.#database, 'freelist_count') === 0) return more;
+      if (this.#freePages() === 0) return more;
       this.#vacuumStep();
       return true;
     } catch (error) {
-      if (isFull(error)) return false;
+      if (ranOutOfSpace(error)) return false;
       throw error;
     }
   }
@@ -88,37 +80,50 @@ export class Trimmer {
     try {
       return this.#removeOldest(now, retain, BATCH);
     } catch (error) {
-      if (!isFull(error)) throw error;
+      if (!ranOutOfSpace(error)) throw error;
       this.#truncateLog();
       return this.#removeOldest(now, retain, 1);
     }
   }
 
   #removeOldest(now: number, retain: number, limit: number): boolean {
-    const slowest = this.#deliveries.slowest(now);
+    const slowest = this.#destinations.slowest(now);
     if (slowest === undefined) return false;
-    const candidates = this.#oldest.all({ limit });
+    const candidates = this.#connection.all<Candidate>(
+      `SELECT sequence, count, committed_at AS committedAt FROM page INDEXED BY page_outline
+       ORDER BY sequence LIMIT :limit`,
+      { limit },
+    );
     const keep = candidates.findIndex((page) => !passed(page, slowest) || page.committedAt > now - retain);
     const last = candidates.at(keep === -1 ? -1 : keep - 1);
     if (keep === 0 || last === undefined) return false;
-    this.#remove.run({ sequence: last.sequence });
+    this.#connection.run('DELETE FROM page WHERE sequence <= :sequence', { sequence: last.sequence });
     return keep === -1;
   }
 
   /** Folds the write-ahead log into the database and gives its space back, unless someone is reading just now. */
   #truncateLog(): void {
     // A reader beside us must not hold us up: the next time will do.
-    this.#database.exec('PRAGMA busy_timeout = 0');
+    this.#connection.exec('PRAGMA busy_timeout = 0');
     try {
-      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } finally {
-      this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+      this.#connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
     }
   }
 
-  #vacuumStep(): void {
-    this.#database.exec(`PRAGMA incremental_vacuum(${VACUUM_STEP})`);
+  #freePages(): number {
+    return this.#connection.first<{ freelist_count: number }>('PRAGMA freelist_count')?.freelist_count ?? 0;
   }
+
+  #vacuumStep(): void {
+    this.#connection.exec(`PRAGMA incremental_vacuum(${VACUUM_STEP})`);
+  }
+}
+
+/** SQLite's own error, or the journal's about it. */
+function ranOutOfSpace(error: unknown): boolean {
+  return isFull(error) || (error instanceof JournalWriteError && isFull(error.cause));
 }
 
 function passed({ sequence, count }: Candidate, position: Position): boolean {

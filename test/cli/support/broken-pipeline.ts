@@ -13,28 +13,31 @@ import { createLogger } from '../../../src/observe/log.ts';
 const WAYS: Readonly<Record<string, (journal: Journal) => Partial<Journal>>> = {
   // The cursor goes on past an event that is nowhere.
   loses: (journal) => ({
-    commit: (page) => journal.commit({ ...page, events: page.events.slice(1) }),
+    commit: (page) => journal.commit({ ...page, events: (page.events ?? []).slice(1) }),
   }),
   // One event is told under two ids.
   doubles: (journal) => ({
     commit: (page) =>
       journal.commit({
         ...page,
-        events: page.events.flatMap((one, index) =>
+        events: (page.events ?? []).flatMap((one, index) =>
           index === 0 ? [one, { ...one, uid: `${one.uid}-again` }] : [one],
         ),
       }),
   }),
   // What is sent again says who sends it.
   alters: (journal) => ({
-    async read(position) {
-      const page = await journal.read(position);
-      if (page === undefined) return undefined;
-      const events = page.events.map((one) => ({
-        ...one,
-        event: { ...one.event, message: `process ${process.pid}` },
-      }));
-      return { ...page, events };
+    pages: {
+      changed: (signal, position) => journal.pages.changed(signal, position),
+      async read(position) {
+        const page = await journal.pages.read(position);
+        if (page === undefined) return undefined;
+        const events = page.events.map((one) => ({
+          ...one,
+          event: { ...one.event, message: `process ${process.pid}` },
+        }));
+        return { ...page, events };
+      },
     },
   }),
 };

@@ -1,15 +1,15 @@
 import type { DeliveryJournal } from '../../../src/deliver/loop.ts';
 import type { JournaledEvent } from '../../../src/core/event.ts';
-import type { DeadLetter } from '../../../src/journal/dead-letter.ts';
-import type { DestinationState, JournalPage, Position, Room } from '../../../src/journal/journal.ts';
+import type { DeadLetter, JournalPage, Position } from '../../../src/journal/delivery.ts';
+import type { Acknowledgement, Room } from '../../../src/journal/journal.ts';
 
 /** A journal in memory, for the delivery's own tests: what it is asked to commit is there to be looked at. */
 export class MemoryJournal implements DeliveryJournal {
-  readonly pages: JournalPage[] = [];
+  readonly #pages: JournalPage[] = [];
   readonly letters: DeadLetter[] = [];
   /** Every position that was committed, in order. */
   readonly positions: Position[] = [];
-  readonly answers: string[] = [];
+  readonly responses: string[] = [];
   /** Every pause and (undefined) end of one. */
   readonly pauses: (string | undefined)[] = [];
   space: Room = 'free';
@@ -17,8 +17,8 @@ export class MemoryJournal implements DeliveryJournal {
   readonly #waiters: (() => void)[] = [];
 
   add(events: readonly JournaledEvent[], page: Partial<JournalPage> = {}): void {
-    this.pages.push({
-      sequence: (this.pages.at(-1)?.sequence ?? 0) + 1,
+    this.#pages.push({
+      sequence: (this.#pages.at(-1)?.sequence ?? 0) + 1,
       stream: 'qradar-login-attempts|https://qradar.example.com|',
       source: 'console',
       dataset: 'qradar.login_attempts',
@@ -37,34 +37,43 @@ export class MemoryJournal implements DeliveryJournal {
   /** How many events lie before the position. */
   get passed(): number {
     const { sequence, offset } = this.position;
-    const whole = this.pages.filter((page) => page.sequence < sequence);
+    const whole = this.#pages.filter((page) => page.sequence < sequence);
     return whole.reduce((sum, { events }) => sum + events.length, offset);
   }
 
-  async destinations(): Promise<readonly DestinationState[]> {
-    const paused = this.pauses.at(-1);
-    const state = { position: this.position, lastAnswer: undefined, lastAnswerAt: undefined, paused };
-    return [{ ...state, name: 'siem', since: undefined, seen: 0 }];
-  }
+  readonly destinations: DeliveryJournal['destinations'] = {
+    all: async () => {
+      const paused = this.pauses.at(-1);
+      const state = { position: this.position, lastResponse: undefined, lastResponseAt: undefined, paused };
+      return [{ ...state, name: 'siem', since: undefined, lastNamed: 0 }];
+    },
+    setPaused: async (_name, reason) => void this.pauses.push(reason),
+    // Nothing is limited here: test/deliver/backlog.test.ts has a real journal.
+    backlogBeyond: async () => undefined,
+    skip: async () => {
+      throw new Error('Nothing is beyond a limit.');
+    },
+    endGap: async () => undefined,
+  };
 
-  async read({ sequence }: Position): Promise<JournalPage | undefined> {
-    return this.pages.find((page) => page.sequence >= sequence);
-  }
+  readonly pages: DeliveryJournal['pages'] = {
+    read: async ({ sequence }) => this.#pages.find((page) => page.sequence >= sequence),
+    changed: async (signal, position) => {
+      const last = this.#pages.at(-1)?.sequence ?? 0;
+      if (signal.aborted || (position !== undefined && position.sequence <= last)) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiters.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+    },
+  };
 
-  async advance(
-    _name: string,
-    position: Position,
-    answer: string,
-    _now: number,
-    letters: readonly DeadLetter[] = [],
-  ): Promise<void> {
+  readonly deadLetters: DeliveryJournal['deadLetters'] = { bytes: async () => this.letterBytes };
+
+  async acknowledge(_name: string, { position, response, deadLetters = [] }: Acknowledgement): Promise<void> {
     this.positions.push(position);
-    this.answers.push(answer);
-    this.letters.push(...letters);
-  }
-
-  async setPaused(_name: string, reason: string | undefined): Promise<void> {
-    this.pauses.push(reason);
+    this.responses.push(response);
+    this.letters.push(...deadLetters);
   }
 
   async room(): Promise<Room> {
@@ -73,30 +82,5 @@ export class MemoryJournal implements DeliveryJournal {
 
   async stats() {
     return { events: 0, bytes: 1_000, oldest: undefined };
-  }
-
-  async deadLetterBytes(): Promise<number> {
-    return this.letterBytes;
-  }
-
-  async backlogBeyond(): Promise<undefined> {
-    // Nothing is limited here: test/deliver/backlog.test.ts has a real journal.
-  }
-
-  async skip(): Promise<boolean> {
-    throw new Error('Nothing is beyond a limit.');
-  }
-
-  async endGap(): Promise<void> {
-    // There is none.
-  }
-
-  async changed(signal: AbortSignal, position?: Position): Promise<void> {
-    const last = this.pages.at(-1)?.sequence ?? 0;
-    if (signal.aborted || (position !== undefined && position.sequence <= last)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiters.push(resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
   }
 }

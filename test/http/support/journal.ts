@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { Clock } from '../../../src/core/clock.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
-import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
 
 let current: Clock | undefined;
 let shared: Promise<Journal> | undefined;

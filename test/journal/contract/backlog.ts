@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BacklogLimit } from '../../../src/config/types.ts';
-import { BACKLOG_FULL } from '../../../src/journal/backlog.ts';
+import { BACKLOG_FULL } from '../../../src/journal/delivery.ts';
 import { events, page, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
@@ -8,12 +8,12 @@ const MINUTE = 60_000;
 
 export function describeBacklog(subject: Subject): void {
   const beyond = (limit: BacklogLimit, sources?: readonly string[]) =>
-    subject.journal.backlogBeyond('siem', limit, subject.clock.now(), sources);
+    subject.journal.destinations.backlogBeyond('siem', limit, subject.clock.now(), sources);
 
   describe('a backlog', () => {
     beforeEach(async () => {
-      await subject.journal.openStream(STREAM);
-      await subject.journal.openDestinations(['siem', 'lake'], subject.clock.now());
+      await subject.journal.streams.open(STREAM);
+      await subject.journal.destinations.open(['siem', 'lake'], subject.clock.now());
     });
 
     test('is beyond a size by its oldest pages, and never by the newest', async () => {
@@ -25,7 +25,7 @@ export function describeBacklog(subject: Subject): void {
       const last = await beyond({ bytes: 1 });
 
       expect(none).toBeUndefined();
-      expect(all && (await subject.journal.read(all))?.events[0]?.uid).toBe('c-0');
+      expect(all && (await subject.journal.pages.read(all))?.events[0]?.uid).toBe('c-0');
       expect(last).toBeUndefined();
     });
 
@@ -40,8 +40,8 @@ export function describeBacklog(subject: Subject): void {
       const both = await beyond({ age: 9 * MINUTE });
 
       expect(young).toBeUndefined();
-      expect(old && (await subject.journal.read(old))?.events[0]?.uid).toBe('b-0');
-      expect(both && (await subject.journal.read(both))).toBeUndefined();
+      expect(old && (await subject.journal.pages.read(old))?.events[0]?.uid).toBe('b-0');
+      expect(both && (await subject.journal.pages.read(both))).toBeUndefined();
     });
 
     test('holds only what the destination takes', async () => {
@@ -56,8 +56,8 @@ export function describeBacklog(subject: Subject): void {
       const missed = { from: 5, to: 8, events: 2, sources: { console: 2 } };
       const skip = { position: { sequence: 2, offset: 0 }, missed, deadLetters: [] };
 
-      const began = await subject.journal.skip('siem', skip, 100);
-      const grew = await subject.journal.skip(
+      const began = await subject.journal.destinations.skip('siem', skip, 100);
+      const grew = await subject.journal.destinations.skip(
         'siem',
         {
           ...skip,
@@ -66,12 +66,12 @@ export function describeBacklog(subject: Subject): void {
         },
         200,
       );
-      await subject.journal.endGap('siem', 300);
-      const anew = await subject.journal.skip('siem', skip, 400);
+      await subject.journal.destinations.endGap('siem', 300);
+      const anew = await subject.journal.destinations.skip('siem', skip, 400);
       await subject.reopen();
 
       expect([began, grew, anew]).toEqual([true, false, true]);
-      expect(await subject.journal.destinationGaps()).toEqual([
+      expect(await subject.journal.destinations.gaps()).toEqual([
         {
           destination: 'siem',
           from: 2,
@@ -91,14 +91,14 @@ export function describeBacklog(subject: Subject): void {
     test('of which the destination takes nothing is passed without a gap', async () => {
       await subject.commitThree();
 
-      const began = await subject.journal.skip(
+      const began = await subject.journal.destinations.skip(
         'siem',
         { position: { sequence: 3, offset: 0 }, missed: undefined, deadLetters: [] },
         1,
       );
 
       expect(began).toBe(false);
-      expect(await subject.journal.destinationGaps()).toEqual([]);
+      expect(await subject.journal.destinations.gaps()).toEqual([]);
       expect(await subject.positionOf('siem')).toEqual({ sequence: 3, offset: 0 });
     });
   });

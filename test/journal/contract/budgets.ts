@@ -11,83 +11,88 @@ export function describeBudgets(subject: Subject): void {
 
     test('grants what the window has, then says when to ask again', async () => {
       const granted = [
-        await subject.journal.spend('b', quota, NOW),
-        await subject.journal.spend('b', quota, NOW + 10),
+        await subject.journal.quotas.spend('b', quota, NOW),
+        await subject.journal.quotas.spend('b', quota, NOW + 10),
       ];
-      const refused = await subject.journal.spend('b', quota, NOW + 20);
+      const refused = await subject.journal.quotas.spend('b', quota, NOW + 20);
 
       expect(granted).toEqual([0, 0]);
       expect(refused).toBe(NOW + MINUTE);
-      expect(await subject.journal.available('b', quota, NOW + 20)).toBe(0);
-      expect(await subject.journal.available('b', quota, NOW + MINUTE)).toBe(1);
-      expect(await subject.journal.spend('b', quota, refused)).toBe(0);
+      expect(await subject.journal.quotas.available('b', quota, NOW + 20)).toBe(0);
+      expect(await subject.journal.quotas.available('b', quota, NOW + MINUTE)).toBe(1);
+      expect(await subject.journal.quotas.spend('b', quota, refused)).toBe(0);
     });
 
     test('what was spent is remembered across reopening, and of each budget apart', async () => {
-      await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW);
+      await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW);
       await subject.reopen();
 
-      expect(await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW + 1)).toBe(NOW + MINUTE);
-      expect(await subject.journal.spend('other', { requests: 1, per: MINUTE }, NOW + 1)).toBe(0);
+      expect(await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW + 1)).toBe(
+        NOW + MINUTE,
+      );
+      expect(await subject.journal.quotas.spend('other', { requests: 1, per: MINUTE }, NOW + 1)).toBe(0);
     });
 
     test('a lowered quota waits until enough of what was spent has left the window', async () => {
-      for (const at of [0, 10, 20]) await subject.journal.spend('b', { requests: 3, per: MINUTE }, NOW + at);
+      for (const at of [0, 10, 20])
+        await subject.journal.quotas.spend('b', { requests: 3, per: MINUTE }, NOW + at);
 
-      expect(await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW + 30)).toBe(
+      expect(await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW + 30)).toBe(
         NOW + 20 + MINUTE,
       );
     });
 
     test('a shorter window does not forget what a longer one of the same budget counts', async () => {
       const hourly = { requests: 1, per: 60 * MINUTE };
-      await subject.journal.spend('b', hourly, NOW);
-      const brief = await subject.journal.spend('b', quota, NOW + 2 * MINUTE);
-      const full = await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW + 2 * MINUTE);
+      await subject.journal.quotas.spend('b', hourly, NOW);
+      const brief = await subject.journal.quotas.spend('b', quota, NOW + 2 * MINUTE);
+      const full = await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW + 2 * MINUTE);
 
       expect([brief, full]).toEqual([0, NOW + 3 * MINUTE]);
-      expect(await subject.journal.available('b', hourly, NOW + 10 * MINUTE)).toBe(0);
-      expect(await subject.journal.spend('b', { requests: 2, per: 60 * MINUTE }, NOW + 10 * MINUTE)).toBe(
-        NOW + 60 * MINUTE,
-      );
+      expect(await subject.journal.quotas.available('b', hourly, NOW + 10 * MINUTE)).toBe(0);
+      expect(
+        await subject.journal.quotas.spend('b', { requests: 2, per: 60 * MINUTE }, NOW + 10 * MINUTE),
+      ).toBe(NOW + 60 * MINUTE);
     });
 
     test('a quota of none is never granted', async () => {
-      expect(await subject.journal.spend('b', { requests: 0, per: MINUTE }, NOW)).toBe(NOW + MINUTE);
+      expect(await subject.journal.quotas.spend('b', { requests: 0, per: MINUTE }, NOW)).toBe(NOW + MINUTE);
     });
 
     test('after our clock went back, what lies more than a window ahead no longer counts', async () => {
-      await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW);
+      await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW);
 
-      const littleBack = await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW - 1000);
-      const farBack = await subject.journal.spend('b', { requests: 1, per: MINUTE }, NOW - DAY);
+      const littleBack = await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW - 1000);
+      const farBack = await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW - DAY);
 
       expect(littleBack).toBe(NOW + MINUTE);
       expect(farBack).toBe(0);
     });
 
     test('a paused budget grants nothing until then, across reopening', async () => {
-      await subject.journal.pauseBudget('b', subject.clock.now() + MINUTE);
+      await subject.journal.quotas.pause('b', subject.clock.now() + MINUTE);
       await subject.reopen();
 
-      expect(await subject.journal.pausedUntil('b')).toBe(subject.clock.now() + MINUTE);
-      expect(await subject.journal.available('b', quota, subject.clock.now())).toBe(0);
-      expect(await subject.journal.spend('b', quota, subject.clock.now())).toBe(subject.clock.now() + MINUTE);
-      expect(await subject.journal.pausedUntil('other')).toBe(0);
+      expect(await subject.journal.quotas.pausedUntil('b')).toBe(subject.clock.now() + MINUTE);
+      expect(await subject.journal.quotas.available('b', quota, subject.clock.now())).toBe(0);
+      expect(await subject.journal.quotas.spend('b', quota, subject.clock.now())).toBe(
+        subject.clock.now() + MINUTE,
+      );
+      expect(await subject.journal.quotas.pausedUntil('other')).toBe(0);
 
       await subject.clock.advance(MINUTE);
-      expect(await subject.journal.pausedUntil('b')).toBe(0);
-      expect(await subject.journal.spend('b', quota, subject.clock.now())).toBe(0);
+      expect(await subject.journal.quotas.pausedUntil('b')).toBe(0);
+      expect(await subject.journal.quotas.spend('b', quota, subject.clock.now())).toBe(0);
     });
 
     test('a pause is ended by a time that has passed, and by a clock that went back beyond it', async () => {
-      await subject.journal.pauseBudget('lifted', subject.clock.now() + MINUTE);
-      await subject.journal.pauseBudget('lifted', 0);
-      await subject.journal.pauseBudget('old', subject.clock.now() + MINUTE);
+      await subject.journal.quotas.pause('lifted', subject.clock.now() + MINUTE);
+      await subject.journal.quotas.pause('lifted', 0);
+      await subject.journal.quotas.pause('old', subject.clock.now() + MINUTE);
       subject.clock.jump(-DAY);
 
-      expect(await subject.journal.pausedUntil('lifted')).toBe(0);
-      expect(await subject.journal.pausedUntil('old')).toBe(0);
+      expect(await subject.journal.quotas.pausedUntil('lifted')).toBe(0);
+      expect(await subject.journal.quotas.pausedUntil('old')).toBe(0);
     });
   });
 }

@@ -7,10 +7,10 @@ const never = () => new AbortController().signal;
 
 export function describeChanged(subject: Subject): void {
   describe('changed', () => {
-    beforeEach(() => subject.journal.openStream(STREAM));
+    beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('wakes everyone who waits, at the next page', async () => {
-      const woken = [subject.journal.changed(never()), subject.journal.changed(never())];
+      const woken = [subject.journal.pages.changed(never()), subject.journal.pages.changed(never())];
 
       await subject.journal.commit(page({ events: events(1) }));
 
@@ -20,7 +20,7 @@ export function describeChanged(subject: Subject): void {
     test('is not woken by a page without events', async () => {
       let woken = false;
       const abort = new AbortController();
-      const waiting = subject.journal.changed(abort.signal).then(() => (woken = true));
+      const waiting = subject.journal.pages.changed(abort.signal).then(() => (woken = true));
 
       await subject.journal.commit(page());
       await turn();
@@ -35,25 +35,25 @@ export function describeChanged(subject: Subject): void {
     test('does not miss a page that came between reading and waiting', async () => {
       const position = { sequence: 0, offset: 0 };
       const [found] = await Promise.all([
-        subject.journal.read(position),
+        subject.journal.pages.read(position),
         subject.journal.commit(page({ events: events(1) })),
       ]);
 
-      await subject.journal.changed(never());
+      await subject.journal.pages.changed(never());
       await turn();
-      await subject.journal.changed(never(), position);
+      await subject.journal.pages.changed(never(), position);
 
       expect(found).toBeUndefined();
     });
 
     test('ends quietly at the abort, and when it is aborted already', async () => {
       const abort = new AbortController();
-      const waiting = subject.journal.changed(abort.signal);
+      const waiting = subject.journal.pages.changed(abort.signal);
 
       abort.abort();
 
       await expect(waiting).resolves.toBeUndefined();
-      await expect(subject.journal.changed(abort.signal)).resolves.toBeUndefined();
+      await expect(subject.journal.pages.changed(abort.signal)).resolves.toBeUndefined();
     });
   });
 }

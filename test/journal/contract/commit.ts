@@ -4,7 +4,7 @@ import type { Subject } from './subject.ts';
 
 export function describeCommit(subject: Subject): void {
   describe('commit', () => {
-    beforeEach(() => subject.journal.openStream(STREAM));
+    beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('a page comes back as it was committed, also after reopening', async () => {
       const written = page({
@@ -24,7 +24,7 @@ export function describeCommit(subject: Subject): void {
 
       const { stream, source, dataset, lane, observedAt, events } = written;
       const expected = { stream, source, dataset, lane, observedAt, events };
-      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toMatchObject(expected);
+      expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toMatchObject(expected);
     });
 
     test('cursor, ledger, coverage and gaps of a page are there together, also after reopening', async () => {
@@ -42,13 +42,13 @@ export function describeCommit(subject: Subject): void {
       );
       await subject.reopen();
 
-      const [stream] = await subject.journal.streams();
+      const [stream] = await subject.journal.streams.all();
       expect(stream).toMatchObject({ cursor: { at: 9, id: 2n ** 63n }, ledger: 1, deferred: 3 });
-      expect(await subject.journal.ledger(KEY, ['k', 'other'])).toEqual(
+      expect(await subject.journal.ledger.lookup(KEY, ['k', 'other'])).toEqual(
         new Map([['k', { uid: 'u', value: { status: 'open', id: 2n ** 64n } }]]),
       );
-      expect(await subject.journal.coverage(KEY)).toEqual([{ from: 0, to: 5 }]);
-      expect(await subject.journal.gaps(KEY)).toEqual([
+      expect(await subject.journal.coverage.of(KEY)).toEqual([{ from: 0, to: 5 }]);
+      expect(await subject.journal.gaps.of(KEY)).toEqual([
         { ...gap, stream: KEY, opened: subject.clock.now(), closed: undefined },
       ]);
     });
@@ -65,33 +65,33 @@ export function describeCommit(subject: Subject): void {
 
       await expect(subject.journal.commit(broken)).rejects.toBeInstanceOf(Error);
 
-      expect(await subject.journal.streams()).toMatchObject([{ cursor: { at: 1 }, ledger: 0 }]);
-      expect(await subject.journal.coverage(KEY)).toEqual([]);
+      expect(await subject.journal.streams.all()).toMatchObject([{ cursor: { at: 1 }, ledger: 0 }]);
+      expect(await subject.journal.coverage.of(KEY)).toEqual([]);
       expect(await held(subject.journal)).toEqual([]);
     });
 
     test('a page without events moves the cursor and is not delivered', async () => {
       await subject.journal.commit(page({ cursor: { at: 1 } }));
 
-      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toBeUndefined();
-      expect(await subject.journal.streams()).toMatchObject([{ cursor: { at: 1 } }]);
+      expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toBeUndefined();
+      expect(await subject.journal.streams.all()).toMatchObject([{ cursor: { at: 1 } }]);
     });
 
     test('a commit without a cursor keeps the old one, and a null cursor is a cursor', async () => {
       await subject.journal.commit(page({ cursor: { at: 1 } }));
       await subject.journal.commit(page());
-      const kept = await subject.journal.streams();
+      const kept = await subject.journal.streams.all();
       await subject.journal.commit(page({ cursor: null }));
 
       expect(kept).toMatchObject([{ cursor: { at: 1 } }]);
-      expect(await subject.journal.streams()).toMatchObject([{ cursor: null }]);
+      expect(await subject.journal.streams.all()).toMatchObject([{ cursor: null }]);
     });
 
     test('what a backfill commits leaves what the live lane owes', async () => {
       await subject.journal.commit(page({ deferred: 4 }));
       await subject.journal.commit(page({ deferred: 0, lane: 'backfill' }));
 
-      expect(await subject.journal.streams()).toMatchObject([{ deferred: 4 }]);
+      expect(await subject.journal.streams.all()).toMatchObject([{ deferred: 4 }]);
     });
 
     test('a complete sweep is noted by our clock, and clears the last error', async () => {
@@ -105,13 +105,13 @@ export function describeCommit(subject: Subject): void {
         new: 0,
         changed: 0,
       };
-      await subject.journal.recordPoll({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
-      const [failed] = await subject.journal.streams();
+      await subject.journal.polls.record({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
+      const [failed] = await subject.journal.streams.all();
 
       await subject.journal.commit(page({ complete: true, observedAt: 12 }));
 
       expect(failed).toMatchObject({ lastError: 'No answer.', lastComplete: undefined });
-      expect(await subject.journal.streams()).toMatchObject([
+      expect(await subject.journal.streams.all()).toMatchObject([
         { lastError: undefined, lastComplete: subject.clock.now() },
       ]);
     });

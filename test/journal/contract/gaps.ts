@@ -13,12 +13,16 @@ const gap = (from: number, to: number, part = '', reason = 'page-limit') => ({
 });
 
 async function spans(journal: Journal) {
-  return (await journal.gaps(KEY)).map(({ from, to, closed }) => ({ from, to, open: closed === undefined }));
+  return (await journal.gaps.of(KEY)).map(({ from, to, closed }) => ({
+    from,
+    to,
+    open: closed === undefined,
+  }));
 }
 
 export function describeGaps(subject: Subject): void {
   describe('gaps', () => {
-    beforeEach(() => subject.journal.openStream(STREAM));
+    beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('a gap inside a known one is not told again', async () => {
       await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
@@ -34,13 +38,13 @@ export function describeGaps(subject: Subject): void {
 
       await subject.journal.commit(page({ gaps: [gap(5, 20)] }));
 
-      expect(await subject.journal.gaps()).toEqual([
+      expect(await subject.journal.gaps.of()).toEqual([
         { ...gap(0, 30), stream: KEY, opened, closed: undefined },
       ]);
     });
 
     test('a gap that no event tells yet says so, until a page tells all of it', async () => {
-      const untold = async () => (await subject.journal.gaps(KEY)).map((one) => one.unemitted);
+      const untold = async () => (await subject.journal.gaps.of(KEY)).map((one) => one.unemitted);
       await subject.journal.commit(page({ unemittedGaps: [gap(0, 10)] }));
       const recorded = await untold();
       await subject.journal.commit(page({ gaps: [gap(2, 8)] }));
@@ -65,7 +69,7 @@ export function describeGaps(subject: Subject): void {
 
       await subject.journal.commit(page({ closedGaps: [gap(0, 25)] }));
 
-      expect(await subject.journal.gaps(KEY)).toEqual([
+      expect(await subject.journal.gaps.of(KEY)).toEqual([
         { ...gap(0, 10), stream: KEY, opened: subject.clock.now(), closed: subject.clock.now() },
         { ...gap(0, 10, 'tenant'), stream: KEY, opened: subject.clock.now(), closed: undefined },
         { ...gap(20, 30), stream: KEY, opened: subject.clock.now(), closed: undefined },

@@ -11,7 +11,7 @@ async function keysOf(journal: Subject['journal'], stream: string, prefix: strin
   const keys: string[] = [];
   let after: string | undefined;
   do {
-    const part = await journal.ledgerByPrefix(stream, prefix, after);
+    const part = await journal.ledger.withPrefix(stream, prefix, after);
     keys.push(...part.entries.keys());
     after = part.next;
   } while (after !== undefined);
@@ -20,13 +20,13 @@ async function keysOf(journal: Subject['journal'], stream: string, prefix: strin
 
 export function describeLedger(subject: Subject): void {
   describe('ledger', () => {
-    beforeEach(() => subject.journal.openStream(STREAM));
+    beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('a later entry replaces an earlier one', async () => {
       await subject.journal.commit(page({ ledger: [entry('k', 1)] }));
       await subject.journal.commit(page({ ledger: [{ ...entry('k', 2), uid: 'second' }] }));
 
-      expect(await subject.journal.ledger(KEY, ['k'])).toEqual(
+      expect(await subject.journal.ledger.lookup(KEY, ['k'])).toEqual(
         new Map([['k', { uid: 'second', value: { count: 2 } }]]),
       );
     });
@@ -47,7 +47,7 @@ export function describeLedger(subject: Subject): void {
       await subject.journal.commit(page({ ledger: ['a', 'b', ...keys].map((key) => entry(key, 1)) }));
 
       expect((await keysOf(subject.journal, KEY, 'a|')).toSorted()).toEqual(keys.toSorted());
-      const { entries } = await subject.journal.ledgerByPrefix(KEY, 'a|');
+      const { entries } = await subject.journal.ledger.withPrefix(KEY, 'a|');
       expect(entries.size).toBeLessThanOrEqual(1_000);
     });
 
@@ -64,12 +64,12 @@ export function describeLedger(subject: Subject): void {
       ];
       await subject.journal.commit(page({ ledger: keys.map((key, at) => entry(key, at)) }));
 
-      const { entries: found } = await subject.journal.ledgerByPrefix(KEY, 'a|');
-      const { entries: halved } = await subject.journal.ledgerByPrefix(KEY, 'a|\ud83d');
+      const { entries: found } = await subject.journal.ledger.withPrefix(KEY, 'a|');
+      const { entries: halved } = await subject.journal.ledger.withPrefix(KEY, 'a|\ud83d');
 
       expect(new Set(found.keys())).toEqual(new Set(keys));
       expect(new Set(halved.keys())).toEqual(new Set(['a|\ud83d', 'a|\ud83d\ude00']));
-      expect(await subject.journal.ledger(KEY, keys)).toEqual(
+      expect(await subject.journal.ledger.lookup(KEY, keys)).toEqual(
         new Map(keys.map((key, at) => [key, { uid: `uid of ${key}`.toWellFormed(), value: { count: at } }])),
       );
     });
@@ -95,15 +95,15 @@ export function describeLedger(subject: Subject): void {
           fc.uniqueArray(text, { minLength: 1, maxLength: 6 }),
           fc.nat(130),
           async (keys, length) => {
-            const { key: stream } = await subject.journal.openStream({
+            const { key: stream } = await subject.journal.streams.open({
               ...STREAM,
               scope: `${(streams += 1)}`,
             });
             await subject.journal.commit(page({ stream, ledger: keys.map((key, at) => entry(key, at)) }));
             const prefix = (keys[0] ?? '').slice(0, length);
 
-            const { entries: found } = await subject.journal.ledgerByPrefix(stream, prefix);
-            const each = await subject.journal.ledger(stream, keys);
+            const { entries: found } = await subject.journal.ledger.withPrefix(stream, prefix);
+            const each = await subject.journal.ledger.lookup(stream, keys);
 
             expect(new Set(found.keys())).toEqual(new Set(keys.filter((key) => key.startsWith(prefix))));
             expect(keys.map((key) => each.get(key)?.value)).toEqual(keys.map((_, at) => ({ count: at })));
@@ -120,9 +120,9 @@ export function describeLedger(subject: Subject): void {
       );
       await subject.journal.commit(page({ ledger: [entry(`${long}y`, 3)], hashLongKeys: true }));
 
-      const each = await subject.journal.ledger(KEY, [long, `${long}y`, `${long}z`]);
-      const { entries: found } = await subject.journal.ledgerByPrefix(KEY, 'bucket|');
-      const { entries, bytes } = await subject.journal.ledgerSize(STREAM.source);
+      const each = await subject.journal.ledger.lookup(KEY, [long, `${long}y`, `${long}z`]);
+      const { entries: found } = await subject.journal.ledger.withPrefix(KEY, 'bucket|');
+      const { entries, bytes } = await subject.journal.ledger.sizeOf(STREAM.source);
 
       expect([...each].map(([key, { value }]) => [key, value])).toEqual([
         [long, { count: 1 }],
@@ -135,7 +135,7 @@ export function describeLedger(subject: Subject): void {
 
     test('what the ledger takes is known after writing, replacing, forgetting and reopening', async () => {
       const sizes: number[] = [];
-      const note = async () => sizes.push((await subject.journal.ledgerSize('console')).bytes);
+      const note = async () => sizes.push((await subject.journal.ledger.sizeOf('console')).bytes);
       await subject.journal.commit(page({ ledger: [entry('a', 1), entry('b', 2)] }));
       await note();
       await subject.journal.commit(
@@ -145,15 +145,15 @@ export function describeLedger(subject: Subject): void {
       await subject.journal.commit(page({ ledger: [entry('b', 2)] }));
       await subject.reopen();
       await note();
-      const counted = await subject.journal.ledgerSize('console');
+      const counted = await subject.journal.ledger.sizeOf('console');
       await subject.journal.commit(page({ forgetBefore: 10 }));
 
       expect(sizes[0]).toBeGreaterThan(0);
       expect(sizes[1]).toBeGreaterThan((sizes[0] ?? 0) + 80);
       expect(sizes[2]).toBe(sizes[0]);
       expect(counted.entries).toBe(2);
-      expect(await subject.journal.ledgerSize('console')).toEqual({ entries: 0, bytes: 0 });
-      expect(await subject.journal.ledgerSize('other')).toEqual({ entries: 0, bytes: 0 });
+      expect(await subject.journal.ledger.sizeOf('console')).toEqual({ entries: 0, bytes: 0 });
+      expect(await subject.journal.ledger.sizeOf('other')).toEqual({ entries: 0, bytes: 0 });
     });
 
     test('what is to be kept is not forgotten although it is before', async () => {
@@ -169,30 +169,30 @@ export function describeLedger(subject: Subject): void {
 
     test('the oldest entries of a source go first, and an untold gap of each stream says which', async () => {
       const now = subject.clock.now();
-      const other = await subject.journal.openStream({ ...STREAM, scope: 'other' });
+      const other = await subject.journal.streams.open({ ...STREAM, scope: 'other' });
       const old = [1, 2, 3].map((day) => entry(`old ${day}`, now - 100 * DAY + day));
       await subject.journal.commit(page({ ledger: [...old, entry('new', now - DAY)] }));
       await subject.journal.commit(page({ stream: other.key, ledger: [entry('other', now - 50 * DAY)] }));
 
-      const first = await subject.journal.forgetOldest('console', 2, 'ledger-full');
-      const { entries: left } = await subject.journal.ledgerByPrefix(KEY, '');
-      const second = await subject.journal.forgetOldest('console', 2, 'ledger-full');
-      const third = await subject.journal.forgetOldest('console', 5, 'ledger-full');
+      const first = await subject.journal.ledger.forgetOldest('console', 2, 'ledger-full');
+      const { entries: left } = await subject.journal.ledger.withPrefix(KEY, '');
+      const second = await subject.journal.ledger.forgetOldest('console', 2, 'ledger-full');
+      const third = await subject.journal.ledger.forgetOldest('console', 5, 'ledger-full');
 
       expect([first, second, third]).toEqual([[KEY], [KEY], [other.key]]);
       expect([...left.keys()]).toEqual(['new', 'old 3']);
       expect(await keysOf(subject.journal, KEY, '')).toEqual(['new']);
-      expect(await subject.journal.gaps(KEY)).toMatchObject([
+      expect(await subject.journal.gaps.of(KEY)).toMatchObject([
         { from: now - 100 * DAY + 1, to: now - 100 * DAY + 4, reason: 'ledger-full', unemitted: true },
       ]);
-      expect((await subject.journal.ledgerSize('console')).entries).toBe(1);
+      expect((await subject.journal.ledger.sizeOf('console')).entries).toBe(1);
 
       await subject.journal.commit(page({ forgetBefore: now - 2 * DAY }));
-      expect(await subject.journal.gaps(KEY)).toMatchObject([{ closed: now }]);
+      expect(await subject.journal.gaps.of(KEY)).toMatchObject([{ closed: now }]);
     });
 
     test('entries before a time are forgotten, those of other streams are not', async () => {
-      const other = await subject.journal.openStream({ ...STREAM, scope: 'other' });
+      const other = await subject.journal.streams.open({ ...STREAM, scope: 'other' });
       await subject.journal.commit(page({ stream: other.key, ledger: [entry('k', 1)] }));
       await subject.journal.commit(page({ ledger: [entry('before', 9), entry('at', 10)] }));
 
@@ -203,7 +203,7 @@ export function describeLedger(subject: Subject): void {
     });
 
     test('an unknown stream has an empty ledger', async () => {
-      expect(await subject.journal.ledger('unknown', ['k'])).toEqual(new Map());
+      expect(await subject.journal.ledger.lookup('unknown', ['k'])).toEqual(new Map());
       expect(await keysOf(subject.journal, 'unknown', '')).toEqual([]);
     });
   });

@@ -14,36 +14,36 @@ export function describePolls(subject: Subject): void {
       changed: 1,
     };
 
-    beforeEach(() => subject.journal.openStream(STREAM));
+    beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('the last fifty are kept, newest first', async () => {
       for (let at = 0; at < 60; at += 1)
-        await subject.journal.recordPoll({ ...poll, at, outcome: 'complete' });
+        await subject.journal.polls.record({ ...poll, at, outcome: 'complete' });
 
-      const polls = await subject.journal.polls(KEY, 100);
+      const polls = await subject.journal.polls.last(KEY, 100);
 
       expect(polls.map(({ at }) => at)).toEqual(Array.from({ length: 50 }, (_, index) => 59 - index));
       expect(polls[0]).toEqual({ ...poll, at: 59, outcome: 'complete', error: undefined });
-      expect(await subject.journal.polls(KEY, 2)).toHaveLength(2);
+      expect(await subject.journal.polls.last(KEY, 2)).toHaveLength(2);
     });
 
     test('a poll that was cut leaves the last error, a complete one clears it', async () => {
-      await subject.journal.recordPoll({ ...poll, at: 1, outcome: 'RefusedError', error: 'Refused: 422.' });
-      await subject.journal.recordPoll({ ...poll, at: 2, outcome: 'cut' });
-      const [cut] = await subject.journal.streams();
-      await subject.journal.recordPoll({ ...poll, at: 3, outcome: 'complete' });
+      await subject.journal.polls.record({ ...poll, at: 1, outcome: 'RefusedError', error: 'Refused: 422.' });
+      await subject.journal.polls.record({ ...poll, at: 2, outcome: 'cut' });
+      const [cut] = await subject.journal.streams.all();
+      await subject.journal.polls.record({ ...poll, at: 3, outcome: 'complete' });
 
       expect(cut?.lastError).toBe('Refused: 422.');
-      expect(await subject.journal.streams()).toMatchObject([{ lastError: undefined }]);
+      expect(await subject.journal.streams.all()).toMatchObject([{ lastError: undefined }]);
     });
   });
 
   test('the next due time of a source is kept across reopening', async () => {
-    await subject.journal.setNextDue('console', 5);
-    await subject.journal.setNextDue('console', 9);
+    await subject.journal.sources.setNextDue('console', 5);
+    await subject.journal.sources.setNextDue('console', 9);
     await subject.reopen();
 
-    expect(await subject.journal.nextDue('console')).toBe(9);
-    expect(await subject.journal.nextDue('other')).toBeUndefined();
+    expect(await subject.journal.sources.nextDue('console')).toBe(9);
+    expect(await subject.journal.sources.nextDue('other')).toBeUndefined();
   });
 }

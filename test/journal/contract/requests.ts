@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { LeftRequest } from '../../../src/journal/request.ts';
+import type { Job } from '../../../src/journal/jobs.ts';
 import type { Subject } from './subject.ts';
 
-const backfill: LeftRequest = {
+const backfill: Job = {
   kind: 'backfill',
   source: 'console',
   destination: undefined,
@@ -13,13 +13,13 @@ const backfill: LeftRequest = {
 export function describeRequests(subject: Subject): void {
   describe('requests', () => {
     it('are open until they are finished, oldest first, and survive a restart', async () => {
-      const first = await subject.journal.leaveRequest(backfill, 10);
-      const second = await subject.journal.leaveRequest({ ...backfill, source: 'other' }, 20);
-      await subject.journal.noteProgress(first, { done: 1 });
+      const first = await subject.journal.jobs.enqueue(backfill, 10);
+      const second = await subject.journal.jobs.enqueue({ ...backfill, source: 'other' }, 20);
+      await subject.journal.jobs.noteProgress(first, { done: 1 });
 
       await subject.reopen();
 
-      expect(await subject.journal.openRequests()).toEqual([
+      expect(await subject.journal.jobs.open()).toEqual([
         {
           ...backfill,
           id: first,
@@ -33,32 +33,32 @@ export function describeRequests(subject: Subject): void {
     });
 
     it('are found with their outcome once they are finished, and are open no longer', async () => {
-      const id = await subject.journal.leaveRequest(backfill, 10);
+      const id = await subject.journal.jobs.enqueue(backfill, 10);
 
-      await subject.journal.finishRequest(id, { code: 0 }, 30);
+      await subject.journal.jobs.finish(id, { code: 0 }, 30);
 
-      expect(await subject.journal.openRequests()).toEqual([]);
-      expect(await subject.journal.request(id)).toMatchObject({ finished: 30, outcome: { code: 0 } });
+      expect(await subject.journal.jobs.open()).toEqual([]);
+      expect(await subject.journal.jobs.find(id)).toMatchObject({ finished: 30, outcome: { code: 0 } });
     });
 
     it('that ask for the same are one while it is open, and another afterwards', async () => {
-      const first = await subject.journal.leaveRequest(backfill, 10);
-      const joined = await subject.journal.leaveRequest({ ...backfill }, 20);
-      const other = await subject.journal.leaveRequest({ ...backfill, details: { from: 1, to: 3 } }, 20);
-      await subject.journal.finishRequest(first, { code: 0 }, 30);
-      const again = await subject.journal.leaveRequest(backfill, 40);
+      const first = await subject.journal.jobs.enqueue(backfill, 10);
+      const joined = await subject.journal.jobs.enqueue({ ...backfill }, 20);
+      const other = await subject.journal.jobs.enqueue({ ...backfill, details: { from: 1, to: 3 } }, 20);
+      await subject.journal.jobs.finish(first, { code: 0 }, 30);
+      const again = await subject.journal.jobs.enqueue(backfill, 40);
 
       expect(joined).toBe(first);
       expect(new Set([first, other, again]).size).toBe(3);
     });
 
     it('that were finished long ago are forgotten', async () => {
-      const old = await subject.journal.leaveRequest(backfill, 10);
-      await subject.journal.finishRequest(old, { code: 0 }, 30);
+      const old = await subject.journal.jobs.enqueue(backfill, 10);
+      await subject.journal.jobs.finish(old, { code: 0 }, 30);
 
-      await subject.journal.leaveRequest({ ...backfill, source: 'other' }, 30 + 8 * 86_400_000);
+      await subject.journal.jobs.enqueue({ ...backfill, source: 'other' }, 30 + 8 * 86_400_000);
 
-      expect(await subject.journal.request(old)).toBeUndefined();
+      expect(await subject.journal.jobs.find(old)).toBeUndefined();
     });
   });
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach } from 'vitest';
-import type { Journal, Position } from '../../../src/journal/journal.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
+import type { Position } from '../../../src/journal/delivery.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { events, page } from '../support/commits.ts';
 
@@ -36,7 +37,7 @@ export class Subject {
   }
 
   async positionOf(destination: string): Promise<Position | undefined> {
-    const states = await this.journal.destinations();
+    const states = await this.journal.destinations.all();
     return states.find(({ name }) => name === destination)?.position;
   }
 
@@ -47,8 +48,8 @@ export class Subject {
 
   /** Moves a destination past so many of the pages held. */
   async pass(destination: string, count: number): Promise<void> {
-    const first = (await this.journal.read({ sequence: 0, offset: 0 }))?.sequence ?? 0;
+    const first = (await this.journal.pages.read({ sequence: 0, offset: 0 }))?.sequence ?? 0;
     const position = { sequence: first + count, offset: 0 };
-    await this.journal.advance(destination, position, '200', this.clock.now());
+    await this.journal.acknowledge(destination, { position, response: '200', now: this.clock.now() });
   }
 }

@@ -7,14 +7,18 @@ const DAY = 24 * 60 * 60_000;
 export function describeTrimming(subject: Subject): void {
   describe('trimming', () => {
     beforeEach(async () => {
-      await subject.journal.openStream(STREAM);
+      await subject.journal.streams.open(STREAM);
     });
 
     test('waits for the slowest destination', async () => {
-      await subject.journal.openDestinations(['fast', 'slow'], subject.clock.now());
+      await subject.journal.destinations.open(['fast', 'slow'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('fast', 3);
-      await subject.journal.advance('slow', { sequence: 1, offset: 1 }, '200', subject.clock.now());
+      await subject.journal.acknowledge('slow', {
+        position: { sequence: 1, offset: 1 },
+        response: '200',
+        now: subject.clock.now(),
+      });
 
       await subject.journal.trim(subject.clock.now());
 
@@ -22,9 +26,13 @@ export function describeTrimming(subject: Subject): void {
     });
 
     test('keeps a page that is passed in part', async () => {
-      await subject.journal.openDestinations(['siem'], subject.clock.now());
+      await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.journal.commit(page({ events: events(2) }));
-      await subject.journal.advance('siem', { sequence: 1, offset: 1 }, '200', subject.clock.now());
+      await subject.journal.acknowledge('siem', {
+        position: { sequence: 1, offset: 1 },
+        response: '200',
+        now: subject.clock.now(),
+      });
 
       await subject.journal.trim(subject.clock.now());
 
@@ -41,7 +49,7 @@ export function describeTrimming(subject: Subject): void {
 
     test('delivered pages are kept for `retain`', async () => {
       await subject.reopen({ retain: DAY });
-      await subject.journal.openDestinations(['siem'], subject.clock.now());
+      await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('siem', 3);
 
@@ -54,10 +62,10 @@ export function describeTrimming(subject: Subject): void {
     });
 
     test('a destination that left the configuration holds pages back for seven days', async () => {
-      await subject.journal.openDestinations(['siem', 'left'], subject.clock.now());
+      await subject.journal.destinations.open(['siem', 'left'], subject.clock.now());
       await subject.commitThree();
       await subject.reopen();
-      await subject.journal.openDestinations(['siem'], subject.clock.now());
+      await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.pass('siem', 3);
 
       await subject.journal.trim(subject.clock.now() + 7 * DAY - 1);
@@ -69,20 +77,20 @@ export function describeTrimming(subject: Subject): void {
     });
 
     test('a configured destination holds pages back however long it takes', async () => {
-      await subject.journal.openDestinations(['siem', 'slow'], subject.clock.now());
+      await subject.journal.destinations.open(['siem', 'slow'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('siem', 3);
 
       await subject.journal.trim(subject.clock.now() + 30 * DAY);
       await subject.reopen();
-      await subject.journal.openDestinations(['siem'], subject.clock.now() + 30 * DAY);
+      await subject.journal.destinations.open(['siem'], subject.clock.now() + 30 * DAY);
       await subject.journal.trim(subject.clock.now() + 31 * DAY);
 
       expect(await held(subject.journal)).toHaveLength(3);
     });
 
     test('a sequence is never given twice, even when everything was trimmed', async () => {
-      await subject.journal.openDestinations(['siem'], subject.clock.now());
+      await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('siem', 3);
       await subject.journal.trim(subject.clock.now());
@@ -90,13 +98,13 @@ export function describeTrimming(subject: Subject): void {
 
       await subject.journal.commit(page({ events: events(1, 'd') }));
 
-      expect(await subject.journal.read({ sequence: 0, offset: 0 })).toMatchObject({ sequence: 4 });
+      expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toMatchObject({ sequence: 4 });
       const position = await subject.positionOf('siem');
-      expect(position && (await subject.journal.read(position))?.events[0]?.uid).toBe('d-0');
+      expect(position && (await subject.journal.pages.read(position))?.events[0]?.uid).toBe('d-0');
     });
 
     test('many pages go in one call', async () => {
-      await subject.journal.openDestinations(['siem'], subject.clock.now());
+      await subject.journal.destinations.open(['siem'], subject.clock.now());
       for (let index = 0; index < 210; index += 1)
         await subject.journal.commit(page({ events: events(1, `${index}`) }));
       await subject.pass('siem', 209);

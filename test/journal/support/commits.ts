@@ -1,5 +1,6 @@
 import type { JournaledEvent } from '../../../src/core/event.ts';
-import type { Journal, PageCommit, StreamIdentity } from '../../../src/journal/journal.ts';
+import type { Journal, PageCommit } from '../../../src/journal/journal.ts';
+import type { StreamIdentity } from '../../../src/journal/collection.ts';
 
 export const STREAM: StreamIdentity = {
   source: 'console',
@@ -30,25 +31,17 @@ export function page(changes: Partial<PageCommit> = {}): PageCommit {
     stream: KEY,
     source: 'console',
     dataset: 'qradar.login_attempts',
-    lane: 'live',
     observedAt: 0,
-    events: [],
-    ledger: [],
-    cursor: undefined,
-    gaps: [],
-    closedGaps: [],
-    complete: false,
-    deferred: 0,
     ...changes,
   };
 }
 
 /** The uids of everything that is held from the start on, in order. */
-export async function held(journal: Pick<Journal, 'read'>, offset = 0): Promise<readonly string[]> {
+export async function held(journal: Pick<Journal, 'pages'>, offset = 0): Promise<readonly string[]> {
   const uids: string[] = [];
   let position = { sequence: 0, offset };
   for (;;) {
-    const next = await journal.read(position);
+    const next = await journal.pages.read(position);
     if (next === undefined) return uids;
     uids.push(...next.events.map(({ uid }) => uid));
     position = { sequence: next.sequence + 1, offset: 0 };

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { FileSystemFacts } from '../../../src/journal/sqlite/network-fs.ts';
-import type { JournalOptions } from '../../../src/journal/sqlite/sqlite-journal.ts';
-import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
+import { type JournalOptions, openJournal } from '../../../src/journal/sqlite/open.ts';
 import { events, page, STREAM } from './commits.ts';
 
 const GIB = 2 ** 30;
@@ -15,8 +14,8 @@ export function options(path: string, changes: Partial<JournalOptions> = {}): Jo
 /** A state that was used and closed: one stream, one page of two events. */
 export async function usedState(path: string): Promise<void> {
   await using journal = await openJournal(options(path));
-  await journal.openStream(STREAM);
-  await journal.openDestinations(['siem'], 0);
+  await journal.streams.open(STREAM);
+  await journal.destinations.open(['siem'], 0);
   await journal.commit(page({ events: events(2), cursor: { at: 1 } }));
 }
 

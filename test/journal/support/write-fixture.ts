@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIGRATIONS } from '../../../src/journal/sqlite/schema.ts';
-import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { events, KEY, page, STREAM } from './commits.ts';
 
@@ -12,14 +12,15 @@ import { events, KEY, page, STREAM } from './commits.ts';
 const clock = new DrivenClock();
 const now = clock.now();
 const path = new URL(`../fixtures/v${MIGRATIONS.length}`, import.meta.url).pathname;
+await rm(path, { recursive: true, force: true });
 await mkdir(path, { recursive: true });
 
 {
   await using journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 0, clock });
   const { source: name, type, origin, account } = STREAM;
-  await journal.openSources([{ name, type, origin, account }]);
-  await journal.openStream(STREAM);
-  await journal.openDestinations(['siem'], now);
+  await journal.sources.open([{ name, type, origin, account }]);
+  await journal.streams.open(STREAM);
+  await journal.destinations.open(['siem'], now);
   await journal.commit(
     page({
       observedAt: now,
@@ -41,7 +42,7 @@ await mkdir(path, { recursive: true });
     new: 3,
     changed: 0,
   };
-  await journal.recordPoll({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
+  await journal.polls.record({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
   const letters = events(1).map((event) => ({
     ...event,
     stream: KEY,
@@ -52,8 +53,13 @@ await mkdir(path, { recursive: true });
     reason: 'refused',
     at: now,
   }));
-  await journal.advance('siem', { sequence: 1, offset: 2 }, '200', now, letters);
-  await journal.skip(
+  await journal.acknowledge('siem', {
+    position: { sequence: 1, offset: 2 },
+    response: '200',
+    now,
+    deadLetters: letters,
+  });
+  await journal.destinations.skip(
     'siem',
     {
       position: { sequence: 1, offset: 2 },
@@ -62,10 +68,10 @@ await mkdir(path, { recursive: true });
     },
     now,
   );
-  await journal.setPaused('siem', '401', now);
-  await journal.setNextDue(name, now + 60_000);
-  await journal.spend('budget', { requests: 2, per: 60_000 }, now);
-  await journal.pauseBudget('paused', now + 60_000);
+  await journal.destinations.setPaused('siem', '401', now);
+  await journal.sources.setNextDue(name, now + 60_000);
+  await journal.quotas.spend('budget', { requests: 2, per: 60_000 }, now);
+  await journal.quotas.pause('paused', now + 60_000);
 }
 
 // The lock is made anew where the fixture is opened.

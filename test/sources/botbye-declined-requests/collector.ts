@@ -6,7 +6,7 @@ import type { EcsEvent } from '../../../src/core/event.ts';
 import type { Http } from '../../../src/core/http.ts';
 import { parseJson, toJson } from '../../../src/core/json.ts';
 import type { Gap, LedgerValue, Page, Span, StreamContext } from '../../../src/core/source.ts';
-import type { LedgerEntry } from '../../../src/journal/journal.ts';
+import type { LedgerEntry } from '../../../src/journal/collection.ts';
 import type { Options } from '../../../src/sources/botbye-declined-requests/schemas.ts';
 
 /** One event, with the ledger key that it was told under. */

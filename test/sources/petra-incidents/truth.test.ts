@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PetraLab } from '../petra/lab.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
-import type { GapState } from '../../../src/journal/journal.ts';
+import type { GapState } from '../../../src/journal/collection.ts';
 import { drawTenants, type SimulatedIncident } from '../../../src/simulators/petra-organisation.ts';
 import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';

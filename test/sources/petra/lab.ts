@@ -11,8 +11,9 @@ import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import { QuotaSpender } from '../../../src/http/quota.ts';
 import { createHttp } from '../../../src/http/client.ts';
-import type { GapState, Journal, StreamState } from '../../../src/journal/journal.ts';
-import { openJournal } from '../../../src/journal/sqlite/sqlite-journal.ts';
+import type { GapState, StreamState } from '../../../src/journal/collection.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
 import type { Source, SourceContext } from '../../../src/core/source.ts';
 import type { DrivenClock } from '../../support/driven-clock.ts';
 
@@ -56,7 +57,7 @@ export class PetraLab implements AsyncDisposable {
   static async open(setup: Setup): Promise<PetraLab> {
     const path = await mkdtemp(join(PLACE, 'petra-'));
     const journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 0, clock: setup.clock });
-    await journal.openDestinations(['siem'], setup.clock.now());
+    await journal.destinations.open(['siem'], setup.clock.now());
     return new PetraLab(setup, path, journal);
   }
 
@@ -92,11 +93,11 @@ export class PetraLab implements AsyncDisposable {
   }
 
   gaps(): Promise<readonly GapState[]> {
-    return this.#journal.gaps();
+    return this.#journal.gaps.of();
   }
 
   streams(): Promise<readonly StreamState[]> {
-    return this.#journal.streams();
+    return this.#journal.streams.all();
   }
 
   async cursor(scope = ''): Promise<Record<string, unknown>> {
@@ -152,7 +153,7 @@ export class PetraLab implements AsyncDisposable {
       signal,
       mode,
       memo: new Map(),
-      cursors: async () => new Map((await journal.streams()).map(({ scope, cursor }) => [scope, cursor])),
+      cursors: async () => new Map((await journal.streams.all()).map(({ scope, cursor }) => [scope, cursor])),
     };
     const source = { name: 'petra', definition, options, namespace: undefined };
     return {
@@ -189,7 +190,7 @@ export class PetraLab implements AsyncDisposable {
 
   async #read(): Promise<void> {
     for (;;) {
-      const page = await this.#journal.read(this.#position);
+      const page = await this.#journal.pages.read(this.#position);
       if (page === undefined) return;
       this.#told.push(...page.events);
       this.#position = { sequence: page.sequence + 1, offset: 0 };

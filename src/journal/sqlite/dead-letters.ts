@@ -1,0 +1,116 @@
+import type { EcsEvent, Lane } from '../../core/event.ts';
+import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
+import { type Connection, orUndefined } from './connection.ts';
+import { fromStored, toStored } from './stored-text.ts';
+
+interface DeadLetterRow {
+  readonly id: number;
+  readonly destination: string;
+  readonly stream: string;
+  readonly source: string;
+  readonly dataset: string;
+  readonly lane: Lane;
+  readonly observedAt: number;
+  readonly uid: string;
+  readonly status: number | null;
+  readonly reason: string;
+  readonly at: number;
+  readonly event: string;
+}
+
+/** Events that a destination rejected for good, with the reason. */
+export class SqliteDeadLetters implements DeadLetterStore {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async of(destination?: string): Promise<readonly HeldDeadLetter[]> {
+    const rows = this.#connection.all<DeadLetterRow>(
+      `SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
+         reason, at, event
+       FROM dead_letter JOIN stream ON stream.id = dead_letter.stream
+       WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`,
+      { destination: destination ?? null },
+    );
+    return rows.map((row) => ({
+      ...row,
+      stream: fromStored(row.stream),
+      status: orUndefined(row.status),
+      event: JSON.parse(row.event) as EcsEvent,
+    }));
+  }
+
+  async bytes(): Promise<number> {
+    const held = this.#connection.first<{ bytes: number }>(
+      "SELECT bytes FROM held WHERE what = 'dead letters'",
+    );
+    return held?.bytes ?? 0;
+  }
+
+  async count(destination: string): Promise<number> {
+    return this.#count(destination);
+  }
+
+  async outline(destination: string): Promise<DeadLetterOutline> {
+    const count = this.#count(destination);
+    if (count === 0) return { count, since: undefined, lastReason: undefined };
+    const first = this.#connection.first<{ at: number }>(
+      'SELECT at FROM dead_letter WHERE destination = :destination ORDER BY id LIMIT 1',
+      { destination },
+    );
+    const last = this.#connection.first<{ reason: string }>(
+      'SELECT reason FROM dead_letter WHERE destination = :destination ORDER BY id DESC LIMIT 1',
+      { destination },
+    );
+    return { count, since: first?.at, lastReason: last?.reason };
+  }
+
+  async settle(
+    destination: string,
+    accepted: readonly number[],
+    rejected: readonly DeadLetter[],
+  ): Promise<void> {
+    this.#connection.transact(() => {
+      for (const id of accepted)
+        this.#connection.run('DELETE FROM dead_letter WHERE destination = :destination AND id = :id', {
+          destination,
+          id,
+        });
+      for (const letter of rejected) this.put(destination, letter);
+    });
+  }
+
+  /** Stores a dead letter; of one that is known, only when and why it was rejected last. */
+  put(destination: string, { stream, event, status, ...letter }: DeadLetter): void {
+    const { dataset, lane, uid, at, reason, observedAt } = letter;
+    const changes = this.#connection.run(
+      `INSERT INTO dead_letter (destination, stream, dataset, lane, uid, at, status, reason, observed_at, event)
+       SELECT :destination, id, :dataset, :lane, :uid, :at, :status, :reason, :observedAt, :event
+       FROM stream WHERE key = :stream
+       ON CONFLICT (destination, uid) DO UPDATE SET at = excluded.at, status = excluded.status, reason = excluded.reason`,
+      {
+        destination,
+        stream: toStored(stream),
+        dataset,
+        lane,
+        uid,
+        at,
+        status: status ?? null,
+        reason,
+        observedAt,
+        event: JSON.stringify(event),
+      },
+    );
+    if (changes === 0) throw new Error(`Stream ${stream} of a dead letter must be opened first.`);
+  }
+
+  #count(destination: string): number {
+    const counted = this.#connection.first<{ letters: number }>(
+      'SELECT count(*) AS letters FROM dead_letter WHERE destination = :destination',
+      { destination },
+    );
+    return counted?.letters ?? 0;
+  }
+}

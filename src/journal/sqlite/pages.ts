@@ -1,0 +1,126 @@
+import type { PageCommit } from '../journal.ts';
+import type { JournalPage, PageStore, Position } from '../delivery.ts';
+import { Changes } from './changes.ts';
+import { packEvents, unpackEvents } from './codec.ts';
+import { type Connection, orUndefined } from './connection.ts';
+import { fromStored } from './stored-text.ts';
+
+/** What a page takes besides its events: its row, and its outline in the index. Bytes, about. */
+const ROW = 100;
+
+interface PageRow extends Omit<JournalPage, 'events'> {
+  readonly events: Uint8Array;
+}
+
+/** What is known of a page without its events. */
+export interface Outline {
+  readonly sequence: number;
+  readonly count: number;
+  readonly observedAt: number;
+}
+
+const FROM_POSITION = 'sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset)';
+const OF_SOURCES = `(:sources IS NULL OR stream IN
+  (SELECT id FROM stream WHERE source IN (SELECT value FROM json_each(:sources))))`;
+/** Counting and trimming read this index instead of the pages' heavy rows. */
+const OUTLINES = 'page INDEXED BY page_outline';
+
+// The source's name is that of now: a renamed source keeps its destinations' filters.
+const SELECT_NEXT = `
+  SELECT sequence, stream.key AS stream, stream.source, dataset, lane, observed_at AS observedAt, events
+  FROM page JOIN stream ON stream.id = page.stream WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
+const SELECT_OUTLINE = `
+  SELECT sequence, count, observed_at AS observedAt FROM ${OUTLINES} WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
+const SELECT_OLDEST = `
+  SELECT observed_at AS observedAt FROM ${OUTLINES} WHERE ${FROM_POSITION} AND ${OF_SOURCES} ORDER BY sequence LIMIT 1`;
+const COUNT_EVENTS = `
+  SELECT coalesce(sum(iif(sequence = :sequence, max(count - :offset, 0), count)), 0) AS events
+  FROM ${OUTLINES} WHERE sequence >= :sequence AND ${OF_SOURCES}`;
+const SELECT_BEYOND = `
+  SELECT max(sequence) AS sequence FROM (
+    SELECT sequence, bytes, committed_at, sum(bytes) OVER (ORDER BY sequence DESC) AS held
+    FROM ${OUTLINES} WHERE ${FROM_POSITION} AND ${OF_SOURCES})
+  WHERE (held > :bytes AND held > bytes) OR committed_at < :before`;
+
+/** The pages that wait for delivery, or that are retained. */
+export class SqlitePages implements PageStore {
+  readonly #connection: Connection;
+  readonly #changes = new Changes();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  async read({ sequence, offset }: Position): Promise<JournalPage | undefined> {
+    const row = this.#connection.first<PageRow>(SELECT_NEXT, { sequence, offset });
+    return row && { ...row, stream: fromStored(row.stream), events: unpackEvents(row.events) };
+  }
+
+  async changed(signal: AbortSignal, position?: Position): Promise<void> {
+    const already = position !== undefined && this.outline(position) !== undefined;
+    await this.#changes.next(signal, already);
+  }
+
+  /** Wakes those who wait for `changed`, once the transaction is committed. */
+  announce(): void {
+    this.#changes.announce();
+  }
+
+  append(
+    stream: number,
+    { dataset, lane = 'live', observedAt, events = [] }: PageCommit,
+    committedAt: number,
+  ): void {
+    const packed = packEvents(events);
+    this.#connection.run(
+      `INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, events)
+       VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes, :packed)`,
+      {
+        stream,
+        dataset,
+        lane,
+        observedAt,
+        count: events.length,
+        committedAt,
+        bytes: packed.length + ROW,
+        packed,
+      },
+    );
+  }
+
+  /** The page that `read` returns, without its events. */
+  outline({ sequence, offset }: Position): Outline | undefined {
+    return this.#connection.first(SELECT_OUTLINE, { sequence, offset });
+  }
+
+  /** How many events are at or after a position, of all sources or of these. */
+  waiting({ sequence, offset }: Position, sources?: readonly string[]): number {
+    const parameters = { sequence, offset, sources: namesOf(sources) };
+    return this.#connection.first<{ events: number }>(COUNT_EVENTS, parameters)?.events ?? 0;
+  }
+
+  /** When the first of these events was read. */
+  oldest({ sequence, offset }: Position, sources?: readonly string[]): number | undefined {
+    const parameters = { sequence, offset, sources: namesOf(sources) };
+    return this.#connection.first<{ observedAt: number }>(SELECT_OLDEST, parameters)?.observedAt;
+  }
+
+  /**
+   * The newest page at or after a position that is not the newest and has more than so many bytes from it on, or that was
+   * committed before a time. Of all sources or of these.
+   */
+  beyond(
+    { sequence, offset }: Position,
+    { bytes, before }: { readonly bytes: number; readonly before: number },
+    sources?: readonly string[],
+  ): number | undefined {
+    const parameters = { sequence, offset, bytes, before, sources: namesOf(sources) };
+    return orUndefined(
+      this.#connection.first<{ sequence: number | null }>(SELECT_BEYOND, parameters)?.sequence,
+    );
+  }
+}
+
+function namesOf(sources: readonly string[] | undefined): string | null {
+  return sources === undefined ? null : JSON.stringify(sources);
+}

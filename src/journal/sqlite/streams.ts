@@ -1,0 +1,213 @@
+import type { Clock } from '../../core/clock.ts';
+import { parseJson, toJson } from '../../core/json.ts';
+import { type SourceIdentity, streamKey } from '../../core/stream-key.ts';
+import {
+  OWN_TYPE,
+  type PollRecord,
+  type PollStore,
+  type StreamIdentity,
+  type StreamState,
+  type StreamStore,
+} from '../collection.ts';
+import type { PageCommit } from '../journal.ts';
+import { type Connection, orUndefined } from './connection.ts';
+import { fromStored, toStored } from './stored-text.ts';
+
+interface StreamRow extends StreamIdentity {
+  readonly key: string;
+  readonly cursor: string | null;
+  readonly ledger: number;
+  readonly ledgerBytes: number;
+  readonly knownSince: number | null;
+  readonly asked: number | null;
+  readonly lastComplete: number | null;
+  readonly lastError: string | null;
+  readonly deferred: number;
+  readonly orphaned: number;
+}
+
+const SELECT = `
+  SELECT key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor,
+    last_complete AS lastComplete, last_error AS lastError, deferred, orphaned, known_since AS knownSince, asked,
+    coalesce((SELECT entries FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledger,
+    coalesce((SELECT bytes FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledgerBytes
+  FROM stream`;
+const SELECT_ONE = `${SELECT} WHERE key = :key`;
+const SELECT_ALL = `${SELECT} WHERE type <> :own ORDER BY key`;
+
+/** The streams, their cursors, and how their last poll went. Other tables name a stream by its row id. */
+export class SqliteStreams implements StreamStore {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  /** Versions that this release writes cursors in, by stream key. */
+  readonly #versions = new Map<string, number>();
+  readonly #ids = new Map<string, number>();
+  /** Cursors as they were last read: most of a thousand have not moved since. */
+  readonly #parsed = new Map<string, { readonly text: string; readonly cursor: unknown }>();
+
+  constructor(connection: Connection, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+  }
+
+  async open(identity: StreamIdentity): Promise<StreamState> {
+    return this.#open(identity);
+  }
+
+  async openAll(identities: readonly StreamIdentity[]): Promise<readonly StreamState[]> {
+    return this.#connection.transact(() => identities.map((identity) => this.#open(identity)));
+  }
+
+  async all(): Promise<readonly StreamState[]> {
+    return this.#connection.all<StreamRow>(SELECT_ALL, { own: OWN_TYPE }).map(toState);
+  }
+
+  async cursors({
+    type,
+    origin,
+    account,
+  }: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>> {
+    const rows = this.#connection.all<{ key: string; scope: string; cursor: string }>(
+      `SELECT key, scope, cursor FROM stream
+       WHERE type = :type AND origin = :origin AND account = :account AND cursor IS NOT NULL`,
+      { type, origin, account },
+    );
+    return new Map(rows.map(({ key, scope, cursor }) => [fromStored(scope), this.#parse(key, cursor)]));
+  }
+
+  /** The row id of a stream; null, which no row has, when it was never opened. */
+  find(key: string): number | null {
+    const known = this.#ids.get(key) ?? this.#selectId(key);
+    if (known !== undefined) this.#ids.set(key, known);
+    return known ?? null;
+  }
+
+  /** @throws Error when the stream was never opened: a bug of the caller. */
+  require(key: string): number {
+    const id = this.find(key);
+    if (id === null) throw new Error(`Stream ${key} must be opened before it is written to.`);
+    return id;
+  }
+
+  /** What a page changes of its stream. `now` is our clock, by which readiness judges the age of a complete poll. */
+  move(id: number, { stream, lane = 'live', cursor, deferred, complete }: PageCommit, now: number): void {
+    const moved = cursor !== undefined;
+    this.#connection.run(
+      `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
+         deferred = coalesce(:deferred, deferred), last_complete = coalesce(:complete, last_complete),
+         last_error = iif(:complete IS NULL, last_error, NULL)
+       WHERE id = :id`,
+      {
+        id,
+        cursor: moved ? toJson(cursor) : null,
+        version: (moved ? this.#versions.get(stream) : undefined) ?? null,
+        deferred: lane === 'live' ? (deferred ?? null) : null,
+        complete: complete === true ? now : null,
+      },
+    );
+  }
+
+  /** A complete poll clears the last error; a poll that was only cut leaves it. */
+  noteOutcome(id: number, { outcome, error, requests, at }: PollRecord): void {
+    if (requests > 0) this.#connection.run('UPDATE stream SET asked = :at WHERE id = :id', { id, at });
+    if (outcome !== 'complete' && error === undefined) return;
+    const last = outcome === 'complete' ? null : (error ?? null);
+    this.#connection.run('UPDATE stream SET last_error = :last WHERE id = :id', { id, last });
+  }
+
+  #open(identity: StreamIdentity): StreamState {
+    const { source, type, origin, account, cursorVersion } = identity;
+    this.#versions.set(streamKey(identity), cursorVersion);
+    const key = toStored(streamKey(identity));
+    const known = this.#connection.first<StreamRow>(SELECT_ONE, { key });
+    if (known?.source === source && known.orphaned === 0) return toState(known);
+    this.#connection.run(
+      `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, known_since)
+       VALUES (:key, :source, :type, :origin, :account, :scope, :cursorVersion, :now)
+       ON CONFLICT (key) DO UPDATE SET source = excluded.source, orphaned = 0`,
+      {
+        key,
+        source,
+        type,
+        origin,
+        account,
+        scope: toStored(identity.scope),
+        cursorVersion,
+        now: this.#clock.now(),
+      },
+    );
+    return toState(this.#connection.first<StreamRow>(SELECT_ONE, { key }) as StreamRow);
+  }
+
+  #selectId(key: string): number | undefined {
+    return this.#connection.first<{ id: number }>('SELECT id FROM stream WHERE key = :key', {
+      key: toStored(key),
+    })?.id;
+  }
+
+  #parse(key: string, text: string): unknown {
+    const known = this.#parsed.get(key);
+    if (known?.text === text) return known.cursor;
+    const cursor = parseJson(text);
+    this.#parsed.set(key, { text, cursor });
+    return cursor;
+  }
+}
+
+function toState(row: StreamRow): StreamState {
+  return {
+    ...row,
+    key: fromStored(row.key),
+    scope: fromStored(row.scope),
+    knownSince: orUndefined(row.knownSince),
+    asked: orUndefined(row.asked),
+    cursor: row.cursor === null ? undefined : parseJson(row.cursor),
+    lastComplete: orUndefined(row.lastComplete),
+    lastError: orUndefined(row.lastError),
+    orphaned: row.orphaned === 1,
+  };
+}
+
+/** Polls kept of each stream. */
+const POLLS_KEPT = 50;
+
+interface PollRow extends Omit<PollRecord, 'error'> {
+  readonly error: string | null;
+}
+
+/** The last polls of each stream, for `status`. */
+export class SqlitePolls implements PollStore {
+  readonly #connection: Connection;
+  readonly #streams: SqliteStreams;
+
+  constructor(connection: Connection, streams: SqliteStreams) {
+    this.#connection = connection;
+    this.#streams = streams;
+  }
+
+  async record(poll: PollRecord): Promise<void> {
+    const stream = this.#streams.require(poll.stream);
+    this.#connection.transact(() => {
+      this.#connection.run(
+        `INSERT INTO poll (stream, source, at, duration_ms, requests, rows, new, changed, outcome, error)
+         VALUES (:stream, :source, :at, :durationMs, :requests, :rows, :new, :changed, :outcome, :error)`,
+        { ...poll, stream, error: poll.error ?? null },
+      );
+      this.#connection.run(
+        `DELETE FROM poll WHERE stream = :stream AND id <=
+           (SELECT id FROM poll WHERE stream = :stream ORDER BY id DESC LIMIT 1 OFFSET :kept)`,
+        { stream, kept: POLLS_KEPT },
+      );
+      this.#streams.noteOutcome(stream, poll);
+    });
+  }
+
+  async last(stream: string, limit: number): Promise<readonly PollRecord[]> {
+    const rows = this.#connection.all<PollRow>(
+      `SELECT poll.source, at, duration_ms AS durationMs, requests, rows, new, changed, outcome, error
+       FROM poll WHERE stream = :id ORDER BY id DESC LIMIT :limit`,
+      { id: this.#streams.find(stream), limit },
+    );
+    return rows.map((row) => ({ ...row, stream, error: orUndefined(row.error) }));
+  }
+}
