@@ -75,7 +75,7 @@ export const onceCommand: PenstockCommand = {
     // On a terminal the last line is the summary in words, whatever `log.level` is.
     if (flags['json'] === true) jsonLine(io.stdout, done);
     if (io.stderr.isTTY === true) say(io.stderr, `${done.summary}\n`);
-    else log.info({ penstock: done }, 'Ended.');
+    else log.info({ penstock: done }, 'Done.');
     if (summary.journalFailure !== undefined) throw summary.journalFailure;
     return code;
   },

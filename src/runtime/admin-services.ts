@@ -43,7 +43,7 @@ export class AdminServices implements AsyncDisposable {
       const server = await AdminServer.listen({ listen, routes, log });
       this.#admin = { listen, server };
       this.#logListening = () =>
-        log.info({ server: { address: listen, port: server.port } }, 'The admin endpoint listens.');
+        log.info({ server: { address: listen, port: server.port } }, 'Admin endpoint listening.');
     }
     await before?.server[Symbol.asyncDispose]();
   }

@@ -204,7 +204,7 @@ describe('state rewind', () => {
     const { code, stderr } = await world.run('state rewind console --to 0s');
 
     expect(code).toBe(0);
-    expect(stderr).toContain('nothing is changed');
+    expect(stderr).toContain('nothing was changed');
     expect(await cursorOf('console')).toEqual(before);
   });
 
@@ -225,7 +225,7 @@ describe('state rewind', () => {
     ['state rewind declined --to 1h', 2, 'cannot be rewound'],
     ['state rewind consol --to 1h', 2, 'did you mean console?'],
     ['state rewind console', 2, '--to'],
-    ['state rewind console --to 2100-01-01', 2, 'has passed'],
+    ['state rewind console --to 2100-01-01', 2, 'must be in the past'],
     ['state rewind console --to 1h', 5, 'There is no state'],
   ])('answers %s with %i', async (line, expected, words) => {
     await world.configure(world.blocks);

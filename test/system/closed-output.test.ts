@@ -58,7 +58,7 @@ async function configured(more: object = {}): Promise<string> {
 it('a daemon goes on when the reader of its log is gone, and counts what it cannot log', async () => {
   const config = await configured({ admin: { listen: '127.0.0.1:0' } });
   const running = startCli(['run', '-c', config]);
-  await running.said('The admin endpoint listens.');
+  await running.said('Admin endpoint listening.');
   const port = /"server":\{[^}]*"port":(\d+)/.exec(running.stderr())?.[1];
   running.child.stderr?.destroy();
   await receiver.until(20);

@@ -175,7 +175,7 @@ it('keeps its listener and its counts', async () => {
 });
 
 async function adminPort(): Promise<number> {
-  await daemon.said('The admin endpoint listens.');
+  await daemon.said('Admin endpoint listening.');
   const [, port] = /"port":(\d+)/.exec(daemon.stderr()) ?? [];
   return Number(port);
 }

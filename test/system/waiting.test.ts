@@ -54,7 +54,7 @@ async function startCommand(): Promise<Running> {
 }
 
 async function ask(daemon: Running, path: string): Promise<{ status: number; body: string }> {
-  await daemon.said('The admin endpoint listens.');
+  await daemon.said('Admin endpoint listening.');
   const port = /"port":(\d+)/.exec(daemon.stderr())?.[1];
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
   return { status: response.status, body: await response.text() };
