@@ -86,7 +86,6 @@ export function reportGap({ log, config }: PollContext, scope: Scope, gap: Gap):
 /** The log warns when the ledger holds more than this share of its bound. */
 const WARN_ABOVE = 0.8;
 const WARNED = 'penstock.ledger-warned';
-const MEBIBYTE = 1024 * 1024;
 
 /** Warns once when the ledger of a source, of so many bytes, is nearly at its bound. */
 export function reportLedger({ config, log, source }: PollContext, bytes: number): void {
@@ -94,8 +93,8 @@ export function reportLedger({ config, log, source }: PollContext, bytes: number
   const isMuch = bytes > max * WARN_ABOVE;
   if (isMuch && source.memo.get(WARNED) !== true) {
     log.warn(
-      { penstock: { ledger: { bytes, max } } },
-      `The ledger holds ${(bytes / MEBIBYTE).toFixed(1)} MiB of at most ${(max / MEBIBYTE).toFixed(1)} MiB (ledger.max of source ${config.name}). At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.`,
+      { penstock: { source: config.name, ledger: { bytes, max } } },
+      'The ledger is nearly at ledger.max. At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
     );
   }
   source.memo.set(WARNED, isMuch);

@@ -180,8 +180,8 @@ class Client implements SourceHttp {
     if (this.#warnedOfReplacements) return;
     this.#warnedOfReplacements = true;
     this.#settings.log.warn(
-      { url: { full: url } },
-      `A response is not valid ${charset.toUpperCase()}: ${replaced} of its characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).`,
+      { url: { full: url }, penstock: { charset, replaced_characters: replaced } },
+      'A response is not valid in its charset: invalid characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).',
     );
   }
 

@@ -65,8 +65,8 @@ export class VendorClock {
       );
       if (agrees) {
         log.warn(
-          { url: { full: url } },
-          `Two responses confirm that the vendor's clock is now ${showClockDifference(reading.ahead)}; using it. One of the clocks was changed: keep both synchronised (NTP).`,
+          { url: { full: url }, penstock: { clock: showClockDifference(reading.ahead) } },
+          "Two responses confirm that the vendor's clock has changed; using it. Keep both clocks synchronised (NTP).",
         );
         this.#agreed = reading.ahead;
         return response;

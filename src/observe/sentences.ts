@@ -31,9 +31,9 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
       `${about('Source', source)}Request failed (${errorOf(line)}); retry ${words(retry)} of ${words(retries)} in ${seconds(wait)}.`,
     uses: ['error'],
   },
-  'Request waits for its budget.': {
+  'Request is waiting for its quota.': {
     text: ({ source }, { event }) =>
-      `${about('Source', source)}The request waits for the quota of ${route(fieldsOf(event)['reason'])} until ${clockTime(fieldsOf(event)['end'])}.`,
+      `${about('Source', source)}A request waits for the quota of ${route(fieldsOf(event)['reason'])} until ${clockTime(fieldsOf(event)['end'])}.`,
     uses: ['event'],
   },
   'The vendor asked us to wait.': {
@@ -63,6 +63,16 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
       return `Gap in source ${named(source, stream)}: ${words(from)} to ${words(to)} could not be read completely (${words(reason)}). See \`penstock gaps\`.`;
     },
   },
+  'The ledger is nearly at ledger.max. At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.':
+    {
+      text: ({ source, ledger }) =>
+        `Source ${words(source)}: the ledger holds ${mebibytes(fieldsOf(ledger)['bytes'])} of at most ${mebibytes(fieldsOf(ledger)['max'])} (ledger.max). At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.`,
+    },
+  'A response is not valid in its charset: invalid characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).':
+    {
+      text: ({ source, charset, replaced_characters: count }) =>
+        `${about('Source', source)}A response is not valid ${words(charset).toUpperCase()}: ${counted(count, 'character', 'characters')} became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).`,
+    },
   'Destination recovered.': {
     text: ({ destination }) => `Destination ${words(destination)} has recovered.`,
     uses: ['http'],
@@ -172,6 +182,10 @@ function clockTime(value: unknown): string {
 /** `127.0.0.1:9464`: with the real port where any was asked for. */
 function listening(address: unknown, port: unknown): string {
   return words(address).replace(/:0$/, `:${words(port)}`);
+}
+
+function mebibytes(bytes: unknown): string {
+  return typeof bytes === 'number' ? `${(bytes / 1024 / 1024).toFixed(1)} MiB` : '?';
 }
 
 function route(name: unknown): string {

@@ -45,9 +45,9 @@ const CASES: readonly (readonly [message: string, line: Line, shown: string])[] 
     'Source console: Request failed (timeout); retry 1 of 5 in 0.4 s.',
   ],
   [
-    'Request waits for its budget.',
+    'Request is waiting for its quota.',
     { event: { reason: '*', end: NEXT }, penstock: { source: 'console' } },
-    `Source console: The request waits for the quota of the source until ${NEXT_SHOWN}.`,
+    `Source console: A request waits for the quota of the source until ${NEXT_SHOWN}.`,
   ],
   [
     'The vendor asked us to wait.',
@@ -80,6 +80,16 @@ const CASES: readonly (readonly [message: string, line: Line, shown: string])[] 
     'A gap: this span could not be read completely. `penstock gaps` lists what is missing and why.',
     { penstock: { gap: { source: 'petra', stream: 'T1', reason: 'too-large', from: 'A', to: 'B' } } },
     'Gap in source petra (T1): A to B could not be read completely (too-large). See `penstock gaps`.',
+  ],
+  [
+    'The ledger is nearly at ledger.max. At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
+    { penstock: { source: 'console', ledger: { bytes: 4_500_000, max: 5_242_880 } } },
+    'Source console: the ledger holds 4.3 MiB of at most 5.0 MiB (ledger.max). At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
+  ],
+  [
+    'A response is not valid in its charset: invalid characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).',
+    { penstock: { source: 'console', charset: 'utf-8', replaced_characters: 2 } },
+    'Source console: A response is not valid UTF-8: 2 characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).',
   ],
   [
     'Destination recovered.',
