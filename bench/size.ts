@@ -13,7 +13,7 @@ const ENTRIES = [
   // Where each layout has its loops, its journal and this source; what does not exist at the commit is left out.
   ['src/collect/loop.ts', 'src/collect/worker.ts'],
   ['src/deliver/loop.ts', 'src/deliver/deliver.ts'],
-  ['src/journal/sqlite-journal.ts', 'src/journal/sqlite/journal.ts'],
+  ['src/journal/sqlite-journal.ts', 'src/journal/sqlite/sqlite-journal.ts'],
   ['src/sources/qradar-login-attempts/index.ts'],
 ];
 
