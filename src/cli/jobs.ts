@@ -3,8 +3,7 @@ import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
 import { showDuration } from '../core/text.ts';
-import type { StoredJob } from '../journal/jobs.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { JobStore, StoredJob } from '../journal/jobs.ts';
 import { isStateHeld, openJournalForJobs } from '../journal/sqlite/open.ts';
 import { StateInUseError } from '../journal/errors.ts';
 import { openApp } from '../runtime/app.ts';
@@ -75,11 +74,11 @@ async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): P
   const parts = { ...io, config, log, mode: 'run', collecting: stop, delivering: stop } as const;
   await using app = await openApp({ ...parts, command: COMMANDS[spec.kind] });
   const { journal, delivering: signal } = app;
-  const id = await enqueue(journal, spec, clock.now());
+  const id = await enqueue(journal.jobs, spec, clock.now());
   return await runLocally(app, {
     job: id,
     polls: spec.kind === 'backfill',
-    follow: () => follow(journal, id, { clock, signal, show, isServed: () => true }),
+    follow: () => follow(journal.jobs, id, { clock, signal, show, isServed: () => true }),
   });
 }
 
@@ -91,9 +90,9 @@ export async function enqueueAndFollow(
 ): Promise<Followed> {
   const { clock, stop: signal } = io;
   await using journal = await openJournalForJobs({ ...config.state, clock, log });
-  const id = await enqueue(journal, spec, clock.now());
+  const id = await enqueue(journal.jobs, spec, clock.now());
   const isServed = () => isStateHeld(config.state.path);
-  return await follow(journal, id, { clock, signal, isServed, ...options });
+  return await follow(journal.jobs, id, { clock, signal, isServed, ...options });
 }
 
 /** Why a command follows a job no longer. */
@@ -121,14 +120,14 @@ interface FollowOptions {
 
 /** Follows a job until it is finished, or there is a reason to wait no longer. */
 export async function follow(
-  journal: Pick<Journal, 'jobs'>,
+  jobs: JobStore,
   id: number,
   { clock, signal, show, isServed, startWithin = Infinity }: FollowOptions,
 ): Promise<Followed> {
   const began = clock.now();
   let servedAt = began;
   for (;;) {
-    const job = await journal.jobs.find(id);
+    const job = await jobs.find(id);
     if (job === undefined) return { kind: 'abandoned' };
     show(job);
     const outcome = outcomeOf(job);
@@ -136,7 +135,7 @@ export async function follow(
     const why = progressOf(job)?.stuck;
     if (why !== undefined) return { kind: 'stuck', why };
     if (job.progress === undefined && clock.now() - began >= startWithin) {
-      await journal.jobs.finish(id, WITHDRAWN, clock.now());
+      await jobs.finish(id, WITHDRAWN, clock.now());
       return { kind: 'unstarted' };
     }
     if (isServed()) servedAt = clock.now();

@@ -3,7 +3,7 @@ import type { Delivery } from '../deliver/loop.ts';
 import type { Settled } from '../deliver/in-flight-batch.ts';
 import { redeliverDeadLetters, type Redelivery, redeliverSince } from '../deliver/redelivery.ts';
 import { isoTime } from '../ecs/time.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { DestinationStore } from '../journal/delivery.ts';
 import type { App } from './app.ts';
 import type { JobHandlers, RunningJob } from './jobs.ts';
 
@@ -32,7 +32,7 @@ export const replay: JobHandlers['replay'] = async (job) => {
   if (delivery === undefined)
     return { code: 2, message: `The configuration no longer has a destination ${name}.` };
   const whole = await redeliverSince(app.journal, delivery.destination, from);
-  const start = before?.place ?? (await firstPlace(app.journal, name, whole));
+  const start = before?.place ?? (await firstPlace(app.journal.destinations, name, whole));
   if (start === undefined) {
     return { code: 0, message: `The journal holds nothing that was sent to ${name} since ${isoTime(from)}.` };
   }
@@ -95,12 +95,12 @@ export const retry: JobHandlers['retry'] = async (job) => {
 
 /** From the first page that is sent to the page that the destination is at now. */
 async function firstPlace(
-  journal: Pick<Journal, 'destinations'>,
+  destinations: DestinationStore,
   destination: string,
   whole: Redelivery,
 ): Promise<ReplayPlace | undefined> {
   const first = (await whole.read({ sequence: 0, offset: 0 }))?.sequence;
-  const own = (await journal.destinations.all()).find(({ name }) => name === destination);
+  const own = (await destinations.all()).find(({ name }) => name === destination);
   if (first === undefined || own === undefined) return undefined;
   return { first, last: own.position.sequence, next: first, rejected: 0 };
 }

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
-import type { StoredJob } from '../journal/jobs.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { JobStore, StoredJob } from '../journal/jobs.ts';
 import { JournalWriteError } from '../journal/errors.ts';
 import type { App } from './app.ts';
 
@@ -99,9 +98,9 @@ export type JobHandlers = {
 };
 
 /** Leaves a job for the process that holds the state, and returns its id. An open job that asks for the same is joined. */
-export function enqueue(journal: Pick<Journal, 'jobs'>, spec: JobSpec, now: number): Promise<number> {
+export function enqueue(jobs: JobStore, spec: JobSpec, now: number): Promise<number> {
   const { kind, ...details } = spec;
-  return journal.jobs.enqueue(
+  return jobs.enqueue(
     {
       kind,
       source: 'source' in spec ? spec.source : undefined,
@@ -139,10 +138,10 @@ function progressWithPlace<K extends Kind>(kind: K, job: StoredJob): JobProgress
 const anyProgress = progress.loose();
 
 /** Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again. */
-export async function noteStarted(journal: Pick<Journal, 'jobs'>, id: number): Promise<void> {
-  const { progress: stored } = (await journal.jobs.find(id)) ?? {};
+export async function noteStarted(jobs: JobStore, id: number): Promise<void> {
+  const { progress: stored } = (await jobs.find(id)) ?? {};
   const before = anyProgress.safeParse(stored).data ?? { done: 0, total: 0, events: 0 };
-  await journal.jobs.noteProgress(id, asJson({ ...before, stuck: undefined }));
+  await jobs.noteProgress(id, asJson({ ...before, stuck: undefined }));
 }
 
 interface ServeOptions {
@@ -220,7 +219,7 @@ class JobQueue {
     const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
     log.info('Job started.');
     try {
-      await noteStarted(journal, id);
+      await noteStarted(journal.jobs, id);
       const ended = await this.#handle(kind, job, log);
       if (ended === undefined) return;
       await journal.jobs.finish(id, asJson(ended), clock.now());

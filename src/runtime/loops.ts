@@ -55,7 +55,7 @@ interface LocalJob<T> {
 
 /** Works on one job without a daemon, and delivers meanwhile. Resolves with what `follow` does; rejects when the state cannot be used. */
 export async function runLocally<T>(app: App, { job, polls, follow }: LocalJob<T>): Promise<T> {
-  await noteStarted(app.journal, job);
+  await noteStarted(app.journal.jobs, job);
   const followed = follow();
   await runAll(app, [
     ...(polls ? await collectLoops(app) : []),

@@ -28,9 +28,9 @@ afterEach(async () => {
 });
 
 async function following(): Promise<{ id: number; ended: Promise<Followed>; shown: unknown[] }> {
-  const id = await enqueue(journal, SPEC, clock.now());
+  const id = await enqueue(journal.jobs, SPEC, clock.now());
   const shown: unknown[] = [];
-  const ended = follow(journal, id, {
+  const ended = follow(journal.jobs, id, {
     clock,
     signal: stop.signal,
     show: ({ progress }) => void shown.push(progress),
@@ -70,9 +70,9 @@ it('follow waits for a daemon that restarts, and ends when no process holds the 
 });
 
 it('follow withdraws a job that no process starts in the time given', async () => {
-  const id = await enqueue(journal, SPEC, clock.now());
+  const id = await enqueue(journal.jobs, SPEC, clock.now());
   const { signal } = stop;
-  const ended = follow(journal, id, {
+  const ended = follow(journal.jobs, id, {
     clock,
     signal,
     show: () => {},

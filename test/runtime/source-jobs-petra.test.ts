@@ -48,7 +48,7 @@ it('a backfill of Petra counts every closed day of a span once per tenant, at on
     again: false,
   } as const;
   const finish = async () => {
-    const id = await enqueue(lab.app.journal, want, clock.now());
+    const id = await enqueue(lab.app.journal.jobs, want, clock.now());
     for (let minutes = 0; minutes < 120; minutes += 1) {
       const request = await lab.app.journal.jobs.find(id);
       const outcome = request && outcomeOf(request);

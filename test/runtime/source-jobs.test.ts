@@ -69,7 +69,7 @@ async function open(options: Record<string, unknown> = {}): Promise<Lab> {
 /** Enqueues a job as a command does: through a connection of its own, which does not hold the state. */
 async function ask(directory: string, again = false): Promise<number> {
   await using beside = await openJournalForJobs({ path: `${directory}/state` });
-  return enqueue(beside, { kind: 'backfill', source: 'console', ...span, again }, clock.now());
+  return enqueue(beside.jobs, { kind: 'backfill', source: 'console', ...span, again }, clock.now());
 }
 
 async function outcome({ app }: Lab, id: number) {
