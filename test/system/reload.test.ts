@@ -86,7 +86,7 @@ function expectTruth(...consoles: readonly SimulatedConsole[]): void {
   expect(receiver.received()).toHaveLength(receiver.ids().size);
 }
 
-it('polls what was added, and no longer what was removed', async () => {
+it('a reload polls the added source, and no longer the removed one', async () => {
   await configure({ second: source(second) });
   reload();
   await daemon.said(STARTED, 2);
@@ -100,7 +100,7 @@ it('polls what was added, and no longer what was removed', async () => {
   await stop();
 });
 
-it('keeps the old configuration when the new one is wrong, and says where', async () => {
+it('a reload keeps the old configuration when the new one is invalid, and says where', async () => {
   await writeFile(space.config, 'sources:\n  first:\n    type: qradar-login-attempts\n    nonsense: 1\n');
   reload();
   await daemon.said('nonsense');
@@ -115,7 +115,7 @@ it('keeps the old configuration when the new one is wrong, and says where', asyn
   expectTruth(first);
 });
 
-it('keeps the old configuration when the new address is in use', async () => {
+it('a reload keeps the old configuration when the new address is in use', async () => {
   await using other: Simulator = await serve(() => ({ status: 200 }), { clock: systemClock });
   await configure({ second: source(second) }, Number(new URL(other.url).port));
   reload();
@@ -129,7 +129,7 @@ it('keeps the old configuration when the new address is in use', async () => {
   await stop();
 });
 
-it('keeps the old configuration when the state was made for another source of that name', async () => {
+it('a reload keeps the old configuration when the state was made for another source of that name', async () => {
   await configure({ first: source(second) });
   reload();
   await daemon.said(REFUSED);
@@ -142,7 +142,7 @@ it('keeps the old configuration when the state was made for another source of th
   await stop();
 });
 
-it('tries a source again that was stopped for its token', async () => {
+it('a reload polls a source again whose token was rejected', async () => {
   await configure({
     first: source(first),
     second: source(second, { token: 'an-older-token', schedule: 'every 1h' }),
@@ -158,7 +158,7 @@ it('tries a source again that was stopped for its token', async () => {
   await stop();
 });
 
-it('keeps its listener and its counts', async () => {
+it('a reload keeps the listener and the counts', async () => {
   const port = await adminPort();
   const before = await delivered(port);
   await configure({ first: source(first), second: source(second) });

@@ -45,7 +45,7 @@ function start(...args: readonly string[]): Running {
   return one;
 }
 
-/** A pass that holds the state until it is stopped: its receiver takes nothing. */
+/** A pass that holds the state until it is stopped: its receiver accepts nothing. */
 async function startCommand(): Promise<Running> {
   receiver.answer = () => ({ status: 503 });
   const command = start('once', '--deadline', '5m');
@@ -60,7 +60,7 @@ async function ask(daemon: Running, path: string): Promise<{ status: number; bod
   return { status: response.status, body: await response.text() };
 }
 
-it('a daemon waits while a command holds the state, says which, and goes on when it is free', async () => {
+it('a daemon waits while a command holds the state, says which, and starts when it is free', async () => {
   const command = await startCommand();
   const daemon = start('run');
   await daemon.said(WAITING);
@@ -88,7 +88,7 @@ it('a daemon waits while a command holds the state, says which, and goes on when
   expect((await daemon.ended).code).toBe(0);
 });
 
-it('a stop ends a daemon that waits, with exit 0', async () => {
+it('a stop ends a daemon that waits for the state, with exit 0', async () => {
   await startCommand();
   const daemon = start('run');
   await daemon.said(WAITING);
@@ -99,7 +99,7 @@ it('a stop ends a daemon that waits, with exit 0', async () => {
   expect(code, stderr).toBe(0);
 });
 
-it('of two daemons the second is refused, also when both waited', async () => {
+it('the second of two daemons is refused, also when both waited for the state', async () => {
   const command = await startCommand();
   const daemons = [start('run'), start('run')];
   for (const daemon of daemons) await daemon.said(WAITING);

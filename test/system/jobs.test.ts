@@ -9,7 +9,7 @@ import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 
-const TOKEN = 'token-of-the-requests-test';
+const TOKEN = 'token-of-the-jobs-test';
 const HOUR = 3_600_000;
 const ROWS = 3_000;
 const SPAN = ['--from', '30h', '--to', '20h'];
@@ -67,7 +67,7 @@ function lastLine({ stdout }: Ended): Record<string, unknown> {
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Record<string, unknown>;
 }
 
-/** Each row arrived once, but for repeats that are the same to the byte. */
+/** Each row arrived once, apart from repeats that are byte for byte the same. */
 function expectTruth(console: SimulatedConsole, receiver: Receiver): void {
   expect(multiset(distinct(receiver.ids()).map(arrivedTuple))).toEqual(
     multiset((console.rows as LoginAttempt[]).map(tupleOf)),
@@ -88,7 +88,7 @@ function parts(console: SimulatedConsole, count: number): Promise<void> {
 }
 
 describe('backfill beside a daemon', () => {
-  it('is carried out by the daemon, which goes on polling; a second one sends nothing', async () => {
+  it('a backfill beside a daemon is done by the daemon, which keeps polling; a second one sends nothing', async () => {
     await using world = await openWorld();
     const daemon = world.start('run');
     await world.receiver.until(50);
@@ -104,7 +104,7 @@ describe('backfill beside a daemon', () => {
     expect(world.receiver.received()).toHaveLength(ROWS + 50);
   });
 
-  it('continues in the daemon when the command is interrupted', async () => {
+  it('a backfill continues in the daemon when the command is interrupted', async () => {
     await using world = await openWorld();
     const daemon = world.start('run');
     await world.receiver.until(50);
@@ -122,7 +122,7 @@ describe('backfill beside a daemon', () => {
     expectTruth(world.console, world.receiver);
   });
 
-  it('survives a kill of the daemon, and the command follows it into the next', async () => {
+  it('a backfill survives a kill of the daemon, and the command follows it into the next daemon', async () => {
     await using world = await openWorld();
     const daemon = world.start('run');
     await world.receiver.until(50);
@@ -141,8 +141,8 @@ describe('backfill beside a daemon', () => {
   });
 });
 
-describe('other requests beside a daemon', () => {
-  it('replay sends again, retry delivers dead letters, rewind reads again', async () => {
+describe('other jobs beside a daemon', () => {
+  it('beside a daemon replay sends again, retry delivers dead letters, rewind reads again', async () => {
     await using world = await openWorld();
     let refused = '';
     world.receiver.answer = (request) => {
@@ -172,7 +172,7 @@ describe('other requests beside a daemon', () => {
 });
 
 describe('backfill without a daemon', () => {
-  it('killed in the middle goes on when it is given again', async () => {
+  it('a backfill without a daemon that is killed continues when the same command runs again', async () => {
     await using world = await openWorld();
     const begun = parts(world.console, 5);
     const command = world.start('backfill', 'console', ...SPAN);
