@@ -28,9 +28,10 @@ afterEach(async () => {
   await directory[Symbol.asyncDispose]();
 });
 
+const unexpected = () => Promise.reject(new Error('No job of this kind was enqueued.'));
+
 /** Works on the open jobs for some seconds, with these handlers; no other kind of job may be open. */
 async function serve(handlers: Partial<JobHandlers>): Promise<void> {
-  const unexpected = () => Promise.reject(new Error('There is no job of this kind.'));
   const stop = new AbortController();
   const stream = { write: (line: string) => log.push(line) };
   const app = {
