@@ -19,9 +19,9 @@ interface BackfillTask {
 }
 
 /**
- * Reads a past span of one stream into the backfill lane, after live polling; the cursor of live polling is not used. Each
- * page is committed with its coverage before the next is requested, so a later call continues after it. What the vendor
- * has not settled yet is left to live polling.
+ * Reads a past span of one stream into the backfill lane, after live polling; the cursor of live polling is not used.
+ * Each page is committed with its coverage before the next is requested, so a later call continues after it. What the
+ * vendor has not settled yet is left to live polling.
  *
  * Rejects with what ends it: a VendorError, the signal's reason, or an error of the journal.
  */

@@ -37,7 +37,9 @@ export interface Known {
   /** The entries of the page's keys. Empty: everything is emitted as if it were new. */
   readonly ledger: ReadonlyMap<string, LedgerEntry>;
   readonly gaps: readonly GapState[];
-  /** Spans whose observations were emitted by others, so that they are skipped even when the ledger has forgotten them. */
+  /**
+   * Spans whose observations were emitted by others, so that they are skipped even when the ledger has forgotten them.
+   */
   readonly covered: readonly Span[];
 }
 
@@ -141,7 +143,10 @@ function compare(value: LedgerValue, known: LedgerValue): Decision {
   return names.some((name) => !(name in known)) ? { outcome: 'adopted' } : REPEATED;
 }
 
-/** What the ledger is to hold of an observation. A final counter stays final: a later change is a revision, and final again. */
+/**
+ * What the ledger is to hold of an observation. A final counter stays final: a later change is a revision, and final
+ * again.
+ */
 export function remembered({ value = {}, final }: Observation): LedgerValue {
   return final === true ? { ...value, final: true } : value;
 }
@@ -171,8 +176,9 @@ function eventOf(
 }
 
 /**
- * Maps a record to ECS. A value that does not fit its schema is left out, and the event has the whole record. A record that
- * lacks a required value, or that the mapping throws on, becomes a `pipeline_error` with the record in it: nothing is dropped.
+ * Maps a record to ECS. A value that does not fit its schema is left out, and the event has the whole record. A record
+ * that lacks a required value, or that the mapping throws on, becomes a `pipeline_error` with the record in it: nothing
+ * is dropped.
  */
 function map(
   { definition }: SourceConfig,

@@ -50,7 +50,9 @@ export class Circuit {
     return this.#source !== undefined && this.#source.isReset !== true;
   }
 
-  /** Reads the secret files again, and says whether the source may be polled now. A changed secret resets the circuit. */
+  /**
+   * Reads the secret files again, and says whether the source may be polled now. A changed secret resets the circuit.
+   */
   mayPoll(now: number): boolean {
     if (this.#secrets.map((secret) => secret.refresh()).includes(true)) {
       if (this.#source !== undefined) this.#source = { ...this.#source, isReset: true };

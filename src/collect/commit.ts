@@ -96,7 +96,10 @@ export async function requireRoom(context: PollContext, stream: OpenStream): Pro
   );
 }
 
-/** There is no room for an event. `gaps`, the log and readiness show the gap, and the first poll that finds room ships it. */
+/**
+ * There is no room for an event. `gaps`, the log and readiness show the gap, and the first poll that finds room ships
+ * it.
+ */
 async function recordFullJournal(context: PollContext, stream: OpenStream, now: number): Promise<void> {
   const { journal } = context;
   const { scope, state } = stream;

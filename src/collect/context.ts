@@ -157,7 +157,10 @@ export function streamOf(config: SourceConfig, scope: Scope): StreamIdentity {
   };
 }
 
-/** The cursor of a stream, decoded for its source; undefined before its first page. Throws StateError when it cannot be decoded. */
+/**
+ * The cursor of a stream, decoded for its source; undefined before its first page. Throws StateError when it cannot be
+ * decoded.
+ */
 export function decodeCursor({ name, definition }: SourceConfig, { key, cursor }: StreamState): unknown {
   if (cursor === undefined) return undefined;
   const decoded = definition.cursor.safeDecode(cursor);

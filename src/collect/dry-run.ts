@@ -25,8 +25,8 @@ export interface PreviewResult {
 }
 
 /**
- * Polls each stream of a source once from its cursor, and shows what would be emitted. Writes nothing but the quota; only the
- * first stream waits for a slot in it. Rejects when the state cannot be read.
+ * Polls each stream of a source once from its cursor, and shows what would be emitted. Writes nothing but the quota;
+ * only the first stream waits for a slot in it. Rejects when the state cannot be read.
  */
 export async function preview({ view, limit, show, ...parts }: PreviewParts): Promise<PreviewResult> {
   const enough = new AbortController();

@@ -5,8 +5,8 @@ import type { Journal } from '../journal/journal.ts';
 import { type CollectContext, streamOf } from './context.ts';
 
 /**
- * When a source is due first in this process, epoch ms. The due time survives restarts; a source that was never polled, or
- * whose due time has passed, is due now.
+ * When a source is due first in this process, epoch ms. The due time survives restarts; a source that was never polled,
+ * or whose due time has passed, is due now.
  */
 export async function firstDue(
   { journal, clock, config, log }: CollectContext,
@@ -61,8 +61,8 @@ export async function longestWaitingFirst<Unit extends { readonly context: Colle
 }
 
 /**
- * Makes the streams known, and orders them by when they were asked last, those never asked first: a quota below the demand,
- * or a deadline, must not keep the same streams waiting for ever.
+ * Makes the streams known, and orders them by when they were asked last, those never asked first: a quota below the
+ * demand, or a deadline, must not keep the same streams waiting for ever.
  */
 export async function longestWaitingScopes(
   { config, journal }: CollectContext,

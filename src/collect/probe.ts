@@ -187,7 +187,9 @@ interface ProbeResponse {
   readonly ahead: number | undefined;
 }
 
-/** The responses of one check by credential and request: sources that share a credential request a shared route once. */
+/**
+ * The responses of one check by credential and request: sources that share a credential request a shared route once.
+ */
 export type SharedResponses = Map<string, Promise<ProbeResponse>>;
 
 /** A client that notes what responses say besides their bodies. */

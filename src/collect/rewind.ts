@@ -25,9 +25,10 @@ interface Rewinding {
 type RewindJournal = Pick<Journal, 'streams' | 'commit' | 'sources'>;
 
 /**
- * Moves the cursors of a source back to a time (epoch ms), so that its next poll, which is due at once, reads again from
- * there. Records that the ledger still knows are recognised; the others are emitted again under the same ids. Cursors before
- * that time stay. Hold the source's `polls` mutex: a poll that is under way would commit the cursor that it began with.
+ * Moves the cursors of a source back to a time (epoch ms), so that its next poll, which is due at once, reads again
+ * from there. Records that the ledger still knows are recognised; the others are emitted again under the same ids.
+ * Cursors before that time stay. Hold the source's `polls` mutex: a poll that is under way would commit the cursor that
+ * it began with.
  * @throws ConfigError when the vendor cannot be asked for the past, or the source was never polled
  */
 export async function rewindSource(

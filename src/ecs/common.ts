@@ -146,8 +146,8 @@ export function oddFields(record: unknown, leftOut: string): EcsEvent {
 export type Party = 'source' | 'destination' | 'client' | 'server';
 
 /**
- * `<party>.address` as the vendor wrote it, and `<party>.ip` only for an IP address: Elasticsearch rejects a document whose `ip` field
- * holds a host name, an empty text or an IPv6 zone.
+ * `<party>.address` as the vendor wrote it, and `<party>.ip` only for an IP address: Elasticsearch rejects a document
+ * whose `ip` field holds a host name, an empty text or an IPv6 zone.
  */
 export function addressOf(party: Party, address: string | undefined): Readonly<Record<string, EcsValue>> {
   if (address === undefined || address === '') return {};

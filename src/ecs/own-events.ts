@@ -100,8 +100,8 @@ interface Heartbeat {
 }
 
 /**
- * The event with the health of a source: it distinguishes a source without events from one that has stopped. The id depends on
- * the source and the time alone.
+ * The event with the health of a source: it distinguishes a source without events from one that has stopped. The id
+ * depends on the source and the time alone.
  */
 export function healthEvent(beat: Heartbeat): JournaledEvent {
   const { config, at, reasons, lastComplete, journal } = beat;
