@@ -18,20 +18,22 @@ import { loadSources } from '../../src/sources/registry.ts';
 import { drive, failure, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
-import { SourceLab } from '../support/source-lab.ts';
+import { type TestPipeline, testPipeline } from '../support/test-pipeline.ts';
 import { against, casesOf, exampleOf, fixturesOf, harnessOf } from './examples.ts';
 
 const sources = [...(await loadSources()).values()];
 
 /** A lab against the source's simulator. */
-async function simulated(source: Source): Promise<{ vendor: Simulator; clock: DrivenClock; lab: SourceLab }> {
+async function simulated(
+  source: Source,
+): Promise<{ vendor: Simulator; clock: DrivenClock; lab: TestPipeline }> {
   const { config, now, start } = await harnessOf(source);
   const clock = new DrivenClock(now);
   const vendor = await start(clock);
-  return { vendor, clock, lab: new SourceLab({ source, baseUrl: vendor.url, clock, config }) };
+  return { vendor, clock, lab: testPipeline({ source, vendor, clock, config }) };
 }
 
-const keysOf = (lab: SourceLab) => [...lab.told].map(({ event }) => event['event.id']);
+const keysOf = (lab: TestPipeline) => [...lab.events].map(({ event }) => event['event.id']);
 
 /** `npm run test:system` asks for ten thousand. */
 const MALFORMED_ANSWERS = Number(process.env['PENSTOCK_MALFORMED_ANSWERS'] ?? 40);
@@ -68,7 +70,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
     await drive(clock, lab.once());
 
-    const events = lab.told.map(({ event }) => nest(event));
+    const events = lab.events.map(({ event }) => nest(event));
     await expect(`${JSON.stringify(events, null, 2)}\n`).toMatchFileSnapshot(
       new URL(`${name}.ecs.json`, fixturesOf(source)).pathname,
     );
@@ -80,10 +82,10 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
     await drive(clock, lab.once());
 
-    expect(lab.told.length).toBeGreaterThan(0);
-    expect(lab.told.flatMap(({ event }) => ecsProblems(event))).toEqual([]);
-    expect(new Set(lab.told.map(({ event }) => event['event.dataset']))).toEqual(new Set([source.dataset]));
-    expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+    expect(lab.events.length).toBeGreaterThan(0);
+    expect(lab.events.flatMap(({ event }) => ecsProblems(event))).toEqual([]);
+    expect(new Set(lab.events.map(({ event }) => event['event.dataset']))).toEqual(new Set([source.dataset]));
+    expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
   });
 
   it('has a cursor that comes back from JSON as it was', async () => {
@@ -113,12 +115,12 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
       await using _ = vendor;
       {
         await using process = lab.start();
-        await drive(clock, process.sweep({ diesAfter }));
+        await drive(clock, process.poll({ diesAfter }));
       }
       await drive(clock, lab.once());
 
       expect(keysOf(lab)).toEqual(expect.arrayContaining(keysOf(whole.lab)));
-      expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+      expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
     }
   });
 
@@ -126,23 +128,23 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     const { vendor, clock, lab } = await simulated(source);
     await using _ = vendor;
     await using process = lab.start();
-    const scopes = source.streams(process.run)[Symbol.asyncIterator]();
+    const scopes = source.streams(process.context)[Symbol.asyncIterator]();
     const scope = (await drive(clock, scopes.next())).value as { id: string };
-    const pages = process.poll(scope)[Symbol.asyncIterator]();
+    const pages = process.pages(scope)[Symbol.asyncIterator]();
     await drive(clock, pages.next());
     const asked = vendor.requests.length;
 
     for (let turns = 0; turns < 50; turns += 1) await turn();
 
     expect(vendor.requests).toHaveLength(asked);
-    await pages.return?.();
+    await pages.return?.(undefined);
   });
 
   it('ends at once, with the reason, when it is stopped in a request', async () => {
     const { vendor, lab } = await against(source, () => ({ status: 200, fault: 'hang' }));
     await using _ = vendor;
     await using process = lab.start();
-    const stopped = failure(process.sweep());
+    const stopped = failure(process.poll());
     await until(() => vendor.requests.length > 0);
 
     process.abort(new Error('Enough.'));
@@ -172,7 +174,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(error).toBeInstanceOf(type);
     const said = [explain(error), error.stack ?? '', toJson(lab.lines)].join('\n');
     for (const form of [secret, btoa(secret), encodeURIComponent(secret)]) expect(said).not.toContain(form);
-    expect(lab.told).toEqual([]);
+    expect(lab.events).toEqual([]);
   });
 
   it('sends a refused credential once, whatever `retries` says', async () => {
@@ -224,9 +226,9 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
       await drive(clock, lab.once());
 
-      expect(lab.told).toHaveLength(plain.lab.told.length + 1);
+      expect(lab.events).toHaveLength(plain.lab.events.length + 1);
       await drive(clock, lab.once());
-      const misfits = lab.told.filter(({ event }) => event['event.kind'] === 'pipeline_error');
+      const misfits = lab.events.filter(({ event }) => event['event.kind'] === 'pipeline_error');
       expect(misfits).toHaveLength(1);
       expect(misfits[0]?.event['event.original'] === original).toBe(true);
       expect(misfits[0]?.event['error.message']).toContain(problem);
@@ -242,16 +244,16 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     await using _ = vendor;
     {
       await using process = lab.start();
-      await drive(clock, process.sweep({ diesAfter: 1 }));
+      await drive(clock, process.poll({ diesAfter: 1 }));
     }
-    const before = lab.told.length;
+    const before = lab.events.length;
 
     await drive(clock, lab.once());
 
-    const odd = lab.told.filter(({ event }) => /^\{.*"odd":\d+\}+$/.test(String(event['event.original'])));
+    const odd = lab.events.filter(({ event }) => /^\{.*"odd":\d+\}+$/.test(String(event['event.original'])));
     expect(before).toBeLessThan(rows.length);
     expect(odd).toHaveLength(rows.length);
-    expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+    expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
   });
 
   it('makes values of an answer a fixed number of times, however many of its rows are malformed', async () => {
@@ -296,8 +298,8 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
         await drive(clock, lab.once());
 
-        expect(lab.told.length - plain.lab.told.length).toBe(records.length);
-        expect(lab.told.flatMap(({ event }) => ecsProblems(event))).toEqual([]);
+        expect(lab.events.length - plain.lab.events.length).toBe(records.length);
+        expect(lab.events.flatMap(({ event }) => ecsProblems(event))).toEqual([]);
       }),
       { numRuns: MALFORMED_ANSWERS },
     );

@@ -3,7 +3,7 @@ import { parseJson } from '../../src/core/json.ts';
 import { serve } from '../../src/simulators/server.ts';
 import type { Source } from '../../src/core/source.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
-import { SourceLab } from '../support/source-lab.ts';
+import { testPipeline } from '../support/test-pipeline.ts';
 import type { SourceHarness } from './harness.ts';
 
 /** What the contract must know of a source. */
@@ -31,5 +31,5 @@ export async function against(source: Source, answer: Parameters<typeof serve>[0
   const { config, now } = await harnessOf(source);
   const clock = new DrivenClock(now);
   const vendor = await serve(answer, { clock });
-  return { vendor, clock, lab: new SourceLab({ source, baseUrl: vendor.url, clock, config }) };
+  return { vendor, clock, lab: testPipeline({ source, vendor, clock, config }) };
 }

@@ -42,7 +42,7 @@ async function pollAnswering(source: Source, main: () => SimulatedAnswer): Promi
   });
   await using _ = vendor;
   await drive(clock, lab.once());
-  return lab.told.map(({ event }) => event);
+  return lab.events.map(({ event }) => event);
 }
 
 /** What an event may say otherwise when one of its values is odd: what is made of that value, and what names it. */
@@ -113,11 +113,11 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
     });
     await using _ = vendor;
     const told = async (more: Readonly<Record<string, unknown>>) => {
-      const before = lab.told.length;
+      const before = lab.events.length;
       record = { ...record, ...more };
       clock.jump(1_200_000);
       await drive(clock, lab.once());
-      return lab.told.slice(before).map(({ event }) => event['event.kind']);
+      return lab.events.slice(before).map(({ event }) => event['event.kind']);
     };
 
     expect(await told({})).toContain('pipeline_error');

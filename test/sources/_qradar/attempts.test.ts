@@ -13,11 +13,11 @@ describe('records', () => {
     await lab.once();
     await lab.once();
 
-    const kinds = lab.told
+    const kinds = lab.events
       .map(({ event }) => String(event['event.kind']))
       .toSorted((a, b) => (a < b ? -1 : 1));
     expect(kinds).toEqual(['event', 'event', ...odd.map(() => 'pipeline_error')]);
-    expect(lab.told.map(({ event }) => event['event.original'])).toContain(
+    expect(lab.events.map(({ event }) => event['event.original'])).toContain(
       '{"attempt_time":"1772452680000"}',
     );
   });
@@ -32,7 +32,7 @@ describe('records', () => {
     bench.clock.jump(DAY);
     await lab.once();
 
-    const misfits = lab.told.filter(({ event }) => event['event.kind'] === 'pipeline_error');
+    const misfits = lab.events.filter(({ event }) => event['event.kind'] === 'pipeline_error');
     expect(misfits.map(({ event }) => event['event.original'])).toEqual(['{"user_id":7}']);
   });
 
@@ -42,7 +42,7 @@ describe('records', () => {
 
     await lab.once();
 
-    expect(lab.told[0]?.event['user.id']).toBe('9007199254740993');
+    expect(lab.events[0]?.event['user.id']).toBe('9007199254740993');
   });
 
   it('are events when an address or an enum is unknown', async () => {
@@ -60,7 +60,7 @@ describe('records', () => {
 
     await lab.once();
 
-    const [odd, empty] = lab.told.map(({ event }) => event);
+    const [odd, empty] = lab.events.map(({ event }) => event);
     expect(odd).toMatchObject({
       'event.outcome': 'unknown',
       'event.action': 'login',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drive } from '../../http/support/rig.ts';
-import type { SourceLab } from '../../support/source-lab.ts';
+import type { TestPipeline } from '../../support/test-pipeline.ts';
 import type { BackfillPage, Span } from '../../../src/core/source.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
 import { loginAttempts } from '../../../src/simulators/qradar-generator.ts';
@@ -23,9 +23,9 @@ function rowsOf(count: number): LoginAttempt[] {
 }
 
 /** What a backfill is lent; its ledger knows nothing, as after every later poll. */
-function lent(lab: SourceLab): Context {
+function lent(lab: TestPipeline): Context {
   return {
-    ...(lab.start().run as Context),
+    ...(lab.start().context as Context),
     scope: { id: '' },
     coverage: async () => [],
     known: async () => new Map(),
@@ -33,7 +33,7 @@ function lent(lab: SourceLab): Context {
   };
 }
 
-async function read(lab: SourceLab, span: Span, most = Infinity): Promise<BackfillPage[]> {
+async function read(lab: TestPipeline, span: Span, most = Infinity): Promise<BackfillPage[]> {
   const parts: BackfillPage[] = [];
   for await (const part of readPast(lent(lab), span)) {
     parts.push(part);
@@ -94,10 +94,12 @@ describe('reading the past', () => {
     const parts = await read(bench.lab({ page_size: 4 }), SPAN);
 
     const keys = parts.flatMap(({ observations }) => observations.map(({ key }) => key));
-    const polled = [...lab.stream('').ledger].filter(([, { at }]) => SPAN.from <= at && at < SPAN.to);
+    const polled = lab.pages
+      .flatMap(({ observations }) => observations)
+      .filter(({ at = 0 }) => SPAN.from <= at && at < SPAN.to);
     expect(new Set(keys).size).toBe(keys.length);
-    // The ledger of a poll forgets what lies behind its overlap, so it is asked for what it told.
-    expect(polled.every(([key]) => keys.includes(key))).toBe(true);
+    expect(polled.length).toBeGreaterThan(0);
+    expect(polled.every(({ key }) => keys.includes(key))).toBe(true);
     expect(keys).toHaveLength(within(bench.console.rows as LoginAttempt[], SPAN).length);
   });
 

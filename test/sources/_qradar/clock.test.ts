@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { failure } from '../../http/support/rig.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import type { SourceLab } from '../../support/source-lab.ts';
+import type { TestPipeline } from '../../support/test-pipeline.ts';
 import {
   attempt,
   consoleBench,
@@ -21,9 +21,9 @@ import {
 const bench = consoleBench();
 
 const utc = (at: number) => new Date(at).toUTCString();
-const warnings = (lab: SourceLab, words: RegExp) =>
+const warnings = (lab: TestPipeline, words: RegExp) =>
   lab.lines.filter(({ level, msg }) => level === 40 && words.test(String(msg)));
-const once = (lab: SourceLab, ours: DrivenClock = bench.clock) => passing(ours, bench.clock, lab.once());
+const once = (lab: TestPipeline, ours: DrivenClock = bench.clock) => passing(ours, bench.clock, lab.once());
 
 /** The next answers about the list have these dates; then the console's own again. */
 function dated(...dates: number[]): void {
@@ -101,11 +101,11 @@ describe('an answer that is not dated by the known clock', () => {
     await bench.start();
     const lab = bench.lab({ quota: { requests: 100, per: '1h' } });
     await using process = lab.start();
-    await process.sweep();
+    await process.poll();
     const left = await process.http.available('*');
     dated(0);
 
-    await passing(bench.clock, bench.clock, process.sweep());
+    await passing(bench.clock, bench.clock, process.poll());
 
     expect(await process.http.available('*')).toBe(left - 2);
   });
@@ -263,7 +263,7 @@ describe('a console whose clock is not ours', () => {
     await lab.once();
 
     expect(bench.asked().length - before).toBe(1);
-    expect(lab.told).toHaveLength(2);
+    expect(lab.events).toHaveLength(2);
     expect(cursorOf(lab)['next']).toBe(NOW + 9 * MINUTE);
   });
 
@@ -273,8 +273,8 @@ describe('a console whose clock is not ours', () => {
     await bench.start();
     const lab = bench.lab({}, ours);
     await using process = lab.start();
-    await process.sweep();
-    await process.sweep();
+    await process.poll();
+    await process.poll();
 
     expect(warnings(lab, /clocks of the vendor and of this machine differ/)).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UnauthorisedError } from '../../../src/core/errors.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import type { SourceLab } from '../../support/source-lab.ts';
+import type { TestPipeline } from '../../support/test-pipeline.ts';
 import {
   attempt,
   consoleBench,
@@ -19,7 +19,7 @@ import {
 
 const bench = consoleBench();
 
-const warningsOfOwnRows = (lab: SourceLab) =>
+const warningsOfOwnRows = (lab: TestPipeline) =>
   lab.lines.filter(({ msg }) => /ADMIN capability/.test(String(msg)));
 
 describe('a first poll', () => {
@@ -50,7 +50,7 @@ describe('a first poll', () => {
       [-2 * DAY, -DAY],
       [-DAY, -MINUTE],
     ]);
-    expect(lab.stream('').covered).toEqual([
+    expect(lab.covered).toEqual([
       { from: NOW - 3 * DAY, to: NOW - 2 * DAY },
       { from: NOW - 2 * DAY, to: NOW - DAY },
       { from: NOW - DAY, to: NOW - MINUTE },
@@ -78,11 +78,11 @@ describe('a first poll that is refused', () => {
     await bench.start();
     bench.console.onRequest = () => ({ status, body: {} });
     await using process = bench.lab({ resolve_users: true }).start();
-    await expect(process.sweep()).rejects.toThrow(String(status));
+    await expect(process.poll()).rejects.toThrow(String(status));
     const before = bench.console.requests.length;
     await bench.clock.advance(HOUR);
 
-    await expect(process.sweep()).rejects.toThrow(String(status));
+    await expect(process.poll()).rejects.toThrow(String(status));
 
     expect(bench.console.requests.length - before).toBe(1);
   });
@@ -99,7 +99,7 @@ describe('a later poll', () => {
     const pages = await lab.once();
 
     expect(bench.console.requests).toHaveLength(before + 1);
-    expect(lab.told).toHaveLength(1);
+    expect(lab.events).toHaveLength(1);
     expect(pages).toMatchObject([{ complete: true, cursor: { next: NOW } }]);
   });
 
@@ -123,7 +123,7 @@ describe('a later poll', () => {
 
     await lab.once({ overlap: '1h' });
 
-    expect(lab.told).toHaveLength(1);
+    expect(lab.events).toHaveLength(1);
   });
 
   it('keeps in the ledger only what it may read again, should the console’s clock be set back', async () => {
@@ -134,8 +134,8 @@ describe('a later poll', () => {
 
     await lab.once();
 
-    expect(lab.told).toHaveLength(500);
-    expect(lab.stream('').ledger.size).toBeLessThan(50);
+    expect(lab.events).toHaveLength(500);
+    expect((await lab.ledgerOf()).size).toBeLessThan(50);
   });
 
   it('goes on in the same poll when it took so long that more is settled', async () => {
@@ -150,7 +150,7 @@ describe('a later poll', () => {
 
     await lab.once();
 
-    expect(lab.told).toHaveLength(3);
+    expect(lab.events).toHaveLength(3);
     expect(cursorOf(lab)['next']).toBe(NOW + 9 * MINUTE);
   });
 });
@@ -218,8 +218,8 @@ describe('a credential that is shown one user only', () => {
     const lab = bench.lab();
     await using process = lab.start();
 
-    await process.sweep();
-    await process.sweep();
+    await process.poll();
+    await process.poll();
     const first = warningsOfOwnRows(lab).length;
     bench.console.add([attempt(NOW - 2 * MINUTE, { user_id: 8 })]);
     await lab.once();

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { SourceLab } from '../../support/source-lab.ts';
+import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import { toJson } from '../../../src/core/json.ts';
 import type { Page } from '../../../src/core/source.ts';
@@ -20,13 +20,13 @@ export const TOKEN = 'token-of-an-authorised-service';
 
 /** A lab for the collector against a console. */
 export function labFor(
-  { url }: { readonly url: string },
+  vendor: { readonly url: string },
   clock: DrivenClock,
   config: Readonly<Record<string, unknown>> = {},
-): SourceLab {
-  return new SourceLab({
+): TestPipeline {
+  return testPipeline({
     source,
-    baseUrl: url,
+    vendor,
     clock,
     config: { token: TOKEN, resolve_users: false, ...config },
   });
@@ -68,15 +68,15 @@ export async function passing<T>(ours: DrivenClock, theirs: DrivenClock, work: P
 }
 
 /** The vendor's fields of the events that were told, as rows. */
-export function toldRows({ told }: SourceLab): Record<string, unknown>[] {
-  return told.map(({ event }) => rowOf(event));
+export function toldRows({ events }: TestPipeline): Record<string, unknown>[] {
+  return events.map(({ event }) => rowOf(event));
 }
 
 function rowOf(event: EcsEvent): Record<string, unknown> {
   return Object.fromEntries(FIELDS.map((name) => [name, event[`qradar.login_attempt.${name}`]]));
 }
 
-export const cursorOf = (lab: SourceLab) => lab.stream('').cursor as Record<string, unknown>;
+export const cursorOf = (lab: TestPipeline) => lab.cursors.get('') as Record<string, unknown>;
 export const isComplete = (pages: readonly Page<unknown>[]) => pages.map(({ complete = false }) => complete);
 
 interface Bench {
@@ -84,7 +84,7 @@ interface Bench {
   readonly console: SimulatedConsole;
   /** Starts the console of this test; it stops by itself. */
   start(options?: Partial<ConsoleOptions>): Promise<void>;
-  lab(config?: Readonly<Record<string, unknown>>, ours?: DrivenClock): SourceLab;
+  lab(config?: Readonly<Record<string, unknown>>, ours?: DrivenClock): TestPipeline;
   /** What was asked of the list: the span, in milliseconds from NOW, and the range. */
   asked(): { from: number; to: number; range: string }[];
   /** The console hangs on spans longer than this. Milliseconds. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import type { SourceLab } from '../../support/source-lab.ts';
+import type { TestPipeline } from '../../support/test-pipeline.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
 import { startConsole } from '../../../src/simulators/qradar.ts';
 import { attempt, DAY, labFor, MINUTE, multiset, NOW, passing, TOKEN, toldRows } from './support.ts';
@@ -26,14 +26,8 @@ const scenario = fc.record({
 });
 
 /** Polls until the process dies after so many durable pages, or to the end. */
-async function live(lab: SourceLab, pages = Infinity): Promise<void> {
-  await using process = lab.start();
-  let left = pages;
-  for await (const page of process.poll({ id: '' })) {
-    if (left === 0) break;
-    process.commit({ id: '' }, page);
-    left -= 1;
-  }
+async function live(lab: TestPipeline, diesAfter = Infinity): Promise<void> {
+  await lab.once({}, { diesAfter });
 }
 
 describe('whatever rows, page sizes, late rows and crashes', () => {
@@ -58,7 +52,7 @@ describe('whatever rows, page sizes, late rows and crashes', () => {
         await live(lab);
 
         expect(multiset(toldRows(lab))).toEqual(multiset([...rows, ...added]));
-        expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+        expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
       }),
       { numRuns: 30 },
     );

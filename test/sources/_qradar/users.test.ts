@@ -12,14 +12,14 @@ describe('names', () => {
     const lab = bench.lab({ resolve_users: true });
     await using process = lab.start();
 
-    await process.sweep();
+    await process.poll();
     bench.console.add([attempt(NOW - 2 * MINUTE, { user_id: 8 })]);
-    await process.sweep();
+    await process.poll();
     await bench.clock.advance(HOUR);
-    await process.sweep();
+    await process.poll();
 
-    expect(lab.told.map(({ event }) => event['user.name'])).toEqual(['anna', undefined]);
-    expect(lab.told[0]?.event['related.user']).toEqual(['anna']);
+    expect(lab.events.map(({ event }) => event['user.name'])).toEqual(['anna', undefined]);
+    expect(lab.events[0]?.event['related.user']).toEqual(['anna']);
     expect(usersAsked()).toBe(1);
   });
 
@@ -32,7 +32,7 @@ describe('names', () => {
 
       await lab.once();
 
-      expect(lab.told[0]?.event).toMatchObject({ 'user.id': '7' });
+      expect(lab.events[0]?.event).toMatchObject({ 'user.id': '7' });
       expect(lab.lines.filter(({ msg }) => /list of users/.test(String(msg)))).toHaveLength(1);
     },
   );
@@ -44,11 +44,11 @@ describe('names', () => {
     await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
     bench.console.onRequest = ({ path }) => (path === USERS ? { status, body: {} } : undefined);
     await using process = bench.lab({ resolve_users: true }).start();
-    await process.sweep();
+    await process.poll();
     await bench.clock.advance(2 * HOUR);
     bench.console.add([attempt(NOW + HOUR, { user_id: 8 })]);
 
-    await process.sweep();
+    await process.poll();
 
     expect(usersAsked()).toBe(asked);
   });

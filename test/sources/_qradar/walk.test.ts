@@ -23,7 +23,7 @@ describe('paging', () => {
 
     await lab.once();
 
-    expect(lab.told).toHaveLength(7);
+    expect(lab.events).toHaveLength(7);
     expect(bench.asked().map(({ from, range }) => [from / MINUTE, range])).toEqual([
       [-60, 'items=0-1'],
       [-30, 'items=0-1'],
@@ -40,7 +40,7 @@ describe('paging', () => {
 
     await lab.once();
 
-    expect(lab.told).toHaveLength(5);
+    expect(lab.events).toHaveLength(5);
     expect(bench.asked().map(({ range }) => range)).toEqual(['items=0-999', 'items=2-1001', 'items=4-1003']);
   });
 
@@ -83,7 +83,7 @@ describe('paging', () => {
 
     const pages = await lab.once();
 
-    expect(lab.told).toHaveLength(2);
+    expect(lab.events).toHaveLength(2);
     expect(isComplete(pages)).toEqual([false, true]);
   });
 
@@ -97,7 +97,7 @@ describe('paging', () => {
     await lab.once();
     await lab.once();
 
-    expect(lab.told).toHaveLength(9);
+    expect(lab.events).toHaveLength(9);
   });
 });
 
@@ -110,7 +110,7 @@ describe('a console that does not keep to its document', () => {
 
     await expect(lab.once()).rejects.toThrow(/the Range header is ignored/);
 
-    expect(lab.told).toHaveLength(2);
+    expect(lab.events).toHaveLength(2);
   });
 
   it('is read when it takes no notice of Range, and all it has comes in one answer', async () => {
@@ -121,7 +121,7 @@ describe('a console that does not keep to its document', () => {
     await lab.once();
     await lab.once();
 
-    expect(lab.told).toHaveLength(4);
+    expect(lab.events).toHaveLength(4);
   });
 
   it('is refused when it takes no notice of the filter', async () => {
@@ -132,7 +132,7 @@ describe('a console that does not keep to its document', () => {
 
     await expect(lab.once()).rejects.toThrow(/the filter is ignored/);
 
-    expect(lab.told).toHaveLength(0);
+    expect(lab.events).toHaveLength(0);
   });
 
   it('may show a row that was not asked for: it is told, once', async () => {
@@ -147,7 +147,7 @@ describe('a console that does not keep to its document', () => {
       await lab.once();
     }
 
-    expect(lab.told.map(({ event }) => event['@timestamp'])).toEqual(['1970-01-01T00:00:00.042Z']);
+    expect(lab.events.map(({ event }) => event['@timestamp'])).toEqual(['1970-01-01T00:00:00.042Z']);
   });
 
   it.each(['refuses to sort', 'takes no notice of sort'])(

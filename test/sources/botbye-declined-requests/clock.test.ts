@@ -4,14 +4,14 @@ import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import { drive, failure } from '../../http/support/rig.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { SourceLab } from '../../support/source-lab.ts';
+import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 
 const MINUTE = 60_000;
 const DAY = 1_440 * MINUTE;
 
 let clock: DrivenClock;
 let botbye: BotBye;
-let lab: SourceLab;
+let lab: TestPipeline;
 
 beforeEach(async () => {
   clock = new DrivenClock('2026-03-02T12:10:00Z');
@@ -24,9 +24,9 @@ beforeEach(async () => {
     perMinute: 3,
     history: DAY,
   });
-  lab = new SourceLab({
+  lab = testPipeline({
     source,
-    baseUrl: botbye.url,
+    vendor: botbye,
     clock,
     config: { token: 'the key', account_id: 'acc-1', project_ids: ['p-1'], types: ['country', 'rule'] },
   });
@@ -48,7 +48,7 @@ function off(...by: number[]): void {
 /** Sums of deltas by bucket and dimension. */
 function sums(): Record<string, number> {
   const all: Record<string, number> = {};
-  for (const { event } of lab.told) {
+  for (const { event } of lab.events) {
     const name = `${String(event['event.start'])} ${String(event['botbye.declined_requests.dimension'])}`;
     all[name] = (all[name] ?? 0) + Number(event['botbye.declined_requests.delta']);
   }
@@ -85,13 +85,13 @@ describe('an answer that is dated a day off', () => {
 
   it('fails the poll after four of them that no other one confirms', async () => {
     await once();
-    const told = lab.told.length;
+    const told = lab.events.length;
     off(-DAY, DAY, -2 * DAY, 3 * DAY);
 
     const error = await failure(once());
 
     expect(error.message).toMatch(/asked 4 times/);
-    expect(lab.told).toHaveLength(told);
+    expect(lab.events).toHaveLength(told);
   });
 
   it('is believed when another one agrees, for all streams at once', async () => {
@@ -106,10 +106,7 @@ describe('an answer that is dated a day off', () => {
     // The first stream asks twice, the other one takes its word; from then on each knows.
     expect(confirmed).toBe(3);
     expect(botbye.requests.length - before).toBe(5);
-    expect([...lab.streams.values()].map(({ cursor }) => cursor)).toMatchObject([
-      { ahead: DAY },
-      { ahead: DAY },
-    ]);
+    expect([...lab.cursors.values()]).toMatchObject([{ ahead: DAY }, { ahead: DAY }]);
   });
 });
 
@@ -118,7 +115,7 @@ describe('an old answer of a cache', () => {
     await once();
     await clock.advance(10 * MINUTE);
     await once();
-    const told = lab.told.length;
+    const told = lab.events.length;
     const rows = botbye.shown.find(({ summary }) => summary === 'country')?.rows;
     botbye.script.push({
       status: 200,
@@ -128,7 +125,7 @@ describe('an old answer of a cache', () => {
 
     await once();
 
-    expect(lab.told).toHaveLength(told);
+    expect(lab.events).toHaveLength(told);
     expect(lab.lines.filter(({ msg }) => /older than the last reading/.test(String(msg)))).toHaveLength(1);
     expect(sums()).toEqual(shownNow());
   });
@@ -175,7 +172,7 @@ describe('a clock that is ahead of ours', () => {
       return { date: utc(clock.now() + 60 * MINUTE) };
     };
 
-    await drive(clock, process.sweep(), MINUTE);
+    await drive(clock, process.poll(), MINUTE);
 
     expect(answers).toEqual([60 * MINUTE, 60 * MINUTE]);
     expect(

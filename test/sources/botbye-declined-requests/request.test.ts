@@ -4,13 +4,16 @@ import { startBotBye, type BotBye, type BotByeOptions } from '../../../src/simul
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { SourceLab } from '../../support/source-lab.ts';
+import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 
 let botbye: BotBye;
 
 afterEach(() => botbye[Symbol.asyncDispose]());
 
-async function lab(vendor: Partial<BotByeOptions>, config: Record<string, unknown> = {}): Promise<SourceLab> {
+async function lab(
+  vendor: Partial<BotByeOptions>,
+  config: Record<string, unknown> = {},
+): Promise<TestPipeline> {
   const clock = new DrivenClock('2026-03-02T12:10:00Z');
   botbye = await startBotBye({
     clock,
@@ -20,9 +23,9 @@ async function lab(vendor: Partial<BotByeOptions>, config: Record<string, unknow
     projectIds: ['p-1'],
     ...vendor,
   });
-  return new SourceLab({
+  return testPipeline({
     source,
-    baseUrl: botbye.url,
+    vendor: botbye,
     clock,
     config: { token: 'the key', account_id: 'acc-1', project_ids: ['p-1'], ...config },
   });
@@ -48,7 +51,7 @@ describe('the request', () => {
       ['interval', '1'],
       ['interval_type', 'HOUR'],
     ]);
-    expect(reading.told.length).toBeGreaterThan(10);
+    expect(reading.events.length).toBeGreaterThan(10);
   });
 
   it('takes the other header, path and total', async () => {
@@ -59,7 +62,7 @@ describe('the request', () => {
 
     await reading.once();
 
-    expect(reading.told).toHaveLength(1);
+    expect(reading.events).toHaveLength(1);
   });
 
   it.each([

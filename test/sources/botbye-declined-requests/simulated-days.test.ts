@@ -1,7 +1,7 @@
 import { DateTime, type DateTimeUnit } from 'luxon';
 import { afterEach, expect, it } from 'vitest';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { type Process, SourceLab } from '../../support/source-lab.ts';
+import { type TestPipeline, type TestProcess, testPipeline } from '../../support/test-pipeline.ts';
 import type { IntervalType, SummaryType } from '../../../src/simulators/botbye-declines.ts';
 import { type BotBye, startBotBye } from '../../../src/simulators/botbye.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
@@ -20,9 +20,9 @@ async function live(interval_type: IntervalType, zone: string) {
   const clock = new DrivenClock('2026-02-27T18:00:00Z');
   const account = { clock, random: seeded(7), key: 'the key', accountId: 'acc-1', projectIds: [PROJECT] };
   botbye = await startBotBye({ ...account, zone, lag: 20_000, perMinute: 2 });
-  const lab = new SourceLab({
+  const lab = testPipeline({
     source,
-    baseUrl: botbye.url,
+    vendor: botbye,
     clock,
     config: {
       token: 'the key',
@@ -34,9 +34,9 @@ async function live(interval_type: IntervalType, zone: string) {
     },
   });
   const random = seeded(8);
-  let process: Process = lab.start();
+  let process: TestProcess = lab.start();
   for (let due = clock.now(), scheduled = due; clock.now() < Date.parse('2026-03-02T18:00:00Z');) {
-    await process.sweep();
+    await process.poll();
     if (due >= scheduled) scheduled += EVERY;
     due = Math.min(scheduled, source.nextExtraPoll?.(process.options as never, clock.now()) ?? Infinity);
     await clock.advance(due - clock.now());
@@ -50,9 +50,9 @@ async function live(interval_type: IntervalType, zone: string) {
 }
 
 /** By bucket and series: what the deltas, and the counts of the final tellings, sum up to. */
-function told(lab: SourceLab, type: SummaryType): Map<string, { deltas: number; finals: number }> {
+function told(lab: TestPipeline, type: SummaryType): Map<string, { deltas: number; finals: number }> {
   const sums = new Map<string, { deltas: number; finals: number }>();
-  for (const { event } of lab.told) {
+  for (const { event } of lab.events) {
     if (event['botbye.declined_requests.dimension'] !== type) continue;
     const of = (name: string) => event[`botbye.declined_requests.${name}`];
     const name = `${Date.parse(String(event['event.start']))}|${String(of('id'))}`;

@@ -5,7 +5,7 @@ import attacks from '../../../src/sources/petra-failed-attacks/index.ts';
 import incidents from '../../../src/sources/petra-incidents/index.ts';
 import { drive, failure } from '../../http/support/rig.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { SourceLab } from '../../support/source-lab.ts';
+import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 
 const NOW = '2026-03-10T12:00:00Z';
 
@@ -13,10 +13,10 @@ const NOW = '2026-03-10T12:00:00Z';
 async function scopesOf(body: unknown, status = 200) {
   const clock = new DrivenClock(NOW);
   await using vendor = await serve(() => ({ status, ...(status === 200 && { body }) }), { clock });
-  const lab = new SourceLab({ source: attacks, baseUrl: vendor.url, clock, config: { token: 'the key' } });
+  const lab = testPipeline({ source: attacks, vendor, clock, config: { token: 'the key' } });
   await using process = lab.start();
   const seen = new Set<string>();
-  for await (const { id } of attacks.streams(process.run as never)) {
+  for await (const { id } of attacks.streams(process.context as never)) {
     seen.add(id);
     // A tenant offered twice without a page: all of them were.
     if (seen.size >= 2) break;
@@ -71,11 +71,11 @@ it('ships an incident that does not say whose it is, whichever tenants are wante
   };
   await using vendor = await serve(() => ({ status: 200, body }), { clock });
   const config = { token: 'the key', tenants: ['t-1'] };
-  const lab = new SourceLab({ source: incidents, baseUrl: vendor.url, clock, config });
+  const lab = testPipeline({ source: incidents, vendor, clock, config });
 
   await drive(clock, lab.once());
 
-  expect(lab.told.map(({ event }) => event['event.id']).toSorted()).toEqual(['nobody’s', 'odd', 'ours']);
-  for (const { event } of lab.told)
+  expect(lab.events.map(({ event }) => event['event.id']).toSorted()).toEqual(['nobody’s', 'odd', 'ours']);
+  for (const { event } of lab.events)
     expect(event).toMatchObject({ 'event.kind': 'alert', 'event.severity': 99 });
 });

@@ -1,0 +1,263 @@
+import { DatabaseSync } from 'node:sqlite';
+import { pino } from 'pino';
+import { Circuit } from '../../src/collect/circuit.ts';
+import {
+  type CollectContext,
+  decodeCursor,
+  Mutex,
+  openHttp,
+  openStream,
+  sourceContext,
+  streamContext,
+} from '../../src/collect/context.ts';
+import { pollSource } from '../../src/collect/loop.ts';
+import type { SourceConfig } from '../../src/config/types.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { JournaledEvent } from '../../src/core/event.ts';
+import type { Http } from '../../src/core/http.ts';
+import type { SourcePollResult } from '../../src/core/poll-stats.ts';
+import type { CommonOptions, Gap, Page, Scope, Source, SourceContext, Span } from '../../src/core/source.ts';
+import { GAPS_DATASET } from '../../src/ecs/own-events.ts';
+import { Budgets } from '../../src/http/quota.ts';
+import type { SourceHttp } from '../../src/http/client.ts';
+import type { Journal } from '../../src/journal/journal.ts';
+import { stateFiles } from '../../src/journal/sqlite/files.ts';
+import { applyMigrations } from '../../src/journal/sqlite/migrate.ts';
+import { MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
+import { StoredJournal } from '../../src/journal/sqlite/stored-journal.ts';
+
+/** Ids depend on the vendor's origin, and the port of a simulator changes: every vendor is at this origin. */
+const ORIGIN = 'https://vendor.example.com';
+
+interface Setup {
+  readonly source: Source;
+  /** Where the vendor answers: at a URL, or in place of the HTTP client. */
+  readonly vendor: { readonly url: string } | { readonly http: Http };
+  readonly clock: Clock;
+  /** The source's block of the configuration, without `type` and `base_url`. Retries default to 0. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly mode?: SourceContext<CommonOptions>['mode'];
+}
+
+/** A journal of SQLite in memory, which nothing outlives. */
+export function memoryJournal(clock: Clock): Journal {
+  const database = new DatabaseSync(':memory:');
+  applyMigrations(database, MIGRATIONS);
+  const statfs = () => ({ type: 0, bavail: 2 ** 30, blocks: 2 ** 30, bsize: 4096 });
+  const files = stateFiles('/nonexistent');
+  return new StoredJournal({ database, files, statfs, clock, maxBytes: 2 ** 30, retain: 0 });
+}
+
+/** Collects from one source with the real loop into a journal in memory. */
+export function testPipeline(setup: Setup): TestPipeline {
+  return new TestPipeline(setup);
+}
+
+/**
+ * One source in the real collect loop: its polls, `buildPage` and the commits of a journal in memory. What is durable
+ * lasts as long as the pipeline; everything else lasts one `TestProcess`.
+ */
+export class TestPipeline {
+  /** The events of the source in the journal, in order. */
+  readonly events: JournaledEvent[] = [];
+  /** The events of gaps in the journal, in order. */
+  readonly gapEvents: JournaledEvent[] = [];
+  /** The pages that became durable, in order. */
+  readonly pages: Page<unknown>[] = [];
+  /** What the source logged, in all processes. */
+  readonly lines: Record<string, unknown>[] = [];
+  /** The ledger keys of events, by their ids. */
+  readonly keys = new Map<string, string>();
+  /** The stored cursors by scope. */
+  cursors: ReadonlyMap<string, unknown> = new Map();
+  readonly journal: Journal;
+  readonly setup: Setup;
+  #position = { sequence: 0, offset: 0 };
+
+  constructor(setup: Setup) {
+    this.setup = setup;
+    this.journal = memoryJournal(setup.clock);
+  }
+
+  /** The gaps of the durable pages, in order. */
+  get gaps(): Gap[] {
+    return this.pages.flatMap(({ gaps = [] }) => gaps);
+  }
+
+  /** The spans that the durable pages covered, in order. */
+  get covered(): Span[] {
+    return this.pages.flatMap(({ covered }) => covered ?? []);
+  }
+
+  /** Starts a process; one at a time. `config` is added to that of the setup. */
+  start(config: Readonly<Record<string, unknown>> = {}): TestProcess {
+    return new TestProcess(this, { ...this.setup.config, ...config });
+  }
+
+  /** One poll of all streams in a process of its own. Returns the pages that became durable; rejects when it failed. */
+  async once(
+    config: Readonly<Record<string, unknown>> = {},
+    death?: { readonly diesAfter: number },
+  ): Promise<Page<unknown>[]> {
+    await using process = this.start(config);
+    return await process.poll(death);
+  }
+
+  /** What the ledger knows, by key; a long key is a hash. */
+  async ledgerOf(scope = ''): Promise<ReadonlyMap<string, unknown>> {
+    const stream = (await this.journal.streams()).find((one) => one.scope === scope);
+    const all = new Map<string, unknown>();
+    let after: string | undefined;
+    do {
+      const part = await this.journal.ledgerByPrefix(stream?.key ?? '', '', after);
+      for (const [key, { value }] of part.entries) all.set(key, value);
+      after = part.next;
+    } while (after !== undefined);
+    return all;
+  }
+
+  /** Takes over what a process added to the journal. */
+  async refresh(): Promise<void> {
+    for (;;) {
+      const page = await this.journal.read(this.#position);
+      if (page === undefined) break;
+      for (const one of page.events)
+        (one.event['event.dataset'] === GAPS_DATASET ? this.gapEvents : this.events).push(one);
+      this.#position = { sequence: page.sequence + 1, offset: 0 };
+    }
+    this.cursors = new Map((await this.journal.streams()).map(({ scope, cursor }) => [scope, cursor]));
+  }
+}
+
+/** One life of a process: its connections, the vendor's clock, and what the source keeps in memory. */
+export class TestProcess implements AsyncDisposable {
+  readonly options: CommonOptions;
+  readonly http: SourceHttp;
+  /** What the source gets. */
+  readonly context: SourceContext<CommonOptions>;
+  readonly #pipeline: TestPipeline;
+  readonly #collect: CollectContext;
+  readonly #stop = new AbortController();
+  #left = Infinity;
+  #page: Page<unknown> | undefined;
+
+  constructor(pipeline: TestPipeline, block: Readonly<Record<string, unknown>>) {
+    const { source, vendor, clock, mode = 'once' } = pipeline.setup;
+    this.#pipeline = pipeline;
+    const base = { type: source.id, base_url: ORIGIN, retries: 0, timeout: '1d' };
+    this.options = source.options.parse({ ...base, ...block });
+    const config: SourceConfig = {
+      name: 'lab',
+      definition: { ...source, poll: (...given) => this.#noting(source.poll(...given)) },
+      options: this.options,
+      namespace: undefined,
+    };
+    const log = pino(
+      { base: null, level: 'debug' },
+      { write: (line) => void pipeline.lines.push(JSON.parse(line) as Record<string, unknown>) },
+    );
+    const signal = this.#stop.signal;
+    const { journal } = pipeline;
+    const budgets = new Budgets({ quotas: journal, clock });
+    const parts = { budgets, clock, random: () => 1, log, signal, env: {} };
+    this.http =
+      'http' in vendor
+        ? inPlace(vendor.http, clock)
+        : openHttp(parts, { ...config, options: { ...this.options, base_url: vendor.url } });
+    this.context = sourceContext({ journal, http: this.http, log, signal, mode }, config);
+    this.#collect = {
+      config,
+      journal: this.#mortal(journal),
+      http: this.http,
+      clock,
+      log: pino({ enabled: false }),
+      signal,
+      source: this.context,
+      circuit: new Circuit(undefined),
+      commits: new Mutex(),
+      polls: new Mutex(),
+    };
+  }
+
+  /**
+   * Polls every stream once, and dies when `diesAfter` pages are durable. Returns the pages that became durable; rejects
+   * with the first error, or with the reason of `abort`.
+   */
+  async poll(death?: { readonly diesAfter: number }): Promise<Page<unknown>[]> {
+    const before = this.#pipeline.pages.length;
+    const { outcome, errors } = await this.run(death);
+    if (outcome === 'failed') throw errors[0];
+    if (outcome === 'cut' && this.#left >= 0) throw this.#stop.signal.reason;
+    return this.#pipeline.pages.slice(before);
+  }
+
+  /** As `poll`, but resolves with how it ended. */
+  async run({ diesAfter = Infinity }: { readonly diesAfter?: number } = {}): Promise<SourcePollResult> {
+    this.#left = diesAfter;
+    // A poll of its own: what was refused before is tried again.
+    const result = await pollSource({ ...this.#collect, circuit: new Circuit(undefined) });
+    if (result === undefined) throw new Error('Its circuit is open.');
+    await this.#pipeline.refresh();
+    return result;
+  }
+
+  /** The pages of one stream, as the source yields them. Nothing is committed. */
+  async *pages(scope: Scope): AsyncGenerator<Page<unknown>> {
+    const stream = await openStream(this.#collect, scope);
+    const cursor = decodeCursor(this.#collect.config, stream.state);
+    yield* this.#pipeline.setup.source.poll(streamContext(this.#collect, stream), cursor);
+  }
+
+  abort(reason: Error): void {
+    this.#stop.abort(reason);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.http[Symbol.asyncDispose]();
+  }
+
+  async *#noting<P extends Page<unknown>>(pages: AsyncIterable<P>): AsyncGenerator<P> {
+    for await (const page of pages) {
+      this.#page = page;
+      yield page;
+    }
+  }
+
+  /** The journal, of which a commit fails, and all after it: the process is dead, and nothing of them is durable. */
+  #mortal(journal: Journal): Journal {
+    const commit: Journal['commit'] = async (page) => {
+      if (this.#left-- <= 0) this.#stop.abort(new Error('killed'));
+      this.#stop.signal.throwIfAborted();
+      await journal.commit(page);
+      for (const { uid, key } of page.ledger) this.#pipeline.keys.set(uid, key);
+      if (this.#page !== undefined) this.#pipeline.pages.push(this.#page);
+      this.#page = undefined;
+    };
+    return new Proxy(journal, {
+      get: (target, name) => {
+        if (name === 'commit') return commit;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  }
+}
+
+/** A client without a network. */
+function inPlace(http: Http, clock: Clock): SourceHttp {
+  let requests = 0;
+  return {
+    available: (route) => http.available(route),
+    recall: (ahead) => http.recall(ahead),
+    get: (request) => {
+      requests += 1;
+      return http.get(request);
+    },
+    capacity: () => Infinity,
+    vendorNow: () => clock.now(),
+    get requests() {
+      return requests;
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
