@@ -29,6 +29,8 @@ import { StoredJournal } from '../../src/journal/sqlite/stored-journal.ts';
 /** Ids depend on the vendor's origin, and the port of a simulator changes: every vendor is at this origin. */
 const ORIGIN = 'https://vendor.example.com';
 
+type Mode = SourceContext<CommonOptions>['mode'];
+
 interface Setup {
   readonly source: Source;
   /** Where the vendor answers: at a URL, or in place of the HTTP client. */
@@ -36,7 +38,9 @@ interface Setup {
   readonly clock: Clock;
   /** The source's block of the configuration, without `type` and `base_url`. Retries default to 0. */
   readonly config?: Readonly<Record<string, unknown>>;
-  readonly mode?: SourceContext<CommonOptions>['mode'];
+  readonly mode?: Mode;
+  /** Called when a commit became durable. */
+  readonly onCommit?: () => void;
 }
 
 /** A journal of SQLite in memory, which nothing outlives. */
@@ -64,8 +68,8 @@ export class TestPipeline {
   readonly gapEvents: JournaledEvent[] = [];
   /** The pages that became durable, in order. */
   readonly pages: Page<unknown>[] = [];
-  /** What the source logged, in all processes. */
-  readonly lines: Record<string, unknown>[] = [];
+  /** What was logged, in all processes; the lines of the loop itself have `loop`. */
+  readonly log: Record<string, unknown>[] = [];
   /** The ledger keys of events, by their ids. */
   readonly keys = new Map<string, string>();
   /** The stored cursors by scope. */
@@ -79,6 +83,11 @@ export class TestPipeline {
     this.journal = memoryJournal(setup.clock);
   }
 
+  /** What the source and its client logged, in all processes. */
+  get lines(): Record<string, unknown>[] {
+    return this.log.filter(({ loop }) => loop !== true);
+  }
+
   /** The gaps of the durable pages, in order. */
   get gaps(): Gap[] {
     return this.pages.flatMap(({ gaps = [] }) => gaps);
@@ -90,8 +99,8 @@ export class TestPipeline {
   }
 
   /** Starts a process; one at a time. `config` is added to that of the setup. */
-  start(config: Readonly<Record<string, unknown>> = {}): TestProcess {
-    return new TestProcess(this, { ...this.setup.config, ...config });
+  start(config: Readonly<Record<string, unknown>> = {}, mode: Mode = this.setup.mode ?? 'once'): TestProcess {
+    return new TestProcess(this, { ...this.setup.config, ...config }, mode);
   }
 
   /** One poll of all streams in a process of its own. Returns the pages that became durable; rejects when it failed. */
@@ -141,8 +150,8 @@ export class TestProcess implements AsyncDisposable {
   #left = Infinity;
   #page: Page<unknown> | undefined;
 
-  constructor(pipeline: TestPipeline, block: Readonly<Record<string, unknown>>) {
-    const { source, vendor, clock, mode = 'once' } = pipeline.setup;
+  constructor(pipeline: TestPipeline, block: Readonly<Record<string, unknown>>, mode: Mode) {
+    const { source, vendor, clock } = pipeline.setup;
     this.#pipeline = pipeline;
     const base = { type: source.id, base_url: ORIGIN, retries: 0, timeout: '1d' };
     this.options = source.options.parse({ ...base, ...block });
@@ -154,7 +163,7 @@ export class TestProcess implements AsyncDisposable {
     };
     const log = pino(
       { base: null, level: 'debug' },
-      { write: (line) => void pipeline.lines.push(JSON.parse(line) as Record<string, unknown>) },
+      { write: (line) => void pipeline.log.push(JSON.parse(line) as Record<string, unknown>) },
     );
     const signal = this.#stop.signal;
     const { journal } = pipeline;
@@ -170,7 +179,7 @@ export class TestProcess implements AsyncDisposable {
       journal: this.#mortal(journal),
       http: this.http,
       clock,
-      log: pino({ enabled: false }),
+      log: log.child({ loop: true }),
       signal,
       source: this.context,
       circuit: new Circuit(undefined),
@@ -232,6 +241,7 @@ export class TestProcess implements AsyncDisposable {
       for (const { uid, key } of page.ledger) this.#pipeline.keys.set(uid, key);
       if (this.#page !== undefined) this.#pipeline.pages.push(this.#page);
       this.#page = undefined;
+      this.#pipeline.setup.onCommit?.();
     };
     return new Proxy(journal, {
       get: (target, name) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Collector, counter, type Told } from './collector.ts';
+import { Collector, counter, type Emitted } from './collector.ts';
 import { Vendor } from './vendor.ts';
 
 const GUARD = 30_000;
@@ -84,7 +84,7 @@ async function play({ interval_type, zone, start, steps }: World) {
   return { collector, readings };
 }
 
-function sumsBySeries(told: readonly Told[]): Record<string, number> {
+function sumsBySeries(told: readonly Emitted[]): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const one of told) {
     const name = `${Date.parse(String(one.event['event.start']))}|${String(one.event['botbye.declined_requests.id'])}`;
@@ -103,7 +103,7 @@ describe('counting', () => {
           name,
           runs.reduce((sum, run) => sum + (run.at(-1) ?? 0), 0),
         ]);
-        expect(sumsBySeries(collector.told)).toEqual(Object.fromEntries(expected));
+        expect(sumsBySeries(collector.emitted)).toEqual(Object.fromEntries(expected));
       }),
       { numRuns: 200 },
     ));
@@ -113,7 +113,7 @@ describe('counting', () => {
       fc.asyncProperty(world, async (drawn) => {
         const { collector, readings } = await play(drawn);
 
-        const runs = Map.groupBy(collector.told, ({ key }) => key);
+        const runs = Map.groupBy(collector.emitted, ({ key }) => key);
         expect(runs.size).toBe([...readings.runs.values()].flat().length);
         for (const tellings of runs.values()) {
           const counters = tellings.map(counter);

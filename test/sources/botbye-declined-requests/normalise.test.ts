@@ -49,7 +49,7 @@ describe('normalise', () => {
 
     await collector.poll();
 
-    expect(collector.told[0]?.event).toMatchObject({ 'botbye.declined_requests.country': '' });
+    expect(collector.emitted[0]?.event).toMatchObject({ 'botbye.declined_requests.country': '' });
   });
 
   it.each([null, undefined])('has no country where the vendor has none (%s)', (country) => {

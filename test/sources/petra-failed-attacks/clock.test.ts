@@ -18,15 +18,15 @@ it.each([
   const world = { clock, random: seeded(3), token: 'the key', tenants: [TENANT] };
   await using petra = await startPetra({ ...world, incidentsPerDay: 0, revisions: 0, top: 3 });
   const config = { initial_lookback: '2d', revise_days: 2, revise_interval: '6h' };
-  await using lab = await PetraLab.open({ source, url: petra.url, clock, config });
-  await lab.sweep();
+  const lab = new PetraLab({ source, url: petra.url, clock, config });
+  await lab.poll();
   petra.proxy.headers = ({ at }) => ({ date: new Date(at + by).toUTCString() });
-  await lab.sweep();
+  await lab.poll();
   const early = totals(lab);
   petra.proxy.headers = undefined;
   for (let hours = 0; hours < 14 * 24; hours += 7) {
     clock.jump(7 * HOUR);
-    await lab.sweep();
+    await lab.poll();
   }
 
   const days = Array.from({ length: 12 }, (__, day) => Date.parse('2026-03-10T00:00:00Z') + day * DAY);

@@ -79,13 +79,13 @@ describe('the counters of petra-failed-attacks', () => {
           const request = petra.requests.at(-1);
           if (request?.query.has('endDate')) read.set(dayOf(request), request);
         };
-        await using lab = await PetraLab.open({ source, url: petra.url, clock, config, onCommit });
+        const lab = new PetraLab({ source, url: petra.url, clock, config, onCommit });
         for (const one of steps) {
           if ('ms' in one) clock.jump(one.ms);
-          else if ('after' in one) await lab.sweep({ diesAfter: one.after });
-          else await lab.sweep({ mode: one.do });
+          else if ('after' in one) await lab.poll({ diesAfter: one.after });
+          else await lab.poll({ mode: one.do });
         }
-        await lab.sweep();
+        await lab.poll();
 
         expect(untruths(petra, lab, read)).toEqual([]);
       }),
@@ -137,7 +137,7 @@ describe('one day', () => {
       incidentsPerDay: 0,
     });
     const config = { initial_lookback: '1d', intraday_interval: null };
-    lab = await PetraLab.open({ source, url: petra.url, clock, config });
+    lab = new PetraLab({ source, url: petra.url, clock, config });
   }
 
   /** Two sweeps read the same closed day, and get these answers. */
@@ -156,7 +156,7 @@ describe('one day', () => {
         ...own,
       };
       petra.script.push(undefined, { status: 200, body });
-      await lab.sweep();
+      await lab.poll();
       told.push(lab.events.slice(before));
       clock.jump(6 * HOUR);
     }
@@ -164,7 +164,6 @@ describe('one day', () => {
   }
 
   afterEach(async () => {
-    await lab[Symbol.asyncDispose]();
     await petra[Symbol.asyncDispose]();
   });
 

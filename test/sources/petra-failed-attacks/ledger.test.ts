@@ -28,11 +28,11 @@ test('a day that can never be read keeps no other day in the ledger', async () =
     { clock },
   );
   const config = { initial_lookback: '2d', revise_days: 1, retries: 0 };
-  await using lab = await PetraLab.open({ source, url: front.url, clock, config });
+  const lab = new PetraLab({ source, url: front.url, clock, config });
   const entries: number[] = [];
 
   for (let day = 0; day < 10; day += 1) {
-    await lab.sweep({ deadline: 20 * 60_000 });
+    await lab.poll({ deadline: 20 * 60_000 });
     await clock.advance(23 * HOUR);
     const [stream] = await lab.streams();
     entries.push(stream?.ledger ?? 0);

@@ -20,7 +20,7 @@ async function start(tenants: number, config: Record<string, unknown> = {}, limi
   ids = drawn.map(({ petraTenantId }) => petraTenantId).toSorted();
   const world = { clock, random: seeded(1), token: 'the key', tenants: drawn, incidentsPerDay: 0 };
   petra = await startPetra({ ...world, limits: { 'failed-attacks': limit } });
-  lab = await PetraLab.open({ source, url: petra.url, clock, config });
+  lab = new PetraLab({ source, url: petra.url, clock, config });
 }
 
 function inOrder(one: [string, string], other: [string, string]): number {
@@ -51,7 +51,6 @@ async function standing() {
 
 afterEach(async () => {
   seen = 0;
-  await lab[Symbol.asyncDispose]();
   await petra[Symbol.asyncDispose]();
 });
 
@@ -59,7 +58,7 @@ describe('the budget of petra-failed-attacks', () => {
   it('goes to the newest closed day of all tenants first, and is never idle nor exceeded while work waits', async () => {
     await start(40, { initial_lookback: '3d', intraday_interval: null });
 
-    await lab.sweep();
+    await lab.poll();
 
     const asked = newRequests();
     const times = petra.asks('failed-attacks');
@@ -73,7 +72,7 @@ describe('the budget of petra-failed-attacks', () => {
   it('asks for one whole UTC day', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
 
-    await lab.sweep();
+    await lab.poll();
 
     const [request] = petra.requests.filter(({ path }) => path === '/v1/failed-attacks');
     expect(Object.fromEntries(request?.query ?? [])).toEqual({
@@ -86,11 +85,11 @@ describe('the budget of petra-failed-attacks', () => {
   it('takes a day for closed when it is settled, by the vendor’s clock', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
     clock.jump(13 * HOUR + 59 * MINUTE);
-    await lab.sweep();
+    await lab.poll();
     const before = days();
     clock.jump(MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(before).toEqual(['2026-03-09']);
     expect(days()).toEqual(['2026-03-10']);
@@ -100,7 +99,7 @@ describe('the budget of petra-failed-attacks', () => {
     await start(2, { initial_lookback: '10d', intraday_interval: null });
     clock.jump(13 * HOUR + 55 * MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     // The sixth was chosen before the day closed, and waited for its minute.
     expect(days().slice(0, 9).join(' ')).toBe(
@@ -110,24 +109,24 @@ describe('the budget of petra-failed-attacks', () => {
 
   it('reads the day that goes on last, every intraday_interval', async () => {
     await start(1, { initial_lookback: '2d', intraday_interval: '1h' });
-    await lab.sweep();
+    await lab.poll();
     clock.jump(30 * MINUTE);
-    await lab.sweep();
+    await lab.poll();
     clock.jump(40 * MINUTE);
-    await lab.sweep();
+    await lab.poll();
 
     expect(days()).toEqual(['2026-03-09', '2026-03-08', '2026-03-10', '2026-03-10']);
   });
 
   it('reads the last revise_days again every revise_interval, least recently read first', async () => {
     await start(1, { initial_lookback: '3d', intraday_interval: null });
-    await lab.sweep();
+    await lab.poll();
     const first = days();
     clock.jump(5 * HOUR);
-    await lab.sweep();
+    await lab.poll();
     const early = days();
     clock.jump(2 * HOUR);
-    await lab.sweep();
+    await lab.poll();
 
     expect(first).toEqual(['2026-03-09', '2026-03-08', '2026-03-07']);
     expect(early).toEqual([]);
@@ -136,11 +135,11 @@ describe('the budget of petra-failed-attacks', () => {
 
   it('reads again in `once` whatever the interval, when there is room', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
-    await lab.sweep({ mode: 'once' });
+    await lab.poll({ mode: 'once' });
     const first = days();
     clock.jump(5 * MINUTE);
 
-    await lab.sweep({ mode: 'once' });
+    await lab.poll({ mode: 'once' });
 
     expect(first).toEqual(['2026-03-09']);
     expect(days()).toEqual(['2026-03-09']);
@@ -149,11 +148,11 @@ describe('the budget of petra-failed-attacks', () => {
   it('reads again all that it may in `once`, each day once', async () => {
     const quota = { requests: 1000, per: '1m' };
     await start(3, { initial_lookback: '2d', intraday_interval: null, quota }, 1000);
-    await lab.sweep({ mode: 'once' });
+    await lab.poll({ mode: 'once' });
     newRequests();
     clock.jump(MINUTE);
 
-    await lab.sweep({ mode: 'once' });
+    await lab.poll({ mode: 'once' });
 
     const both = ['2026-03-09', '2026-03-08'];
     expect(newRequests().toSorted(inOrder)).toEqual(
@@ -164,10 +163,10 @@ describe('the budget of petra-failed-attacks', () => {
   it('is spent as far as the deadline goes; the rest is owed, no failure, and comes next', async () => {
     await start(5, { initial_lookback: '2d', intraday_interval: null });
 
-    const { outcome, errors } = await lab.sweep({ mode: 'once', deadline: 3.5 * MINUTE });
+    const { outcome, errors } = await lab.poll({ mode: 'once', deadline: 3.5 * MINUTE });
     const stands = await standing();
     const asked = newRequests();
-    await lab.sweep({ mode: 'once', deadline: 2 * MINUTE });
+    await lab.poll({ mode: 'once', deadline: 2 * MINUTE });
 
     expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
     expect(asked.map(([, tenant]) => tenant)).toEqual(ids.slice(0, 4));
@@ -180,10 +179,10 @@ describe('the budget of petra-failed-attacks', () => {
 
   it('keeps its place when the process dies', async () => {
     await start(2, { initial_lookback: '2d', intraday_interval: null });
-    await lab.sweep({ diesAfter: 4 });
+    await lab.poll({ diesAfter: 4 });
     const before = days();
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(before).toEqual(['2026-03-09', '2026-03-09', '2026-03-08', '2026-03-08']);
     expect(days()).toEqual(['2026-03-08']);
@@ -194,8 +193,8 @@ describe('the budget of petra-failed-attacks', () => {
     await start(4, { initial_lookback: '3d', intraday_interval: null });
     for (const id of ids.slice(0, 2)) petra.tenants.failing.set(id, 404);
 
-    const { outcome } = await lab.sweep({ mode: 'once', deadline: 3.5 * MINUTE });
-    await lab.sweep({ mode: 'once', deadline: 2 * MINUTE });
+    const { outcome } = await lab.poll({ mode: 'once', deadline: 3.5 * MINUTE });
+    await lab.poll({ mode: 'once', deadline: 2 * MINUTE });
 
     expect(outcome).toBe('failed');
     expect(
@@ -214,7 +213,7 @@ describe('the budget of petra-failed-attacks', () => {
     // The tenants, then a report, in each life.
     petra.script.push(undefined, undefined, undefined, { status: 200, body });
 
-    for (let life = 0; life < 4; life += 1) await lab.sweep({ mode: 'once', deadline: 0.99 * MINUTE });
+    for (let life = 0; life < 4; life += 1) await lab.poll({ mode: 'once', deadline: 0.99 * MINUTE });
 
     expect(newRequests()).toEqual([
       ['2026-03-09', gone],
@@ -226,11 +225,11 @@ describe('the budget of petra-failed-attacks', () => {
 
   it('says that a tenant at rest is complete, without a request', async () => {
     await start(2, { initial_lookback: '1d', intraday_interval: null });
-    await lab.sweep();
+    await lab.poll();
     newRequests();
     clock.jump(20 * MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(newRequests()).toEqual([]);
     expect((await lab.streams()).map(({ lastComplete }) => lastComplete)).toEqual([clock.now(), clock.now()]);
@@ -244,7 +243,7 @@ describe('the budget of petra-failed-attacks', () => {
       { status: 500, headers: { date } },
     );
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(days()).toEqual(['2026-03-06']);
   });
@@ -252,16 +251,15 @@ describe('the budget of petra-failed-attacks', () => {
   it('reads listed tenants, by either id, under the canonical one', async () => {
     await start(3, { initial_lookback: '1d', intraday_interval: null });
     const [chosen] = petra.tenants.all;
-    const listed = await PetraLab.open({
+    const listed = new PetraLab({
       source,
       url: petra.url,
       clock,
       config: { tenants: [chosen?.microsoftTenantId], initial_lookback: '1d', intraday_interval: null },
     });
 
-    await listed.sweep();
+    await listed.poll();
 
     expect((await listed.streams()).map(({ scope }) => scope)).toEqual([chosen?.petraTenantId]);
-    await listed[Symbol.asyncDispose]();
   });
 });

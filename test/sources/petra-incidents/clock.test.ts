@@ -28,11 +28,10 @@ beforeEach(async () => {
     incidentsPerDay: 0,
   });
   const config = { initial_lookback: '2d', track_updates_for: '1d', refresh_interval: '1d' };
-  lab = await PetraLab.open({ source, url: petra.url, clock: ours, config });
+  lab = new PetraLab({ source, url: petra.url, clock: ours, config });
 });
 
 afterEach(async () => {
-  await lab[Symbol.asyncDispose]();
   await petra[Symbol.asyncDispose]();
 });
 
@@ -51,9 +50,9 @@ async function pass(ms: number): Promise<void> {
 async function settle(): Promise<void> {
   add(theirs.now() - 47 * HOUR);
   add(theirs.now() - 3 * HOUR);
-  await lab.sweep();
+  await lab.poll();
   await pass(10 * MINUTE);
-  await lab.sweep();
+  await lab.poll();
 }
 
 describe('a clock that is set back', () => {
@@ -65,12 +64,12 @@ describe('a clock that is set back', () => {
     // Dated by the new clock just after it was set, and seen for the first time eight minutes later.
     add(theirs.now() - 7 * MINUTE);
     const before = lists().length;
-    await lab.sweep();
+    await lab.poll();
     const followed = lists().length - before;
     for (let polls = 0; polls < 3; polls += 1) {
       await pass(MINUTE);
       add(theirs.now());
-      await lab.sweep();
+      await lab.poll();
     }
 
     expect(lab.events).toHaveLength(6);
@@ -90,11 +89,11 @@ describe('a clock that is set back', () => {
     let dates = 1;
     petra.proxy.headers = ({ path, at }) =>
       path === '/v1/incidents' && dates-- > 0 ? { date: new Date(Math.max(0, at - by)).toUTCString() } : {};
-    await lab.sweep();
+    await lab.poll();
     await pass(MINUTE);
     add(theirs.now() - 1);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(lab.events).toHaveLength(3);
     expect(uids()).toBe(3);
@@ -108,7 +107,7 @@ describe('a clock that is set back', () => {
     for (let polls = 0; polls < 4; polls += 1) {
       await pass(MINUTE);
       add(theirs.now() - 1);
-      await lab.sweep();
+      await lab.poll();
     }
 
     expect(lab.events).toHaveLength(6);
@@ -123,15 +122,15 @@ describe('a date from the future', () => {
   it('loses nothing once it is right again, and tells nothing twice', async () => {
     await settle();
     petra.proxy.headers = ({ at }) => ({ date: new Date(at + 60 * DAY).toUTCString() });
-    await lab.sweep();
+    await lab.poll();
     add(theirs.now());
     await pass(MINUTE);
-    await lab.sweep();
+    await lab.poll();
     petra.proxy.headers = undefined;
     add(theirs.now());
     await pass(MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(lab.events).toHaveLength(4);
     expect(uids()).toBe(4);

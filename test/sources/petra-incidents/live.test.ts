@@ -28,7 +28,7 @@ async function start(config: Record<string, unknown> = {}): Promise<void> {
     tenants: TENANTS,
     incidentsPerDay: 0,
   });
-  lab = await PetraLab.open({ source, url: petra.url, clock, config });
+  lab = new PetraLab({ source, url: petra.url, clock, config });
 }
 
 /** `count` incidents of a tenant, a minute apart, the newest `ago` milliseconds old. */
@@ -61,7 +61,6 @@ async function openGaps() {
 }
 
 afterEach(async () => {
-  await lab[Symbol.asyncDispose]();
   await petra[Symbol.asyncDispose]();
 });
 
@@ -70,7 +69,7 @@ describe('a list that is not full', () => {
     await start();
     add(FIRST, 2);
 
-    const { outcome } = await lab.sweep();
+    const { outcome } = await lab.poll();
 
     expect(outcome).toBe('complete');
     expect(asked()).toEqual(['/v1/incidents all']);
@@ -85,11 +84,11 @@ describe('a list that is not full', () => {
   it('is told oldest first, once, and later polls begin `overlap` before the last', async () => {
     await start();
     add(FIRST, 3);
-    await lab.sweep();
+    await lab.poll();
     clock.jump(5 * MINUTE);
     add(SECOND, 1, 8 * MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     const created = told('@timestamp');
     expect(petra.requests[1]?.query.get('startDate')).toBe('2026-03-02T11:50:00.000Z');
@@ -101,7 +100,7 @@ describe('a list that is not full', () => {
     await start();
     petra.incidents.add(FIRST, { createdAt: clock.now() + 300 * DAY });
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(told()).toHaveLength(1);
     expect((await lab.cursor())['since']).toBe('2026-03-02T12:00:00.000Z');
@@ -114,7 +113,7 @@ describe('a list that is not full', () => {
     const ahead = [{ status: 200, headers: { date }, body: { incidents: [] } }];
     petra.script.push(...ahead);
 
-    await lab.sweep();
+    await lab.poll();
 
     const starts = petra.requests.map(({ query }) => query.get('startDate'));
     expect(starts).toEqual(['2026-01-31T12:00:00.000Z', '2026-01-21T12:00:00.000Z']);
@@ -127,7 +126,7 @@ describe('a list that is not full', () => {
     const incident = { id: 'i-1', createdAt: '2026-03-02T11:00:00Z', remediationStatus: 'REMEDIATED', user };
     petra.script.push({ status: 200, body: { incidents: [incident] } });
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(lab.events).toMatchObject([{ 'event.kind': 'alert', 'user.id': 'u-1' }]);
     expect(lab.events[0]).not.toHaveProperty(['petra.incident.user.last_password_change_date_time']);
@@ -137,7 +136,7 @@ describe('a list that is not full', () => {
     await start({ tenants: [TENANTS[0]?.petraTenantId, TENANTS[1]?.microsoftTenantId] });
     for (const { petraTenantId } of TENANTS) petra.incidents.add(petraTenantId);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(told('organization.name').toSorted(inOrder)).toEqual([TENANTS[0]?.name, TENANTS[1]?.name]);
   });
@@ -150,15 +149,15 @@ describe('a list that is not full', () => {
     const config: Record<string, unknown> = { tenants: [FIRST] };
     await start(config);
     for (const tenant of [FIRST, SECOND]) add(tenant, 2, 20 * DAY);
-    await lab.sweep();
+    await lab.poll();
     const first = told('petra.tenant.id');
     clock.jump(MINUTE);
     config['tenants'] = later();
     const before = petra.requests.length;
 
-    await lab.sweep();
+    await lab.poll();
     clock.jump(MINUTE);
-    await lab.sweep();
+    await lab.poll();
 
     expect(first).toEqual([FIRST, FIRST]);
     expect(told('petra.tenant.id')).toEqual([FIRST, FIRST, SECOND, SECOND]);
@@ -178,13 +177,13 @@ describe('a list that is not full', () => {
 describe('a full list', () => {
   it('is complete when it reaches back to what was read before', async () => {
     await start({ limit: 4 });
-    await lab.sweep();
+    await lab.poll();
     clock.jump(MINUTE);
     add(FIRST, 3, 0);
     add(SECOND, 2, 5 * MINUTE);
     const before = petra.requests.length;
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(asked().slice(before)).not.toContain('/v1/tenants all');
     expect(await openGaps()).toEqual([]);
@@ -195,7 +194,7 @@ describe('a full list', () => {
     add(FIRST, 3);
     add(SECOND, 2, 2 * DAY);
 
-    const { outcome, stats } = await lab.sweep();
+    const { outcome, stats } = await lab.poll();
 
     expect(outcome).toBe('complete');
     expect(asked()).toEqual([
@@ -213,15 +212,15 @@ describe('a full list', () => {
     add(FIRST, 6);
     add(SECOND, 3);
 
-    await lab.sweep();
+    await lab.poll();
     clock.jump(MINUTE);
-    await lab.sweep();
+    await lab.poll();
 
     const oldest = clock.now() - MINUTE - 4 * MINUTE;
     expect(await openGaps()).toEqual([
       { part: FIRST, reason: 'list-full', from: clock.now() - MINUTE - 30 * DAY, to: oldest + 1 },
     ]);
-    const events = lab.told
+    const events = lab.emitted
       .map(({ event }) => event)
       .filter((event) => event['event.action'] === 'gap-opened');
     expect(events).toMatchObject([{ 'penstock.gap.part': FIRST, 'penstock.gap.reason': 'list-full' }]);
@@ -234,10 +233,10 @@ describe('a full list', () => {
     add(FIRST, 3);
     add(SECOND, 3);
     add(THIRD, 3);
-    await lab.sweep({ diesAfter: 2 });
+    await lab.poll({ diesAfter: 2 });
     const before = petra.requests.length;
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(asked().slice(before)).toEqual([
       '/v1/incidents all',
@@ -254,7 +253,7 @@ describe('a full list', () => {
     add(FIRST, 3);
     add(SECOND, 3);
 
-    await lab.sweep();
+    await lab.poll();
 
     const lists = asked().filter((one) => one.startsWith('/v1/incidents'));
     expect(lists.slice(0, 4)).toEqual([
@@ -270,7 +269,7 @@ describe('a full list', () => {
     add(FIRST, 3);
     add(SECOND, 3);
 
-    const { outcome, errors } = await lab.sweep({ mode: 'once', deadline: 30_000 });
+    const { outcome, errors } = await lab.poll({ mode: 'once', deadline: 30_000 });
 
     expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
     expect((await lab.streams())[0]).toMatchObject({ deferred: 2, lastComplete: undefined });
@@ -284,7 +283,7 @@ describe('a tenant that fails', () => {
     add(SECOND, 3);
     petra.tenants.failing.set(FIRST, status);
 
-    const { outcome } = await lab.sweep();
+    const { outcome } = await lab.poll();
 
     expect(outcome).toBe('complete');
     expect(told('organization.id')).toContain(SECOND);
@@ -296,12 +295,12 @@ describe('a tenant that fails', () => {
     add(FIRST, 3, 20 * DAY);
     add(SECOND, 5);
     petra.tenants.failing.set(FIRST, 404);
-    await lab.sweep();
+    await lab.poll();
     const before = told().length;
     petra.tenants.failing.clear();
     clock.jump(15 * MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(told().length - before).toBe(3);
     expect(await openGaps()).toMatchObject([
@@ -316,11 +315,11 @@ describe('a tenant that fails', () => {
     const down = { status: 503, body: { error: { code: 'DOWN', message: 'down' } } };
     petra.script.push(undefined, undefined, down, down);
 
-    const { outcome } = await lab.sweep();
+    const { outcome } = await lab.poll();
 
     expect(outcome).toBe('failed');
     expect(await lab.gaps()).toEqual([]);
-    await lab.sweep();
+    await lab.poll();
     expect(told()).toHaveLength(4);
   });
 });
@@ -340,8 +339,8 @@ describe('answers that do not fit', () => {
     };
     petra.script.push({ status: 200, body }, { status: 200, body });
 
-    await lab.sweep();
-    await lab.sweep();
+    await lab.poll();
+    await lab.poll();
 
     expect(told('event.kind').toSorted(inOrder)).toEqual([
       'alert',
@@ -362,7 +361,7 @@ describe('answers that do not fit', () => {
       await start();
       petra.script.push({ status: 200, body: JSON.stringify(body) });
 
-      const { outcome, errors } = await lab.sweep();
+      const { outcome, errors } = await lab.poll();
 
       expect(outcome).toBe('failed');
       expect(errors).toMatchObject([{ name: 'UnexpectedAnswerError' }]);

@@ -25,7 +25,7 @@ async function start(config: Record<string, unknown> = {}, tenants = 3): Promise
     tenants: drawn,
     incidentsPerDay: 0,
   });
-  lab = await PetraLab.open({ source, url: petra.url, clock, config });
+  lab = new PetraLab({ source, url: petra.url, clock, config });
 }
 
 function add(tenant: string | undefined, count: number, ago: number): string[] {
@@ -53,7 +53,6 @@ let seen = 0;
 
 afterEach(async () => {
   seen = 0;
-  await lab[Symbol.asyncDispose]();
   await petra[Symbol.asyncDispose]();
 });
 
@@ -61,11 +60,11 @@ describe('a refresh', () => {
   it('tells a change with the status before, at the time it was seen', async () => {
     await start();
     const [id = ''] = add(ids[0], 1, 3 * DAY);
-    await lab.sweep();
+    await lab.poll();
     clock.jump(15 * MINUTE);
     petra.incidents.change(id, { remediationStatus: 'REMEDIATED', accountEnabled: false });
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(updates()).toMatchObject([
       {
@@ -85,11 +84,11 @@ describe('a refresh', () => {
   it('is no alert: only a creation opens a case', async () => {
     await start();
     const [id = ''] = add(ids[0], 1, DAY);
-    await lab.sweep();
+    await lab.poll();
     clock.jump(15 * MINUTE);
     petra.incidents.change(id, { accountEnabled: false });
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(lab.events.map((event) => [event['event.action'], event['event.kind']])).toEqual([
       ['incident-created', 'alert'],
@@ -100,15 +99,15 @@ describe('a refresh', () => {
   it('tells A, B and A as three events with three ids', async () => {
     await start();
     const [id = ''] = add(ids[0], 1, DAY);
-    await lab.sweep();
+    await lab.poll();
     for (const remediationStatus of ['REMEDIATED', 'UNREMEDIATED']) {
       clock.jump(15 * MINUTE);
       petra.incidents.change(id, { remediationStatus });
-      await lab.sweep();
+      await lab.poll();
     }
 
     expect(updates()).toHaveLength(2);
-    expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(3);
+    expect(new Set(lab.emitted.map(({ uid }) => uid)).size).toBe(3);
   });
 
   it('takes a dwell time that grows alone for no change', async () => {
@@ -117,8 +116,8 @@ describe('a refresh', () => {
     const answers = [4.5, 9.5].map((dwellTimeMinutes) => ({ incidents: [{ ...row, dwellTimeMinutes }] }));
     petra.script.push(...answers.map((body) => ({ status: 200, body })));
 
-    await lab.sweep();
-    await lab.sweep();
+    await lab.poll();
+    await lab.poll();
 
     expect(lab.events).toHaveLength(1);
   });
@@ -127,7 +126,7 @@ describe('a refresh', () => {
     await start();
     const counts: number[] = [];
     for (let minute = 0; minute <= 31; minute += 1) {
-      await lab.sweep({ mode });
+      await lab.poll({ mode });
       counts.push(newRequests().length);
       clock.jump(MINUTE);
     }
@@ -138,11 +137,11 @@ describe('a refresh', () => {
   it('reads track_updates_for back, no further', async () => {
     await start();
     const [young = '', old = ''] = [...add(ids[0], 1, 13 * DAY), ...add(ids[0], 1, 15 * DAY)];
-    await lab.sweep();
+    await lab.poll();
     clock.jump(15 * MINUTE);
     for (const id of [young, old]) petra.incidents.change(id, { remediationStatus: 'PEN_TEST' });
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(updates().map((event) => event['petra.incident.id'])).toEqual([young]);
     expect(await lab.gaps()).toEqual([]);
@@ -151,10 +150,10 @@ describe('a refresh', () => {
   it('still knows what it tracks, or may be led back to by a clock, and forgets the rest', async () => {
     await start();
     add(ids[0], 1, 0);
-    await lab.sweep();
+    await lab.poll();
     for (let day = 0; day < 47; day += 1) {
       clock.jump(DAY);
-      await lab.sweep();
+      await lab.poll();
     }
 
     expect(lab.events).toHaveLength(1);
@@ -166,12 +165,12 @@ describe('a refresh of more than one list holds', () => {
   it('asks tenant by tenant, behind the live polls, and goes on from poll to poll', async () => {
     await start({ limit: 10 }, 12);
     for (const id of ids) add(id, 3, DAY);
-    await lab.sweep();
+    await lab.poll();
     newRequests();
     const polls: string[][] = [];
     clock.jump(15 * MINUTE);
     for (let minute = 0; minute < 3; minute += 1) {
-      await lab.sweep();
+      await lab.poll();
       polls.push(newRequests());
       // A little more than the budget's window, which has a margin.
       clock.jump(MINUTE + 1_000);
@@ -184,10 +183,10 @@ describe('a refresh of more than one list holds', () => {
   it('says what it owes', async () => {
     await start({ limit: 10 }, 12);
     for (const id of ids) add(id, 3, DAY);
-    await lab.sweep();
+    await lab.poll();
     clock.jump(15 * MINUTE);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect((await lab.streams())[0]).toMatchObject({ deferred: 5, lastComplete: clock.now() });
   });
@@ -195,12 +194,12 @@ describe('a refresh of more than one list holds', () => {
   it('shares a budget of one request at a time with the live polls', async () => {
     await start({ limit: 4, quota: { requests: 1, per: '1m' } });
     for (const id of ids) add(id, 3, DAY);
-    await lab.sweep();
+    await lab.poll();
     newRequests();
     clock.jump(15 * MINUTE);
     const polls: string[][] = [];
     for (let sweeps = 0; sweeps < 4; sweeps += 1) {
-      await lab.sweep();
+      await lab.poll();
       polls.push(newRequests());
       clock.jump(MINUTE);
     }
@@ -217,30 +216,32 @@ describe('a refresh of more than one list holds', () => {
     await start({ limit: 4 });
     add(ids[0], 6, DAY);
     add(ids[1], 2, DAY);
-    await lab.sweep();
+    await lab.poll();
     for (let sweeps = 0; sweeps < 3; sweeps += 1) {
       clock.jump(15 * MINUTE);
-      await lab.sweep();
+      await lab.poll();
     }
     const open = await gaps('updates-out-of-reach');
     clock.jump(14 * DAY);
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(open).toMatchObject([{ part: ids[0], closed: undefined, to: expect.any(Number) }]);
     expect(await gaps('updates-out-of-reach')).toMatchObject([{ part: ids[0], closed: clock.now() }]);
-    expect(lab.told.filter(({ event }) => event['event.reason'] === 'updates-out-of-reach')).toHaveLength(1);
+    expect(lab.emitted.filter(({ event }) => event['event.reason'] === 'updates-out-of-reach')).toHaveLength(
+      1,
+    );
   });
 
   it('goes on where it was when the process died', async () => {
     await start({ limit: 4 });
     for (const id of ids) add(id, 3, DAY);
-    await lab.sweep();
+    await lab.poll();
     clock.jump(15 * MINUTE);
-    await lab.sweep({ diesAfter: 3 });
+    await lab.poll({ diesAfter: 3 });
     newRequests();
 
-    await lab.sweep();
+    await lab.poll();
 
     expect(newRequests()).toEqual(['all', ids[1], ids[2]]);
   });

@@ -59,12 +59,12 @@ async function play(
     tenants: TENANTS,
     incidentsPerDay: 0,
   });
-  await using lab = await PetraLab.open({ source, url: petra.url, clock, config: { limit: 4 } });
+  const lab = new PetraLab({ source, url: petra.url, clock, config: { limit: 4 } });
   for (const one of steps) await act(one, petra, lab, clock);
   petra.tenants.failing.clear();
   for (let sweeps = 0; sweeps < 3; sweeps += 1) {
     clock.jump(16 * MINUTE);
-    expect(await lab.sweep()).toMatchObject({ outcome: 'complete' });
+    expect(await lab.poll()).toMatchObject({ outcome: 'complete' });
   }
   await check(petra, lab, clock);
 }
@@ -75,8 +75,8 @@ async function act(one: Step, petra: Petra, lab: PetraLab, clock: DrivenClock): 
   if ('ms' in one) clock.jump(one.ms);
   if ('status' in one) petra.tenants.failing.set(id, one.status);
   if (one.do === 'heal') petra.tenants.failing.delete(id);
-  if (one.do === 'sweep') await lab.sweep();
-  if ('after' in one) await lab.sweep({ diesAfter: one.after });
+  if (one.do === 'sweep') await lab.poll();
+  if ('after' in one) await lab.poll({ diesAfter: one.after });
   if ('which' in one) {
     const { all } = petra.incidents;
     const chosen = all[one.which % Math.max(1, all.length)];
@@ -84,7 +84,7 @@ async function act(one: Step, petra: Petra, lab: PetraLab, clock: DrivenClock): 
   }
   if (one.do === 'away') {
     await petra.away();
-    await lab.sweep();
+    await lab.poll();
     await petra.back();
   }
 }
@@ -123,7 +123,7 @@ describe('petra-incidents', () => {
             expect(created.length).toBeLessThanOrEqual(1);
             expect(created.length === 1 || isInGap(incident, gaps)).toBe(true);
           }
-          expect(new Set(lab.told.map(({ uid }) => uid)).size).toBe(lab.told.length);
+          expect(new Set(lab.emitted.map(({ uid }) => uid)).size).toBe(lab.emitted.length);
           expect(Date.parse((await lab.cursor())['since'] as string)).toBeLessThanOrEqual(clock.now());
           expect(petra.busiestMinute('incidents')).toBeLessThanOrEqual(10);
         }),
