@@ -18,13 +18,13 @@ import type { Http } from '../../src/core/http.ts';
 import type { SourcePollResult } from '../../src/core/poll-stats.ts';
 import type { CommonOptions, Gap, Page, Scope, Source, SourceContext, Span } from '../../src/core/source.ts';
 import { GAPS_DATASET } from '../../src/ecs/own-events.ts';
-import { Budgets } from '../../src/http/quota.ts';
+import { QuotaSpender } from '../../src/http/quota.ts';
 import type { SourceHttp } from '../../src/http/client.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { stateFiles } from '../../src/journal/sqlite/files.ts';
 import { applyMigrations } from '../../src/journal/sqlite/migrate.ts';
 import { MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
-import { StoredJournal } from '../../src/journal/sqlite/stored-journal.ts';
+import { SqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 
 /** Ids depend on the vendor's origin, and the port of a simulator changes: every vendor is at this origin. */
 const ORIGIN = 'https://vendor.example.com';
@@ -49,7 +49,7 @@ export function memoryJournal(clock: Clock): Journal {
   applyMigrations(database, MIGRATIONS);
   const statfs = () => ({ type: 0, bavail: 2 ** 30, blocks: 2 ** 30, bsize: 4096 });
   const files = stateFiles('/nonexistent');
-  return new StoredJournal({ database, files, statfs, clock, maxBytes: 2 ** 30, retain: 0 });
+  return new SqliteJournal({ database, files, statfs, clock, maxBytes: 2 ** 30, retain: 0 });
 }
 
 /** Collects from one source with the real loop into a journal in memory. */
@@ -114,11 +114,11 @@ export class TestPipeline {
 
   /** What the ledger knows, by key; a long key is a hash. */
   async ledgerOf(scope = ''): Promise<ReadonlyMap<string, unknown>> {
-    const stream = (await this.journal.streams()).find((one) => one.scope === scope);
+    const stream = (await this.journal.streams.all()).find((one) => one.scope === scope);
     const all = new Map<string, unknown>();
     let after: string | undefined;
     do {
-      const part = await this.journal.ledgerByPrefix(stream?.key ?? '', '', after);
+      const part = await this.journal.ledger.withPrefix(stream?.key ?? '', '', after);
       for (const [key, { value }] of part.entries) all.set(key, value);
       after = part.next;
     } while (after !== undefined);
@@ -128,13 +128,13 @@ export class TestPipeline {
   /** Takes over what a process added to the journal. */
   async refresh(): Promise<void> {
     for (;;) {
-      const page = await this.journal.read(this.#position);
+      const page = await this.journal.pages.read(this.#position);
       if (page === undefined) break;
       for (const one of page.events)
         (one.event['event.dataset'] === GAPS_DATASET ? this.gapEvents : this.events).push(one);
       this.#position = { sequence: page.sequence + 1, offset: 0 };
     }
-    this.cursors = new Map((await this.journal.streams()).map(({ scope, cursor }) => [scope, cursor]));
+    this.cursors = new Map((await this.journal.streams.all()).map(({ scope, cursor }) => [scope, cursor]));
   }
 }
 
@@ -167,8 +167,8 @@ export class TestProcess implements AsyncDisposable {
     );
     const signal = this.#stop.signal;
     const { journal } = pipeline;
-    const budgets = new Budgets({ quotas: journal, clock });
-    const parts = { budgets, clock, random: () => 1, log, signal, env: {} };
+    const spender = new QuotaSpender({ quotas: journal.quotas, clock });
+    const parts = { spender, clock, random: () => 1, log, signal, env: {} };
     this.http =
       'http' in vendor
         ? inPlace(vendor.http, clock)
@@ -238,7 +238,7 @@ export class TestProcess implements AsyncDisposable {
       if (this.#left-- <= 0) this.#stop.abort(new Error('killed'));
       this.#stop.signal.throwIfAborted();
       await journal.commit(page);
-      for (const { uid, key } of page.ledger) this.#pipeline.keys.set(uid, key);
+      for (const { uid, key } of page.ledger ?? []) this.#pipeline.keys.set(uid, key);
       if (this.#page !== undefined) this.#pipeline.pages.push(this.#page);
       this.#page = undefined;
       this.#pipeline.setup.onCommit?.();

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { Source, SourceContext } from '../../../src/core/source.ts';
-import type { GapState, StreamState } from '../../../src/journal/journal.ts';
+import type { GapState, StreamState } from '../../../src/journal/collection.ts';
 import type { DrivenClock } from '../../support/driven-clock.ts';
 import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 
@@ -71,11 +71,11 @@ export class PetraLab {
   }
 
   gaps(): Promise<readonly GapState[]> {
-    return this.#pipeline.journal.gaps();
+    return this.#pipeline.journal.gaps.of();
   }
 
   streams(): Promise<readonly StreamState[]> {
-    return this.#pipeline.journal.streams();
+    return this.#pipeline.journal.streams.all();
   }
 
   async cursor(scope = ''): Promise<Record<string, unknown>> {
