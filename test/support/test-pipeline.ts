@@ -43,11 +43,13 @@ interface Setup {
   readonly onCommit?: () => void;
 }
 
+/** A disk with room. */
+const statfs = () => ({ type: 0, bavail: 2 ** 30, blocks: 2 ** 30, bsize: 4096 });
+
 /** A journal of SQLite in memory, which nothing outlives. */
-export function memoryJournal(clock: Clock): Journal {
+function memoryJournal(clock: Clock): Journal {
   const database = new DatabaseSync(':memory:');
   applyMigrations(database, MIGRATIONS);
-  const statfs = () => ({ type: 0, bavail: 2 ** 30, blocks: 2 ** 30, bsize: 4096 });
   const files = stateFiles('/nonexistent');
   return new SqliteJournal({ database, files, statfs, clock, maxBytes: 2 ** 30, retain: 0 });
 }

@@ -90,7 +90,7 @@ describe('an answer that is dated a day off', () => {
 
     const error = await failure(once());
 
-    expect(error.message).toMatch(/asked 4 times/);
+    expect(error.message).toMatch(/requested 4 times/);
     expect(lab.events).toHaveLength(told);
   });
 

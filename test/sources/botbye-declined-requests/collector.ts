@@ -31,6 +31,8 @@ interface Setting {
   readonly options?: Record<string, unknown>;
 }
 
+const sleep = () => Promise.reject(new Error('Nothing waits here.'));
+
 /** One stream of the source in the real pipeline; each poll is a process of its own. */
 export class Collector {
   /** Changed by a test as by an operator between two processes. */
@@ -40,7 +42,6 @@ export class Collector {
 
   constructor({ http, now, mode = 'run', options = {} }: Setting) {
     this.options = { ...REQUIRED, types: ['rule'], ...options };
-    const sleep = () => Promise.reject(new Error('Nothing waits here.'));
     this.#pipeline = testPipeline({ source, vendor: { http }, clock: { now, sleep }, mode });
   }
 
