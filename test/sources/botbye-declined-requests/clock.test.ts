@@ -168,7 +168,7 @@ describe('a clock that is ahead of ours', () => {
     await using process = lab.start();
     const answers: number[] = [];
     botbye.proxy.headers = () => {
-      answers.push(process.run.now() - clock.now());
+      answers.push(process.context.now() - clock.now());
       return { date: utc(clock.now() + 60 * MINUTE) };
     };
 
