@@ -15,14 +15,12 @@ import type {
   Source,
   Span,
 } from '../core/source.ts';
-import { within } from '../core/span.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
-import type { GapState, LedgerEntry, LedgerWrite } from '../journal/collection.ts';
+import { type GapState, isKnownGap, type LedgerEntry, type LedgerWrite } from '../journal/collection.ts';
 import type { Lane } from '../core/event.ts';
-import { isSameTooLarge } from './too-large.ts';
 
 /** A page as its source yielded it, and where and when it was read. */
 export interface ReadPage extends Pick<Page<unknown>, 'observations' | 'gaps' | 'deferred'> {
@@ -84,7 +82,7 @@ export function buildPage(source: SourceConfig, page: ReadPage, known: Known): B
     }
     ledger.set(key, { key, value: remembered(observation), uid, at });
   }
-  const newGaps = (page.gaps ?? []).filter((gap) => !known.gaps.some((one) => isKnown(gap, one)));
+  const newGaps = (page.gaps ?? []).filter((gap) => !known.gaps.some((one) => isKnownGap(gap, one)));
   events.push(...newGaps.map((gap) => gapEvent({ config: source, scope, gap, observedAt })));
   stats.rows = observations.length;
   stats.schemaChanged = stats.malformed * 2 > stats.rows;
@@ -98,12 +96,6 @@ function skipCovered(observations: readonly Observation[], covered: readonly Spa
   if (covered.length === 0) return observations;
   const isCovered = (at: number) => covered.some(({ from, to }) => from <= at && at < to);
   return observations.filter(({ at }) => at === undefined || !isCovered(at));
-}
-
-/** A gap inside an open one of the same reason and part is not new. */
-function isKnown(gap: Gap, known: GapState): boolean {
-  if (known.closed !== undefined || known.reason !== gap.reason || known.part !== gap.part) return false;
-  return within(gap, known) || isSameTooLarge(gap, known);
 }
 
 type Decision =

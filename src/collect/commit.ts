@@ -8,7 +8,6 @@ import type { PageCommit } from '../journal/journal.ts';
 import { buildPage } from './build-page.ts';
 import type { OpenStream, PollContext } from './context.ts';
 import { reportGap, reportLedger } from './report.ts';
-import { closedTooLarge } from './too-large.ts';
 
 /** A page to commit. Without a cursor, the stored one is kept. */
 export type PageToCommit = Omit<Page<unknown>, 'cursor'> & { readonly cursor?: unknown };
@@ -58,7 +57,7 @@ export function commitPage(
       cursor: page.cursor,
       covered: page.covered,
       gaps: page.gaps ?? [],
-      closedGaps: [...(page.closedGaps ?? []), ...(await closedTooLarge(journal, state.key, page))],
+      closedGaps: page.closedGaps ?? [],
       complete: page.complete,
       deferred: built.stats.deferred,
     });

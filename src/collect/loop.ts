@@ -1,7 +1,7 @@
-import { explain, OutOfBudgetError, StateError } from '../core/errors.ts';
+import { explain, OutOfBudgetError, StateError, TooLargeError } from '../core/errors.ts';
 import { type PollOutcome, type PollResult, PollStats, type SourcePollResult } from '../core/poll-stats.ts';
 import type { Schedule } from '../core/schedule.ts';
-import type { Scope } from '../core/source.ts';
+import { GAP_REASON, type Scope } from '../core/source.ts';
 import { commitPage, emitOpenGaps, type PageToCommit, requireRoom } from './commit.ts';
 import {
   type CollectContext,
@@ -13,7 +13,6 @@ import {
 } from './context.ts';
 import { firstDue, longestWaitingScopes, nextDue, storeDue } from './due.ts';
 import { reportPoll, reportRefusal } from './report.ts';
-import { tooLargePage } from './too-large.ts';
 
 /**
  * Collects from one source until the signal aborts: polls all its streams whenever it is due, one poll at a time.
@@ -203,4 +202,12 @@ async function* pages(
     if (page !== undefined) yield page;
     throw error;
   }
+}
+
+/** What a poll that ended so leaves behind: the gap, and nothing else. Undefined for any other end. */
+function tooLargePage(error: unknown, deferred: number): PageToCommit | undefined {
+  if (!(error instanceof TooLargeError) || error.asked === undefined) return undefined;
+  const { from, to } = error.asked;
+  if (to <= from) return undefined;
+  return { observations: [], gaps: [{ from, to, reason: GAP_REASON.tooLarge, part: '' }], deferred };
 }

@@ -1,5 +1,6 @@
 import type { Json } from '../core/json.ts';
-import type { Gap, LedgerValue, Span } from '../core/source.ts';
+import { GAP_REASON, type Gap, type LedgerValue, type Span } from '../core/source.ts';
+import { within } from '../core/span.ts';
 import type { SourceIdentity, StreamNames } from '../core/stream-key.ts';
 
 /*
@@ -118,7 +119,20 @@ export interface GapState extends Gap {
   readonly unemitted?: true;
 }
 
-/** What is known to be missing. */
+/**
+ * Whether a gap is one that is known and open, so that no event is to be sent about it again. After a response that was
+ * too large the cursor stays, so the next poll asks for the same span up to a later end: that is the same gap, grown.
+ */
+export function isKnownGap(gap: Gap, known: GapState): boolean {
+  if (known.closed !== undefined || known.reason !== gap.reason || known.part !== gap.part) return false;
+  const overlaps = known.from < gap.to && gap.from < known.to;
+  return within(gap, known) || (gap.reason === GAP_REASON.tooLarge && overlaps);
+}
+
+/**
+ * What is known to be missing. A gap is merged with the open ones of its reason and part that it overlaps or touches, when
+ * its page is committed. One that a too large response left closes by itself: see `PageCommit.covered`.
+ */
 export interface GapStore {
   /** Of one stream, or of all. */
   of(stream?: string): Promise<readonly GapState[]>;

@@ -96,6 +96,10 @@ export interface PageCommit {
   /** Spans before `forgetBefore` whose entries are kept. */
   readonly keep?: readonly Span[] | undefined;
   readonly cursor?: unknown;
+  /**
+   * Completely read with this page. A gap of a response that was too large closes when its span is covered, or when it ends
+   * before the end of `covered` and the stream is caught up (`complete`, nothing deferred).
+   */
   readonly covered?: Span | undefined;
   /** Emitted as events of this page, or before. */
   readonly gaps?: readonly Gap[];

@@ -1,5 +1,5 @@
 import type { Gap, Span } from '../../core/source.ts';
-import { hull, joins, within } from '../../core/span.ts';
+import { hull, joins, uncovered, within } from '../../core/span.ts';
 import type { CoverageStore, GapState, GapStore } from '../collection.ts';
 import { type Connection, orUndefined } from './connection.ts';
 import { fromStored, toStored } from './stored-text.ts';
@@ -16,9 +16,13 @@ export class SqliteCoverage implements CoverageStore {
   }
 
   async of(stream: string): Promise<readonly Span[]> {
+    return this.spansOf(this.#streams.find(stream));
+  }
+
+  spansOf(stream: number | null): readonly Span[] {
     const rows = this.#connection.all<Span>(
       'SELECT from_at AS "from", to_at AS "to" FROM coverage WHERE stream = :stream ORDER BY from_at',
-      { stream: this.#streams.find(stream) },
+      { stream },
     );
     return rows.map(({ from, to }) => ({ from, to }));
   }
@@ -57,16 +61,19 @@ const SELECT = `
   FROM gap JOIN stream ON stream.id = gap.stream`;
 const SELECT_ALL = `${SELECT} ORDER BY from_at, gap.id`;
 const SELECT_OF_STREAM = `${SELECT} WHERE gap.stream = :stream ORDER BY from_at, gap.id`;
+const SELECT_OPEN_OF_REASON = `${SELECT} WHERE gap.stream = :stream AND reason = :reason AND closed IS NULL`;
 const SELECT_OPEN = `${SELECT} WHERE gap.stream = :stream AND reason = :reason AND part = :part AND closed IS NULL`;
 
 /** What is known to be missing. */
 export class SqliteGaps implements GapStore {
   readonly #connection: Connection;
   readonly #streams: SqliteStreams;
+  readonly #coverage: SqliteCoverage;
 
-  constructor(connection: Connection, streams: SqliteStreams) {
+  constructor(connection: Connection, streams: SqliteStreams, coverage: SqliteCoverage) {
     this.#connection = connection;
     this.#streams = streams;
+    this.#coverage = coverage;
   }
 
   async of(stream?: string): Promise<readonly GapState[]> {
@@ -115,6 +122,15 @@ export class SqliteGaps implements GapStore {
     this.open(stream, whole, { now, emitted: false });
   }
 
+  /** Closes the open gaps of a reason whose span is covered by now, and those that end by `caughtUpTo`. */
+  closeCovered(stream: number, reason: string, caughtUpTo: number, now: number): void {
+    const open = this.#connection.all<GapRow>(SELECT_OPEN_OF_REASON, { stream, reason });
+    if (open.length === 0) return;
+    const covered = this.#coverage.spansOf(stream);
+    for (const gap of open)
+      if (gap.to <= caughtUpTo || uncovered(gap, covered).length === 0) this.#close(gap.id, now);
+  }
+
   /** Closes the open gaps of a reason that end before a time. */
   closeBefore(stream: number, reason: string, before: number, now: number): void {
     this.#connection.run(
@@ -126,9 +142,11 @@ export class SqliteGaps implements GapStore {
 
   /** Closes the open gaps of its reason and part that lie within it. */
   close(stream: number, gap: Gap, now: number): void {
-    for (const { id, ...known } of this.#openLike(stream, gap))
-      if (within(known, gap))
-        this.#connection.run('UPDATE gap SET closed = :now WHERE id = :id', { id, now });
+    for (const { id, ...known } of this.#openLike(stream, gap)) if (within(known, gap)) this.#close(id, now);
+  }
+
+  #close(id: number, now: number): void {
+    this.#connection.run('UPDATE gap SET closed = :now WHERE id = :id', { id, now });
   }
 
   #openLike(stream: number, { reason, part }: Gap): readonly GapRow[] {

@@ -72,7 +72,7 @@ export class SqliteJournal implements Journal {
     this.sources = new SqliteSources(connection);
     this.streams = new SqliteStreams(connection, clock);
     this.coverage = new SqliteCoverage(connection, this.streams);
-    this.gaps = new SqliteGaps(connection, this.streams);
+    this.gaps = new SqliteGaps(connection, this.streams, this.coverage);
     this.ledger = new SqliteLedger(connection, this.streams, this.gaps, clock);
     this.polls = new SqlitePolls(connection, this.streams);
     this.quotas = new SqliteQuotas(connection, clock, log);
@@ -163,9 +163,13 @@ export class SqliteJournal implements Journal {
   }
 
   #writeGaps(stream: number, page: PageCommit, now: number): void {
-    const { gaps = [], unemittedGaps = [], closedGaps = [], forgetBefore } = page;
+    const { gaps = [], unemittedGaps = [], closedGaps = [], forgetBefore, covered } = page;
     // What this page closes was open before it; what it opens stays open.
     for (const gap of closedGaps) this.gaps.close(stream, gap, now);
+    if (covered !== undefined) {
+      const isCaughtUp = page.complete === true && (page.deferred ?? 0) === 0;
+      this.gaps.closeCovered(stream, GAP_REASON.tooLarge, isCaughtUp ? covered.to : -Infinity, now);
+    }
     for (const gap of gaps) this.gaps.open(stream, gap, { now, emitted: true });
     for (const gap of unemittedGaps) this.gaps.open(stream, gap, { now, emitted: false });
     if (forgetBefore !== undefined) this.gaps.closeBefore(stream, GAP_REASON.ledgerFull, forgetBefore, now);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { isKnownGap } from '../../../src/journal/collection.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { KEY, page, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
@@ -11,6 +12,12 @@ const gap = (from: number, to: number, part = '', reason = 'page-limit') => ({
   part,
   reason,
 });
+
+const tooLarge = (from: number, to: number) => gap(from, to, '', 'answer-too-large');
+
+async function openGaps(journal: Journal) {
+  return (await journal.gaps.of(KEY)).filter(({ closed }) => closed === undefined);
+}
 
 async function spans(journal: Journal) {
   return (await journal.gaps.of(KEY)).map(({ from, to, closed }) => ({
@@ -85,6 +92,49 @@ export function describeGaps(subject: Subject): void {
         { from: 0, to: 10, open: false },
         { from: 2, to: 5, open: true },
       ]);
+    });
+
+    test('a gap of a response that was too large is closed when all of its span is covered', async () => {
+      await subject.journal.commit(page({ gaps: [tooLarge(0, 10), gap(0, 10)] }));
+      await subject.journal.commit(page({ covered: { from: 0, to: 6 } }));
+      const half = await spans(subject.journal);
+      await subject.journal.commit(page({ covered: { from: 6, to: 10 } }));
+
+      expect(half).toMatchObject([{ open: true }, { open: true }]);
+      expect((await openGaps(subject.journal)).map(({ reason }) => reason)).toEqual(['page-limit']);
+    });
+
+    test('a gap of a response that was too large is closed when the stream is caught up behind it', async () => {
+      await subject.journal.commit(page({ gaps: [tooLarge(0, 10)] }));
+      const later = { from: 8, to: 20 };
+      await subject.journal.commit(page({ covered: later }));
+      await subject.journal.commit(page({ covered: later, complete: true, deferred: 1 }));
+      await subject.journal.commit(page({ covered: { from: 8, to: 9 }, complete: true }));
+      const before = await openGaps(subject.journal);
+      await subject.journal.commit(page({ covered: later, complete: true }));
+
+      expect(before).toHaveLength(1);
+      expect(await openGaps(subject.journal)).toEqual([]);
+    });
+
+    test('a page that covers a span opens a gap in it all the same', async () => {
+      await subject.journal.commit(page({ covered: { from: 0, to: 20 }, gaps: [tooLarge(5, 10)] }));
+
+      expect(await spans(subject.journal)).toEqual([{ from: 5, to: 10, open: true }]);
+    });
+
+    test.each([
+      { one: tooLarge(5, 30), isKnown: true },
+      { one: tooLarge(10, 30), isKnown: false },
+      { one: gap(2, 8), isKnown: true },
+      { one: gap(5, 30), isKnown: false },
+      { one: gap(2, 8, 'tenant'), isKnown: false },
+    ])('whether $one.reason from $one.from to $one.to is a known gap: $isKnown', async ({ one, isKnown }) => {
+      await subject.journal.commit(page({ gaps: [tooLarge(0, 10), gap(0, 10)] }));
+
+      const known = await subject.journal.gaps.of(KEY);
+
+      expect(known.some((other) => isKnownGap(one, other))).toBe(isKnown);
     });
   });
 }
