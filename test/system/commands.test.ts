@@ -27,7 +27,7 @@ sources:
 }
 
 describe('an output that is longer than a pipe holds', () => {
-  it('is read whole', async () => {
+  it('an output that is longer than a pipe holds is read completely', async () => {
     const { code, stdout } = await runCli(['schema'], { under: ['sh', '-c', '"$@" | cat', 'sh'] });
 
     expect(code).toBe(0);
@@ -37,7 +37,7 @@ describe('an output that is longer than a pipe holds', () => {
 });
 
 describe('a configuration with five mistakes', () => {
-  it('shows five errors with line and column, and exits 2', async () => {
+  it('a configuration with five mistakes shows five errors with line and column, and exits 2', async () => {
     await using space = await workspace(`state:
   path: ./state
   max_bytes: 1MiB
@@ -71,14 +71,14 @@ describe('usage', () => {
     { args: ['once', '--dead-line', '4m'], says: /--deadline/ },
     { args: ['once', '--deadline', 'soon'], says: /30s/ },
     { args: ['once', '-c', '/nowhere/penstock.yaml'], says: /\/nowhere\/penstock\.yaml/ },
-  ])('$args is an error that says what to do', async ({ args, says }) => {
+  ])('the command line $args is an error that says what to do', async ({ args, says }) => {
     const { code, stderr } = await runCli(args);
 
     expect(code).toBe(2);
     expect(stderr).toMatch(says);
   });
 
-  it('has help with examples for every command', async () => {
+  it('every command has help with examples', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
     const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) /gm)]
@@ -95,7 +95,7 @@ describe('usage', () => {
 });
 
 describe('run', () => {
-  it('delivers, ends within ten seconds of SIGTERM with 0, and prints no secret', async () => {
+  it('run delivers, ends within ten seconds of SIGTERM with 0, and prints no secret', async () => {
     await using console = await startConsole({ clock: systemClock, token: TOKEN, rows: rowsOfLastHour(500) });
     await using receiver = await startReceiver({ clock: systemClock });
     await using space = await workspace((path) => configuration(path, console.url, receiver.url));
@@ -111,7 +111,7 @@ describe('run', () => {
     expect(stdout + stderr).not.toContain(TOKEN);
   });
 
-  it('ends in time although a receiver hangs, and the next start delivers what waits', async () => {
+  it('run ends in time although a receiver hangs, and the next start delivers the backlog', async () => {
     await using console = await startConsole({ clock: systemClock, token: TOKEN, rows: rowsOfLastHour(200) });
     await using receiver = await startReceiver({
       clock: systemClock,
@@ -134,7 +134,7 @@ describe('run', () => {
     expect(receiver.ids().size).toBe(200);
   });
 
-  it('keeps a second process out of its state, which says who holds it; after a kill the lock is free', async () => {
+  it('run keeps a second process out of its state, which says who holds it; after a kill the lock is free', async () => {
     await using console = await startConsole({ clock: systemClock, token: TOKEN, rows: rowsOfLastHour(50) });
     await using receiver = await startReceiver({ clock: systemClock });
     await using space = await workspace((path) => configuration(path, console.url, receiver.url));
@@ -153,22 +153,22 @@ describe('run', () => {
 });
 
 describe('once', () => {
-  it('exits 4 when a receiver refuses it, 0 when it is mended, and tells nothing twice', async () => {
+  it('once exits 4 when a receiver rejects the credential, 0 when that is fixed, and sends nothing twice', async () => {
     await using console = await startConsole({ clock: systemClock, token: TOKEN, rows: rowsOfLastHour(300) });
     await using receiver = await startReceiver({ clock: systemClock, answer: () => ({ status: 401 }) });
     await using space = await workspace((path) => configuration(path, console.url, receiver.url));
 
     const refused = await runCli(['once', '-c', space.config]);
     receiver.answer = () => ({ status: 200 });
-    const mended = await runCli(['once', '-c', space.config]);
+    const fixed = await runCli(['once', '-c', space.config]);
 
     expect(refused.code).toBe(4);
     expect(refused.stderr).not.toContain(TOKEN);
-    expect(mended.code, mended.stderr).toBe(0);
+    expect(fixed.code, fixed.stderr).toBe(0);
     expect(receiver.received()).toHaveLength(300);
   });
 
-  it('exits 3 when a source is refused, which stops it with its cursor kept', async () => {
+  it('once exits 3 when a source is refused, and keeps its cursor', async () => {
     await using console = await startConsole({
       clock: systemClock,
       token: 'another token',
@@ -184,7 +184,7 @@ describe('once', () => {
     expect(stderr).not.toContain(TOKEN);
   });
 
-  it('exits 5 when the state has lost its database, and says what can be done', async () => {
+  it('once exits 5 when the state has lost its database, and says what to do', async () => {
     await using console = await startConsole({ clock: systemClock, token: TOKEN, rows: rowsOfLastHour(10) });
     await using receiver = await startReceiver({ clock: systemClock });
     await using space = await workspace((path) => configuration(path, console.url, receiver.url));
@@ -197,7 +197,7 @@ describe('once', () => {
     expect(stderr).toContain(join(space.path, 'state'));
   });
 
-  it('refuses a state that was made for another console', async () => {
+  it('once refuses a state that was made for another console', async () => {
     await using console = await startConsole({ clock: systemClock, token: TOKEN, rows: rowsOfLastHour(10) });
     await using other = await startConsole({ clock: systemClock, token: TOKEN });
     await using receiver = await startReceiver({ clock: systemClock });
@@ -214,13 +214,13 @@ describe('once', () => {
 });
 
 describe('a reader that goes away', () => {
-  it('ends the demo without an error', async () => {
+  it('the demo ends without an error when its reader closes the pipe', async () => {
     const { child, ended } = startCli(['demo']);
     await once(child.stdout ?? child, 'data');
 
     child.stdout?.destroy();
 
     const { stderr } = await ended.catch(() => ({ stderr: '' }));
-    expect(stderr).not.toContain('bug of Penstock');
+    expect(stderr).not.toContain('bug in Penstock');
   });
 });

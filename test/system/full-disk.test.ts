@@ -158,7 +158,7 @@ describe.skipIf(!hasStrace)('a disk that begins to fail in the middle of a start
 
     expect(code, stderr).toBe(5);
     expect(stderr).toMatch(SAYS[error]);
-    expect(stderr).not.toContain('bug of Penstock');
+    expect(stderr).not.toContain('bug in Penstock');
     expect((await penstock('once')).code).toBe(0);
     expect(receiver.ids().size).toBe(200);
   });
