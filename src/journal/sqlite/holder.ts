@@ -37,11 +37,3 @@ export function currentHolder({ holder }: StateFiles): Holder | undefined {
     return undefined;
   }
 }
-
-/** Who holds the state, in words. */
-export function holderWords(holder: Holder | undefined): string {
-  if (holder === undefined) return 'another process (which has not said yet which it is)';
-  const { pid, host, since, command } = holder;
-  const name = command === undefined ? '' : ` (penstock ${command})`;
-  return `process ${pid} on host ${host}${name}, since ${since}`;
-}

@@ -13,9 +13,8 @@ import type { Holder } from '../errors.ts';
 import type { JobJournal, Journal, JournalView, QuotaJournal } from '../journal.ts';
 import { applyMigrations } from './migrate.ts';
 import { systemStatfs, type Statfs } from './network-fs.ts';
-import { openForReading } from './read-only.ts';
+import { isLocked, openForReading } from './read-only.ts';
 import { MIGRATIONS } from './schema.ts';
-import { StateLock } from './state-lock.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
 import { holdState, orUnusable, requireUsablePlace } from './state-directory.ts';
 import { olderSchema } from './state-problems.ts';
@@ -107,7 +106,7 @@ export function isStateThere(path: string): boolean {
 /** Whether a process holds the state of this directory now. Takes nothing, and makes nothing. */
 export function isStateHeld(path: string): boolean {
   const files = stateFiles(resolve(path));
-  return orUnusable(files, () => StateLock.isHeld(files));
+  return orUnusable(files, () => isLocked(files));
 }
 
 /** Who holds the state of this directory now, as far as it has said; undefined also when nobody does. */

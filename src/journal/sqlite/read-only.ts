@@ -1,10 +1,9 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import type { StateFiles } from './files.ts';
 import { BUSY_TIMEOUT } from './pragma.ts';
-import { isWriteFailure } from './result-codes.ts';
-import { StateLock } from './state-lock.ts';
+import { isBusy, isWriteFailure } from './result-codes.ts';
 
 /**
  * Opens a database for reading through its write-ahead log, beside whoever writes to it. SQLite may have to make the
@@ -14,7 +13,7 @@ export function openForReading(files: StateFiles): DatabaseSync {
   try {
     return opened(files.database);
   } catch (error) {
-    if (!isWriteFailure(error) || StateLock.isHeld(files)) throw error;
+    if (!isWriteFailure(error) || isLocked(files)) throw error;
     return withoutSideFiles(files);
   }
 }
@@ -41,5 +40,20 @@ function opened(location: string, settings = ''): DatabaseSync {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** Whether a process holds the lock of the state now. */
+export function isLocked({ lock }: StateFiles): boolean {
+  if (!existsSync(lock)) return false;
+  const database = new DatabaseSync(lock, { readOnly: true, timeout: 0 });
+  try {
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    database.close();
   }
 }

@@ -42,21 +42,6 @@ export class StateLock implements Disposable {
     return new StateLock(database, files);
   }
 
-  /** Whether some process holds it now. */
-  static isHeld({ lock }: StateFiles): boolean {
-    if (!existsSync(lock)) return false;
-    const database = new DatabaseSync(lock, { readOnly: true, timeout: 0 });
-    try {
-      database.prepare('SELECT count(*) FROM sqlite_schema').get();
-      return false;
-    } catch (error) {
-      if (isBusy(error)) return true;
-      throw error;
-    } finally {
-      database.close();
-    }
-  }
-
   /**
    * Notes that the database was completely made, so that a directory that loses it is told from a first run. The lock
    * file is empty until then.

@@ -2,7 +2,6 @@ import { StateError, explain } from '../../core/errors.ts';
 import { copiedVersion } from './copies.ts';
 import { diskFailure } from './disk-failure.ts';
 import { type Holder, StateDiskError, StateInUseError } from '../errors.ts';
-import { holderWords } from './holder.ts';
 
 /** Why a state directory cannot be used, and the operator's choices. Exit 5. */
 
@@ -120,4 +119,12 @@ export function changedSource(name: string, was: string, is: string): StateError
     `The state knows source ${name} as ${was}, and the configuration says ${is}. Choose: give the new source another name; ` +
       `put type, base_url and account back; forget what is known of it with: penstock state reset ${name}; or use another state.path.`,
   );
+}
+
+/** Who holds the state, in words. */
+function holderWords(holder: Holder | undefined): string {
+  if (holder === undefined) return 'another process (which has not said yet which it is)';
+  const { pid, host, since, command } = holder;
+  const name = command === undefined ? '' : ` (penstock ${command})`;
+  return `process ${pid} on host ${host}${name}, since ${since}`;
 }
