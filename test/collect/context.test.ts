@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Mutex } from '../../src/collect/context.ts';
 
-it('runs work in the order given, one at a time, whatever becomes of it', async () => {
+it('a mutex runs tasks one at a time in the order given, also after one that failed', async () => {
   const mutex = new Mutex();
   const log: string[] = [];
   const first = Promise.withResolvers<void>();

@@ -19,7 +19,7 @@ function asked({ vendor }: CountingLab): Map<string, number> {
   return counts;
 }
 
-test('streams of one source take turns across processes when the budget is below the demand', async () => {
+test('streams of one source take turns across processes when the quota is below the demand', async () => {
   const source = { project_ids: PROJECTS, types: TYPES, quota: QUOTA };
   await using counting = await openCounting({ rows: () => [], sources: { shops: source } });
 
@@ -34,7 +34,7 @@ test('streams of one source take turns across processes when the budget is below
   expect([...counts.values()]).toEqual(Array.from({ length: 12 }, () => 3));
 });
 
-test('sources that share a budget take turns across processes', async () => {
+test('sources that share a quota take turns across processes', async () => {
   const names = PROJECTS.flatMap((project) => TYPES.map((type) => ({ project, type })));
   const sources = Object.fromEntries(
     names.map(({ project, type }) => [
@@ -54,7 +54,7 @@ test('sources that share a budget take turns across processes', async () => {
   expect([...counts.values()]).toEqual(Array.from({ length: 12 }, () => 2));
 });
 
-test('a daemon that is restarted goes on with the streams that waited longest', async () => {
+test('a restarted daemon continues with the streams that waited longest', async () => {
   const source = { project_ids: PROJECTS, types: TYPES, quota: QUOTA, schedule: 'every 1s' };
   await using counting = await openCounting({ rows: () => [], sources: { shops: source }, mode: 'run' });
   const { lab } = counting;
@@ -71,7 +71,7 @@ test('a daemon that is restarted goes on with the streams that waited longest', 
   expect(Math.max(...asked(counting).values())).toBeLessThanOrEqual(3);
 });
 
-test('a stream that is not read for longer than readiness allows is overdue by name', async () => {
+test('a stream that is unread for longer than readiness allows is listed as overdue', async () => {
   const source = { types: ['country', 'rule'], schedule: 'every 1m', retries: 0 };
   await using counting = await openCounting({
     rows: ({ query }) => (query.get('type') === 'rule' ? 'nothing' : []),
@@ -86,7 +86,7 @@ test('a stream that is not read for longer than readiness allows is overdue by n
   expect(later.overdue).toEqual([{ source: 'shop', name: 'shop/shop/rule/DAY' }]);
 });
 
-test('a source whose list of parts waits for its budget is owed, and no failure', async () => {
+test('a source whose discovery waits for the quota is owed, which is no failure', async () => {
   const clock = new DrivenClock();
   await using petra = await startPetra({
     clock,

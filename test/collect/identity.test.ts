@@ -59,7 +59,7 @@ async function petraOf(clock: DrivenClock): Promise<Simulator> {
   );
 }
 
-test('two organisations at one origin, told apart by `account`, are read side by side', async () => {
+test('two organisations at one origin are read side by side when `account` distinguishes them', async () => {
   const clock = new DrivenClock();
   const { url } = await petraOf(clock);
   const source = (account: string) => ({
@@ -97,7 +97,7 @@ test('two organisations at one origin, told apart by `account`, are read side by
   expect(rewound.map(({ stream }) => stream)).toEqual([keys[0]]);
 });
 
-test('hours and days of one BotBye project, and two accounts, are counted side by side', async () => {
+test('hours and days of one BotBye project, and two accounts, are counted separately', async () => {
   const clock = new DrivenClock();
   const token = 'key-of-the-project';
   const places = ['acc-1', 'acc-2'].map((accountId) =>

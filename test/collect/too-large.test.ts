@@ -83,7 +83,7 @@ async function pass(one: Lab) {
   return { outcomes: polls.map(({ outcome }) => outcome), spans };
 }
 
-function told() {
+function emittedGaps() {
   const events = distinct(receiver.ids()).map(arrivedEvent);
   return events.filter((event) => event['penstock.gap.reason'] === 'answer-too-large');
 }
@@ -102,7 +102,7 @@ describe('an answer above max_response_bytes', () => {
       { from: '2026-03-10T00:00:00.000Z' },
     ],
   ])(
-    'of %s is a failed poll and a gap, told once and closed by the answer that fits',
+    'an answer of %s above max_response_bytes fails the poll and is one gap, closed by the answer that fits',
     async (type, options, { from }) => {
       const one = await open(type, options);
 
@@ -118,7 +118,7 @@ describe('an answer above max_response_bytes', () => {
       expect(second.spans).toMatchObject([{ from: Date.parse(from), open: true }]);
       expect(third.outcomes).toEqual(['complete']);
       expect(third.spans).toMatchObject([{ from: Date.parse(from), open: false }]);
-      expect(told()).toHaveLength(1);
+      expect(emittedGaps()).toHaveLength(1);
       expect(one.log.filter((line) => line.includes('A gap: '))).toHaveLength(1);
     },
   );
