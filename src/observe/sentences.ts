@@ -22,6 +22,8 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
       `Admin endpoint listening on ${listening(fieldsOf(server)['address'], fieldsOf(server)['port'])}.`,
     uses: ['server'],
   },
+  'Waiting for the state: a command holds it.': waitingForState('a command holds it'),
+  'Waiting for the state: it cannot be read or written.': waitingForState('it cannot be read or written'),
   'Reload rejected; keeping the previous configuration.': {
     text: (_, line) => `Reload rejected; keeping the previous configuration: ${errorOf(line)}.`,
     uses: ['error'],
@@ -132,6 +134,10 @@ export function inSentence(line: Line): Line {
   const used = ['penstock', ...(sentence.uses ?? [])];
   const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => !used.includes(name)));
   return { ...rest, message: sentence.text(fieldsOf(fields['penstock']), line) };
+}
+
+function waitingForState(why: string): Sentence {
+  return { text: (_, line) => `Waiting for the state: ${why}. ${errorOf(line)}.`, uses: ['error'] };
 }
 
 function failedPoll(then: string): Sentence {

@@ -116,6 +116,16 @@ const CASES: readonly (readonly [message: string, line: Line, shown: string])[] 
     { penstock: { gap: { destination: 'siem', events: 1 } } },
     'Destination siem accepts no events, and its backlog exceeds backlog.max: 1 event was skipped, the oldest first. See `penstock gaps`.',
   ],
+  [
+    'Waiting for the state: a command holds it.',
+    { error: { message: 'The state in ./state is in use by process 7.' } },
+    'Waiting for the state: a command holds it. The state in ./state is in use by process 7.',
+  ],
+  [
+    'Waiting for the state: it cannot be read or written.',
+    { error: { message: 'The disk is full.' } },
+    'Waiting for the state: it cannot be read or written. The disk is full.',
+  ],
   ['Job started.', { penstock: { request: { id: 1, kind: 'backfill' } } }, 'Backfill #1 started.'],
   [
     'Job finished.',
