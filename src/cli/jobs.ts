@@ -1,11 +1,10 @@
+import { type JobStore, StateInUseError, type StoredJob } from '../journal/journal.ts';
 import type { ExitCode, Io } from './io.ts';
 import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
 import { showDuration } from '../core/text.ts';
-import type { JobStore, StoredJob } from '../journal/jobs.ts';
 import { isStateHeld, openJournalForJobs } from '../journal/sqlite/open.ts';
-import { StateInUseError } from '../journal/errors.ts';
 import { openApp } from '../runtime/app.ts';
 import {
   enqueue,

@@ -177,10 +177,10 @@ async function failed(error: unknown, io: Io): Promise<ExitCode> {
 
 /** What the disk of the state did, in words; undefined when it is not to blame. */
 async function diskProblem(error: unknown): Promise<string | undefined> {
-  const { JournalWriteError } = await import('../journal/errors.ts');
+  const { JournalWriteError } = await import('../journal/journal.ts');
   if (error instanceof JournalWriteError) return error.message;
   const { path } = error as NodeJS.ErrnoException;
   if (!path) return undefined;
-  const { diskFailure } = await import('../journal/sqlite/disk-failure.ts');
+  const { diskFailure } = await import('../journal/sqlite/problems.ts');
   return diskFailure(error, path);
 }

@@ -17,9 +17,9 @@ import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
 import { isoTime } from '../ecs/time.ts';
-import { forgetSource } from '../journal/sqlite/forget-source.ts';
+import { forgetSource } from '../journal/sqlite/transfer.ts';
 import { openJournal, openJournalReadOnly } from '../journal/sqlite/open.ts';
-import { StateInUseError } from '../journal/errors.ts';
+import { StateInUseError } from '../journal/journal.ts';
 import { resultsOf } from '../runtime/jobs.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
 

@@ -12,8 +12,7 @@ import {
   type PageStore,
   type Position,
 } from '../journal/delivery.ts';
-import type { Journal } from '../journal/journal.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { type Journal, JournalWriteError } from '../journal/journal.ts';
 import type { Sender } from '../otlp/sender.ts';
 import { BacklogLimit } from './backlog.ts';
 import { Batcher, type BatchEntry, bytesBySource } from './batch.ts';

@@ -3,7 +3,7 @@ import type { DeliveryState } from '../core/delivery-state.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
 import type { DestinationStore, Position } from '../journal/delivery.ts';
-import { JournalWriteError } from '../journal/errors.ts';
+import { JournalWriteError } from '../journal/journal.ts';
 import {
   type Accepted,
   describeResponse,

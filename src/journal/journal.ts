@@ -1,4 +1,6 @@
+import { PenstockError, StateError } from '../core/errors.ts';
 import type { JournaledEvent, Lane } from '../core/event.ts';
+import type { Json } from '../core/json.ts';
 import type { Quotas } from '../core/quota.ts';
 import type { Gap, Span } from '../core/source.ts';
 import type {
@@ -12,7 +14,6 @@ import type {
   StreamStore,
 } from './collection.ts';
 import type { DeadLetter, DeadLetterStore, DestinationStore, PageStore, Position } from './delivery.ts';
-import type { JobStore } from './jobs.ts';
 
 /**
  * The durable queue between the two loops: what was collected and not yet delivered everywhere, and every cursor, position
@@ -133,4 +134,70 @@ export interface JournalStats {
   readonly bytes: number;
   /** Observed time of the oldest page that some destination still lacks. */
   readonly oldest: number | undefined;
+}
+
+/** Work that a command leaves for the process that holds the state. It outlives both until it is finished. */
+export interface Job {
+  readonly kind: 'backfill' | 'replay' | 'retry' | 'rewind';
+  /** Names of the source or destination that it is about, where there is one. */
+  readonly source: string | undefined;
+  readonly destination: string | undefined;
+  /** Everything else that the command asked for. */
+  readonly details: Json;
+}
+
+/** A job as the journal holds it. Times are epoch milliseconds. */
+export interface StoredJob extends Job {
+  readonly id: number;
+  readonly created: number;
+  /** How far it has come, as whoever runs it last noted; undefined: it was not started. */
+  readonly progress: unknown;
+  /** Undefined while it is open. */
+  readonly finished: number | undefined;
+  /** Its result, once it is finished. */
+  readonly outcome: unknown;
+}
+
+/** Needs no lock on the state: commands use it beside a daemon. */
+export interface JobStore {
+  /** Stores a job and returns its id. If an open job asks for the same, that one's id is returned instead. */
+  enqueue(job: Job, now: number): Promise<number>;
+  /** Those that are not finished, oldest first. */
+  open(): Promise<readonly StoredJob[]>;
+  find(id: number): Promise<StoredJob | undefined>;
+  noteProgress(id: number, progress: Json): Promise<void>;
+  finish(id: number, outcome: Json, now: number): Promise<void>;
+}
+
+/**
+ * A read or a write of the journal failed, and the state is as it was before: no space, an I/O error, a lock that lasted.
+ * It can be tried again, so a poll fails and is repeated.
+ */
+export class JournalWriteError extends PenstockError {
+  override readonly name = 'JournalWriteError' as const;
+  readonly blame = 'nobody' as const;
+}
+
+/** The disk of the state is full or fails. This may pass. */
+export class StateDiskError extends StateError {}
+
+/** The process that holds a state. */
+export interface Holder {
+  readonly host: string;
+  readonly pid: number;
+  /** RFC 3339. */
+  readonly since: string;
+  /** The command, `run` for a daemon; undefined where it is not known. */
+  readonly command?: string | undefined;
+}
+
+/** Another process holds the state. It may be able to run a job instead. */
+export class StateInUseError extends StateError {
+  /** Undefined where it is not known yet. */
+  readonly holder: Holder | undefined;
+
+  constructor(message: string, holder: Holder | undefined) {
+    super(message);
+    this.holder = holder;
+  }
 }

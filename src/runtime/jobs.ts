@@ -1,9 +1,8 @@
+import { type JobStore, JournalWriteError, type StoredJob } from '../journal/journal.ts';
 import { z } from 'zod';
 import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
-import type { JobStore, StoredJob } from '../journal/jobs.ts';
-import { JournalWriteError } from '../journal/errors.ts';
 import type { App } from './app.ts';
 
 /** For kinds without a place or results. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import process from 'node:process';
 import type { Trouble } from '../core/state.ts';
-import { type Holder, JournalWriteError, StateDiskError, StateInUseError } from '../journal/errors.ts';
+import { type Holder, JournalWriteError, StateDiskError, StateInUseError } from '../journal/journal.ts';
 import { stateHolder } from '../journal/sqlite/open.ts';
 import type { Host } from './app.ts';
 import type { LoadedConfig } from './reload.ts';

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { page, STREAM } from '../journal/support/commits.ts';
-import type { Journal } from '../../src/journal/journal.ts';
-import { JournalWriteError } from '../../src/journal/errors.ts';
+import { type Journal, JournalWriteError } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';

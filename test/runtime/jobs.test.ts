@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { StoredJob } from '../../src/journal/jobs.ts';
+import type { StoredJob } from '../../src/journal/journal.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { createLogger } from '../../src/observe/log.ts';

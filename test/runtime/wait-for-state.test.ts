@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { LoadedConfig } from '../../src/runtime/reload.ts';
 import { openWhenAvailable } from '../../src/runtime/wait-for-state.ts';
 import { StateError } from '../../src/core/errors.ts';
-import { JournalWriteError, StateDiskError } from '../../src/journal/errors.ts';
+import { JournalWriteError, StateDiskError } from '../../src/journal/journal.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 

@@ -22,8 +22,7 @@ import { QuotaSpender } from '../../src/http/quota.ts';
 import type { SourceHttp } from '../../src/http/client.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { stateFiles } from '../../src/journal/sqlite/files.ts';
-import { applyMigrations } from '../../src/journal/sqlite/migrate.ts';
-import { MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
+import { applyMigrations, MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
 import { SqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
 
 /** Ids depend on the vendor's origin, and the port of a simulator changes: every vendor is at this origin. */

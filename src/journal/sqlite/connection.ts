@@ -105,3 +105,97 @@ export function transact<T>(database: DatabaseSync, work: () => T): T {
 export function orUndefined<T>(value: T | null | undefined): T | undefined {
   return value ?? undefined;
 }
+
+/** Milliseconds that a statement waits for another process's transaction; each is a few milliseconds long. */
+export const BUSY_TIMEOUT = 5_000;
+
+/** The value of a pragma that is a number. */
+export function pragma(database: DatabaseSync, name: string): number {
+  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+/** How many migrations the database has had. */
+export function schemaVersion(database: DatabaseSync): number {
+  return pragma(database, 'user_version');
+}
+
+/** Primary result codes, https://sqlite.org/rescode.html */
+const BUSY = 5;
+const READONLY = 8;
+const IOERR = 10;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+/** The primary result code of an error that SQLite raised, undefined for any other error. */
+export function resultCode(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown } | null)?.errcode;
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+export function isBusy(error: unknown): boolean {
+  return resultCode(error) === BUSY;
+}
+
+export function isFull(error: unknown): boolean {
+  return resultCode(error) === FULL;
+}
+
+export function isReadOnly(error: unknown): boolean {
+  return resultCode(error) === READONLY;
+}
+
+/** SQLite says that this is no database, or that its pages contradict each other. Only an integrity check proves it. */
+export function isCorrupt(error: unknown): boolean {
+  return [CORRUPT, NOTADB].includes(resultCode(error) ?? 0);
+}
+
+/** What a disk does that is full or fails, and a lock that lasts: what was tried can be tried again. */
+export function mayPass(error: unknown): boolean {
+  return [BUSY, IOERR, FULL, CANTOPEN].includes(resultCode(error) ?? 0);
+}
+
+/** A file could not be made, made longer or written. */
+export function isWriteFailure(error: unknown): boolean {
+  return [READONLY, IOERR, FULL, CANTOPEN].includes(resultCode(error) ?? 0);
+}
+
+/** For want of space, of rights, or of the file. */
+export function isNotOpened(error: unknown): boolean {
+  return resultCode(error) === CANTOPEN;
+}
+
+/** The disk itself failed, or (some of SQLite's calls do not tell the two apart) had no space. */
+export function isDiskError(error: unknown): boolean {
+  return resultCode(error) === IOERR;
+}
+
+/**
+ * What SQLite's text cannot hold, or not safely: half a surrogate pair has no UTF-8, a NUL ends the text for some tools,
+ * U+10FFFF is the end of a prefix's range. And the sign that begins what stands for them.
+ */
+const SPECIAL = /[\\\0\u{10FFFF}\p{Surrogate}]/gu;
+const ANY_SPECIAL = new RegExp(SPECIAL.source, 'u');
+
+/**
+ * Text of a vendor as the state holds it: well-formed, and another one for each text. A UTF-16 unit that cannot be
+ * stored as it is becomes `\` and four hexadecimal digits.
+ */
+export function toStored(text: string): string {
+  return ANY_SPECIAL.test(text) ? text.replaceAll(SPECIAL, escaped) : text;
+}
+
+/** The text of which `toStored` made this. */
+export function fromStored(stored: string): string {
+  if (!stored.includes('\\')) return stored;
+  return stored.replaceAll(/\\([0-9a-f]{4})/g, (_, digits: string) =>
+    String.fromCharCode(parseInt(digits, 16)),
+  );
+}
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, index) => {
+    return `\\${character.charCodeAt(index).toString(16).padStart(4, '0')}`;
+  }).join('');
+}

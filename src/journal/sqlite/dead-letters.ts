@@ -1,7 +1,6 @@
 import type { EcsEvent, Lane } from '../../core/event.ts';
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
-import { type Connection, orUndefined } from './connection.ts';
-import { fromStored, toStored } from './stored-text.ts';
+import { type Connection, fromStored, orUndefined, toStored } from './connection.ts';
 
 interface DeadLetterRow {
   readonly id: number;

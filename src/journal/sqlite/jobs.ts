@@ -1,6 +1,6 @@
 import { type Json, parseJson, toJson } from '../../core/json.ts';
 import type { StateStore } from '../collection.ts';
-import type { Job, JobStore, StoredJob } from '../jobs.ts';
+import type { Job, JobStore, StoredJob } from '../journal.ts';
 import { type Connection, orUndefined } from './connection.ts';
 
 /** Finished jobs are forgotten after this. Milliseconds. */

@@ -4,20 +4,20 @@ import { DatabaseSync } from 'node:sqlite';
 import { systemClock, type Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import { Connection } from './connection.ts';
-import { openDatabase } from './database.ts';
-import { translated } from './errors.ts';
-import { stateFiles, type StateFiles } from './files.ts';
-import { currentHolder } from './holder.ts';
-import { inspectDirectory, inspectTables } from './inspect.ts';
-import type { Holder } from '../errors.ts';
-import type { JobJournal, Journal, JournalView, QuotaJournal } from '../journal.ts';
-import { applyMigrations } from './migrate.ts';
-import { systemStatfs, type Statfs } from './network-fs.ts';
-import { isLocked, openForReading } from './read-only.ts';
-import { MIGRATIONS } from './schema.ts';
+import { isLocked, openDatabase, openForReading } from './database.ts';
+import { olderSchema, translated } from './problems.ts';
+import { stateFiles, type StateFiles, type Statfs, systemStatfs } from './files.ts';
+import { currentHolder } from './guard.ts';
+import {
+  holdState,
+  inspectDirectory,
+  inspectTables,
+  orUnusable,
+  requireUsablePlace,
+} from './state-directory.ts';
+import type { Holder, JobJournal, Journal, JournalView, QuotaJournal } from '../journal.ts';
+import { applyMigrations, MIGRATIONS } from './schema.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
-import { holdState, orUnusable, requireUsablePlace } from './state-directory.ts';
-import { olderSchema } from './state-problems.ts';
 
 export interface StateOptions {
   /** The state directory. */

@@ -7,20 +7,16 @@ import type { Acknowledgement, Journal, JournalStats, PageCommit, Room } from '.
 import { Connection } from './connection.ts';
 import { SqliteDeadLetters } from './dead-letters.ts';
 import { SqliteDestinations } from './destinations.ts';
-import { DiskUse } from './disk-use.ts';
-import { translated } from './errors.ts';
-import type { StateFiles } from './files.ts';
+import { DiskUse, Trimmer } from './room.ts';
+import { translated } from './problems.ts';
+import type { StateFiles, Statfs } from './files.ts';
 import { SqliteCoverage, SqliteGaps } from './gaps.ts';
 import { SqliteJobs, SqliteStates } from './jobs.ts';
-import { LastNote } from './last-note.ts';
-import { SqliteLedger } from './ledger.ts';
-import type { Statfs } from './network-fs.ts';
-import { SqlitePages } from './pages.ts';
-import { Presence } from './presence.ts';
 import { SqliteQuotas } from './quotas.ts';
-import { SqliteSources } from './sources.ts';
-import { SqlitePolls, SqliteStreams } from './streams.ts';
-import { Trimmer } from './trimmer.ts';
+import { LastNote, Presence } from './guard.ts';
+import { SqliteLedger } from './ledger.ts';
+import { SqlitePages } from './pages.ts';
+import { SqlitePolls, SqliteSources, SqliteStreams } from './streams.ts';
 
 /** Seldom chores are done this often, by the clock of who trims. Milliseconds. */
 const TIDIED_EVERY = 60 * 60 * 1000;

@@ -1,17 +1,39 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import { StateError } from '../../core/errors.ts';
-import { createDatabase, openDatabase } from './database.ts';
-import { translated } from './errors.ts';
-import { DIRECTORY_MODE, stateFiles, syncToDisk, type StateFiles } from './files.ts';
-import { inspectDatabase, inspectDirectory } from './inspect.ts';
-import { migrate } from './migrate.ts';
-import { networkFileSystem, type Statfs } from './network-fs.ts';
-import { isCorrupt } from './result-codes.ts';
-import { StateLock } from './state-lock.ts';
-import { notADirectory, onNetwork, unusable } from './state-problems.ts';
+import { isCorrupt, pragma, schemaVersion } from './connection.ts';
+import {
+  copiesIn,
+  DIRECTORY_MODE,
+  networkFileSystem,
+  stateFiles,
+  type StateFiles,
+  type Statfs,
+  syncToDisk,
+} from './files.ts';
+import { StateLock } from './guard.ts';
+import {
+  createDatabase,
+  findDamage,
+  openDatabase,
+  openForReading,
+  openToCheck,
+  openUntouched,
+} from './database.ts';
+import {
+  corrupt,
+  foreign,
+  lostDatabase,
+  newerSchema,
+  notADirectory,
+  onNetwork,
+  translated,
+  unreleasedSchema,
+  unusable,
+} from './problems.ts';
+import { APPLICATION_ID, applyMigrations, migrate } from './schema.ts';
 
 export interface StateSettings {
   readonly path: string;
@@ -103,4 +125,159 @@ function makeDirectory(directory: string): void {
 
 function nearestExisting(path: string): string {
   return existsSync(path) ? path : nearestExisting(dirname(path));
+}
+
+/** Larger databases are not read in full at every start: it would take longer than a CronJob has. */
+const CHECKED_IN_FULL = 256 * 1024 * 1024;
+
+/**
+ * Looks at a directory without writing to it, before its lock is taken.
+ * @returns whether there is a database; none means a first run.
+ * @throws StateError lost, foreign, no database, newer.
+ */
+export function inspectDirectory(files: StateFiles, known: number): boolean {
+  const evidence = traces(files);
+  // After the traces, since a first database comes before them: another process may be making it now.
+  if (!existsSync(files.database)) {
+    if (evidence.length > 0) throw lostDatabase(files.directory, evidence);
+    return false;
+  }
+  requireOurs(files, identityInFile(files) ?? identityThroughLog(files), known);
+  return true;
+}
+
+/**
+ * Reads the whole database through its write-ahead log, under the lock, before anything is written to it.
+ * @throws StateError foreign, corrupt, newer, of a build that was not released.
+ */
+export function inspectDatabase(files: StateFiles, migrations: readonly string[]): void {
+  using database = openToCheck(files);
+  try {
+    requireOurs(files, identityOf(database), migrations.length);
+    if (statSync(files.database).size <= CHECKED_IN_FULL) {
+      const damage = findDamage(database, 'quick_check');
+      if (damage !== undefined) throw corrupt(files.database, damage);
+    }
+    requireKnownTables(database, files.database, migrations);
+  } catch (error) {
+    throw error instanceof StateError ? error : translated(error, files);
+  }
+}
+
+/**
+ * Looks at the tables through the write-ahead log, beside whoever holds the state.
+ * @returns the database's version
+ * @throws StateError of a build that was not released
+ */
+export function inspectTables(files: StateFiles, migrations: readonly string[]): number {
+  using database = openForReading(files);
+  return requireKnownTables(database, files.database, migrations);
+}
+
+/** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */
+function traces({ directory, wal, lock, last }: StateFiles): readonly string[] {
+  const found = [...copiesIn(directory)];
+  if (existsSync(wal)) found.push('penstock.db-wal');
+  if (existsSync(last)) found.push('penstock.last');
+  if ((statSync(lock, { throwIfNoEntry: false })?.size ?? 0) > 0) found.push('penstock.lock');
+  return found;
+}
+
+/** By which an application and its release know a database. */
+interface Identity {
+  readonly application: number;
+  readonly version: number;
+}
+
+function identityOf(database: DatabaseSync): Identity {
+  return { application: pragma(database, 'application_id'), version: schemaVersion(database) };
+}
+
+/**
+ * By the file alone, so that a database that is not ours is not touched. Both numbers are in the file before anybody
+ * else can open it, and the version only grows. Undefined where the file needs its log to make sense: while it is
+ * written, and after a crash in the middle of that.
+ */
+function identityInFile(files: StateFiles): Identity | undefined {
+  using database = openUntouched(files);
+  try {
+    return identityOf(database);
+  } catch (error) {
+    if (isCorrupt(error)) return undefined;
+    throw error;
+  }
+}
+
+function identityThroughLog(files: StateFiles): Identity {
+  try {
+    using database = openForReading(files);
+    return identityOf(database);
+  } catch (error) {
+    throw translated(error, files);
+  }
+}
+
+function requireOurs({ directory, database: path }: StateFiles, found: Identity, known: number): void {
+  if (found.application !== APPLICATION_ID) throw foreign(path);
+  if (found.version <= known) return;
+  throw newerSchema({ path, found: found.version, known, copies: copiesIn(directory) });
+}
+
+/**
+ * Holds a database's tables against those that its version makes. Before the first release the schema changed and
+ * stayed version 1, so the number alone does not tell whether this build can read a state.
+ * @returns the database's version, which is not above the length of `migrations`
+ * @throws StateError made by a build that was not released
+ */
+export function requireKnownTables(
+  database: DatabaseSync,
+  path: string,
+  migrations: readonly string[],
+): number {
+  // One moment for all reads: the holder may be migrating.
+  database.exec('BEGIN');
+  try {
+    const version = schemaVersion(database);
+    const differing = differences(outline(database), outlineOf(migrations.slice(0, version)));
+    if (differing.length > 0) throw unreleasedSchema(path, version, differing);
+    return version;
+  } finally {
+    database.exec('COMMIT');
+  }
+}
+
+/** What each table, index and trigger is, by its name. */
+type Outline = ReadonlyMap<string, string>;
+
+/**
+ * Tables by their columns and not by their SQL, which SQLite rewrites when a table is altered; the others, which it
+ * leaves alone, by their SQL.
+ */
+const OUTLINE = `
+  SELECT type || ' ' || name AS name,
+    CASE type WHEN 'table'
+      THEN (SELECT json_group_array(json_array(c.name, c.type, c."notnull", c.dflt_value, c.pk)) FROM pragma_table_info(o.name) AS c)
+      ELSE tbl_name || ' ' || sql
+    END AS made
+  FROM sqlite_schema AS o WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+`;
+
+function outline(database: DatabaseSync): Outline {
+  const rows = database.prepare(OUTLINE).all() as { name: string; made: string }[];
+  return new Map(rows.map(({ name, made }) => [name, made.replaceAll(/\s+/g, ' ')]));
+}
+
+function outlineOf(migrations: readonly string[]): Outline {
+  using database = new DatabaseSync(':memory:');
+  applyMigrations(database, migrations);
+  return outline(database);
+}
+
+/** In words, such as `table held is missing`. */
+function differences(found: Outline, known: Outline): string[] {
+  return [...new Set([...known.keys(), ...found.keys()])].flatMap((name) => {
+    if (!found.has(name)) return [`${name} is missing`];
+    if (!known.has(name)) return [`${name} is unknown`];
+    return found.get(name) === known.get(name) ? [] : [`${name} is different`];
+  });
 }

@@ -1,13 +1,11 @@
 import { StateError } from '../../core/errors.ts';
-import { parseJson, toJson, type Json } from '../../core/json.ts';
+import { type Json, parseJson, toJson } from '../../core/json.ts';
 import type { LedgerValue, Span } from '../../core/source.ts';
-import type { Connection } from './connection.ts';
-import { changeState, readState, type StateOptions } from './open.ts';
-import { hashedKey, isHashed, keyText, ledgerKey } from './ledger-key.ts';
-import { recountLedger } from './ledger.ts';
-import { fromStored, toStored } from './stored-text.ts';
 import { streamKey } from '../../core/stream-key.ts';
-import { stateDocument, type ExportedStream, type StateDocument } from '../state-document.ts';
+import { type ExportedStream, stateDocument, type StateDocument } from '../state-document.ts';
+import { type Connection, fromStored, toStored } from './connection.ts';
+import { hashedKey, isHashed, keyText, ledgerKey, recountLedger } from './ledger.ts';
+import { changeState, readState, type StateOptions } from './open.ts';
 
 /** All streams of a state as they are at one moment. `now`: epoch ms. */
 export function exportState(options: StateOptions, now: number): StateDocument {
@@ -129,4 +127,45 @@ function write(
       { id, ...gap, part: toStored(gap.part) },
     );
   return id;
+}
+
+/** What was forgotten of a source. */
+export interface Forgotten {
+  readonly streams: number;
+  readonly ledger: number;
+}
+
+const OWN = 'IN (SELECT id FROM stream WHERE source = :name)';
+const HELD =
+  'EXISTS (SELECT 1 FROM page WHERE stream = stream.id) OR EXISTS (SELECT 1 FROM dead_letter WHERE stream = stream.id)';
+
+/**
+ * Forgets all that the state knows of a source by its name, its type and origin too. What it journaled still goes out,
+ * its dead letters stay, and so does what was spent of its quotas.
+ * @throws StateError as `openJournal`
+ */
+export function forgetSource(options: StateOptions, name: string): Forgotten {
+  return changeState(options, (connection) => {
+    const forgotten = count(connection, name);
+    for (const table of ['ledger', 'ledger_size', 'coverage', 'gap', 'poll'])
+      connection.run(`DELETE FROM ${table} WHERE stream ${OWN}`, { name });
+    connection.run(`DELETE FROM stream WHERE source = :name AND NOT (${HELD})`, { name });
+    connection.run(
+      `UPDATE stream SET cursor = NULL, last_complete = NULL, last_error = NULL, deferred = 0, orphaned = 1
+       WHERE source = :name`,
+      { name },
+    );
+    connection.run("DELETE FROM state WHERE subject = 'source ' || :name", { name });
+    connection.run('DELETE FROM source WHERE name = :name', { name });
+    return forgotten;
+  });
+}
+
+function count(connection: Connection, name: string): Forgotten {
+  const counted = connection.first<Forgotten>(
+    `SELECT count(*) AS streams, coalesce(sum((SELECT entries FROM ledger_size WHERE ledger_size.stream = stream.id)), 0) AS ledger
+     FROM stream WHERE source = :name`,
+    { name },
+  );
+  return { streams: 0, ledger: 0, ...counted };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Job } from '../../../src/journal/jobs.ts';
+import type { Job } from '../../../src/journal/journal.ts';
 import type { Subject } from './subject.ts';
 
 const backfill: Job = {

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { FileSystemFacts } from '../../../src/journal/sqlite/network-fs.ts';
+import type { FileSystemFacts } from '../../../src/journal/sqlite/files.ts';
 import { type JournalOptions, openJournal } from '../../../src/journal/sqlite/open.ts';
 import { events, page, STREAM } from './commits.ts';
 

@@ -1,10 +1,11 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { SqliteDestinations } from './destinations.ts';
 import type { Position } from '../delivery.ts';
-import { JournalWriteError } from '../errors.ts';
-import type { Connection } from './connection.ts';
-import { BUSY_TIMEOUT } from './pragma.ts';
-import { isFull } from './result-codes.ts';
+import { JournalWriteError, type Room } from '../journal.ts';
+import { BUSY_TIMEOUT, type Connection, isFull } from './connection.ts';
+import type { SqliteDestinations } from './destinations.ts';
+import { freeBytes, sizeInBytes, type StateFiles, type Statfs } from './files.ts';
 
 /** Pages removed in one transaction: the log must not grow by much, since the disk may be full. */
 const BATCH = 100;
@@ -128,4 +129,39 @@ function ranOutOfSpace(error: unknown): boolean {
 
 function passed({ sequence, count }: Candidate, position: Position): boolean {
   return sequence < position.sequence || (sequence === position.sequence && count <= position.offset);
+}
+
+/** Sources that cannot be asked again may go this far over the cap. */
+const CRITICAL = 1.25;
+/** Bytes that must stay free on the file system, for the log and for whoever else lives there; of a small one, half. */
+const RESERVE = 64 * 1024 * 1024;
+
+/** How much the state takes on disk, and whether there is room. Cheap: a few calls of `stat`. */
+export class DiskUse {
+  readonly #files: StateFiles;
+  readonly #cap: number;
+  readonly #statfs: Statfs;
+
+  constructor(files: StateFiles, cap: number, statfs: Statfs) {
+    this.#files = files;
+    this.#cap = cap;
+    this.#statfs = statfs;
+  }
+
+  /** Database and write-ahead log. */
+  bytes(): number {
+    return sizeOf(this.#files.database) + sizeOf(this.#files.wal);
+  }
+
+  /** `held`: bytes of what waits and is retained, against which the cap is. */
+  room(held: number): Room {
+    const facts = this.#statfs(dirname(this.#files.database));
+    const reserve = Math.min(RESERVE, sizeInBytes(facts) / 2);
+    if (held >= this.#cap * CRITICAL || freeBytes(facts) < reserve) return 'critical';
+    return held >= this.#cap ? 'full' : 'free';
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -1,7 +1,51 @@
-import { StateError, explain } from '../../core/errors.ts';
-import { copiedVersion } from './copies.ts';
-import { diskFailure } from './disk-failure.ts';
-import { type Holder, StateDiskError, StateInUseError } from '../errors.ts';
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { explain, StateError } from '../../core/errors.ts';
+import { type Holder, JournalWriteError, StateDiskError, StateInUseError } from '../journal.ts';
+import {
+  isCorrupt,
+  isDiskError,
+  isFull,
+  isNotOpened,
+  isReadOnly,
+  mayPass,
+  resultCode,
+} from './connection.ts';
+import { copiedVersion, freeBytes, type StateFiles, systemStatfs } from './files.ts';
+import { findDamageIn } from './database.ts';
+
+/** What an error of the store means to the rest of Penstock; errors that are not the store's come back as they are. */
+export function translated(error: unknown, files: StateFiles): unknown {
+  if (resultCode(error) === undefined) return error;
+  if (isCorrupt(error)) return proven(error, files);
+  if (isReadOnly(error)) {
+    return new StateError(
+      `The database in ${files.directory} cannot be written. Check its owner, its mode and its mount.`,
+      { cause: error },
+    );
+  }
+  if (!mayPass(error)) return error;
+  const words =
+    diskFailure(error, files.directory) ??
+    `The journal in ${files.directory} could not be written or read: ${explain(error)}.`;
+  return new JournalWriteError(`${words} The state is as it was before.`, { cause: error });
+}
+
+/** SQLite also calls a database corrupt that another process is changing: only a check through the log proves it. */
+function proven(error: unknown, files: StateFiles): Error {
+  let doubt: string;
+  try {
+    const damage = findDamageIn(files);
+    if (damage !== undefined) return corrupt(files.database, damage, error);
+    doubt = 'an integrity check finds nothing wrong';
+  } catch (failure) {
+    doubt = `an integrity check could not be made (${diskFailure(failure, files.directory) ?? explain(failure)})`;
+  }
+  return new JournalWriteError(
+    `The journal in ${files.directory} could not be read (${explain(error)}), yet ${doubt}. The state is left as it is; try again.`,
+    { cause: error },
+  );
+}
 
 /** Why a state directory cannot be used, and the operator's choices. Exit 5. */
 
@@ -127,4 +171,82 @@ function holderWords(holder: Holder | undefined): string {
   const { pid, host, since, command } = holder;
   const name = command === undefined ? '' : ` (penstock ${command})`;
   return `process ${pid} on host ${host}${name}, since ${since}`;
+}
+
+const FULL = ['ENOSPC', 'EDQUOT'];
+const FAILED = ['EIO', 'EROFS', 'ENXIO', 'ENODEV', 'ESTALE'];
+/** With less than this free, a write that failed without a better reason failed for want of space. Bytes. */
+const AS_GOOD_AS_FULL = 256 * 1024;
+
+/**
+ * What a disk that is full or fails did, in words: which path, how much is free, what to do. Undefined when the error is
+ * not about the disk.
+ */
+export function diskFailure(error: unknown, path: string): string | undefined {
+  const cause = causes(error).find((one) => kindOf(one) !== undefined || isNotOpened(one));
+  if (cause === undefined) return undefined;
+  // SQLite does not pass on what the system told it.
+  const reason = resultCode(cause) === undefined || isFull(cause) ? undefined : tryToWrite(path);
+  const free = freeAt(path);
+  const isShort = free !== undefined && free < AS_GOOD_AS_FULL && !isNotOpened(cause);
+  const kind = kindOf(reason) ?? (isShort ? 'full' : kindOf(cause));
+  if (kind === undefined) return undefined;
+  const words = [cause, ...(reason === undefined ? [] : [reason])].map(wordsOf).join('; ');
+  const room = free === undefined ? '' : ` ${inUnits(free)} are free there.`;
+  return kind === 'full'
+    ? `The disk is full: ${path} could not be written (${words}).${room} Make room there, or set state.path to a disk that has some.`
+    : `The disk failed: ${path} could not be read or written (${words}).${room} See the system's log for what is wrong with it.`;
+}
+
+function kindOf(error: unknown): 'full' | 'failed' | undefined {
+  if (isFull(error) || FULL.includes(codeOf(error))) return 'full';
+  return isDiskError(error) || FAILED.includes(codeOf(error)) ? 'failed' : undefined;
+}
+
+/** What the system says to a page that is written into a directory now; undefined when it takes it. */
+function tryToWrite(directory: string): unknown {
+  const file = join(directory, 'penstock.probe');
+  try {
+    const handle = openSync(file, 'w', 0o600);
+    try {
+      writeSync(handle, Buffer.alloc(4096), 0, 4096, 0);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+      rmSync(file);
+    }
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** The error, what caused it, and what a failing clean-up put it into. */
+function causes(error: unknown): readonly unknown[] {
+  if (!(error instanceof Error)) return [];
+  const { error: inner, suppressed } = error as Partial<SuppressedError>;
+  return [error, ...causes(error.cause), ...causes(inner), ...causes(suppressed)];
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException | undefined)?.code);
+}
+
+function wordsOf(error: unknown): string {
+  const { errcode } = error as { errcode?: number };
+  return errcode === undefined ? explain(error) : `${explain(error)}, SQLite code ${errcode}`;
+}
+
+function freeAt(path: string): number | undefined {
+  try {
+    return freeBytes(systemStatfs(path));
+  } catch {
+    // A directory that could not be made: what is above it is on the same disk.
+    return dirname(path) === path ? undefined : freeAt(dirname(path));
+  }
+}
+
+function inUnits(bytes: number): string {
+  const mebibytes = bytes / 1024 ** 2;
+  return mebibytes >= 1 ? `${mebibytes.toFixed(0)} MiB` : `${bytes} bytes`;
 }
