@@ -18,20 +18,20 @@ import type { QuotaJournal } from '../journal/journal.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
 import { Sender } from '../otlp/sender.ts';
 
-/** `penstock check`: what would keep the pipeline from working, and what to do about it. */
+/** `penstock check`: finds what would stop the pipeline from working, and says how to fix it. */
 export const checkCommand: PenstockCommand = {
   describe(command) {
     command
       .addOption(configFlag())
       .addOption(
-        new Option('--offline', 'only the configuration and its secret files; asks nothing of the network'),
+        new Option('--offline', 'check only the configuration and its secret files; no network requests'),
       )
-      .addOption(new Option('--send-test', 'also send each destination one event, clearly marked as a test'))
+      .addOption(new Option('--send-test', 'also send one event to each destination, marked as a test'))
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nIt spends from the same budgets as polling, and waits, visibly, for a free slot.\n' +
-          'Exit codes: 0 nothing failed (warnings do not count), 2 usage or configuration, 3 a source failed, 4 only destinations did,\n5 the state cannot be used.',
+        '\nIt uses the same quotas as polling, and says when it waits for one.\n' +
+          'Exit codes: 0 nothing failed (warnings do not count), 2 usage or configuration, 3 a source failed, 4 only destinations\nfailed, 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock check',
@@ -62,7 +62,7 @@ interface Online {
   readonly sendTest: boolean;
 }
 
-/** All at the same time, since one may wait for its budget; told in the order of the file. */
+/** Runs all checks at once, because one may wait for its quota; reports in the order of the configuration. */
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
   await using journal = await openJournalForQuotas({ ...config.state, clock: io.clock, log });
   await journal.sources.requireSame(config.sources.map(identityOf));
@@ -78,7 +78,7 @@ async function checkOnline(io: Io, { config, log, report, sendTest }: Online): P
     ...config.sources.map((source) => checkSource(lent, source)),
     ...config.destinations.map((destination) => checkDestination(io, destination, sendTest)),
   ];
-  // Each is awaited in its turn; one that fails before that must not end the process.
+  // Each is awaited in order; one that fails earlier must not end the process.
   for (const check of checks) check.catch(() => undefined);
   for (const [index, { name, exposure }] of subjects(config, io.env).entries()) {
     report.add(name, [written, ...exposure, ...((await checks[index]) ?? [])]);
@@ -134,7 +134,7 @@ function subjects({ sources, destinations }: Config, env: Io['env']): Subject[] 
   ];
 }
 
-/** A failed source is the graver: what it does not tell is nowhere yet. */
+/** A failed source is worse than a failed destination: its events are not stored anywhere yet. */
 function exitCode({ failed }: CheckReport): ExitCode {
   if (failed.some((subject) => subject.startsWith('source '))) return EXIT.incomplete;
   return failed.length > 0 ? EXIT.undelivered : EXIT.done;
@@ -147,7 +147,7 @@ interface Row extends Finding {
 
 const MARKS: Readonly<Record<Finding['verdict'], string>> = { ok: '✓', warn: '!', fail: '✗' };
 
-/** Shows findings: a JSON line each, at once, or one table at the end for people. */
+/** Shows findings: a JSON line each, at once, or one table at the end. */
 export class CheckReport {
   readonly #output: Output;
   readonly #json: boolean;
@@ -158,7 +158,7 @@ export class CheckReport {
     this.#json = json;
   }
 
-  /** Subjects with a failure, each once. */
+  /** The subjects with a failure. */
   get failed(): readonly string[] {
     return [...new Set(this.#rows.filter(({ verdict }) => verdict === 'fail').map(({ subject }) => subject))];
   }

@@ -9,9 +9,9 @@ import { isTimestamp } from '../ecs/time.ts';
 import type { JournalView } from '../journal/journal.ts';
 import { isStateThere } from '../journal/sqlite/open.ts';
 
-/** A command as the program knows it: what it is called, and what it does with the process. */
+/** A command: its options, and what it does. */
 export interface PenstockCommand {
-  /** Sets name, description, flags and examples. */
+  /** Adds arguments, options and examples; a member of a group also its name and description. */
   describe(command: Command): Command;
   run(io: Io, flags: Readonly<Record<string, unknown>>, args: readonly string[]): Promise<ExitCode>;
 }
@@ -22,7 +22,7 @@ export interface CommandGroup {
   readonly commands: readonly PenstockCommand[];
 }
 
-/** `--config FILE`, which every command that reads a configuration takes. */
+/** `--config FILE`, for every command that reads a configuration. */
 export function configFlag(): Option {
   return new Option(
     '-c, --config <file>',
@@ -31,29 +31,29 @@ export function configFlag(): Option {
 }
 
 export function jsonFlag(): Option {
-  return new Option('--json', 'one JSON object a line, also on a terminal');
+  return new Option('--json', 'print one JSON object per line, even on a terminal');
 }
 
-/** Reads `4m` as milliseconds, for a flag. */
+/** Parses a flag's duration, such as `4m`, into milliseconds. */
 export function durationArgument(text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined) throw new InvalidArgumentError('Expected a duration such as 30s, 5m, 2h or 7d.');
+  if (ms === undefined) throw new InvalidArgumentError('Must be a duration such as 30s, 5m, 2h or 7d.');
   return ms;
 }
 
-/** For a flag that may be given several times. */
+/** Collects the values of a flag that may be repeated. */
 export function collectValues(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-/** A time as a flag says it, which may count back from now. Both epoch ms. */
+/** The time that a flag names, which may count back from `now`. Epoch ms. */
 export type TimeFlag = (now: number) => number;
 
 /** `--from T` or `--to T`. */
 export function timeFlag(name: 'from' | 'to', what: string): Option {
   return new Option(
     `--${name} <time>`,
-    `${what}: a date or date-time (ISO 8601, UTC unless it says otherwise), or how long ago, such as 2h`,
+    `${what}: a date or date-time (ISO 8601, UTC by default), or an age such as 2h`,
   ).argParser(timeArgument);
 }
 
@@ -63,11 +63,11 @@ function timeArgument(text: string): TimeFlag {
   const time = DateTime.fromISO(text, { zone: 'utc' }).toMillis();
   if (isTimestamp(time)) return () => time;
   throw new InvalidArgumentError(
-    'Expected a time such as 2026-03-01, 2026-03-01T08:00:00Z or 2026-03-01T08:00+02:00, or how long ago, such as 90m, 2h or 7d.',
+    'Must be a time such as 2026-03-01, 2026-03-01T08:00:00Z or 2026-03-01T08:00+02:00, or an age such as 90m, 2h or 7d.',
   );
 }
 
-/** The source of that name. Throws ConfigError (2) that names the nearest one. */
+/** The source with that name. @throws ConfigError that suggests the nearest name. */
 export function sourceNamed({ sources }: Config, name: string): SourceConfig {
   const found = sources.find((source) => source.name === name);
   if (found !== undefined) return found;
@@ -75,7 +75,7 @@ export function sourceNamed({ sources }: Config, name: string): SourceConfig {
   throw unknownName('source', name, known);
 }
 
-/** The destination of that name. Throws ConfigError (2) that names the nearest one. */
+/** The destination with that name. @throws ConfigError that suggests the nearest name. */
 export function destinationNamed({ destinations }: Config, name: string): DestinationConfig {
   const found = destinations.find((destination) => destination.name === name);
   if (found !== undefined) return found;
@@ -83,7 +83,7 @@ export function destinationNamed({ destinations }: Config, name: string): Destin
   throw unknownName('destination', name, known);
 }
 
-/** Sources by name: those of the configuration, and those that left it and still have something in the state. */
+/** The names of the sources in the configuration, and of those that are only in the state. */
 export async function knownSources(
   view: Pick<JournalView, 'streams'>,
   { sources }: Config,
@@ -92,7 +92,7 @@ export async function knownSources(
   return [...new Set([...sources.map(({ name }) => name), ...streams.map(({ source }) => source)])];
 }
 
-/** Says that there is no such source or destination, and which there are. */
+/** The error for an unknown source or destination, with the known names. */
 export function unknownName(
   what: 'source' | 'destination',
   name: string,
@@ -101,14 +101,14 @@ export function unknownName(
   const near = nearest(name, known);
   const hint = near === undefined ? '.' : `; did you mean ${near}?`;
   return new ConfigError([
-    `There is no ${what} ${name}${hint} There are: ${known.join(', ') || 'none'}. See: penstock state list`,
+    `There is no ${what} ${name}${hint} Known: ${known.join(', ') || 'none'}. See: penstock state list`,
   ]);
 }
 
-/** Commands that change a state, or hand it over, make none. Throws StateError (5) when there is none, or it is damaged. */
+/** For commands that never create a state. @throws StateError when there is none, or it is damaged. */
 export function requireState(path: string): void {
   if (isStateThere(path)) return;
   throw new StateError(
-    `There is no state in ${path}. Is state.path right? The first penstock run or penstock once makes it.`,
+    `There is no state in ${path}. Check state.path. The first \`penstock run\` or \`penstock once\` creates it.`,
   );
 }

@@ -96,7 +96,7 @@ function split(letters: readonly HeldDeadLetter[], { destinations }: Config) {
 
 type Flags = Readonly<Record<string, unknown>>;
 
-/** What a cell shows of a destination's words; `dead-letters show` shows all of them. */
+/** The widest reason in a cell; `dead-letters show` shows all of it. */
 const WIDEST_REASON = 80;
 
 const listCommand: PenstockCommand = {
@@ -116,7 +116,7 @@ const listCommand: PenstockCommand = {
   async run(io, flags) {
     const letters = await held(io, flags);
     if (wantsJson(io, flags)) print(io, letters);
-    else if (letters.length === 0) io.stderr.write('There are no dead letters.\n');
+    else if (letters.length === 0) io.stderr.write('No dead letters.\n');
     else
       io.stdout.write(table(['ID', 'DESTINATION', 'AT', 'STATUS', 'DATASET', 'REASON'], letters.map(line)));
     return EXIT.done;
@@ -127,7 +127,7 @@ const showCommand: PenstockCommand = {
   describe(command) {
     command
       .name('show')
-      .description('Show one dead letter, the whole event with it.')
+      .description('Show one dead letter with its whole event.')
       .addArgument(new Argument('<id>', 'its number in the list, or its uid'))
       .addOption(destinationFlag())
       .addOption(configFlag())
@@ -150,10 +150,10 @@ const exportCommand: PenstockCommand = {
   describe(command) {
     command
       .name('export')
-      .description('Print dead letters whole, one JSON object a line.')
+      .description('Print dead letters with their events, one JSON object per line.')
       .addOption(destinationFlag())
       .addOption(configFlag());
-    return examples(command, ['penstock dead-letters export --destination siem > refused.ndjson']);
+    return examples(command, ['penstock dead-letters export --destination siem > rejected.ndjson']);
   },
 
   async run(io, flags) {
@@ -162,7 +162,7 @@ const exportCommand: PenstockCommand = {
   },
 };
 
-/** `penstock dead-letters …`: what a destination refused for good. */
+/** `penstock dead-letters …`: the events that a destination rejected for good. */
 export const deadLettersCommands: CommandGroup = {
   describe(command) {
     return examples(command, ['penstock dead-letters list', 'penstock dead-letters retry']);
@@ -171,7 +171,7 @@ export const deadLettersCommands: CommandGroup = {
 };
 
 function destinationFlag(): Option {
-  return new Option('--destination <name>', 'only of this destination');
+  return new Option('--destination <name>', 'only this destination');
 }
 
 async function held(io: Io, flags: Flags): Promise<readonly HeldDeadLetter[]> {
@@ -182,7 +182,7 @@ async function held(io: Io, flags: Flags): Promise<readonly HeldDeadLetter[]> {
   return await view.deadLetters.of(destination);
 }
 
-/** A destination that left the file still has its dead letters. */
+/** A destination that is no longer configured keeps its dead letters. */
 async function requireDestination(view: JournalView, { destinations }: Config, name: string): Promise<void> {
   const known = [...destinations, ...(await view.destinations.all())].map((destination) => destination.name);
   if (!known.includes(name)) throw unknownName('destination', name, [...new Set(known)]);

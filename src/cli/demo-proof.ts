@@ -12,21 +12,21 @@ import { type DemoVendors, judge, startDemoVendors, type Verdict } from '../simu
 import { ACCEPTED, type Receiver, startReceiver } from '../simulators/otlp-receiver.ts';
 import { say } from './output.ts';
 
-/** The pipeline is killed at the latest after this, whatever has arrived by then. Milliseconds. */
+/** The pipeline is killed after this time at the latest. Milliseconds. */
 const LONGEST_LIFE = 60_000;
 
-/** Log-ins older than this have been read: `settle`, and the second that a `Date` header does not tell. Milliseconds. */
+/** Logins older than this have been read: `settle`, plus the second that a `Date` header rounds off. Milliseconds. */
 const SETTLED = 3_000;
 
-/** How long the pipeline lies dead: the log-ins meanwhile have settled when it is back. Milliseconds. */
+/** How long the pipeline is down, so that logins meanwhile are settled when it is back. Milliseconds. */
 const DEAD = SETTLED + 200;
 
-/** All that the pipeline works between. */
+/** The vendors and the receiver that the pipeline runs between. */
 export interface Stage extends AsyncDisposable {
   readonly show: DemoShow;
   readonly vendors: DemoVendors;
   readonly receiver: Receiver;
-  /** The pipeline's configuration file, in a temporary directory that is removed in the end. */
+  /** The pipeline's configuration file, in a temporary directory that is removed at the end. */
   readonly file: string;
 }
 
@@ -42,7 +42,7 @@ export async function setStage(io: Io, show: DemoShow): Promise<Stage> {
   const receiver = opened.use(await startReceiver({ clock: io.clock, onRecords: show.arrived }));
   const settings = {
     state: { path: join(directory, 'state') },
-    // Small requests, so that there is a middle to be killed in.
+    // Small requests, so that the kill hits one of several.
     destinations: { receiver: { endpoint: receiver.url, max_request_bytes: '16KiB' } },
     sources: vendors.sources,
     log: { level: 'warn' },
@@ -58,13 +58,14 @@ export async function prove(io: Io, stage: Stage): Promise<Verdict> {
   const { show, vendors, receiver, file } = stage;
   await runAndKill(io, stage);
   vendors.logIn(3);
-  show.tell(`It stays down for ${DEAD / 1000} s. The vendors go on: 3 more log-ins to each console.`);
+  show.tell(`The pipeline stays down for ${DEAD / 1000} s. Meanwhile each console gets 3 more logins.`);
   await io.clock.sleep(DEAD, io.stop);
   const restarted = io.clock.now();
   await using pipeline = new DemoPipeline(io, ['once', '--deadline', '60s', '--config', file]);
-  show.tell(`Started again on the same state, as process ${pipeline.pid}.`);
+  show.tell(`Restarted on the same state as process ${pipeline.pid}.`);
   const code = await unlessStopped(pipeline.ended, io.stop);
-  if (code !== EXIT.done) show.tell(`It ended with ${code === undefined ? 'a signal' : `exit ${code}`}.`);
+  if (code !== EXIT.done)
+    show.tell(`The pipeline ended with ${code === undefined ? 'a signal' : `exit code ${code}`}.`);
   return judge(vendors, receiver.received(), {
     loginsBefore: restarted - SETTLED,
     incidentsBefore: restarted,
@@ -72,7 +73,7 @@ export async function prove(io: Io, stage: Stage): Promise<Verdict> {
   });
 }
 
-/** Kills the pipeline when events of every source have arrived, at a request that is half taken and not answered. */
+/** Kills the pipeline when events of every source have arrived, at a request that is half accepted and not answered. */
 async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Promise<void> {
   const datasets = Object.keys(vendors.sources).length;
   await using pipeline = new DemoPipeline(io, ['run', '--config', file]);
@@ -83,19 +84,19 @@ async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Pro
     if (new Set(taken.map(datasetOf)).size < datasets) return ACCEPTED;
     show.typical(taken);
     show.tell(
-      `SIGKILL to process ${pipeline.pid}: the receiver has taken ${half} of ${records.length} records of a request, and has not answered.`,
+      `SIGKILL to process ${pipeline.pid}: the receiver has accepted ${half} of ${records.length} records of a request and has not responded.`,
     );
     pipeline.kill();
     reached.abort();
     return { ...ACCEPTED, fault: 'hang', take: (_record, index) => index < half };
   };
-  const patience = io.clock.sleep(LONGEST_LIFE, reached.signal).catch(() => undefined);
-  await unlessStopped(Promise.race([patience, pipeline.ended]), io.stop);
+  const longest = io.clock.sleep(LONGEST_LIFE, reached.signal).catch(() => undefined);
+  await unlessStopped(Promise.race([longest, pipeline.ended]), io.stop);
   receiver.answer = () => ACCEPTED;
   if (reached.signal.aborted) return;
   reached.abort();
   show.typical(receiver.received());
-  show.tell('The pipeline ended, or is killed, before events of every source arrived.');
+  show.tell('The pipeline ended before events of every source arrived.');
 }
 
 /** Rejects with the signal's reason when it aborts first. */
@@ -111,17 +112,17 @@ async function unlessStopped<T>(awaited: Promise<T>, stop: AbortSignal): Promise
   }
 }
 
-/** Penstock as a process of its own, on the demo's configuration. Disposing it kills it, where it has not ended yet. */
+/** Penstock as a separate process with the demo's configuration. Disposing kills it if it is still running. */
 export class DemoPipeline implements AsyncDisposable {
-  /** Resolves with its exit code when it has ended; undefined when a signal ended it. Rejects when it cannot be started. */
+  /** Resolves with the exit code when the process has ended; undefined after a signal. Rejects when it cannot be started. */
   readonly ended: Promise<number | undefined>;
   readonly #child: ChildProcess;
 
-  /** Starts it with these arguments. What it logs is on our stderr. */
+  /** Starts it with these arguments; its log goes to our stderr. */
   constructor(io: Io, args: readonly string[]) {
     const [program, ...rest] = [...(io.program ?? thisProgram()), ...args];
     const temporary = io.env['TMPDIR'];
-    // No other variable of the operator's shell changes the demo.
+    // No other variable of the operator's shell may change the demo.
     this.#child = spawn(program as string, rest, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: temporary === undefined ? {} : { TMPDIR: temporary },
@@ -136,7 +137,7 @@ export class DemoPipeline implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** As `kill -9` does: it cannot save, answer or say anything any more. */
+  /** As `kill -9` does: the process cannot write or send anything more. */
   kill(): void {
     this.#child.kill('SIGKILL');
   }
@@ -147,7 +148,7 @@ export class DemoPipeline implements AsyncDisposable {
   }
 }
 
-/** The program that this module is part of, as it is built or as it is written. */
+/** The program that this module is part of, built or from source. */
 function thisProgram(): readonly string[] {
   const main = import.meta.filename.endsWith('.ts') ? 'src/main.ts' : 'dist/main.js';
   return [process.execPath, join(dirname(MANIFEST), main)];

@@ -7,17 +7,17 @@ import type { Verdict } from '../simulators/demo.ts';
 import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { jsonLine, say } from './output.ts';
 
-/** How many events of each source are shown as typical. */
+/** How many typical events of each source are shown. */
 const OF_EACH = 2;
 
 interface Showing {
-  /** Stdout has JSON lines only; what is for people is on stderr. */
+  /** Only JSON lines on stdout; sentences go to stderr. */
   readonly json: boolean;
-  /** Every event, as it arrives, in place of some typical ones. */
+  /** Shows every event as it arrives, instead of a few typical ones. */
   readonly all: boolean;
 }
 
-/** What the demo shows, and where: events and the verdict on stdout; what happens beside them, or on stderr. */
+/** Writes what the demo shows: events and the verdict on stdout, the steps there too or, with JSON, on stderr. */
 export class DemoShow {
   readonly #io: Io;
   readonly #json: boolean;
@@ -32,17 +32,17 @@ export class DemoShow {
     this.#words = json ? io.stderr : io.stdout;
   }
 
-  /** A line about what happens. */
+  /** Shows a line about the current step. */
   tell(line: string): void {
     say(this.#words, `${line}\n`);
   }
 
-  /** From now on, every event that arrives is shown. */
+  /** Shows every event that arrives from now on. */
   showAll(): void {
     this.#all = true;
   }
 
-  /** Hears what arrives; a repeat of what was shown is not shown again. */
+  /** Called with records that arrive; a repeated record is not shown again. */
   readonly arrived = (records: readonly ReceivedRecord[]): void => {
     const print = this.#json ? printJson : printArrival;
     for (const record of records) {
@@ -52,7 +52,7 @@ export class DemoShow {
     }
   };
 
-  /** Shows some of these: two of each source, where it can of different kinds. Nothing where all were shown. */
+  /** Shows two records of each source, of different kinds if possible; none when every event is shown anyway. */
   typical(records: readonly ReceivedRecord[]): void {
     if (this.#all) return;
     const print = this.#json ? printJson : printBriefly;
@@ -67,10 +67,12 @@ export class DemoShow {
   verdict(verdict: Verdict, received: readonly ReceivedRecord[]): void {
     const { lost, duplicates, repeats, identical } = verdict;
     const events = Map.groupBy(received, ({ uid }) => uid).size;
-    const same = identical === repeats ? 'byte-identical' : `of which ${identical} byte-identical`;
-    this.tell(`The receiver has ${events} events: ${shares(received)}.`);
+    this.tell(`Received ${events} events: ${shares(received)}.`);
     if (this.#json) jsonLine(this.#io.stdout, { lost, duplicates, repeats, identical });
-    else this.tell(`Beside the vendors: lost ${lost}, duplicates ${duplicates}, repeats ${repeats} ${same}.`);
+    else
+      this.tell(
+        `Compared with the vendors: ${lost} lost, ${duplicates} duplicates, ${repeats} repeats, ${identical} byte-identical.`,
+      );
   }
 }
 
@@ -78,7 +80,7 @@ export function datasetOf({ record }: ReceivedRecord): string {
   return textOf(record.attributes['event.dataset']);
 }
 
-/** What a reader tells apart at first sight. */
+/** What makes two events of a source different kinds. */
 function kindOf({ record: { attributes } }: ReceivedRecord): string {
   const names = ['event.outcome', 'petra.incident.remediation_status'];
   const dimensions = ['petra.failed_attacks.dimension', 'botbye.declined_requests.dimension'];
@@ -93,10 +95,10 @@ function shares(received: readonly ReceivedRecord[]): string {
     .join(', ');
 }
 
-/** What every event has in common: a reader of the terminal has seen it once. */
+/** Fields that every event has, which are left out. */
 const COMMON = /^(ecs\.|event\.(created|module|kind|category|type|id)|observer\.|related\.|log\.record\.uid)/;
 
-/** Prints a record as the receiver took it, with its ECS names, for a terminal. */
+/** Prints a received record with its ECS names, for a terminal. */
 export function printArrival(output: Output, received: ReceivedRecord): void {
   const { '@timestamp': time, message, 'event.dataset': dataset, ...rest } = eventOf(received);
   const fields = Object.entries(rest).filter(([name]) => !COMMON.test(name));
@@ -104,20 +106,20 @@ export function printArrival(output: Output, received: ReceivedRecord): void {
   for (const [name, value] of fields) output.write(`    ${printable(name)}: ${shown(value)}\n`);
 }
 
-/** What tells one event from another at first sight. */
-const TELLING =
+/** The fields that distinguish events at first sight. */
+const DISTINCT =
   /^(event\.outcome|event\.start|user\.name|source\.(ip|geo\.country_iso_code)|organization\.name|rule\.name|url\.path)$/;
 
-/** Prints it in two lines: time, dataset and message, and some of its ECS fields. */
+/** Prints a record in two lines: time, dataset and message, then a few of its ECS fields. */
 export function printBriefly(output: Output, received: ReceivedRecord): void {
   const { '@timestamp': time, message, 'event.dataset': dataset, ...rest } = eventOf(received);
   const fields = Object.entries(rest)
-    .filter(([name]) => TELLING.test(name))
+    .filter(([name]) => DISTINCT.test(name))
     .map(([name, value]) => `${printable(name)}: ${shown(value)}`);
   output.write(`${shown(time)} ${shown(dataset)}  ${shown(message)}\n    ${fields.join(' · ')}\n`);
 }
 
-/** Prints it as a nested document, one a line. */
+/** Prints a record as a nested document on one line. */
 export function printJson(output: Output, received: ReceivedRecord): void {
   jsonLine(output, nest(eventOf(received)));
 }
@@ -137,7 +139,7 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : toJson(value ?? '');
 }
 
-/** As a terminal may show it. */
+/** A field's value, safe for a terminal. */
 function shown(value: unknown): string {
   return printable(textOf(value));
 }

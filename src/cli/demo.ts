@@ -10,26 +10,26 @@ import { type Io, setUp } from './io.ts';
 import { examples, wantsJson } from './output.ts';
 
 const BANNER = [
-  'Penstock demo: QRadar, JSA, Petra and BotBye are simulated, and so is the OTLP receiver. No key, no network.',
-  'The pipeline between them is a real process. It is killed with SIGKILL in the middle of its work and started again.',
-  'Then what the receiver has is compared with what the vendors have. This needs some 15 seconds.',
+  'Penstock demo: QRadar, JSA, Petra, BotBye and the OTLP receiver are simulated. No key, no network.',
+  'The pipeline between them is a real process. It is killed with SIGKILL during a request and started again.',
+  'Then the received events are compared with what the vendors have. This takes about 15 seconds.',
 ];
 
-/** `penstock demo`: kills the real pipeline between simulated vendors and a receiver, and proves that nothing was lost. */
+/** `penstock demo`: kills the real pipeline between simulated vendors and a receiver, and shows that nothing was lost. */
 export const demoCommand: PenstockCommand = {
   describe(command) {
     command
-      .addOption(new Option('--once', 'end by itself when everything has arrived; it does so anyway'))
+      .addOption(new Option('--once', 'exit when everything has arrived (the default)'))
       .addOption(
-        new Option('--follow', 'go on afterwards, and print each new event, until interrupted').conflicts(
+        new Option('--follow', 'continue afterwards and print each new event until interrupted').conflicts(
           'once',
         ),
       )
-      .addOption(new Option('--events', 'print every event, in place of two of each source'))
+      .addOption(new Option('--events', 'print every event instead of two per source'))
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nExit codes: 0 no event was lost or duplicated, and each repeat was the same to the byte; 1 it was not so.\nPiped or with --json, the last line of the proof is {"lost":0,"duplicates":0,"repeats":n,"identical":n}.',
+        '\nExit codes: 0 no event was lost or duplicated and each repeat was byte-identical, 1 otherwise.\nPiped or with --json, the last line is {"lost":0,"duplicates":0,"repeats":n,"identical":n}.',
       );
     return examples(command, ['penstock demo', 'penstock demo --follow', 'penstock demo | jq']);
   },
@@ -37,7 +37,7 @@ export const demoCommand: PenstockCommand = {
   async run(io, flags) {
     const json = wantsJson(io, flags);
     const show = new DemoShow(io, { json, all: flags['events'] === true });
-    // Loaded here, since no other command needs the simulators in memory.
+    // Loaded only when it runs: the simulators need much memory.
     const { prove, setStage } = await import('./demo-proof.ts');
     for (const line of BANNER) show.tell(line);
     await using stage = await setStage(io, show);
@@ -50,18 +50,18 @@ export const demoCommand: PenstockCommand = {
   },
 };
 
-/** Why a run does not show what it should, in words; undefined when it does. */
+/** Why a run does not show the guarantee, in words; undefined when it does. */
 function problemOf({ lost, duplicates, repeats, identical }: Verdict): string | undefined {
   if (lost > 0 || duplicates > 0 || identical < repeats) return 'The promise was broken.';
-  // Half of a request was taken and never acknowledged: it must come again.
+  // Half of a request was accepted and never acknowledged, so it must be sent again.
   if (repeats === 0)
-    return 'Nothing was sent again, so the kill came at no request: this run proves nothing.';
+    return 'Nothing was sent again, so the kill did not hit a request; this run proves nothing.';
   return undefined;
 }
 
-/** The pipeline goes on, in this process, until a stop. */
+/** Runs the pipeline in this process until a stop. */
 async function follow(io: Io, { show, file }: Stage): Promise<void> {
-  show.tell('Every new event is shown as it arrives, until interrupted.');
+  show.tell('Showing every new event until interrupted.');
   show.showAll();
   // No variable of the operator's shell changes the demo.
   const lent = { ...io, env: {} };

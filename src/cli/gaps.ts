@@ -23,24 +23,26 @@ import { patienceWith } from '../observe/states.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
-/** `penstock gaps [SOURCE]`: was everything collected, and if not, why. */
+/** `penstock gaps [SOURCE]`: what was not collected or not sent, and why. */
 export const gapsCommand: PenstockCommand = {
   describe(command) {
     command
-      .addArgument(new Argument('[source]', 'only of this source'))
+      .addArgument(new Argument('[source]', 'only this source'))
       .addOption(configFlag())
       .addOption(
         timeFlag(
           'from',
-          'only from then on, and also show what was never asked (reason never-asked) or is not settled yet (open)',
+          'only from this time on; also shows spans that were never requested (never-asked) or are not final yet (open)',
         ),
       )
-      .addOption(timeFlag('to', 'only before then; with --from, and now without it'))
-      .addOption(new Option('--closed', 'also show gaps that were closed since; they do not count'))
+      .addOption(timeFlag('to', 'only before this time; needs --from, and is now by default'))
+      .addOption(
+        new Option('--closed', 'also show gaps that have been closed; they do not affect the exit code'),
+      )
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nWithout times it shows open gaps. It reads the state beside a daemon, and changes nothing.\nExit codes: 0 nothing is missing (open does not count), 2 usage or configuration, 3 something is, 5 the state cannot be used.',
+        '\nWithout --from it shows open gaps. It works beside a running daemon and is read-only.\nExit codes: 0 nothing is missing (open does not count), 2 usage or configuration, 3 something is missing, 5 the state\ncannot be used.',
       );
     return examples(command, [
       'penstock gaps',
@@ -75,10 +77,10 @@ function askedSpan(flags: Flags, now: number): Span | undefined {
   const from = (flags['from'] as TimeFlag | undefined)?.(now);
   const to = (flags['to'] as TimeFlag | undefined)?.(now);
   if (from === undefined && to === undefined) return undefined;
-  if (from === undefined) throw new ConfigError(['--to: expected --from too. See: penstock gaps --help']);
+  if (from === undefined) throw new ConfigError(['--to needs --from. See: penstock gaps --help']);
   if (from < (to ?? now)) return { from, to: to ?? now };
   throw new ConfigError([
-    `--from ${isoTime(from)}: expected a time before ${to === undefined ? 'now' : `--to ${isoTime(to)}`}`,
+    `--from ${isoTime(from)}: must be before ${to === undefined ? 'now' : `--to ${isoTime(to)}`}`,
   ]);
 }
 
@@ -128,13 +130,13 @@ function toRow({ source, stream, part, from, to, reason, opened, closed }: Missi
 }
 
 interface Question {
-  /** Only gaps that hold events of this source. */
+  /** Only gaps with events of this source. */
   readonly source: string | undefined;
   /** Only gaps that overlap this span. */
   readonly asked: Span | undefined;
 }
 
-/** What destinations were not sent because too much waited for them. */
+/** The events that destinations were not sent because their backlog was too large. */
 export function missedBy(
   gaps: readonly DestinationGap[],
   { source, asked }: Question,
@@ -164,7 +166,7 @@ export function destinationGapRow({ destination, from, to, events, sources, open
   };
 }
 
-/** The same for people. */
+/** The same as a table. */
 export function destinationGapTable(gaps: readonly DestinationGap[]): string {
   const rows = gaps
     .map(destinationGapRow)

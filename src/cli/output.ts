@@ -5,7 +5,7 @@ import type { PollStats } from '../core/poll-stats.ts';
 import { mask } from '../core/secret.ts';
 import { printable, printableJson, printableLines } from '../core/text.ts';
 
-/** Whether a command prints JSON lines: with `--json`, and wherever stdout is no terminal. */
+/** Whether a command prints JSON lines: with `--json`, and whenever stdout is not a terminal. */
 export function wantsJson({ stdout }: Pick<Io, 'stdout'>, flags: Readonly<Record<string, unknown>>): boolean {
   return flags['json'] === true || stdout.isTTY !== true;
 }
@@ -15,12 +15,12 @@ export function jsonLine(output: Output, object: unknown): void {
   output.write(`${printableJson(toJson(object))}\n`);
 }
 
-/** Writes lines of text in which a vendor, a receiver or an operator may have had a word: printable, secrets masked. */
+/** Writes text that may contain words of a vendor, a receiver or an operator: made printable, secrets masked. */
 export function say(output: Output, text: string): void {
   output.write(printableLines(mask(text)));
 }
 
-/** Lines of a table for people: cells made printable, columns padded to their widest cell, two blanks between, no trailing blanks. */
+/** A table for a terminal: printable cells, padded columns, two spaces between them, no trailing spaces. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows].map((row) => row.map(printable));
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
@@ -35,19 +35,21 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .join('');
 }
 
-/** The beginning of a text that is too wide for a cell. */
+/** `1 stream`, `1,200 streams`. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+}
+
+/** The text, cut to so many characters. */
 export function clip(text: string, widest: number): string {
   return text.length <= widest ? text : `${text.slice(0, widest - 1)}…`;
 }
 
 const CLEAR = '\r\u001b[K';
 
-/**
- * One line at the bottom of a terminal that says how far something has come; nothing where there is no terminal. What
- * else is written to `output` stands above it.
- */
+/** A line of progress at the bottom of a terminal; writes nothing elsewhere. Whatever is written to `output` appears above it. */
 export class TerminalLine {
-  /** The stream, for whatever else is written to it. */
+  /** The stream, for all other text. */
   readonly output: Output;
   readonly #stream: Output;
   #line = '';
@@ -65,7 +67,7 @@ export class TerminalLine {
     };
   }
 
-  /** Shows the line instead of the one before; an empty one clears it. */
+  /** Replaces the line; an empty one clears it. */
   show(line: string): void {
     if (this.#stream.isTTY !== true) return;
     this.#line = printable(line).slice(0, (this.#stream.columns ?? 80) - 1);
@@ -74,12 +76,12 @@ export class TerminalLine {
 
   #write(text: string): unknown {
     if (this.#line === '') return this.#stream.write(text);
-    // In one piece, so that nothing comes in between.
+    // In one write, so that no other output gets in between.
     return this.#stream.write(`${CLEAR}${text}${text.endsWith('\n') ? this.#line : `\n${this.#line}`}`);
   }
 }
 
-/** One line on a terminal that says how far a pass has come; nothing where there is no terminal. */
+/** Shows the events of each source in a terminal line while a poll runs. */
 export class Progress {
   readonly #line: TerminalLine;
   readonly #events = new Map<string, number>();
@@ -88,7 +90,7 @@ export class Progress {
     this.#line = line;
   }
 
-  /** Takes note of a durable page. */
+  /** Counts a durable page. */
   readonly page = (source: string, added: PollStats): void => {
     this.#events.set(source, (this.#events.get(source) ?? 0) + added.emitted);
     this.#line.show(
@@ -102,7 +104,7 @@ export class Progress {
   }
 }
 
-/** Adds examples to a command's help, each a line that can be typed as it stands. */
+/** Adds examples to a command's help; each must work when typed as shown. */
 export function examples(command: Command, lines: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }

@@ -17,10 +17,10 @@ import { examples, jsonLine, say, table, wantsJson } from './output.ts';
 
 type Profile = DestinationConfig['profile'];
 
-/** What a terminal shows of a first poll, which may be of many days. */
+/** Events shown on a terminal by default, because a first poll may read many days. */
 const ON_A_TERMINAL = 20;
 
-/** `penstock preview SOURCE`: what the source would ship next. */
+/** `penstock preview SOURCE`: what the source would send next. */
 export const previewCommand: PenstockCommand = {
   describe(command) {
     command
@@ -29,18 +29,19 @@ export const previewCommand: PenstockCommand = {
       .addOption(
         new Option(
           '--limit <n>',
-          `end after so many events (default: ${ON_A_TERMINAL} on a terminal, else all of the poll)`,
+          `stop after so many events (default: ${ON_A_TERMINAL} on a terminal, otherwise the whole poll)`,
         ).argParser(countArgument),
       )
       .addOption(
-        new Option('--profile <name>', 'show body and attributes as a destination gets them').choices(
-          Object.keys(PROFILES),
-        ),
+        new Option(
+          '--profile <name>',
+          'show body and attributes as a destination with this profile receives them',
+        ).choices(Object.keys(PROFILES)),
       )
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nIt spends from the same budgets as polling, and waits, visibly, for a free slot. Exit codes: 0 done, 2 usage, configuration\nor an unknown source, 3 the poll failed, 5 the state cannot be used.',
+        '\nIt uses the same quotas as polling, and says when it waits for one. Exit codes: 0 done, 2 usage, configuration or an\nunknown source, 3 the poll failed, 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock preview console',
@@ -74,14 +75,14 @@ export const previewCommand: PenstockCommand = {
 
 function countArgument(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Expected a number from 1.');
+  throw new InvalidArgumentError('Must be a number of at least 1.');
 }
 
 function rowOf({ event }: JournaledEvent): string[] {
   return ['@timestamp', 'event.dataset', 'message'].map((field) => String(event[field] ?? ''));
 }
 
-/** A record as a destination of that profile gets it, with plain values. */
+/** A record as a destination with that profile receives it, with plain values. */
 function wireShape(source: SourceConfig, profile: Profile, event: JournaledEvent, page: PageCommit): unknown {
   const record = toLogRecord(event, page, { profile, namespaceOf: (_, ecs) => namespaceOf(source, ecs) });
   return {
@@ -95,8 +96,9 @@ function wireShape(source: SourceConfig, profile: Profile, event: JournaledEvent
 
 function ended({ stderr, stop }: Io, name: string, { shown, errors, partial }: PreviewResult): ExitCode {
   for (const error of errors) say(stderr, `The poll failed: ${error}\nSee: penstock check\n`);
-  if (partial) stderr.write('The budget has nothing left: further streams are left out. Try again later.\n');
+  if (partial)
+    stderr.write('The quota is used up, so the remaining streams were not read. Try again later.\n');
   if (errors.length > 0 || stop.aborted) return EXIT.incomplete;
-  if (shown === 0) stderr.write(`Source ${name} has nothing new to ship.\n`);
+  if (shown === 0) stderr.write(`Source ${name} has no new events.\n`);
   return EXIT.done;
 }

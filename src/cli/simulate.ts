@@ -7,11 +7,11 @@ import { examples } from './output.ts';
 
 const DEFAULT = '127.0.0.1:8081';
 
-/** `penstock simulate`: the demo's vendors as servers of their own, to try a configuration or a deployment on. */
+/** `penstock simulate`: runs the demo's vendors as servers, for trying a configuration or a deployment. */
 export const simulateCommand: PenstockCommand = {
   describe(command) {
     command.addOption(
-      new Option('--listen <host:port>', 'where the first of them listens')
+      new Option('--listen <host:port>', 'address of the first simulator')
         .argParser(listenArgument)
         .default(listenArgument(DEFAULT), DEFAULT),
     );
@@ -19,13 +19,13 @@ export const simulateCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    // Loaded here, since no other command but the demo needs the simulators in memory.
+    // Loaded only when it runs: the simulators need much memory.
     const { startDemoVendors } = await import('../simulators/demo.ts');
     const listen = flags['listen'] as Listen;
     await using vendors = await startDemoVendors({ ...io, signal: io.stop, listen }).catch(
       (error: unknown) => {
         throw new ConfigError([
-          `The simulators cannot listen on ${listen.host}, ports ${listen.port} to ${listen.port + 3}: ${explain(error)}. Name another address with --listen.`,
+          `The simulators cannot listen on ${listen.host}, ports ${listen.port} to ${listen.port + 3}: ${explain(error)}. Choose another address with --listen.`,
         ]);
       },
     );
@@ -42,7 +42,7 @@ interface Listen {
 
 function listenArgument(text: string): Listen {
   const { host, port } = parseListenAddress(text) ?? {};
-  if (port === undefined) throw new InvalidArgumentError('Expected an address such as 127.0.0.1:8081.');
+  if (port === undefined) throw new InvalidArgumentError('Must be an address such as 127.0.0.1:8081.');
   return { host: host ?? '0.0.0.0', port };
 }
 

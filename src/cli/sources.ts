@@ -8,7 +8,7 @@ import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Source } from '../core/source.ts';
 import { loadSources } from '../sources/registry.ts';
 
-/** `penstock sources [TYPE]`: what can be polled, and with which options. */
+/** `penstock sources [TYPE]`: the source types, or the options of one. */
 export const sourcesCommand: PenstockCommand = {
   describe(command) {
     command.addArgument(new Argument('[type]', 'a source type')).addOption(jsonFlag());
@@ -39,7 +39,7 @@ function known(types: ReadonlyMap<string, Source>, type: string): Source {
   const source = types.get(type);
   if (source !== undefined) return source;
   throw new ConfigError([
-    `There is no source type ${type}; did you mean ${nearest(type, [...types.keys()])}? There are: ${[...types.keys()].join(', ')}. See: penstock sources`,
+    `There is no source type ${type}; did you mean ${nearest(type, [...types.keys()])}? Known: ${[...types.keys()].join(', ')}. See: penstock sources`,
   ]);
 }
 

@@ -12,7 +12,7 @@ import {
 } from './command.ts';
 import { type Io, setUp } from './io.ts';
 import { enqueueAndFollow } from './jobs.ts';
-import { examples, jsonLine, say, wantsJson } from './output.ts';
+import { counted, examples, jsonLine, say, wantsJson } from './output.ts';
 import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
@@ -117,16 +117,16 @@ async function rewindInHolder(
   return resultsOf('rewind', followed.job) ?? [];
 }
 
-/** `penstock state reset SOURCE`: forgets a source. */
+/** `penstock state reset SOURCE`: deletes what the state knows about a source. */
 export const stateResetCommand: PenstockCommand = {
   describe(command) {
     command
       .name('reset')
       .description(
-        'Forget all that the state knows of a source; its next poll is a first one. Needs the daemon stopped.',
+        'Delete everything that the state knows about a source; its next poll is like its first. The daemon must be stopped.',
       )
       .addArgument(new Argument('<source>', 'a source of the configuration or of the state'))
-      .addOption(new Option('--yes', 'do not ask; needed where there is no terminal'))
+      .addOption(new Option('--yes', 'do not ask for confirmation; required without a terminal'))
       .addOption(configFlag())
       .addOption(jsonFlag())
       .addHelpText('after', `\n${CONSEQUENCES}`);
@@ -144,9 +144,9 @@ export const stateResetCommand: PenstockCommand = {
     if (flags['yes'] !== true) {
       if (io.stdin.isTTY !== true)
         throw new ConfigError([
-          `state reset ${name}: expected --yes, since there is no terminal to ask on. ${CONSEQUENCES}`,
+          `state reset ${name}: --yes is required, because there is no terminal to ask on. ${CONSEQUENCES}`,
         ]);
-      const question = `This forgets all that the state in ${path} knows of source ${name}.\n${CONSEQUENCES}\nType the name of the source to go on: `;
+      const question = `This deletes everything that the state in ${path} knows about source ${name}.\n${CONSEQUENCES}\nType the name of the source to continue: `;
       if (!(await confirm(io, question, name))) {
         io.stderr.write('Nothing was changed.\n');
         return EXIT.usage;
@@ -158,16 +158,19 @@ export const stateResetCommand: PenstockCommand = {
       name,
     );
     if (wantsJson(io, flags)) jsonLine(io.stdout, { source: name, streams, ledger });
-    else io.stdout.write(`Forgot source ${name}: ${streams} streams, ${ledger} ledger entries.\n`);
+    else
+      io.stdout.write(
+        `Reset source ${name}: deleted ${counted(streams, 'stream', 'streams')} and ${counted(ledger, 'ledger entry', 'ledger entries')}.\n`,
+      );
     return EXIT.done;
   },
 };
 
 const CONSEQUENCES =
-  'Its next poll begins initial_lookback ago and sends those records again: creations and login attempts under the same ids,\n' +
-  'but updates and counters have meaning from one state only, and are sent anew. What is queued is still delivered.';
+  'The next poll starts at initial_lookback and sends those records again: creations and login attempts under the same ids,\n' +
+  'updates and counters under new ids, because theirs depend on the state. Queued events are still delivered.';
 
-/** Asks on a terminal, and says whether the answer is just `expected`. */
+/** Asks on a terminal; true when the answer is exactly `expected`. */
 export async function confirm({ stdin, stderr }: Io, question: string, expected: string): Promise<boolean> {
   stderr.write(question);
   return (await firstLine(stdin)) === expected;

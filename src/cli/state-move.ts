@@ -12,20 +12,20 @@ import { identityOf } from '../core/stream-key.ts';
 import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { exportState, importState } from '../journal/sqlite/transfer.ts';
 import { type ExportedStream, StateDocument } from '../journal/state-document.ts';
-import { examples, jsonLine, say, wantsJson } from './output.ts';
+import { counted, examples, jsonLine, say, wantsJson } from './output.ts';
 
-/** `penstock state export`: what moves to another machine, as one JSON document. */
+/** `penstock state export`: prints what moves to another machine, as one JSON document. */
 export const stateExportCommand: PenstockCommand = {
   describe(command) {
     command
       .name('export')
       .description(
-        'Print cursors, ledgers, coverage and gaps as one JSON document for state import; no secrets, nothing undelivered.',
+        'Print cursors, ledgers, coverage and gaps as one JSON document for state import. It has no secrets and no undelivered events.',
       )
       .addOption(configFlag())
       .addHelpText(
         'after',
-        '\nTo hand over: stop the daemon here, deliver what waits (penstock once), export, import there, start there.',
+        '\nTo move: stop the daemon, deliver the backlog (penstock once), export, import on the other machine, start the daemon there.',
       );
     return examples(command, [
       'penstock state export > penstock-state.json',
@@ -39,28 +39,26 @@ export const stateExportCommand: PenstockCommand = {
     jsonLine(io.stdout, exportState({ ...config.state, clock: io.clock, log }, io.clock.now()));
     if (isStateHeld(config.state.path)) {
       io.stderr.write(
-        'A running process holds this state: what it sends from now on would be sent again elsewhere. To hand over, stop it and export again.\n',
+        'A running process uses this state: what it sends from now on would be sent again by the other machine. To move, stop it and export again.\n',
       );
     }
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
     const { events } = await view.stats();
     if (events > 0) {
       io.stderr.write(
-        `${events} events in this state are not delivered everywhere, and do not travel: deliver them here before it is given up, with: penstock once\n`,
+        `${events} ${events === 1 ? 'event is' : 'events are'} undelivered and not exported. Deliver them before you delete this state, with: penstock once\n`,
       );
     }
     return EXIT.done;
   },
 };
 
-/** `penstock state import FILE|-`: goes on where another machine's state left off. */
+/** `penstock state import FILE|-`: continues where another machine's state ended. */
 export const stateImportCommand: PenstockCommand = {
   describe(command) {
     command
       .name('import')
-      .description(
-        'Read a document of state export into a state that holds nothing yet. Needs the daemon stopped.',
-      )
+      .description('Import a document of state export into an empty state. The daemon must be stopped.')
       .addArgument(new Argument('<file>', 'the document, or - for standard input'))
       .addOption(configFlag())
       .addOption(jsonFlag());
@@ -78,7 +76,10 @@ export const stateImportCommand: PenstockCommand = {
     const streams = document.streams.length;
     const ledger = document.streams.reduce((sum, stream) => sum + stream.ledger.length, 0);
     if (wantsJson(io, flags)) jsonLine(io.stdout, { streams, ledger });
-    else io.stdout.write(`Imported ${streams} streams, ${ledger} ledger entries.\n`);
+    else
+      io.stdout.write(
+        `Imported ${counted(streams, 'stream', 'streams')} and ${counted(ledger, 'ledger entry', 'ledger entries')}.\n`,
+      );
     return EXIT.done;
   },
 };
@@ -88,25 +89,27 @@ async function read({ stdin, cwd }: Io, file: string): Promise<string> {
   try {
     return await readFile(absolutePath(cwd, file), 'utf8');
   } catch (error) {
-    throw new ConfigError([`${file} cannot be read: ${explain(error)}. Make it with: penstock state export`]);
+    throw new ConfigError([
+      `${file} cannot be read: ${explain(error)}. Create it with: penstock state export`,
+    ]);
   }
 }
 
 function parse(file: string, content: string): StateDocument {
   const name = file === '-' ? 'Standard input' : file;
-  const advice = 'Nothing was imported. Make it anew with: penstock state export';
+  const advice = 'Nothing was imported. Create the document again with: penstock state export';
   let value: unknown;
   try {
     value = parseJson(content);
   } catch (error) {
-    throw new ConfigError([`${name} is no JSON: ${explain(error)}. ${advice}`]);
+    throw new ConfigError([`${name} is not valid JSON: ${explain(error)}. ${advice}`]);
   }
   const parsed = StateDocument.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ConfigError([`${name} is no exported state: ${z.prettifyError(parsed.error)}\n${advice}`]);
+  throw new ConfigError([`${name} is not an exported state: ${z.prettifyError(parsed.error)}\n${advice}`]);
 }
 
-/** A stream that no source of this configuration reads would go on nowhere. */
+/** Warns of streams that no source of this configuration reads. */
 function warnOfUnread({ stderr }: Io, { sources }: Config, { streams }: StateDocument): void {
   const known = sources.map(identityOf);
   const unread = streams.filter(
@@ -116,7 +119,7 @@ function warnOfUnread({ stderr }: Io, { sources }: Config, { streams }: StateDoc
   for (const who of new Set(unread.map(inWords))) {
     say(
       stderr,
-      `No source of this configuration is ${who}: what was imported of it is kept, and not polled.\n`,
+      `No source in this configuration reads ${who}: its streams were imported, but are not polled.\n`,
     );
   }
 }

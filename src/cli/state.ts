@@ -21,7 +21,7 @@ import type { JournalView } from '../journal/journal.ts';
 import type { StreamState } from '../journal/collection.ts';
 import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 
-/** A stream as `state list` tells it. */
+/** A stream as `state list` shows it. */
 export function streamRow(
   { source, type, key, cursor, ledger, lastComplete, lastError }: StreamState,
   nextDue: number | undefined,
@@ -38,7 +38,7 @@ export function streamRow(
   };
 }
 
-/** A destination as `state list` tells it: `waiting` events of those that it takes. */
+/** The destinations as `state list` shows them; `waiting` counts the events that each is to receive. */
 export async function destinationRows(view: Pick<JournalView, 'destinations'>, config: Config) {
   const known = await view.destinations.all();
   return Promise.all(
@@ -55,22 +55,22 @@ export async function destinationRows(view: Pick<JournalView, 'destinations'>, c
   );
 }
 
-/** ISO 8601 in UTC, or null for what has not happened. */
+/** ISO 8601 in UTC, or null for no time. */
 export function timeOrNull(time: number | undefined): string | null {
   return time === undefined ? null : isoTime(time);
 }
 
-/** The scope of a stream's key, as people read it. */
+/** The scope in a stream's key. */
 export function scopeOf(key: string): string {
   return key.split('|').slice(2).join('|');
 }
 
-/** `penstock state list`: every stream and every destination, a line each. */
+/** `penstock state list`: one line for each stream and destination. */
 export const stateListCommand: PenstockCommand = {
   describe(command) {
     command
       .name('list')
-      .description('List the streams with their cursors, and the destinations with what is queued for them.')
+      .description('List streams with their cursors, and destinations with their queued events.')
       .addOption(configFlag())
       .addOption(jsonFlag());
     return examples(command, ['penstock state list', 'penstock state list --json']);
@@ -97,7 +97,7 @@ async function streamRows(view: JournalView) {
   );
 }
 
-/** What a cell shows of a cursor; `state show` shows all of it. */
+/** The widest cursor in a cell; `state show` shows all of it. */
 const WIDEST = 60;
 
 function show(
@@ -106,7 +106,7 @@ function show(
   destinations: Awaited<ReturnType<typeof destinationRows>>,
 ): void {
   if (streams.length + destinations.length === 0) {
-    stderr.write('The state holds nothing yet. See: penstock once\n');
+    stderr.write('The state is empty. See: penstock once\n');
     return;
   }
   const streamLines = streams.map((row) => [
@@ -129,19 +129,19 @@ function show(
     table(['SOURCE', 'STREAM', 'CURSOR', 'LEDGER', 'LAST COMPLETE', 'NEXT DUE', 'LAST ERROR'], streamLines),
   );
   stdout.write('\n');
-  stdout.write(table(['DESTINATION', 'POSITION', 'WAITING', '', 'REASON'], destinationLines));
+  stdout.write(table(['DESTINATION', 'POSITION', 'QUEUED', '', 'REASON'], destinationLines));
 }
 
-/** Polls shown of each stream. */
+/** Polls shown for each stream. */
 const POLLS = 5;
 
-/** `penstock state show [SOURCE]`: everything that the state holds of a source. */
+/** `penstock state show [SOURCE]`: everything that the state knows about a source. */
 export const stateShowCommand: PenstockCommand = {
   describe(command) {
     command
       .name('show')
       .description(
-        'Show all of a source: cursors, ledger size, coverage, gaps, last polls; and of the state: positions, bytes.',
+        'Show everything about a source (cursors, ledger size, coverage, gaps, last polls) and the state (positions, bytes).',
       )
       .addArgument(new Argument('[source]', 'only this source'))
       .addOption(configFlag())
@@ -203,7 +203,7 @@ async function everything(view: JournalView, stream: StreamState) {
   };
 }
 
-/** `penstock state …`: what is remembered between two polls. */
+/** `penstock state …`: what is stored between two polls. */
 export const stateCommands: CommandGroup = {
   describe(command) {
     return examples(command, ['penstock state list', 'penstock state show console']);

@@ -3,7 +3,7 @@ import type { Condition, State } from '../core/state.ts';
 import type { SourceState } from '../observe/states.ts';
 import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';
 
-/** A table for people. */
+/** A table for a terminal. */
 export interface Rows {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -11,7 +11,17 @@ export interface Rows {
 
 export function sourceRows(sources: readonly SourceStatus[], now: number): Rows {
   return {
-    head: ['source', 'type', 'streams', 'last complete poll', 'next', 'owed', 'open gaps', 'ledger', 'state'],
+    head: [
+      'source',
+      'type',
+      'streams',
+      'last complete poll',
+      'next poll',
+      'owed',
+      'open gaps',
+      'ledger',
+      'state',
+    ],
     rows: sources.map(({ config, streams, lastComplete, nextDue, deferred, openGaps, ledger, state }) => [
       config.name,
       config.definition.id,
@@ -28,7 +38,7 @@ export function sourceRows(sources: readonly SourceStatus[], now: number): Rows 
 
 export function destinationRows(destinations: readonly DestinationStatus[], now: number): Rows {
   return {
-    head: ['destination', 'waiting', 'dead letters', 'last answer', 'oldest waiting', 'missed', 'state'],
+    head: ['destination', 'queued', 'dead letters', 'last response', 'oldest queued', 'skipped', 'state'],
     rows: destinations.map(
       ({ name, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
         name,
@@ -43,7 +53,7 @@ export function destinationRows(destinations: readonly DestinationStatus[], now:
   };
 }
 
-/** A state by its name, since when, and why: `failing for 5m: console answered 500`. `now`: epoch ms. */
+/** A state with its duration and reason: `failing for 5m: console answered 500`. `now`: epoch ms. */
 export function stateInWords({ name, since, reason, until }: State<string>, now: number): string {
   const lasting = since === undefined ? name : `${name} for ${showDuration(Math.max(0, now - since))}`;
   const why = reason === undefined ? lasting : `${lasting}: ${reason}`;
@@ -53,11 +63,11 @@ export function stateInWords({ name, since, reason, until }: State<string>, now:
 
 function nextTry({ name, until }: SourceState, nextDue: number | undefined, now: number): string {
   if (name === 'waiting') return 'when there is room';
-  if (name === 'refused' && until === undefined) return 'after its options are corrected';
+  if (name === 'refused' && until === undefined) return 'after the options are corrected';
   return fromNow(until ?? nextDue ?? now, now);
 }
 
-/** The journal in one sentence, and what was rejected. */
+/** The journal and the dead letters in one sentence. */
 export function journalLine(
   { journal, rejected }: Pick<Status, 'journal' | 'rejected'>,
   now: number,
@@ -66,13 +76,12 @@ export function journalLine(
   const held = `Journal ${mebibytes(bytes)}`;
   const queued = `${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'} queued`;
   const waits = `${queued}, oldest ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
-  if (rejected === 0)
-    return oldest === undefined ? `${held}; everything is delivered.` : `${held}; ${waits}.`;
-  const letters = `${rejected.toLocaleString('en')} rejected: \`penstock dead-letters list\` shows them`;
+  if (rejected === 0) return oldest === undefined ? `${held}; nothing queued.` : `${held}; ${waits}.`;
+  const letters = `${rejected.toLocaleString('en')} rejected, see \`penstock dead-letters list\``;
   return `${held}; ${oldest === undefined ? 'nothing queued' : waits}; ${letters}.`;
 }
 
-/** That a reload was rejected, in one sentence. */
+/** A rejected reload in one sentence. */
 export function reloadLine({ since, reason }: Condition, now: number): string {
   return `Reload rejected ${ago(since, now)}; keeping the previous configuration: ${reason}`;
 }

@@ -15,21 +15,21 @@ import { isStateThere, openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { type OverdueStream, overdueStreams } from '../observe/states.ts';
 import { readStatus, type SourceStatus, type Status, storedReports } from '../observe/status.ts';
 
-/** `--watch` looks again this often. Milliseconds. */
+/** How often `--watch` refreshes. Milliseconds. */
 const EVERY = 2_000;
-/** Cursor to the top left, and what is below it erased. */
+/** Moves the terminal's cursor to the top left and erases everything below it. */
 const CLEAR = '\u001b[H\u001b[J';
 
-/** `penstock status`: how everything stands, by the journal, beside a daemon or without one. */
+/** `penstock status`: the state of every source and destination, read from the journal. */
 export const statusCommand: PenstockCommand = {
   describe(command) {
     command
       .addOption(configFlag())
-      .addOption(new Option('--watch', 'look again every two seconds until stopped'))
+      .addOption(new Option('--watch', 'refresh every two seconds until stopped'))
       .addOption(
         new Option(
           '--check',
-          'exit 3 unless every source has completed a poll as recently as its schedule says: for health checks',
+          'exit 3 unless every source completed a poll as recently as its schedule requires; for health checks',
         ).conflicts('watch'),
       )
       .addOption(jsonFlag());
@@ -47,7 +47,7 @@ export const statusCommand: PenstockCommand = {
     const { clock } = io;
     do {
       if (!json && flags['watch'] === true) io.stdout.write(CLEAR);
-      // Opened anew each time: a daemon may make the state, or migrate it, meanwhile.
+      // Opened each time, because a daemon may create or migrate the state meanwhile.
       await using journal = await openJournalReadOnly(config.state.path, { clock, log });
       const status = await readStatus(journal, config, {
         now: clock.now(),
@@ -57,7 +57,7 @@ export const statusCommand: PenstockCommand = {
       if (!isStateThere(config.state.path)) sayEmpty(json ? io.stderr : io.stdout, config.state.path);
       if (json) jsonLine(io.stdout, toObject(status, overdueOf(status.sources, io)));
       else io.stdout.write(toText(status, clock.now()));
-      if (flags['check'] === true) return tellStale(io, status);
+      if (flags['check'] === true) return reportStale(io, status);
     } while (flags['watch'] === true && (await again(io)));
     return EXIT.done;
   },
@@ -68,16 +68,16 @@ async function again({ clock, stop }: Io): Promise<boolean> {
   return !stop.aborted;
 }
 
-/** Else an empty table is all there is to see, also of a `state.path` that is wrong. */
+/** Without this line, a wrong `state.path` would only show an empty table. */
 function sayEmpty(output: Output, path: string): void {
   const directory = resolve(path);
   say(
     output,
-    `The state directory ${directory} is empty: nothing was collected there yet. Start \`penstock run\` or \`penstock once\`, or set \`state.path\`.\n`,
+    `The state directory ${directory} is empty; nothing has been collected yet. Start \`penstock run\` or \`penstock once\`, or correct \`state.path\`.\n`,
   );
 }
 
-function tellStale(io: Io, { sources }: Status): ExitCode {
+function reportStale(io: Io, { sources }: Status): ExitCode {
   const stale = staleSources(sources);
   for (const { source, detail } of stale) say(io.stderr, `Source ${source} is stale: ${detail}\n`);
   return stale.length === 0 ? EXIT.done : EXIT.incomplete;
@@ -97,7 +97,7 @@ function shown({ head, rows }: Rows): string {
   return table(head, rows);
 }
 
-/** A state as JSON: its name, times as RFC 3339, or null. */
+/** A state as JSON: its name, and times in RFC 3339 or null. */
 function stateObject({ name, since, reason, until }: State<string>) {
   return {
     state: name,
@@ -166,11 +166,11 @@ function toObject(status: Status, overdue: readonly OverdueStream[]) {
 
 interface StaleSource {
   readonly source: string;
-  /** Since when, and the last error. */
+  /** Since when it is stale, and the last error. */
   readonly detail: string;
 }
 
-/** The streams that were not read for longer than readiness allows, by the journal alone. */
+/** The streams that were not read for longer than the readiness rule allows, by the journal alone. */
 export function overdueOf(
   sources: readonly SourceStatus[],
   { clock, random }: Pick<Io, 'clock' | 'random'>,
@@ -181,12 +181,12 @@ export function overdueOf(
   });
 }
 
-/** When a source is due, by its configuration. */
+/** The schedule of a source, by its configuration. */
 export function schedules(random: Io['random']): (source: SourceConfig) => Schedule {
   return ({ options }) => parseSchedule(options.schedule, options.timezone, random);
 }
 
-/** The sources without a complete sweep in the time that their schedule gives them, by the journal alone. */
+/** The sources without a complete poll in the time that their schedule allows, by the journal alone. */
 export function staleSources(sources: readonly SourceStatus[]): readonly StaleSource[] {
   return sources.flatMap(({ config: { name }, stale }) =>
     stale === undefined ? [] : [{ source: name, detail: stale.detail }],

@@ -58,7 +58,7 @@ describe('dead-letters', () => {
     const { code, stderr } = await other.run('dead-letters list', { tty: true });
 
     expect(code).toBe(0);
-    expect(stderr).toContain('no dead letters');
+    expect(stderr).toContain('No dead letters');
   });
 
   it.each([

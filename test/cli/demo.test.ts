@@ -34,7 +34,7 @@ describe.concurrent('the demo', () => {
     const [, second] = /Started again .* process (\d+)/.exec(stdout) ?? [];
     expect(new Set([first, second, String(process.pid)]).size).toBe(3);
     expect(lines.slice(-3).join('\n')).toMatch(
-      /^The receiver has \d+ events: .*\n.* lost 0, duplicates 0, repeats [1-9]\d* byte-identical\.\nThe promise holds: /,
+      /^Received \d+ events: .*\n.* 0 lost, 0 duplicates, ([1-9]\d*) repeats, \1 byte-identical\.\nThe promise holds: /,
     );
   });
 
@@ -49,7 +49,7 @@ describe.concurrent('the demo', () => {
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(/^Penstock demo: .*\n.*\n.*compared/);
     const lines = stdout.trim().split('\n');
-    const [, told] = /The receiver has (\d+) events/.exec(stderr) ?? [];
+    const [, told] = /Received (\d+) events/.exec(stderr) ?? [];
     expect(lines).toHaveLength(Number(told) + 1);
     expect(lines.length).toBeLessThanOrEqual(200);
     const events = lines.slice(0, -1).map((line) => flatten(JSON.parse(line)));

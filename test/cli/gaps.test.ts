@@ -205,9 +205,9 @@ describe('gaps', () => {
 
   it.each([
     ['gaps consol', 'did you mean console?'],
-    ['gaps --to 2h', 'expected --from'],
-    ['gaps --from 1h --to 2h', 'expected a time before --to'],
-    ['gaps --from yesterday', 'Expected a time such as'],
+    ['gaps --to 2h', '--to needs --from'],
+    ['gaps --from 1h --to 2h', 'must be before --to'],
+    ['gaps --from yesterday', 'Must be a time such as'],
     ['gaps --form 1h', '--from'],
   ])('exits 2 on %s', async (line, words) => {
     const { code, stderr } = await world.run(line);

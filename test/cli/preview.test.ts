@@ -53,7 +53,7 @@ describe('preview', () => {
     const again = await world.run('preview console');
 
     expect(quiet.rows).toEqual([]);
-    expect(quiet.stderr).toContain('nothing new');
+    expect(quiet.stderr).toContain('no new events');
     expect(next.rows).toHaveLength(1);
     expect(again.rows.map(idOf)).toEqual(next.rows.map(idOf));
     expect(await held()).toEqual(before);
@@ -113,7 +113,7 @@ describe('preview', () => {
 
     const { stderr } = await world.run('preview attacks');
 
-    expect(stderr).toContain('further streams are left out');
+    expect(stderr).toContain('the remaining streams were not read');
   });
 
   it('exits 3 when the poll fails, and 2 for an unknown source', async () => {

@@ -295,7 +295,7 @@ describe('state reset', () => {
     const yes = await world.run('state reset console', { tty: true, stdin: 'console\n' });
 
     expect(no.code).toBe(2);
-    expect(no.stderr).toContain('updates and counters have meaning from one state only');
+    expect(no.stderr).toContain('updates and counters under new ids');
     expect(kept).toBeDefined();
     expect(yes.code).toBe(0);
     expect(await cursorOf('console')).toBeUndefined();
@@ -379,7 +379,7 @@ describe('state export and import', () => {
     expect(streamsOf(exported)).toMatchObject([{ account: 'north' }]);
     expect(streamsOf(again)).toEqual(streamsOf(exported));
     expect(imported.stderr).toContain(
-      `is qradar-login-attempts at ${world.console.url}, account north: what was imported of it is kept, and not polled.`,
+      `reads qradar-login-attempts at ${world.console.url}, account north: its streams were imported, but are not polled.`,
     );
   });
 
@@ -402,7 +402,7 @@ describe('state export and import', () => {
     const { code, stderr } = await world.run('state export');
 
     expect(code).toBe(0);
-    expect(stderr).toContain('40 events in this state are not delivered');
+    expect(stderr).toContain('40 events are undelivered and not exported');
   });
 
   it('exports beside the process that holds the state', async () => {
@@ -430,8 +430,8 @@ describe('state export and import', () => {
   });
 
   it.each([
-    ['{"format":', 'is no JSON'],
-    ['{"format":"other"}', 'is no exported state'],
+    ['{"format":', 'is not valid JSON'],
+    ['{"format":"other"}', 'is not an exported state'],
     [
       '{"format":"penstock-state","version":2,"exported":1,"streams":[]}',
       'another one is of another release',

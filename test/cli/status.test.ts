@@ -197,7 +197,7 @@ describe('status --check', () => {
 
     expect(code).toBe(3);
     expect(stderr).toMatch(
-      /^The state directory .+ is empty: .+\nSource console is stale: No complete poll has ended yet\.\n$/,
+      /^The state directory .+ is empty; .+\nSource console is stale: No complete poll has ended yet\.\n$/,
     );
   });
 

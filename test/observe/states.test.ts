@@ -298,7 +298,7 @@ describe('a source', () => {
       clock,
       tty: true,
     });
-    expect(stdout).toContain('after its options are corrected');
+    expect(stdout).toContain('after the options are corrected');
   });
 
   it('that is refused is tried again in an hour, and not in the minute of its schedule', async () => {
