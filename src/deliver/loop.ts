@@ -52,15 +52,15 @@ export interface DeliveryParts {
 }
 
 /** What is sent next. */
-interface Sending {
+interface NextBatch {
   readonly batch: InFlightBatch;
   /** Undefined for live records, whose acknowledgement moves the position. */
   readonly redelivery?: Redelivery;
 }
 
-/** What one request came to. */
-type RequestResult = Effect &
-  Pick<ResponseReport, 'deadLetters' | 'duration' | 'at'> & { readonly entries: readonly BatchEntry[] };
+interface SentRequest extends Pick<ResponseReport, 'deadLetters' | 'duration' | 'at'> {
+  readonly entries: readonly BatchEntry[];
+}
 
 /** A batch that is rejected whole gets no more records when it has this many. */
 const LONGEST_BATCH = 5_000;
@@ -152,72 +152,67 @@ export class Delivery {
       if (!(error instanceof JournalWriteError && signal.aborted)) throw error;
     } finally {
       this.#redeliveries.end();
-      this.#state.stopped();
+      this.#state.stop();
     }
   }
 
   /** One request and its response; waits when there is nothing to send. */
   async #deliverNext(signal: AbortSignal): Promise<void> {
     const { clock, sender } = this.#parts;
-    const woken = this.#state.untilWoken();
-    const sending = (await this.#nextLive()) ?? (await this.#nextRedelivery());
-    if (sending === undefined) return this.#waitForWork(woken);
+    const woken = this.#state.wakeSignal();
+    const next = (await this.#nextLive()) ?? (await this.#nextRedelivery());
+    if (next === undefined) return this.#waitForWork(woken);
     if (signal.aborted) return;
-    const { batch } = sending;
+    const { batch } = next;
     const entries = this.#nextRequest(batch);
-    if (entries.length === 0) return this.#finish(sending);
+    if (entries.length === 0) return this.#finish(next);
 
-    this.#state.sending();
+    this.#state.beginRequest();
     const began = clock.now();
     const outcome = await sender.send(entries, signal);
     const at = clock.now();
     const response = classifyResponse(outcome, at, entries.length);
     const effect = batch.apply(response, at, this.#requestSize);
     this.#requestSize = resized(this.#requestSize, response, effect, entries.length);
-    const deadLetters = await this.#commit(sending, response);
-    this.#observe(batch, response, { ...effect, entries, deadLetters, duration: at - began, at });
+    const deadLetters = await this.#commit(next, response);
+    this.#observe(batch, response, effect, { entries, deadLetters, duration: at - began, at });
     await this.#backOff(batch, response, effect);
   }
 
-  async #nextLive(): Promise<Sending | undefined> {
+  async #nextLive(): Promise<NextBatch | undefined> {
     const { clock } = this.#parts;
     if (this.#live === undefined) {
-      const next = () => this.#batcher.next(this.#state.position, clock.now());
-      const batch = await this.#state.persist(next);
+      const batch = await this.#state.persist(() => this.#batcher.next(this.#state.position, clock.now()));
       this.#live = batch && new InFlightBatch(batch, clock.now());
     }
     return this.#live && { batch: this.#live };
   }
 
-  #nextRedelivery(): Promise<Sending | undefined> {
+  #nextRedelivery(): Promise<NextBatch | undefined> {
     return this.#state.persist(() => this.#redeliveries.next(this.#parts.clock.now()));
   }
 
   /** A paused destination is tried with one record. */
   #nextRequest(batch: InFlightBatch): readonly BatchEntry[] {
-    const { clock, destination } = this.#parts;
-    const limits = {
-      maxEventAge: destination.maxEventAge,
-      alone: this.#state.isPaused,
-      size: this.#requestSize,
-    };
-    return batch.next(clock.now(), limits);
+    const { maxEventAge } = this.#parts.destination;
+    const alone = this.#state.isPaused;
+    return batch.next(this.#parts.clock.now(), { maxEventAge, alone, size: this.#requestSize });
   }
 
   /** The whole batch is settled. */
-  async #finish(sending: Sending): Promise<void> {
-    await this.#commit(sending, undefined);
-    if (sending.redelivery === undefined) this.#live = undefined;
+  async #finish(next: NextBatch): Promise<void> {
+    await this.#commit(next, undefined);
+    if (next.redelivery === undefined) this.#live = undefined;
     else this.#redeliveries.finishBatch();
   }
 
   async #waitForWork(woken: AbortSignal): Promise<void> {
-    this.#state.caughtUp();
+    this.#state.rest();
     await this.#state.persist(() => this.#parts.journal.pages.changed(woken, this.#state.position));
   }
 
   /** Commits what the response settled (undefined: none was needed); returns how many dead letters that made. */
-  async #commit({ batch, redelivery }: Sending, response: ClassifiedResponse | undefined): Promise<number> {
+  async #commit({ batch, redelivery }: NextBatch, response: ClassifiedResponse | undefined): Promise<number> {
     if (redelivery === undefined) return this.#acknowledge(batch, response);
     const settled = batch.takeSettled();
     await this.#state.persist(() => redelivery.settle(settled));
@@ -270,13 +265,16 @@ export class Delivery {
   #observe(
     { redelivered }: InFlightBatch,
     response: ClassifiedResponse,
-    { entries, continues, ...counts }: RequestResult,
+    { delivered, rejected, continues }: Effect,
+    { entries, ...request }: SentRequest,
   ): void {
     const { destination, sender, observer } = this.#parts;
     const accepted = response.kind === 'accepted' ? entries : [];
     observer?.onResponse({
-      ...counts,
+      ...request,
       redelivered,
+      delivered,
+      rejected,
       destination: destination.name,
       kind: response.kind === 'paused' && continues ? 'rejected' : response.kind,
       status: response.status,
@@ -287,10 +285,10 @@ export class Delivery {
 
   /** Waits as the response asks; not at all when other records, or fewer, are sent next. */
   async #backOff(batch: InFlightBatch, response: ClassifiedResponse, effect: Effect): Promise<void> {
-    if (response.kind !== 'retry') this.#state.responded();
+    if (response.kind !== 'retry') this.#state.resetBackoff();
     if (response.kind === 'accepted') {
       await this.#backlog.accepted();
-      return this.#state.accepted(response);
+      return this.#state.recover(response);
     }
     if (!effect.continues) await this.#backlog.keepDuring(this.#wait(response), batch);
     if (effect.stuck) await this.#lengthen(batch);

@@ -104,20 +104,20 @@ export class DeliveryStateMachine {
     this.#state = { ...this.#state, position };
   }
 
-  /** Something is about to be sent. */
-  sending(): void {
+  /** A request is about to be sent. */
+  beginRequest(): void {
     this.#rest = undefined;
     if (this.#state.kind === 'idle') this.#become('sending');
   }
 
-  /** The destination responded, and rejects parts at most: the next delay is the first again. */
-  responded(): void {
+  /** The destination responded, so the next delay is the first again. */
+  resetBackoff(): void {
     this.#unreachableBefore = undefined;
     this.#delay = FIRST_DELAY;
   }
 
   /** Records were accepted. */
-  async accepted(response: Accepted): Promise<void> {
+  async recover(response: Accepted): Promise<void> {
     const { journal, name, clock, log } = this.#parts;
     if (response.unread !== undefined) this.#logUnread(response.unread, response);
     if (this.isPaused) await this.persist(() => journal.destinations.setPaused(name, undefined, clock.now()));
@@ -165,13 +165,14 @@ export class DeliveryStateMachine {
   }
 
   /** There is nothing to send. */
-  caughtUp(): void {
+  rest(): void {
     this.#unreachableBefore = undefined;
     this.#become('idle');
     this.#restAs('caught-up');
   }
 
-  stopped(): void {
+  /** The delivery has ended. */
+  stop(): void {
     this.#restAs('stopped');
   }
 
@@ -190,7 +191,7 @@ export class DeliveryStateMachine {
   }
 
   /** Called before the journal is read. The signal aborts when the loop is woken after that, or is to end. */
-  untilWoken(): AbortSignal {
+  wakeSignal(): AbortSignal {
     this.#wake = new AbortController();
     return AbortSignal.any([this.#ending, this.#wake.signal]);
   }
