@@ -2,6 +2,7 @@ import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { explain } from '../core/errors.ts';
 import { maskForeign } from '../core/secret.ts';
 import { decodeText } from '../http/charset.ts';
+import { isMarkup } from '../http/response.ts';
 import type { ExportOutcome, ExportResponse } from '../otlp/exchange.ts';
 
 /** Characters of the words that are kept. Longer bodies are stack traces. */
@@ -49,7 +50,7 @@ function printable(text: string): string {
 
 /** Whether the body is a page for people. Its first character tells, since labels are often wrong. */
 export function isPage({ headers, body }: ExportResponse): boolean {
-  return /^\s*</.test(decodeText(body.subarray(0, 256), headers['content-type']).text);
+  return isMarkup(decodeText(body.subarray(0, 256), headers['content-type']).text);
 }
 
 /** What an accepted request rejected, without duplicates of records that the destination has. */

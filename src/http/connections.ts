@@ -118,17 +118,23 @@ function tlsOptions(
   tls: TlsConfig,
   { ca, cert, key, passphrase }: Pem,
 ): Pick<ConnectionOptions, 'secureContext' | 'servername' | 'checkServerIdentity' | 'rejectUnauthorized'> {
-  const name = tls.server_name ?? undefined;
+  const isDefault = ca === undefined && cert === undefined;
   return {
-    ...(ca === undefined && cert === undefined
-      ? {}
-      : { secureContext: secureContext({ ca, cert, key, passphrase }) }),
+    ...(isDefault ? {} : { secureContext: secureContext({ ca, cert, key, passphrase }) }),
+    ...verificationOptions(tls),
+  };
+}
+
+/** How the certificate of a server is verified. */
+export function verificationOptions({
+  server_name: name,
+  insecure_skip_verify,
+}: TlsConfig): Pick<ConnectionOptions, 'servername' | 'checkServerIdentity' | 'rejectUnauthorized'> {
+  return {
     // A server name that is an address may be checked, but not sent (RFC 6066 §3).
-    ...(name === undefined || isIP(name) ? {} : { servername: name }),
-    ...(name === undefined
-      ? {}
-      : { checkServerIdentity: (_host, shown) => checkServerIdentity(name, shown) }),
-    rejectUnauthorized: tls.insecure_skip_verify !== true,
+    ...(name == null || isIP(name) !== 0 ? {} : { servername: name }),
+    ...(name == null ? {} : { checkServerIdentity: (_host, shown) => checkServerIdentity(name, shown) }),
+    rejectUnauthorized: insecure_skip_verify !== true,
   };
 }
 

@@ -57,10 +57,15 @@ export function isUnusableStatus(status: number): boolean {
  */
 export function isHtml({ headers, text }: Pick<RawResponse, 'headers' | 'text'>): boolean {
   if (text === '') return false;
-  if (/^\s*</.test(text)) return true;
+  if (isMarkup(text)) return true;
   return (
     /^\s*text\/html\b/i.test(headers['content-type'] ?? '') && !/^\s*([[{"\d-]|true|false|null)/.test(text)
   );
+}
+
+/** Whether a text begins like a page, whatever its label is. */
+export function isMarkup(text: string): boolean {
+  return /^\s*</.test(text);
 }
 
 function htmlPage(response: RawResponse): UnavailableError {

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, type AgentOptions, type ClientRequest, type ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { checkServerIdentity, type ConnectionOptions, getCACertificates } from 'node:tls';
+import { type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
-import { unreadable, unusable } from '../http/connections.ts';
+import { unreadable, unusable, verificationOptions } from '../http/connections.ts';
 import { MAX_HEADER_BYTES } from '../http/network-error.ts';
 import { ExplainedError } from '../http/way.ts';
 import type { Proxy } from '../config/proxy.ts';
@@ -137,28 +136,16 @@ class TlsAgent extends HttpsAgent {
 }
 
 /** @throws ExplainedError when a file cannot be read */
-function connectionOptions({
-  ca_file,
-  cert_file,
-  key_file,
-  key_passphrase,
-  server_name,
-  insecure_skip_verify,
-}: TlsConfig) {
-  const options: ConnectionOptions = { rejectUnauthorized: insecure_skip_verify !== true };
-  if (ca_file != null) options.ca = [...getCACertificates('default'), read('ca_file', ca_file)];
-  if (cert_file != null) options.cert = read('cert_file', cert_file);
-  if (key_file != null) options.key = read('key_file', key_file);
-  if (key_passphrase != null) {
-    key_passphrase.refresh();
-    options.passphrase = key_passphrase.reveal();
-  }
-  if (server_name != null) {
-    options.checkServerIdentity = (_host, shown) => checkServerIdentity(server_name, shown);
-    // A server name that is an address may be checked, but must not be asked for (RFC 6066 §3).
-    if (isIP(server_name) === 0) options.servername = server_name;
-  }
-  return options;
+function connectionOptions(tls: TlsConfig): ConnectionOptions {
+  const { ca_file, cert_file, key_file, key_passphrase } = tls;
+  key_passphrase?.refresh();
+  return {
+    ...verificationOptions(tls),
+    ...(ca_file == null ? {} : { ca: [...getCACertificates('default'), read('ca_file', ca_file)] }),
+    ...(cert_file == null ? {} : { cert: read('cert_file', cert_file) }),
+    ...(key_file == null ? {} : { key: read('key_file', key_file) }),
+    ...(key_passphrase == null ? {} : { passphrase: key_passphrase.reveal() }),
+  };
 }
 
 function read(option: 'ca_file' | 'cert_file' | 'key_file', path: string): string {
