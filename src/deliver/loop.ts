@@ -17,11 +17,9 @@ import type { Sender } from '../otlp/sender.ts';
 import { BacklogLimit } from './backlog.ts';
 import { Batcher, type BatchEntry, bytesBySource } from './batch.ts';
 import {
-  type Accepted,
   type ClassifiedResponse,
   classifyResponse,
   describeResponse,
-  REJECTS_EVERYTHING_ADVICE,
   responseFields,
 } from './classify-response.ts';
 import { ANY_SIZE, type Effect, InFlightBatch, resized } from './in-flight-batch.ts';
@@ -68,7 +66,6 @@ const LONGEST_BATCH = 5_000;
 /** The warning about dead letters is repeated when there are this many times as many. */
 const WARN_AGAIN = 10;
 
-const NO_ROOM = 'The journal is at its cap, and dead letters fill most of it.';
 const NO_ROOM_ADVICE =
   'Look at `penstock dead-letters list`, export and remove what is not needed, or raise `state.max_bytes`.';
 
@@ -160,7 +157,8 @@ export class Delivery {
   async #deliverNext(signal: AbortSignal): Promise<void> {
     const { clock, sender } = this.#parts;
     const woken = this.#state.wakeSignal();
-    const next = (await this.#nextLive()) ?? (await this.#nextRedelivery());
+    const next: NextBatch | undefined =
+      (await this.#nextLive()) ?? (await this.#state.persist(() => this.#redeliveries.next(clock.now())));
     if (next === undefined) return this.#waitForWork(woken);
     if (signal.aborted) return;
     const { batch } = next;
@@ -186,10 +184,6 @@ export class Delivery {
       this.#live = batch && new InFlightBatch(batch, clock.now());
     }
     return this.#live && { batch: this.#live };
-  }
-
-  #nextRedelivery(): Promise<NextBatch | undefined> {
-    return this.#state.persist(() => this.#redeliveries.next(this.#parts.clock.now()));
   }
 
   /** A paused destination is tried with one record. */
@@ -225,7 +219,7 @@ export class Delivery {
     const { position, deadLetters } = batch.takeAcknowledgement();
     if (response === undefined && !isBefore(this.#state.position, position)) return 0;
     while (deadLetters.length > 0 && !(await this.#hasRoomForDeadLetters())) {
-      await this.#state.pause(NO_ROOM, NO_ROOM_ADVICE);
+      await this.#state.pause('The journal is full, mostly of dead letters.', NO_ROOM_ADVICE);
       if (this.#state.isEnding) return 0;
     }
     if (response !== undefined) this.#lastResponse = describeResponse(response);
@@ -290,15 +284,8 @@ export class Delivery {
       await this.#backlog.accepted();
       return this.#state.recover(response);
     }
-    if (!effect.continues) await this.#backlog.keepDuring(this.#wait(response), batch);
+    if (!effect.continues) await this.#backlog.keepDuring(this.#state.wait(response), batch);
     if (effect.stuck) await this.#lengthen(batch);
-  }
-
-  #wait(response: Exclude<ClassifiedResponse, Accepted>): Promise<void> {
-    if (response.kind === 'retry') return this.#state.retry(response);
-    const words = describeResponse(response);
-    if (response.kind === 'paused') return this.#state.pause(words, response.advice);
-    return this.#state.pause(`Everything is rejected. ${words}`, REJECTS_EVERYTHING_ADVICE);
   }
 
   /** Adds later records to a batch that is rejected whole: one of them that is accepted proves these at fault. */

@@ -6,7 +6,9 @@ import type { DestinationStore, Position } from '../journal/delivery.ts';
 import { JournalWriteError } from '../journal/journal.ts';
 import {
   type Accepted,
+  type ClassifiedResponse,
   describeResponse,
+  REJECTS_EVERYTHING_ADVICE,
   responseFields,
   type Retry,
   UNREAD_ADVICE,
@@ -128,8 +130,16 @@ export class DeliveryStateMachine {
     this.#become('sending');
   }
 
+  /** Waits until a destination that did not accept the request is to be tried again. */
+  wait(response: Exclude<ClassifiedResponse, Accepted>): Promise<void> {
+    if (response.kind === 'retry') return this.#retry(response);
+    const words = describeResponse(response);
+    if (response.kind === 'paused') return this.pause(words, response.advice);
+    return this.pause(`Everything is rejected. ${words}`, REJECTS_EVERYTHING_ADVICE);
+  }
+
   /** Waits as long as the response asks, else by the backoff. */
-  async retry(response: Retry): Promise<void> {
+  async #retry(response: Retry): Promise<void> {
     const { kind, reason } = this.#state;
     const { clock, log } = this.#parts;
     const ms = Math.round(response.retryAfterMs ?? this.#nextDelay());
