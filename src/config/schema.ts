@@ -8,7 +8,7 @@ type JsonSchema = z.core.JSONSchema.BaseSchema;
 /** A value with `${…}` in it: what it will be is not known to an editor. */
 const REFERENCE = { type: 'string', pattern: '\\$\\{' } as const;
 
-/** The JSON Schema (draft 7, which editors know best) of the configuration file; sources are told apart by `type`. */
+/** The JSON Schema (draft 7, which editors know best) of the configuration file; sources are distinguished by `type`. */
 export function configSchema(types: SourceTypes): JsonSchema {
   const schema = toSchema(settingsSchema);
   const sources = schema.properties?.['sources'];
@@ -41,7 +41,7 @@ function toSchema(schema: z.ZodType): JsonSchema {
   return admitReferences(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as JsonSchema);
 }
 
-/** Lets `${…}` stand wherever a scalar does. */
+/** Allows `${…}` wherever a scalar is allowed. */
 function admitReferences(schema: JsonSchema): JsonSchema {
   const { description, default: fallback, writeOnly, $schema, ...rest } = schema;
   const about = { $schema, description, default: fallback, writeOnly };

@@ -1,6 +1,6 @@
 import { setTimeout as timer } from 'node:timers/promises';
 
-/** Time, lent to everything that waits or stamps, so that tests own it. Milliseconds since the epoch, UTC. */
+/** The time for everything that waits or stamps, so that tests can control it. Milliseconds since the epoch, UTC. */
 export interface Clock {
   now(): number;
   /** Resolves after `ms` (at once for 0 or less); rejects with the signal's reason when aborted. */
@@ -25,7 +25,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A number in [0, 1), lent for jitter. */
+/** A random number in [0, 1), for jitter. */
 export type Random = () => number;
 
 /** Resolves when the signal aborts; at once when it already has. */

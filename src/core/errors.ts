@@ -1,4 +1,4 @@
-/** Who must act on an error: the operator (settings, rights), nobody (wait, it passes), or us (a bug, a changed API). */
+/** Who must act on an error: the operator (settings, permissions), nobody (it is temporary), or us (a bug, a changed API). */
 export type Blame = 'operator' | 'nobody' | 'developer';
 
 /** Exit codes of the process. */
@@ -27,19 +27,19 @@ export class StateError extends PenstockError {
   readonly blame = 'operator' as const;
 }
 
-/** The journal is at its cap, so this stream may not poll now. Nobody acts, unless it lasts. */
+/** The journal is full, so this stream cannot poll now. Nobody needs to act unless it lasts. */
 export class JournalFullError extends PenstockError {
   override readonly name = 'JournalFullError' as const;
   readonly blame = 'nobody' as const;
 }
 
-/** The deadline or the stop came while a request waited for its budget: what is left is owed, no failure. */
+/** The run ended while a request waited for its quota. The rest of the poll is deferred, which is not a failure. */
 export class OutOfBudgetError extends PenstockError {
   override readonly name = 'OutOfBudgetError' as const;
   readonly blame = 'nobody' as const;
 }
 
-/** A vendor's answer (or its absence) that ends this poll. `url` never holds a query or a secret. */
+/** A vendor's response, or its absence, that ends this poll. `url` never holds a query or a secret. */
 export abstract class VendorError extends PenstockError {
   readonly url: string;
   readonly status: number | undefined;
@@ -51,17 +51,17 @@ export abstract class VendorError extends PenstockError {
   }
 }
 
-/** 401 or 403: the credential is refused. The source stops and keeps its cursor. */
+/** 401 or 403: the credential is rejected. The source stops and keeps its cursor. */
 export class UnauthorisedError extends VendorError {
   override readonly name = 'UnauthorisedError' as const;
   readonly blame = 'operator' as const;
 }
 
-/** Another 4xx, or a redirect to another origin: the request itself is refused, and is not sent again unchanged. */
+/** Another 4xx, or a redirect to another origin: the request itself is rejected, and is not sent again unchanged. */
 export class RefusedError extends VendorError {
   override readonly name = 'RefusedError' as const;
   readonly blame = 'operator' as const;
-  /** The answer's body, at most a few kilobytes: vendors put their own error code there. */
+  /** The beginning of the response's body, a few kilobytes: vendors put their own error code there. */
   readonly body: string;
 
   constructor(message: string, url: string, status: number, body: string) {
@@ -70,13 +70,13 @@ export class RefusedError extends VendorError {
   }
 }
 
-/** No usable answer after the bounded tries: 5xx, resets, refused connections, HTML. It passes. */
+/** No usable response after all retries: 5xx, resets, refused connections, HTML. Temporary. */
 export class UnavailableError extends VendorError {
   override readonly name: 'UnavailableError' | 'ThrottledError' | 'TimedOutError' = 'UnavailableError';
   readonly blame = 'nobody' as const;
 }
 
-/** 429 after the bounded tries. */
+/** 429 after all retries. */
 export class ThrottledError extends UnavailableError {
   override readonly name = 'ThrottledError' as const;
   /** When the vendor's pause ends, epoch milliseconds. */
@@ -88,16 +88,16 @@ export class ThrottledError extends UnavailableError {
   }
 }
 
-/** No complete answer within the source's `timeout`. */
+/** No complete response within the source's `timeout`. */
 export class TimedOutError extends UnavailableError {
   override readonly name = 'TimedOutError' as const;
 }
 
-/** The answer is larger than `max_response_bytes`. */
+/** The response is larger than `max_response_bytes`. */
 export class TooLargeError extends VendorError {
   override readonly name = 'TooLargeError' as const;
   readonly blame = 'operator' as const;
-  /** What was asked about, epoch ms: a gap now. Undefined where the request was about no span. */
+  /** The span that was asked for, epoch ms, which is now a gap. Undefined if the request was not about a span. */
   readonly asked: { readonly from: number; readonly to: number } | undefined;
 
   constructor(message: string, url: string, status: number, asked?: TooLargeError['asked']) {
@@ -112,12 +112,12 @@ export class UnexpectedAnswerError extends VendorError {
   readonly blame: Blame = 'developer';
 }
 
-/** A 2xx whose body is no JSON, or the beginning of one: it may pass, so it is tried again like a 503. */
+/** A 2xx whose body is not valid JSON, or only part of it. It may be temporary, so it is retried like a 503. */
 export class UnreadableAnswerError extends UnexpectedAnswerError {
   override readonly blame = 'nobody' as const;
 }
 
-/** Whether the vendor refuses the credential (401, 403) or the request as it is (422): polling again does not help. */
+/** Whether the vendor rejected the credential (401, 403) or the request itself (422), so that polling again is useless. */
 export function isRefusal(error: unknown): error is UnauthorisedError | RefusedError {
   return error instanceof UnauthorisedError || (error instanceof RefusedError && error.status === 422);
 }

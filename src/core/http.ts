@@ -8,37 +8,37 @@ export interface HttpRequest {
   /** Encoded once; `+` and blanks as `%2B` and `%20`. */
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The budget that it is spent from: a `Quota.route` of the source. Routes without a quota are unlimited. */
+  /** The quota that it is spent from: a `Quota.route` of the source. Routes without a quota are unlimited. */
   readonly route: string;
-  /** False: a time-out is not tried again, because the caller asks for less instead. Default true. */
+  /** False: a time-out is not retried, because the caller asks for less instead. Default true. */
   readonly retryTimeouts?: boolean;
-  /** Names of number fields that `json()` gives as the sender's own decimal text: see `parseJson`. */
+  /** Names of number fields that `json()` returns as the sender's decimal text: see `parseJson`. */
   readonly decimalText?: readonly string[] | undefined;
-  /** The lists that `json()` gives as `Rows`, since they may be long. */
+  /** The lists that `json()` returns as `Rows`, because they may be long. */
   readonly rows?: Shape;
-  /** The span of the stream's time that it asks about: a gap when the answer is above `max_response_bytes`. */
+  /** The span of the stream's time that it asks for: becomes a gap if the response exceeds `max_response_bytes`. */
   readonly asked?: Span;
-  /** What the stream knows of the vendor's clock: an answer that is dated otherwise is put aside and asked for again. */
+  /** What the stream knows of the vendor's clock. A response with another `Date` is requested again. */
   readonly clock?: KnownClock;
 }
 
 /** What a stream knows of the vendor's clock. Milliseconds. */
 export interface KnownClock {
-  /** What it was ahead of ours at the last answer; undefined before the first one, which is believed. */
+  /** How far it was ahead of ours at the last response; undefined before the first one, which is trusted. */
   readonly ahead: number | undefined;
-  /** By how much an answer may differ from that. */
+  /** By how much a response may differ from that. */
   readonly tolerance: number;
 }
 
-/** What one answer says of the vendor's clock, by its `Date` and `Age`. Milliseconds. */
+/** The vendor's clock by the `Date` and `Age` of one response. Milliseconds. */
 export interface ClockReading {
-  /** What the vendor's clock is ahead of ours, at least. */
+  /** How far the vendor's clock is ahead of ours, at least. */
   readonly ahead: number;
-  /** From sending to the headers of the answer: how much more it may be ahead. */
+  /** The time from sending to the headers of the response: how much more it may be ahead. */
   readonly waited: number;
 }
 
-/** A 2xx answer that is not HTML, whole. */
+/** A complete 2xx response that is not HTML. */
 export interface HttpResponse {
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
@@ -61,14 +61,14 @@ export interface HttpResponse {
 }
 
 /**
- * The HTTP client that a source is lent. Every request spends its budget durably before it is sent.
+ * The HTTP client that a source gets. Every request spends its quota durably before it is sent.
  * @throws UnauthorisedError 401, 403 · RefusedError other 4xx, foreign redirects · ThrottledError 429 ·
- *   TimedOutError · UnavailableError 5xx, network, HTML · UnreadableAnswerError no JSON, or a part of it · TooLargeError · OutOfBudgetError — after the bounded tries, where trying again helps.
- *   UnavailableError too when `clock` is asked for and no two answers agree on it.
+ *   TimedOutError · UnavailableError 5xx, network, HTML · UnreadableAnswerError invalid or incomplete JSON · TooLargeError · OutOfBudgetError — after all retries, where they help.
+ *   UnavailableError too if `clock` is given and no two responses agree on it.
  */
 export interface Http {
   get(request: HttpRequest): Promise<HttpResponse>;
-  /** How many requests of this route could be sent now without waiting for the budget; Infinity without a quota. */
+  /** How many requests of this route could be sent now without waiting; Infinity without a quota. */
   available(route: string): Promise<number>;
   /** What a stream knew of the vendor's clock (ms ahead of ours): it holds until answers of this process say more. */
   recall(ahead: number): void;

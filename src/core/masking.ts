@@ -2,10 +2,10 @@ import { isUtf8 } from 'node:buffer';
 
 const MASK = '[secret]';
 
-/** What is masked, in the text as it came: from, and to before. */
+/** A range to mask in the original text: from (inclusive), to (exclusive). */
 type Range = readonly [from: number, to: number];
 
-/** Finds many texts in one, in time that grows with that one alone. */
+/** Masks known forms of secrets in a text. The time depends on the text only, not on how many forms there are. */
 export class Masking {
   readonly #known = new Set<string>();
   readonly #index = new FormIndex();
@@ -16,7 +16,7 @@ export class Masking {
     this.#index.add(form);
   }
 
-  /** `isCut`: the end of the text may be missing, so that the beginning of a form at its end is masked too. */
+  /** `isCut`: the text may have been cut, so the beginning of a form at its end is masked too. */
   mask(text: string, isCut = false): string {
     if (this.#known.size === 0 || text.length < SHORTEST) return text;
     const ranges = views(text).flatMap((view) => this.#find(view, isCut));
@@ -33,7 +33,7 @@ export class Masking {
   }
 }
 
-/** Ranges that overlap are one, so that a secret within another one leaves nothing of it. */
+/** Replaces ranges, merging those that overlap, so that nothing is left of a secret that contains another one. */
 function replace(text: string, ranges: readonly Range[]): string {
   const united: [number, number][] = [];
   for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
@@ -50,19 +50,19 @@ function replace(text: string, ranges: readonly Range[]): string {
   return masked + text.slice(end);
 }
 
-/** As many forms are compared one by one; more are told apart by their next characters. */
-const FEW = 16;
+/** Up to this many forms are compared one by one; more are split by their next characters. */
+const MAX_UNSPLIT = 16;
 
-/** Characters that are told apart in one step. */
+/** How many characters a level of the index distinguishes. */
 const STEP = 4;
 
 /**
- * Texts by their beginnings: finds the longest that stands at a place in time that grows with its length, not with how
- * many there are (hundreds of tokens begin alike).
+ * An index of forms by their beginnings. Finding the longest form at a place takes time that depends on its length, not on
+ * the number of forms (hundreds of tokens may begin alike).
  */
 export class FormIndex {
   readonly #depth: number;
-  /** All of them, or when there are children, those too short to be in one. */
+  /** All forms; with children, those too short for one. */
   readonly #forms: string[] = [];
   #children: Map<number, FormIndex> | undefined;
 
@@ -73,12 +73,12 @@ export class FormIndex {
   add(form: string): void {
     if (this.#children === undefined) this.#forms.push(form);
     else this.#addBelow(this.#children, form);
-    if (this.#children !== undefined || this.#forms.length <= FEW) return;
+    if (this.#children !== undefined || this.#forms.length <= MAX_UNSPLIT) return;
     this.#children = new Map();
     for (const moved of this.#forms.splice(0)) this.#addBelow(this.#children, moved);
   }
 
-  /** The length of the longest at that place; 0 when there is none. `isCut`: the end of the text counts as any characters. */
+  /** The length of the longest form at that place; 0 without one. `isCut`: see `Masking.mask`. */
   lengthAt(text: string, at: number, isCut: boolean): number {
     const rest = text.length - at;
     if (isCut && rest < this.#depth + STEP && this.#someBeginWith(text.slice(at))) return rest;
@@ -108,7 +108,7 @@ export class FormIndex {
   }
 }
 
-/** A number by which most that differ in the next four characters differ. */
+/** A hash of the next four characters. */
 function keyAt(text: string, at: number): number {
   return (
     text.charCodeAt(at) ^
@@ -118,23 +118,23 @@ function keyAt(text: string, at: number): number {
   );
 }
 
-/** Shorter values are no secrets worth the name, and masking them would riddle every line. */
+/** Shorter values are not masked: masking them would make logs unreadable. Characters. */
 export const SHORTEST = 4;
 
-/** Escapes within escapes: JSON in JSON, in a URL, in a page. */
-const DEPTH = 4;
+/** How many levels of nested escapes are decoded: JSON in JSON, in a URL, in a page. */
+const MAX_ESCAPE_DEPTH = 4;
 
-/** A text as it stands, and with its escapes read once, twice and so on, as long as there are some. */
+/** A text as it is, and with its escapes decoded once, twice and so on, while it has some. */
 export function views(text: string): readonly View[] {
   const found = [plainView(text)];
   for (let view = unescape(plainView(text)); view !== undefined; view = unescape(view)) {
     found.push(view);
-    if (found.length > DEPTH) break;
+    if (found.length > MAX_ESCAPE_DEPTH) break;
   }
   return found;
 }
 
-/** What to look for, in every view of a text, to find a secret in whatever spelling. */
+/** The forms to look for, in every view of a text, to find a secret in any encoding. */
 export function formsOf(secret: string): readonly string[] {
   const plain = views(secret).map(({ text }) => text);
   const forms = [...plain, secret.replaceAll(' ', '+'), ...wholeBase64(secret), ...base64Within(secret)];
@@ -147,24 +147,24 @@ function wholeBase64(secret: string): string[] {
   return [standard, standard.replace(/=+$/, ''), url, url.padEnd(standard.length, '=')];
 }
 
-/** What base64 makes of a secret that stands within a longer text (`user:password`), at each of the three offsets. */
+/** The base64 of a secret within a longer text (`user:password`), at each of the three offsets. */
 function base64Within(secret: string): string[] {
   return [0, 1, 2].flatMap((offset) => {
     const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
-    // Digits that also hold bits of the text before or after it are left out.
+    // Without the digits that also encode the text before or after it.
     const own = [Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6)] as const;
     return [bytes.toString('base64').slice(...own), bytes.toString('base64url').slice(...own)];
   });
 }
 
-/** A text with escapes read, and where each of its characters came from. */
+/** A text with its escapes decoded, and where each of its characters came from. */
 export interface View {
   readonly text: string;
-  /** By index of `text`, its length included: the index in the first text. */
+  /** By index of `text`, including its length: the index in the original text. */
   readonly origins: Uint32Array;
 }
 
-/** `%41`, `%u0041`; `&#65;`, `&#x41;`, `&amp;`; `\u0041`, `\u{41}`, `\x41`, `\101`, `\/`: of any writer, in either case of digits. */
+/** `%41`, `%u0041`; `&#65;`, `&#x41;`, `&amp;`; `\u0041`, `\u{41}`, `\x41`, `\101`, `\/`: as any program writes them, in either case. */
 const ESCAPE =
   /%u(?<percentUnit>[\da-f]{4})|(?<bytes>(?:%[\da-f]{2})+)|&(?:#x(?<hex>[\da-f]{1,6})|#(?<decimal>\d{1,7})|(?<entity>[a-z]{2,6}));?|\\(?:u\{(?<point>[\da-f]{1,6})\}|u(?<unit>[\da-f]{4})|x(?<byte>[\da-f]{2})|(?<octal>[0-3][0-7]{2})|(?<letter>["'\\/bfnrt]))/gi;
 
@@ -209,12 +209,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 const LETTERS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
-/** The text as it stands. */
+/** The text without decoding. */
 export function plainView(text: string): View {
   return { text, origins: Uint32Array.from({ length: text.length + 1 }, (_, index) => index) };
 }
 
-/** Reads every escape once; undefined when there is none. What only looks like an escape stays. Linear. */
+/** Decodes every escape once; undefined without any. What only looks like an escape stays. Takes linear time. */
 export function unescape({ text, origins }: View): View | undefined {
   let output = '';
   const from = new Uint32Array(text.length + 1);
@@ -231,7 +231,7 @@ export function unescape({ text, origins }: View): View | undefined {
     const { bytes } = match.groups ?? {};
     if (bytes === undefined) add(characterOf(match.groups ?? {}) ?? match[0][0] ?? '', match.index, 0);
     else for (const { character, index } of charactersOf(bytes)) add(character, match.index + index * 3, 0);
-    // What is no escape after all: its first character stands for itself, and the rest follows.
+    // Not an escape after all: its first character was added above, and this is the rest.
     if (bytes === undefined && characterOf(match.groups ?? {}) === undefined) {
       add(match[0].slice(1), match.index + 1, 1);
     }
@@ -256,7 +256,7 @@ function fromPoint(point: number): string | undefined {
   return point <= 0x10_ff_ff ? String.fromCodePoint(point) : undefined;
 }
 
-/** The characters of percent-encoded bytes: UTF-8, and where it is none, Latin-1. `index` counts bytes. */
+/** The characters of percent-encoded bytes: UTF-8, and Latin-1 where they are not valid UTF-8. `index` counts bytes. */
 function* charactersOf(escaped: string): Iterable<{ readonly character: string; readonly index: number }> {
   const bytes = Buffer.from(escaped.replaceAll('%', ''), 'hex');
   for (let index = 0; index < bytes.length;) {
@@ -269,7 +269,7 @@ function* charactersOf(escaped: string): Iterable<{ readonly character: string; 
   }
 }
 
-/** Bytes of the UTF-8 sequence that begins so; 0 for none. */
+/** The length of the UTF-8 sequence that begins with this byte; 0 for an invalid one. */
 function sequenceLength(first: number): number {
   if (first < 0x80) return 1;
   if (first < 0xc2) return 0;

@@ -7,18 +7,18 @@ import type { CommonOptions, Source } from './source.ts';
 export interface Schedule {
   /** The first due time after `after`, epoch ms. */
   next(after: number): number;
-  /** The longest time between two due times that is normal, ms: for staleness, and for judging a stored due time. */
+  /** The longest normal time between two due times, ms: for staleness, and to check a stored due time. */
   readonly interval: number;
 }
 
-/** A plain interval is spread by this share, so that many pollers do not fall into step. */
+/** The share by which a plain interval varies, so that many pollers do not run at the same moment. */
 const JITTER = 0.05;
 
 const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
 
 /**
  * A schedule as the configuration writes it: `every 5m` (with jitter), or five- or six-field cron in `timezone`.
- * Throws an `Error` in words when it is neither.
+ * @throws Error that explains what is wrong with it
  */
 export function parseSchedule(text: string, timezone: string, random: Random): Schedule {
   const every = /^every\s+(\d+)\s*([smhd])$/.exec(text.trim());
@@ -26,7 +26,7 @@ export function parseSchedule(text: string, timezone: string, random: Random): S
   const interval = Duration.fromObject({
     [UNITS[every[2] as keyof typeof UNITS]]: Number(every[1]),
   }).toMillis();
-  if (interval === 0) throw new Error('an interval must be longer than nothing');
+  if (interval === 0) throw new Error('an interval must be longer than zero');
   return {
     next: (after) => after + Math.round(interval * (1 - JITTER + 2 * JITTER * random())),
     interval: interval * (1 + JITTER),
@@ -35,7 +35,7 @@ export function parseSchedule(text: string, timezone: string, random: Random): S
 
 function cronSchedule(expression: string, timezone: string): Schedule {
   const cron = new Cron(expression, timezone);
-  const never = new Error(`${expression} never comes`);
+  const never = new Error(`${expression} never occurs`);
   const next = (after: number) => {
     const due = cron.next(after);
     if (due === undefined) throw never;
@@ -44,7 +44,7 @@ function cronSchedule(expression: string, timezone: string): Schedule {
   return { next, interval: longest(next) };
 }
 
-/** The longest pause among the next due times; from a fixed instant, so that it is the same at every start. */
+/** The longest pause among the next due times, counted from a fixed instant, so that it is the same at every start. */
 function longest(next: (after: number) => number): number {
   let pause = 0;
   let at = next(Date.UTC(2026, 0, 1));
@@ -56,7 +56,7 @@ function longest(next: (after: number) => number): number {
   return pause;
 }
 
-/** How long a poll takes when each of so many streams costs one request of the main route's quota. Milliseconds. */
+/** How long a poll of so many streams takes if each costs one request of the main route's quota. Milliseconds. */
 export function predictedPoll(
   { definition, options }: { readonly definition: Source; readonly options: CommonOptions },
   streams: number,
@@ -66,15 +66,15 @@ export function predictedPoll(
 }
 
 const DAY = 86_400_000;
-/** 29 February may be eight years away (over 2100); one that must also be a Monday, forty. */
+/** How far ahead to search: 29 February may be eight years away (over 2100), and one on a Monday forty. Milliseconds. */
 const HORIZON = 40 * 366 * DAY;
 
-/** Hours of a day: an expression that names all of them runs by elapsed time when the clocks go back. */
+/** Hours of a day. An expression that names all of them runs by elapsed time when the clocks go back. */
 const HOURS = 24;
 
 /**
  * A five- or six-field cron expression in a time zone. node-cron parses and matches; the next time is found here,
- * because its own timers pass over a local time that the clocks skip.
+ * because its own timers miss a local time that the clocks skip.
  *
  * As in crontab(5) and Kubernetes: when the day of the month and the day of the week are both restricted (neither
  * begins with `*` or `?`), either of them is enough. A local time that the clocks skip runs once, at the shift. One that
@@ -88,26 +88,26 @@ export class Cron {
   readonly #times: Record<'hour' | 'minute' | 'second', readonly number[]>;
   readonly #zone: IANAZone;
 
-  /** Throws an `Error` in words when the expression or the zone is not valid. */
+  /** @throws Error that explains what is wrong with the expression or the zone */
   constructor(expression: string, timezone = 'UTC') {
     const { valid, errors } = validateDetailed(expression);
     if (!valid) throw new Error(errors.map(({ message }) => message).join('; '));
     this.#zone = IANAZone.create(timezone);
     if (!this.#zone.isValid) throw new Error(`no time zone is named ${timezone}`);
     const { hour, minute, second } = parse(expression);
-    // A list or a range that wraps, such as `20,8` or `22-2`, comes in the order in which it is written.
+    // node-cron keeps the written order of a list or of a range that wraps, such as `20,8` or `22-2`.
     this.#times = { hour: ascending(hour), minute: ascending(minute), second: ascending(second) };
     this.#days = dayExpressions(expression).map((each) => createTask(each, () => {}, { timezone: 'UTC' }));
   }
 
-  /** The first due instant after `after`; undefined when none comes within 40 years. Epoch ms. */
+  /** The first due time after `after`, epoch ms; undefined if there is none within 40 years. */
   next(after: number): number | undefined {
     let due = this.#nextOf(after);
     while (due !== undefined && this.#isRepeated(due)) due = this.#nextOf(due);
     return due;
   }
 
-  /** Whether the clocks went back over this local time, and it ran before they did. */
+  /** Whether the clocks went back over this local time after it had already run. */
   #isRepeated(instant: number): boolean {
     if (this.#times.hour.length === HOURS) return false;
     const before = this.#offset(instant - DAY);
@@ -134,7 +134,7 @@ export class Cron {
     return this.#zone.offset(instant) * 60_000;
   }
 
-  /** When the zone's offset changes next, or a year from now where it does not: a stretch of linear local time. */
+  /** When the zone's offset changes next, or a year from now if it does not: until then local time is linear. */
   #nextChange(from: number, offset: number): number {
     const limit = from + 366 * DAY;
     let late = from;
@@ -183,7 +183,7 @@ function ascending(values: readonly number[]): readonly number[] {
   return values.toSorted((a, b) => a - b);
 }
 
-/** The expression; one for each kind of day when both are restricted. */
+/** The expression, or two if both kinds of day are restricted: one for each kind. */
 function dayExpressions(expression: string): readonly string[] {
   const fields = expression.trim().split(/\s+/);
   const [ofMonth = '*', month = '*', ofWeek = '*'] = fields.slice(-3);

@@ -2,10 +2,10 @@ import { Masking, formsOf, SHORTEST } from './masking.ts';
 
 const MASK = '[secret]';
 
-/** Every value that a secret ever had in this process, in every spelling to look for. */
+/** Every value that a secret ever had in this process, in all its forms. */
 let all = new Masking();
 
-/** As `all`, without what our own messages may hold as well. */
+/** As `all`, without forms that our own messages may contain by chance. */
 let unmistakable = new Masking();
 
 const remembered = new Set<string>();
@@ -17,26 +17,26 @@ export function forgetSecrets(): void {
   remembered.clear();
 }
 
-/** A value that is never printed. It shows itself as `[secret]` to strings, JSON and the inspector. */
+/** A value that is never printed: as a string, in JSON and in the inspector it is `[secret]`. */
 export class Secret {
   #value: string;
   readonly #accepts: (value: string) => boolean;
   #reread: (() => string) | undefined;
 
-  /** `accepts`: whether a value that is read later can be used. */
+  /** `accepts`: whether a value that `refresh` reads is valid. */
   constructor(value: string, accepts: (value: string) => boolean = () => true) {
     this.#value = remember(value);
     this.#accepts = accepts;
   }
 
-  /** What may hold a secret, and does not, such as the URL of a proxy without a password: it is not masked. */
+  /** For a value that could hold a secret and does not, such as the URL of a proxy without a password. It is not masked. */
   static holdingNone(value: string): Secret {
     const secret = new Secret('');
     secret.#value = value;
     return secret;
   }
 
-  /** Makes `fresh` read the value again: it came from a file, which may be replaced while we run. */
+  /** Sets how `refresh` reads the value again: it came from a file, which may be replaced at run time. */
   rereadBy(reread: () => string): this {
     this.#reread = reread;
     return this;
@@ -46,14 +46,14 @@ export class Secret {
     return this.#value;
   }
 
-  /** Reads the value again where it can be; true when it changed. A file that is gone, or holds what cannot be used, keeps the last value. */
+  /** Reads the value again, if it came from a file. Returns whether it changed; a missing file or an invalid value keeps the last one. */
   refresh(): boolean {
     const before = this.#value;
     try {
       const fresh = this.#reread?.();
       if (fresh !== undefined && this.#accepts(fresh)) this.#value = remember(fresh);
     } catch {
-      // A secret mount that is being swapped is absent for a moment; the old value still answers, or is refused aloud.
+      // A secret mount is absent for a moment while it is replaced. The old value still works, or its rejection is logged.
       return false;
     }
     return this.#value !== before;
@@ -72,29 +72,30 @@ export class Secret {
   }
 }
 
-/** Masks a value that is no Secret of its own, such as the token within `Bearer <token>`. */
+/** Masks a value that is not a `Secret` itself, such as the token in `Bearer <token>`, in all output from now on. */
 export function maskFromNowOn(value: string): void {
   remember(value);
 }
 
 /**
- * What a vendor, a receiver or a library said, with every known secret of four characters or more masked, in whatever
- * spelling: percent-encoding, HTML entities, JSON escapes, Base64, and these within one another. To be used where such
- * text enters, before it is cut, stored or made part of a message.
+ * Masks every known secret of four characters or more in text of a vendor, a receiver or a library, in any encoding:
+ * percent-encoding, HTML entities, JSON escapes, Base64, also nested. Use it where such text enters, before it is cut,
+ * stored or made part of a message.
  */
 export function maskForeign(text: string): string {
   return all.mask(text, true);
 }
 
 /**
- * The last line of defence, for what is printed: as `maskForeign`, but a secret that is a plain word is left, since it
- * would eat our own words. It cannot be in what we print but by chance, for `maskForeign` took it out where it came in.
+ * Masks secrets in everything that is printed, as the last line of defence. As `maskForeign`, except that a secret that is
+ * a plain word is not masked, because our own messages may contain that word. `maskForeign` has already removed it from
+ * foreign text.
  */
 export function mask(text: string): string {
   return unmistakable.mask(text);
 }
 
-/** What our own messages are made of: words, ports, years. */
+/** What our own messages may contain by chance: words, ports, years. */
 const OWN_WORD = /^(?:\p{L}{1,11}|\d{1,5})$/u;
 
 function remember(value: string): string {
@@ -109,7 +110,7 @@ function remember(value: string): string {
   return value;
 }
 
-/** What may surface alone of an authorization header: its credential (`Bearer abc`), and what Basic encodes. */
+/** The parts of an authorization header that may appear alone: its credential (`Bearer abc`), and what Basic encodes. */
 function credentialsIn(value: string): readonly string[] {
   const [, scheme = '', credential = ''] = /^([A-Za-z-]+) (\S+)$/.exec(value) ?? [];
   const pair = scheme.toLowerCase() === 'basic' ? Buffer.from(credential, 'base64').toString('utf8') : '';

@@ -1,12 +1,12 @@
 /**
- * What would act on a terminal instead of being seen on it: control characters (C0, DEL, C1), line and paragraph
+ * Characters that would act on a terminal instead of being visible: control characters (C0, DEL, C1), line and paragraph
  * separators, invisible and bidirectional format characters, lone surrogates. Joiners stay: scripts and emoji need them.
  */
 const UNPRINTABLE = /(?![\u200C\u200D])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Text of others, such as a vendor's, made fit for one line of a terminal: what would act on it is written as an escape. */
+/** Makes foreign text, such as a vendor's, safe for one line of a terminal, by escaping unprintable characters. */
 export function printable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (character) => SHORT[character] ?? escaped(character));
 }
@@ -16,12 +16,12 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 
-/** A JSON text, exactly the same value, in which nothing acts on a terminal. */
+/** A JSON text of exactly the same value that is safe for a terminal. */
 export function printableJson(json: string): string {
   return json.replaceAll(UNPRINTABLE, escaped);
 }
 
-/** Every string in a value made printable; of an error's stack, the lines stay. */
+/** Makes every string in a value printable; the lines of an error's stack stay. */
 export function printableValue(value: unknown, name = ''): unknown {
   if (typeof value === 'string') return name === 'stack_trace' ? printableLines(value) : printable(value);
   if (Array.isArray(value)) return value.map((member) => printableValue(member));
@@ -36,7 +36,7 @@ function escaped(character: string): string {
   return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
-/** A part of a URL. What is not well-formed UTF-16, as an odd id of a vendor, has no bytes: U+FFFD stands for it. */
+/** Percent-encodes a part of a URL. What is not well-formed UTF-16, as in an odd id of a vendor, becomes U+FFFD. */
 export function percentEncoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
@@ -48,7 +48,7 @@ const UNITS = [
   ['s', 1_000],
 ] as const;
 
-/** Milliseconds as an operator writes a duration: `2h`, `1h 30m`, rounded to whole seconds; `0s` for less than half of one. */
+/** Milliseconds as a duration: `2h`, `1h 30m`, rounded to whole seconds. */
 export function showDuration(ms: number): string {
   let left = Math.round(ms / 1_000) * 1_000;
   const parts: string[] = [];

@@ -31,7 +31,7 @@ export function failureOf(response: RawResponse, now: number): VendorError | und
   const { status, url, headers } = response;
   if (status >= 200 && status < 300) return isHtml(response) ? htmlPage(response) : undefined;
   if (isUnusableStatus(status)) {
-    const message = `${summary(response)} This status does not answer the request. Check base_url, and any proxy on the way.`;
+    const message = `${summary(response)} This status does not answer the request. Check base_url, and any proxy in between.`;
     return new UnavailableError(message, url, status);
   }
   if (status === 504) return new TimedOutError(`${summary(response)} The server timed out.`, url, status);

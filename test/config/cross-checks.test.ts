@@ -8,7 +8,7 @@ const botbye = (own: string) =>
   `{ type: botbye-declined-requests, base_url: "https://botbye.test", token: abcd, ${own} }`;
 const tenants = (more: string) => `{ type: acme-tenants, token: abcd, ${more} }`;
 
-test('two sources that read one stream are refused, however its URL is spelt', async () => {
+test('two sources that read one stream are an error, however the URL is spelt', async () => {
   const text = `${SIEM}sources:
   one: ${logins('https://console.test')}
   other: ${logins('https://CONSOLE.test:443/')}
@@ -101,7 +101,7 @@ test.each([
   expect((await load(text)).sources).toHaveLength(2);
 });
 
-test('a destination that wants a source there is none of is refused', async () => {
+test('a destination that names an unknown source is an error', async () => {
   const text = `destinations:
   siem: { endpoint: http://127.0.0.1:4318, sources: [console, consle] }
 sources: { console: ${logins('https://console.test')} }
@@ -112,7 +112,7 @@ sources: { console: ${logins('https://console.test')} }
   ]);
 });
 
-test('a source that no destination takes is refused', async () => {
+test('a source that no destination receives is an error', async () => {
   const text = `destinations:
   siem: { endpoint: http://127.0.0.1:4318, sources: [one] }
   lake: { endpoint: http://127.0.0.1:4319, sources: [one] }
@@ -126,10 +126,13 @@ sources:
   ]);
 });
 
-test.each(['', 'destinations: {}\n'])('no destination at all is refused: %j', async (destinations) => {
-  const problems = await problemsOf(`${destinations}sources: {}\n`);
+test.each(['', 'destinations: {}\n'])(
+  'a configuration without a destination is an error: %j',
+  async (destinations) => {
+    const problems = await problemsOf(`${destinations}sources: {}\n`);
 
-  expect(problems).toEqual([
-    'penstock.yaml:1:1 destinations: no destination; add one here, or set the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
-  ]);
-});
+    expect(problems).toEqual([
+      'penstock.yaml:1:1 destinations: no destination; add one here, or set the environment variable OTEL_EXPORTER_OTLP_ENDPOINT',
+    ]);
+  },
+);

@@ -26,16 +26,19 @@ describe('a duration', () => {
     ['5m', 300_000],
     ['2h', 7_200_000],
     ['7d', 604_800_000],
-  ])('reads %s', (text, expected) => {
+  ])('a duration can be %s', (text, expected) => {
     expect(parseDuration(text)).toBe(expected);
   });
 
-  test.each(['', '5', '5 m', '-5m', '1.5h', '1h30m', '5min', '5M', 'm', '5w'])('refuses "%s"', (text) => {
-    expect(parseDuration(text)).toBeUndefined();
-    expect(duration().safeParse(text).success).toBe(false);
-  });
+  test.each(['', '5', '5 m', '-5m', '1.5h', '1h30m', '5min', '5M', 'm', '5w'])(
+    'a duration cannot be "%s"',
+    (text) => {
+      expect(parseDuration(text)).toBeUndefined();
+      expect(duration().safeParse(text).success).toBe(false);
+    },
+  );
 
-  test('is as long as the calendar library says, whatever its unit', () => {
+  test('a duration is as long as the calendar library says, in any unit', () => {
     const units = fc.constantFrom(['s', 'seconds'], ['m', 'minutes'], ['h', 'hours'], ['d', 'days']);
 
     fc.assert(
@@ -47,7 +50,7 @@ describe('a duration', () => {
     );
   });
 
-  test('has the default it is given, and its bounds', () => {
+  test('a duration has a default and bounds', () => {
     const field = duration('5m', { from: '1m', to: '1h' });
 
     expect(field.parse(undefined)).toBe(300_000);
@@ -64,18 +67,18 @@ describe('a size', () => {
     ['1KiB', 1024],
     ['64MiB', 67_108_864],
     ['2GiB', 2_147_483_648],
-  ])('reads %s', (text, expected) => {
+  ])('a size can be %s', (text, expected) => {
     expect(parseBytes(text)).toBe(expected);
   });
 
   test.each(['', '64MB', '64 MiB', '1.5GiB', '-1', 'MiB', '1mib', '9007199254740993', '999999999999999GiB'])(
-    'refuses "%s"',
+    'a size cannot be "%s"',
     (text) => {
       expect(bytes().safeParse(text).error?.issues[0]?.message).toMatch(/^expected a size/);
     },
   );
 
-  test('means the same as text with a unit, as digits and as a number', () => {
+  test('a size is the same as text with a unit, as digits and as a number', () => {
     fc.assert(
       fc.property(
         fc.nat(1_000_000),
@@ -91,7 +94,7 @@ describe('a size', () => {
     );
   });
 
-  test('has the default it is given, and its least', () => {
+  test('a size has a default and a minimum', () => {
     const field = bytes('2GiB', '8MiB');
 
     expect(field.parse(undefined)).toBe(2 ** 31);
@@ -107,11 +110,11 @@ describe('a size or an age', () => {
     ['900000', { bytes: 900_000 }],
     ['7d', { age: 604_800_000 }],
     ['90s', { age: 90_000 }],
-  ])('reads %s', (text, expected) => {
+  ])('a size or an age can be %s', (text, expected) => {
     expect(sizeOrAge('1GiB').parse(text)).toEqual(expected);
   });
 
-  test.each(['', '1GB', '7 days', '0d', '0', 0, -1, 1.5, null])('refuses %j', (text) => {
+  test.each(['', '1GB', '7 days', '0d', '0', 0, -1, 1.5, null])('a size or an age cannot be %j', (text) => {
     expect(sizeOrAge('1GiB').safeParse(text).error?.issues[0]?.message).toMatch(
       /^expected a size such as 64MiB or 1GiB, or an age such as 12h or 7d$/,
     );
@@ -124,7 +127,7 @@ describe('a base URL', () => {
     ['https://qradar.example.com:443/', 'https://qradar.example.com'],
     ['http://127.0.0.1:80/console//', 'http://127.0.0.1/console'],
     ['HTTP://[::1]:8080/a', 'http://[::1]:8080/a'],
-  ])('normalises %s', (text, expected) => {
+  ])('a base URL is normalised: %s', (text, expected) => {
     expect(httpUrl().parse(text)).toBe(expected);
   });
 
@@ -136,11 +139,11 @@ describe('a base URL', () => {
     'https://example.com?x=1',
     'https://example.com/#top',
     ' https://example.com',
-  ])('refuses "%s"', (text) => {
+  ])('a base URL cannot be "%s"', (text) => {
     expect(httpUrl().safeParse(text).success).toBe(false);
   });
 
-  test('stays what it is when normalised again', () => {
+  test('a normalised base URL does not change when normalised again', () => {
     fc.assert(
       fc.property(fc.webUrl({ withQueryParameters: false, withFragments: false }), (url) => {
         const once = normaliseUrl(url);
@@ -166,12 +169,12 @@ test.each(['', '5m', 'every', 'every 0s', 'every day', '* * *', '61 * * * *', '0
   },
 );
 
-test('a time zone is one of IANA', () => {
+test('a time zone is an IANA name', () => {
   expect(timezone().parse('Europe/Berlin')).toBe('Europe/Berlin');
   expect(timezone().safeParse('Europe/Nowhere').success).toBe(false);
 });
 
-test('a secret comes out as a Secret, and cannot be empty', () => {
+test('a secret becomes a Secret and cannot be empty', () => {
   const value = secret().parse('s3cr3t-value');
 
   expect(value).toBeInstanceOf(Secret);
@@ -187,7 +190,7 @@ test.each(['', 'Acme', 'a-b', 'a b', 'a:b', 'x'.repeat(101)])('a namespace may n
   expect(namespace().safeParse(name).success).toBe(false);
 });
 
-test('labels are texts whose names hold no dot', () => {
+test('labels are texts whose names contain no dot', () => {
   expect(labels().parse(undefined)).toEqual({});
   expect(labels().parse({ site: 'north' })).toEqual({ site: 'north' });
   expect(labels().safeParse({ 'site.name': 'north' }).success).toBe(false);

@@ -81,7 +81,7 @@ test('mistakes in several files show together, each with its file', async () => 
   ]);
 });
 
-test('a directory without YAML files, and a file that is a directory, are told so', async () => {
+test('a directory without YAML files, and a file that is a directory, are errors that say so', async () => {
   const cwd = await directoryWith({ 'empty/readme.txt': '' });
   await mkdir(join(cwd, 'conf', 'odd.yaml'), { recursive: true });
 
@@ -92,7 +92,7 @@ test('a directory without YAML files, and a file that is a directory, are told s
   expect(odd[0]).toMatch(/^conf cannot be read \(it is a directory\)\. /);
 });
 
-test('the file that is named need not be called anything', async () => {
+test('a named configuration file may have any name', async () => {
   const cwd = await directoryWith({ settings: OTHER });
 
   const config = await loadConfig({ file: join(cwd, 'settings'), env: {}, types: TYPES, cwd: '/' });

@@ -6,10 +6,10 @@ test.each([
   ['tokn', 'token'],
   ['TOKEN', 'token'],
   ['schedual', 'schedule'],
-])('%s means %s', (name, expected) => {
+])('the nearest name to %s is %s', (name, expected) => {
   expect(nearest(name, ['page_size', 'schedule', 'token'])).toBe(expected);
 });
 
-test('there is none among none', () => {
+test('there is no nearest name without candidates', () => {
   expect(nearest('anything', [])).toBeUndefined();
 });

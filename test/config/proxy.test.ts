@@ -27,16 +27,16 @@ describe('the variables', () => {
     ['http://vendor.test', { http_proxy: '', HTTP_PROXY: `${PROXY}/` }],
     ['https://vendor.test', { HTTPS_PROXY: PROXY }],
     ['https://vendor.test', { https_proxy: PROXY, HTTP_PROXY: 'http://other.test' }],
-  ])('give %s its proxy from %o', (url, env) => {
+  ])('%s gets its proxy from %o', (url, env) => {
     expect(proxyFor(url, env)?.origin).toBe(PROXY);
   });
 
-  test('give none to the other protocol, and none where the list of exceptions says so', () => {
+  test('a proxy variable does not apply to the other protocol, nor to hosts in NO_PROXY', () => {
     expect(proxyFor('https://vendor.test', { HTTP_PROXY: PROXY })).toBeUndefined();
     expect(proxyFor('http://vendor.test', { HTTP_PROXY: PROXY, no_proxy: 'vendor.test' })).toBeUndefined();
   });
 
-  test('are nothing to a source with a proxy of its own', () => {
+  test('a source with its own proxy ignores the variables', () => {
     const env = { HTTP_PROXY: 'http://other.test', NO_PROXY: '*' };
 
     expect(proxyFor('http://vendor.test', env, new Secret(PROXY))?.origin).toBe(PROXY);
@@ -56,7 +56,7 @@ describe('the variables', () => {
     ['NO_PROXY', 'vendor.test:70000'],
     ['NO_PROXY', 'http://vendor.test'],
     ['NO_PROXY', 'ven*r.test'],
-  ])('are named when they cannot be used: %s=%s', (name, value) => {
+  ])('an invalid proxy variable is named: %s=%s', (name, value) => {
     const problems = problemsOf({ [name]: value });
 
     expect(problems).toHaveLength(1);
@@ -97,14 +97,14 @@ describe('NO_PROXY', () => {
     ['[::1]:443', '[::1]', true],
     ['[::1]:80', '[::1]', false],
     ['my-host', 'my-host', true],
-  ])('%o: %s is excepted: %s', (NO_PROXY, host, excepted) => {
+  ])('NO_PROXY %o: %s is excepted: %s', (NO_PROXY, host, excepted) => {
     const proxy = proxyFor(`https://${host}`, { HTTPS_PROXY: PROXY, NO_PROXY });
 
     expect(proxy === undefined).toBe(excepted);
   });
 });
 
-test('the URL of a proxy without a password is no secret, and is not masked', () => {
+test('the URL of a proxy without a password is not masked', () => {
   const address = 'http://open-proxy.test:3128';
 
   expect(proxyFor('http://vendor.test', {}, Secret.holdingNone(address))?.url.reveal()).toBe(address);
@@ -117,7 +117,7 @@ describe('a password', () => {
     ['http://svc:Winter2026%23pass@proxy.test:3128', 'svc:Winter2026#pass'],
     ['svc:p/a?s@s%zz@proxy.test:3128', 'svc:p/a?s@s%zz'],
     ['http://svc@proxy.test:3128', 'svc:'],
-  ])('may hold any character: %s', (HTTP_PROXY, credential) => {
+  ])('the password of a proxy may contain any character: %s', (HTTP_PROXY, credential) => {
     const proxy = proxyFor('http://vendor.test', { HTTP_PROXY });
 
     expect(proxy?.origin).toBe(PROXY);
@@ -125,7 +125,7 @@ describe('a password', () => {
     expect(JSON.stringify(proxy)).not.toContain('svc');
   });
 
-  test('is masked alone, as written, decoded and in the header that carries it', () => {
+  test('the password of a proxy is masked as written, decoded and in its header', () => {
     proxyFor('http://vendor.test', { HTTP_PROXY: 'http://svc:Winter2026%23pass@proxy.test:3128' });
     const header = Buffer.from('svc:Winter2026#pass').toString('base64');
 
@@ -147,20 +147,20 @@ describe('a credential over plain http', () => {
     ['https://vendor.test', via('http://svc:word@proxy.test:3128'), /proxy's password.*proxy\.test:3128/],
     ['https://vendor.test', via('http://svc:word@127.0.0.1:3128'), /^nothing$/],
     ['https://vendor.test', via('https://svc:word@proxy.test:3128'), /^nothing$/],
-  ])('to %s by %s is told: %s', (base_url, proxy, detail) => {
+  ])('a credential over plain http to %s by %s is reported: %s', (base_url, proxy, detail) => {
     const exposure = sourceExposure({ base_url, proxy }, {});
 
     expect(exposure?.detail ?? 'nothing').toMatch(detail);
   });
 
-  test('is warned of at the start', async () => {
+  test('a credential over plain http is logged as a warning at the start', async () => {
     const { http, lines } = await rig('http://vendor.test');
     await http[Symbol.asyncDispose]();
 
     expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('over plain http') as string }]);
   });
 
-  test('of a destination is its headers and its query; without them it has none', () => {
+  test('the credential of a destination is in its headers and its query', () => {
     const url = 'http://siem.test/v1/logs';
     const headers = { authorization: new Secret('Bearer of-the-siem') };
 

@@ -35,13 +35,13 @@ test('no mistake shows a secret', async () => {
   expect(problems.join('\n')).not.toMatch(/token-of-the|user:password|12345/);
 });
 
-test('of a broken file the first fault is shown, without what it found there', async () => {
+test('only the first error of invalid YAML is shown, without the text there', async () => {
   const problems = await problemsOf('sources:\n  console:\n    token: "secret-token" another\n  x: [\n');
 
   expect(problems).toEqual(['penstock.yaml:3:27 configuration: invalid YAML: unexpected scalar at node end']);
 });
 
-test('a reference that YAML takes for a map is told to be quoted', async () => {
+test('a reference that YAML reads as a map must be quoted', async () => {
   const problems = await problemsOf('sources:\n  console: { token: ${TOKEN} }\n');
 
   expect(problems).toEqual([
@@ -60,7 +60,7 @@ test.each(['', '# nothing\n', '--- []\n', 'just text'])(
   },
 );
 
-test('an alias to what it is part of is refused', async () => {
+test('an alias to something that contains it is an error', async () => {
   const problems = await problemsOf('sources: &all\n  console: *all\n');
 
   expect(problems).toContainEqual(
@@ -82,7 +82,7 @@ test('a value that was filled in is not shown, since it may be a secret in the w
   expect(problems.join('\n')).not.toContain('secret-in-a-duration');
 });
 
-test('YAML that is indented with tabs is told so', async () => {
+test('YAML indented with tabs is an error that says so', async () => {
   expect(await problemsOf('sources:\n\tconsole: {}\n')).toEqual([
     expect.stringMatching(/configuration: invalid YAML: indent with spaces, not tabs$/),
   ]);

@@ -8,7 +8,7 @@ function utf16be(text: string): Buffer {
   return Buffer.from(text, 'utf16le').swap16();
 }
 
-describe('the charset of a text', () => {
+describe('charsets', () => {
   test.each([
     ['application/json', Buffer.from(WORDS), WORDS],
     [undefined, Buffer.from(`\uFEFF${WORDS}`), WORDS],
@@ -26,12 +26,12 @@ describe('the charset of a text', () => {
     ['application/json; charset=iso-8859-1', Buffer.from(`\uFEFF${WORDS}`), WORDS],
     ['application/json; charset=nobody-knows', Buffer.from(WORDS), WORDS],
     [undefined, Buffer.alloc(0), ''],
-  ])('is what %s and the first bytes say (%#)', (contentType, body, text) => {
+  ])('the charset of a text follows from %s and its first bytes (%#)', (contentType, body, text) => {
     expect(decodeText(body, contentType)).toMatchObject({ text, replaced: 0 });
   });
 });
 
-describe('bytes that are no character', () => {
+describe('invalid bytes', () => {
   test.each([
     [undefined, Buffer.from('["Grüße"]', 'latin1'), '["Gr\uFFFD\uFFFDe"]', 2],
     [undefined, Buffer.from('["\uFFFD"]'), '["\uFFFD"]', 0],
@@ -44,11 +44,11 @@ describe('bytes that are no character', () => {
     [undefined, Buffer.from([0x22, 0x61, 0xe4, 0xbd]), '"a\uFFFD', 1],
     ['x/y; charset=utf-16le', Buffer.from('"\uFFFD\uD83D"', 'utf16le'), '"\uFFFD\uFFFD"', 1],
     ['x/y; charset=utf-16le', Buffer.from('"ab"', 'utf16le').subarray(0, 7), '"ab\uFFFD', 1],
-  ])('are replaced and counted (%#)', (contentType, body, text, replaced) => {
+  ])('invalid bytes are replaced and counted (%#)', (contentType, body, text, replaced) => {
     expect(decodeText(body, contentType)).toMatchObject({ text, replaced });
   });
 
-  test('are the same, and as many, in pieces of any size', () => {
+  test('chunks of any size decode to the same text and count', () => {
     const soup = fc.array(
       fc.oneof(
         fc.constantFrom('\uFFFD', 'ü', '😀', 'plain').map((text) => Buffer.from(text)),

@@ -14,8 +14,8 @@ async function vendor(...script: SimulatedAnswer[]): Promise<Simulator> {
   return simulator;
 }
 
-describe('a request', () => {
-  test('goes below the path of base_url, with its query encoded once', async () => {
+describe('requests', () => {
+  test('a request goes below the path of base_url, with its query encoded once', async () => {
     await using server = await vendor();
     const { http } = await rig(`${server.url}/console/`);
 
@@ -29,7 +29,7 @@ describe('a request', () => {
     await http[Symbol.asyncDispose]();
   });
 
-  test('carries agent, credential and its own headers, the credential last', async () => {
+  test('a request carries user agent, credential and its own headers, and the credential wins', async () => {
     await using server = await vendor();
     await using http = (await rig(server.url)).http;
 
@@ -43,7 +43,7 @@ describe('a request', () => {
     });
   });
 
-  test('is answered with status, headers, the vendor’s date and exact JSON', async () => {
+  test('a response has status, headers, the vendor’s date and exact JSON', async () => {
     await using server = await vendor({
       status: 206,
       headers: { 'content-range': 'items 0-1/2', date: 'Mon, 02 Mar 2026 11:59:30 GMT' },
@@ -59,7 +59,7 @@ describe('a request', () => {
     expect(answer.json()).toEqual({ id: 9_007_199_254_740_993n });
   });
 
-  test('moves the vendor’s clock by the date of its answer', async () => {
+  test('the date of a response corrects the vendor’s clock', async () => {
     await using server = await vendor({
       status: 200,
       headers: { date: 'Mon, 02 Mar 2026 12:20:00 GMT' },
@@ -79,7 +79,7 @@ describe('a request', () => {
     ['gzip', gzipSync],
     ['deflate', deflateSync],
     ['br', brotliCompressSync],
-  ])('is read in %s', async (encoding, encode) => {
+  ])('a response in %s is decoded', async (encoding, encode) => {
     await using server = await vendor({
       status: 200,
       headers: { 'content-encoding': encoding },
@@ -92,7 +92,7 @@ describe('a request', () => {
     expect(answer.json()).toEqual({ a: 'ü' });
   });
 
-  test('asks for an id that is not well-formed, as a vendor may list one', async () => {
+  test('a request may contain an id that is not well-formed UTF-16', async () => {
     await using server = await vendor();
     await using http = (await rig(server.url)).http;
 
@@ -101,7 +101,7 @@ describe('a request', () => {
     expect(server.requests[0]?.query.get('tenantId')).toBe('t\uFFFD');
   });
 
-  test('keeps the query of its path, and leaves a fragment out', async () => {
+  test('the URL of a request keeps the query of its path and drops a fragment', async () => {
     await using server = await vendor();
     await using http = (await rig(`${server.url}/console`)).http;
 
@@ -121,7 +121,7 @@ describe('a request', () => {
     expect(third?.query.get('q')).toBe('/../y');
   });
 
-  test('may be answered with nothing', async () => {
+  test('a response may be empty', async () => {
     await using server = await vendor(
       { status: 204 },
       { status: 204, headers: { 'content-encoding': 'gzip' } },
@@ -133,8 +133,8 @@ describe('a request', () => {
   });
 });
 
-describe('sizes', () => {
-  test('a body at the cap passes, one byte more does not, and the connection is gone', async () => {
+describe('size limits', () => {
+  test('a body at the limit passes; one byte more fails and closes the connection', async () => {
     await using server = await vendor(
       { status: 200, body: `"${'x'.repeat(998)}"` },
       { status: 200, body: `"${'x'.repeat(999)}"` },
@@ -150,7 +150,7 @@ describe('sizes', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test('a bomb of zeros is stopped at the cap of the decompressed size', async () => {
+  test('a compressed bomb is stopped at the limit on the decompressed size', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     await using server = await vendor({ status: 200, headers: { 'content-encoding': 'gzip' }, body: bomb });
     await using http = (await rig(server.url, { options: { max_response_bytes: 100_000 } })).http;
@@ -161,7 +161,7 @@ describe('sizes', () => {
     expect(error).toBeInstanceOf(TooLargeError);
   });
 
-  test('of a refusal four kilobytes are kept', async () => {
+  test('four kilobytes of a rejected request’s body are kept', async () => {
     await using server = await vendor({ status: 422, body: 'x'.repeat(3_000_000) });
     await using http = (await rig(server.url)).http;
 
@@ -172,7 +172,7 @@ describe('sizes', () => {
   });
 });
 
-describe('failures that pass', () => {
+describe('temporary failures', () => {
   test.each<[string, SimulatedAnswer]>([
     ['500', { status: 500, body: { message: 'busy', code: 1020 } }],
     ['503', { status: 503 }],
@@ -186,7 +186,7 @@ describe('failures that pass', () => {
     ['a reset', { status: 200, fault: 'reset' }],
     ['a truncated body', { status: 200, body: { rows: [1, 2, 3] }, fault: 'truncate' }],
     ['a broken encoding', { status: 200, headers: { 'content-encoding': 'gzip' }, body: 'plain' }],
-  ])('%s is tried again, and the answer used', async (_what, answer) => {
+  ])('%s is retried, and the later response used', async (_what, answer) => {
     await using server = await vendor(answer);
     const { http, clock: ours, told } = await rig(server.url);
 
@@ -198,7 +198,7 @@ describe('failures that pass', () => {
     await http[Symbol.asyncDispose]();
   });
 
-  test('are tried again as often as `retries` says, ever later', async () => {
+  test('temporary failures are retried `retries` times with growing delays', async () => {
     const ours = new DrivenClock();
     const start = ours.now();
     const waits: number[] = [];

@@ -14,7 +14,7 @@ async function collected(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(chunks));
 }
 
-describe('a body is decoded', () => {
+describe('decoding', () => {
   test.each([
     ['gzip', gzipSync(CONTENT)],
     ['GZip', gzipSync(CONTENT)],
@@ -26,7 +26,7 @@ describe('a body is decoded', () => {
     ['gzip, gzip', gzipSync(gzipSync(CONTENT))],
     ['gzip, br', brotliCompressSync(gzipSync(CONTENT))],
     ['deflate,identity , GZIP', gzipSync(deflateRawSync(CONTENT))],
-  ])('by %s, in pieces of any size', async (coding, body) => {
+  ])('a body in %s is decoded from chunks of any size', async (coding, body) => {
     for (const size of [1, 2, 7, 1_000, body.length]) {
       expect(await collected(decodeContent(inPieces(body, size), coding))).toEqual(CONTENT);
     }
@@ -42,15 +42,18 @@ describe('a body is decoded', () => {
     'charset=utf-8',
     'application/json',
     'chunked',
-  ])('as it is by %j, which is no coding', async (coding) => {
+  ])('a body with the content-encoding %j, which is not a coding, is not changed', async (coding) => {
     expect(await decodeWhole(CONTENT, coding, LIMIT)).toEqual(CONTENT);
   });
 
-  test.each(['gzip', 'deflate', 'br', 'gzip, br'])('to nothing by %s when it is empty', async (coding) => {
-    expect(await decodeWhole(Buffer.alloc(0), coding, LIMIT)).toEqual(Buffer.alloc(0));
-  });
+  test.each(['gzip', 'deflate', 'br', 'gzip, br'])(
+    'an empty body in %s decodes to nothing',
+    async (coding) => {
+      expect(await decodeWhole(Buffer.alloc(0), coding, LIMIT)).toEqual(Buffer.alloc(0));
+    },
+  );
 
-  test('with every optional part of a gzip header', async () => {
+  test('a gzip header may have every optional part', async () => {
     const [plain, flags] = [gzipSync(CONTENT), Buffer.from([2 + 4 + 8 + 16])];
     const parts = [Buffer.from([3, 0, 1, 2, 3]), Buffer.from('name\0comment\0'), Buffer.from([9, 9])];
     const body = Buffer.concat([
@@ -64,13 +67,13 @@ describe('a body is decoded', () => {
     expect(await collected(decodeContent(inPieces(body, 3), 'gzip'))).toEqual(CONTENT);
   });
 
-  test('from several gzip members', async () => {
+  test('several gzip members are decoded', async () => {
     const body = Buffer.concat([gzipSync('{"a":'), gzipSync('1}')]);
 
     expect(String(await decodeWhole(body, 'gzip', LIMIT))).toBe('{"a":1}');
   });
 
-  test('whatever it is, and whatever lies behind its end', async () => {
+  test('any content is decoded, and bytes after its end are ignored', async () => {
     const coders = fc.constantFrom(
       ['gzip', gzipSync] as const,
       ['deflate', deflateSync] as const,
@@ -96,9 +99,9 @@ describe('a body is decoded', () => {
   });
 });
 
-describe('a body is refused', () => {
+describe('errors', () => {
   test.each(['snappy', 'zstd', 'gzip, Snappy', 'compress'])(
-    'when a coding is not known: %s',
+    'an unknown coding is an error: %s',
     async (coding) => {
       const name = coding.replace('gzip, ', '').toLowerCase();
 
@@ -107,7 +110,7 @@ describe('a body is refused', () => {
     },
   );
 
-  test('when it has more codings than anybody means', () => {
+  test('too many nested codings are an error', () => {
     expect(() => decodeContent(inPieces(CONTENT, 10), 'gzip,'.repeat(6))).toThrow(ContentCodingError);
   });
 
@@ -120,20 +123,20 @@ describe('a body is refused', () => {
     ['deflate', 'cut', deflateSync(CONTENT).subarray(0, -12)],
     ['br', 'cut', brotliCompressSync(CONTENT).subarray(0, -3)],
     ['br', 'plain', CONTENT],
-  ])('as %s when it is %s, with the name of the coding', async (coding, _how, body) => {
+  ])('a body in %s that is %s is an error that names the coding', async (coding, _how, body) => {
     const decoding = decodeWhole(body, coding, LIMIT);
 
     await expect(decoding).rejects.toThrow(ContentCodingError);
     await expect(decoding).rejects.toThrow(`(${coding})`);
   });
 
-  test('when its content is larger than is wanted', async () => {
+  test('content above the limit is not returned', async () => {
     expect(await decodeWhole(gzipSync(Buffer.alloc(1_000_000)), 'gzip', 999_999)).toBeUndefined();
     expect(await decodeWhole(gzipSync(Buffer.alloc(1_000_000)), 'gzip', 1_000_000)).toHaveLength(1_000_000);
   });
 });
 
-test('an error of the body itself stays that error', async () => {
+test('an error of the body itself is passed on', async () => {
   const broken = new Error('the connection broke');
   async function* breaking(): AsyncGenerator<Buffer> {
     yield gzipSync(gzipSync(CONTENT)).subarray(0, 50);
@@ -144,7 +147,7 @@ test('an error of the body itself stays that error', async () => {
   await expect(collected(decodeContent(breaking(), 'gzip'))).rejects.toBe(broken);
 });
 
-test('whoever stops reading is not kept waiting for a body that stalls', async () => {
+test('a reader that stops does not wait for a body that stalls', async () => {
   for await (const chunk of decodeContent(stalling(), 'gzip')) {
     expect(chunk.length).toBeGreaterThan(0);
     break;

@@ -217,7 +217,7 @@ function shown(text: string): string {
 const INTERNALS =
   /\bE[A-Z]{4,}|[A-Z]{3,}_[A-Z]|\bHPE|SSL routines|ssl3_|error:0|use-system-ca|NODE_|Node\.js|getaddrinfo|undici|socket hang up|altname/;
 
-test('each failure of the network is told in words, to sources and destinations alike', async () => {
+test('each network failure is explained in the same words for sources and destinations', async () => {
   const said: string[] = [];
   for (const [name, arrange] of Object.entries(SITUATIONS)) {
     await using situation = await arrange();
@@ -232,7 +232,7 @@ test('each failure of the network is told in words, to sources and destinations 
   await expect(said.join('\n')).toMatchFileSnapshot('golden/network-errors.txt');
 });
 
-test('a server that wants a client certificate is told by that, in TLS 1.3 as well', async () => {
+test('a server that requires a client certificate is recognised, also in TLS 1.3', async () => {
   await using situation = await secure('localhost', { ca_file }, wantsClient);
 
   const { source, destination: receiver } = await wordsOf(situation);
@@ -241,7 +241,7 @@ test('a server that wants a client certificate is told by that, in TLS 1.3 as we
   expect(receiver).toMatch(/requires a client certificate.*tls\.cert_file/);
 });
 
-test('the proxy of the option is named by it', async () => {
+test('a proxy of the option `proxy` is named by that option', async () => {
   const options = { proxy: new Secret('http://127.0.0.1:1'), retries: 0 };
   await using http = (await rig('https://vendor.test', { options })).http;
 

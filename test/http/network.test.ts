@@ -37,8 +37,8 @@ async function stalling(encoding: string) {
   };
 }
 
-describe('a proxy', () => {
-  test.each(['the option', 'the environment'])('of %s forwards plain requests', async (where) => {
+describe('proxies', () => {
+  test.each(['the option', 'the environment'])('a proxy of %s forwards plain requests', async (where) => {
     await using server = await serve(ok, { clock });
     await using via = await proxy();
     const byOption = where === 'the option';
@@ -55,7 +55,7 @@ describe('a proxy', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test.each(['the option', 'the environment'])('of %s tunnels TLS', async (where) => {
+  test.each(['the option', 'the environment'])('a proxy of %s tunnels TLS', async (where) => {
     const [cert, key] = await Promise.all(
       ['localhost.pem', 'localhost.key'].map((name) =>
         readFile(new URL(`fixtures/${name}`, import.meta.url)),
@@ -83,7 +83,7 @@ describe('a proxy', () => {
     server.close();
   });
 
-  test('is passed by for what NO_PROXY names, and for the other protocol', async () => {
+  test('a proxy is not used for hosts in NO_PROXY, nor for the other protocol', async () => {
     await using server = await serve(ok, { clock });
     await using via = await proxy();
     await using excepted = (await rig(server.url, { env: { http_proxy: via.url, no_proxy: '127.0.0.1' } }))
@@ -97,7 +97,7 @@ describe('a proxy', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test('with any character in its password is used, and nothing of it is shown', async () => {
+  test('the password of a proxy may contain any character and is never printed', async () => {
     await using server = await serve(ok, { clock });
     await using via = await proxy({ password: 'Winter2026#pass/?@x' });
     await using http = (await rig(server.url, { env: { HTTP_PROXY: via.url }, options: { retries: 0 } }))
@@ -111,17 +111,20 @@ describe('a proxy', () => {
     expect(`${explain(error)} ${error.stack}`).not.toMatch(/Winter2026|pass\//);
   });
 
-  test.each(['http', 'https'])('that refuses us is named for %s, its password is not', async (protocol) => {
-    await using via = await proxy({ refuses: true });
-    const options = { proxy: new Secret(via.url), retries: 0 };
-    await using http = (await rig(`${protocol}://127.0.0.1:1`, { options })).http;
+  test.each(['http', 'https'])(
+    'a proxy that refuses the connection is named for %s, without its password',
+    async (protocol) => {
+      await using via = await proxy({ refuses: true });
+      const options = { proxy: new Secret(via.url), retries: 0 };
+      await using http = (await rig(`${protocol}://127.0.0.1:1`, { options })).http;
 
-    const error = await failure(http.get({ path: '/x', route: 'x' }));
+      const error = await failure(http.get({ path: '/x', route: 'x' }));
 
-    expect(error).toBeInstanceOf(UnavailableError);
-    expect(explain(error)).toMatch(/`proxy`.*407/);
-    expect(explain(error)).not.toContain(PASSWORD);
-  });
+      expect(error).toBeInstanceOf(UnavailableError);
+      expect(explain(error)).toMatch(/`proxy`.*407/);
+      expect(explain(error)).not.toContain(PASSWORD);
+    },
+  );
 });
 
 test.each(['identity', 'gzip'])('a body (%s) that stops half-way is a time-out', async (encoding) => {
@@ -137,8 +140,8 @@ test.each(['identity', 'gzip'])('a body (%s) that stops half-way is a time-out',
   await http[Symbol.asyncDispose]();
 });
 
-describe('a network error', () => {
-  test('of a port where nobody listens says so', async () => {
+describe('network errors', () => {
+  test('a port where nobody listens is a refused connection', async () => {
     const server = await serve(ok, { clock });
     await server[Symbol.asyncDispose]();
     await using http = (await rig(server.url, { options: { retries: 0 } })).http;
@@ -160,7 +163,7 @@ describe('a network error', () => {
     ['ETIMEDOUT', /^connecting to nobody:443 timed out/],
     ['EMFILE', /^this host has no more file descriptors/],
     ['E_NOBODY_KNOWS', /^the request failed \(getaddrinfo nobody\)$/],
-  ])('%s is told in words', (code, words) => {
+  ])('%s is explained in words', (code, words) => {
     const lookup = Object.assign(new Error(`getaddrinfo ${code} nobody`), { code, hostname: 'nobody' });
     const way = sourceWay({ base_url: 'https://nobody' }, {});
 
@@ -170,7 +173,7 @@ describe('a network error', () => {
     expect(explainNetworkError(lookup, way)).toMatch(words);
   });
 
-  test('of something that does not speak HTTP has a cause', async () => {
+  test('a server that does not speak HTTP is an error with the cause', async () => {
     const server = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

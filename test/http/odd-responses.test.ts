@@ -28,7 +28,7 @@ async function errorOf(...responses: readonly RawResponse[]): Promise<string> {
   return explain(error);
 }
 
-describe('a status that is no answer to a request', () => {
+describe('unusable statuses', () => {
   test.each([
     ['101 Switching Protocols', ['Connection: Upgrade', 'Upgrade: websocket'], ''],
     ['101 Switching Protocols', [], 'ok'],
@@ -38,7 +38,7 @@ describe('a status that is no answer to a request', () => {
     ['099 Odd', [], '{}'],
     ['600 Odd', [], '{}'],
     ['999 Odd', [], '{}'],
-  ])('is tried again like a 502: %s, %j', async (status, headers, body) => {
+  ])('an unusable status is retried like a 502: %s, %j', async (status, headers, body) => {
     const odd = { ...response(status, headers, body), closes: status.startsWith('199') };
     await using server = await serveRaw(odd, odd, GOOD);
     const { http, clock } = await rig(server.url);
@@ -51,7 +51,7 @@ describe('a status that is no answer to a request', () => {
   });
 
   test.each(['101 Switching Protocols', '100 Continue', '304 Not Modified'])(
-    'is told in words: %s',
+    'an unusable status is explained: %s',
     async (status) => {
       const upgrade = ['Connection: Upgrade', 'Upgrade: websocket'];
 
@@ -59,7 +59,7 @@ describe('a status that is no answer to a request', () => {
     },
   );
 
-  test('may precede the answer', async () => {
+  test('an informational response may precede the final one', async () => {
     const hint = response('103 Early Hints', ['Link: </style.css>']).bytes;
 
     const answer = await answerTo({ bytes: Buffer.concat([Buffer.from(hint), Buffer.from(GOOD.bytes)]) });
@@ -75,11 +75,11 @@ describe('no content', () => {
     response('204 No Content', ['Content-Encoding: snappy', 'Content-Type: text/html']),
     response('204 No Content', ['Content-Length: 0']),
     response('205 Reset Content', ['Content-Length: 0']),
-  ])('is null as JSON (%#)', async (empty) => {
+  ])('no content is null as JSON (%#)', async (empty) => {
     expect((await answerTo(empty)).json()).toBeNull();
   });
 
-  test('is not what an empty 200 means: that is tried again', async () => {
+  test('an empty 200 is not no content and is retried', async () => {
     await using server = await serveRaw(response('200 OK', [...JSON_TYPE, 'Content-Length: 0']), GOOD);
     const { http, clock } = await rig(server.url);
 
@@ -99,7 +99,7 @@ describe('JSON', () => {
   );
 
   test.each(['[{"id": 1}, {"i', '{"token":"hidden"', 'Bad gateway', '[1]]'])(
-    'that does not parse is tried again within the poll, and told without its text: %s',
+    'invalid JSON is retried within the poll and reported without its text: %s',
     async (body) => {
       await using server = await serveRaw(response('200 OK', JSON_TYPE, body), GOOD);
       await using broken = await serveRaw(response('200 OK', JSON_TYPE, body));
@@ -125,7 +125,7 @@ describe('JSON', () => {
   );
 });
 
-describe('the body of an answer is decoded', () => {
+describe('decoding of a body', () => {
   const text = '{"name": "Grüße"}';
   test.each([
     ['Identity', text],
@@ -136,24 +136,24 @@ describe('the body of an answer is decoded', () => {
     ['UTF-8', text],
     ['', text],
     ['gzip', Buffer.concat([gzipSync(text), Buffer.from('\r\nbehind the end')])],
-  ])('by its content-encoding: %j', async (coding, body) => {
+  ])('a body is decoded by its content-encoding: %j', async (coding, body) => {
     const answer = await answerTo(response('200 OK', [...JSON_TYPE, `Content-Encoding: ${coding}`], body));
 
     expect(answer.json()).toEqual({ name: 'Grüße' });
   });
 
-  test.each(['Snappy', 'zstd'])('or its unknown coding is named: %s', async (coding) => {
+  test.each(['Snappy', 'zstd'])('an unknown content-encoding is named: %s', async (coding) => {
     const words = await errorOf(response('200 OK', [`Content-Encoding: ${coding}`], text));
 
     expect(words).toContain(`"${coding.toLowerCase()}" is not supported`);
     expect(words).not.toContain('proxy');
   });
 
-  test('or it says which coding it does not fit', async () => {
+  test('a body that does not match its content-encoding is an error that names it', async () => {
     expect(await errorOf(response('200 OK', ['Content-Encoding: gzip'], text))).toContain('(gzip)');
   });
 
-  test('but the status of a failure counts, whatever its coding', async () => {
+  test('the status of a failure counts, whatever its content-encoding', async () => {
     expect(await errorOf(response('503 Busy', ['Content-Encoding: snappy'], text))).toContain('answered 503');
   });
 
@@ -161,14 +161,14 @@ describe('the body of an answer is decoded', () => {
     ['application/json; charset=iso-8859-1', Buffer.from(text, 'latin1')],
     ['application/json; charset=utf-16', Buffer.from(text, 'utf16le')],
     ['application/json', Buffer.from(`\uFEFF${text}`, 'utf16le')],
-  ])('by its charset: %s', async (type, body) => {
+  ])('a body is decoded by its charset: %s', async (type, body) => {
     const answer = await answerTo(response('200 OK', [`Content-Type: ${type}`], body));
 
     expect(answer.json()).toEqual({ name: 'Grüße' });
   });
 });
 
-test('characters that do not decode are kept as U+FFFD, counted at each answer and logged once', async () => {
+test('invalid characters become U+FFFD, are counted for each response and logged once', async () => {
   await using server = await serveRaw(response('200 OK', JSON_TYPE, Buffer.from('["Grüße"]', 'latin1')));
   const { http, lines, told } = await rig(server.url);
 
@@ -182,7 +182,7 @@ test('characters that do not decode are kept as U+FFFD, counted at each answer a
 });
 
 describe('response headers', () => {
-  test('may take almost 64 KiB', async () => {
+  test('response headers may take almost 64 KiB', async () => {
     const answer = await answerTo(response('200 OK', [`X-Long: ${'a'.repeat(60_000)}`], '[1]'));
 
     expect(answer.json()).toEqual([1]);
@@ -191,12 +191,12 @@ describe('response headers', () => {
   test.each([
     ['one', [`X-Long: ${'a'.repeat(70_000)}`]],
     ['many', Array.from({ length: 1_000 }, (_, number) => `X-${number}: ${'a'.repeat(70)}`)],
-  ])('that take more are an error that says so: %s', async (_how, headers) => {
+  ])('larger response headers are an error that says so: %s', async (_how, headers) => {
     expect(await errorOf(response('200 OK', headers, '[1]'))).toContain('headers are larger than 64 KiB');
   });
 });
 
-describe('what the HTTP library refuses is told in words', () => {
+describe('responses that the HTTP library rejects', () => {
   test.each([
     ['two lengths', response('200 OK', ['Content-Length: 2'], '[1]'), /contradictory lengths/],
     [
@@ -213,7 +213,7 @@ describe('what the HTTP library refuses is told in words', () => {
   });
 });
 
-test('a request that does not end five seconds after its time-out is given up, logged and tried again', async () => {
+test('a request that cannot be cancelled within five seconds of its time-out is abandoned, logged and retried', async () => {
   await using directory = await temporaryDirectory();
   await using server = await serveRaw(GOOD);
   const fifo = join(directory.path, 'ca.pem');

@@ -28,7 +28,7 @@ async function waiting() {
 }
 
 describe('requests', () => {
-  test('wait for the window to have room, across a restart', async () => {
+  test('requests wait for their quota across a restart', async () => {
     const clock = new DrivenClock();
     const state = await stateFolder();
     await using server = await serve(ok, { clock });
@@ -52,7 +52,7 @@ describe('requests', () => {
     await second.http[Symbol.asyncDispose]();
   });
 
-  test('are spent before they are sent, every try and every redirect of them', async () => {
+  test('every try and every redirect is spent before it is sent', async () => {
     const clock = new DrivenClock();
     const left: number[] = [];
     const script = [{ status: 500 }, { status: 302, headers: { location: '/y' } }, { status: 200, body: [] }];
@@ -72,7 +72,7 @@ describe('requests', () => {
     await http[Symbol.asyncDispose]();
   });
 
-  test('of two sources with one credential share a quota, first come first served', async () => {
+  test('two sources with one credential share a quota, first come, first served', async () => {
     const clock = new DrivenClock();
     const spender = new QuotaSpender({ quotas: (await sharedJournal(clock)).quotas, clock });
     await using server = await serve(ok, { clock });
@@ -92,7 +92,7 @@ describe('requests', () => {
     expect(asked).toEqual(['/a 0', '/b 1', '/c 2', '/d 3']);
   });
 
-  test('take the operator’s quota for the main route only', async () => {
+  test('the operator’s quota replaces that of the main route only', async () => {
     const quotas = [QUOTA, { route: 'tenants', requests: 10, per: MINUTE }];
     const { http } = await rig('http://127.0.0.1:1', {
       quotas,
@@ -104,7 +104,7 @@ describe('requests', () => {
     expect(await http.available('other')).toBe(Infinity);
   });
 
-  test('all count against the operator’s quota where the vendor documents none', async () => {
+  test('all requests count against the operator’s quota if the vendor documents none', async () => {
     const clock = new DrivenClock();
     await using server = await serve(ok, { clock });
     await using http = (await rig(server.url, { clock, options: { quota: { requests: 3, per: MINUTE } } }))
@@ -118,8 +118,8 @@ describe('requests', () => {
   });
 });
 
-describe('a waiter', () => {
-  test('in a loop lets a command of another process go first, however long it has waited', async () => {
+describe('waiting requests', () => {
+  test('a daemon lets a command of another process go first, however long it has waited', async () => {
     const { clock, journal, quota, log } = await waiting();
     const loop = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
     const command = new QuotaSpender({ quotas: journal.quotas, clock });
@@ -136,7 +136,7 @@ describe('a waiter', () => {
     expect(order).toEqual(['command', 'loop']);
   });
 
-  test('that is stopped is out of quota, and does not hold up those behind it', async () => {
+  test('a request that is aborted while it waits is out of quota and does not block those behind it', async () => {
     const { clock, quota, spender, log } = await waiting();
     const [stop, other] = [new AbortController(), new AbortController()];
     await spender.acquire(quota, { signal: other.signal, log });
@@ -151,7 +151,7 @@ describe('a waiter', () => {
     expect(clock.now() - START).toBe(2 * WINDOW);
   });
 
-  test('that comes after the stop is told whether its budget would have allowed it', async () => {
+  test('a request after the stop is out of quota only if its quota is exhausted', async () => {
     const { quota, spender, log } = await waiting();
     const stop = new AbortController();
     stop.abort(new Error('deadline'));
@@ -164,7 +164,7 @@ describe('a waiter', () => {
     expect(owed).toBeInstanceOf(OutOfBudgetError);
   });
 
-  test('does not wait for a time that only a clock gone wrong can have noted', async () => {
+  test('a request does not wait for a pause that is too long to be right', async () => {
     const { clock, quota, spender, journal, log, lines } = await waiting();
     await journal.quotas.pause(quota.name, START + 400 * 86_400_000);
 
@@ -174,7 +174,7 @@ describe('a waiter', () => {
     expect(lines[0]).toMatchObject({ level: 40 });
   });
 
-  test('that comes while others wait hears until when as well', async () => {
+  test('a request that joins a queue is told until when it waits', async () => {
     const { clock, journal, quota, spender, log } = await waiting();
     const signal = new AbortController().signal;
     await journal.quotas.pause(quota.name, START + MINUTE);
@@ -189,7 +189,7 @@ describe('a waiter', () => {
     await drive(clock, Promise.all([first, second]));
   });
 
-  test('without a quota still waits for a pause', async () => {
+  test('a request without a limit still waits for a pause', async () => {
     const { clock, quota, spender, log } = await waiting();
     const unlimited = { ...quota, limit: undefined };
     await spender.pause(unlimited, START + 5_000);

@@ -8,8 +8,8 @@ import { drive, failure, rig, TOKEN } from './support/rig.ts';
 const clock = new DrivenClock();
 const ok = () => ({ status: 200, body: [] });
 
-describe('refusals', () => {
-  test.each([401, 403])('%i is not tried again, and says what to check', async (status) => {
+describe('rejected requests', () => {
+  test.each([401, 403])('%i is not retried, and the error says what to check', async (status) => {
     await using server = await serve(() => ({ status, body: { message: 'No capability.', code: 26 } }), {
       clock,
     });
@@ -23,7 +23,7 @@ describe('refusals', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('422 is not tried again, and keeps the vendor’s code', async () => {
+  test('422 is not retried, and the error keeps the vendor’s code', async () => {
     const body = { message: 'Sort is not supported.', code: 1030 };
     await using server = await serve(() => ({ status: 422, body }), { clock });
     await using http = (await rig(server.url)).http;
@@ -35,7 +35,7 @@ describe('refusals', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('no error and no line of the log holds the query or the credential', async () => {
+  test('no error and no log line contains the query or the credential', async () => {
     const echo = { message: `Bad token ${TOKEN}` };
     await using server = await serve(() => ({ status: 422, body: echo }), { clock });
     const { http, lines, clock: ours } = await rig(server.url, { options: { retries: 1 } });
@@ -62,7 +62,7 @@ describe('refusals', () => {
 });
 
 describe('redirects', () => {
-  test('on the same origin are followed', async () => {
+  test('redirects on the same origin are followed', async () => {
     await using server = await serve(ok, { clock });
     server.script.push({ status: 302, headers: { location: '/moved?page=2' } });
     await using http = (await rig(server.url)).http;
@@ -76,7 +76,7 @@ describe('redirects', () => {
     ]);
   });
 
-  test('go three times, not four', async () => {
+  test('three redirects are followed, a fourth is an error', async () => {
     await using server = await serve(() => ({ status: 307, headers: { location: '/x' } }), { clock });
     await using http = (await rig(server.url)).http;
 
@@ -86,7 +86,7 @@ describe('redirects', () => {
     expect(server.requests).toHaveLength(4);
   });
 
-  test('to another origin are refused, and it is sent nothing', async () => {
+  test('a redirect to another origin is an error, and nothing is sent there', async () => {
     await using thief = await serve(ok, { clock });
     await using server = await serve(
       () => ({ status: 302, headers: { location: `${thief.url}/steal?t=private` } }),
@@ -103,7 +103,7 @@ describe('redirects', () => {
     expect(thief.requests).toHaveLength(0);
   });
 
-  test('to nowhere are refused', async () => {
+  test('a redirect without a location is an error', async () => {
     await using server = await serve(() => ({ status: 301 }), { clock });
     await using http = (await rig(server.url)).http;
 
@@ -113,7 +113,7 @@ describe('redirects', () => {
   });
 });
 
-test('a deprecated version is told once', async () => {
+test('a deprecated version is logged once', async () => {
   await using server = await serve(() => ({ status: 200, headers: { Deprecated: 'true' }, body: [] }), {
     clock,
   });

@@ -23,21 +23,21 @@ describe('retry-after', () => {
     ['a date in the past', 'Mon, 02 Mar 2026 11:00:00 GMT', 1_000],
     ['days', '864000', HOUR],
     ['a header that came twice', '5, 9', 9_000],
-  ])('tells %s', (_what, text, wait) => {
+  ])('retry-after can be %s', (_what, text, wait) => {
     expect(retryAfter({ 'retry-after': text }, NOW)).toBe(wait);
   });
 
-  test.each(['', 'soon', '-5', '1e3', 'NaN', '12 s'])('tells nothing with %j', (text) => {
+  test.each(['', 'soon', '-5', '1e3', 'NaN', '12 s'])('an invalid retry-after is ignored: %j', (text) => {
     expect(retryAfter({ 'retry-after': text }, NOW)).toBeUndefined();
   });
 
-  test('counts under every name that begins so, the longest of them', () => {
+  test('the longest of all headers that begin with retry-after counts', () => {
     const headers = { 'retry-after': '3', 'retry-after-public-api': '40', 'x-retry-after': '99' };
 
     expect(retryAfter(headers, NOW)).toBe(40_000);
   });
 
-  test('is bounded for whatever a vendor sends', () => {
+  test('the wait is bounded whatever a vendor sends', () => {
     const header = fc.oneof(
       fc.string(),
       fc.nat().map(String),
@@ -52,7 +52,7 @@ describe('retry-after', () => {
     );
   });
 
-  test('means the same in all of its forms', () => {
+  test('all forms of retry-after mean the same', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 3600 }), (seconds) => {
         const at = NOW + seconds * 1000;
@@ -74,11 +74,11 @@ describe('reset headers', () => {
     },
   );
 
-  test('do not count where there is a retry-after', () => {
+  test('reset headers do not count beside a retry-after', () => {
     expect(throttledFor({ 'retry-after-x': '7', 'x-ratelimit-reset': '60' }, NOW)).toBe(7_000);
   });
 
-  test('pause when the header of the same name says that nothing remains', () => {
+  test('a reset header counts when its remaining header is 0', () => {
     const headers = {
       'x-ratelimit-remaining-a': '0',
       'x-ratelimit-reset-a': '9',
@@ -92,14 +92,14 @@ describe('reset headers', () => {
   });
 });
 
-test('an answer says that it was throttled by asking to wait, or by nothing remaining', () => {
+test('a response was throttled if it asks to wait or nothing remains', () => {
   expect(saysThrottled({ 'retry-after-public-api': '3' })).toBe(true);
   expect(saysThrottled({ 'x-ratelimit-remaining': '0' })).toBe(true);
   expect(saysThrottled({ 'x-ratelimit-remaining': '' })).toBe(false);
   expect(saysThrottled({ 'x-ratelimit-remaining': '3', 'x-ratelimit-limit': '10' })).toBe(false);
 });
 
-test('HTTP dates are epoch milliseconds, anything else is none', () => {
+test('only HTTP dates are parsed, as epoch milliseconds', () => {
   expect(parseHttpDate('Mon, 02 Mar 2026 12:00:00 GMT')).toBe(NOW);
   expect(parseHttpDate('2026-03-02')).toBeUndefined();
   expect(parseHttpDate(undefined)).toBeUndefined();

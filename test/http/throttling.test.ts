@@ -28,7 +28,7 @@ describe('429', () => {
     ['retry-after', 'Mon, 02 Mar 2026 12:02:00 GMT', 120],
     ['x-ratelimit-reset', String(START / 1000 + 20), 20],
     ['server', 'x', 5],
-  ])('with %s: %s waits %s', async (name, value, wait) => {
+  ])('429 with %s: %s waits %s', async (name, value, wait) => {
     const { clock, server, seconds } = await throttling({ status: 429, headers: { [name]: value } });
     await using http = (await rig(server.url, { clock })).http;
 
@@ -38,7 +38,7 @@ describe('429', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('without a time waits ever longer, to a minute', async () => {
+  test('429 without a time waits longer each time, up to a minute', async () => {
     const { clock, server, seconds } = await throttling(
       ...Array.from({ length: 6 }, () => ({ status: 429 })),
     );
@@ -50,7 +50,7 @@ describe('429', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('ends the poll after the bounded tries, with the time, durably', async () => {
+  test('429 after all retries ends the poll and pauses the quota durably', async () => {
     const { clock, server } = await throttling({ status: 429, headers: { 'retry-after': '60' } });
     const { http, told } = await rig(server.url, { clock, options: { retries: 0 } });
 
@@ -65,7 +65,7 @@ describe('429', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('pauses no other route', async () => {
+  test('429 does not pause other routes', async () => {
     const { clock, server } = await throttling({ status: 429, headers: { 'retry-after': '60' } });
     await using http = (await rig(server.url, { clock })).http;
 
@@ -79,7 +79,7 @@ describe('429', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('that a deadline cuts is owed, no failure', async () => {
+  test('429 that lasts beyond the deadline is deferred, not a failure', async () => {
     const { clock, server } = await throttling({ status: 429, headers: { 'retry-after': '60' } });
     const { http, stop } = await rig(server.url, { clock });
 
@@ -107,7 +107,7 @@ describe('403', () => {
     },
   );
 
-  test('of a vendor that tells what remains on every answer is a refusal', async () => {
+  test('403 with requests remaining is a rejected credential', async () => {
     const { clock, server } = await throttling({ status: 403, headers: { 'x-ratelimit-remaining': '8' } });
     await using http = (await rig(server.url, { clock })).http;
 
@@ -118,7 +118,7 @@ describe('403', () => {
   });
 });
 
-test('503 waits as told', async () => {
+test('503 waits as its retry-after says', async () => {
   const { clock, server, seconds } = await throttling({ status: 503, headers: { 'retry-after': '77' } });
   await using http = (await rig(server.url, { clock })).http;
 
@@ -128,7 +128,7 @@ test('503 waits as told', async () => {
   await server[Symbol.asyncDispose]();
 });
 
-test('the next request waits when an answer says that nothing remains', async () => {
+test('the next request waits when a response says that nothing remains', async () => {
   const headers = { 'x-ratelimit-remaining-public-api': '0', 'x-ratelimit-reset-public-api': '25' };
   const { clock, server, seconds } = await throttling({ status: 200, headers, body: [] });
   await using http = (await rig(server.url, { clock })).http;
@@ -141,7 +141,7 @@ test('the next request waits when an answer says that nothing remains', async ()
 });
 
 describe('time-outs', () => {
-  test('are tried again', async () => {
+  test('time-outs are retried', async () => {
     const { clock, server } = await hanging();
     const { http, told } = await rig(server.url, { clock, options: { timeout: 10_000, retries: 1 } });
 
@@ -159,7 +159,7 @@ describe('time-outs', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('are not, when the caller asks for less instead; a gateway’s neither', async () => {
+  test('time-outs, also of a gateway, are not retried if the caller asks for less instead', async () => {
     const { clock, server } = await hanging();
     server.script.push({ status: 504 });
     const { http } = await rig(server.url, { clock, options: { timeout: 10_000 } });
@@ -176,7 +176,7 @@ describe('time-outs', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test('leave a stop its own reason', async () => {
+  test('an abort during a request keeps its own reason', async () => {
     const { clock, server } = await hanging();
     const { http, stop } = await rig(server.url, { clock });
 

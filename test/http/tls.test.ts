@@ -42,8 +42,8 @@ async function ask(url: string, tls: HttpSettings['options']['tls']): Promise<un
   return (await http.get({ path: '/x', route: 'x' })).json();
 }
 
-describe('a certificate', () => {
-  test('of a trusted authority for this address is accepted', async () => {
+describe('server certificates', () => {
+  test('a certificate of a trusted authority for this address is accepted', async () => {
     await using server = await secure('localhost');
 
     expect(await ask(server.url, { ca_file })).toEqual({ client: null });
@@ -59,7 +59,7 @@ describe('a certificate', () => {
       { ca_file, server_name: 'x.internal' },
       /tls\.server_name/,
     ],
-  ])('%s is refused, with what to set', async (_what, name, tls, advice) => {
+  ])('%s is rejected, and the error says what to set', async (_what, name, tls, advice) => {
     await using server = await secure(name);
 
     const error = await failure(ask(server.url, tls));
@@ -68,13 +68,13 @@ describe('a certificate', () => {
     expect(error.message).toMatch(advice);
   });
 
-  test('for the name that is set is accepted', async () => {
+  test('a certificate for tls.server_name is accepted', async () => {
     await using server = await secure('console');
 
     expect(await ask(server.url, { ca_file, server_name: 'console.internal' })).toEqual({ client: null });
   });
 
-  test('whatever it is is accepted without verification, which is said aloud', async () => {
+  test('any certificate is accepted without verification, which is logged as a warning', async () => {
     await using server = await secure('console');
     const { http, lines } = await rig(server.url, { options: { tls: { insecure_skip_verify: true } } });
 
@@ -87,17 +87,17 @@ describe('a certificate', () => {
   });
 });
 
-describe('a client certificate', () => {
+describe('client certificates', () => {
   const client = { cert_file: fixture('client.pem'), key_file: fixture('client.key') };
 
-  test('is shown to a server that wants one', async () => {
+  test('a client certificate is sent to a server that requires one', async () => {
     const ca = await readFile(ca_file);
     await using server = await secure('localhost', { ca, requestCert: true, rejectUnauthorized: true });
 
     expect(await ask(server.url, { ca_file, ...client })).toEqual({ client: 'penstock' });
   });
 
-  test('whose key is encrypted is shown too', async () => {
+  test('a client certificate with an encrypted key is sent too', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'penstock-tls-'));
     const key_file = join(folder, 'encrypted.key');
     const key = createPrivateKey(await readFile(client.key_file));
@@ -115,7 +115,7 @@ describe('a client certificate', () => {
     expect(await ask(server.url, tls)).toEqual({ client: 'penstock' });
   });
 
-  test('that is missing is named', async () => {
+  test('a missing client certificate is named in the error', async () => {
     const ca = await readFile(ca_file);
     await using server = await secure('localhost', { ca, requestCert: true, rejectUnauthorized: true });
 
@@ -127,7 +127,7 @@ describe('a client certificate', () => {
 });
 
 describe('the files', () => {
-  test('are read again, so that a renewed certificate needs no restart', async () => {
+  test('the files are read again, so that a renewed certificate needs no restart', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'penstock-tls-'));
     const file = join(folder, 'ca.pem');
     await copyFile(fixture('other-ca.pem'), file);
@@ -142,7 +142,7 @@ describe('the files', () => {
     expect(after.status).toBe(200);
   });
 
-  test('that cannot be read or used are named', async () => {
+  test('files that cannot be read or used are named', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'penstock-tls-'));
     const rubbish = join(folder, 'rubbish.pem');
     await writeFile(rubbish, 'no certificate');

@@ -22,7 +22,7 @@ async function world(off: number[], ages: number[] = []) {
   return { ...made, server, get };
 }
 
-test('an answer without a Date is taken, and changes nothing', async () => {
+test('a response without a Date is used and does not change the clock', async () => {
   const { get, http, server, clock } = await world([]);
   server.script.push({ status: 200, body: [], headers: { date: '' } });
   server.proxy.headers = undefined;
@@ -44,7 +44,7 @@ test('Age is added to Date for the offset, and Date stays what it is', async () 
   expect(http.requests).toBe(1);
 });
 
-test('four answers of four times are all that is asked for', async () => {
+test('a request is sent at most four times when no two dates agree', async () => {
   const { get, http, clock } = await world([-1e6, -2e6, 1e6, 2e6]);
   const began = clock.now();
 
@@ -56,7 +56,7 @@ test('four answers of four times are all that is asked for', async () => {
   expect(http.vendorNow()).toBe(clock.now());
 });
 
-test('the second of two that agree is believed, and from then on whatever a stream knew before', async () => {
+test('two responses that agree set the clock, whatever a stream knew before', async () => {
   const { get, http, clock } = await world([1e6, -2e6, 1e6, 1e6]);
   const believed = await get(0);
   const after = await get(0);
@@ -67,7 +67,7 @@ test('the second of two that agree is believed, and from then on whatever a stre
   expect(http.vendorNow()).toBe(clock.now() + 1e6);
 });
 
-test('what a stream knew holds before any answer, and against answers that are not held to it', async () => {
+test('what a stream knew of the clock is kept when unconfirmed responses differ', async () => {
   const { http, clock } = await world([-1e9]);
   http.recall(7_000);
   const before = http.vendorNow() - clock.now();
