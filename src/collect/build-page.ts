@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { tenantSettings } from '../config/options.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { explain } from '../core/errors.ts';
-import type { EcsEvent, JournaledEvent } from '../core/event.ts';
+import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
 import { PollStats } from '../core/poll-stats.ts';
 import { readRecord, Unreadable } from '../core/read-record.ts';
 import type {
@@ -20,7 +20,6 @@ import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
 import { type GapState, isKnownGap, type LedgerEntry, type LedgerWrite } from '../journal/collection.ts';
-import type { Lane } from '../core/event.ts';
 
 /** A page as its source yielded it, and where and when it was read. */
 export interface ReadPage extends Pick<Page<unknown>, 'observations' | 'gaps' | 'deferred'> {

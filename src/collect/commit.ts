@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { JournalFullError } from '../core/errors.ts';
+import type { Lane } from '../core/event.ts';
 import { PollStats } from '../core/poll-stats.ts';
 import { GAP_REASON, type Gap, type Page } from '../core/source.ts';
 import { gapEvent } from '../ecs/own-events.ts';
-import type { Lane } from '../core/event.ts';
 import type { PageCommit } from '../journal/journal.ts';
 import { buildPage } from './build-page.ts';
 import type { OpenStream, PollContext } from './context.ts';
@@ -47,7 +47,7 @@ export function commitPage(
     );
     const began = clock.now();
     await journal.commit({
-      ...emptyPage(context, stream, observedAt),
+      ...headOf(context, stream, observedAt),
       lane,
       events: built.events,
       ledger: built.ledger,
@@ -70,7 +70,8 @@ export function commitPage(
   });
 }
 
-function emptyPage({ config }: PollContext, { state }: OpenStream, observedAt: number): PageCommit {
+/** What every commit of a stream names. */
+function headOf({ config }: PollContext, { state }: OpenStream, observedAt: number): PageCommit {
   return {
     stream: state.key,
     source: config.name,
@@ -109,7 +110,7 @@ async function recordFullJournal(context: PollContext, stream: OpenStream, now: 
   const known = Math.max(state.lastComplete ?? -Infinity, ...open.map(({ to }) => to));
   const from = Math.min(now, known === -Infinity ? now : known);
   const gap: Gap = { from, to: now, reason: GAP_REASON.journalFull, part: '' };
-  await journal.commit({ ...emptyPage(context, stream, now), unemittedGaps: [gap] });
+  await journal.commit({ ...headOf(context, stream, now), unemittedGaps: [gap] });
   if (!open.some(({ unemitted }) => unemitted === true)) reportGap(context, scope, gap);
 }
 
@@ -127,7 +128,7 @@ export async function emitOpenGaps(context: PollContext, stream: OpenStream): Pr
   if (gaps.length === 0) return stats;
   const observedAt = source.now();
   const events = gaps.map((gap) => gapEvent({ config, scope, gap, observedAt }));
-  await journal.commit({ ...emptyPage(context, stream, observedAt), events, gaps });
+  await journal.commit({ ...headOf(context, stream, observedAt), events, gaps });
   for (const gap of gaps) reportGap(context, scope, gap);
   stats.gaps = gaps.length;
   observer?.page(stats);

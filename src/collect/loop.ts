@@ -50,8 +50,8 @@ export async function pollSource(context: CollectContext): Promise<SourcePollRes
 const SEVERITY: readonly PollOutcome[] = ['complete', 'owed', 'cut', 'failed'];
 
 /**
- * A stream that fails does not stop the others, but a rejected credential does: it is the same for all. So do a spent
- * budget and a stop.
+ * Polls each stream of a source. A stream that fails does not stop the others. A rejected credential does, because it is
+ * the same for all, and so do a spent quota and a stop.
  */
 async function pollStreams(context: CollectContext): Promise<SourcePollResult> {
   const { circuit } = context;
@@ -166,7 +166,10 @@ export async function pollStream(context: PollContext, scope: Scope): Promise<Po
 
 type Ending = Pick<PollResult, 'outcome' | 'error'>;
 
-/** Each page is committed before the next is requested, so the cursor is never ahead of durable data. */
+/**
+ * Each page is committed before the next is requested, so the cursor is never ahead of durable data. When the journal
+ * is full the stream waits for a later poll, or what it misses is recorded as a gap.
+ */
 async function readPages(context: PollContext, stream: OpenStream, stats: PollStats): Promise<Ending> {
   const { signal } = context;
   try {
@@ -204,7 +207,7 @@ async function* pages(
   }
 }
 
-/** What a poll that ended so leaves behind: the gap, and nothing else. Undefined for any other end. */
+/** The page that records the gap of an answer that was too large; undefined for any other error. */
 function tooLargePage(error: unknown, deferred: number): PageToCommit | undefined {
   if (!(error instanceof TooLargeError) || error.asked === undefined) return undefined;
   const { from, to } = error.asked;
