@@ -15,7 +15,7 @@ import { configFlag, jsonFlag, type PenstockCommand, sourceNamed } from './comma
 import { type ExitCode, type Io, setUpVisibly } from './io.ts';
 import { examples, jsonLine, say, table, wantsJson } from './output.ts';
 
-type Profile = DestinationConfig['profile'];
+type ProfileName = DestinationConfig['profile'];
 
 /** Events shown on a terminal by default, because a first poll may read many days. */
 const ON_A_TERMINAL = 20;
@@ -60,7 +60,7 @@ export const previewCommand: PenstockCommand = {
     await using http = openHttp({ spender, clock, random, env, log, signal }, source);
     const json = wantsJson(io, flags);
     const rows: string[][] = [];
-    const profile = flags['profile'] as Profile | undefined;
+    const profile = flags['profile'] as ProfileName | undefined;
     const show = (event: JournaledEvent, page: PageCommit) => {
       if (profile !== undefined) jsonLine(io.stdout, wireShape(source, profile, event, page));
       else if (json) jsonLine(io.stdout, nest(event.event));
@@ -83,7 +83,12 @@ function rowOf({ event }: JournaledEvent): string[] {
 }
 
 /** A record as a destination with that profile receives it, with plain values. */
-function wireShape(source: SourceConfig, profile: Profile, event: JournaledEvent, page: PageCommit): unknown {
+function wireShape(
+  source: SourceConfig,
+  profile: ProfileName,
+  event: JournaledEvent,
+  page: PageCommit,
+): unknown {
   const record = toLogRecord(event, page, { profile, namespaceOf: (_, ecs) => namespaceOf(source, ecs) });
   return {
     timestamp: event.event['@timestamp'],

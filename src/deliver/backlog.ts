@@ -38,7 +38,7 @@ interface BacklogParts {
  * are skipped, and recorded as a gap in the same transaction: between requests only, so that what is in flight is never
  * skipped.
  */
-export class BacklogLimit {
+export class Backlog {
   readonly #parts: BacklogParts;
   /** Whether the last gap may still grow; undefined: not known, the process before may have opened one. */
   #skipping: boolean | undefined;

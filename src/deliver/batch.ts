@@ -120,13 +120,17 @@ class FillingBatch {
   }
 }
 
-interface Place {
+interface EventInPage {
   readonly page: JournalPage;
   readonly journaled: JournaledEvent;
   readonly offset: number;
 }
 
-function makeEntry(settings: BatcherSettings, { page, journaled, offset }: Place, now: number): BatchEntry {
+function makeEntry(
+  settings: BatcherSettings,
+  { page, journaled, offset }: EventInPage,
+  now: number,
+): BatchEntry {
   const feed: Feed = { dataset: datasetOf(journaled.event, page), lane: page.lane };
   const record = toLogRecord(journaled, page, settings.shaping);
   const at = timeOf(journaled, page);

@@ -1,7 +1,7 @@
 import type { Suspicion } from './classify-response.ts';
 
 /** Part of a batch, sent as one request. */
-interface Range {
+interface BatchPart {
   readonly from: number;
   /** Exclusive. */
   readonly to: number;
@@ -46,10 +46,10 @@ export class BatchBisector {
   readonly #settled = new Set<number>();
   #settledUpTo = 0;
   /** Left to right, disjoint; some of their records may be settled. */
-  #pending: Range[] = [];
-  /** Single records that were rejected before any was accepted, the oldest first. They are in pending ranges too. */
-  #held: Range[] = [];
-  #sent: Range | undefined;
+  #pending: BatchPart[] = [];
+  /** Single records that were rejected before any was accepted, the oldest first. They are in pending parts too. */
+  #held: BatchPart[] = [];
+  #sent: BatchPart | undefined;
   #acceptances = 0;
   /** How many requests had been accepted when the destination was first paused. */
   #pausedAt: number | undefined;
@@ -104,7 +104,7 @@ export class BatchBisector {
       this.#pausedAt = this.#acceptances;
       this.#resumed = this.#sent === undefined;
     }
-    this.#pending = this.#pending.filter((range) => this.#open(range).length > 0);
+    this.#pending = this.#pending.filter((part) => this.#open(part).length > 0);
     this.#sent = this.#cut(this.#choose(alone), most);
     return this.#lastSent();
   }
@@ -166,17 +166,17 @@ export class BatchBisector {
    * A single record is at fault when it was not answered twice, and another request was accepted since it was first not
    * answered, alone or with others. A receiver that stops answering in the middle of a batch thus costs no record.
    */
-  #unanswered(sent: Range, larger: boolean): Bisection | undefined {
+  #unanswered(sent: BatchPart, larger: boolean): Bisection | undefined {
     const indices = this.#lastSent();
     const proven = this.#provenAtFault(sent);
     const troubles = sent.troubles + 1;
     const enough = troubles >= MOST_UNANSWERED;
     if (indices.length > 1) {
-      const range = { ...sent, troubles, rejectedAt: this.#acceptances };
+      const part = { ...sent, troubles, rejectedAt: this.#acceptances };
       if (enough || larger || sent.suspect === true) {
-        return this.#split(sent, { ...range, troubles: 0, suspect: true }, indices);
+        return this.#split(sent, { ...part, troubles: 0, suspect: true }, indices);
       }
-      this.#replace(sent, [range]);
+      this.#replace(sent, [part]);
       return undefined;
     }
     if (enough && (proven || this.#expendable)) return this.#deadLetter(indices);
@@ -188,63 +188,63 @@ export class BatchBisector {
     return { kind: 'dead-letter', index };
   }
 
-  #hold(range: Range, [index = 0]: readonly number[]): Bisection {
+  #hold(part: BatchPart, [index = 0]: readonly number[]): Bisection {
     const others = this.#held.filter(({ from }) => from !== index);
-    this.#held = [...others, { ...range, from: index, to: index + 1 }];
+    this.#held = [...others, { ...part, from: index, to: index + 1 }];
     return { kind: 'held' };
   }
 
   /** Whether single records are tried, because some were rejected and none was accepted since. */
   get #trying(): boolean {
-    return this.#held.length > 0 && !this.#held.some((range) => this.#provenAtFault(range));
+    return this.#held.length > 0 && !this.#held.some((part) => this.#provenAtFault(part));
   }
 
   /** Another record was accepted since this one was first rejected, so the receiver does not reject everything. */
-  #provenAtFault({ rejectedAt }: Range): boolean {
+  #provenAtFault({ rejectedAt }: BatchPart): boolean {
     return rejectedAt !== undefined && this.#acceptances > rejectedAt;
   }
 
-  #choose(alone: boolean): Range | undefined {
-    const again = this.#held.find((range) => this.#provenAtFault(range));
+  #choose(alone: boolean): BatchPart | undefined {
+    const again = this.#held.find((part) => this.#provenAtFault(part));
     if (again !== undefined) return again;
     if (this.#trying) return this.#untried() ?? this.#held[0];
-    const [range] = this.#pending;
-    if (range === undefined || !alone) return range;
-    return this.#oneOf(range, this.#open(range)[0] ?? range.from);
+    const [part] = this.#pending;
+    if (part === undefined || !alone) return part;
+    return this.#oneOf(part, this.#open(part)[0] ?? part.from);
   }
 
-  /** Its first `most` records; the others become a range behind them. */
-  #cut(range: Range | undefined, most: number): Range | undefined {
-    const end = range && this.#open(range)[most];
-    if (range === undefined || end === undefined) return range;
+  /** Its first `most` records; the others become a part behind them. */
+  #cut(part: BatchPart | undefined, most: number): BatchPart | undefined {
+    const end = part && this.#open(part)[most];
+    if (part === undefined || end === undefined) return part;
     // A smaller request than the one that was rejected was not rejected yet.
-    const { rejectedAt: _, ...fresh } = range;
+    const { rejectedAt: _, ...fresh } = part;
     const first = { ...fresh, to: end, troubles: 0 };
-    this.#replace(range, [first, { ...fresh, from: end, troubles: 0 }]);
+    this.#replace(part, [first, { ...fresh, from: end, troubles: 0 }]);
     return first;
   }
 
   /** A record that was not rejected alone yet, as far as possible from those that were: faults come in runs. */
-  #untried(): Range | undefined {
+  #untried(): BatchPart | undefined {
     const held = new Set(this.#held.map(({ from }) => from));
     const recent = [...held].slice(-RECENTLY_HELD);
     const distance = (index: number) => Math.min(...recent.map((other) => Math.abs(index - other)));
-    let farthest: { readonly range: Range; readonly index: number; readonly distance: number } | undefined;
-    for (const range of this.#pending) {
-      for (const index of this.#open(range)) {
+    let farthest: { readonly part: BatchPart; readonly index: number; readonly distance: number } | undefined;
+    for (const part of this.#pending) {
+      for (const index of this.#open(part)) {
         if (held.has(index) || distance(index) <= (farthest?.distance ?? 0)) continue;
-        farthest = { range, index, distance: distance(index) };
+        farthest = { part, index, distance: distance(index) };
       }
     }
-    return farthest && this.#oneOf(farthest.range, farthest.index);
+    return farthest && this.#oneOf(farthest.part, farthest.index);
   }
 
-  #oneOf(range: Range, index: number): Range {
-    if (range.to - range.from === 1) return range;
+  #oneOf(part: BatchPart, index: number): BatchPart {
+    if (part.to - part.from === 1) return part;
     return { from: index, to: index + 1, troubles: 0 };
   }
 
-  #split(sent: Range, rejected: Range, indices: readonly number[]): Bisection {
+  #split(sent: BatchPart, rejected: BatchPart, indices: readonly number[]): Bisection {
     const middle = indices[Math.ceil(indices.length / 2)] ?? sent.from;
     this.#replace(sent, [
       { ...rejected, to: middle },
@@ -253,8 +253,8 @@ export class BatchBisector {
     return { kind: 'split' };
   }
 
-  #replace(sent: Range, ranges: readonly Range[]): void {
-    const swap = (list: Range[]) => list.flatMap((range) => (range === sent ? ranges : [range]));
+  #replace(sent: BatchPart, parts: readonly BatchPart[]): void {
+    const swap = (list: BatchPart[]) => list.flatMap((part) => (part === sent ? parts : [part]));
     this.#pending = swap(this.#pending);
     this.#held = swap(this.#held);
   }
@@ -263,7 +263,7 @@ export class BatchBisector {
     return this.#sent === undefined ? [] : this.#open(this.#sent);
   }
 
-  #open({ from, to }: Range): number[] {
+  #open({ from, to }: BatchPart): number[] {
     const open: number[] = [];
     for (let index = from; index < to; index += 1) if (!this.#settled.has(index)) open.push(index);
     return open;

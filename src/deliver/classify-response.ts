@@ -2,9 +2,9 @@ import { maskForeign } from '../core/secret.ts';
 import { parseHttpDate, retryAfter, SHORTEST_PAUSE } from '../http/retry.ts';
 import { isUnusableStatus } from '../http/response.ts';
 import {
-  type ExportFailure,
-  type ExportOutcome,
-  type ExportResponse,
+  type ExporterFailure,
+  type ExporterOutcome,
+  type ExporterResponse,
   GRPC_ADVICE,
 } from '../otlp/exchange.ts';
 import { isPage, partialSuccess, wordsAboutItself, wordsOf } from './response-body.ts';
@@ -69,7 +69,7 @@ export interface Rejected extends Shown {
  * sent. Pure.
  */
 export function classifyResponse(
-  outcome: ExportOutcome,
+  outcome: ExporterOutcome,
   now: number,
   records = Infinity,
 ): ClassifiedResponse {
@@ -80,7 +80,7 @@ export function classifyResponse(
   if (isUnusableStatus(status)) {
     return retry(
       outcome,
-      { status, words: shown.words || 'a status that is no answer to this request' },
+      { status, words: shown.words || 'a status that is not an answer to this request' },
       now,
     );
   }
@@ -105,14 +105,14 @@ export function classifyResponse(
 }
 
 function classifySuccess(
-  response: ExportResponse,
+  response: ExporterResponse,
   { status }: Pick<Shown, 'status'>,
   now: number,
   records: number,
 ): Accepted | Paused | Retry {
   // The missing part may have been a partial success. The same bytes, sent again under the same ids, will show it.
   if (!response.complete) {
-    return retry(response, { status, words: 'the answer ended before it was complete' }, now, 'unanswered');
+    return retry(response, { status, words: 'the response was cut off' }, now, 'unanswered');
   }
   const { forbidden, ...partial } = partialSuccess(response);
   // A credential without the right to write to any index is not the fault of these records.
@@ -126,7 +126,7 @@ function classifySuccess(
 /** Errors that a repeat never fixes, since what is configured cannot be made into a request. */
 const UNSENDABLE = /^ERR_(INVALID_|UNESCAPED_)/;
 
-function classifyFailure({ error, unanswered = false, grpc }: ExportFailure): Paused | Retry {
+function classifyFailure({ error, unanswered = false, grpc }: ExporterFailure): Paused | Retry {
   const shown = { status: undefined, words: wordsOf({ error }) };
   if (UNSENDABLE.test((error as NodeJS.ErrnoException).code ?? '')) {
     return { kind: 'paused', ...shown, advice: UNSENDABLE_ADVICE, perhapsRecord: false };
@@ -137,7 +137,7 @@ function classifyFailure({ error, unanswered = false, grpc }: ExportFailure): Pa
   return { kind: 'retry', status: undefined, words, retryAfterMs: undefined, suspicion };
 }
 
-function retry(response: ExportResponse, shown: Shown, now: number, suspicion?: Suspicion): Retry {
+function retry(response: ExporterResponse, shown: Shown, now: number, suspicion?: Suspicion): Retry {
   // A date in `Retry-After` is by the receiver's own clock.
   const retryAfterMs = retryAfter(response.headers, parseHttpDate(response.headers['date']) ?? now);
   // A request above the burst may get the shortest `Retry-After` for ever: then waiting does not help.
@@ -147,14 +147,14 @@ function retry(response: ExportResponse, shown: Shown, now: number, suspicion?: 
 
 const PERHAPS_RECORD: readonly number[] = [403, 406];
 
-function paused(shown: Shown, response: ExportResponse): Paused {
+function paused(shown: Shown, response: ExporterResponse): Paused {
   const { status, headers } = response;
   const advice = adviceFor(status, isPage(response), headers['location']);
   return { kind: 'paused', ...shown, advice, perhapsRecord: PERHAPS_RECORD.includes(status) };
 }
 
 /** A gRPC server may answer 200 to everything, and accept nothing. */
-function isGrpc({ status, headers }: ExportResponse): boolean {
+function isGrpc({ status, headers }: ExporterResponse): boolean {
   return status < 500 && headers['content-type']?.startsWith('application/grpc') === true;
 }
 

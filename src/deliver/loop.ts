@@ -14,7 +14,7 @@ import {
 } from '../journal/delivery.ts';
 import { type Journal, JournalWriteError } from '../journal/journal.ts';
 import type { Sender } from '../otlp/sender.ts';
-import { BacklogLimit } from './backlog.ts';
+import { Backlog } from './backlog.ts';
 import { Batcher, type BatchEntry, bytesBySource } from './batch.ts';
 import {
   type ClassifiedResponse,
@@ -79,7 +79,7 @@ export class Delivery {
   readonly #batcher: Batcher;
   readonly #redeliveries: RedeliveryQueue;
   readonly #state: DeliveryStateMachine;
-  readonly #backlog: BacklogLimit;
+  readonly #backlog: Backlog;
   #live: InFlightBatch | undefined;
   #requestSize = ANY_SIZE;
   #lastResponse = 'nothing was sent yet';
@@ -101,7 +101,7 @@ export class Delivery {
     this.#batcher = new Batcher(batching);
     this.#redeliveries = new RedeliveryQueue(batching);
     this.#state = new DeliveryStateMachine({ ...parts, name: destination.name });
-    this.#backlog = new BacklogLimit({ ...parts, state: this.#state });
+    this.#backlog = new Backlog({ ...parts, state: this.#state });
   }
 
   get destination(): DestinationConfig {
@@ -219,7 +219,7 @@ export class Delivery {
     const { position, deadLetters } = batch.takeAcknowledgement();
     if (response === undefined && !isBefore(this.#state.position, position)) return 0;
     while (deadLetters.length > 0 && !(await this.#hasRoomForDeadLetters())) {
-      await this.#state.pause('The journal is full, mostly of dead letters.', NO_ROOM_ADVICE);
+      await this.#state.pause('The journal is full, mostly of dead letters', NO_ROOM_ADVICE);
       if (this.#state.isEnding) return 0;
     }
     if (response !== undefined) this.#lastResponse = describeResponse(response);

@@ -3,7 +3,7 @@ import { explain } from '../core/errors.ts';
 import { maskForeign } from '../core/secret.ts';
 import { decodeText } from '../http/charset.ts';
 import { isMarkup } from '../http/response.ts';
-import type { ExportOutcome, ExportResponse } from '../otlp/exchange.ts';
+import type { ExporterOutcome, ExporterResponse } from '../otlp/exchange.ts';
 
 /** Characters of the words that are kept. Longer bodies are stack traces. */
 const LONGEST_WORDS = 500;
@@ -15,11 +15,11 @@ const SEARCHED_BYTES = 8192;
  * The words of a response or a network error: printable, secrets masked, at most 500 characters. A body may be JSON,
  * text, or a protobuf `Status` under any content type (Loki sends one as `application/octet-stream`).
  */
-export function wordsOf(outcome: ExportOutcome): string {
+export function wordsOf(outcome: ExporterOutcome): string {
   return printable(maskForeign('error' in outcome ? explain(outcome.error) : bodyWords(outcome)));
 }
 
-function bodyWords({ headers, body: whole, undecoded }: ExportResponse): string {
+function bodyWords({ headers, body: whole, undecoded }: ExporterResponse): string {
   if (undecoded !== undefined) return `it cannot be read: ${undecoded}`;
   const body = whole.subarray(0, SEARCHED_BYTES);
   const { text } = decodeText(body, headers['content-type']);
@@ -49,7 +49,7 @@ function printable(text: string): string {
 }
 
 /** Whether the body is a page for people. Its first character tells, since labels are often wrong. */
-export function isPage({ headers, body }: ExportResponse): boolean {
+export function isPage({ headers, body }: ExporterResponse): boolean {
   return isMarkup(decodeText(body.subarray(0, 256), headers['content-type']).text);
 }
 
@@ -76,7 +76,7 @@ interface PartialSuccess extends Rejections {
  * The `partial_success` of a 2xx body, in either encoding whatever the content type says (OpenObserve labels protobuf
  * as JSON). No body, `{}` and `null` are the plain success that their status says.
  */
-export function partialSuccess(outcome: ExportResponse): PartialSuccess {
+export function partialSuccess(outcome: ExporterResponse): PartialSuccess {
   const response = readResponse(outcome);
   if (typeof response === 'string') return unread(response);
   const partial = asObject(response['partialSuccess'] ?? response['partial_success'] ?? {});
@@ -95,7 +95,7 @@ function unread(why: string): PartialSuccess {
 }
 
 /** What a 2xx says, or why that cannot be read. */
-function readResponse({ headers, body, undecoded }: ExportResponse): Record<string, unknown> | string {
+function readResponse({ headers, body, undecoded }: ExporterResponse): Record<string, unknown> | string {
   const type = headers['content-type'];
   const { text } = decodeText(body, type);
   if (/^\s*(null\s*)?$/.test(text)) return {};

@@ -109,7 +109,7 @@ function guardResponse(request: ClientRequest): void {
   Object.assign(request, { maxHeaderSize: MAX_HEADER_BYTES });
   request.once('upgrade', (_response, socket: Duplex) => {
     socket.destroy();
-    const error = new Error('The response switches protocols (101), which is no answer to this request');
+    const error = new Error('The response switches protocols (101), which is not an answer to this request');
     request.emit('error', Object.assign(error, { code: 'ERR_SWITCHES_PROTOCOLS' }));
   });
 }

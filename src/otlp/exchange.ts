@@ -5,9 +5,9 @@ import { explainNetworkError, type Phase } from '../http/network-error.ts';
 import { type Way, type NetworkError, ExplainedError } from '../http/way.ts';
 
 /** What came back for one export: a response, or why there is none. */
-export type ExportOutcome = ExportResponse | ExportFailure;
+export type ExporterOutcome = ExporterResponse | ExporterFailure;
 
-export interface ExportResponse {
+export interface ExporterResponse {
   readonly status: number;
   /** Lower-case names; repeated headers joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export interface ExportResponse {
   readonly complete: boolean;
 }
 
-export interface ExportFailure {
+export interface ExporterFailure {
   readonly error: Error;
   /** The whole request was sent, and no response came back within the time-out, or nothing that is HTTP. */
   readonly unanswered?: boolean;
@@ -69,7 +69,7 @@ export class Exchange {
   }
 
   /** What came back so far, in its content coding; undefined before there is a response or an error. */
-  get outcome(): ExportOutcome | undefined {
+  get outcome(): ExporterOutcome | undefined {
     if (this.#response === undefined) {
       const likely = this.#sent && usesGrpcPort(this.#way.url) ? 'likely' : undefined;
       const grpc = this.#grpcPort ? 'certain' : likely;

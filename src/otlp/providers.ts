@@ -8,7 +8,7 @@ import { PROFILES } from './profiles.ts';
 import type { Encoding } from './sizes.ts';
 
 /** How Penstock names itself to a receiver. It survives restarts and upgrades, so it holds no version and no host name. */
-export interface Identity {
+export interface ServiceIdentity {
   /** `OTEL_SERVICE_NAME`. Undefined: the `service.name` of `resource`, else `penstock`. */
   readonly serviceName: string | undefined;
   /** `OTEL_RESOURCE_ATTRIBUTES`, as the operator set them. */
@@ -37,13 +37,13 @@ const FRAMING = 32;
  * when they are full, and hide every failure.
  */
 export class Providers {
-  readonly #identity: Identity;
+  readonly #identity: ServiceIdentity;
   readonly #profile: DestinationConfig['profile'];
   readonly #loggers = new Map<string, Logger>();
   readonly #overheads = new Map<string, number>();
   #gathered: ReadableLogRecord[] = [];
 
-  constructor(identity: Identity, profile: DestinationConfig['profile']) {
+  constructor(identity: ServiceIdentity, profile: DestinationConfig['profile']) {
     this.#identity = identity;
     this.#profile = profile;
   }
@@ -101,7 +101,10 @@ export function feedKey({ dataset, lane }: Feed): string {
 }
 
 /** Backfill has its own namespace, so that Loki never rejects it as older than live data. */
-function resourceOf({ serviceName, resource }: Identity, { dataset, lane }: Feed): Record<string, string> {
+function resourceOf(
+  { serviceName, resource }: ServiceIdentity,
+  { dataset, lane }: Feed,
+): Record<string, string> {
   return {
     ...resource,
     'service.name': serviceName ?? resource['service.name'] ?? 'penstock',

@@ -11,8 +11,8 @@ import { wantsTls, explainPlainRequest } from '../http/tls-error.ts';
 import { destinationWay, serverOf, type Way, ExplainedError, bareUrl } from '../http/way.ts';
 import type { Logger } from '../core/log.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
-import { Exchange, type ExportOutcome, LONGEST_BODY } from './exchange.ts';
-import { type FeedRecord, type Identity, Providers } from './providers.ts';
+import { Exchange, type ExporterOutcome, LONGEST_BODY } from './exchange.ts';
+import { type FeedRecord, type ServiceIdentity, Providers } from './providers.ts';
 import { exporterOptions } from './agent.ts';
 
 /**
@@ -22,14 +22,14 @@ import { exporterOptions } from './agent.ts';
 const LAST_RESPONSE_WAIT = 2_000;
 
 /** An exporter and its connections; replaced when its request does not end. */
-interface Connection {
+interface ExporterConnection {
   readonly exporter: LogRecordExporter;
   agent?: HttpAgent;
 }
 
 interface SenderSettings {
   readonly destination: DestinationConfig;
-  readonly identity: Identity;
+  readonly identity: ServiceIdentity;
   readonly clock: Clock;
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
   /** Gets a line for each request that is given up. */
@@ -45,7 +45,7 @@ export class Sender implements AsyncDisposable {
   readonly providers: Providers;
   readonly #settings: SenderSettings;
   readonly #way: Way;
-  #connection: Connection;
+  #connection: ExporterConnection;
   #exchange: Exchange | undefined;
 
   constructor(settings: SenderSettings) {
@@ -60,7 +60,7 @@ export class Sender implements AsyncDisposable {
    * Sends the records as one request and resolves with its outcome: after `timeout` at the latest, and soon after
    * `ending` aborts. A request that has not ended five seconds after that is given up, with its connection.
    */
-  async send(records: readonly FeedRecord[], ending?: AbortSignal): Promise<ExportOutcome> {
+  async send(records: readonly FeedRecord[], ending?: AbortSignal): Promise<ExporterOutcome> {
     const gathered = this.providers.gather(records);
     const done = new AbortController();
     const { promise, resolve } = Promise.withResolvers<ExportResult>();
@@ -83,7 +83,7 @@ export class Sender implements AsyncDisposable {
     done.abort();
   }
 
-  #open(): Connection {
+  #open(): ExporterConnection {
     const { destination } = this.#settings;
     const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
     const options = exporterOptions(destination, {
@@ -92,11 +92,11 @@ export class Sender implements AsyncDisposable {
       onAgent: (agent) => (connection.agent = agent),
     });
     const headers = () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) });
-    const connection: Connection = { exporter: new Exporter({ ...options, headers }) };
+    const connection: ExporterConnection = { exporter: new Exporter({ ...options, headers }) };
     return connection;
   }
 
-  #watch(connection: Connection, request: ConstructorParameters<typeof Exchange>[0]): void {
+  #watch(connection: ExporterConnection, request: ConstructorParameters<typeof Exchange>[0]): void {
     // Nobody waits for an exporter that was given up.
     if (connection !== this.#connection) request.destroy();
     else this.#exchange = new Exchange(request, this.#way);
@@ -107,18 +107,18 @@ export class Sender implements AsyncDisposable {
     const { destination, log } = this.#settings;
     const { timeout, url } = destination;
     const error = timedOut(
-      `No complete answer within ${timeout} ms, and the request did not end ${ABORT_GRACE} ms later: it was given up`,
+      `No complete response within ${timeout} ms, and the request did not end ${ABORT_GRACE} ms later: it was given up`,
     );
     log?.warn(
       { url: { full: bareUrl(new URL(url)) }, error: { type: error.name, message: error.message } },
-      'Request did not end by itself and was given up; it is tried again.',
+      'Request did not end and was given up; retrying.',
     );
     this.#connection.agent?.destroy();
     this.#connection = this.#open();
     return { code: ExportResultCode.FAILED, error };
   }
 
-  #takeOutcome(): ExportOutcome | undefined {
+  #takeOutcome(): ExporterOutcome | undefined {
     const outcome = this.#exchange?.outcome;
     this.#exchange = undefined;
     return outcome;
@@ -155,7 +155,7 @@ export class Sender implements AsyncDisposable {
 }
 
 /** The response without its content coding, where that is known. */
-async function decoded(outcome: ExportOutcome): Promise<ExportOutcome> {
+async function decoded(outcome: ExporterOutcome): Promise<ExporterOutcome> {
   if ('error' in outcome || !outcome.complete || outcome.undecoded !== undefined) return outcome;
   try {
     const body = await decodeWhole(outcome.body, outcome.headers['content-encoding'], LONGEST_BODY);
@@ -166,19 +166,19 @@ async function decoded(outcome: ExportOutcome): Promise<ExportOutcome> {
   }
 }
 
-function withoutBlame(outcome: ExportOutcome): ExportOutcome {
+function withoutBlame(outcome: ExporterOutcome): ExporterOutcome {
   if ('error' in outcome) return { error: outcome.error };
   return outcome.complete ? outcome : { error: timedOut(BEFORE_END) };
 }
 
-const BEFORE_END = 'no complete answer before Penstock had to end';
+const BEFORE_END = 'no complete response before Penstock had to stop';
 
 function timedOut(words: string): Error {
   return Object.assign(new ExplainedError(words), { code: 'ERR_TIMED_OUT' });
 }
 
 /** A response of a proxy, or of a port that expects TLS, as an error that says so. */
-function explained(outcome: ExportOutcome, way: Way): ExportOutcome {
+function explained(outcome: ExporterOutcome, way: Way): ExporterOutcome {
   if ('error' in outcome) return outcome;
   const { status, body } = outcome;
   const { proxy, url } = way;

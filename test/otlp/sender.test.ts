@@ -7,7 +7,7 @@ import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
-import type { ExportOutcome } from '../../src/otlp/exchange.ts';
+import type { ExporterOutcome } from '../../src/otlp/exchange.ts';
 import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
@@ -108,7 +108,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
       await using server = await answering({ status: 200, body: 'words', fault });
       await using sender = senderTo(server.url, { ...way, timeout: 100 });
 
-      const outcome: ExportOutcome = await sender.send([feedRecord()]);
+      const outcome: ExporterOutcome = await sender.send([feedRecord()]);
 
       expect(outcome).toMatchObject(expected);
       expect(server.requests).toHaveLength(1);
