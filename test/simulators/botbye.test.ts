@@ -49,8 +49,8 @@ async function total(interval_type: string): Promise<unknown> {
 
 afterEach(() => botbye[Symbol.asyncDispose]());
 
-describe('startBotBye', () => {
-  it('answers each summary in the shape of the document', async () => {
+describe('The BotBye simulator', () => {
+  it('the BotBye simulator answers each summary in the documented shape', async () => {
     await start();
     botbye.declines.decline(PROJECT, DECLINE, 356);
 
@@ -67,7 +67,7 @@ describe('startBotBye', () => {
     ]);
   });
 
-  it('grows with its clock, most declined first, and new series come', async () => {
+  it('the BotBye simulator adds counts and series as its clock advances, most declined first', async () => {
     await start({ perMinute: 20 });
     const { body: before } = await ask({ type: 'attack_source' });
 
@@ -80,7 +80,7 @@ describe('startBotBye', () => {
     expect(counts.reduce((sum, count) => sum + count)).toBeGreaterThan(2000);
   });
 
-  it('starts hours, days and months anew at their edges, in its time zone', async () => {
+  it('the BotBye simulator starts hours, days and months anew at their edges, in its time zone', async () => {
     await start({ zone: 'Europe/Berlin' }, '2026-03-31T21:59:00Z');
     botbye.declines.decline(PROJECT, DECLINE, 5);
     const before = [await total('HOUR'), await total('DAY'), await total('MONTH')];
@@ -96,7 +96,7 @@ describe('startBotBye', () => {
     expect([await total('HOUR'), await total('DAY'), await total('MONTH')]).toEqual([1, 3, 3]);
   });
 
-  it('still answers the old bucket while its aggregator lags', async () => {
+  it('the BotBye simulator answers with the old bucket while its aggregator lags', async () => {
     await start({ lag: 20_000 }, '2026-03-02T23:59:59Z');
     botbye.declines.decline(PROJECT, DECLINE, 9);
     await clock.advance(20_000);
@@ -108,7 +108,7 @@ describe('startBotBye', () => {
     expect(await total('DAY')).toBeUndefined();
   });
 
-  it('forgets what it counted at a reset, and keeps the truth', async () => {
+  it('the BotBye simulator counts from 0 after a reset, and keeps the true counts', async () => {
     await start();
     botbye.declines.decline(PROJECT, DECLINE, 9);
     botbye.declines.reset(PROJECT);
@@ -133,7 +133,7 @@ describe('startBotBye', () => {
     ['no right', { type: 'rule' }, { path: 'acc-1/projects/p-2/overviews/declined_requests' }, 403],
     ['another project', { type: 'rule' }, { path: 'acc-1/projects/p-3/overviews/declined_requests' }, 404],
     ['another path', { type: 'rule' }, { path: `acc-1/projects/${PROJECT}/overviews/declined_events` }, 404],
-  ])('refuses %s with the documented error', async (_what, query, request, status) => {
+  ])('the BotBye simulator rejects %s with the documented error', async (_what, query, request, status) => {
     await start({ forbidden: ['p-2'] });
 
     const refused = await ask(query, request as Parameters<typeof ask>[1]);
@@ -144,7 +144,7 @@ describe('startBotBye', () => {
     });
   });
 
-  it('takes X-Api-Key, another path and another total, when told so', async () => {
+  it('the BotBye simulator accepts X-Api-Key, another path and another total, when configured', async () => {
     await start({ auth: 'x-api-key', resource: 'declined_events', total: 'object' });
     botbye.declines.decline(PROJECT, DECLINE, 3);
 

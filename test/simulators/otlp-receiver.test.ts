@@ -69,8 +69,8 @@ function send(sent: ReadableLogRecord[], encoding: Encoding = 'protobuf'): Promi
 
 const taken = () => receiver.received().map(({ uid }) => uid);
 
-describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
-  it('decodes resource, scope, times, severity, body and attributes of every type', async () => {
+describe.each(ENCODINGS)('The OTLP receiver, %s', (encoding) => {
+  it('the receiver decodes resource, scope, times, severity, body and attributes of every type', async () => {
     const nested = { list: ['a', 'b'], deep: { yes: true } };
 
     await send(records({ 'log.record.uid': 'u1', text: 'é', whole: -7, half: 1.5, nested }), encoding);
@@ -95,7 +95,7 @@ describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
     ]);
   });
 
-  it("answers the Collector's success in the request's encoding", async () => {
+  it("the receiver answers the Collector's success in the request's encoding", async () => {
     const response = await send(uids('a'), encoding);
 
     const answered = Buffer.from(await response.arrayBuffer());
@@ -106,7 +106,7 @@ describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
     );
   });
 
-  it('reads gzip, and an empty request', async () => {
+  it('the receiver reads gzip, and an empty request', async () => {
     const packed = await post(gzipSync(body(uids('a', 'b'), encoding)), {
       'content-type': `${TYPES[encoding]}; charset=utf-8`,
       'content-encoding': 'gzip',
@@ -121,7 +121,7 @@ describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
     ]);
   });
 
-  it('tells a partial success that the serializers understand, and keeps the rest', async () => {
+  it('the receiver answers a partial success that the serializers understand, and keeps the rest', async () => {
     receiver.script.push(partial(1, 'version_conflict'));
 
     const response = await send(uids('a', 'b'), encoding);
@@ -133,7 +133,7 @@ describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
     expect(taken()).toEqual(['b']);
   });
 
-  it('takes nothing of what it refuses, and says why', async () => {
+  it('the receiver keeps nothing that it rejects, and says why', async () => {
     receiver.script.push({ status: 503, headers: { 'retry-after': '7' }, words: 'queue is full' });
 
     const response = await send(uids('a'), encoding);
@@ -148,7 +148,7 @@ describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
   it.each([
     ['garbage', Buffer.from('<html>')],
     ['a cut body', body(uids('a'), encoding).subarray(0, -3)],
-  ])('answers 400 to %s', async (_name, raw) => {
+  ])('the receiver answers 400 to %s', async (_name, raw) => {
     const response = await post(raw, { 'content-type': TYPES[encoding] });
 
     expect(response.status).toBe(400);
@@ -156,8 +156,8 @@ describe.each(ENCODINGS)('startReceiver, %s', (encoding) => {
   });
 });
 
-describe('bytes', () => {
-  it('are equal for equal records, whatever the batch, the encoding and the compression', async () => {
+describe('Bytes of records', () => {
+  it('bytes are equal for equal records, whatever the batch, the encoding and the compression', async () => {
     await send(uids('a', 'b'), 'protobuf');
     await send(uids('a'), 'json');
     await send(uids('x', 'a').slice(1), 'protobuf');
@@ -178,7 +178,7 @@ describe('bytes', () => {
       'the resource',
       () => uids('a').map((record) => ({ ...record, resource: resourceFromAttributes({ pid: 1 }) })),
     ],
-  ])('differ by %s', async (_name, changed) => {
+  ])('bytes differ by %s', async (_name, changed) => {
     await send(uids('a'));
     await send(changed());
 
@@ -192,7 +192,7 @@ function withAttribute(value: string): string {
   return `{"resourceLogs":[{"scopeLogs":[{"logRecords":[${record}]}]}]}`;
 }
 
-describe('JSON', () => {
+describe('The OTLP receiver, JSON', () => {
   it.each([
     ['{"intValue":"9007199254740993"}', 9_007_199_254_740_993n],
     ['{"intValue":9007199254740993}', 9_007_199_254_740_993n],
@@ -208,7 +208,7 @@ describe('JSON', () => {
   });
 
   it.each(['{"intValue":1e+21}', '{"doubleValue":null}', '{"intValue":1.5}'])(
-    'refuses %s, as the Collector does',
+    'the receiver rejects %s, as the Collector does',
     async (value) => {
       const response = await post(withAttribute(value), { 'content-type': 'application/json' });
 
@@ -218,8 +218,8 @@ describe('JSON', () => {
   );
 });
 
-describe('requests that are no exports', () => {
-  it('are answered as a web server would', async () => {
+describe('Requests that are not exports', () => {
+  it('requests that are not exports get the answers of a web server', async () => {
     const elsewhere = await fetch(`${receiver.url}/v1/traces`, { method: 'POST' });
     const read = await fetch(`${receiver.url}/v1/logs`);
     const text = await post('x', { 'content-type': 'text/plain' });
@@ -232,8 +232,8 @@ describe('requests that are no exports', () => {
   });
 });
 
-describe('answers', () => {
-  it('can lose the acknowledgement of what was taken', async () => {
+describe('Answers of the receiver', () => {
+  it('the receiver can lose the acknowledgement of accepted records', async () => {
     receiver.script.push(ANSWER_LOST);
 
     await expect(send(uids('a'))).rejects.toThrow('fetch failed');
@@ -256,7 +256,7 @@ describe('answers', () => {
     expect(taken()).toEqual(expected);
   });
 
-  it('refuse whole requests for one record', async () => {
+  it('the receiver can reject whole requests for one record', async () => {
     receiver.answer = refusing(({ uid }) => uid === 'bad', { status: 422, words: 'bad one' });
 
     const statuses = [];
@@ -266,7 +266,7 @@ describe('answers', () => {
     expect(taken()).toEqual(['a']);
   });
 
-  it('can be those of Loki', async () => {
+  it('the receiver can answer like Loki', async () => {
     receiver.answer = loki(({ uid }) => uid === 'old');
 
     const mixed = await send(uids('a', 'old'), 'json');
@@ -281,7 +281,7 @@ describe('answers', () => {
     expect(taken()).toEqual(['a', 'b']);
   });
 
-  it('can bound the size', async () => {
+  it('the receiver can limit the size of a request', async () => {
     receiver.answer = limited(200, 413);
 
     const large = await send(uids('a', 'x'.repeat(300)));
@@ -290,7 +290,7 @@ describe('answers', () => {
     expect([large.status, small.status]).toEqual([413, 200]);
   });
 
-  it('come after a delay by the clock, or never', async () => {
+  it('the receiver answers after a delay by the clock, or never', async () => {
     receiver.script.push({ ...ACCEPTED, delay: 3_000 }, { status: 503, fault: 'hang' });
     const late = send(uids('a'));
     await receiver.until(1);
@@ -311,8 +311,8 @@ describe('answers', () => {
   });
 });
 
-describe('waiting', () => {
-  it('ends with the record that fulfils it', async () => {
+describe('Waiting for records', () => {
+  it('waiting ends with the record that meets the condition', async () => {
     const two = receiver.until(2);
     const last = receiver.until((all) => all.some(({ uid }) => uid === 'c'));
 
@@ -323,7 +323,7 @@ describe('waiting', () => {
     await expect(last).resolves.toBeUndefined();
   });
 
-  it('ends with the reason of its signal', async () => {
+  it('waiting ends with the reason of its signal', async () => {
     const stop = new AbortController();
     const waiting = receiver.until(1, stop.signal);
 
@@ -332,7 +332,7 @@ describe('waiting', () => {
     await expect(waiting).rejects.toThrow('enough');
   });
 
-  it('hands what was taken to a hook, and nothing else', async () => {
+  it('the receiver passes accepted records, and no others, to a hook', async () => {
     const printed: string[] = [];
     receiver.onRecords = (all) => void printed.push(...all.map(({ uid }) => uid));
     receiver.script.push({ status: 500 });
@@ -343,7 +343,7 @@ describe('waiting', () => {
     expect(printed).toEqual(['a', 'b']);
   });
 
-  it('survives an absence of the receiver', async () => {
+  it('waiting continues while the receiver is away', async () => {
     await send(uids('a'));
 
     await receiver.away();

@@ -54,8 +54,8 @@ function sum(rows: readonly { count: number }[]): number {
 
 afterEach(() => petra[Symbol.asyncDispose]());
 
-describe('startPetra', () => {
-  it('lists the tenants by name', async () => {
+describe('The Petra simulator', () => {
+  it('the Petra simulator lists the tenants by name', async () => {
     await start();
 
     const { status, body } = await ask('tenants');
@@ -72,7 +72,7 @@ describe('startPetra', () => {
     ['no agent', { 'user-agent': '', authorization: 'Bearer the key' }, 403],
     ['a wrong key', { authorization: 'Bearer another' }, 401],
     ['no key', { authorization: '' }, 401],
-  ])('refuses %s', async (_, headers, expected) => {
+  ])('the Petra simulator rejects %s', async (_, headers, expected) => {
     await start();
 
     const { status, body } = await ask('tenants', {}, headers);
@@ -92,7 +92,7 @@ describe('startPetra', () => {
       400,
     ],
     ['an unknown route', 'incident', {}, 404],
-  ])('refuses %s', async (_, route, query, expected) => {
+  ])('the Petra simulator rejects %s', async (_, route, query, expected) => {
     await start();
 
     const { status } = await ask(route, query);
@@ -100,7 +100,7 @@ describe('startPetra', () => {
     expect(status).toBe(expected);
   });
 
-  it('answers for a failing tenant with its status, and for the others as ever', async () => {
+  it('the Petra simulator answers for a failing tenant with its status, and for the others as usual', async () => {
     await start();
     petra.incidents.add('ZZk90t');
     petra.tenants.failing.set('ZZk90t', 500);
@@ -112,8 +112,8 @@ describe('startPetra', () => {
   });
 });
 
-describe('its limits', () => {
-  it('refuse the eleventh request of a sliding minute, and say when to come again', async () => {
+describe('Limits of the Petra simulator', () => {
+  it('the limits reject the eleventh request of a sliding minute, and say when to try again', async () => {
     await start({ limits: {} });
     for (let sent = 0; sent < 10; sent += 1) {
       expect((await ask('incidents')).status).toBe(200);
@@ -131,7 +131,7 @@ describe('its limits', () => {
     expect(petra.busiestMinute('incidents')).toBe(11);
   });
 
-  it('allow one request for failed attacks a minute, whatever the tenant, and leave the other routes alone', async () => {
+  it('the limits allow one request for failed attacks a minute, whatever the tenant, and leave the other routes alone', async () => {
     await start({ limits: {} });
     await ask('failed-attacks', { tenantId: 'ZZk90t' });
 
@@ -142,15 +142,15 @@ describe('its limits', () => {
     expect(incidents.status).toBe(200);
   });
 
-  it('are told by a half-open minute', () => {
+  it('the limits count in half-open minutes', () => {
     expect(mostInAMinute([0, 60_000, 120_000])).toBe(1);
     expect(mostInAMinute([0, 59_999, 60_000, 60_001])).toBe(3);
     expect(mostInAMinute([])).toBe(0);
   });
 });
 
-describe('its incidents', () => {
-  it('have the shape of the document', async () => {
+describe('Incidents of the Petra simulator', () => {
+  it('incidents have the documented shape', async () => {
     await start();
     petra.incidents.add('ZZk90t', { id: 'i-1', dwellTimeMinutes: 656634.6116 });
 
@@ -184,7 +184,7 @@ describe('its incidents', () => {
     });
   });
 
-  it('come newest first, from startDate on, cut at the limit', async () => {
+  it('incidents come newest first, from startDate on, cut at the limit', async () => {
     await start();
     for (const minute of [3, 1, 2, 0]) {
       const createdAt = Date.parse('2026-03-02T11:00:00Z') + minute * 60_000;
@@ -196,7 +196,7 @@ describe('its incidents', () => {
     expect(await listed({ limit: '2' })).toEqual(['at 3', 'at 2']);
   });
 
-  it('are 100 where no limit is asked, and never more than 500', async () => {
+  it('incidents are 100 without a limit, and never more than 500', async () => {
     await start();
     petra.incidents.onboard('ZZk90t', 600);
 
@@ -204,7 +204,7 @@ describe('its incidents', () => {
     expect(await listed({ limit: '1000' })).toHaveLength(500);
   });
 
-  it('are filtered by either id of a tenant', async () => {
+  it('incidents are filtered by either id of a tenant', async () => {
     await start();
     petra.incidents.add('ZZk90t', { id: 'mine' });
     petra.incidents.add(petra.tenants.all[0]?.petraTenantId ?? '');
@@ -213,7 +213,7 @@ describe('its incidents', () => {
     expect(await listed({ tenantId: ACME.microsoftTenantId })).toEqual(['mine']);
   });
 
-  it('are created and change as the clock moves, the same for the same seed', async () => {
+  it('incidents are created and change as the clock advances, the same for the same seed', async () => {
     await start({ incidentsPerDay: 50, history: 2 * DAY });
     const before = petra.incidents.all.length;
     clock.jump(10 * DAY);
@@ -229,7 +229,7 @@ describe('its incidents', () => {
     expect(all.some(({ dwellTimeMinutes }) => dwellTimeMinutes === null)).toBe(true);
   });
 
-  it('show the state of now, and come late when told', async () => {
+  it('incidents show their current state, and come late when configured', async () => {
     await start();
     petra.incidents.add('ZZk90t', { id: 'i-1' });
     petra.incidents.add('ZZk90t', { id: 'late', shownFrom: clock.now() + HOUR });
@@ -243,7 +243,7 @@ describe('its incidents', () => {
     expect(await listed()).toContain('late');
   });
 
-  it('burst when a tenant is onboarded: thousands within a minute, of months ago', async () => {
+  it('incidents of the past months come by the thousand within a minute when a tenant is onboarded', async () => {
     await start();
 
     const burst = petra.incidents.onboard('ZZk90t', 3000);
@@ -256,8 +256,8 @@ describe('its incidents', () => {
   });
 });
 
-describe('its failed attacks', () => {
-  it('have the shape of the document, and their parts have one sum', async () => {
+describe('Failed attacks of the Petra simulator', () => {
+  it('failed attacks have the documented shape, and their parts have the same sum', async () => {
     await start({ top: 3 });
 
     const { body } = await ask('failed-attacks', { tenantId: ACME.microsoftTenantId, ...YESTERDAY });
@@ -282,7 +282,7 @@ describe('its failed attacks', () => {
     });
   });
 
-  it('are totals of the window, the last 30 days where none is asked', async () => {
+  it('failed attacks are totals of the window, by default of the last 30 days', async () => {
     await start({ revisions: 0 });
     const tenantId = 'ZZk90t';
     const window = { startDate: '2026-02-27T00:00:00Z', endDate: YESTERDAY.endDate };
@@ -302,7 +302,7 @@ describe('its failed attacks', () => {
     });
   });
 
-  it('grow during the day, and some are revised after it', async () => {
+  it('failed attacks grow during the day, and some are revised after it', async () => {
     await start({ revisions: 1 });
     const acme = petra.tenants.find('ZZk90t') ?? ACME;
     const window = (from: number) => ({ from, to: from + DAY - 1 });

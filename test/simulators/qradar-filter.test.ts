@@ -46,11 +46,11 @@ describe('parseFilter', () => {
     'user not 7',
     'time ~ 1',
     'constructor = 1',
-  ])('refuses %j', (filter) => {
+  ])('parseFilter rejects %j', (filter) => {
     expect(() => parseFilter(filter, fields, 'time')).toThrow(FilterError);
   });
 
-  it('compares long integers beyond 2^53 exactly', () => {
+  it('parseFilter compares long integers beyond 2^53 exactly', () => {
     const candidate = { user: 9007199254740993n };
 
     expect(matches('user = 9007199254740993', candidate)).toBe(true);
@@ -58,7 +58,7 @@ describe('parseFilter', () => {
     expect(matches('user > 7', candidate)).toBe(true);
   });
 
-  it('never puts a row that matches outside of its span, and an exact span holds no other', () => {
+  it('parseFilter puts every matching row inside its span, and an exact span contains no other rows', () => {
     const comparison = fc
       .record({ sign: fc.constantFrom('=', '!=', '<', '<=', '>', '>='), value: fc.nat(20) })
       .map(({ sign, value }) => `time ${sign} ${value}`);

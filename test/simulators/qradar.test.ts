@@ -57,8 +57,8 @@ function attempt(attempt_time: number, more: Partial<LoginAttempt> = {}): LoginA
 const five = [1, 2, 3, 4, 5].map((time) => attempt(time, { user_id: time % 2 }));
 const times = (found: readonly LoginAttempt[]) => found.map((row) => row.attempt_time);
 
-describe('login attempts', () => {
-  it('come newest first, with the documented fields, dated by the clock', async () => {
+describe('Login attempts of the console simulator', () => {
+  it('attempts come newest first, with the documented fields, dated by the clock', async () => {
     await start({ rows: five });
 
     const { status, headers, body } = await ask(ATTEMPTS);
@@ -70,7 +70,7 @@ describe('login attempts', () => {
     expect(body).toEqual(five.toReversed());
   });
 
-  it('are filtered by a half-open span and sorted as asked', async () => {
+  it('attempts are filtered by a half-open span and sorted as requested', async () => {
     await start({ rows: five });
 
     const filter = 'attempt_time >= 2 and attempt_time < 5';
@@ -82,7 +82,7 @@ describe('login attempts', () => {
     expect(times(await rows({ filter: 'attempt_time >= 5 and attempt_time < 2' }))).toEqual([]);
   });
 
-  it('carry the asked fields alone', async () => {
+  it('attempts contain only the requested fields', async () => {
     await start({ rows: [attempt(1)] });
 
     expect(await rows({ fields: 'remote_ip, attempt_time' })).toEqual([
@@ -90,7 +90,7 @@ describe('login attempts', () => {
     ]);
   });
 
-  it('keep equal rows, late rows, and digits beyond 2^53', async () => {
+  it('the list keeps equal rows, late rows, and digits beyond 2^53', async () => {
     await start({ rows: five });
     console.add([attempt(3, { user_id: 1 }), attempt(3, { user_id: 1 })]);
     console.add([attempt(9, { user_id: 9007199254740993n })]);
@@ -103,7 +103,7 @@ describe('login attempts', () => {
     expect(console.rows).toHaveLength(8);
   });
 
-  it('show a raw record as it is, at the place of its time', async () => {
+  it('the list shows a raw record unchanged, at the place of its time', async () => {
     await start({ rows: [attempt(1), attempt(3)] });
     console.addRaw(2, 'no object');
 
@@ -114,7 +114,7 @@ describe('login attempts', () => {
     ]);
   });
 
-  it('appear in the answer to the very request whose hook added them', async () => {
+  it('attempts appear in the answer to the same request whose hook added them', async () => {
     await start({ rows: five });
     console.onRequest = () => {
       console.add([attempt(100 + console.requests.length)]);
@@ -126,7 +126,7 @@ describe('login attempts', () => {
   });
 });
 
-describe('Range', () => {
+describe('The Range header', () => {
   it.each([
     ['items=0-1', [1, 2], 'items 0-1/5'],
     ['items=3-99', [4, 5], 'items 3-4/5'],
@@ -146,7 +146,7 @@ describe('Range', () => {
     ['items=3-1', 'is negative'],
     ['items=-3-2', 'must follow this pattern: items=x-y'],
     ['bytes=0-1', 'must follow this pattern: items=x-y'],
-  ])('%s is refused', async (range, words) => {
+  ])('Range %s is rejected', async (range, words) => {
     await start({ rows: five });
 
     const { status, body } = await ask(ATTEMPTS, {}, { range });
@@ -155,7 +155,7 @@ describe('Range', () => {
     expect(body).toMatchObject({ code: 36, message: expect.stringContaining(words) as string });
   });
 
-  it('pages newest first without loss', async () => {
+  it('Range pages newest first without loss', async () => {
     await start({ rows: five });
 
     const pages = [];
@@ -166,7 +166,7 @@ describe('Range', () => {
     expect(pages).toEqual([[5, 4], [3, 2], [1]]);
   });
 
-  it('can be capped, and its Content-Range left out or wrong', async () => {
+  it('the answer to a Range can be capped, and its Content-Range left out or wrong', async () => {
     await start({
       rows: five,
       maxPage: 2,
@@ -182,7 +182,7 @@ describe('Range', () => {
   });
 });
 
-describe('refusals', () => {
+describe('Rejections of the console simulator', () => {
   it.each([
     [{ filter: 'attempt_time >= yesterday' }, 1010],
     [{ filter: 'colour = "red"' }, 1010],
@@ -190,7 +190,7 @@ describe('refusals', () => {
     [{ sort: ' attempt_time' }, 1030],
     [{ sort: '+colour' }, 1030],
     [{ fields: 'attempt_time,colour' }, 30],
-  ])('%j is 422/%i in the documented shape', async (query, code) => {
+  ])('%j is answered 422/%i in the documented shape', async (query, code) => {
     await start({ rows: five });
 
     const { status, body } = await ask(ATTEMPTS, query);
@@ -205,7 +205,7 @@ describe('refusals', () => {
     });
   });
 
-  it('include any sort, when told so', async () => {
+  it('every sort is rejected when configured', async () => {
     await start({ rows: five, refuseSort: true });
 
     expect(await ask(ATTEMPTS, { sort: '+attempt_time' })).toMatchObject({
@@ -215,7 +215,7 @@ describe('refusals', () => {
     expect(times(await rows())).toEqual([5, 4, 3, 2, 1]);
   });
 
-  it('can be scripted: 500/1020 as documented', async () => {
+  it('a 500/1020 can be scripted as documented', async () => {
     await start({ rows: five });
     console.script.push(BROKEN);
 
@@ -223,7 +223,7 @@ describe('refusals', () => {
     expect((await ask(ATTEMPTS)).status).toBe(200);
   });
 
-  it('answers 404 and 405 in the same shape', async () => {
+  it('404 and 405 are answered in the same shape', async () => {
     await start();
 
     const posted = await fetch(console.url + ATTEMPTS, { method: 'POST', headers: { sec: 'admin-token' } });
@@ -233,9 +233,9 @@ describe('refusals', () => {
   });
 });
 
-describe('rights', () => {
+describe('Rights of the console simulator', () => {
   it.each([{ sec: '' }, { sec: 'wrong' }, { sec: '', authorization: 'Basic eDp5' }])(
-    '401/18 for %j',
+    '%j is answered 401/18',
     async (headers) => {
       await start({ username: 'admin', password: 'secret' });
 
@@ -243,13 +243,13 @@ describe('rights', () => {
     },
   );
 
-  it('403/26 for a token without them', async () => {
+  it('a token without rights is answered 403/26', async () => {
     await start({ tokens: { weak: 'forbidden' } });
 
     expect(await ask(ATTEMPTS, {}, { sec: 'weak' })).toMatchObject({ status: 403, body: { code: 26 } });
   });
 
-  it('gives a caller without ADMIN only its own rows and its own user, with a 200', async () => {
+  it('a caller without ADMIN sees only its own rows and its own user, with a 200', async () => {
     await start({ rows: five, tokens: { own: { userId: 1 } } });
     const as = { sec: 'own', range: 'items=0-1' };
 
@@ -262,7 +262,7 @@ describe('rights', () => {
     expect(users.body).toEqual([expect.objectContaining({ id: 1 })]);
   });
 
-  it('takes tokens away and gives new ones', async () => {
+  it('tokens can be removed and added', async () => {
     await start();
     console.tokens.delete('admin-token');
     console.tokens.set('fresh', 'admin');
@@ -271,7 +271,7 @@ describe('rights', () => {
     expect((await ask(ATTEMPTS, {}, { sec: 'fresh' })).status).toBe(200);
   });
 
-  it('records HTTP Basic against the API as a login attempt, refused ones too', async () => {
+  it('HTTP Basic against the API is recorded as a login attempt, a rejected one too', async () => {
     await start({ username: 'admin', password: 'secret' });
 
     const refused = await ask(ATTEMPTS, {}, { sec: '', authorization: `Basic ${btoa('admin:wrong')}` });
@@ -286,8 +286,8 @@ describe('rights', () => {
   });
 });
 
-describe('users', () => {
-  it('are listed with Range, filter and fields', async () => {
+describe('Users of the console simulator', () => {
+  it('users are listed with Range, filter and fields', async () => {
     await start();
 
     const { headers, body } = await ask(
@@ -315,7 +315,7 @@ describe('users', () => {
   });
 });
 
-describe('versions', () => {
+describe('Versions of the console simulator', () => {
   it.each([
     ['qradar', '27.0', 200, null],
     ['qradar', '24.0', 200, expect.stringContaining('24.0') as string],
@@ -333,7 +333,7 @@ describe('versions', () => {
     ['qradar', '3.0', 'Version (3.0) from header parameter (Version) has been removed'],
     ['qradar', '322.0123', 'is not a valid version'],
     ['jsa', '27.0', 'is not a valid version'],
-  ] as const)('%s refuses %s', async (vendor, version, words) => {
+  ] as const)('%s rejects version %s', async (vendor, version, words) => {
     await start({ vendor });
 
     const { status, body } = await ask(ATTEMPTS, {}, { version });
@@ -342,7 +342,7 @@ describe('versions', () => {
     expect(body).toMatchObject({ message: expect.stringContaining(words) as string });
   });
 
-  it('are listed, and the console tells its release', async () => {
+  it('versions are listed, and the console shows its release', async () => {
     await start({ vendor: 'jsa' });
 
     expect((await ask('/api/help/versions')).body).toContainEqual({
@@ -355,8 +355,8 @@ describe('versions', () => {
   });
 });
 
-describe('a large table', () => {
-  it('is walked in pages, by filter and by offset, without loss and while rows are added', async () => {
+describe('A large table of the console simulator', () => {
+  it('a large table is read in pages, by filter and by offset, without loss while rows are added', async () => {
     const day = { from: clock.now() - 86_400_000, to: clock.now() };
     const all = loginAttempts({ random: seeded(11), count: 100_000, ...day });
     await start({ rows: all });
@@ -375,7 +375,7 @@ describe('a large table', () => {
     expect(read).toEqual(all);
   });
 
-  it('fails by plan without losing what it holds', async () => {
+  it('a large table fails as planned without losing rows', async () => {
     await start({
       rows: five,
       faults: { random: seeded(13), plan: { throttle: 0.3, unavailable: 0.3, reset: 0.2 } },

@@ -1,6 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import {
+  type FaultPlan,
+  HTML_UNAVAILABLE,
+  serve,
+  type SimulatedAnswer,
+  type SimulatedRequest,
+  type Simulator,
+  throttled,
+  unreliable,
+} from '../../src/simulators/server.ts';
 
 const clock = new DrivenClock('2026-03-02T12:00:00Z');
 let simulator: Simulator;
@@ -11,8 +21,8 @@ async function start(answer: SimulatedAnswer = { status: 200, body: { all: 'well
 
 afterEach(() => simulator[Symbol.asyncDispose]());
 
-describe('serve', () => {
-  it('answers as told, dated by its own clock, and remembers what it was asked', async () => {
+describe('A simulated server', () => {
+  it('a simulated server answers as scripted, dated by its own clock, and keeps its requests', async () => {
     await start();
 
     const response = await fetch(`${simulator.url}/a?b=%2B1`, { headers: { 'X-One': '1' } });
@@ -24,7 +34,7 @@ describe('serve', () => {
     expect(simulator.requests[0]?.headers['x-one']).toBe('1');
   });
 
-  it('gives scripted answers first, and lets a request through for undefined', async () => {
+  it('a simulated server gives scripted answers first, and its own for undefined', async () => {
     await start();
     simulator.script.push({ status: 500 }, undefined, { status: 418 });
 
@@ -34,7 +44,7 @@ describe('serve', () => {
     expect(statuses).toEqual([500, 200, 418, 200]);
   });
 
-  it('answers 500 with the words of an error in the simulator itself', async () => {
+  it('a simulated server answers 500 with the message when it throws', async () => {
     simulator = await serve(() => Promise.reject(new Error('lost its mind')), { clock });
 
     const response = await fetch(simulator.url);
@@ -43,15 +53,18 @@ describe('serve', () => {
     expect(await response.text()).toContain('lost its mind');
   });
 
-  it.each(['reset', 'truncate'] as const)('tears the connection down: %s', async (fault) => {
-    await start({ status: 200, body: 'x'.repeat(1000), fault });
+  it.each(['reset', 'truncate'] as const)(
+    'a simulated server closes the connection early: %s',
+    async (fault) => {
+      await start({ status: 200, body: 'x'.repeat(1000), fault });
 
-    const reading = fetch(simulator.url).then((response) => response.text());
+      const reading = fetch(simulator.url).then((response) => response.text());
 
-    await expect(reading).rejects.toThrow(TypeError);
-  });
+      await expect(reading).rejects.toThrow(TypeError);
+    },
+  );
 
-  it.each(['hang', 'stall'] as const)('never ends an answer: %s', async (fault) => {
+  it.each(['hang', 'stall'] as const)('a simulated server never ends an answer: %s', async (fault) => {
     await start({ status: 200, body: 'x'.repeat(1000), fault });
     const stop = new AbortController();
     const reading = fetch(simulator.url, { signal: stop.signal }).then((response) => response.text());
@@ -62,7 +75,7 @@ describe('serve', () => {
     await expect(reading).rejects.toThrow('aborted');
   });
 
-  it('waits by its clock before a delayed answer', async () => {
+  it('a simulated server waits by its clock before a delayed answer', async () => {
     await start({ status: 200, body: 'late', delay: 5_000 });
     const answered = fetch(simulator.url).then((response) => response.text());
     await simulator.asked(1);
@@ -72,7 +85,7 @@ describe('serve', () => {
     expect(await answered).toBe('late');
   });
 
-  it('goes away and comes back on the same port', async () => {
+  it('a simulated server goes away and comes back on the same port', async () => {
     await start();
 
     await simulator.away();
@@ -82,7 +95,7 @@ describe('serve', () => {
     expect((await fetch(simulator.url)).status).toBe(200);
   });
 
-  it('stops waiting for requests with the reason of the signal', async () => {
+  it('waiting for requests ends with the reason of the signal', async () => {
     await start();
     const stop = new AbortController();
     const waiting = simulator.asked(1, stop.signal);
@@ -90,5 +103,65 @@ describe('serve', () => {
     stop.abort(new Error('enough'));
 
     await expect(waiting).rejects.toThrow('enough');
+  });
+});
+
+const request = {} as SimulatedRequest;
+const fine = { status: 200, body: [] };
+
+async function answers(plan: FaultPlan, count: number): Promise<string[]> {
+  const answer = unreliable(() => fine, plan, seeded(7));
+  const seen = [];
+  for (let n = 0; n < count; n += 1) {
+    const { status, fault = '', delay = '' } = await answer(request);
+    seen.push(`${status}${fault}${delay}`);
+  }
+  return seen;
+}
+
+describe('An unreliable server', () => {
+  it('an unreliable server fails as often as planned, in each way', async () => {
+    const plan: FaultPlan = {
+      throttle: 0.1,
+      unavailable: 0.1,
+      reset: 0.1,
+      truncate: 0.1,
+      slow: 0.1,
+      delay: 7,
+    };
+
+    const seen = Map.groupBy(await answers(plan, 5_000), (answer) => answer);
+
+    const about = expect.closeTo(0.1, 1) as number;
+    const shares = Object.fromEntries([...seen].map(([answer, { length }]) => [answer, length / 5_000]));
+    expect(shares).toEqual({
+      '429': about,
+      '503': about,
+      '0reset': about,
+      '200truncate': about,
+      '2007': about,
+      '200': expect.closeTo(0.5, 1) as number,
+    });
+  });
+
+  it('an unreliable server fails the same way for the same seed', async () => {
+    const plan: FaultPlan = { throttle: 0.2, reset: 0.2 };
+
+    expect(await answers(plan, 100)).toEqual(await answers(plan, 100));
+  });
+
+  it('an unreliable server changes nothing without a plan', async () => {
+    expect(new Set(await answers({}, 50))).toEqual(new Set(['200']));
+  });
+
+  it('an unreliable server answers HTML instead of JSON', async () => {
+    const answer = unreliable(() => fine, { unavailable: 1 }, seeded(1));
+
+    expect(await answer(request)).toBe(HTML_UNAVAILABLE);
+  });
+
+  it('an unreliable server throttles with or without Retry-After', () => {
+    expect(throttled(3).headers).toEqual({ 'retry-after': '3' });
+    expect(throttled().headers).toBeUndefined();
   });
 });
