@@ -39,13 +39,13 @@ const keysOf = (lab: TestPipeline) => [...lab.events].map(({ event }) => event['
 const MALFORMED_ANSWERS = Number(process.env['PENSTOCK_MALFORMED_ANSWERS'] ?? 40);
 
 describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, source) => {
-  it('is named as its folder, in kebab case', () => {
+  it('a source is named as its folder, in kebab case', () => {
     expect(id).toMatch(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);
     expect(readdirSync(new URL('../../src/sources/', import.meta.url))).toContain(id);
     expect(source.dataset).toMatch(/^[a-z]+\.[a-z_]+$/);
   });
 
-  it('describes every option, marks its secrets, and has a JSON Schema', () => {
+  it('a source describes every option, marks its secrets, and has a JSON Schema', () => {
     const schema = z.toJSONSchema(source.options, { io: 'input' }) as JsonSchema;
 
     const options = propertiesOf(schema);
@@ -57,12 +57,12 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(secrets.filter(([, { writeOnly }]) => writeOnly !== true).map(([name]) => name)).toEqual([]);
   });
 
-  it('has a README and examples', () => {
+  it('a source has a README and examples', () => {
     expect(readFileSync(new URL('../README.md', fixturesOf(source)), 'utf8')).toMatch(/^# /);
     expect(casesOf(source).length).toBeGreaterThan(0);
   });
 
-  it.each(casesOf(source))('makes of example %s the events that are written beside it', async (name) => {
+  it.each(casesOf(source))('the example %s becomes the events in the file beside it', async (name) => {
     const { answer } = await harnessOf(source);
     const example = exampleOf(source, name);
     const { vendor, clock, lab } = await against(source, (request) => answer(request, example));
@@ -76,7 +76,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     );
   });
 
-  it('makes events that keep the rules of ECS, with ids of their own', async () => {
+  it('events keep the rules of ECS, and each has its own id', async () => {
     const { vendor, clock, lab } = await simulated(source);
     await using _ = vendor;
 
@@ -88,7 +88,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
   });
 
-  it('has a cursor that comes back from JSON as it was', async () => {
+  it('a cursor comes back from JSON unchanged', async () => {
     const { vendor, clock, lab } = await simulated(source);
     await using _ = vendor;
 
@@ -102,7 +102,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     }
   });
 
-  it('loses and repeats nothing when a process dies after any of its pages', async () => {
+  it('nothing is lost or repeated when a process dies after any page', async () => {
     const whole = await simulated(source);
     await using _ = whole.vendor;
     const pages = await drive(whole.clock, whole.lab.once());
@@ -124,7 +124,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     }
   });
 
-  it('asks for nothing more while nobody takes its next page', async () => {
+  it('a source requests nothing more while its next page is not taken', async () => {
     const { vendor, clock, lab } = await simulated(source);
     await using _ = vendor;
     await using process = lab.start();
@@ -140,7 +140,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     await pages.return?.(undefined);
   });
 
-  it('ends at once, with the reason, when it is stopped in a request', async () => {
+  it('a poll that is stopped during a request ends at once, with the reason', async () => {
     const { vendor, lab } = await against(source, () => ({ status: 200, fault: 'hang' }));
     await using _ = vendor;
     await using process = lab.start();
@@ -164,7 +164,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     ],
     ['half of a JSON text', { status: 200, body: '[{"id":' }, UnexpectedAnswerError],
     ['another JSON', { status: 200, body: '"maintenance"' }, UnexpectedAnswerError],
-  ])('fails the poll, showing no secret, when all that is answered is %s', async (_, answer, type) => {
+  ])('a poll fails without showing a secret when every answer is %s', async (_, answer, type) => {
     const { secret } = await harnessOf(source);
     const { vendor, clock, lab } = await against(source, () => answer);
     await using __ = vendor;
@@ -177,7 +177,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(lab.events).toEqual([]);
   });
 
-  it('sends a refused credential once, whatever `retries` says', async () => {
+  it('a rejected credential is sent once, whatever `retries` says', async () => {
     const { vendor, clock, lab } = await against(source, () => ({ status: 401 }));
     await using _ = vendor;
 
@@ -186,7 +186,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(vendor.requests).toHaveLength(1);
   });
 
-  it('maps a record without changing it, always to the same', async () => {
+  it('mapping a record does not change it, and always has the same result', async () => {
     const { vendor, clock, lab } = await simulated(source);
     await using _ = vendor;
     const pages = await drive(clock, lab.once());
@@ -210,7 +210,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     ['nested 100,000 deep', nested(100_000), nested(100_000), '100000 levels'],
     ['of 6 MiB', `{"long":"${'x'.repeat(6_291_456)}"}`, `{"long":"${'x'.repeat(65_527)}`, '6291467 bytes'],
   ])(
-    'tells a record %s as a pipeline error, and all others as events',
+    'a record %s becomes a pipeline error, and all others become events',
     async (_, text, original, problem) => {
       const { answer, insert } = await harnessOf(source);
       const example = exampleOf(source, casesOf(source)[0] ?? '');
@@ -235,7 +235,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     },
   );
 
-  it('tells a long answer in several pages, and each row once when a process dies between them', async () => {
+  it('a long answer is several pages, and each row is emitted once when a process dies between them', async () => {
     const { answer, insert } = await harnessOf(source);
     const example = exampleOf(source, casesOf(source)[0] ?? '');
     const rows = Array.from({ length: 2_500 }, (_, number) => ({ odd: number }));
@@ -256,7 +256,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
   });
 
-  it('makes values of an answer a fixed number of times, however many of its rows are malformed', async () => {
+  it('an answer is parsed a fixed number of times, however many of its rows are malformed', async () => {
     const { answer, insert } = await harnessOf(source);
     const example = exampleOf(source, casesOf(source)[0] ?? '');
     const parsedTimes = async (count: number) => {
@@ -281,7 +281,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     expect(many / few).toBeLessThan(2);
   });
 
-  it('tells every record, whatever the vendor sends in its place', { timeout: 1_200_000 }, async () => {
+  it('every record is emitted, whatever the vendor sends in its place', { timeout: 1_200_000 }, async () => {
     const { answer, insert, malformed } = await harnessOf(source);
     const example = exampleOf(source);
     const plain = await against(source, (request) => answer(request, example));

@@ -70,7 +70,7 @@ function strange(event: EcsEvent, plain: EcsEvent, field: string): string[] {
 }
 
 describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id, source) => {
-  it('leaves an odd optional value out of its field, names it, and tells the rest', async () => {
+  it('an odd optional value is left out of its field and named, and the rest is emitted', async () => {
     const { odd } = await harnessOf(source);
     const { body } = exampleOf(source);
     const plain = await poll(source, body);
@@ -100,7 +100,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
     }
   });
 
-  it('knows a malformed record by its id, and tells it again only when what is compared changes', async () => {
+  it('a malformed record is recognised by its id, and emitted again only when a compared value changes', async () => {
     const { answer, identified } = await harnessOf(source);
     if (identified === undefined) return;
     const { at, breaks, moves, changes } = identified;
@@ -128,7 +128,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
     expect(await told({})).toEqual([]);
   });
 
-  it('reads a list that is null, or left out where it may be, as empty, and the rest of the answer', async () => {
+  it('a list that is null, or left out where it may be, is empty, and the rest of the answer is read', async () => {
     const { lists } = await harnessOf(source);
     const { body } = exampleOf(source);
     const plain = await poll(source, body);
@@ -144,7 +144,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
       }
   });
 
-  it.each([204, 205])('takes %d, which has no content, as an answer that has nothing', async (status) => {
+  it.each([204, 205])('an answer %d, which has no content, is empty', async (status) => {
     const told = await pollAnswering(source, () => ({ status }));
 
     // A count of a whole span says that it is 0.
@@ -152,7 +152,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
     expect(told.filter((event) => event['event.kind'] === 'pipeline_error')).toEqual([]);
   });
 
-  it('fails the poll when an answer lacks its main list, or has an error beside it', async () => {
+  it('a poll fails when an answer lacks its main list, or has an error beside it', async () => {
     const { lists } = await harnessOf(source);
     const { body } = exampleOf(source);
     const beside = Array.isArray(body) ? { rows: body } : (body as object);

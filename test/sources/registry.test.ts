@@ -23,7 +23,7 @@ async function addSample(sources: string): Promise<void> {
 }
 
 describe('loadSources', () => {
-  it('finds every folder but those of shared code, by its name and in order', async () => {
+  it('loadSources finds every folder but those of shared code, by its name and in order', async () => {
     const folders = await readdir(join(ROOT, 'src/sources'), { withFileTypes: true });
     const names = folders
       .filter((one) => one.isDirectory() && !one.name.startsWith('_'))
@@ -35,7 +35,7 @@ describe('loadSources', () => {
     for (const [id, source] of sources) expect(source.id).toBe(id);
   });
 
-  it('is all that knows of a source: a folder added is listed, polled and delivered', async () => {
+  it('a folder that is added is listed, polled and delivered, without any other change', async () => {
     await using copy = await temporaryDirectory();
     await cp(join(ROOT, 'src'), join(copy.path, 'src'), { recursive: true });
     await cp(join(ROOT, 'package.json'), join(copy.path, 'package.json'));
@@ -73,7 +73,7 @@ describe('loadSources', () => {
     ['no index.ts', undefined, /sources\/acme has no index\.ts/],
     ['another id than its folder', "export default { id: 'other' };", /whose id is the folder's name, acme/],
     ['no default export', "export const id = 'acme';", /must export by default/],
-  ])('refuses a folder with %s', async (_, text, problem) => {
+  ])('loadSources rejects a folder with %s', async (_, text, problem) => {
     await using directory = await temporaryDirectory();
     await mkdir(join(directory.path, 'acme'));
     if (text !== undefined) await writeFile(join(directory.path, 'acme/index.ts'), text);

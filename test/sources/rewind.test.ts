@@ -14,7 +14,7 @@ const DAY = 86_400_000;
 const time = fc.integer({ min: 0, max: 60 * DAY });
 
 describe('rewind', () => {
-  it('never moves a console’s cursor forward, and claims to know nothing from before it', () => {
+  it('rewind never moves a console’s cursor forward, and claims to know nothing from before it', () => {
     fc.assert(
       fc.property(time, time, time, (next, known, to) => {
         const rewound = rewindConsole({ next, known, users: ['1'] }, to);
@@ -24,7 +24,7 @@ describe('rewind', () => {
     );
   });
 
-  it('never moves incidents forward, and keeps what is still walked', () => {
+  it('rewind never moves incidents forward, and keeps what is still being read', () => {
     fc.assert(
       fc.property(time, time, (since, to) => {
         const rest = { holes: [{ from: 1, to: 2 }], refresh: { ended: 3 }, unread: {}, outOfReach: {} };
@@ -34,7 +34,7 @@ describe('rewind', () => {
     );
   });
 
-  it('makes the days of failed attacks unread from then on, and no earlier one', () => {
+  it('rewind makes the days of failed attacks unread from then on, and no earlier one', () => {
     const days = fc.uniqueArray(fc.integer({ min: 20, max: 60 }), { maxLength: 20 });
     fc.assert(
       fc.property(days, time, (read, to) => {

@@ -3,8 +3,8 @@ import { attempt, consoleBench, DAY, LIST, MINUTE, NOW } from './support.ts';
 
 const bench = consoleBench();
 
-describe('records', () => {
-  it('that do not fit are told once as pipeline errors, and stop nothing', async () => {
+describe('attempts of a console', () => {
+  it('rows that do not fit are emitted once as pipeline errors, and the others as events', async () => {
     const odd = ['text', null, 7, [], {}, { attempt_time: '1772452680000' }, { attempt_time: 1.5 }, 'text'];
     await bench.start({ rows: [attempt(NOW - 40 * MINUTE), attempt(NOW - 20 * MINUTE)] });
     for (const record of odd) bench.console.addRaw(NOW - 3 * MINUTE, record);
@@ -22,7 +22,7 @@ describe('records', () => {
     );
   });
 
-  it('without a time are told once, though every window of every poll shows them', async () => {
+  it('rows without a time are emitted once, though every window of every poll shows them', async () => {
     await bench.start();
     bench.console.onRequest = ({ path }) =>
       path === LIST ? { status: 200, body: [{ user_id: 7 }] } : undefined;
@@ -36,7 +36,7 @@ describe('records', () => {
     expect(misfits.map(({ event }) => event['event.original'])).toEqual(['{"user_id":7}']);
   });
 
-  it('keep every digit of a user id', async () => {
+  it('attempts keep every digit of a user id', async () => {
     await bench.start({ rows: [attempt(NOW - 30 * MINUTE, { user_id: 9_007_199_254_740_993n })] });
     const lab = bench.lab();
 
@@ -45,7 +45,7 @@ describe('records', () => {
     expect(lab.events[0]?.event['user.id']).toBe('9007199254740993');
   });
 
-  it('are events when an address or an enum is unknown', async () => {
+  it('attempts with an unknown address, result or method are events', async () => {
     await bench.start({
       rows: [
         attempt(NOW - 30 * MINUTE, {

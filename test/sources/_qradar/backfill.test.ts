@@ -49,14 +49,14 @@ function within(rows: readonly LoginAttempt[], { from, to }: Span): LoginAttempt
   return rows.filter(({ attempt_time: at }) => from <= at && at < to);
 }
 
-describe('reading the past', () => {
+describe('backfill of a console', () => {
   it.each([
     { how: 'page by page', options: {}, config: { page_size: 7 } },
     { how: 'with pages smaller than a group of equal times', options: {}, config: { page_size: 2 } },
     { how: 'in slices', options: {}, config: { page_size: 50, slice: '3h' } },
     { how: 'of a console that refuses to sort', options: { refuseSort: true }, config: { page_size: 20 } },
     { how: 'of a console that caps its pages', options: { maxPage: 6 }, config: { page_size: 20 } },
-  ])('tells in each part exactly what that covers, $how', async ({ options, config }) => {
+  ])('a backfill emits with each page exactly what the page covers, $how', async ({ options, config }) => {
     const rows = rowsOf(120);
     await bench.start({ rows, ...options });
 
@@ -72,7 +72,7 @@ describe('reading the past', () => {
     }
   });
 
-  it('goes on behind any part, after a kill, without a row too many or too few', async () => {
+  it('a backfill continues after any page, when the process was killed, without a row too many or too few', async () => {
     const rows = rowsOf(60);
     await bench.start({ rows });
     const config = { page_size: 5 };
@@ -86,7 +86,7 @@ describe('reading the past', () => {
     }
   });
 
-  it('gives the keys of a poll', async () => {
+  it('a backfill gives rows the keys of a poll', async () => {
     await bench.start({ rows: rowsOf(80) });
     const lab = bench.lab({ page_size: 9, initial_lookback: '3d' });
     await lab.once();
@@ -103,7 +103,7 @@ describe('reading the past', () => {
     expect(keys).toHaveLength(within(bench.console.rows as LoginAttempt[], SPAN).length);
   });
 
-  it('leaves what is not settled to live polling', async () => {
+  it('a backfill leaves what is not settled to polls', async () => {
     const rows = [NOW - 10 * MINUTE, NOW - MINUTE - 1, NOW - MINUTE, NOW - 1].map((time) => attempt(time));
     await bench.start({ rows });
 
@@ -113,7 +113,7 @@ describe('reading the past', () => {
     expect(parts.at(-1)?.covered?.to).toBe(NOW - MINUTE);
   });
 
-  it('asks for less when the console is too slow for the span', async () => {
+  it('a backfill requests shorter spans when the console times out', async () => {
     const rows = rowsOf(30);
     await bench.start({ rows });
     bench.slowBeyond(6 * HOUR);
@@ -124,7 +124,7 @@ describe('reading the past', () => {
     expect(multiset(recordsOf(parts))).toEqual(multiset(within(rows, SPAN)));
   });
 
-  it('tells a row without a time once, and never as covered', async () => {
+  it('a backfill emits a row without a time once, and never as covered', async () => {
     await bench.start({ rows: rowsOf(30) });
     bench.console.addRaw(SPAN.from + HOUR, { user_id: 7 });
 

@@ -29,7 +29,7 @@ const step = fc.record({
 });
 
 describe('whatever the clocks and caches say, over many polls', () => {
-  it('tells each row once', async () => {
+  it('each row is emitted once, whatever the clocks and caches say, over many polls', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 12 }),

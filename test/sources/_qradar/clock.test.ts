@@ -38,24 +38,27 @@ describe('an answer that is not dated by the known clock', () => {
     ['a day ago', NOW - DAY],
     ['1970', 0],
     ['a day ahead', NOW + DAY],
-  ])('is put aside and asked for again, also without retries: %s', async (_, date) => {
-    const rows = [40, 20, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
-    await bench.start({ rows });
-    const lab = bench.lab({ initial_lookback: '30m' });
-    await lab.once();
-    const before = bench.asked().length;
-    dated(date);
+  ])(
+    'an answer that is not dated by the known clock is not used and requested again, also without retries: %s',
+    async (_, date) => {
+      const rows = [40, 20, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
+      await bench.start({ rows });
+      const lab = bench.lab({ initial_lookback: '30m' });
+      await lab.once();
+      const before = bench.asked().length;
+      dated(date);
 
-    await once(lab);
-    await bench.clock.advance(MINUTE);
-    await lab.once();
+      await once(lab);
+      await bench.clock.advance(MINUTE);
+      await lab.once();
 
-    expect(bench.asked()).toHaveLength(before + 3);
-    expect(multiset(toldRows(lab))).toEqual(multiset(rows.slice(1)));
-    expect(cursorOf(lab)['ahead']).toBe(0);
-  });
+      expect(bench.asked()).toHaveLength(before + 3);
+      expect(multiset(toldRows(lab))).toEqual(multiset(rows.slice(1)));
+      expect(cursorOf(lab)['ahead']).toBe(0);
+    },
+  );
 
-  it('fails the poll and says so after four that do not agree, and leaves the cursor', async () => {
+  it('four answers whose dates do not agree fail the poll with a message, and leave the cursor', async () => {
     await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
     const lab = bench.lab();
     await lab.once();
@@ -69,7 +72,7 @@ describe('an answer that is not dated by the known clock', () => {
     expect(cursorOf(lab)).toEqual(before);
   });
 
-  it('is not believed by another one of the very same date', async () => {
+  it('a date that is not by the known clock is not confirmed by an answer with exactly the same date', async () => {
     await bench.start();
     const lab = bench.lab();
     await lab.once();
@@ -81,7 +84,7 @@ describe('an answer that is not dated by the known clock', () => {
     expect(cursorOf(lab)['next']).toBeGreaterThanOrEqual(NOW - MINUTE);
   });
 
-  it('is believed when it differs by no more than settle and overlap, and two seconds', async () => {
+  it('a date is believed when it differs by no more than settle and overlap, and two seconds', async () => {
     await bench.start();
     const lab = bench.lab({ settle: '10s', overlap: '20s' });
     await lab.once();
@@ -97,7 +100,7 @@ describe('an answer that is not dated by the known clock', () => {
     expect([near, aside()]).toEqual([0, 1]);
   });
 
-  it('counts against the quota each time', async () => {
+  it('every answer that is requested again counts against the quota', async () => {
     await bench.start();
     const lab = bench.lab({ quota: { requests: 100, per: '1h' } });
     await using process = lab.start();
@@ -112,7 +115,7 @@ describe('an answer that is not dated by the known clock', () => {
 });
 
 describe('a first answer', () => {
-  it('is believed; when the next ones tell another time, the lookback is counted from theirs', async () => {
+  it('the first answer is believed; when the next ones have another time, the lookback is counted from theirs', async () => {
     const rows = [90, 20, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
     await bench.start({ rows });
     bench.console.proxy.headers = ({ path }) => (path === LIST ? {} : { date: utc(0) });
@@ -126,7 +129,7 @@ describe('a first answer', () => {
 });
 
 describe('a cache that says how old its answer is', () => {
-  it('covers what the answer’s own date says, and leaves the clock as it is', async () => {
+  it('an old answer of a cache covers what its own date says, and leaves the clock unchanged', async () => {
     const rows = [attempt(NOW - 20 * MINUTE), attempt(NOW - 2 * MINUTE)];
     await bench.start({ rows });
     const lab = bench.lab({ initial_lookback: '1h' });
@@ -150,26 +153,29 @@ describe('a cache that says how old its answer is', () => {
 });
 
 describe('a proxy whose Date is ahead of the clock that dates the rows', () => {
-  it.each(['10s', '5m', '2h'])('loses no row, be it ahead by %s', async (by) => {
-    const ahead = { '10s': 10, '5m': 300, '2h': 7200 }[by] as number;
-    await bench.start();
-    const lab = bench.lab({ settle: '2s', overlap: '3s', initial_lookback: '1d' });
-    await lab.once();
-    for (let row = 0; row < 91; row += 1) {
-      await bench.clock.advance(4 * SECOND);
-      bench.console.add([attempt(bench.clock.now() - ahead * SECOND, { user_id: row })]);
-      // Some rows appear late.
-      if (row % 7 === 0)
-        bench.console.add([attempt(bench.clock.now() - (ahead + 3) * SECOND, { user_id: row })]);
-      if (row % 3 === 0) await lab.once();
-    }
-    await bench.clock.advance((ahead + 10) * SECOND);
-    await lab.once();
+  it.each(['10s', '5m', '2h'])(
+    'a proxy whose Date is ahead of the console’s clock by %s loses no row',
+    async (by) => {
+      const ahead = { '10s': 10, '5m': 300, '2h': 7200 }[by] as number;
+      await bench.start();
+      const lab = bench.lab({ settle: '2s', overlap: '3s', initial_lookback: '1d' });
+      await lab.once();
+      for (let row = 0; row < 91; row += 1) {
+        await bench.clock.advance(4 * SECOND);
+        bench.console.add([attempt(bench.clock.now() - ahead * SECOND, { user_id: row })]);
+        // Some rows appear late.
+        if (row % 7 === 0)
+          bench.console.add([attempt(bench.clock.now() - (ahead + 3) * SECOND, { user_id: row })]);
+        if (row % 3 === 0) await lab.once();
+      }
+      await bench.clock.advance((ahead + 10) * SECOND);
+      await lab.once();
 
-    expect(multiset(toldRows(lab))).toEqual(multiset(bench.console.rows as never));
-  });
+      expect(multiset(toldRows(lab))).toEqual(multiset(bench.console.rows as never));
+    },
+  );
 
-  it('is asked from overlap before the newest row, and from that row when nothing came for overlap', async () => {
+  it('a poll begins overlap before the newest row, and at that row when nothing came for overlap', async () => {
     await bench.start({ rows: [attempt(NOW - 10 * MINUTE)] });
     const lab = bench.lab({ initial_lookback: '1h' });
     await lab.once();
@@ -182,7 +188,7 @@ describe('a proxy whose Date is ahead of the clock that dates the rows', () => {
     expect(starts).toEqual([-60, -15, -15, -15, -15, -15, -10, -10]);
   });
 
-  it('is never asked more than a slice back, in one request', async () => {
+  it('a poll never begins more than a slice back, and is one request', async () => {
     await bench.start({ rows: [attempt(NOW - 3 * HOUR)] });
     const lab = bench.lab({ initial_lookback: '4h', slice: '1h' });
     await lab.once();
@@ -201,29 +207,32 @@ describe('a console whose clock was set back', () => {
   it.each([
     ['by half an hour', 30 * MINUTE, '7d'],
     ['by nearly initial_lookback', 50 * MINUTE, '1h'],
-  ])('is followed once, %s, and no row is told twice', async (_, by, initial_lookback) => {
-    const ours = new DrivenClock('2026-03-02T12:00:00Z');
-    await bench.start({ rows: [50, 25, 15, 3, 2].map((minutes) => attempt(NOW - minutes * MINUTE)) });
-    const lab = bench.lab({ initial_lookback }, ours);
-    await lab.once();
-    bench.clock.jump(-by);
-    const before = bench.asked().length;
-    for (let minutes = 0; minutes < 90; minutes += 1) {
-      bench.console.add([attempt(bench.clock.now() - 1, { user_id: 1000 + minutes })]);
-      await once(lab, ours);
-      await ours.advance(MINUTE);
-      await bench.clock.advance(MINUTE);
-    }
+  ])(
+    'a console whose clock was set back is followed once, %s, and no row is emitted twice',
+    async (_, by, initial_lookback) => {
+      const ours = new DrivenClock('2026-03-02T12:00:00Z');
+      await bench.start({ rows: [50, 25, 15, 3, 2].map((minutes) => attempt(NOW - minutes * MINUTE)) });
+      const lab = bench.lab({ initial_lookback }, ours);
+      await lab.once();
+      bench.clock.jump(-by);
+      const before = bench.asked().length;
+      for (let minutes = 0; minutes < 90; minutes += 1) {
+        bench.console.add([attempt(bench.clock.now() - 1, { user_id: 1000 + minutes })]);
+        await once(lab, ours);
+        await ours.advance(MINUTE);
+        await bench.clock.advance(MINUTE);
+      }
 
-    const shown = bench.console.rows.slice(0) as { attempt_time: number }[];
-    const settled = shown.filter(({ attempt_time: at }) => at < Number(cursorOf(lab)['next']));
-    expect(multiset(toldRows(lab))).toEqual(multiset(settled as never));
-    expect(warnings(lab, /clock was set back/)).toHaveLength(1);
-    // One to be confirmed, one to go back.
-    expect(bench.asked().length - before).toBe(92);
-  });
+      const shown = bench.console.rows.slice(0) as { attempt_time: number }[];
+      const settled = shown.filter(({ attempt_time: at }) => at < Number(cursorOf(lab)['next']));
+      expect(multiset(toldRows(lab))).toEqual(multiset(settled as never));
+      expect(warnings(lab, /clock was set back/)).toHaveLength(1);
+      // One to be confirmed, one to go back.
+      expect(bench.asked().length - before).toBe(92);
+    },
+  );
 
-  it('further than initial_lookback is a gap, and nothing from before is told', async () => {
+  it('a clock that was set back further than initial_lookback is a gap, and nothing from before is emitted', async () => {
     const ours = new DrivenClock('2026-03-02T12:00:00Z');
     const rows = [120, 30, 2].map((minutes) => attempt(NOW - minutes * MINUTE));
     await bench.start({ rows });
@@ -249,25 +258,28 @@ describe('a console whose clock is not ours', () => {
   it.each([
     ['an hour ahead', HOUR],
     ['an hour behind', -HOUR],
-  ])('is read at once after a start, with one request: %s', async (_, by) => {
-    const ours = new DrivenClock('2026-03-02T12:00:00Z');
-    ours.jump(-by);
-    await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
-    const lab = bench.lab({}, ours);
-    await lab.once();
-    await ours.advance(10 * MINUTE);
-    await bench.clock.advance(10 * MINUTE);
-    bench.console.add([attempt(NOW + 8 * MINUTE)]);
-    const before = bench.asked().length;
+  ])(
+    'a console whose clock is not ours is read at once after a start, with one request: %s',
+    async (_, by) => {
+      const ours = new DrivenClock('2026-03-02T12:00:00Z');
+      ours.jump(-by);
+      await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
+      const lab = bench.lab({}, ours);
+      await lab.once();
+      await ours.advance(10 * MINUTE);
+      await bench.clock.advance(10 * MINUTE);
+      bench.console.add([attempt(NOW + 8 * MINUTE)]);
+      const before = bench.asked().length;
 
-    await lab.once();
+      await lab.once();
 
-    expect(bench.asked().length - before).toBe(1);
-    expect(lab.events).toHaveLength(2);
-    expect(cursorOf(lab)['next']).toBe(NOW + 9 * MINUTE);
-  });
+      expect(bench.asked().length - before).toBe(1);
+      expect(lab.events).toHaveLength(2);
+      expect(cursorOf(lab)['next']).toBe(NOW + 9 * MINUTE);
+    },
+  );
 
-  it('is warned of once per process when they differ by more than settle and overlap', async () => {
+  it('the log warns once per process when the clocks differ by more than settle and overlap', async () => {
     const ours = new DrivenClock('2026-03-02T12:00:00Z');
     ours.jump(-7 * MINUTE);
     await bench.start();

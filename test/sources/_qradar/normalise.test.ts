@@ -3,7 +3,7 @@ import { normalise } from '../../../src/sources/_qradar/normalise.ts';
 
 describe('normalise', () => {
   it.each(['toString', 'constructor', '__proto__', 'PENDING'])(
-    'does not take %s for a result that it knows',
+    'the result %s is not mistaken for a known one',
     (attempt_result) => {
       const event = normalise('qradar', { attempt_time: 42, attempt_result });
 
@@ -18,14 +18,14 @@ describe('normalise', () => {
     [{ username: 'goran', attempt_result: 'FAILURE' }, 'goran failed to log in from 10.20.0.9'],
     [{ attempt_result: 'FAILURE', remote_ip: '' }, 'An unknown user failed to log in'],
     [{ username: 'goran', attempt_result: 'PENDING' }, 'goran tried to log in from 10.20.0.9'],
-  ])('says of %j: %s', (attempt, message) => {
+  ])('the message of %j is %s', (attempt, message) => {
     const event = normalise('qradar', { attempt_time: 42, remote_ip: '10.20.0.9', ...attempt });
 
     expect(event['message']).toBe(message);
   });
 
   it.each(['LOGIN_PAGE', 'HTTP_BASIC', undefined])(
-    'is the action login by whatever method (%s), which stays the vendor’s field',
+    'event.action is login by any method (%s), which stays in the vendor’s field',
     (attempt_method) => {
       const event = normalise('jsa', { attempt_time: 42, attempt_method });
 

@@ -23,7 +23,7 @@ const warningsOfOwnRows = (lab: TestPipeline) =>
   lab.lines.filter(({ msg }) => /ADMIN capability/.test(String(msg)));
 
 describe('a first poll', () => {
-  it('tells what is settled and within initial_lookback, and ends complete', async () => {
+  it('a first poll emits what is settled and within initial_lookback, and ends complete', async () => {
     const inside = [NOW - 7 * DAY, NOW - 6 * HOUR, NOW - MINUTE - 1].map((time) => attempt(time));
     await bench.start({ rows: [attempt(NOW - 7 * DAY - 1), ...inside, attempt(NOW - MINUTE)] });
     const lab = bench.lab();
@@ -39,7 +39,7 @@ describe('a first poll', () => {
     });
   });
 
-  it('reads a long span in slices, and covers it without a hole', async () => {
+  it('a first poll reads a long span in slices, and covers it without a hole', async () => {
     await bench.start();
     const lab = bench.lab({ initial_lookback: '3d', slice: '1d' });
 
@@ -60,36 +60,42 @@ describe('a first poll', () => {
   it.each([
     ['the list of users', { resolve_users: true }, '/api/config/access/users'],
     ['the release, when no names are wanted', { resolve_users: false }, '/api/system/about'],
-  ])('takes the clock of the console from %s, also when that is refused', async (_, config, path) => {
-    await bench.start();
-    bench.console.onRequest = (request) => (request.path === path ? { status: 403, body: {} } : undefined);
-    const ours = new DrivenClock('2019-01-01T00:00:00Z');
-    const lab = bench.lab({ initial_lookback: '1h', ...config }, ours);
+  ])(
+    'a first poll takes the console’s clock from %s, also when that is rejected',
+    async (_, config, path) => {
+      await bench.start();
+      bench.console.onRequest = (request) => (request.path === path ? { status: 403, body: {} } : undefined);
+      const ours = new DrivenClock('2019-01-01T00:00:00Z');
+      const lab = bench.lab({ initial_lookback: '1h', ...config }, ours);
 
-    await lab.once();
+      await lab.once();
 
-    expect(bench.console.requests[0]?.path).toBe(path);
-    expect(bench.asked().map(({ from, to }) => [from, to])).toEqual([[-HOUR, -MINUTE]]);
-  });
+      expect(bench.console.requests[0]?.path).toBe(path);
+      expect(bench.asked().map(({ from, to }) => [from, to])).toEqual([[-HOUR, -MINUTE]]);
+    },
+  );
 });
 
 describe('a first poll that is refused', () => {
-  it.each([401, 403])('with %i is one request when it is tried again', async (status) => {
-    await bench.start();
-    bench.console.onRequest = () => ({ status, body: {} });
-    await using process = bench.lab({ resolve_users: true }).start();
-    await expect(process.poll()).rejects.toThrow(String(status));
-    const before = bench.console.requests.length;
-    await bench.clock.advance(HOUR);
+  it.each([401, 403])(
+    'a first poll that was rejected with %i is one request when it is tried again',
+    async (status) => {
+      await bench.start();
+      bench.console.onRequest = () => ({ status, body: {} });
+      await using process = bench.lab({ resolve_users: true }).start();
+      await expect(process.poll()).rejects.toThrow(String(status));
+      const before = bench.console.requests.length;
+      await bench.clock.advance(HOUR);
 
-    await expect(process.poll()).rejects.toThrow(String(status));
+      await expect(process.poll()).rejects.toThrow(String(status));
 
-    expect(bench.console.requests.length - before).toBe(1);
-  });
+      expect(bench.console.requests.length - before).toBe(1);
+    },
+  );
 });
 
 describe('a later poll', () => {
-  it('is one request at rest: it moves the cursor, and tells nothing', async () => {
+  it('a poll with nothing new is one request: it moves the cursor, and emits nothing', async () => {
     await bench.start({ rows: [attempt(NOW - 2 * MINUTE)] });
     const lab = bench.lab({ resolve_users: true });
     await lab.once();
@@ -103,7 +109,7 @@ describe('a later poll', () => {
     expect(pages).toMatchObject([{ complete: true, cursor: { next: NOW } }]);
   });
 
-  it('reads the overlap before the newest row again, for rows that came late', async () => {
+  it('a poll reads the overlap before the newest row again, for rows that came late', async () => {
     await bench.start({ rows: [attempt(NOW - 4 * MINUTE)] });
     const lab = bench.lab();
     await lab.once();
@@ -116,7 +122,7 @@ describe('a later poll', () => {
     );
   });
 
-  it('tells nothing twice when the overlap was made larger meanwhile', async () => {
+  it('a poll emits nothing twice when the overlap was increased in the meantime', async () => {
     await bench.start({ rows: [attempt(NOW - 30 * MINUTE)] });
     const lab = bench.lab();
     await lab.once();
@@ -126,7 +132,7 @@ describe('a later poll', () => {
     expect(lab.events).toHaveLength(1);
   });
 
-  it('keeps in the ledger only what it may read again, should the console’s clock be set back', async () => {
+  it('the ledger keeps only what may be read again if the console’s clock is set back', async () => {
     await bench.start({ rows: Array.from({ length: 500 }, (_, n) => attempt(NOW - DAY + n * 2 * MINUTE)) });
     const lab = bench.lab({ page_size: 50, initial_lookback: '1d' });
     await lab.once();
@@ -138,7 +144,7 @@ describe('a later poll', () => {
     expect((await lab.ledgerOf()).size).toBeLessThan(50);
   });
 
-  it('goes on in the same poll when it took so long that more is settled', async () => {
+  it('a poll continues when it took so long that more is settled', async () => {
     await bench.start({
       rows: [attempt(NOW - 30 * MINUTE), attempt(NOW - 20 * MINUTE), attempt(NOW + MINUTE)],
     });
@@ -156,7 +162,7 @@ describe('a later poll', () => {
 });
 
 describe('what is asked', () => {
-  it('has the five fields, the sort, the token and the version', async () => {
+  it('a request has the five fields, the sort, the token and the version', async () => {
     await bench.start();
     const lab = bench.lab({ initial_lookback: '1h', api_version: 27.0 });
 
@@ -168,7 +174,7 @@ describe('what is asked', () => {
     expect(request?.headers).toMatchObject({ sec: TOKEN, version: '27.0' });
   });
 
-  it('is asked by HTTP Basic with a warning that this fills the list', async () => {
+  it('polling by HTTP Basic logs a warning that it fills the list', async () => {
     await bench.start({ username: 'admin', password: 'a long password' });
     const lab = bench.lab({ token: undefined, username: 'admin', password: 'a long password' });
 
@@ -191,7 +197,7 @@ describe('a refusal', () => {
     ],
     ['a filter', 422, { code: 1010, http_response: { code: 422 } }, /rejects the filter/],
     ['a path', 404, { code: 1002 }, /base_url is the console/],
-  ])('of %s says what to do, and is asked once', async (_, status, body, advice) => {
+  ])('a rejection of %s says what to do, and is requested once', async (_, status, body, advice) => {
     await bench.start();
     bench.console.onRequest = ({ path }) => (path === LIST ? { status, body } : undefined);
     const lab = bench.lab({ retries: 5 });
@@ -201,7 +207,7 @@ describe('a refusal', () => {
     expect(bench.asked()).toHaveLength(1);
   });
 
-  it('of the credential ends the poll at its first request', async () => {
+  it('a rejected credential ends the poll at its first request', async () => {
     await bench.start();
     bench.console.tokens.clear();
     const lab = bench.lab({ retries: 5, resolve_users: true });
@@ -213,7 +219,7 @@ describe('a refusal', () => {
 });
 
 describe('a credential that is shown one user only', () => {
-  it('is warned about once per process, until a second user is seen', async () => {
+  it('a credential that is shown one user only is warned about once per process, until a second user is seen', async () => {
     await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
     const lab = bench.lab();
     await using process = lab.start();

@@ -5,7 +5,7 @@ import { authorise, options } from '../../../src/sources/_qradar/schemas.ts';
 const block = { type: 'qradar-login-attempts', base_url: 'https://qradar.example.com' };
 
 describe('options', () => {
-  it('have the documented defaults', () => {
+  it('the options of a console have the documented defaults', () => {
     expect(options.parse({ ...block, token: 'a token' })).toMatchObject({
       page_size: 1000,
       settle: 60_000,
@@ -20,7 +20,7 @@ describe('options', () => {
     ['no credential', {}],
     ['half of one', { username: 'admin' }],
     ['two', { token: 'a token', username: 'admin', password: 'a password' }],
-  ])('refuse %s', (_, credential) => {
+  ])('the options of a console reject %s', (_, credential) => {
     const { error } = options.safeParse({ ...block, ...credential });
 
     expect(error?.issues).toMatchObject([
@@ -32,17 +32,17 @@ describe('options', () => {
     ['26.0', '26.0'],
     [26, '26.0'],
     [26.1, '26.1'],
-  ])('take the version %j for %s', (api_version, sent) => {
+  ])('the version %j is read as %s', (api_version, sent) => {
     expect(options.parse({ ...block, token: 'a token', api_version }).api_version).toBe(sent);
   });
 });
 
 describe('authorise', () => {
-  it('sends a token as SEC', () => {
+  it('a token is sent as SEC', () => {
     expect(authorise(options.parse({ ...block, token: 'a token' }))).toEqual({ sec: 'a token' });
   });
 
-  it('sends name and password as Basic, and has that masked wherever it surfaces', () => {
+  it('name and password are sent as Basic, and masked wherever they appear', () => {
     const basic = options.parse({ ...block, username: 'admin', password: 'a password' });
 
     const headers = authorise(basic);

@@ -31,7 +31,7 @@ async function live(lab: TestPipeline, diesAfter = Infinity): Promise<void> {
 }
 
 describe('whatever rows, page sizes, late rows and crashes', () => {
-  it('tells each row once', async () => {
+  it('each row is emitted once, whatever rows, page sizes, late rows and crashes', async () => {
     await fc.assert(
       fc.asyncProperty(scenario, async ({ rows, late, pageSize, deaths, slice, ...console }) => {
         const clock = new DrivenClock('2026-03-02T12:00:00Z');
@@ -79,7 +79,7 @@ const step = fc.record({
 });
 
 describe('whatever our own clock shows, over many polls', () => {
-  it('tells each row once that comes no later than settle and overlap together', async () => {
+  it('each row that comes no later than settle plus overlap is emitted once, whatever our own clock shows, over many polls', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 8 }),

@@ -7,7 +7,7 @@ describe('names', () => {
   const USERS = '/api/config/access/users';
   const usersAsked = () => bench.console.requests.filter(({ path }) => path === USERS).length;
 
-  it('come from the list of users, read once an hour and only for attempts that are new', async () => {
+  it('names come from the list of users, which is read once an hour and only for new attempts', async () => {
     await bench.start({ users: [{ id: 7, username: 'anna' } as never], rows: [attempt(NOW - 3 * MINUTE)] });
     const lab = bench.lab({ resolve_users: true });
     await using process = lab.start();
@@ -24,7 +24,7 @@ describe('names', () => {
   });
 
   it.each([403, 404, 500])(
-    'are left out, with one warning, when the list of users answers %i',
+    'names are left out, with one warning, when the list of users answers %i',
     async (status) => {
       await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
       bench.console.onRequest = ({ path }) => (path === USERS ? { status, body: {} } : undefined);
@@ -40,16 +40,19 @@ describe('names', () => {
   it.each([
     { status: 500, asked: 2 },
     { status: 422, asked: 1 },
-  ])('are asked for $asked times in two hours when that answers $status', async ({ status, asked }) => {
-    await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
-    bench.console.onRequest = ({ path }) => (path === USERS ? { status, body: {} } : undefined);
-    await using process = bench.lab({ resolve_users: true }).start();
-    await process.poll();
-    await bench.clock.advance(2 * HOUR);
-    bench.console.add([attempt(NOW + HOUR, { user_id: 8 })]);
+  ])(
+    'names are requested $asked times in two hours when the list of users answers $status',
+    async ({ status, asked }) => {
+      await bench.start({ rows: [attempt(NOW - 3 * MINUTE)] });
+      bench.console.onRequest = ({ path }) => (path === USERS ? { status, body: {} } : undefined);
+      await using process = bench.lab({ resolve_users: true }).start();
+      await process.poll();
+      await bench.clock.advance(2 * HOUR);
+      bench.console.add([attempt(NOW + HOUR, { user_id: 8 })]);
 
-    await process.poll();
+      await process.poll();
 
-    expect(usersAsked()).toBe(asked);
-  });
+      expect(usersAsked()).toBe(asked);
+    },
+  );
 });

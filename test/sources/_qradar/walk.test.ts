@@ -16,7 +16,7 @@ import {
 const bench = consoleBench();
 
 describe('paging', () => {
-  it('asks from the last time seen, and grows the offset only within one time', async () => {
+  it('paging begins at the last time seen, and grows the offset only within one time', async () => {
     const ties = [1, 2, 3, 4, 5].map((user_id) => attempt(NOW - 30 * MINUTE, { user_id }));
     await bench.start({ rows: [attempt(NOW - 40 * MINUTE), ...ties, attempt(NOW - 20 * MINUTE)] });
     const lab = bench.lab({ initial_lookback: '1h', page_size: 2 });
@@ -33,7 +33,7 @@ describe('paging', () => {
     ]);
   });
 
-  it('grows the offset by the rows received where the console sends fewer than asked for', async () => {
+  it('the offset grows by the rows received when the console sends fewer than requested', async () => {
     const ties = [1, 2, 3, 4, 5].map((user_id) => attempt(NOW - 30 * MINUTE, { user_id }));
     await bench.start({ rows: ties, maxPage: 2 });
     const lab = bench.lab({ initial_lookback: '30m' });
@@ -63,7 +63,7 @@ describe('paging', () => {
       ({ first, last }: { first?: number | undefined; last?: number | undefined }) =>
         `items ${first}-${last}/*`,
     ],
-  ])('reads full pages to the end when Content-Range %s', async (_, contentRange) => {
+  ])('full pages are read to the end when Content-Range %s', async (_, contentRange) => {
     const rows = Array.from({ length: 11 }, (_, n) =>
       attempt(NOW - 30 * MINUTE + (n >> 2), { user_id: n % 2 }),
     );
@@ -75,7 +75,7 @@ describe('paging', () => {
     expect(multiset(toldRows(lab))).toEqual(multiset(rows));
   });
 
-  it('takes 416 for the end', async () => {
+  it('416 ends the list', async () => {
     await bench.start({ rows: [attempt(NOW - 30 * MINUTE), attempt(NOW - 30 * MINUTE)] });
     const lab = bench.lab({ initial_lookback: '30m', page_size: 2 });
     bench.console.onRequest = ({ headers }) =>
@@ -87,7 +87,7 @@ describe('paging', () => {
     expect(isComplete(pages)).toEqual([false, true]);
   });
 
-  it('tells more equal rows than fit a page', async () => {
+  it('more equal rows than fit a page are all emitted', async () => {
     await bench.start({
       rows: Array.from({ length: 9 }, () => attempt(NOW - 30 * MINUTE)),
       contentRange: () => undefined,
@@ -102,7 +102,7 @@ describe('paging', () => {
 });
 
 describe('a console that does not keep to its document', () => {
-  it('is refused when it takes no notice of Range', async () => {
+  it('the poll fails when the console ignores Range', async () => {
     const same = [attempt(NOW - 30 * MINUTE), attempt(NOW - 30 * MINUTE)];
     await bench.start();
     bench.console.onRequest = ({ path }) => (path === LIST ? { status: 200, body: same } : undefined);
@@ -113,7 +113,7 @@ describe('a console that does not keep to its document', () => {
     expect(lab.events).toHaveLength(2);
   });
 
-  it('is read when it takes no notice of Range, and all it has comes in one answer', async () => {
+  it('a console that ignores Range is read when everything comes in one answer', async () => {
     await bench.start({ rows: [40, 30, 30, 20].map((minutes) => attempt(NOW - minutes * MINUTE)) });
     bench.console.onRequest = ({ headers }) => void Object.assign(headers, { range: undefined });
     const lab = bench.lab({ initial_lookback: '1h', page_size: 2 });
@@ -124,7 +124,7 @@ describe('a console that does not keep to its document', () => {
     expect(lab.events).toHaveLength(4);
   });
 
-  it('is refused when it takes no notice of the filter', async () => {
+  it('the poll fails when the console ignores the filter', async () => {
     await bench.start();
     const history = [1, 2, 3, 4].map((day) => attempt(NOW - (30 - day) * DAY));
     bench.console.onRequest = ({ path }) => (path === LIST ? { status: 200, body: history } : undefined);
@@ -135,7 +135,7 @@ describe('a console that does not keep to its document', () => {
     expect(lab.events).toHaveLength(0);
   });
 
-  it('may show a row that was not asked for: it is told, once', async () => {
+  it('a row that was not asked for is emitted, once', async () => {
     await bench.start();
     bench.console.onRequest = ({ path }) =>
       path === LIST ? { status: 200, body: [attempt(42)] } : undefined;
@@ -151,7 +151,7 @@ describe('a console that does not keep to its document', () => {
   });
 
   it.each(['refuses to sort', 'takes no notice of sort'])(
-    'is read whole and sorted here when it %s',
+    'windows are read whole and sorted here when the console %s',
     async (how) => {
       const rows = Array.from({ length: 9 }, (_, n) => attempt(NOW - (30 - (n >> 1)) * MINUTE));
       await bench.start({ rows, refuseSort: how === 'refuses to sort' });
@@ -173,7 +173,7 @@ describe('a console that does not keep to its document', () => {
     },
   );
 
-  it('is not asked to sort again once it refused, by no later process either', async () => {
+  it('a console that refused to sort is not asked to sort again, also not by a later process', async () => {
     await bench.start({ refuseSort: true, rows: [attempt(NOW - 30 * MINUTE)] });
     const lab = bench.lab();
 
@@ -183,7 +183,7 @@ describe('a console that does not keep to its document', () => {
     expect(bench.console.requests.filter(({ query }) => query.has('sort'))).toHaveLength(1);
   });
 
-  it('fails the poll when the list is none', async () => {
+  it('the poll fails when the answer is not a list', async () => {
     await bench.start();
     bench.console.onRequest = ({ path }) =>
       path === LIST ? { status: 200, body: { message: 'Hello' } } : undefined;

@@ -19,7 +19,7 @@ import {
 const bench = consoleBench();
 
 describe('a console that is too slow', () => {
-  it('is asked for half as much within the same poll, and for more again later', async () => {
+  it('a console that times out is asked for half as much within the same poll, and for more again later', async () => {
     const rows = Array.from({ length: 24 }, (_, n) => attempt(NOW - DAY + n * HOUR));
     await bench.start({ rows });
     const lab = bench.lab({ initial_lookback: '1d', slice: '1d', timeout: '30s' });
@@ -33,7 +33,7 @@ describe('a console that is too slow', () => {
     expect(spans.slice(1, 3).map(Math.round)).toEqual([12, 6]);
   });
 
-  it('stays asked for less after a crash', async () => {
+  it('a console that times out is still asked for less after a crash', async () => {
     await bench.start();
     const lab = bench.lab({ initial_lookback: '1d', slice: '1d', timeout: '30s' });
     bench.slowBeyond(7 * HOUR);
@@ -46,7 +46,7 @@ describe('a console that is too slow', () => {
     expect(Math.round(((first?.to ?? 0) - (first?.from ?? 0)) / HOUR)).toBe(6);
   });
 
-  it('fails the poll when a second of it takes too long', async () => {
+  it('the poll fails when even a second takes too long', async () => {
     await bench.start();
     const lab = bench.lab({ initial_lookback: '1h', timeout: '30s' });
     bench.slowBeyond(-1);
@@ -64,7 +64,7 @@ describe('clocks', () => {
     ['a day ahead', DAY],
     ['a day behind', -DAY],
     ['five seconds behind', -5 * SECOND],
-  ])('commits no more than the console had settled when our clock is %s', async (_, jump) => {
+  ])('the cursor does not pass what the console had settled when our clock is %s', async (_, jump) => {
     await bench.start({ rows: [attempt(NOW - 2 * MINUTE), attempt(NOW - 30 * SECOND)] });
     const ours = new DrivenClock('2026-03-02T12:00:00Z');
     const lab = bench.lab({ overlap: '0s' }, ours);
@@ -82,7 +82,7 @@ describe('clocks', () => {
     expect(Number(cursorOf(lab)['next'])).toBeGreaterThanOrEqual(NOW + 9 * MINUTE);
   });
 
-  it('reads the overlap also when our clock is a little behind', async () => {
+  it('the overlap is read also when our clock is a little behind', async () => {
     await bench.start();
     const ours = new DrivenClock('2026-03-02T12:00:00Z');
     const lab = bench.lab({ settle: '2s', overlap: '3s' }, ours);
@@ -95,7 +95,7 @@ describe('clocks', () => {
     expect(lab.events).toHaveLength(1);
   });
 
-  it('reads again what a console may have dated anew when its clock went back', async () => {
+  it('what a console may have dated anew is read again when its clock was set back', async () => {
     const ours = new DrivenClock('2026-03-02T12:00:00Z');
     await bench.start({ rows: [90, 30, 2].map((minutes) => attempt(NOW - minutes * MINUTE)) });
     const lab = bench.lab({}, ours);

@@ -41,7 +41,7 @@ describe('bucketAt', () => {
     ['MONTH', 'UTC', '2026-02-28T23:59:59.999Z', '2026-02-01T00:00:00Z', '2026-03-01T00:00:00Z'],
     ['MONTH', 'America/New_York', '2026-04-01T03:59:59Z', '2026-03-01T05:00:00Z', '2026-04-01T04:00:00Z'],
     ['MONTH, of a leap year', 'UTC', '2028-02-29T12:00:00Z', '2028-02-01T00:00:00Z', '2028-03-01T00:00:00Z'],
-  ])('%s in %s at %s', (name, zone, at, from, to) => {
+  ])('the bucket of %s in %s at %s', (name, zone, at, from, to) => {
     const interval_type = INTERVAL_TYPES.find((type) => name.startsWith(type)) ?? 'DAY';
 
     const bucket = bucketAt(Date.parse(at), { interval_type, zone });
@@ -49,7 +49,7 @@ describe('bucketAt', () => {
     expect(bucket).toEqual({ from: Date.parse(from), to: Date.parse(to) });
   });
 
-  it('holds its instant, and meets its neighbours without a hole, in every zone', () => {
+  it('a bucket contains its instant, and meets its neighbours without a hole, in every zone', () => {
     const instant = fc.integer({ min: Date.UTC(2020), max: Date.UTC(2031) });
     fc.assert(
       fc.property(
@@ -69,7 +69,7 @@ describe('bucketAt', () => {
     );
   });
 
-  it('holds its instant where the clocks go back by half an hour', () => {
+  it('a bucket contains its instant where clocks go back by half an hour', () => {
     const zone = 'Australia/Lord_Howe';
     const start = Date.parse('2026-04-04T13:00:00Z');
     const instants = Array.from({ length: 48 }, (_, step) => start + step * 300_000);

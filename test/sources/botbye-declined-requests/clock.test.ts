@@ -71,7 +71,7 @@ describe('an answer that is dated a day off', () => {
     ['back', -DAY],
     ['ahead', DAY],
     ['to the year before', -365 * DAY],
-  ])('%s is asked for again, also without retries, and adds to no other day', async (_, by) => {
+  ])('%s is requested again, also without retries, and adds to no other day', async (_, by) => {
     await once();
     await clock.advance(5 * MINUTE);
     const before = botbye.requests.length;
@@ -83,7 +83,7 @@ describe('an answer that is dated a day off', () => {
     expect(botbye.requests.length - before).toBe(3);
   });
 
-  it('fails the poll after four of them that no other one confirms', async () => {
+  it('four answers dated a day off that no other one confirms fail the poll', async () => {
     await once();
     const told = lab.events.length;
     off(-DAY, DAY, -2 * DAY, 3 * DAY);
@@ -94,7 +94,7 @@ describe('an answer that is dated a day off', () => {
     expect(lab.events).toHaveLength(told);
   });
 
-  it('is believed when another one agrees, for all streams at once', async () => {
+  it('an answer dated a day off is believed when another one agrees, for all streams at once', async () => {
     await once();
     const before = botbye.requests.length;
     botbye.proxy.headers = () => ({ date: utc(clock.now() + DAY) });
@@ -111,7 +111,7 @@ describe('an answer that is dated a day off', () => {
 });
 
 describe('an old answer of a cache', () => {
-  it('is not counted: neither as a fall of counts nor in the day before', async () => {
+  it('an old answer of a cache is not counted: neither as falling counts nor in the day before', async () => {
     await once();
     await clock.advance(10 * MINUTE);
     await once();
@@ -132,7 +132,7 @@ describe('an old answer of a cache', () => {
 });
 
 describe('a clock that is set back', () => {
-  it('within its bucket is followed, and counting goes on', async () => {
+  it('a clock that is set back within its bucket is followed, and counting continues', async () => {
     await once();
     await clock.advance(30 * MINUTE);
     await once();
@@ -147,7 +147,7 @@ describe('a clock that is set back', () => {
 });
 
 describe('a clock that is set ahead by ten days, and back', () => {
-  it('counts nothing twice in the day that goes on', async () => {
+  it('a clock that is set ahead by ten days, and back, counts nothing twice in the current day', async () => {
     await once();
     botbye.proxy.headers = () => ({ date: utc(clock.now() + 10 * DAY) });
     await clock.advance(5 * MINUTE);
@@ -162,7 +162,7 @@ describe('a clock that is set ahead by ten days, and back', () => {
 });
 
 describe('a clock that is ahead of ours', () => {
-  it('is known after a restart before any answer, and lasting differences are warned of', async () => {
+  it('a clock that is ahead is known after a restart before any answer, and lasting differences are logged as a warning', async () => {
     botbye.proxy.headers = () => ({ date: utc(clock.now() + 60 * MINUTE) });
     await once();
     await using process = lab.start();

@@ -94,7 +94,7 @@ function sumsBySeries(told: readonly Emitted[]): Record<string, number> {
 }
 
 describe('counting', () => {
-  it('sums up to the last count of every run, whatever the polls, restarts, falls and edges', () =>
+  it('the deltas sum up to the last count of every run, whatever the polls, restarts, falls and edges', () =>
     fc.assert(
       fc.asyncProperty(world, async (drawn) => {
         const { collector, readings } = await play(drawn);
@@ -108,7 +108,7 @@ describe('counting', () => {
       { numRuns: 200 },
     ));
 
-  it('tells every run as final exactly once, last, with the count that its deltas sum up to', () =>
+  it('every run is emitted as final exactly once, last, with the count to which its deltas sum up', () =>
     fc.assert(
       fc.asyncProperty(world, async (drawn) => {
         const { collector, readings } = await play(drawn);
@@ -129,7 +129,7 @@ describe('counting', () => {
       { numRuns: 200 },
     ));
 
-  it('never covers what it tells as a gap, and leaves nothing out but the moments before an edge', () =>
+  it('a span is never both covered and a gap, and nothing is left out but the moments before an edge', () =>
     fc.assert(
       fc.asyncProperty(world, async (drawn) => {
         const { collector } = await play(drawn);

@@ -12,13 +12,13 @@ describe('nextEdge', () => {
     ['DAY', 'UTC', '2026-03-02T23:59:44.999Z', '2026-03-02T23:59:45.000Z'],
     ['DAY', 'Europe/Berlin', '2026-03-29T12:00:00Z', '2026-03-29T21:59:45.000Z'],
     ['MONTH', 'UTC', '2026-02-10T00:00:00Z', '2026-02-28T23:59:45.000Z'],
-  ] as const)('%s in %s, at %s: %s', (interval_type, zone, now, expected) => {
+  ] as const)('the extra poll for %s in %s, at %s, is at %s', (interval_type, zone, now, expected) => {
     const edge = nextEdge(Date.parse(now), { interval_type, zone }, GUARD);
 
     expect(new Date(edge).toISOString()).toBe(expected);
   });
 
-  it('is after now, and asks before every edge and when its guard is over, in every zone', () => {
+  it('the extra poll is after now, before every edge and when its guard is over, in every zone', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: Date.UTC(2020), max: Date.UTC(2031) }),

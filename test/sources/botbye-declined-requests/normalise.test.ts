@@ -35,14 +35,14 @@ describe('normalise', () => {
     ['', undefined],
     ['ZZZ', undefined],
     ['constructor', undefined],
-  ])('country %j is %s in ECS, and stays as it is under the vendor’s name', (country, code) => {
+  ])('country %j is %s in ECS, and unchanged under the vendor’s name', (country, code) => {
     const event = map({ country });
 
     expect(event['source.geo.country_iso_code']).toBe(code);
     expect(event['botbye.declined_requests.country']).toBe(country);
   });
 
-  it('keeps an empty country through to the event', async () => {
+  it('an empty country is kept in the event', async () => {
     const vendor = new Vendor('2026-03-02T12:00:00Z');
     const collector = new Collector({ http: vendor.http, now: () => vendor.now });
     vendor.body = [{ id: 'p-1_', country: '', declinedReqCount: 1 }];
@@ -52,7 +52,7 @@ describe('normalise', () => {
     expect(collector.emitted[0]?.event).toMatchObject({ 'botbye.declined_requests.country': '' });
   });
 
-  it.each([null, undefined])('has no country where the vendor has none (%s)', (country) => {
+  it.each([null, undefined])('an event has no country where the vendor has none (%s)', (country) => {
     expect(map({ country })).not.toHaveProperty('botbye.declined_requests.country');
   });
 
@@ -60,14 +60,14 @@ describe('normalise', () => {
     ['/api/v1/login', { 'url.path': '/api/v1/login' }],
     ['/search?q=a?b&c=%20', { 'url.path': '/search', 'url.query': 'q=a?b&c=%20' }],
     ['?q', { 'url.query': 'q' }],
-  ])('splits %s', (requestUri, fields) => {
+  ])('a URI is split: %s', (requestUri, fields) => {
     const event = map({ requestUri });
 
     const url = Object.entries(event).filter(([name]) => name.startsWith('url.'));
     expect(Object.fromEntries(url)).toEqual(fields);
   });
 
-  it('loses nothing of a URI', () => {
+  it('a URI loses nothing', () => {
     const uri = fc.string({ unit: fc.constantFrom('/', 'a', '?', '&', '%', '#'), minLength: 1 });
     fc.assert(
       fc.property(uri, (requestUri) => {
@@ -79,7 +79,7 @@ describe('normalise', () => {
     );
   });
 
-  it('keeps an address that is none out of source.ip', () => {
+  it('an address that is not valid is not in source.ip', () => {
     expect(map({ remoteAddr: 'unknown' })).toMatchObject({ 'source.address': 'unknown' });
     expect(map({ remoteAddr: 'unknown' })).not.toHaveProperty('source.ip');
   });
@@ -98,7 +98,7 @@ describe('normalise', () => {
     ['rule', { ruleId: 'r-1', ruleName: 'Block bots' }, 'by "Block bots"'],
     ['rule', { ruleId: 'r-1', ruleName: '' }, 'by "r-1"'],
     ['total_endpoint', { id: 'p-1_total' }, 'of total_endpoint total'],
-  ])('says of %s %j what was declined', (dimension, row, what) => {
+  ])('the message of %s %j says what was declined', (dimension, row, what) => {
     const event = map(row, { delta: 1 }, { dimension });
 
     expect(event['message']).toBe(`BotBye: 3 declined ${what} today (+1), project p-1`);
@@ -109,7 +109,7 @@ describe('normalise', () => {
     ['DAY', '2026-03-01T23:00:00Z', 'today', '2 Mar'],
     ['MONTH', '2026-02-28T23:00:00Z', 'this month', 'Mar'],
     ['DAY', '2025-12-30T23:00:00Z', 'today', '31 Dec 2025'],
-  ])('names the bucket of %s from %s in its own time zone', (interval_type, start, now, then) => {
+  ])('the message names the bucket of %s from %s in its own time zone', (interval_type, start, now, then) => {
     const frame = { interval_type, from: Date.parse(start), zone: 'Europe/Berlin' };
 
     const counted = map({ country: 'DEU' }, { delta: 1 }, frame);
@@ -119,7 +119,7 @@ describe('normalise', () => {
     expect(closed['message']).toBe(`BotBye: 3 declined from DEU, ${then} (-1, final), project p-1`);
   });
 
-  it('says of a final telling until when the bucket was read', () => {
+  it('a final event says when the bucket was last read', () => {
     const event = map({}, { reason: 'final', delta: 0 });
 
     expect(event).toMatchObject({

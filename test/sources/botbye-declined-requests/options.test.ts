@@ -3,7 +3,7 @@ import source from '../../../src/sources/botbye-declined-requests/index.ts';
 import { optionsOf } from './collector.ts';
 
 describe('options', () => {
-  it('have the documented defaults', () => {
+  it('the options of BotBye have the documented defaults', () => {
     expect(optionsOf()).toMatchObject({
       types: ['attack_source', 'country', 'endpoint', 'reason', 'rule'],
       interval_type: 'DAY',
@@ -27,22 +27,22 @@ describe('options', () => {
     ['types', ['asn'], 'Invalid option'],
     ['resource', '../x', 'expected one segment of a path'],
     ['edge_guard', '16m', 'must be at most 15m'],
-  ])('refuse %s: %j', (name, value, message) => {
+  ])('the options of BotBye reject %s: %j', (name, value, message) => {
     expect(() => optionsOf({ [name]: value })).toThrow(message);
   });
 
-  it.each(['base_url', 'account_id', 'project_ids', 'token'])('ask for %s', (name) => {
+  it.each(['base_url', 'account_id', 'project_ids', 'token'])('the options of BotBye require %s', (name) => {
     expect(() => optionsOf({ [name]: undefined })).toThrow(name);
   });
 
   it.each([
     ['bearer', { authorization: 'Bearer the token' }],
     ['x-api-key', { 'x-api-key': 'dGhlIHRva2Vu' }],
-  ])('authorise by %s', (auth, headers) => {
+  ])('the options of BotBye authorise by %s', (auth, headers) => {
     expect(source.authorise(optionsOf({ auth }))).toEqual(headers);
   });
 
-  it('make a stream of each project and type, for the type of interval', async () => {
+  it('each project and type is a stream, for the type of interval', async () => {
     const run = { options: optionsOf({ project_ids: ['p-1', 'p-2'], types: ['rule', 'total_endpoint'] }) };
 
     const scopes = await Array.fromAsync(source.streams(run as never));

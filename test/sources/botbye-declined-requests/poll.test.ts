@@ -15,8 +15,8 @@ const time = (iso: string) => Date.parse(iso);
 
 const row = (declinedReqCount: number) => ({ id: 'a', declinedReqCount });
 
-describe('poll', () => {
-  it('tells what is new or has grown, in the bucket of the answer’s date, and nothing else', async () => {
+describe('a poll of BotBye', () => {
+  it('a poll emits what is new or has grown, in the bucket of the answer’s date, and nothing else', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -46,7 +46,7 @@ describe('poll', () => {
     ]);
   });
 
-  it('takes an empty list for what it is: nothing was declined', async () => {
+  it('an empty list means that nothing was declined', async () => {
     const { collector } = start('2026-03-02T12:00:00Z');
 
     const pages = await collector.poll();
@@ -54,7 +54,7 @@ describe('poll', () => {
     expect(pages).toMatchObject([{ observations: [], complete: true }]);
   });
 
-  it('closes a bucket with the last count seen, when the first reading of a later one comes', async () => {
+  it('a bucket is closed with the last count seen, at the first reading of a later one', async () => {
     const { vendor, collector } = start('2026-03-02T23:59:45Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -80,7 +80,7 @@ describe('poll', () => {
     expect(collector.gaps).toEqual([]);
   });
 
-  it('does not use an answer dated shortly after an edge', async () => {
+  it('a poll does not use an answer dated shortly after an edge', async () => {
     const { vendor, collector } = start('2026-03-02T23:59:45Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -95,7 +95,7 @@ describe('poll', () => {
     expect(collector.lines).toMatchObject([{ level: 30, msg: expect.stringContaining('not used') }]);
   });
 
-  it('warns when `once` does not use its answer, because nothing asks again', async () => {
+  it('a poll warns when `once` does not use its answer, because nothing asks again', async () => {
     const { vendor } = start('2026-03-02T00:00:10Z');
     const collector = new Collector({ http: vendor.http, now: () => vendor.now, mode: 'once' });
 
@@ -104,7 +104,7 @@ describe('poll', () => {
     expect(collector.lines).toMatchObject([{ level: 40, msg: expect.stringContaining('a minute or more') }]);
   });
 
-  it('does not use the very first answer either when it is dated shortly after an edge', async () => {
+  it('a poll does not use the very first answer either when it is dated shortly after an edge', async () => {
     const { vendor, collector } = start('2026-03-02T00:00:10Z');
     vendor.decline('a', 5);
 
@@ -115,7 +115,7 @@ describe('poll', () => {
     expect(collector.emitted.map(counter)).toEqual([{ count: 5, delta: 5, final: false }]);
   });
 
-  it('does not use an answer that a server with a slow clock dates before the edge', async () => {
+  it('a poll does not use an answer that a server with a slow clock dates before the edge', async () => {
     const { vendor, collector } = start('2026-03-03T00:00:31Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -126,7 +126,7 @@ describe('poll', () => {
     expect(pages).toEqual([]);
   });
 
-  it('opens the bucket before it emits anything of a long first answer, so that a kill leaves no open count', async () => {
+  it('a poll opens the bucket before it emits anything of a long first answer, so that a kill leaves no open count', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     for (let n = 0; n < 1_001; n += 1) vendor.decline(`rule-${n}`, 1);
 
@@ -136,7 +136,7 @@ describe('poll', () => {
     expect(rest.map(({ observations }) => observations.length)).toEqual([1_000, 1]);
   });
 
-  it('counts a series anew whose count fell inside its bucket', async () => {
+  it('a series whose count fell within its bucket is counted anew', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     vendor.decline('a', 9);
     await collector.poll();
@@ -156,7 +156,7 @@ describe('poll', () => {
     expect(collector.lines).toMatchObject([{ level: 40, penstock: { stream: 'p-1/rule/DAY', series: 1 } }]);
   });
 
-  it('keeps a series open that is not in an answer, and closes it with its bucket', async () => {
+  it('a series that is missing in an answer stays open, and is closed with its bucket', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     vendor.decline('a', 9);
     await collector.poll();
@@ -172,7 +172,7 @@ describe('poll', () => {
     ]);
   });
 
-  it('counts rows that share an id apart, whatever their order', async () => {
+  it('rows that share an id are counted separately, whatever their order', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     vendor.body = [row(5), row(3)];
     await collector.poll();
@@ -188,7 +188,7 @@ describe('poll', () => {
     ]);
   });
 
-  it('forgets closed buckets, one bucket late', async () => {
+  it('closed buckets are forgotten, one bucket late', async () => {
     const { vendor, collector } = start('2026-03-01T12:00:00Z');
     for (let day = 0; day < 4; day += 1) {
       vendor.decline('a', 1);
@@ -203,7 +203,7 @@ describe('poll', () => {
 });
 
 describe('what nothing showed', () => {
-  it('is a gap from the last reading to the edge, when the bucket was not read at its end', async () => {
+  it('the time from the last reading to the edge is a gap when the bucket was not read at its end', async () => {
     const { vendor, collector } = start('2026-03-02T20:00:00Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -226,7 +226,7 @@ describe('what nothing showed', () => {
     });
   });
 
-  it('is one gap, when whole buckets were missed', async () => {
+  it('whole buckets that were missed are one gap', async () => {
     const { vendor, collector } = start('2026-03-02T23:59:50Z');
     await collector.poll();
     vendor.to('2026-03-05T00:01:00Z');
@@ -238,7 +238,7 @@ describe('what nothing showed', () => {
     ]);
   });
 
-  it('is known, and the bucket closed, while the vendor is away', async () => {
+  it('while the vendor is away, the gap is known and the bucket closed', async () => {
     const { vendor, collector } = start('2026-03-02T20:00:00Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -261,7 +261,7 @@ describe('what nothing showed', () => {
 });
 
 describe('clocks that were ahead', () => {
-  it('do not make anything count twice: a bucket closed too early goes on where it was', async () => {
+  it('nothing counts twice when a clock was ahead: a bucket closed too early continues where it was', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -288,7 +288,7 @@ describe('clocks that were ahead', () => {
 });
 
 describe('changed bucket options', () => {
-  it('bucket_timezone: the open bucket closes, and the next reading is the base', async () => {
+  it('a changed bucket_timezone closes the open bucket, and the next reading is the base', async () => {
     const bucket = '2026-03-01T18:30:00.000Z';
     const { vendor, collector } = start('2026-03-02T12:10:00Z');
     vendor.decline('a', 5);
@@ -312,7 +312,7 @@ describe('changed bucket options', () => {
     expect(collector.cursor).toMatchObject({ bucket });
   });
 
-  it('hold where the old and the new bucket have the same start', async () => {
+  it('a changed bucket_timezone also holds where the old and the new bucket have the same start', async () => {
     const { vendor, collector } = start('2026-03-02T00:10:00Z');
     vendor.decline('a', 5);
     await collector.poll();
@@ -330,7 +330,7 @@ describe('changed bucket options', () => {
     ]);
   });
 
-  it('is a gap from the last reading to the base, when that is long', async () => {
+  it('a long time from the last reading to the base is a gap', async () => {
     const { vendor, collector } = start('2026-03-02T12:10:00Z');
     await collector.poll();
     Object.assign(collector.options, { bucket_timezone: 'Europe/London' });
@@ -352,7 +352,7 @@ describe('changed bucket options', () => {
 
 describe('answers that are not as documented', () => {
   it.each([[{ rows: [] }], [{ error: 'No.', rows: [] }], ['[]'], [5], [true]])(
-    '%j is a failed poll, never an empty one',
+    'the answer %j fails the poll, and is never read as empty',
     async (body) => {
       const { vendor, collector } = start('2026-03-02T12:00:00Z');
       vendor.body = body;
@@ -368,7 +368,7 @@ describe('answers that are not as documented', () => {
     ['a list', [{ id: 'p-1_total', declinedReqCount: 12 }], 'p-1_total'],
     ['one object', { id: 'p-1_total', declinedReqCount: 12 }, 'p-1_total'],
     ['one object without a name', { declinedReqCount: 12 }, 'total_endpoint'],
-  ])('takes total_endpoint as %s', async (_what, body, id) => {
+  ])('total_endpoint is read as %s', async (_what, body, id) => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z', { types: ['total_endpoint'] });
     vendor.body = body;
 
@@ -381,7 +381,7 @@ describe('answers that are not as documented', () => {
     });
   });
 
-  it('says what to check after a 404', async () => {
+  it('a 404 says what to check', async () => {
     const { collector, vendor } = start('2026-03-02T12:00:00Z');
     const refused = new RefusedError('404', 'http://botbye/x', 404, '{}');
     const failing = new Collector({
@@ -393,7 +393,7 @@ describe('answers that are not as documented', () => {
     expect(collector.emitted).toEqual([]);
   });
 
-  it('tells a malformed row once as pipeline_error, as it came, and counts the others', async () => {
+  it('a malformed row is emitted once as pipeline_error, as it came, and the others are counted', async () => {
     const { vendor, collector } = start('2026-03-02T12:00:00Z');
     const malformed = [
       null,
@@ -419,7 +419,7 @@ describe('answers that are not as documented', () => {
     expect(misfits[3]?.event['error.message']).toMatch(/^declinedReqCount: [^;]*$/);
   });
 
-  it('makes an event or a pipeline_error of every row of 1,500 odd answers', async () => {
+  it('every row of 1,500 odd answers becomes an event or a pipeline_error', async () => {
     const value = fc.oneof(
       fc.constantFrom(null, '', 'a', '__proto__', 'constructor', '?', '/a?b?c', 'usa', true, -1, 0, 7, 1.5),
       fc.jsonValue({ maxDepth: 1 }),

@@ -32,7 +32,7 @@ async function lab(
 }
 
 describe('the request', () => {
-  it('asks for each project and type as documented, with a bearer token', async () => {
+  it('each project and type is requested as documented, with a bearer token', async () => {
     const reading = await lab(
       { projectIds: ['p-1', 'p-2'] },
       { project_ids: ['p-1', 'p-2'], interval_type: 'HOUR' },
@@ -54,7 +54,7 @@ describe('the request', () => {
     expect(reading.events.length).toBeGreaterThan(10);
   });
 
-  it('takes the other header, path and total', async () => {
+  it('the other documented header, path and total can be configured', async () => {
     const reading = await lab(
       { auth: 'x-api-key', resource: 'declined_events', total: 'object' },
       { auth: 'x-api-key', resource: 'declined_events', types: ['total_endpoint'] },
@@ -74,7 +74,7 @@ describe('the request', () => {
     ],
     ['another path', { resource: 'declined_events' }, RefusedError, '`resource`'],
     ['another token', { token: 'another key' }, UnauthorisedError, '401'],
-  ])('with %s says what to check', async (_what, config, type, message) => {
+  ])('a request with %s says what to check', async (_what, config, type, message) => {
     const reading = await lab({}, config);
 
     const polling = reading.once();

@@ -13,7 +13,7 @@ const [TENANT] = drawTenants(seeded(2), 1) as [ReturnType<typeof drawTenants>[nu
 it.each([
   ['a day', DAY],
   ['ten days', 10 * DAY],
-])('a Date that is %s ahead closes days too early, and revise_days mends their counts', async (_, by) => {
+])('a Date that is %s ahead closes days too early, and revise_days corrects their counts', async (_, by) => {
   const clock = new DrivenClock('2026-03-10T12:00:00Z');
   const world = { clock, random: seeded(3), token: 'the key', tenants: [TENANT] };
   await using petra = await startPetra({ ...world, incidentsPerDay: 0, revisions: 0, top: 3 });

@@ -61,7 +61,7 @@ function brief(events: readonly EcsEvent[] | undefined): unknown[][] {
 }
 
 describe('the counters of petra-failed-attacks', () => {
-  it('sum up to what the vendor last showed, whatever was read when', async () => {
+  it('the deltas sum up to what the vendor last showed, whatever was read when', async () => {
     const step = fc.oneof(
       { weight: 3, arbitrary: fc.record({ do: fc.constant('pass'), ms: fc.nat(20 * HOUR) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('run', 'once') }) },
@@ -167,7 +167,7 @@ describe('one day', () => {
     await petra[Symbol.asyncDispose]();
   });
 
-  it('is final at its first settled read, a quiet one too', async () => {
+  it('a day is final at its first settled reading, also one without attacks', async () => {
     await start();
 
     const [told] = await read({});
@@ -181,7 +181,7 @@ describe('one day', () => {
     });
   });
 
-  it('tells only what was revised, and what vanished falls to 0, but for users', async () => {
+  it('only revised counts are emitted again, and what is missing falls to 0, except users', async () => {
     await start();
     const user = { userPrincipalName: 'pink.jones@acmecorp.com', count: 5 };
 
@@ -206,7 +206,7 @@ describe('one day', () => {
     expect(told?.[2]).toMatchObject({ 'source.geo.country_name': 'Russia' });
   });
 
-  it('does not count rows of other days', async () => {
+  it('rows of other days are not counted', async () => {
     await start();
     const byType = [{ attackType: 'PYTHON', count: 12 }];
 
@@ -224,7 +224,7 @@ describe('one day', () => {
     ['2026-03-09T00:00:00.000Z', '2026-03-10T00:00:00.000Z'],
     ['2026-02-09T00:00:00.000Z', '2026-03-09T23:59:59.999Z'],
     ['2026-03-09T12:00:00.000Z', '2026-03-09T23:59:59.999Z'],
-  ])('is no count when the answer is of another window: %s to %s', async (startDate, endDate) => {
+  ])('an answer for another window is not counted: %s to %s', async (startDate, endDate) => {
     await start();
 
     const [told, again] = await read(
@@ -239,7 +239,7 @@ describe('one day', () => {
     expect((await lab.streams())[0]?.lastComplete).toBeUndefined();
   });
 
-  it('takes rows of one subject together', async () => {
+  it('rows of one subject are added up', async () => {
     await start();
 
     const [told] = await read({
@@ -259,7 +259,7 @@ describe('one day', () => {
     ['a tenant with an empty id', { tenant: { petraTenantId: '', name: '' } }],
     ['an odd tenant', { tenant: 'Acme' }],
     ['an odd id', { tenant: { petraTenantId: 7, name: 7 } }],
-  ])('counts for the tenant that was asked for when the answer has %s', async (_what, answer) => {
+  ])('an answer counts for the requested tenant when it has %s', async (_what, answer) => {
     await start();
 
     const [told] = await read({ ...answer, byCountry: [{ countryCode: 'CN', count: 5 }, { count: 2 }] });
@@ -275,7 +275,7 @@ describe('one day', () => {
       });
   });
 
-  it('does not take a country with an odd code for attacks of no known country', async () => {
+  it('a country with an odd code is not counted as an unknown country', async () => {
     await start();
 
     const [told] = await read({
@@ -291,7 +291,7 @@ describe('one day', () => {
     ]);
   });
 
-  it('ships rows that do not fit, and does not let others of their kind fall to 0', async () => {
+  it('rows that do not fit are shipped, and others of their kind do not fall to 0', async () => {
     await start();
     const china = { name: 'China', countryCode: 'CN', count: 5 };
 
@@ -313,7 +313,7 @@ describe('one day', () => {
     { topTargetedUsers: 'none' },
     { error: { code: 'LATE', message: 'Not counted yet.' } },
     { totalCount: undefined, byCountry: undefined, byDay: undefined, topTargetedUsers: undefined },
-  ])('fails the poll when the answer is no report: %j', async (own) => {
+  ])('a poll fails when the answer is not a report: %j', async (own) => {
     await start();
 
     const [told] = await read(own);

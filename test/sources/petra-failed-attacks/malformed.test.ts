@@ -54,7 +54,7 @@ function isReport(answer: unknown): answer is Answer {
 const options = plainOptions(source);
 
 describe('petra-failed-attacks', () => {
-  it('takes every row of malformed answers, or refuses the whole answer', async () => {
+  it('every row of a malformed answer of failed attacks is emitted, or the whole answer is rejected', async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof({ weight: 19, arbitrary: answers }, odd), async (answer) => {
         const observed = await observe(source, options, answer);

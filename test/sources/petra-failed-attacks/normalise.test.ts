@@ -23,7 +23,7 @@ describe('the message of a count', () => {
     ['country', { countryCode: 'XK', name: 'Kosovo', count: 2 }, '2 failed attacks from XK on Acme'],
     ['country', { countryCode: '', name: '', count: 2 }, '2 failed attacks from an unknown country on Acme'],
     ['user', { userPrincipalName: 'a@acme.com', count: 2 }, '2 failed attacks on a@acme.com of Acme'],
-  ])('of %s %j is %s', (dimension, row, words) => {
+  ])('the message of %s %j is %s', (dimension, row, words) => {
     expect(messageOf({ dimension, row })).toBe(`${words}, 27 Nov (+366, final)`);
   });
 
@@ -35,7 +35,7 @@ describe('the message of a count', () => {
       '366 failed attacks on Acme, 27 Nov 2026 (+366, final)',
     ],
     [{ scope: { id: 't-1' } }, '366 failed attacks on t-1, 27 Nov (+366, final)'],
-  ])('with %j is %s', (telling, message) => {
+  ])('the message with %j is %s', (telling, message) => {
     expect(messageOf({ dimension: 'total', row: { totalCount: 366 } }, telling)).toBe(message);
   });
 });

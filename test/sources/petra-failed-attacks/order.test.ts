@@ -54,8 +54,8 @@ afterEach(async () => {
   await petra[Symbol.asyncDispose]();
 });
 
-describe('the budget of petra-failed-attacks', () => {
-  it('goes to the newest closed day of all tenants first, and is never idle nor exceeded while work waits', async () => {
+describe('the quota of petra-failed-attacks', () => {
+  it('the quota goes to the newest closed day of all tenants first, and is never idle or exceeded while work waits', async () => {
     await start(40, { initial_lookback: '3d', intraday_interval: null });
 
     await lab.poll();
@@ -69,7 +69,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(await standing()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
   });
 
-  it('asks for one whole UTC day', async () => {
+  it('a request is for one whole UTC day', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
 
     await lab.poll();
@@ -82,7 +82,7 @@ describe('the budget of petra-failed-attacks', () => {
     });
   });
 
-  it('takes a day for closed when it is settled, by the vendor’s clock', async () => {
+  it('a day counts as closed when it is settled, by the vendor’s clock', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
     clock.jump(13 * HOUR + 59 * MINUTE);
     await lab.poll();
@@ -95,7 +95,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(days()).toEqual(['2026-03-10']);
   });
 
-  it('puts a day that closes meanwhile before older ones', async () => {
+  it('a day that closes in the meantime comes before older ones', async () => {
     await start(2, { initial_lookback: '10d', intraday_interval: null });
     clock.jump(13 * HOUR + 55 * MINUTE);
 
@@ -107,7 +107,7 @@ describe('the budget of petra-failed-attacks', () => {
     );
   });
 
-  it('reads the day that goes on last, every intraday_interval', async () => {
+  it('the current day is read last, every intraday_interval', async () => {
     await start(1, { initial_lookback: '2d', intraday_interval: '1h' });
     await lab.poll();
     clock.jump(30 * MINUTE);
@@ -118,7 +118,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(days()).toEqual(['2026-03-09', '2026-03-08', '2026-03-10', '2026-03-10']);
   });
 
-  it('reads the last revise_days again every revise_interval, least recently read first', async () => {
+  it('the last revise_days are read again every revise_interval, least recently read first', async () => {
     await start(1, { initial_lookback: '3d', intraday_interval: null });
     await lab.poll();
     const first = days();
@@ -133,7 +133,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(days()).toEqual(['2026-03-09', '2026-03-08']);
   });
 
-  it('reads again in `once` whatever the interval, when there is room', async () => {
+  it('`once` reads again whatever the interval, when the quota allows it', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
     await lab.poll({ mode: 'once' });
     const first = days();
@@ -145,7 +145,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(days()).toEqual(['2026-03-09']);
   });
 
-  it('reads again all that it may in `once`, each day once', async () => {
+  it('`once` reads again everything that it may, each day once', async () => {
     const quota = { requests: 1000, per: '1m' };
     await start(3, { initial_lookback: '2d', intraday_interval: null, quota }, 1000);
     await lab.poll({ mode: 'once' });
@@ -160,7 +160,7 @@ describe('the budget of petra-failed-attacks', () => {
     );
   });
 
-  it('is spent as far as the deadline goes; the rest is owed, no failure, and comes next', async () => {
+  it('the quota is spent until the deadline; the rest is owed, which is no failure, and comes next', async () => {
     await start(5, { initial_lookback: '2d', intraday_interval: null });
 
     const { outcome, errors } = await lab.poll({ mode: 'once', deadline: 3.5 * MINUTE });
@@ -177,7 +177,7 @@ describe('the budget of petra-failed-attacks', () => {
     ]);
   });
 
-  it('keeps its place when the process dies', async () => {
+  it('the schedule continues where it was when the process dies', async () => {
     await start(2, { initial_lookback: '2d', intraday_interval: null });
     await lab.poll({ diesAfter: 4 });
     const before = days();
@@ -189,7 +189,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(await standing()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
   });
 
-  it('does not let tenants that fail take the turns of the others', async () => {
+  it('tenants that fail do not take the turns of the others', async () => {
     await start(4, { initial_lookback: '3d', intraday_interval: null });
     for (const id of ids.slice(0, 2)) petra.tenants.failing.set(id, 404);
 
@@ -204,7 +204,7 @@ describe('the budget of petra-failed-attacks', () => {
     ).toEqual([...ids, ids[2], ids[3]]);
   });
 
-  it('lets no tenant that fails, or is answered for another window, keep the others waiting across restarts', async () => {
+  it('a tenant that fails, or is answered for another window, does not keep the others waiting across restarts', async () => {
     await start(3, { initial_lookback: '2d', intraday_interval: null });
     const [gone = '', wide, well] = ids;
     petra.tenants.failing.set(gone, 404);
@@ -223,7 +223,7 @@ describe('the budget of petra-failed-attacks', () => {
     ]);
   });
 
-  it('says that a tenant at rest is complete, without a request', async () => {
+  it('a tenant with nothing due is reported as complete, without a request', async () => {
     await start(2, { initial_lookback: '1d', intraday_interval: null });
     await lab.poll();
     newRequests();
@@ -235,7 +235,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect((await lab.streams()).map(({ lastComplete }) => lastComplete)).toEqual([clock.now(), clock.now()]);
   });
 
-  it('takes the date of the tenants’ answer for the clock on a first run', async () => {
+  it('the date of the tenants’ answer is the clock at the very first poll', async () => {
     await start(1, { initial_lookback: '1d', intraday_interval: null });
     const date = new Date(clock.now() - 3 * 24 * HOUR).toUTCString();
     petra.script.push(
@@ -248,7 +248,7 @@ describe('the budget of petra-failed-attacks', () => {
     expect(days()).toEqual(['2026-03-06']);
   });
 
-  it('reads listed tenants, by either id, under the canonical one', async () => {
+  it('tenants named by either id are read under the canonical one', async () => {
     await start(3, { initial_lookback: '1d', intraday_interval: null });
     const [chosen] = petra.tenants.all;
     const listed = new PetraLab({

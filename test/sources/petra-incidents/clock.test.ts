@@ -56,7 +56,7 @@ async function settle(): Promise<void> {
 }
 
 describe('a clock that is set back', () => {
-  it('is followed once: what may be dated since is read again, and no incident is told twice', async () => {
+  it('a clock that is set back is followed once: what may be dated since is read again, and no incident is emitted twice', async () => {
     await settle();
     theirs.jump(-2 * HOUR);
     await theirs.advance(8 * MINUTE);
@@ -83,24 +83,27 @@ describe('a clock that is set back', () => {
   it.each([
     ['a day ago', DAY],
     ['1970', 56 * 365 * DAY],
-  ])('by a single answer is followed no further than initial_lookback: %s', async (_, by) => {
-    await settle();
-    const before = lists().length;
-    let dates = 1;
-    petra.proxy.headers = ({ path, at }) =>
-      path === '/v1/incidents' && dates-- > 0 ? { date: new Date(Math.max(0, at - by)).toUTCString() } : {};
-    await lab.poll();
-    await pass(MINUTE);
-    add(theirs.now() - 1);
+  ])(
+    'a clock that a single answer sets back is followed no further than initial_lookback: %s',
+    async (_, by) => {
+      await settle();
+      const before = lists().length;
+      let dates = 1;
+      petra.proxy.headers = ({ path, at }) =>
+        path === '/v1/incidents' && dates-- > 0 ? { date: new Date(Math.max(0, at - by)).toUTCString() } : {};
+      await lab.poll();
+      await pass(MINUTE);
+      add(theirs.now() - 1);
 
-    await lab.poll();
+      await lab.poll();
 
-    expect(lab.events).toHaveLength(3);
-    expect(uids()).toBe(3);
-    expect(Math.max(...reaches().slice(before))).toBeLessThanOrEqual(2 * 24 * 60 + 10);
-  });
+      expect(lab.events).toHaveLength(3);
+      expect(uids()).toBe(3);
+      expect(Math.max(...reaches().slice(before))).toBeLessThanOrEqual(2 * 24 * 60 + 10);
+    },
+  );
 
-  it('for good, by 56 years, reads the lookback once, and goes on from where it was', async () => {
+  it('a clock that is set back for good, by 56 years, reads the lookback once, and continues where it was', async () => {
     await settle();
     const before = lists().length;
     petra.proxy.headers = ({ at }) => ({ date: new Date(at - 56 * 365 * DAY).toUTCString() });
@@ -119,7 +122,7 @@ describe('a clock that is set back', () => {
 });
 
 describe('a date from the future', () => {
-  it('loses nothing once it is right again, and tells nothing twice', async () => {
+  it('a date from the future loses nothing once the clock is right again, and emits nothing twice', async () => {
     await settle();
     petra.proxy.headers = ({ at }) => ({ date: new Date(at + 60 * DAY).toUTCString() });
     await lab.poll();

@@ -18,15 +18,15 @@ describe('nanosecondsOfMinutes', () => {
     ['1e-999', 0n],
     ['0.0000000000083', 0n],
     ['0.0000000000084', 1n],
-  ])('of %s are %s', (minutes, expected) => {
+  ])('%s minutes are %s nanoseconds', (minutes, expected) => {
     expect(nanosecondsOfMinutes(minutes)).toBe(expected);
   });
 
-  it.each(['-1.5', '1e300', '153722868'])('is undefined for %s', (minutes) => {
+  it.each(['-1.5', '1e300', '153722868'])('the duration is undefined for %s', (minutes) => {
     expect(nanosecondsOfMinutes(minutes)).toBeUndefined();
   });
 
-  it('is exact at any length, to the nearest nanosecond', () => {
+  it('the duration is exact at any length, to the nearest nanosecond', () => {
     fc.assert(
       fc.property(digits, digits, (whole, fraction) => {
         const told = nanosecondsOfMinutes(`${whole}.${fraction}`) ?? -1n;

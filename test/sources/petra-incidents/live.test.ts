@@ -65,7 +65,7 @@ afterEach(async () => {
 });
 
 describe('a list that is not full', () => {
-  it('is one request from initial_lookback on, and moves the cursor to the vendor’s clock', async () => {
+  it('a first poll is one request from initial_lookback on, and moves the cursor to the vendor’s clock', async () => {
     await start();
     add(FIRST, 2);
 
@@ -81,7 +81,7 @@ describe('a list that is not full', () => {
     expect(told('event.action')).toEqual(['incident-created', 'incident-created']);
   });
 
-  it('is told oldest first, once, and later polls begin `overlap` before the last', async () => {
+  it('a list is emitted oldest first, once, and later polls begin `overlap` before the last', async () => {
     await start();
     add(FIRST, 3);
     await lab.poll();
@@ -96,7 +96,7 @@ describe('a list that is not full', () => {
     expect(told()).toHaveLength(4);
   });
 
-  it('does not move the cursor beyond the vendor’s clock, whatever a record says', async () => {
+  it('the cursor does not move beyond the vendor’s clock, whatever a record says', async () => {
     await start();
     petra.incidents.add(FIRST, { createdAt: clock.now() + 300 * DAY });
 
@@ -106,7 +106,7 @@ describe('a list that is not full', () => {
     expect((await lab.cursor())['since']).toBe('2026-03-02T12:00:00.000Z');
   });
 
-  it('is asked again when our clock was ahead at the first poll', async () => {
+  it('the first list is requested again when our clock was ahead', async () => {
     await start();
     add(FIRST, 1, 29 * DAY);
     const date = new Date(clock.now() - 10 * DAY).toUTCString();
@@ -120,7 +120,7 @@ describe('a list that is not full', () => {
     expect(told()).toHaveLength(1);
   });
 
-  it('tells an incident of an account whose password was never changed, as Microsoft says it', async () => {
+  it('an incident of an account whose password was never changed is emitted, as Microsoft writes it', async () => {
     await start();
     const user = { id: 'u-1', lastPasswordChangeDateTime: '0001-01-01T00:00:00Z' };
     const incident = { id: 'i-1', createdAt: '2026-03-02T11:00:00Z', remediationStatus: 'REMEDIATED', user };
@@ -132,7 +132,7 @@ describe('a list that is not full', () => {
     expect(lab.events[0]).not.toHaveProperty(['petra.incident.user.last_password_change_date_time']);
   });
 
-  it('tells only the tenants that are listed, by either id', async () => {
+  it('only the tenants in the options are emitted, by either id', async () => {
     await start({ tenants: [TENANTS[0]?.petraTenantId, TENANTS[1]?.microsoftTenantId] });
     for (const { petraTenantId } of TENANTS) petra.incidents.add(petraTenantId);
 
@@ -145,37 +145,40 @@ describe('a list that is not full', () => {
     ['by Petra’s id', () => [FIRST, SECOND]],
     ['by Microsoft’s ids', () => [FIRST, SECOND].map(microsoftId)],
     ['with all others', () => 'all'],
-  ])('reads a tenant that is listed later from its own initial_lookback on, %s', async (_, later) => {
-    const config: Record<string, unknown> = { tenants: [FIRST] };
-    await start(config);
-    for (const tenant of [FIRST, SECOND]) add(tenant, 2, 20 * DAY);
-    await lab.poll();
-    const first = told('petra.tenant.id');
-    clock.jump(MINUTE);
-    config['tenants'] = later();
-    const before = petra.requests.length;
+  ])(
+    'a tenant that the options name later is read from its own initial_lookback on, %s',
+    async (_, later) => {
+      const config: Record<string, unknown> = { tenants: [FIRST] };
+      await start(config);
+      for (const tenant of [FIRST, SECOND]) add(tenant, 2, 20 * DAY);
+      await lab.poll();
+      const first = told('petra.tenant.id');
+      clock.jump(MINUTE);
+      config['tenants'] = later();
+      const before = petra.requests.length;
 
-    await lab.poll();
-    clock.jump(MINUTE);
-    await lab.poll();
+      await lab.poll();
+      clock.jump(MINUTE);
+      await lab.poll();
 
-    expect(first).toEqual([FIRST, FIRST]);
-    expect(told('petra.tenant.id')).toEqual([FIRST, FIRST, SECOND, SECOND]);
-    expect(
-      asked()
-        .slice(before)
-        .filter((one) => one.endsWith(FIRST)),
-    ).toEqual([]);
-    expect(
-      asked()
-        .slice(before)
-        .filter((one) => one.endsWith(SECOND)),
-    ).toHaveLength(1);
-  });
+      expect(first).toEqual([FIRST, FIRST]);
+      expect(told('petra.tenant.id')).toEqual([FIRST, FIRST, SECOND, SECOND]);
+      expect(
+        asked()
+          .slice(before)
+          .filter((one) => one.endsWith(FIRST)),
+      ).toEqual([]);
+      expect(
+        asked()
+          .slice(before)
+          .filter((one) => one.endsWith(SECOND)),
+      ).toHaveLength(1);
+    },
+  );
 });
 
 describe('a full list', () => {
-  it('is complete when it reaches back to what was read before', async () => {
+  it('a full list is complete when it reaches back to what was read before', async () => {
     await start({ limit: 4 });
     await lab.poll();
     clock.jump(MINUTE);
@@ -189,7 +192,7 @@ describe('a full list', () => {
     expect(await openGaps()).toEqual([]);
   });
 
-  it('is followed by a list of each tenant, from what was read before', async () => {
+  it('a full list is followed by a list of each tenant, from what was read before', async () => {
     await start({ limit: 4 });
     add(FIRST, 3);
     add(SECOND, 2, 2 * DAY);
@@ -207,7 +210,7 @@ describe('a full list', () => {
     expect(told()).toHaveLength(5);
   });
 
-  it('leaves a gap for each tenant that is full as well: named in the event, and told once', async () => {
+  it('a tenant whose own list is full is a gap: named in the event, and emitted once', async () => {
     await start({ limit: 4 });
     add(FIRST, 6);
     add(SECOND, 3);
@@ -228,7 +231,7 @@ describe('a full list', () => {
     expect(told()).toHaveLength(7);
   });
 
-  it('walks on where it was when the process died', async () => {
+  it('reading tenant by tenant continues where it was when the process died', async () => {
     await start({ limit: 4 });
     add(FIRST, 3);
     add(SECOND, 3);
@@ -248,7 +251,7 @@ describe('a full list', () => {
     expect(await openGaps()).toEqual([]);
   });
 
-  it('does not keep the newest waiting while many tenants are walked', async () => {
+  it('the newest incidents do not wait while many tenants are read', async () => {
     await start({ limit: 4, quota: { requests: 1, per: '1m' } });
     add(FIRST, 3);
     add(SECOND, 3);
@@ -264,7 +267,7 @@ describe('a full list', () => {
     ]);
   });
 
-  it('says what is owed when a deadline ends the walk, and no failure', async () => {
+  it('what is owed when a deadline ends the poll is reported, and is no failure', async () => {
     await start({ limit: 4, quota: { requests: 2, per: '1m' } });
     add(FIRST, 3);
     add(SECOND, 3);
@@ -277,20 +280,23 @@ describe('a full list', () => {
 });
 
 describe('a tenant that fails', () => {
-  it.each([404, 403, 500])('with %s is a gap, and does not stop the others', async (status) => {
-    await start({ limit: 4 });
-    add(FIRST, 3);
-    add(SECOND, 3);
-    petra.tenants.failing.set(FIRST, status);
+  it.each([404, 403, 500])(
+    'a tenant that fails with %s is a gap, and does not stop the others',
+    async (status) => {
+      await start({ limit: 4 });
+      add(FIRST, 3);
+      add(SECOND, 3);
+      petra.tenants.failing.set(FIRST, status);
 
-    const { outcome } = await lab.poll();
+      const { outcome } = await lab.poll();
 
-    expect(outcome).toBe('complete');
-    expect(told('organization.id')).toContain(SECOND);
-    expect(await openGaps()).toMatchObject([{ part: FIRST, reason: 'tenant-unavailable' }]);
-  });
+      expect(outcome).toBe('complete');
+      expect(told('organization.id')).toContain(SECOND);
+      expect(await openGaps()).toMatchObject([{ part: FIRST, reason: 'tenant-unavailable' }]);
+    },
+  );
 
-  it('is read when it answers again, and its gap closes', async () => {
+  it('a tenant that failed is read when it answers again, and its gap closes', async () => {
     await start({ limit: 4 });
     add(FIRST, 3, 20 * DAY);
     add(SECOND, 5);
@@ -309,7 +315,7 @@ describe('a tenant that fails', () => {
     ]);
   });
 
-  it('is no tenant’s failure when the vendor is away: the poll fails, and nothing is a gap', async () => {
+  it('when the vendor is away the poll fails, and no tenant has a gap', async () => {
     await start({ limit: 4 });
     add(FIRST, 5);
     const down = { status: 503, body: { error: { code: 'DOWN', message: 'down' } } };
@@ -325,7 +331,7 @@ describe('a tenant that fails', () => {
 });
 
 describe('answers that do not fit', () => {
-  it('are told as pipeline errors, once, and the rest as ever', async () => {
+  it('rows that do not fit are emitted as pipeline errors, once, and the rest as usual', async () => {
     await start();
     const row = {
       id: 'i-1',
@@ -356,7 +362,7 @@ describe('answers that do not fit', () => {
   });
 
   it.each([{}, [], 'a text', null, { incidents: {} }, { incidents: [], error: { code: 'PARTIAL' } }])(
-    'fail the poll when there is no list: %j',
+    'a poll fails when the answer is not a list: %j',
     async (body) => {
       await start();
       petra.script.push({ status: 200, body: JSON.stringify(body) });

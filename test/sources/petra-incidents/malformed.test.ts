@@ -40,7 +40,7 @@ const row = fc.oneof(
 const options = plainOptions(source);
 
 describe('petra-incidents', () => {
-  it('takes every row of malformed answers, or refuses the whole answer', async () => {
+  it('every row of a malformed answer of incidents is emitted, or the whole answer is rejected', async () => {
     const body = fc.oneof(
       { weight: 9, arbitrary: fc.record({ incidents: fc.array(row, { maxLength: 3 }) }) },
       { weight: 1, arbitrary: fc.record({ incidents: odd }) },

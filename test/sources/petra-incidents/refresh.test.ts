@@ -57,7 +57,7 @@ afterEach(async () => {
 });
 
 describe('a refresh', () => {
-  it('tells a change with the status before, at the time it was seen', async () => {
+  it('a re-read emits a change with the status before, at the time it was seen', async () => {
     await start();
     const [id = ''] = add(ids[0], 1, 3 * DAY);
     await lab.poll();
@@ -81,7 +81,7 @@ describe('a refresh', () => {
     ]);
   });
 
-  it('is no alert: only a creation opens a case', async () => {
+  it('an update is no alert: only a creation opens a case', async () => {
     await start();
     const [id = ''] = add(ids[0], 1, DAY);
     await lab.poll();
@@ -96,7 +96,7 @@ describe('a refresh', () => {
     ]);
   });
 
-  it('tells A, B and A as three events with three ids', async () => {
+  it('a status that is A, B and A is three events with three ids', async () => {
     await start();
     const [id = ''] = add(ids[0], 1, DAY);
     await lab.poll();
@@ -110,7 +110,7 @@ describe('a refresh', () => {
     expect(new Set(lab.emitted.map(({ uid }) => uid)).size).toBe(3);
   });
 
-  it('takes a dwell time that grows alone for no change', async () => {
+  it('a dwell time that grows alone is no change', async () => {
     await start();
     const row = { id: 'i-1', createdAt: '2026-03-02T11:55:00Z', remediationStatus: 'UNREMEDIATED' };
     const answers = [4.5, 9.5].map((dwellTimeMinutes) => ({ incidents: [{ ...row, dwellTimeMinutes }] }));
@@ -122,19 +122,22 @@ describe('a refresh', () => {
     expect(lab.events).toHaveLength(1);
   });
 
-  it.each(['run', 'once'] as const)('waits refresh_interval since the last one ended (%s)', async (mode) => {
-    await start();
-    const counts: number[] = [];
-    for (let minute = 0; minute <= 31; minute += 1) {
-      await lab.poll({ mode });
-      counts.push(newRequests().length);
-      clock.jump(MINUTE);
-    }
+  it.each(['run', 'once'] as const)(
+    'a re-read waits refresh_interval since the last one ended (%s)',
+    async (mode) => {
+      await start();
+      const counts: number[] = [];
+      for (let minute = 0; minute <= 31; minute += 1) {
+        await lab.poll({ mode });
+        counts.push(newRequests().length);
+        clock.jump(MINUTE);
+      }
 
-    expect(counts.flatMap((count, minute) => (count === 2 ? [minute] : []))).toEqual([15, 30]);
-  });
+      expect(counts.flatMap((count, minute) => (count === 2 ? [minute] : []))).toEqual([15, 30]);
+    },
+  );
 
-  it('reads track_updates_for back, no further', async () => {
+  it('a re-read reaches track_updates_for back, no further', async () => {
     await start();
     const [young = '', old = ''] = [...add(ids[0], 1, 13 * DAY), ...add(ids[0], 1, 15 * DAY)];
     await lab.poll();
@@ -147,7 +150,7 @@ describe('a refresh', () => {
     expect(await lab.gaps()).toEqual([]);
   });
 
-  it('still knows what it tracks, or may be led back to by a clock, and forgets the rest', async () => {
+  it('the ledger keeps what is tracked, or may be read again after a clock was set back, and forgets the rest', async () => {
     await start();
     add(ids[0], 1, 0);
     await lab.poll();
@@ -162,7 +165,7 @@ describe('a refresh', () => {
 });
 
 describe('a refresh of more than one list holds', () => {
-  it('asks tenant by tenant, behind the live polls, and goes on from poll to poll', async () => {
+  it('a long re-read asks tenant by tenant, behind the live polls, and continues from poll to poll', async () => {
     await start({ limit: 10 }, 12);
     for (const id of ids) add(id, 3, DAY);
     await lab.poll();
@@ -180,7 +183,7 @@ describe('a refresh of more than one list holds', () => {
     expect(petra.busiestMinute('incidents')).toBeLessThanOrEqual(10);
   });
 
-  it('says what it owes', async () => {
+  it('a long re-read reports what it owes', async () => {
     await start({ limit: 10 }, 12);
     for (const id of ids) add(id, 3, DAY);
     await lab.poll();
@@ -191,7 +194,7 @@ describe('a refresh of more than one list holds', () => {
     expect((await lab.streams())[0]).toMatchObject({ deferred: 5, lastComplete: clock.now() });
   });
 
-  it('shares a budget of one request at a time with the live polls', async () => {
+  it('a re-read shares a quota of one request at a time with the live polls', async () => {
     await start({ limit: 4, quota: { requests: 1, per: '1m' } });
     for (const id of ids) add(id, 3, DAY);
     await lab.poll();
@@ -212,7 +215,7 @@ describe('a refresh of more than one list holds', () => {
     ]);
   });
 
-  it('opens one gap for each tenant that it does not reach back in, and closes it when it does', async () => {
+  it('a re-read opens one gap for each tenant that it does not reach back in, and closes it when it does', async () => {
     await start({ limit: 4 });
     add(ids[0], 6, DAY);
     add(ids[1], 2, DAY);
@@ -233,7 +236,7 @@ describe('a refresh of more than one list holds', () => {
     );
   });
 
-  it('goes on where it was when the process died', async () => {
+  it('a re-read continues where it was when the process died', async () => {
     await start({ limit: 4 });
     for (const id of ids) add(id, 3, DAY);
     await lab.poll();

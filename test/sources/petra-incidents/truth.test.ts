@@ -110,7 +110,7 @@ function isSubsequence(texts: readonly unknown[], list: readonly unknown[]): boo
 }
 
 describe('petra-incidents', () => {
-  it('tells each incident once, or has a gap that holds it', async () => {
+  it('each incident is emitted once, or is in a gap', async () => {
     const steps = fc.array(step, { minLength: 1, maxLength: 25 });
     await fc.assert(
       fc.asyncProperty(steps, (history) =>
@@ -132,7 +132,7 @@ describe('petra-incidents', () => {
     );
   });
 
-  it('tells changes in order, each with the status that was told before', async () => {
+  it('changes are emitted in order, each with the status of the event before', async () => {
     const steps = fc.array(step, { minLength: 1, maxLength: 25 });
     await fc.assert(
       fc.asyncProperty(steps, (history) =>

@@ -24,7 +24,7 @@ async function scopesOf(body: unknown, status = 200) {
   return { scopes: [...seen], lines: lab.lines };
 }
 
-it('reads the tenants that have an id, and says how many have none', async () => {
+it('the tenants that have an id are read, and the log says how many have none', async () => {
   const { scopes, lines } = await scopesOf({
     tenants: [
       { petraTenantId: 't-1', name: 7 },
@@ -47,18 +47,18 @@ it.each([
   ['null', { tenants: null }, 200],
   ['an empty list', { tenants: [] }, 200],
   ['no content', undefined, 204],
-])('takes %s for no tenants', async (_what, body, status) => {
+])('%s means no tenants', async (_what, body, status) => {
   expect((await scopesOf(body, status)).scopes).toEqual([]);
 });
 
 it.each([[{}], [{ tenants: {} }], [null], [{ tenants: [], error: { code: 'BUSY', message: 'Later.' } }]])(
-  'fails when the list of tenants is %j',
+  'a poll fails when the list of tenants is %j',
   async (body) => {
     expect(await failure(scopesOf(body))).toBeInstanceOf(UnexpectedAnswerError);
   },
 );
 
-it('ships an incident that does not say whose it is, whichever tenants are wanted', async () => {
+it('an incident that names no tenant is shipped, whichever tenants are wanted', async () => {
   const clock = new DrivenClock(NOW);
   const incident = { createdAt: '2026-03-10T11:59:00.000Z', remediationStatus: 'UNREMEDIATED' };
   const body = {
