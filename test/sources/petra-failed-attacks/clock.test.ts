@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { PetraLab } from '../petra/lab.ts';
+import { PetraLab } from '../_petra/lab.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
 import { startPetra } from '../../../src/simulators/petra.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { PetraLab } from '../petra/lab.ts';
+import { PetraLab } from '../_petra/lab.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import type { EcsEvent } from '../../../src/core/event.ts';
 import type { AttackReport } from '../../../src/simulators/petra-attacks.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { observe, plainOptions, problemsOf } from '../_petra/answering.ts';
 import source from '../../../src/sources/petra-failed-attacks/index.ts';
-import { observe, plainOptions, problemsOf } from '../petra/answering.ts';
 
 const odd = fc.oneof(
   fc.constantFrom(0, -1, 1.5, true, [], {}, 1e300, ['x']),

@@ -1,11 +1,11 @@
 import { pino } from 'pino';
-import { malformedEvent, oddFields, withCommonFields } from '../../../src/ecs/common.ts';
-import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
-import type { Http } from '../../../src/core/http.ts';
-import type { CommonOptions, Observation, Source, StreamContext } from '../../../src/core/source.ts';
-import { readRecord } from '../../../src/core/read-record.ts';
 import { answering } from '../../support/answering.ts';
 import { ecsProblems } from '../../support/ecs-rules.ts';
+import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
+import type { Http } from '../../../src/core/http.ts';
+import { readRecord } from '../../../src/core/read-record.ts';
+import type { CommonOptions, Observation, Source, StreamContext } from '../../../src/core/source.ts';
+import { malformedEvent, oddFields, withCommonFields } from '../../../src/ecs/common.ts';
 
 const NOW = Date.parse('2026-03-10T12:00:00Z');
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { PetraLab } from '../petra/lab.ts';
+import { PetraLab } from '../_petra/lab.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { drawTenants } from '../../../src/simulators/petra-organisation.ts';
 import { type Petra, startPetra } from '../../../src/simulators/petra.ts';

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { DrivenClock } from '../../support/driven-clock.ts';
+import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
 import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
 import type { Source, SourceContext } from '../../../src/core/source.ts';
 import type { GapState, StreamState } from '../../../src/journal/collection.ts';
-import type { DrivenClock } from '../../support/driven-clock.ts';
-import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 
 const HOUR = 3_600_000;
 const WARN = 40;

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
+import { drive, failure } from '../../http/support/rig.ts';
+import { DrivenClock } from '../../support/driven-clock.ts';
+import { testPipeline } from '../../support/test-pipeline.ts';
 import { UnexpectedAnswerError } from '../../../src/core/errors.ts';
 import { serve } from '../../../src/simulators/server.ts';
 import attacks from '../../../src/sources/petra-failed-attacks/index.ts';
 import incidents from '../../../src/sources/petra-incidents/index.ts';
-import { drive, failure } from '../../http/support/rig.ts';
-import { DrivenClock } from '../../support/driven-clock.ts';
-import { testPipeline } from '../../support/test-pipeline.ts';
 
 const NOW = '2026-03-10T12:00:00Z';
 
