@@ -274,8 +274,8 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
       return parsed / toJson(body).length;
     };
 
-    const few = await parsedTimes(500);
-    const many = await parsedTimes(4_000);
+    const few = await parsedTimes(250);
+    const many = await parsedTimes(2_000);
 
     expect(few).toBeGreaterThan(0);
     expect(many / few).toBeLessThan(2);

@@ -13,7 +13,15 @@ export const harness: SourceHarness = {
   secret: TOKEN,
   now: '2026-03-02T12:00:00Z',
   start: (clock) =>
-    startBotBye({ clock, random: seeded(1), key: TOKEN, accountId: ACCOUNT, projectIds: [PROJECT] }),
+    startBotBye({
+      clock,
+      random: seeded(1),
+      key: TOKEN,
+      accountId: ACCOUNT,
+      projectIds: [PROJECT],
+      // Enough for some rows of each type; the contract tests start it often.
+      history: 600_000,
+    }),
   answer: ({ query }, { name, body }) => ({ status: 200, body: query.get('type') === name ? body : [] }),
   insert: (body, records) => [...records, ...(body as unknown[])],
   malformed: fc.oneof(
