@@ -159,7 +159,7 @@ export class Delivery {
     const woken = this.#state.wakeSignal();
     const next: NextBatch | undefined =
       (await this.#nextLive()) ?? (await this.#state.persist(() => this.#redeliveries.next(clock.now())));
-    if (next === undefined) return this.#waitForWork(woken);
+    if (next === undefined) return this.#waitForWork(AbortSignal.any([signal, woken]));
     if (signal.aborted) return;
     const { batch } = next;
     const entries = this.#nextRequest(batch);
@@ -200,9 +200,9 @@ export class Delivery {
     else this.#redeliveries.finishBatch();
   }
 
-  async #waitForWork(woken: AbortSignal): Promise<void> {
+  async #waitForWork(signal: AbortSignal): Promise<void> {
     this.#state.rest();
-    await this.#state.persist(() => this.#parts.journal.pages.changed(woken, this.#state.position));
+    await this.#state.persist(() => this.#parts.journal.pages.changed(signal, this.#state.position));
   }
 
   /** Commits what the response settled (undefined: none was needed); returns how many dead letters that made. */

@@ -200,10 +200,10 @@ export class DeliveryStateMachine {
     this.#wake.abort();
   }
 
-  /** Called before the journal is read. The signal aborts when the loop is woken after that, or is to end. */
+  /** Called before the journal is read. The signal aborts when the loop is woken after that. */
   wakeSignal(): AbortSignal {
     this.#wake = new AbortController();
-    return AbortSignal.any([this.#ending, this.#wake.signal]);
+    return this.#wake.signal;
   }
 
   /**
