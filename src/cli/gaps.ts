@@ -19,7 +19,7 @@ import type { Span } from '../core/source.ts';
 import { isoTime } from '../ecs/time.ts';
 import { BACKLOG_FULL, type DestinationGap } from '../journal/delivery.ts';
 import { openJournalReadOnly } from '../journal/sqlite/open.ts';
-import { patienceWith } from '../observe/states.ts';
+import { staleAfter } from '../observe/states.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -59,17 +59,17 @@ export const gapsCommand: PenstockCommand = {
     const known = await knownSources(view, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const closed = flags['closed'] === true;
-    const spans = await missing(view, config, { source, asked, closed, now, staleAfter: staleAfter(io) });
+    const spans = await missing(view, config, { source, asked, closed, now, staleAfter: allowances(io) });
     const missed = missedBy(await view.destinations.gaps(), { source, asked });
     show(io, { spans, missed }, wantsJson(io, flags));
     return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },
 };
 
-function staleAfter({ random }: Io) {
+function allowances({ random }: Io) {
   return (config: SourceConfig, streams: number) => {
     const { schedule, timezone } = config.options;
-    return patienceWith(config, streams, parseSchedule(schedule, timezone, random));
+    return staleAfter(config, streams, parseSchedule(schedule, timezone, random));
   };
 }
 

@@ -79,7 +79,7 @@ export interface SourceReport {
   /** When it began to watch the source, epoch ms. */
   readonly since?: number | undefined;
   /** How long the last complete poll took, where that is longer than the interval. Milliseconds. */
-  readonly lastSweep?: number | undefined;
+  readonly pollDuration?: number | undefined;
 }
 
 /** What the process that delivers to a destination knows and the journal's other tables do not. */

@@ -1,10 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 
-/** How many values were observed up to each bound; cheap enough to be asked for every record. */
+/** Counts values by bucket; cheap enough to be called for every record. */
 export class Histogram {
   /** Inclusive upper bounds, ascending. */
   readonly boundaries: readonly number[];
-  /** Values by bucket; the last one counts what is beyond every bound. */
+  /** Values by bucket; the last bucket counts values above every bound. */
   readonly counts: readonly number[];
   readonly #counts: number[];
   #sum = 0;
@@ -24,7 +24,7 @@ export class Histogram {
     return this.#count;
   }
 
-  /** Adds a time, in milliseconds, to a histogram in seconds. A clock that went back makes it none, not a negative one. */
+  /** Adds a duration in milliseconds; the buckets are in seconds. A negative one, after the clock was set back, counts as 0. */
   observe(ms: number): void {
     const seconds = Math.max(0, ms) / 1000;
     let bucket = 0;
@@ -35,7 +35,7 @@ export class Histogram {
   }
 }
 
-/** Bounds for requests, of sources and of destinations. Seconds. */
+/** Bounds for requests to vendors and destinations. Seconds. */
 export const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 /** Bounds for commits of pages. Seconds. */
 export const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -45,10 +45,10 @@ export const LAG_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 21_60
 const MINUTE = 60_000;
 const MINUTES = 60;
 
-/** Counts what happened in the last hour, minute by minute: this minute and the 59 before it. */
+/** A count for the last hour: this minute and the 59 before it. */
 export class LastHour {
   readonly #clock: Clock;
-  /** By the number of the minute since the epoch. */
+  /** By minutes since the epoch. */
   readonly #minutes = new Map<number, number>();
 
   constructor(clock: Clock) {
@@ -70,7 +70,7 @@ export class LastHour {
     return Math.floor(this.#clock.now() / MINUTE);
   }
 
-  /** Also minutes that are in the future, after the clock was set back. */
+  /** Drops old minutes, and future ones after the clock was set back. */
   #forget(now: number): void {
     for (const minute of this.#minutes.keys()) {
       if (minute > now || minute <= now - MINUTES) this.#minutes.delete(minute);

@@ -8,7 +8,7 @@ export interface Point {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A metric: its name as Prometheus knows it, and what it is at a moment. */
+/** A metric: its Prometheus name, and how its values are read from a snapshot. */
 export interface Family {
   readonly name: string;
   readonly help: string;
@@ -16,7 +16,7 @@ export interface Family {
   readonly read: (snapshot: Snapshot) => readonly Point[];
 }
 
-/** How values of one kind were spread, by label. */
+/** One histogram of a metric. */
 export interface HistogramPoint {
   readonly histogram: Histogram;
   readonly labels: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ const gauge = (name: string, help: string, read: Family['read']): Family => {
   return { kind: 'gauge', name, help, read };
 };
 
-/** What is counted by a second label, a point each. */
+/** One point for each count, with its name as a second label. */
 function by(
   label: string,
   counts: Iterable<readonly [string, number]>,
@@ -43,7 +43,7 @@ function by(
   return [...counts].map(([name, value]) => ({ value, labels: { ...labels, [label]: name } }));
 }
 
-/** 1 for the state that holds, 0 for the others. */
+/** 1 for the current state, 0 for all others. */
 function states(
   all: readonly string[],
   { name }: { readonly name: string },
@@ -64,16 +64,16 @@ function ofDestinations(
   return ({ destinations }) => destinations.flatMap((one) => read(one, { destination: one.name }));
 }
 
-/** A point, unless there is nothing to tell. Times become seconds. */
+/** A point in seconds; none if the value is unknown. */
 function seconds(ms: number | undefined, labels: Point['labels'] = {}): readonly Point[] {
   return ms === undefined ? [] : [{ value: ms / 1000, labels }];
 }
 
-/** The metrics; their labels take no values but names of the configuration and fixed words. */
+/** The metrics. Label values are only names from the configuration and fixed words. */
 export const FAMILIES: readonly Family[] = [
   counter(
     'penstock_events_total',
-    'Rows read, by what the ledger made of them.',
+    'Rows read, by outcome: new, updated, repeated or malformed.',
     ofSources(({ watch }, labels) => by('outcome', Object.entries(watch.events), labels)),
   ),
   counter(
@@ -83,32 +83,32 @@ export const FAMILIES: readonly Family[] = [
   ),
   counter(
     'penstock_requests_total',
-    'Requests sent to the vendor, by HTTP status; timed-out and failed had no whole answer.',
+    'Requests sent to the vendor, by HTTP status; timed-out and failed requests had no complete response.',
     ofSources(({ watch }, labels) => by('status', watch.requests, labels)),
   ),
   counter(
     'penstock_retries_total',
-    'Requests among these that were further tries of one that failed.',
+    'Requests that were retries of a failed one.',
     ofSources(({ watch }, labels) => [{ value: watch.retries, labels }]),
   ),
   counter(
     'penstock_replaced_characters_total',
-    'Characters of answers that are U+FFFD because their bytes are none in the charset of the answer.',
+    'Characters of responses that became U+FFFD because their bytes are invalid in the charset.',
     ofSources(({ watch }, labels) => [{ value: watch.replacedCharacters, labels }]),
   ),
   gauge(
     'penstock_quota_remaining',
-    'Requests that the budget of the main route would grant now.',
+    'Requests that the quota of the main route allows now.',
     ofSources(({ quotaRemaining: value }, labels) => (value === undefined ? [] : [{ value, labels }])),
   ),
   gauge(
     'penstock_last_complete_sweep_timestamp_seconds',
-    'When the last complete poll ended; of several streams, the one longest ago.',
+    'When the last complete poll ended; with several streams, the oldest of these times.',
     ofSources(({ lastComplete }, labels) => seconds(lastComplete, labels)),
   ),
   gauge(
     'penstock_lag_seconds',
-    "How far what was completely read is behind the vendor's clock.",
+    "How far the completely read time is behind the vendor's clock.",
     ofSources(({ lag }, labels) => seconds(lag, labels)),
   ),
   gauge(
@@ -118,38 +118,38 @@ export const FAMILIES: readonly Family[] = [
   ),
   gauge(
     'penstock_ledger_bytes',
-    'Size of the ledger of the source, about; ledger.max is its bound.',
+    'Approximate size of the ledger of the source; its bound is ledger.max.',
     ofSources(({ ledger }, labels) => [{ value: ledger.bytes, labels }]),
   ),
   gauge(
     'penstock_source_state',
-    'Whether the source is in this state: 1 for one of them, 0 for the others.',
+    '1 for the current state of the source, 0 for all others.',
     ofSources(({ state }, labels) => states(SOURCE_STATES, state, labels)),
   ),
   gauge(
     'penstock_source_stale',
-    'Whether the source lacks a complete poll for longer than three times the larger of its interval and the time that a poll is predicted to take: 1 or 0.',
+    '1 if the source had no complete poll for three times the larger of its interval and its predicted poll time, otherwise 0.',
     ofSources(({ stale }, labels) => [{ value: stale === undefined ? 0 : 1, labels }]),
   ),
-  gauge('penstock_journal_events', 'Events that some destination still lacks.', ({ journal }) => [
+  gauge('penstock_journal_events', 'Events that are queued for at least one destination.', ({ journal }) => [
     { value: journal.events, labels: {} },
   ]),
-  gauge('penstock_journal_bytes', 'Size of database and write-ahead log.', ({ journal }) => [
+  gauge('penstock_journal_bytes', 'Size of the database and its write-ahead log.', ({ journal }) => [
     { value: journal.bytes, labels: {} },
   ]),
   gauge(
     'penstock_journal_oldest_timestamp_seconds',
-    'When the oldest event that some destination still lacks was read; absent when there is none.',
+    'When the oldest queued event was read; absent if none is queued.',
     ({ journal }) => seconds(journal.oldest),
   ),
   counter(
     'penstock_deliveries_total',
-    'Requests sent to the destination, by what its answer meant.',
+    'Requests sent to the destination, by the meaning of the response.',
     ofDestinations(({ watch }, labels) => by('answer', Object.entries(watch.answers), labels)),
   ),
   counter(
     'penstock_delivered_events_total',
-    'Events that the destination took.',
+    'Events that the destination accepted.',
     ofDestinations(({ watch }, labels) => [{ value: watch.delivered, labels }]),
   ),
   counter(
@@ -159,36 +159,36 @@ export const FAMILIES: readonly Family[] = [
   ),
   counter(
     'penstock_dead_letters_total',
-    'Events that became dead letters because the destination rejected them, or for their age.',
+    'Events that became dead letters because the destination rejected them or they were too old.',
     ofDestinations(({ watch }, labels) => [{ value: watch.deadLetters, labels }]),
   ),
   counter(
     'penstock_skipped_events_total',
-    'Events that the destination was not sent, because its backlog exceeded backlog.max while it accepted nothing.',
+    'Events skipped for the destination because its backlog exceeded backlog.max while it accepted nothing.',
     ofDestinations(({ watch }, labels) => [{ value: watch.skipped, labels }]),
   ),
   gauge(
     'penstock_destination_paused',
-    'Whether the destination is paused: 1 or 0.',
+    '1 if the destination is paused, otherwise 0.',
     ofDestinations(({ paused }, labels) => [{ value: paused === undefined ? 0 : 1, labels }]),
   ),
   gauge(
     'penstock_destination_state',
-    'Whether the destination is in this state: 1 for one of them, 0 for the others.',
+    '1 for the current state of the destination, 0 for all others.',
     ofDestinations(({ state }, labels) => states(DESTINATION_STATES, state, labels)),
   ),
   gauge(
     'penstock_config_last_reload_successful',
-    'Whether the configuration that was read last is in force: 1, or 0 after a reload that was rejected.',
+    '1 if the configuration that was read last is in use, 0 after a rejected reload.',
     ({ reloadFailed }) => [{ value: reloadFailed === undefined ? 1 : 0, labels: {} }],
   ),
 ];
 
-/** The histograms, with labels as those of `FAMILIES`. */
+/** The histograms; labels as in `FAMILIES`. */
 export const HISTOGRAMS: readonly HistogramFamily[] = [
   {
     name: 'penstock_request_duration_seconds',
-    help: 'Requests to the vendor, from sending one to the end of its answer; the wait for a budget is not part of it.',
+    help: 'Duration of requests to the vendor, until the end of the response; without waiting for the quota.',
     read: ({ sources }) =>
       sources.map(({ config, watch }) => ({
         histogram: watch.requestDuration,
@@ -197,12 +197,12 @@ export const HISTOGRAMS: readonly HistogramFamily[] = [
   },
   {
     name: 'penstock_commit_duration_seconds',
-    help: 'Commits of pages to the journal, synced to disk.',
+    help: 'Duration of page commits to the journal, synced to disk.',
     read: ({ commits: histogram }) => [{ histogram, labels: {} }],
   },
   {
     name: 'penstock_delivery_duration_seconds',
-    help: 'Requests to the destination, from sending one to the end of its answer, whatever it is.',
+    help: 'Duration of requests to the destination, until the end of the response.',
     read: ({ destinations }) =>
       destinations.map(({ name, watch }) => ({
         histogram: watch.duration,
@@ -211,7 +211,7 @@ export const HISTOGRAMS: readonly HistogramFamily[] = [
   },
   {
     name: 'penstock_delivery_lag_seconds',
-    help: "From the time of a live event to the destination's acknowledgement of it.",
+    help: 'Time from a live event to its acknowledgement by the destination.',
     read: ({ destinations }) =>
       destinations.flatMap(({ name, watch }) =>
         [...watch.lag].map(([source, histogram]) => ({ histogram, labels: { source, destination: name } })),

@@ -7,13 +7,13 @@ import type { Room } from '../journal/journal.ts';
 import { DestinationWatch, SourceWatch } from './watches.ts';
 import { COMMIT_SECONDS, Histogram } from './counts.ts';
 
-/** The loop that trims the journal, as the pulse knows it. */
+/** The name by which the pulse knows the loop that trims the journal. */
 export const JOURNAL_LOOP = 'journal';
 
-/** A loop may be later than it said by this much. Milliseconds. */
+/** How much later than announced a loop may report. Milliseconds. */
 export const GRACE = 300_000;
 
-/** What this process has seen since it started, reloads included: what the journal does not keep. */
+/** What this process has observed since it started, across reloads; the journal does not keep it. */
 export class Live {
   readonly pulse = new Pulse();
   /** Durations of commits of pages. */
@@ -23,7 +23,7 @@ export class Live {
   readonly #destinations = new Map<string, DestinationWatch>();
   #overflowing: number | undefined;
   #reloadFailed: Condition | undefined;
-  /** When the log summed up last, and what had been done by then. */
+  /** The time of the last summary in the log, and the totals at that time. */
   summarised: { readonly at: number; readonly totals: Totals } | undefined;
 
   constructor(clock: Clock) {
@@ -42,7 +42,7 @@ export class Live {
     return watch;
   }
 
-  /** All that was ever watched. */
+  /** Everything that was watched since the start, whether still configured or not. */
   get watched(): {
     readonly sources: readonly SourceWatch[];
     readonly destinations: readonly DestinationWatch[];
@@ -50,19 +50,19 @@ export class Live {
     return { sources: [...this.#sources.values()], destinations: [...this.#destinations.values()] };
   }
 
-  /** A source's loop moves; it rests for `ms`, or (undefined) goes on sweeping. */
+  /** A source's loop is alive: it waits for `ms`, or (undefined) it is polling. */
   sourceMoves({ name, options }: SourceConfig, ms?: number): void {
-    // Within a sweep, nothing may be heard for as long as a request that is queued before ours may be paused.
+    // During a poll, the loop may be silent for as long as a request that is queued before its own may be paused.
     const silence = (options.retries + 1) * (LONGEST_PAUSE + options.timeout);
     this.pulse.expect(`source ${name}`, GRACE + (ms ?? silence));
   }
 
-  /** A delivery that waits for something to send, or for a time, may be silent; one that sends may not. */
+  /** A delivery that is idle or waits may be silent; one that is sending may not. */
   deliveryRests({ name, timeout }: DestinationConfig, { kind }: DeliveryState): void {
     if (kind !== 'sending') this.pulse.expect(`destination ${name}`, GRACE + timeout);
   }
 
-  /** Since when the journal has been found without room; `now` while it has some. Epoch ms. */
+  /** Since when the journal has had no room; `now` while it has room. Epoch ms. */
   roomSince(room: Room, now: number): number {
     this.#overflowing = room === 'free' ? undefined : (this.#overflowing ?? now);
     return this.#overflowing ?? now;
@@ -73,7 +73,7 @@ export class Live {
     return this.#reloadFailed;
   }
 
-  /** A configuration was read again; `problem`: why it is not used, undefined when it is. */
+  /** The configuration was read again. `problem`: why it is not used; undefined when it is. */
   reloaded(problem: string | undefined): void {
     const since = this.#clock.now();
     this.#reloadFailed = problem === undefined ? undefined : { since, reason: problem };
@@ -85,19 +85,19 @@ export class Live {
   }
 }
 
-/** What a process has done since some moment; all counts of events but `gaps`. */
+/** What a process has done since some moment. All are counts of events, except `gaps`. */
 export interface Totals {
   /** Journaled: new, updated and malformed records. */
   readonly collected: number;
-  /** Accepted by destinations: what two of them accept counts twice. */
+  /** Accepted by destinations; an event that two of them accept counts twice. */
   readonly delivered: number;
-  /** Put to the dead letters. */
+  /** Became dead letters. */
   readonly rejected: number;
   /** Recorded. */
   readonly gaps: number;
 }
 
-/** What this process has done since it started, reloads included. */
+/** What this process has done since it started, across reloads. */
 export function totalsOf({ watched }: Live): Totals {
   const { sources, destinations } = watched;
   return {
@@ -122,34 +122,34 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** How often the pulse is taken. Milliseconds. */
+/** The length of a tick. Milliseconds. */
 const TICK = 10_000;
 
 /**
- * Tells whether loops still move: each says how long it may be silent. The silence is counted in ticks of the clock's
- * own sleep, not read off the time of day, so that a clock that jumps makes nobody restart a healthy process.
+ * Finds loops that hang: each announces how long it may be silent. Silence is counted in ticks of the clock's own sleep,
+ * not by the time of day, so that a clock that jumps makes no probe restart a healthy process.
  */
 export class Pulse {
   #ticks = 0;
-  /** The tick by which each loop is to have been heard of again. */
+  /** The tick by which each loop must report again. */
   readonly #latest = new Map<string, number>();
 
-  /** A loop moves, and is to be heard of again within so many milliseconds. */
+  /** A loop is alive, and must report again within so many milliseconds. */
   expect(loop: string, within: number): void {
     this.#latest.set(loop, this.#ticks + Math.ceil(within / TICK) + 1);
   }
 
-  /** Nothing is expected of any loop: they have ended. */
+  /** No loop has to report any more: they have ended. */
   rest(): void {
     this.#latest.clear();
   }
 
-  /** The loops that have been silent for longer than they said. */
+  /** The loops that have been silent for longer than announced. */
   get stuck(): readonly string[] {
     return [...this.#latest].filter(([, tick]) => tick < this.#ticks).map(([loop]) => loop);
   }
 
-  /** Counts until the signal aborts. `onTick` lets those be heard of who rest without a time. */
+  /** Counts ticks until the signal aborts. `onTick` reports for the loops that wait without a time. */
   async run(clock: Clock, signal: AbortSignal, onTick: () => void): Promise<void> {
     while (!signal.aborted) {
       onTick();

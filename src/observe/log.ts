@@ -10,7 +10,7 @@ import { mask } from '../core/secret.ts';
 import { inSentence, type Line } from './sentences.ts';
 
 interface LogOptions extends LogConfig {
-  /** Where lines go: stderr, since results go to stdout. */
+  /** Where lines are written: stderr, because results go to stdout. */
   readonly stream: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
@@ -19,14 +19,14 @@ interface OwnFields {
 }
 
 /**
- * A log of ECS JSON lines, or of lines for people when `format` says so or the stream is a terminal. An error goes
- * into the field `err` and comes out as `error.*`, its causes included. No secret comes out, wherever in a line it is.
+ * A log of ECS JSON lines, or of readable lines if `format` is `pretty` or the stream is a terminal. An error in the
+ * field `err` is written as `error.*` with its causes. Secrets are masked everywhere in a line.
  */
 export function createLogger({ level, format, stream }: LogOptions): Logger {
   const ecs = ecsFormat({ apmIntegration: false, serviceName: 'penstock' });
   const show = format === 'pretty' || stream.isTTY === true ? prettyLines(stream.isTTY === true) : String;
   const formatters = { ...ecs.formatters, log: errorsToEcs };
-  // Each line is written before the call returns: the last one before an exit is the one that matters.
+  // Each line is written before the call returns, because the last line before an exit matters most.
   return pino(
     {
       ...ecs,
@@ -39,23 +39,23 @@ export function createLogger({ level, format, stream }: LogOptions): Logger {
   );
 }
 
-/** A child's `penstock.source` stays beside what the line itself says of `penstock`, which would replace it. */
+/** Keeps a child's `penstock.source` when the line has a field `penstock` too, which would replace it. */
 function withBindings(fields: OwnFields, bindings: OwnFields): OwnFields {
   if (fields.penstock === undefined) return fields;
   return { ...fields, penstock: { ...bindings.penstock, ...fields.penstock } };
 }
 
-/** `err` as `error.*` (ECS, error fields). Done here, since the ECS format leaves out the causes. */
+/** Converts `err` to the ECS fields `error.*`; the ECS format itself leaves out the causes. */
 function errorsToEcs({ err, ...fields }: Record<string, unknown>): Record<string, unknown> {
   if (err === undefined) return fields;
   if (!(err instanceof Error)) return { ...fields, error: { message: explain(err) } };
   const { message, stack } = stdSerializers.err(err);
-  // Where a developer need not act, the trace only repeats the codes of libraries.
+  // A stack trace helps only where a developer has to act.
   const trace = err instanceof PenstockError && err.blame !== 'developer' ? {} : { stack_trace: stack };
   return { ...fields, error: { type: err.name, message, ...trace } };
 }
 
-/** Fields that say nothing to someone who looks at the process's own terminal. */
+/** Fields that are useless on the process's own terminal. */
 const IGNORED = ['process.pid', 'host.hostname', 'ecs.version', 'service.name', 'event.dataset'];
 
 function prettyLines(colorize: boolean): (line: string) => string {
@@ -71,8 +71,8 @@ function prettyLines(colorize: boolean): (line: string) => string {
 }
 
 /**
- * A line of JSON with every known secret masked in its names and values. It stays JSON, which masking the text itself
- * would not promise: a secret may read `level` or `1234`.
+ * A line of JSON with every known secret masked in names and values. It remains JSON, which masking the text would not
+ * guarantee: a secret may be `level` or `1234`.
  */
 export function maskLine(line: string): string {
   return `${printableJson(toJson(maskValue(parseJson(line))))}\n`;

@@ -28,14 +28,14 @@ interface PushSettings {
   readonly collect: () => Promise<ResourceMetrics>;
 }
 
-/** `OTEL_METRIC_EXPORT_INTERVAL` where it is not set. Milliseconds. */
+/** The default of `OTEL_METRIC_EXPORT_INTERVAL`. Milliseconds. */
 const INTERVAL = 60_000;
-/** The end does not wait longer for the last push. Milliseconds. */
+/** A shutdown waits at most this long for the last push. Milliseconds. */
 const LAST_PUSH = 2_000;
 
 /**
- * Pushes the metrics by OTLP now and then, and once more when the signal aborts. One that fails is lost: metrics are
- * cumulative, so the next one says it all.
+ * Pushes the metrics over OTLP at an interval, and once more when the signal aborts. A failed push is not repeated:
+ * metrics are cumulative, so the next one contains everything.
  */
 export async function pushMetrics(settings: PushSettings, signal: AbortSignal): Promise<void> {
   const { clock, env } = settings;
@@ -60,9 +60,9 @@ export async function pushMetrics(settings: PushSettings, signal: AbortSignal): 
 }
 
 interface Pushing {
-  /** Replaced when it holds a push that does not end. */
+  /** Replaced when a push does not end. */
   exporter: PushMetricExporter | undefined;
-  /** What the network did to the last push; the exporters tell it in words of their own. */
+  /** The network error of the last push; the exporters would replace its message. */
   failure: Error | undefined;
   /** A failure is logged once. */
   failing: boolean;
@@ -79,7 +79,7 @@ async function push(pushing: Pushing, settings: PushSettings): Promise<void> {
       const message = wordsOf(pushing.failure ?? error, settings);
       log.warn(
         { error: { message }, url: { full: bareUrl(new URL(receiver.url)) } },
-        'Metrics could not be pushed; it is tried again.',
+        'Metrics push failed; retrying.',
       );
     }
     pushing.failing = true;
@@ -98,7 +98,7 @@ async function send(metrics: ResourceMetrics, pushing: Pushing, settings: PushSe
   done.abort();
   if (result === undefined) {
     pushing.exporter = undefined;
-    throw new ExplainedError(`The push did not end ${ABORT_GRACE} ms after its time-out and was given up`);
+    throw new ExplainedError(`The push did not end within ${ABORT_GRACE} ms after its timeout`);
   }
   if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error('The exporter failed');
 }

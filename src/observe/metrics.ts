@@ -31,22 +31,22 @@ import type { Snapshot } from './snapshot.ts';
 interface MetricsSettings {
   /** `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`. */
   readonly resource: Readonly<Record<string, string>>;
-  /** Of the process, epoch ms. */
+  /** When the process started, epoch ms. */
   readonly startedAt: number;
   /** Lines of the log that could not be written. */
   readonly lostLogLines?: () => number;
 }
 
-/** The SDK drops the series of an instrument beyond 2000, which 200 consoles reach. */
+/** By default the SDK drops series of an instrument beyond 2000, which 200 consoles reach. */
 const SERIES = 100_000;
 
-/** The metrics of this process: what a snapshot says, through the OpenTelemetry SDK. */
+/** The metrics of this process: a snapshot as the OpenTelemetry SDK's exporters read it. */
 export class Metrics implements AsyncDisposable {
   readonly #process: ProcessFamilies;
   readonly #reader: Reader;
   readonly #provider: MeterProvider;
   readonly #serializer = new PrometheusSerializer(undefined, false, undefined, false, true);
-  /** By metric: the label sets that it has now. */
+  /** By metric: the label sets of the current snapshot. */
   readonly #present = new Map<string, ReadonlySet<string>>();
   #snapshot: Snapshot | undefined;
 
@@ -64,7 +64,7 @@ export class Metrics implements AsyncDisposable {
     for (const family of [...FAMILIES, ...this.#process.families]) this.#register(family);
   }
 
-  /** What a snapshot says, as the SDK's exporters take it. */
+  /** A snapshot's metrics for the SDK's exporters. */
   async collect(snapshot: Snapshot): Promise<ResourceMetrics> {
     this.#snapshot = snapshot;
     const { resourceMetrics, errors } = await this.#reader.collect();
@@ -96,10 +96,10 @@ export class Metrics implements AsyncDisposable {
     });
   }
 
-  /** The SDK goes on telling the last value of what is gone: an empty journal's oldest event, a removed source. */
+  /** The SDK keeps exporting the last value of series that are gone, such as those of a removed source; this drops them. */
   #withoutGone({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics {
     const presentOnly = (metric: MetricData) => {
-      // These are made anew for each snapshot.
+      // Histograms are created for each snapshot.
       if (metric.dataPointType === DataPointType.HISTOGRAM) return metric;
       const present = this.#present.get(metric.descriptor.name);
       const points: DataPoint<unknown>[] = metric.dataPoints;
@@ -116,7 +116,7 @@ export class Metrics implements AsyncDisposable {
   }
 }
 
-/** Collects when it is asked to, for whoever asks. */
+/** Collects on demand. */
 class Reader extends MetricReader {
   constructor(histograms: MetricProducer) {
     super({
@@ -140,8 +140,8 @@ function keyOf(labels: object): string {
 }
 
 /**
- * Lends the SDK's reader histograms that are kept outside the SDK: its own instrument would make a key of the labels for
- * every value, which is too much for every record.
+ * Gives the SDK's reader histograms that are kept outside the SDK, whose own instrument builds a key from the labels for
+ * every value: too expensive per record.
  */
 export class HistogramProducer implements MetricProducer {
   readonly #families: readonly HistogramFamily[];
@@ -180,11 +180,11 @@ export class HistogramProducer implements MetricProducer {
   }
 }
 
-/** Milliseconds between two looks at the event loop. */
+/** How often the delay of the event loop is sampled. Milliseconds. */
 const RESOLUTION = 20;
 const NANOSECONDS = 1e9;
 
-/** The process's own metrics, by the names that Prometheus clients share. Dispose them to stop watching the event loop. */
+/** The process's own metrics, with the usual names of Prometheus clients. Disposing stops sampling the event loop. */
 export class ProcessFamilies implements Disposable {
   readonly families: readonly Family[];
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION });
@@ -195,7 +195,7 @@ export class ProcessFamilies implements Disposable {
     this.families = [
       {
         name: 'penstock_log_lines_lost_total',
-        help: 'Lines of the log that could not be written, because nobody reads it any more or its disk is full.',
+        help: 'Log lines that could not be written, because the reader is gone or the disk is full.',
         kind: 'counter',
         read: () => one(lostLogLines()),
       },
@@ -225,7 +225,7 @@ export class ProcessFamilies implements Disposable {
       },
       {
         name: 'nodejs_eventloop_lag_p99_seconds',
-        help: 'How late the event loop was, 99 times of 100 at most, since it was read last.',
+        help: '99th percentile of the event loop delay since the last scrape.',
         kind: 'gauge',
         read: () => one(this.#takeDelay()),
       },

@@ -3,17 +3,17 @@ import { printable, showDuration } from '../core/text.ts';
 import { mask } from '../core/secret.ts';
 import type { Reason, State, Trouble } from '../core/state.ts';
 
-/** Markup that is safe to show: only `html` and `joined` make it. */
+/** Safe markup; only `html` and `joined` create it. */
 export interface Html {
   readonly markup: string;
 }
 
-/** What a template may hold: text, which is escaped, or markup. Undefined and false are nothing. */
+/** A part of a template: text, which is escaped, or markup. Undefined and false add nothing. */
 type Part = string | number | Html | readonly Html[] | undefined | false;
 
 /**
- * Markup from a template. Text in it comes from configuration, vendors and receivers: secrets in it are masked, what
- * would act on a terminal or turn the direction of text is written as an escape, and nothing of it becomes markup.
+ * Markup from a template. Text parts come from configuration, vendors and receivers, so secrets in them are masked,
+ * control and bidirectional characters become escapes, and markup is escaped.
  */
 export function html(template: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const markup = template.map((text, index) => `${text}${markupOf(parts[index])}`).join('');
@@ -45,7 +45,7 @@ function escapeHtml(text: string): string {
 
 type Tone = 'good' | 'warn' | 'bad';
 
-/** What ends by itself, or loses nothing yet, is a warning. */
+/** States that end without an operator, or lose nothing yet, are warnings; all others are bad. */
 const TONES: Readonly<Record<string, Tone>> = {
   healthy: 'good',
   starting: 'warn',
@@ -53,7 +53,7 @@ const TONES: Readonly<Record<string, Tone>> = {
   waiting: 'warn',
 };
 
-/** A state as a coloured word, since when it holds, why, and when it is tried again. `now`: epoch ms. */
+/** A state as a coloured word, with its duration, reason and next try. `now`: epoch ms. */
 export function stateCell(
   { name, since, reason, until }: State<string>,
   rest: readonly Trouble[],
@@ -69,12 +69,12 @@ export function stateCell(
 }
 
 function troubleLine({ reason, since, detail }: Trouble, now: number): Html {
-  // Why the last poll failed is said by the state already.
+  // The state already shows why the last poll failed.
   const [words = ''] = detail.split(' Last error: ', 1);
   return html`<p><b>${reason}</b> for ${span(now - since)}: ${sentence(words)}</p>`;
 }
 
-/** The reasons of readiness that each state already shows. */
+/** The readiness reasons that a state already shows. */
 const SHOWN: Readonly<Record<string, readonly Reason[]>> = {
   refused: ['unauthorised', 'misconfigured'],
   throttled: ['throttled'],
@@ -85,18 +85,18 @@ const SHOWN: Readonly<Record<string, readonly Reason[]>> = {
   unreachable: ['destination-unreachable'],
 };
 
-/** The reasons of readiness that its state does not show. */
+/** The readiness reasons that the state does not show. */
 export function besides({ name }: State<string>, troubles: readonly Trouble[]): readonly Trouble[] {
   return troubles.filter(({ reason }) => !(SHOWN[name] ?? []).includes(reason));
 }
 
-/** A number in a column of numbers, or a dash where there is none. */
+/** A cell with a number, or with a dash for none. */
 export function numberCell(label: string, value: string | number | undefined, more?: Html | false): Html {
   const shown = typeof value === 'number' ? value.toLocaleString('en') : (value ?? '–');
   return html`<td class="n" data-label="${label}">${shown}${more}</td>`;
 }
 
-/** A time, `5m 12s ago`; the exact one is shown by pointing at it. Epoch ms. */
+/** A time as `5m 12s ago`, with the exact time as its title. Epoch ms. */
 export function ago(at: number, now: number): Html {
   return timeOf(at, `${span(now - at)} ago`);
 }
@@ -106,7 +106,7 @@ export function fromNow(at: number, now: number): Html {
   return timeOf(at, at <= now ? 'now' : `in ${span(at - now)}`);
 }
 
-/** A duration by its two largest units. Milliseconds. */
+/** A duration in its two largest units. Milliseconds. */
 export function span(ms: number): string {
   return showDuration(Math.max(0, ms)).split(' ').slice(0, 2).join(' ');
 }
@@ -120,12 +120,12 @@ function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** A size for people. */
+/** A size in MiB. */
 export function mebibytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-/** How the status page looks: in the colours that the reader prefers, and below 56rem each row as a card. */
+/** The style of the status page: light or dark as the browser prefers; narrower than 56rem, rows become cards. */
 export const STYLE = `:root{color-scheme:light dark;--text:#1c2127;--soft:#57606a;--line:#d8dee4;--page:#fff;--panel:#f6f8fa;--link:#0550ae;
 --good:#116329;--good-bg:#dafbe1;--warn:#7d4e00;--warn-bg:#fff3c4;--bad:#a40e26;--bad-bg:#ffe3e0}
 @media(prefers-color-scheme:dark){:root{--text:#e6edf3;--soft:#9ea7b3;--line:#30363d;--page:#0d1117;--panel:#161b22;--link:#79b8ff;
@@ -166,5 +166,5 @@ tbody th,td{border:0;padding:0;min-width:0}tbody th,td.state{grid-column:1/-1}
 td.n{text-align:left;white-space:normal}td[data-label]::before{content:attr(data-label);display:block;color:var(--soft);font-size:.75rem}}
 `;
 
-/** By which a Content-Security-Policy knows this style, and no other. */
+/** The source expression that allows this style, and no other, in a Content-Security-Policy. */
 export const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;

@@ -11,24 +11,24 @@ import {
 } from './page-html.ts';
 import type { DestinationSnapshot, SourceSnapshot } from './snapshot.ts';
 import { DESTINATION_STATES, SOURCE_STATES } from './states.ts';
-import type { PollSeen } from './watches.ts';
+import type { EndedPoll } from './watches.ts';
 
-/** What the reader of the status page wants to see, as the query of its address says it. */
+/** The filter of the status page, from the query of its address. */
 export interface PageFilter {
-  /** The name of a state, `attention` (whatever is not as it should be), or empty: any. */
+  /** The name of a state, `attention` (any row with a problem), or empty: all. */
   readonly state: string;
-  /** Words that must all be found in a row, whatever their case; empty: any. */
+  /** Words that a row must contain, ignoring case; empty: all rows. */
   readonly q: string;
-  /** Whether the page renews itself. */
+  /** Whether the page reloads itself. */
   readonly refresh: boolean;
 }
 
-/** The filter that matches each row with a problem, whichever it is. */
+/** The filter for rows with any problem. */
 const ATTENTION = 'attention';
 
 const ALL_STATES: readonly string[] = [...new Set([...SOURCE_STATES, ...DESTINATION_STATES])];
 
-/** What is unknown in a query is left out of account; a state that does not exist matches no row. */
+/** Unknown parameters are ignored; an unknown state matches no row. */
 export function readFilter(query: URLSearchParams): PageFilter {
   return {
     state: (query.get('state') ?? '').trim(),
@@ -37,7 +37,7 @@ export function readFilter(query: URLSearchParams): PageFilter {
   };
 }
 
-/** The address of the page with this filter; what is not given is as it is without one. */
+/** The address of the page with this filter; missing members are the defaults. */
 export function pageAddress({ state = '', q = '', refresh = true }: Partial<PageFilter>): string {
   const query = new URLSearchParams({
     ...(state !== '' && { state }),
@@ -51,12 +51,12 @@ export function isFiltering({ state, q }: PageFilter): boolean {
   return state !== '' || q !== '';
 }
 
-/** Whether somebody should look at it: its state, or a reason that the state does not show. */
+/** Whether it needs attention, by its state or by a reason that the state does not show. */
 export function needsAttention({ state, troubles }: SourceSnapshot | DestinationSnapshot): boolean {
   return state.name !== 'healthy' || troubles.length > 0;
 }
 
-/** Whether a row is to be shown; `words`: all that it says of itself. */
+/** Whether the filter shows a row. `words`: the row's text. */
 export function matches(
   { state, q }: PageFilter,
   row: SourceSnapshot | DestinationSnapshot,
@@ -74,7 +74,7 @@ export function matches(
   );
 }
 
-/** The form by which a reader filters: the browser sends it as a query, without JavaScript. */
+/** The filter form, which the browser sends as a query without JavaScript. */
 export function filterForm(filter: PageFilter): Html {
   const option = (value: string, words: string) =>
     html`<option value="${value}" ${filter.state === value && html` selected`}>${words}</option>`;
@@ -90,7 +90,7 @@ export function filterForm(filter: PageFilter): Html {
   </form>`;
 }
 
-/** The sources that the filter wants, those with problems first, the gravest first among them. */
+/** The sources that match the filter: those that need attention first, then by severity and name. */
 export function sourceSection(sources: readonly SourceSnapshot[], filter: PageFilter, now: number): Html {
   const wanted = sources
     .filter((source) => matches(filter, source, sourceWords(source)))
@@ -165,7 +165,7 @@ function polls({ watch, lastComplete, nextDue, state }: SourceSnapshot, now: num
   const { lastPolls } = watch;
   const last =
     lastComplete === undefined ? html`none complete yet` : html`last complete ${ago(lastComplete, now)}`;
-  // What waits for room, or for other options, is not polled when it would be due.
+  // A source that waits for room, or for corrected options, is not polled when it would be due.
   const due = state.until ?? (isPolled(state.name) ? nextDue : undefined);
   const next = due !== undefined && html`, next ${fromNow(due, now)}`;
   const marks = lastPolls.length > 0 && html`<span class="polls">${lastPolls.map(mark)}</span><br />`;
@@ -183,14 +183,14 @@ const MARKS = {
   failed: ['✗', 'bad'],
 } as const;
 
-/** A poll as one sign, in words to who points at it or hears the page. */
-function mark({ outcome, at, events }: PollSeen): Html {
+/** A poll as one sign, with its words as title and label. */
+function mark({ outcome, at, events }: EndedPoll): Html {
   const [sign, tone] = MARKS[outcome];
   const words = `${outcome}, ${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'}, ${new Date(at).toISOString()}`;
   return html`<span class="${tone}" role="img" aria-label="${words}" title="${words}">${sign}</span>`;
 }
 
-/** The destinations that the filter wants, the gravest state first. */
+/** The destinations that match the filter, by severity and name. */
 export function destinationSection(
   destinations: readonly DestinationSnapshot[],
   filter: PageFilter,
@@ -198,7 +198,7 @@ export function destinationSection(
 ): Html {
   const wanted = destinations
     .filter((one) => matches(filter, one, destinationWords(one)))
-    .toSorted(byGravity);
+    .toSorted(bySeverityAndName);
   const head = html`<thead>
     <tr>
       <th scope="col">Destination</th>
@@ -226,7 +226,7 @@ export function destinationSection(
     }`;
 }
 
-/** `HTTP 401`: what else a refusal said is the reason of the state. */
+/** The status of a response, such as `HTTP 401`; the rest of it is the reason of the state. */
 function statusOf(answer = ''): string {
   return answer.split(': ', 1)[0] ?? '';
 }
@@ -241,7 +241,7 @@ function destinationWords({
   return [name, state.name, state.reason, lastResponse, ...reasons];
 }
 
-function byGravity(a: DestinationSnapshot, b: DestinationSnapshot): number {
+function bySeverityAndName(a: DestinationSnapshot, b: DestinationSnapshot): number {
   const byState = DESTINATION_STATES.indexOf(a.state.name) - DESTINATION_STATES.indexOf(b.state.name);
   return byState || a.name.localeCompare(b.name, 'en', { numeric: true });
 }

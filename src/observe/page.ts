@@ -12,14 +12,14 @@ import {
 import type { Snapshot } from './snapshot.ts';
 import { DESTINATION_STATES, SOURCE_STATES } from './states.ts';
 
-/** Seconds after which the page renews itself, with the filter that it has. */
+/** The page reloads itself, with its filter, after this time. Seconds. */
 const REFRESH = 10;
 const HOUR = 3_600_000;
 
-/** To the letter as it was hashed: a formatter of templates leaves it alone here. */
+/** Must be exactly what was hashed; outside a template, no formatter changes it. */
 const STYLE_ELEMENT: Html = { markup: `<style>${STYLE}</style>` };
 
-/** The state of everything as one page that needs nothing else: no script, no font, nothing from another origin. */
+/** The status of everything as one self-contained page: no script, no font, nothing from another origin. */
 export function statusPage(snapshot: Snapshot, readiness: Readiness, filter: PageFilter): string {
   const { at, sources, destinations } = snapshot;
   const isReady = readiness.ready;
@@ -45,7 +45,7 @@ export function statusPage(snapshot: Snapshot, readiness: Readiness, filter: Pag
   );
 }
 
-/** The page while there is nothing to show, which goes on looking. `detail`: why. */
+/** The page while nothing can be read, which keeps reloading. `detail`: why. */
 export function waitingPage(detail: string, filter: PageFilter): string {
   return page(
     filter,
@@ -77,26 +77,25 @@ function page({ refresh }: PageFilter, title: string, body: Html): string {
 function refreshing(filter: PageFilter, at: number): Html {
   const now = `At ${new Date(at).toISOString().slice(0, 19)}Z. `;
   return filter.refresh
-    ? html`${now}Renewed every ${REFRESH} s.
+    ? html`${now}Reloads every ${REFRESH} s.
         <a href="${pageAddress({ ...filter, refresh: false })}">Pause</a>`
-    : html`${now}Not renewed.
-        <a href="${pageAddress({ ...filter, refresh: true })}">Renew every ${REFRESH} s</a>`;
+    : html`${now}Not reloading.
+        <a href="${pageAddress({ ...filter, refresh: true })}">Reload every ${REFRESH} s</a>`;
 }
 
-/** Counts of the last hour are kept in memory only. */
+/** A note while the counts of the last hour, which are only in memory, cover less than an hour. */
 function young({ at, sources }: Snapshot): Html | undefined {
   const started = Math.min(...sources.map(({ watch }) => watch.since));
   if (at - started >= HOUR) return undefined;
   return html`<p>
-    This process started ${span(at - started)} ago: its counts of the last hour and its list of polls begin
-    then.
+    This process started ${span(at - started)} ago; counts of the last hour and lists of polls start there.
   </p>`;
 }
 
-/** How many subjects of a reason are named. */
+/** How many sources or destinations are named per reason. */
 const NAMED = 5;
 
-/** In one sentence, how many sources and destinations somebody should look at. */
+/** How many sources and destinations need attention, in one sentence. */
 export function headline({ sources, destinations }: Snapshot): string {
   const parts = [
     of(sources.filter(needsAttention).length, sources.length, 'source'),
@@ -110,7 +109,7 @@ function of(count: number, all: number, word: string): string | undefined {
   return count === 0 ? undefined : `${count} of ${all} ${word}${all === 1 ? '' : 's'}`;
 }
 
-/** The counts that matter, each state a link to those that are in it. */
+/** The main counts; each state links to the rows in that state. */
 export function tiles({ at, sources, destinations, journal, rejected }: Snapshot, filter: PageFilter): Html {
   const { events, bytes, oldest } = journal;
   const queue = oldest === undefined ? 'nothing is queued' : `oldest queued ${span(at - oldest)} ago`;
@@ -149,7 +148,7 @@ function states(
   return html`<small>${joined(links, html`, `)}</small>`;
 }
 
-/** What `/readyz` says, a line for each reason; nothing when it has none. */
+/** The reasons of `/readyz`, one line each; nothing if there are none. */
 export function reasonList({ ready, reasons }: Readiness, filter: PageFilter, now: number): Html | undefined {
   if (reasons.length === 0) return undefined;
   const groups = Map.groupBy(reasons, ({ reason }) => reason);
@@ -173,7 +172,7 @@ function reasonLine(group: readonly Complaint[], { refresh }: PageFilter, now: n
   </li> `;
 }
 
-/** Sources and destinations have a row, which says why; the journal and the configuration have none. */
+/** Sources and destinations have a row with the details; the journal and the configuration have none. */
 function hasRow({ subject }: Complaint): boolean {
   return nameOf(subject) !== undefined;
 }

@@ -173,7 +173,7 @@ function sourceReport(
     },
     since: watch.since,
     // Reported only where the readiness rule depends on it, so that the state is not written after each poll.
-    ...(watch.lastSweep > schedule.interval && { lastSweep: watch.lastSweep }),
+    ...(watch.pollDuration > schedule.interval && { pollDuration: watch.pollDuration }),
   };
 }
 

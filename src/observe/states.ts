@@ -11,7 +11,7 @@ import {
   type Trouble,
 } from '../core/state.ts';
 
-/** How a source can be, the gravest first: of several that hold, the first counts. */
+/** The states of a source. If several hold, the first in this order counts. */
 export const SOURCE_STATES = [
   'refused',
   'waiting',
@@ -30,18 +30,18 @@ export interface SourceFacts {
   /** It lacks a complete poll for longer than the readiness rule allows. */
   readonly stale: Condition | undefined;
   readonly lastComplete: number | undefined;
-  /** When it was known first, as far as that can be told. */
+  /** When it was first known, if that is recorded. */
   readonly knownSince: number | undefined;
   readonly nextDue: number | undefined;
   readonly now: number;
 }
 
-/** How a source is: the one place that says so, for `status`, the page, readiness, metrics and the log. */
+/** The state of a source: the one function behind `status`, the status page, readiness, metrics and the log. */
 export function sourceState(facts: SourceFacts): SourceState {
   const { conditions, stale, lastComplete, knownSince, nextDue, now } = facts;
   const { refused, waiting, throttled, failing } = conditions;
   if (refused !== undefined) {
-    // It is polled when it is due, and not before it may be tried.
+    // It is polled when it is due, but not before it may be tried again.
     const until = refused.until === undefined ? undefined : Math.max(refused.until, nextDue ?? 0);
     return stateOf('refused', { ...refused, until: until === 0 ? undefined : until }, now);
   }
@@ -56,25 +56,25 @@ export function sourceState(facts: SourceFacts): SourceState {
   return { name: 'healthy', since: undefined, reason: undefined, until: undefined };
 }
 
-/** Whether a request still has to wait. */
+/** Whether requests still have to wait. */
 export function isThrottled({ until }: Condition, now: number): boolean {
   return until !== undefined && until > now;
 }
 
-/** How a destination can be, the gravest first: of several that hold, the first counts. */
+/** The states of a destination. If several hold, the first in this order counts. */
 export const DESTINATION_STATES = ['paused', 'unreachable', 'rejecting', 'healthy'] as const;
 
 export type DestinationState = State<(typeof DESTINATION_STATES)[number]>;
 
 /** All that the state of a destination depends on. Times are epoch milliseconds. */
 export interface DestinationFacts {
-  /** It refuses everything as it is set up. */
+  /** It rejects every request until an operator corrects something. */
   readonly paused: Condition | undefined;
   /** No answer, 429 or 5xx to the latest request; `since` the first of them. */
   readonly unreachable: Condition | undefined;
-  /** Events that were skipped since it accepts none, because too many waited. */
+  /** Events skipped since it stopped accepting, because its backlog exceeded backlog.max. */
   readonly skipped?: number;
-  /** Held because it rejected them, or for their age. */
+  /** Events that it rejected, or that were too old to be sent. */
   readonly deadLetters: {
     readonly count: number;
     readonly since: number | undefined;
@@ -83,7 +83,7 @@ export interface DestinationFacts {
   readonly now: number;
 }
 
-/** How a destination is: the one place that says so, for `status`, the page, readiness, metrics and the log. */
+/** The state of a destination: the one function behind `status`, the status page, readiness, metrics and the log. */
 export function destinationState({
   paused,
   unreachable,
@@ -96,14 +96,14 @@ export function destinationState({
   const { count, since, lastReason } = deadLetters;
   if (count > 0) {
     const events =
-      count === 1 ? '1 event is a dead letter' : `${count.toLocaleString('en')} events are dead letters`;
-    const last = lastReason === undefined ? '.' : `; the last one: ${lastReason}`;
+      count === 1 ? '1 event was rejected' : `${count.toLocaleString('en')} events were rejected`;
+    const last = lastReason === undefined ? '.' : `; the last reason: ${lastReason}`;
     return { name: 'rejecting', since, reason: `${events}${last}`, until: undefined };
   }
   return { name: 'healthy', since: undefined, reason: undefined, until: undefined };
 }
 
-/** A destination that is away and misses events for it says so. */
+/** Adds to the reason how many events the destination misses meanwhile. */
 function withSkipped(condition: Condition, skipped: number): Condition {
   if (skipped === 0) return condition;
   const events = skipped === 1 ? '1 event was' : `${skipped.toLocaleString('en')} events were`;
@@ -111,8 +111,8 @@ function withSkipped(condition: Condition, skipped: number): Condition {
   return { ...condition, reason };
 }
 
-/** A sweep may be missed, and the next one be late, before anybody is told. */
-const PATIENCE = 3;
+/** A source is stale after this many intervals, so that one missed and one late poll raise no alarm. */
+const STALE_INTERVALS = 3;
 
 /** What the journal says of the polls of a source. */
 export interface Polled {
@@ -127,15 +127,15 @@ export interface Polled {
 interface Subject {
   readonly status: Polled;
   readonly schedule: Schedule;
-  /** What the process that polls has seen; without it, only what else is durable counts. */
-  readonly report?: Pick<SourceReport, 'since' | 'lastSweep'> | undefined;
+  /** What the polling process reports; without it, only the journal counts. */
+  readonly report?: Pick<SourceReport, 'since' | 'pollDuration'> | undefined;
   readonly now: number;
 }
 
 /**
- * Whether no complete sweep ended within three times the larger of the source's interval and its predicted sweep.
- * One that never was complete is stale from the beginning; a stream that is new beside others that were is given the
- * same time.
+ * The readiness rule: a source is stale when no complete poll ended within three times the larger of its interval and
+ * its predicted poll. A source without any complete poll is stale from the start; a new stream beside polled ones gets
+ * the same allowance.
  */
 export function staleness({ status, schedule, report, now }: Subject): Trouble | undefined {
   const { streams, lastComplete } = status;
@@ -158,8 +158,8 @@ export function staleness({ status, schedule, report, now }: Subject): Trouble |
 }
 
 /**
- * The same for the state of a source: one that never was complete is only starting, until a first sweep should have been
- * complete as well.
+ * The readiness rule as a state: a source without any complete poll is `starting` until its first one should have
+ * ended.
  */
 export function staleForState(subject: Subject): Condition | undefined {
   const stale = staleness(subject);
@@ -170,30 +170,33 @@ export function staleForState(subject: Subject): Condition | undefined {
   return since < subject.now ? { ...condition, since } : undefined;
 }
 
-/** When a source was first known of, as far as that can be told. Epoch ms. */
+/** When a source was first known, if that is recorded. Epoch ms. */
 export function knownSince({ status, report }: Pick<Subject, 'status' | 'report'>): number | undefined {
   const times = status.streams.flatMap(({ knownSince: since }) => since ?? []);
   return times.length === 0 ? report?.since : Math.min(...times);
 }
 
-/** How long a stream may go unread before its source is stale. Milliseconds. */
+/** How long a stream may go without a complete poll before its source is stale. Milliseconds. */
 function allowance({ status: { config, streams }, schedule, report }: Omit<Subject, 'now'>): number {
-  return Math.max(patienceWith(config, streams.length, schedule), PATIENCE * (report?.lastSweep ?? 0));
+  return Math.max(
+    staleAfter(config, streams.length, schedule),
+    STALE_INTERVALS * (report?.pollDuration ?? 0),
+  );
 }
 
-/** How long a source with so many streams may take between two complete polls, by its schedule and budget. Milliseconds. */
-export function patienceWith(config: SourceConfig, streams: number, { interval }: Schedule): number {
-  return PATIENCE * Math.max(interval, predictedPoll(config, streams));
+/** The longest time between two complete polls of a source with so many streams, by its schedule and quota. Milliseconds. */
+export function staleAfter(config: SourceConfig, streams: number, { interval }: Schedule): number {
+  return STALE_INTERVALS * Math.max(interval, predictedPoll(config, streams));
 }
 
-/** A stream by its source and, where the source has parts, the part. */
+/** A stream that was not read for too long. */
 export interface OverdueStream {
   readonly source: string;
   /** `source`, or `source/scope`. */
   readonly name: string;
 }
 
-/** The streams that were not completely read for longer than readiness allows; of one that never was, since it is known. */
+/** The streams without a complete poll for longer than the readiness rule allows; a new stream counts from when it was known. */
 export function overdueStreams(subject: Subject): readonly OverdueStream[] {
   const { status, now } = subject;
   const source = status.config.name;

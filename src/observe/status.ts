@@ -17,32 +17,32 @@ import {
   staleness,
 } from './states.ts';
 
-/** What of the journal says how things stand; a daemon's own, or a view beside it. */
+/** The stores of the journal that the status is read from: a daemon's own, or a read-only view beside it. */
 export type StatusJournal = Pick<
   JournalView,
   'streams' | 'coverage' | 'gaps' | 'sources' | 'destinations' | 'deadLetters' | 'stats'
 >;
 
-/** How a source stands, by the journal. Times are epoch milliseconds. */
+/** The status of a source. Times are epoch milliseconds. */
 export interface SourceStatus extends Polled {
   readonly state: SourceState;
-  /** By the readiness rule, whatever the state. */
+  /** By the readiness rule, independent of the state. */
   readonly stale: Trouble | undefined;
   readonly nextDue: number | undefined;
-  /** Requests that wait for the budget. */
+  /** Requests that wait for the quota. */
   readonly deferred: number;
   readonly openGaps: number;
-  /** What is known of the records sent, also of streams that are gone. */
+  /** Known records, including those of streams that are gone. */
   readonly ledger: LedgerSize;
-  /** What is older was completely read, gaps apart, in each stream that covers time; the vendor's clock. */
+  /** Everything before this time was read, except gaps, in each stream that covers time; the vendor's clock. */
   readonly readUpTo: number | undefined;
 }
 
-/** How a destination stands, by the journal. Times are epoch milliseconds. */
+/** The status of a destination. Times are epoch milliseconds. */
 export interface DestinationStatus {
   readonly name: string;
   readonly state: DestinationState;
-  /** Events that it still lacks. */
+  /** Queued events. */
   readonly waiting: number;
   /** When the oldest of them was read. */
   readonly oldest: number | undefined;
@@ -52,7 +52,7 @@ export interface DestinationStatus {
   readonly lastResponse: string | undefined;
   readonly lastResponseAt: number | undefined;
   readonly deadLetters: number;
-  /** What it was not sent because its backlog was too large, oldest first. */
+  /** Events that were skipped because its backlog was too large, oldest first. */
   readonly gaps: readonly DestinationGap[];
 }
 
@@ -60,15 +60,15 @@ export interface Status {
   readonly sources: readonly SourceStatus[];
   readonly destinations: readonly DestinationStatus[];
   readonly journal: JournalStats;
-  /** Events that some destination lacks: of the one that lacks most. */
+  /** Queued events of the destination with the most. */
   readonly undelivered: number;
-  /** Dead letters, in all. */
+  /** All dead letters. */
   readonly rejected: number;
   /** Why the configuration that was read last is not used; undefined when it is. */
   readonly reloadFailed: Condition | undefined;
 }
 
-/** By what the states are computed, besides the journal. */
+/** What the states depend on besides the journal. */
 export interface StatusMoment {
   /** Epoch ms. */
   readonly now: number;
@@ -76,7 +76,7 @@ export interface StatusMoment {
   readonly scheduleOf: (source: SourceConfig) => Schedule;
 }
 
-/** How everything of a configuration stands, by what is durable and what a process has seen. */
+/** The status of everything in a configuration, from the journal and what a process reports. */
 export async function readStatus(
   journal: StatusJournal,
   config: Config,
@@ -211,7 +211,7 @@ const SOURCE_REPORT = z.object({
     failing: CONDITION.optional(),
   }),
   since: z.number().optional(),
-  lastSweep: z.number().optional(),
+  pollDuration: z.number().optional(),
 });
 const DESTINATION_REPORT = z.object({ unreachable: CONDITION.optional(), nextTry: z.number().optional() });
 

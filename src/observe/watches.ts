@@ -15,11 +15,11 @@ import type {
 import { Histogram, LAG_SECONDS, LastHour, REQUEST_SECONDS } from './counts.ts';
 import { isThrottled } from './states.ts';
 
-/** How many polls are remembered. */
+/** How many ended polls are kept for the status page. */
 const POLLS = 10;
 
 /** A poll of all streams that has ended. */
-export interface PollSeen {
+export interface EndedPoll {
   /** When it ended, epoch ms. */
   readonly at: number;
   readonly outcome: PollOutcome;
@@ -27,7 +27,7 @@ export interface PollSeen {
   readonly events: number;
 }
 
-/** What this process has seen of one source: counts for metrics, and what troubles it. Told by the collecting loop. */
+/** What this process has observed of one source: counts for metrics and what needs attention. The collect loop reports to it. */
 export class SourceWatch {
   readonly events = { new: 0, updated: 0, repeated: 0, malformed: 0 };
   readonly polls: Record<PollOutcome, number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
@@ -37,16 +37,16 @@ export class SourceWatch {
   retries = 0;
   readonly eventsLastHour: LastHour;
   readonly requestsLastHour: LastHour;
-  /** Gaps that were recorded. */
+  /** Recorded gaps. */
   gaps = 0;
-  /** Characters of answers that stand for bytes that are none in their charset. */
+  /** Characters that replaced bytes that are invalid in the charset of their response. */
   replacedCharacters = 0;
-  /** How long the last complete sweep took, milliseconds. */
-  lastSweep = 0;
+  /** How long the last complete poll took, milliseconds. */
+  pollDuration = 0;
   /** When this process began to watch it, epoch ms. */
   readonly since: number;
   readonly #clock: Clock;
-  #lastPolls: readonly PollSeen[] = [];
+  #lastPolls: readonly EndedPoll[] = [];
   readonly #troubles = new Map<Reason, Trouble>();
   #conditions: Omit<SourceConditions, 'refused'> = {};
   #restored = false;
@@ -67,7 +67,7 @@ export class SourceWatch {
     if (added.schemaChanged) {
       this.#note('schema-changed', `${added.malformed} of the ${added.rows} rows of a page did not fit.`);
     } else if (added.new + added.updated > 0) {
-      // A page of rows that were told before says nothing of what new ones look like.
+      // A page of repeated rows says nothing about the form of new ones.
       this.#troubles.delete('schema-changed');
     }
   }
@@ -76,7 +76,7 @@ export class SourceWatch {
     this.polls[outcome] += 1;
   }
 
-  /** Goes on with what the process before has seen; once, before anything else. */
+  /** Takes over what the previous process reported; only the first call counts, so that a reload changes nothing. */
   restore({ conditions }: SourceReport): void {
     if (this.#restored) return;
     this.#restored = true;
@@ -84,12 +84,12 @@ export class SourceWatch {
     this.#conditions = { throttled, failing };
   }
 
-  /** A sweep ended. One that was cut says nothing. */
-  sweep({ outcome, errors, stats }: SourcePollResult, duration: number): void {
-    const seen = { at: this.#clock.now(), outcome, events: stats.emitted };
-    this.#lastPolls = [seen, ...this.#lastPolls].slice(0, POLLS);
+  /** A poll of all streams ended. One that was cut changes no condition. */
+  sourcePoll({ outcome, errors, stats }: SourcePollResult, duration: number): void {
+    const ended = { at: this.#clock.now(), outcome, events: stats.emitted };
+    this.#lastPolls = [ended, ...this.#lastPolls].slice(0, POLLS);
     if (outcome === 'cut') return;
-    if (outcome === 'complete') this.lastSweep = duration;
+    if (outcome === 'complete') this.pollDuration = duration;
     const others = errors.filter((error) => !isRefusal(error) && !(error instanceof JournalFullError));
     this.#noteOrClear(
       'misconfigured',
@@ -107,7 +107,7 @@ export class SourceWatch {
       this.#throttle('vendor', throttledUntil, 'The vendor asked us to wait until');
   }
 
-  /** A request has to wait for its budget until then (epoch ms); undefined: it is granted. */
+  /** A request has to wait for its quota until then (epoch ms); undefined: it may be sent. */
   waits(until: number | undefined, route: string): void {
     const { throttled } = this.#conditions;
     if (until !== undefined) {
@@ -118,18 +118,18 @@ export class SourceWatch {
   }
 
   /** The last polls that ended, newest first. */
-  get lastPolls(): readonly PollSeen[] {
+  get lastPolls(): readonly EndedPoll[] {
     return this.#lastPolls;
   }
 
-  /** What holds of the source, as far as the collecting loop tells. */
+  /** The conditions that hold now, as far as the collect loop reports them. */
   get conditions(): Omit<SourceConditions, 'refused'> {
     const { throttled, ...rest } = this.#conditions;
     const holds = throttled !== undefined && isThrottled(throttled, this.#clock.now());
     return holds ? { ...rest, throttled } : rest;
   }
 
-  /** What is not as it should be. `interval`: of the schedule, milliseconds. `refusals`: by the source's circuit. */
+  /** What needs attention. `interval`: of the schedule, milliseconds. `refusals`: from the source's circuit. */
   troublesWithin(interval: number, refusals: readonly Refusal[]): readonly Trouble[] {
     const { throttled } = this.conditions;
     const refused = refusals.map(({ misconfigured, since, reason }): Trouble => {
@@ -138,14 +138,14 @@ export class SourceWatch {
     const others = [...this.#troubles.values()].filter(
       ({ reason }) => !refused.some((one) => one.reason === reason),
     );
-    // Waiting for a budget is the rhythm of some sources; what holds up the next poll is more.
+    // Some sources always wait for their quota; only a wait that delays the next poll needs attention.
     const isTrouble = throttled?.by === 'vendor' || throttledFor(throttled) > interval;
     if (throttled === undefined || !isTrouble) return [...refused, ...others];
     const { since, reason: detail } = throttled;
     return [...refused, ...others, { reason: 'throttled', since, detail }];
   }
 
-  /** A wait that follows another goes on; a shorter one within it changes nothing. */
+  /** A wait that follows another keeps its `since`; a shorter one changes nothing. */
   #throttle(by: Throttling['by'], until: number, words: string): void {
     const { throttled } = this.conditions;
     if (throttled?.until !== undefined && throttled.until >= until) return;
@@ -184,11 +184,11 @@ const LABELS = {
   rejected: 'bisect',
 } as const satisfies Record<ResponseKind, string>;
 
-/** What this process has seen of one destination: counts for metrics, reported by its delivery. */
+/** What this process has observed of one destination: counts for metrics, reported by its delivery. */
 export class DestinationWatch implements DeliveryObserver {
   readonly answers = { acknowledge: 0, wait: 0, pause: 0, bisect: 0 };
   readonly duration = new Histogram(REQUEST_SECONDS);
-  /** By source: from the time of a live event to its acknowledgement. */
+  /** By source: the time from a live event to its acknowledgement. */
   readonly lag = new Map<string, Histogram>();
   /** By source: bytes of accepted requests, before compression. */
   readonly sentBytes = new Map<string, number>();

@@ -216,7 +216,7 @@ function collectObserver({ live, onPage }: Shared, config: SourceConfig): Collec
     },
     commit: (duration) => live.commits.observe(duration),
     streamPoll: (result) => watch.poll(result),
-    sourcePoll: (result, duration) => watch.sweep(result, duration),
+    sourcePoll: (result, duration) => watch.sourcePoll(result, duration),
     alive: (wait) => live.sourceMoves(config, wait),
   };
 }

@@ -103,7 +103,7 @@ describe('metrics', () => {
 
     expect(pushed).toHaveLength(5);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('Metrics could not be pushed');
+    expect(lines[0]).toContain('Metrics push failed');
     expect(lines[0]).not.toContain('of-metrics');
   });
 

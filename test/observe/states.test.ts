@@ -488,7 +488,7 @@ const DESTINATIONS: readonly DestinationSituation[] = [
     is: 'rejecting',
     of: 'records that it rejects for good',
     answer: () => ({ status: 400, words: 'Log line is too long' }),
-    row: { since: TIME, reason: expect.stringContaining('1 event is a dead letter'), dead_letters: 1 },
+    row: { since: TIME, reason: expect.stringContaining('1 event was rejected'), dead_letters: 1 },
     ready: [200],
   },
   {
