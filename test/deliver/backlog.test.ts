@@ -61,7 +61,7 @@ const gapBeyond = (max: string | number) => ({ max, then: 'gap' });
 
 let filled = 0;
 
-/** A page of one event of about so many bytes, which happened now. */
+/** Commits a page with one event of about so many bytes, at the present time. */
 async function fill(bytes: number): Promise<void> {
   filled += 1;
   const [stream] = await lab.app.journal.streams.all();
@@ -101,7 +101,7 @@ async function pass(minutes: number, bytes = 512 * KIB): Promise<void> {
 
 const uids = (receiver: Receiver) => new Set(receiver.received().map(({ uid }) => uid));
 
-/** What only the living one has: its count and the span of its times. */
+/** What only the destination that is alive has: the count and the span of times. */
 function missedByDead(): Pick<DestinationGap, 'events' | 'from' | 'to'> {
   const has = uids(dead);
   // A kill may have made it repeat some.

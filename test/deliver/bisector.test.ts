@@ -134,7 +134,7 @@ describe('a receiver that rejects everything', () => {
   });
 });
 
-/** One request of the stuck bisector is accepted. */
+/** The next request of a batch that is stuck is accepted. */
 function unstuck(bisector: BatchBisector): BatchBisector {
   bisector.next();
   bisector.accept();
@@ -225,10 +225,10 @@ describe('a request without a response', () => {
           const bisector = new BatchBisector(size);
           const deadLetters: number[] = [];
           let next = bisector.next({ most });
-          // Too slow for a third of the batch, and then silent for ever.
+          // Too slow for a third of the batch, and then without any response.
           for (let request = 0; request < 100 && next.length > 0; request += 1) {
             const silent = request >= from || next.length > size / 3;
-            // A right neighbour of a record that was accepted last is the one that may be lost.
+            // Only the right neighbour of the record that was accepted last may be lost.
             if (request === from && next.length === 1) return;
             const bisection = answerOrNot(bisector, !silent);
             if (bisection?.kind === 'dead-letter') deadLetters.push(bisection.index);

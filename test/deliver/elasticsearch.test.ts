@@ -9,7 +9,7 @@ const SIZE = 16;
 const ALL = events(SIZE).map(({ uid }) => uid);
 const OVERRIDES = { profile: 'elastic-bodymap' } as const;
 
-/** Delivers sixteen events to what answers so, until this many requests were made and these events passed. */
+/** Delivers sixteen events to a receiver that answers like this, until so many requests are made and so many events passed. */
 async function delivered(
   answer: Answering,
   { requests, passed = SIZE, overrides = {} }: Delivering,
@@ -50,13 +50,13 @@ interface Delivered {
   readonly delivered: number;
 }
 
-/** Refuses the documents of these ids as a mapping conflict. */
+/** Rejects the documents with these ids for a mapping conflict. */
 const refusing = (...uids: readonly string[]) =>
   elasticsearchOtlp((record) =>
     uids.includes(record.uid) ? mappingConflict(record, 'qradar.count') : undefined,
   );
 
-/** This answer to the first request, then as Elasticsearch does. */
+/** This response to the first request, then those of Elasticsearch. */
 function first(answer: ReceiverAnswer, then = elasticsearchOtlp()): Answering {
   let given = 0;
   return (request) => (given++ === 0 ? answer : then(request));
@@ -160,15 +160,15 @@ describe('Elasticsearch’s OTLP endpoint', () => {
   });
 
   test('a request whose every index is forbidden pauses and costs no record', async () => {
-    let mended = false;
+    let repaired = false;
     const store = elasticsearchOtlp(() =>
-      mended ? undefined : { status: 'FORBIDDEN', words: 'is unauthorized for API key id [a]' },
+      repaired ? undefined : { status: 'FORBIDDEN', words: 'is unauthorized for API key id [a]' },
     );
 
     const found = await delivered(
       async (request) => {
         const answer = await store(request);
-        mended = request.records.length === 1;
+        repaired = request.records.length === 1;
         return answer;
       },
       { requests: 4 },

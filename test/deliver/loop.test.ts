@@ -346,7 +346,7 @@ describe('dead letters', () => {
 
   test('dead letters are logged once, with their count, and again when there are ten times as many', async () => {
     await using running = await startDelivery();
-    // Something is taken of each batch, so that the destination goes on.
+    // Part of each batch is accepted, so that the destination does not pause.
     running.receiver.answer = refusing(({ uid }) => Number(uid.slice('uid-'.length)) % 2 === 1);
     running.start();
     for (let batch = 0; batch < 30; batch += 1) {

@@ -267,7 +267,7 @@ test('a failed request does not affect the next one', async () => {
   expect(server.requests).toHaveLength(4);
 });
 
-/** A port that takes connections and answers the first bytes of each with these, or (undefined) by a reset. */
+/** A port that accepts connections and answers the first bytes of each with these, or (undefined) resets it. */
 async function port(answer: Buffer | string | undefined) {
   const server = createTcpServer((socket) => {
     socket.on('error', () => undefined);

@@ -3,7 +3,7 @@ import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { DeadLetter, JournalPage, Position } from '../../../src/journal/delivery.ts';
 import type { Acknowledgement, Room } from '../../../src/journal/journal.ts';
 
-/** A journal in memory, for the delivery's own tests: what it is asked to commit is there to be looked at. */
+/** A journal in memory for the tests of the delivery, which look at what was committed. */
 export class MemoryJournal implements DeliveryJournal {
   readonly #pages: JournalPage[] = [];
   readonly letters: DeadLetter[] = [];
