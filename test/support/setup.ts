@@ -1,9 +1,13 @@
 import fc from 'fast-check';
+import { afterAll } from 'vitest';
 import { forgetSecrets } from '../../src/core/secret.ts';
+import { cleanUpFile } from './after-file.ts';
 
 // Test files share processes (`isolate: false`): importing everything anew for each would cost more than many of them do.
 // A secret of one file must not be masked in another.
 forgetSecrets();
+
+afterAll(cleanUpFile);
 
 /** In CI properties draw the same cases every time, so that a run can be repeated; elsewhere each run draws new ones. */
 if (process.env['CI'] === 'true') fc.configureGlobal({ seed: 20_261_124 });
