@@ -9,16 +9,16 @@ export type Json =
   | { readonly [key: string]: Json };
 
 export interface ParseOptions {
-  /** Names of number fields to be given as the decimal text that the sender wrote, where a double is not enough. */
+  /** Names of number fields that are returned as the decimal text of the sender, because a double is not exact enough. */
   readonly decimalText?: readonly string[] | undefined;
 }
 
-/** Only a number with so many digits can be beyond 2^53; a text without any is parsed the fast way. */
+/** Only a number with this many digits can be beyond 2^53; a text without one is parsed the fast way. */
 const MANY_DIGITS = /\d{16}/;
 
 /**
  * Parses JSON without losing digits: integers outside ±(2^53 − 1) become BigInt.
- * Throws `SyntaxError` on text that is not JSON.
+ * @throws SyntaxError when the text is not JSON
  */
 export function parseJson(text: string, { decimalText = [] }: ParseOptions = {}): unknown {
   if (decimalText.length === 0 && !MANY_DIGITS.test(text)) return JSON.parse(text);
@@ -37,7 +37,7 @@ export function toJson(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch {
-    // A BigInt is in it, which costs a call for every member; or it cannot be written, and this throws why.
+    // It contains a BigInt, which costs a call for each member; or it cannot be written, and this call throws the reason.
     return JSON.stringify(value, (_key, member: unknown) =>
       typeof member === 'bigint' ? (JSON as unknown as RawJson).rawJSON(member.toString()) : member,
     );

@@ -3,38 +3,38 @@ import { parseJson, type ParseOptions } from './json.ts';
 import { CODE, type Extent, JsonScanner } from './json-scan.ts';
 import { isReadable, Unreadable } from './read-record.ts';
 
-/** Which arrays of a document are lists of rows, which may be long. */
+/** Which arrays of a document are lists of rows. They may be long. */
 export type Shape =
-  /** This is one; `of`: lists inside each of its rows. */
+  /** A list of rows. `of`: lists inside each row. */
   | { readonly rows: true; readonly of?: Shape }
-  /** An object with some in it, by the names of its members. */
+  /** An object with lists in it, by the names of its members. */
   | { readonly members: Readonly<Record<string, Shape>> };
 
-/** Neighbouring rows: a page of work. */
+/** Consecutive rows that are processed together. */
 export interface Batch {
   readonly size: number;
   readonly bytes: number;
   /**
-   * Makes the rows, anew at every call: whoever keeps them keeps their memory. One that is too large or too deep is an
+   * Parses the rows, again at every call, so that no memory is kept for them. A row that is too large or too deep is an
    * `Unreadable`.
    */
   rows(): readonly unknown[];
-  /** The same without the options and the inner lists that the document was read with. */
+  /** The same, but without the parse options and without turning inner lists into `Rows`. */
   asWritten(): readonly unknown[];
-  /** Where each of them stands, for `Rows.at`. */
+  /** The place of each row, for `Rows.at`. */
   places(): readonly number[];
 }
 
-/** What fits in a page of work: so many rows, so many bytes and values of them; at least one row. */
+/** The limits of a batch: rows, their bytes, and the values in them. A batch has at least one row. */
 export const PAGE = { rows: 1_000, bytes: 1_048_576, values: 100_000 } as const;
 
-/** Longer names of members are none that we look for. Bytes. */
+/** Members with longer names are never in a `Shape`. Bytes. */
 const LONGEST_NAME = 1_024;
 
-/** Others have their turn after so many bytes. */
+/** The event loop gets a turn after this many bytes. */
 const TURN = 1_048_576;
 
-/** A list of rows that are made when they are asked for. */
+/** A list of rows that are parsed when they are read. */
 export class Rows {
   readonly length: number;
   readonly batches: readonly Batch[];
@@ -46,7 +46,7 @@ export class Rows {
     this.length = batches.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** A list of what is in memory already. */
+  /** A list of rows that are in memory already. */
   static of(...rows: readonly unknown[]): Rows {
     const given = () => rows;
     const places = () => [...rows.keys()];
@@ -54,22 +54,22 @@ export class Rows {
     return new Rows(rows.length === 0 ? [] : [batch], (place) => rows[place]);
   }
 
-  /** Makes the row at one of the places that the batches tell. */
+  /** Parses the row at a place; see `Batch.places`. */
   at(place: number): unknown {
     return this.#make(place);
   }
 
-  /** The rows one by one, no more than a page of them in memory. */
+  /** The rows one by one, with at most one batch in memory. */
   *[Symbol.iterator](): Iterator<unknown> {
     for (const batch of this.batches) yield* batch.rows();
   }
 }
 
 /**
- * Reads a document whose arrays of this shape become `Rows`. Where there is no array, there is what was there. All of
- * the text is looked at before this resolves, and other work has its turn meanwhile.
+ * Reads a document and turns its arrays of this shape into `Rows`. A value that is not an array stays as it is. The whole
+ * text is scanned before this resolves, and the event loop gets turns meanwhile.
  *
- * @throws SyntaxError when it is no JSON, all of it.
+ * @throws SyntaxError when any part of the text is not JSON
  */
 export async function readRows(
   bytes: Uint8Array,
@@ -84,7 +84,7 @@ export async function readRows(
   return step.value;
 }
 
-/** Gives way at each `yield`. */
+/** The event loop gets a turn at each `yield`. */
 type Steps<T> = Generator<void, T>;
 
 class Reader {
@@ -106,7 +106,7 @@ class Reader {
     return this.make(yield* this.#value());
   }
 
-  /** What stands there, as a value. */
+  /** Parses the value at an extent. */
   make(extent: Extent): unknown {
     const bytes = this.#scanner.bytes.subarray(extent.from, extent.to);
     return isReadable(extent) ? parseJson(textOf(bytes), this.#options) : new Unreadable(bytes, extent);
@@ -126,7 +126,7 @@ class Reader {
     return new Rows(filling.end(), (place) => rowAt(new JsonScanner(bytes, place), of, this.#options));
   }
 
-  /** Members without rows share the limit of one page; what is beyond it is left out. */
+  /** Members without rows share the limit of one batch; what exceeds it is left out. */
   *#object(shapes: Readonly<Record<string, Shape>>): Steps<object> {
     const members: [string, unknown][] = [];
     let left: number = PAGE.bytes;
@@ -167,7 +167,7 @@ class Reader {
   }
 }
 
-/** Where a page's rows stand; `plain`: a value can be made of each. */
+/** The extents of a batch's rows. `plain`: every one of them can be parsed. */
 interface Place {
   readonly from: number;
   readonly to: number;
@@ -175,7 +175,7 @@ interface Place {
   readonly plain: boolean;
 }
 
-/** Rows that are cut into pages. */
+/** Cuts rows into batches. */
 class Filling {
   readonly #pages: Batch[] = [];
   readonly #make: (place: Place) => Batch;
@@ -255,7 +255,7 @@ class Page implements Batch {
   }
 }
 
-/** Without giving way: the rows of one page are made in one turn. */
+/** Without turns of the event loop: the rows of one batch are parsed at once. */
 function rowAt(scanner: JsonScanner, of: Shape | undefined, options: ParseOptions): unknown {
   const steps = new Reader(scanner, options).read(of);
   let step = steps.next();

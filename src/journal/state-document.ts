@@ -24,7 +24,7 @@ const stream = z.object({
   ledger: z.array(
     z.object({
       key: z.string(),
-      /** Of a long key, only its beginning and its hash are known. */
+      /** The key is the beginning and the hash of a long one. */
       hashed: z.boolean().optional(),
       at: time,
       uid: z.string(),
@@ -40,19 +40,19 @@ const stream = z.object({
       to: time,
       opened: time,
       closed: time.nullable(),
-      /** 0: no event tells it yet. */
+      /** 0: no event was sent about it yet. */
       told: z.int().default(1),
     }),
   ),
 });
 
 /**
- * What moves to another machine: cursors, ledgers, coverage and gaps. No budgets, no
- * positions, nothing undelivered, and no secret. Times are epoch milliseconds.
+ * What moves to another machine or database: cursors, ledgers, coverage and gaps. No quotas, no positions, no undelivered
+ * events, and no secret. Times are epoch milliseconds.
  */
 export const StateDocument = z.object({
   format: z.literal(FORMAT, `expected a document of penstock state export (format: ${FORMAT})`),
-  version: z.literal(VERSION, `expected version ${VERSION}; another one is of another release`),
+  version: z.literal(VERSION, `expected version ${VERSION}; other versions belong to other releases`),
   exported: time,
   streams: z.array(stream),
 });

@@ -434,7 +434,7 @@ describe('state export and import', () => {
     ['{"format":"other"}', 'is not an exported state'],
     [
       '{"format":"penstock-state","version":2,"exported":1,"streams":[]}',
-      'another one is of another release',
+      'other versions belong to other releases',
     ],
   ])('refuses %s, and makes nothing', async (stdin, words) => {
     const { code, stderr } = await world.run('state import -', { stdin });

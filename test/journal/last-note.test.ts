@@ -85,7 +85,7 @@ test.each(['', 'nonsense', '{"sequence":"9"}', 'null'])(
 
     await journal.compareLast();
 
-    expect(lines.join('')).toContain('penstock.last cannot be read');
+    expect(lines.join('')).toContain('penstock.last could not be read');
   },
 );
 
@@ -98,5 +98,5 @@ test('a note that cannot be written stops nothing', async () => {
   await journal.noteLast(0);
 
   expect(lines).toHaveLength(1);
-  expect(lines[0]).toContain('could not be noted in penstock.last');
+  expect(lines[0]).toContain('penstock.last could not be written');
 });

@@ -77,7 +77,7 @@ export class Connection {
     }
   }
 
-  /** Within a transaction the error comes as it is: it rolls the transaction back first. */
+  /** Inside a transaction the error is not translated yet: it rolls the transaction back first. */
   #meaningOf(error: unknown): unknown {
     const { isOpen } = this.#database;
     return isOpen && this.#database.isTransaction ? error : this.#guard.translate(error);
@@ -106,7 +106,7 @@ export function orUndefined<T>(value: T | null | undefined): T | undefined {
   return value ?? undefined;
 }
 
-/** Milliseconds that a statement waits for another process's transaction; each is a few milliseconds long. */
+/** How long a statement waits for the transaction of another process; each takes a few milliseconds. Milliseconds. */
 export const BUSY_TIMEOUT = 5_000;
 
 /** The value of a pragma that is a number. */
@@ -114,7 +114,7 @@ export function pragma(database: DatabaseSync, name: string): number {
   return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
 }
 
-/** How many migrations the database has had. */
+/** How many migrations the database has. */
 export function schemaVersion(database: DatabaseSync): number {
   return pragma(database, 'user_version');
 }
@@ -146,47 +146,47 @@ export function isReadOnly(error: unknown): boolean {
   return resultCode(error) === READONLY;
 }
 
-/** SQLite says that this is no database, or that its pages contradict each other. Only an integrity check proves it. */
+/** SQLite says that this is no database, or that it is damaged. Only an integrity check proves it. */
 export function isCorrupt(error: unknown): boolean {
   return [CORRUPT, NOTADB].includes(resultCode(error) ?? 0);
 }
 
-/** What a disk does that is full or fails, and a lock that lasts: what was tried can be tried again. */
+/** A full or failing disk, or a lock that lasts: the operation can be tried again. */
 export function mayPass(error: unknown): boolean {
   return [BUSY, IOERR, FULL, CANTOPEN].includes(resultCode(error) ?? 0);
 }
 
-/** A file could not be made, made longer or written. */
+/** A file could not be created, extended or written. */
 export function isWriteFailure(error: unknown): boolean {
   return [READONLY, IOERR, FULL, CANTOPEN].includes(resultCode(error) ?? 0);
 }
 
-/** For want of space, of rights, or of the file. */
+/** SQLite could not open the file: no space, no rights, or no file. */
 export function isNotOpened(error: unknown): boolean {
   return resultCode(error) === CANTOPEN;
 }
 
-/** The disk itself failed, or (some of SQLite's calls do not tell the two apart) had no space. */
+/** The disk failed, or it is full (some calls of SQLite do not distinguish the two). */
 export function isDiskError(error: unknown): boolean {
   return resultCode(error) === IOERR;
 }
 
 /**
- * What SQLite's text cannot hold, or not safely: half a surrogate pair has no UTF-8, a NUL ends the text for some tools,
- * U+10FFFF is the end of a prefix's range. And the sign that begins what stands for them.
+ * Characters that SQLite's text cannot hold safely: half a surrogate pair has no UTF-8, a NUL ends the text for some tools,
+ * U+10FFFF is the end of a prefix's range. And the backslash, which begins their escapes.
  */
 const SPECIAL = /[\\\0\u{10FFFF}\p{Surrogate}]/gu;
 const ANY_SPECIAL = new RegExp(SPECIAL.source, 'u');
 
 /**
- * Text of a vendor as the state holds it: well-formed, and another one for each text. A UTF-16 unit that cannot be
- * stored as it is becomes `\` and four hexadecimal digits.
+ * Text of a vendor as the state stores it: well-formed, and different for different texts. A UTF-16 unit that cannot be
+ * stored becomes `\` and four hexadecimal digits.
  */
 export function toStored(text: string): string {
   return ANY_SPECIAL.test(text) ? text.replaceAll(SPECIAL, escaped) : text;
 }
 
-/** The text of which `toStored` made this. */
+/** Reverses `toStored`. */
 export function fromStored(stored: string): string {
   if (!stored.includes('\\')) return stored;
   return stored.replaceAll(/\\([0-9a-f]{4})/g, (_, digits: string) =>

@@ -5,12 +5,12 @@ import { BUSY_TIMEOUT, isBusy, isCorrupt, isWriteFailure } from './connection.ts
 import { createFile, type StateFiles, syncToDisk } from './files.ts';
 import { APPLICATION_ID, applyMigrations } from './schema.ts';
 
-/** The write-ahead log is folded into the database when it has this many pages (4 KiB each), and keeps that size. */
+/** The write-ahead log is checkpointed into the database at this many pages (4 KiB each), and keeps that size. */
 const CHECKPOINT_PAGES = 500;
 
 /**
- * Opens the database for writing. FULL: a commit that resolved survives a power cut. Temporary tables stay in
- * memory, because a container's root may be read-only.
+ * Opens the database for writing. `synchronous = FULL`: a commit that resolved survives a power cut. Temporary tables stay in
+ * memory, because the root file system of a container may be read-only.
  */
 export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT });
@@ -30,8 +30,8 @@ export function openDatabase(path: string): DatabaseSync {
 }
 
 /**
- * Makes the first database. It gets its name only when it is complete and on disk, so that a crash here leaves a
- * directory that is still a first run.
+ * Creates the first database. It gets its name only when it is complete and on disk, so that after a crash here the
+ * directory is still a first run.
  */
 export function createDatabase(files: StateFiles, migrations: readonly string[]): void {
   const { unfinished } = files;
@@ -41,7 +41,7 @@ export function createDatabase(files: StateFiles, migrations: readonly string[])
   createFile(unfinished);
   const database = new DatabaseSync(unfinished);
   try {
-    // Before the first table, since it cannot be set later: without it the file never gives space back.
+    // Cannot be set after the first table; without it the file never shrinks.
     database.exec(`PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = ${APPLICATION_ID}`);
     applyMigrations(database, migrations);
   } finally {
@@ -53,8 +53,8 @@ export function createDatabase(files: StateFiles, migrations: readonly string[])
 }
 
 /**
- * Opens a database for reading through its write-ahead log, beside whoever writes to it. SQLite may have to make the
- * log's index for that; where it cannot (a full disk, a directory that is read-only) and nobody writes, it does without.
+ * Opens a database for reading through its write-ahead log, beside the process that writes to it. SQLite may have to create
+ * the index of the log. Where it cannot (a full disk, a read-only directory) and nobody writes, the index is in memory.
  */
 export function openForReading(files: StateFiles): DatabaseSync {
   try {
@@ -65,19 +65,19 @@ export function openForReading(files: StateFiles): DatabaseSync {
   }
 }
 
-/** The file alone: SQLite makes no side files and takes no locks, so that a database that is not ours is not touched. */
+/** Opens the file alone: SQLite creates no side files and takes no locks, so that a foreign database is not touched. */
 export function openUntouched({ database }: StateFiles): DatabaseSync {
   return new DatabaseSync(`${pathToFileURL(database).href}?immutable=1`, { readOnly: true });
 }
 
-/** Nobody writes: the log, if there is one, is read with an index in memory. */
+/** For when nobody writes: the log, if there is one, is read with an index in memory. */
 function withoutSideFiles(files: StateFiles): DatabaseSync {
   if ((statSync(files.wal, { throwIfNoEntry: false })?.size ?? 0) === 0) return openUntouched(files);
   const location = `${pathToFileURL(files.database).href}?vfs=unix-none`;
   return opened(location, 'PRAGMA locking_mode = EXCLUSIVE');
 }
 
-/** The first read opens the log. */
+/** Reads once, because SQLite opens the log at the first read. */
 function opened(location: string, settings = ''): DatabaseSync {
   const database = new DatabaseSync(location, { readOnly: true, timeout: BUSY_TIMEOUT });
   try {
@@ -108,9 +108,9 @@ export function isLocked({ lock }: StateFiles): boolean {
 type Check = 'integrity_check' | 'quick_check';
 
 /**
- * What an integrity check finds wrong, in one line; undefined when all is well. It reads the whole database through its
- * log.
- * @throws what SQLite raises when the check cannot be made.
+ * The first damage that an integrity check finds, in one line; undefined when there is none. Reads the whole database
+ * through its log.
+ * @throws the error of SQLite when the check cannot run
  */
 export function findDamage(database: DatabaseSync, check: Check): string | undefined {
   try {
@@ -123,7 +123,7 @@ export function findDamage(database: DatabaseSync, check: Check): string | undef
   }
 }
 
-/** As `findDamage`, of a state's database that SQLite called corrupt, by a connection of its own. */
+/** As `findDamage`, on a new connection, after SQLite reported corruption. */
 export function findDamageIn(files: StateFiles): string | undefined {
   try {
     using database = openForReading(files);
@@ -135,8 +135,8 @@ export function findDamageIn(files: StateFiles): string | undefined {
 }
 
 /**
- * Opens a database that nobody else writes to, to look at it. Without a log it is opened for writing: what SQLite makes
- * beside it is gone when it is closed. A log that holds something stays as it is.
+ * Opens a database that nobody else writes to, in order to check it. Without a log it is opened for writing, so that SQLite
+ * removes its side files at the end. A log that holds something stays as it is.
  */
 export function openToCheck({ database, wal }: StateFiles): DatabaseSync {
   const hasLog = (statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > 0;

@@ -10,19 +10,19 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** The files of a state directory. Nothing else in it is ours, and is left alone. */
+/** The files of a state directory. Penstock touches no other files in it. */
 export interface StateFiles {
   readonly directory: string;
   readonly database: string;
-  /** Where a first database is made, before it gets its name. */
+  /** The first database before it is complete. */
   readonly unfinished: string;
   readonly wal: string;
-  /** The index of the log, shared by all who have the database open. */
+  /** The index of the write-ahead log, shared by all processes that have the database open. */
   readonly shm: string;
   readonly lock: string;
-  /** Who holds the lock. */
+  /** Which process holds the lock. */
   readonly holder: string;
-  /** How far the state was, by which a restored copy is known. */
+  /** How far the state was, so that a restored copy is detected. */
   readonly last: string;
 }
 
@@ -40,13 +40,13 @@ export function stateFiles(directory: string): StateFiles {
   };
 }
 
-/** Nobody but the owner may read what vendors told us. */
+/** Only the owner may read the vendors' data. */
 const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
 
 /**
- * Makes an empty file of our mode, for SQLite to fill; SQLite gives its side files the same mode. Not for a database
- * that is open in this process: closing any handle of it drops the locks that SQLite holds on it.
+ * Creates an empty file with our mode, which SQLite fills; SQLite gives its side files the same mode. Do not call it for a
+ * database that is open in this process: closing any handle of the file drops the locks that SQLite holds on it.
  */
 export function createFile(path: string): void {
   closeSync(openSync(path, 'a', FILE_MODE));
@@ -62,7 +62,7 @@ export function syncToDisk(path: string): void {
   }
 }
 
-/** Replaces a small file as a whole, also for who reads it at the same moment; it survives a power cut. */
+/** Replaces a small file atomically: a reader sees the old or the new content. The new one survives a power cut. */
 export function replaceFile(path: string, content: string): void {
   const unfinished = `${path}.new`;
   try {
@@ -74,36 +74,36 @@ export function replaceFile(path: string, content: string): void {
   }
 }
 
-/** Names of the copies of a database that were made before migrations, `penstock.db.v<N>`, oldest first. */
+/** Names of the database copies made before migrations, `penstock.db.v<N>`, oldest first. */
 export function copiesIn(directory: string): readonly string[] {
   return readdirSync(directory)
     .filter((name) => /^penstock\.db\.v\d+$/.test(name))
     .toSorted((a, b) => copiedVersion(a) - copiedVersion(b));
 }
 
-/** The schema version that a copy has, by its name. */
+/** The schema version of a copy, from its name. */
 export function copiedVersion(name: string): number {
   return Number(name.split('.v').at(-1));
 }
 
-/** What `statfs(2)` says, as far as it is used here. */
+/** The results of `statfs(2)` that are used here. */
 export interface FileSystemFacts {
   readonly type: number;
   /** Blocks that an unprivileged user may still take. */
   readonly bavail: number;
-  /** Blocks there are. */
+  /** All blocks. */
   readonly blocks: number;
   readonly bsize: number;
 }
 
-/** Lent, so that tests can be on any file system. Throws where the path does not exist. */
+/** Injected, so that tests can pretend any file system. Throws when the path does not exist. */
 export type Statfs = (path: string) => FileSystemFacts;
 
 export const systemStatfs: Statfs = (path) => statfsSync(path);
 
 /**
- * Linux `f_type` of the file systems that are shared over a network: their locks and shared memory do not hold across
- * hosts, so SQLite's WAL does not work there (https://sqlite.org/wal.html). Numbers: `statfs(2)`, `linux/magic.h`.
+ * Linux `f_type` of network file systems. Their locks and shared memory do not work across hosts, so SQLite's WAL is not
+ * safe there (https://sqlite.org/wal.html). Numbers: `statfs(2)`, `linux/magic.h`.
  */
 const NETWORK = new Map([
   [0x6969, 'NFS'],
@@ -120,7 +120,7 @@ const NETWORK = new Map([
 
 /** The name of the network file system of this type, undefined for a local one. */
 export function networkFileSystem(type: number): string | undefined {
-  // Where the kernel's long has 32 bits, the high ones come out negative.
+  // On kernels whose long has 32 bits, large numbers come out negative.
   return NETWORK.get(type >>> 0);
 }
 

@@ -12,12 +12,12 @@ import { createFile, replaceFile, type StateFiles } from './files.ts';
 import { corrupt, locked, lockReplaced, logReplaced, replaced } from './problems.ts';
 import { APPLICATION_ID } from './schema.ts';
 
-/** Milliseconds: long enough for a killed holder to be gone, and for a `check` that makes the first database. */
-const PATIENCE = 1_000;
+/** Long enough for a killed holder to be gone, and for a `check` that creates the first database. Milliseconds. */
+const LOCK_TIMEOUT = 1_000;
 
 /**
- * The lock on a state: an open exclusive transaction on a small database of its own. It ends with its process however
- * that ends, and readers of the state never meet it. (Pid files cannot do this: in containers every process is pid 1.)
+ * The lock on a state: an open exclusive transaction on a small database of its own. It ends with its process, even after a
+ * kill, and readers of the state do not wait for it. (A pid file cannot do this: in containers every process is pid 1.)
  */
 export class StateLock implements Disposable {
   readonly #database: DatabaseSync;
@@ -31,26 +31,26 @@ export class StateLock implements Disposable {
 
   /**
    * @throws StateInUseError when another process holds it (the message says which).
-   * @throws StateError when the file is no lock of ours.
+   * @throws StateError when the file is not a lock of Penstock.
    */
   static take(files: StateFiles): StateLock {
     if (!existsSync(files.lock)) createFile(files.lock);
-    const database = new DatabaseSync(files.lock, { timeout: PATIENCE });
+    const database = new DatabaseSync(files.lock, { timeout: LOCK_TIMEOUT });
     try {
-      // Keeps the lock over the commit of `markComplete`.
+      // Keeps the lock across the commit of `markComplete`.
       database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
       if (isBusy(error)) throw locked(files.directory, currentHolder(files));
-      if (isCorrupt(error)) throw corrupt(files.lock, 'the lock file is not one of ours', error);
+      if (isCorrupt(error)) throw corrupt(files.lock, 'it is not a lock file of Penstock', error);
       throw error;
     }
     return new StateLock(database, files);
   }
 
   /**
-   * Notes that the database was completely made, so that a directory that loses it is told from a first run. The lock
-   * file is empty until then.
+   * Marks that the database was completely created, so that a directory that lost its database is not mistaken for a first
+   * run. Until then the lock file is empty.
    */
   markComplete(): void {
     if (this.#isMarked()) return;
@@ -59,7 +59,7 @@ export class StateLock implements Disposable {
     );
   }
 
-  /** Says who holds it, by the name of its command. `now`: epoch ms. */
+  /** Notes which command holds the state. `now`: epoch ms. */
   note(command: string | undefined, now: number): void {
     this.#note = noteHolder(this.#files, command, now);
   }
@@ -75,8 +75,8 @@ export class StateLock implements Disposable {
 }
 
 /**
- * Notes who holds the state, for whoever comes second: beside the database, since the database may still have to be made.
- * Only words are lost where it cannot be noted. Disposing takes the note back.
+ * Notes which process holds the state, for the error of a second one. It is a file beside the database, because the
+ * database may not exist yet. If it cannot be written, that error only says less. Disposing removes the note.
  */
 export function noteHolder({ holder }: StateFiles, command: string | undefined, now: number): Disposable {
   const noted: Holder = { host: hostname(), pid: process.pid, since: new Date(now).toISOString(), command };
@@ -90,34 +90,34 @@ export function noteHolder({ holder }: StateFiles, command: string | undefined, 
   };
 }
 
-/** What fails here (a full disk, a directory that was removed) is found where something is written that matters. */
+/** A failure here (a full disk, a removed directory) also shows in the writes that matter. */
 function attempt(work: () => void): void {
   try {
     work();
   } catch {
-    // Whoever comes second is told less.
+    // The error of a second process says less.
   }
 }
 
-/** Who noted itself last: whoever holds the lock, except in the instant after it was taken. */
+/** The last process that noted itself. It holds the lock, except in the instant after the lock was taken. */
 export function currentHolder({ holder }: StateFiles): Holder | undefined {
   try {
     return JSON.parse(readFileSync(holder, 'utf8')) as Holder;
   } catch {
-    // Nobody has noted itself yet, or could.
+    // No process has noted itself, or the note could not be written.
     return undefined;
   }
 }
 
 /**
- * The files of a state that this process holds open. One that is removed or replaced still takes what is written to it,
- * and loses it with its last handle; without the lock file, another process could take the state as well.
+ * Whether the files of a state are still those that this process has open. Writes to a removed or replaced file succeed, and
+ * are lost when the process ends; without the lock file, a second process could take the state.
  */
 export class Presence {
   readonly #files: StateFiles;
   readonly #inodes: ReadonlyMap<string, number | undefined>;
 
-  /** `files` are open, so that none of their inodes can become another file's. */
+  /** The files must be open, so that no other file can get one of their inodes. */
   constructor(files: StateFiles) {
     this.#files = files;
     const { database, wal, shm, lock } = files;
@@ -126,7 +126,7 @@ export class Presence {
 
   /**
    * Cheap: four calls of `stat`.
-   * @throws StateError
+   * @throws StateError when a file was removed or replaced
    */
   require(): void {
     const { database, wal, shm, lock } = this.#files;
@@ -150,11 +150,11 @@ function inodeOf(path: string): number | undefined {
 
 const position = z.object({ sequence: z.int(), offset: z.int() });
 
-/** `penstock.last`: how far a state was when it was written. */
+/** `penstock.last`: how far the state was when the file was written. */
 const Noted = z.object({
-  /** Of the last page that was committed. */
+  /** Of the last committed page. */
   sequence: z.int(),
-  /** What each destination had answered for. */
+  /** The position of each destination. */
   destinations: z.record(z.string(), position),
   /** RFC 3339. */
   written: z.string(),
@@ -163,8 +163,8 @@ const Noted = z.object({
 type Noted = z.output<typeof Noted>;
 
 /**
- * Notes beside the database how far the state is, by which a database that was restored from an older copy is known. It
- * is a note only: what it says, and whatever happens to it, is a warning at most.
+ * Notes beside the database how far the state is, so that a database restored from an older copy is detected. Whatever the
+ * note says, and whatever happens to it, leads to a warning at most.
  */
 export class LastNote {
   readonly #connection: Connection;
@@ -180,7 +180,7 @@ export class LastNote {
     this.#log = log;
   }
 
-  /** Warns when the state is behind what was noted of it. */
+  /** Warns when the state is behind the note. */
   compare(): void {
     const noted = this.#read();
     if (noted === undefined) return;
@@ -193,11 +193,11 @@ export class LastNote {
     const fields = { last_sequence: { is: sequence, was: noted.sequence }, behind, noted: noted.written };
     this.#log?.warn(
       { penstock: fields },
-      'The state is older than one that was used here: it was restored from a copy, or its write-ahead log was removed. What was read since is read and sent again: creations under the same ids, updates and counters under other ones. Sums of `delta` count it twice; see "Restore a copy" in the README.',
+      'The state is older than one that was used here: it was restored from a copy, or its write-ahead log was removed. Events since then are read and sent again: creations with the same ids, updates and counters with new ones. Sums of `delta` count them twice; see "Restore a copy" in docs/operate.md.',
     );
   }
 
-  /** Writes the note; false where nothing was ever committed. `now`: epoch ms. */
+  /** Writes the note. Returns false when nothing was ever committed. `now`: epoch ms. */
   write(now: number): boolean {
     try {
       const current = this.#current();
@@ -207,10 +207,7 @@ export class LastNote {
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) {
-        this.#log?.warn(
-          { err: error },
-          'How far the state is could not be noted in penstock.last; it is tried again in a minute.',
-        );
+        this.#log?.warn({ err: error }, 'penstock.last could not be written; next attempt in a minute.');
       }
       this.#failing = true;
     }
@@ -236,7 +233,7 @@ export class LastNote {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         this.#log?.warn(
           { error: { message: explain(error) } },
-          'penstock.last cannot be read: whether the state was restored from an older copy is not known.',
+          'penstock.last could not be read, so it is not known whether the state is an older copy.',
         );
       return undefined;
     }

@@ -15,7 +15,7 @@ interface LedgerRow extends LedgerKey {
 /** How much of a prefix is in memory at once; at least one entry. */
 const PART = { entries: 1_000, bytes: 1_048_576 } as const;
 
-/** Entries that are younger than the oldest one by at most this part of its age are forgotten with it. */
+/** Entries within this share of the oldest entry's age are forgotten together with it. */
 const AGE_STEP = 1 / 20;
 
 /** What an entry takes besides its texts: row, index and the pages' free space. Bytes, about; measured. */
@@ -92,7 +92,7 @@ export class SqliteLedger implements LedgerStore {
     return this.#connection.transact(() => {
       const ages = this.#agesOf(source);
       const oldest = ages.reduce((least, { at }) => Math.min(least, at), Infinity);
-      // Not one by one, where many streams have entries of about one age.
+      // Many streams may have entries of about the same age: do not forget them one by one.
       const until = oldest + Math.max(0, now - oldest) * AGE_STEP;
       const shortened: string[] = [];
       let left = limit;
@@ -108,7 +108,7 @@ export class SqliteLedger implements LedgerStore {
     });
   }
 
-  /** `hashLongKeys`: the rest of a long key is not kept, since nobody needs it back. */
+  /** `hashLongKeys`: the rest of a long key is not stored. */
   write(stream: number, entries: readonly LedgerWrite[], hashLongKeys: boolean): void {
     const added = { entries: 0, bytes: 0 };
     for (const { key: text, at, uid, value } of entries) {
@@ -128,7 +128,7 @@ export class SqliteLedger implements LedgerStore {
 
   /** Forgets the entries whose time is within a span. */
   forget(stream: number, { from, to }: Span): void {
-    // SQLite takes infinities for numbers that no column of whole numbers holds, and compares them rightly.
+    // SQLite compares infinities correctly with whole numbers.
     const forgotten = this.#connection.first<LedgerSize>(SIZE_WITHIN, { stream, from, to });
     if (forgotten === undefined || forgotten.entries === 0) return;
     this.#connection.run('DELETE FROM ledger WHERE stream = :stream AND at >= :from AND at < :to', {
@@ -194,7 +194,7 @@ export function recountLedger(connection: Connection, stream: number): void {
   connection.run(RECOUNT, { stream });
 }
 
-/** Some entries are dated far ahead, so that they are kept long: the gap that says they are forgotten ends now. */
+/** Some entries are dated far ahead, so that they are kept long. The gap that records them ends now. */
 function gapOf({ from, to }: Span, reason: string, now: number): Gap {
   return { from: Math.min(from, now), to: Math.min(to, now), reason, part: '' };
 }
@@ -211,18 +211,18 @@ function toEntry({ uid, value }: LedgerRow): LedgerEntry {
 
 /** Longer keys are stored as their beginning and a hash. Characters. */
 const LONGEST = 96;
-/** How much of a long key stays readable, so that it is found by its prefix. Characters. */
+/** How much of a long key is stored as it is, so that a prefix finds it. Characters. */
 const HEAD = 32;
-/** Between beginning and hash: nothing that `toStored` makes holds it. */
+/** Between beginning and hash. No result of `toStored` contains it. */
 const MARK = '\\#';
-/** Above every stored text that begins with what stands before it. */
+/** Sorts behind every stored text that continues the same prefix. */
 const LAST = '\u{10FFFF}';
 
 /** A ledger key as the tables hold it. */
 export interface LedgerKey {
   /** Unique in its stream, and never long: an index holds it a second time. */
   readonly key: string;
-  /** What a long key goes on with after its beginning; null for a short one. */
+  /** The rest of a long key; null for a short one. */
   readonly rest: string | null;
 }
 
@@ -236,7 +236,7 @@ export function ledgerKey(text: string): LedgerKey {
   };
 }
 
-/** The key that was stored; of a long one that is only compared, its beginning and its hash. */
+/** The original key; of a long key that is stored as a hash, its beginning and the hash. */
 export function keyText({ key, rest }: LedgerKey): string {
   return fromStored(rest === null ? key : key.slice(0, key.indexOf(MARK)) + rest);
 }
@@ -246,20 +246,20 @@ export function isHashed({ key, rest }: LedgerKey): boolean {
   return rest === null && key.includes(MARK);
 }
 
-/** The key as the tables hold it of which `keyText` gave beginning and hash. */
+/** Reverses `keyText` for a key that is stored as a hash. */
 export function hashedKey(text: string): LedgerKey {
   const mark = text.lastIndexOf(MARK);
   return { key: toStored(text.slice(0, mark)) + text.slice(mark), rest: null };
 }
 
-/** Where the stored keys are that may begin with a prefix; others may be there too, where half a pair ends it or it is long. */
+/** The range of the stored keys with a prefix. It may hold others too, if the prefix is long or ends in half a pair. */
 export function keyRange(prefix: string): { readonly first: string; readonly last: string } {
   const whole = toStored(prefix.replace(/[\uD800-\uDBFF]$/, ''));
   const first = whole.length > HEAD ? headOf(whole) : whole;
   return { first, last: first + LAST };
 }
 
-/** Cuts no escape, and no pair of surrogates, in two. */
+/** Never cuts an escape or a surrogate pair in two. */
 function headOf(whole: string): string {
   return whole.slice(0, HEAD).replace(/(?:\\[0-9a-f]{0,3}|[\uD800-\uDBFF])$/, '');
 }

@@ -26,7 +26,7 @@ export interface StateOptions {
   readonly clock?: Clock;
   readonly statfs?: Statfs;
   readonly log?: Logger;
-  /** The command that holds the state, for whoever finds it held: `run` for a daemon. */
+  /** The command that holds the state, for the error of a second process: `run` for a daemon. */
   readonly command?: string;
   /** The schema's steps; tests bring their own. */
   readonly migrations?: readonly string[];
@@ -40,7 +40,7 @@ export interface JournalOptions extends StateOptions {
 }
 
 /**
- * Opens the state as its only holder; made anew when it is a first run.
+ * Opens the state as its only holder. It is created on a first run.
  * @throws StateError in use by another process, lost, foreign, corrupt, newer, of a build that was not released, on a
  * network, not writable, no space.
  */
@@ -60,7 +60,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 }
 
 /**
- * Opens the state for reading beside whoever holds it. One that does not exist yet reads as empty, and is not made.
+ * Opens the state for reading beside the process that holds it. One that does not exist reads as empty, and is not created.
  * @throws StateError lost, foreign, corrupt, of another schema version, not readable.
  */
 export async function openJournalReadOnly(
@@ -77,8 +77,8 @@ export async function openJournalReadOnly(
 }
 
 /**
- * Opens the state for reading and for spending quotas beside whoever holds it. One that does not exist yet is not
- * made: then what is spent is remembered for the life of the process.
+ * Opens the state for reading and for spending quotas, beside the process that holds it. One that does not exist is not
+ * created: then spent requests are remembered for the life of the process.
  * @throws StateError as `openJournal`; in use only when it must be migrated first.
  */
 export async function openJournalForQuotas(options: StateOptions): Promise<QuotaJournal> {
@@ -86,7 +86,7 @@ export async function openJournalForQuotas(options: StateOptions): Promise<Quota
 }
 
 /**
- * Opens the state for leaving jobs for the process that holds it, and for following them.
+ * Opens the state in order to leave jobs for the process that holds it, and to follow them.
  * @throws StateError as `openJournalForQuotas`
  */
 export async function openJournalForJobs(options: StateOptions): Promise<JobJournal> {
@@ -95,7 +95,7 @@ export async function openJournalForJobs(options: StateOptions): Promise<JobJour
 
 /**
  * Whether there is a state in this directory. Writes nothing.
- * @throws StateError a file in its place, lost, foreign, newer.
+ * @throws StateError the path is a file, lost, foreign, newer.
  */
 export function isStateThere(path: string): boolean {
   const settings = withDefaults({ path, allowNetworkFs: true });
@@ -103,19 +103,19 @@ export function isStateThere(path: string): boolean {
   return orUnusable(files, () => isThere(files, settings));
 }
 
-/** Whether a process holds the state of this directory now. Takes nothing, and makes nothing. */
+/** Whether a process holds the state of this directory now. Takes no lock and creates nothing. */
 export function isStateHeld(path: string): boolean {
   const files = stateFiles(resolve(path));
   return orUnusable(files, () => isLocked(files));
 }
 
-/** Who holds the state of this directory now, as far as it has said; undefined also when nobody does. */
+/** The process that holds the state of this directory; undefined when there is none, or when it is not known. */
 export function stateHolder(path: string): Holder | undefined {
   return isStateHeld(path) ? currentHolder(stateFiles(resolve(path))) : undefined;
 }
 
 /**
- * Does one thing with the tables of a state, as its only holder, in one transaction.
+ * Changes the tables of a state in one transaction, as its only holder.
  * @throws StateError as `openJournal`
  */
 export function changeState<T>(options: StateOptions, work: (connection: Connection) => T): T {
@@ -133,15 +133,14 @@ export function changeState<T>(options: StateOptions, work: (connection: Connect
 }
 
 /**
- * Reads the tables of a state as they are at one moment, beside the process that holds it. One that does not exist yet
- * reads as empty.
+ * Reads the tables of a state as of one moment, beside the process that holds it. One that does not exist reads as empty.
  * @throws StateError as `openJournalReadOnly`
  */
 export function readState<T>(options: StateOptions, work: (connection: Connection) => T): T {
   const database = openViewDatabase(withDefaults({ ...options, allowNetworkFs: true }));
   const connection = connect(database, stateFiles(resolve(options.path)));
   try {
-    // What a commit between two of the reads adds is seen by neither.
+    // All reads see one moment: a commit between two of them is not seen.
     connection.exec('BEGIN');
     return work(connection);
   } catch (error) {

@@ -5,7 +5,7 @@ import type { JournalPage, PageStore, Position } from '../delivery.ts';
 import type { PageCommit } from '../journal.ts';
 import { type Connection, fromStored, orUndefined } from './connection.ts';
 
-/** What a page takes besides its events: its row, and its outline in the index. Bytes, about. */
+/** What a page takes besides its events: its row, and its entry in the index. Bytes, about. */
 const ROW = 100;
 
 interface PageRow extends Omit<JournalPage, 'events'> {
@@ -25,7 +25,7 @@ const OF_SOURCES = `(:sources IS NULL OR stream IN
 /** Counting and trimming read this index instead of the pages' heavy rows. */
 const OUTLINES = 'page INDEXED BY page_outline';
 
-// The source's name is that of now: a renamed source keeps its destinations' filters.
+// The current name of the source, so that the filters of destinations follow a renamed source.
 const SELECT_NEXT = `
   SELECT sequence, stream.key AS stream, stream.source, dataset, lane, observed_at AS observedAt, events
   FROM page JOIN stream ON stream.id = page.stream WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
@@ -61,7 +61,7 @@ export class SqlitePages implements PageStore {
     await this.#changes.next(signal, already);
   }
 
-  /** Wakes those who wait for `changed`, once the transaction is committed. */
+  /** Wakes the callers of `changed`. Call it when the transaction is committed. */
   announce(): void {
     this.#changes.announce();
   }
@@ -125,11 +125,11 @@ function namesOf(sources: readonly string[] | undefined): string | null {
   return sources === undefined ? null : JSON.stringify(sources);
 }
 
-/** Tells those who wait that something was committed, in this process, without polling. */
+/** Wakes waiters when this process commits events, so that they need not poll. */
 export class Changes {
   readonly #waiters = new Set<() => void>();
 
-  /** One turn of the event loop later, so that who has just read and found nothing is waiting by then. */
+  /** One turn of the event loop later: a reader that has just found nothing is waiting by then. */
   announce(): void {
     setImmediate(() => {
       for (const wake of this.#waiters) wake();
@@ -140,7 +140,7 @@ export class Changes {
   async next(signal: AbortSignal, already: boolean): Promise<void> {
     if (signal.aborted) return;
     if (already) {
-      // A caller in a loop must not keep the event loop from everyone else.
+      // A caller in a loop must not block the event loop.
       await turn();
       return;
     }
@@ -154,12 +154,12 @@ export class Changes {
   }
 }
 
-/** Measured on pages of 10 and 1000 events: level 1 is both faster and smaller than deflate, and no level above pays. */
+/** Measured on pages of 10 and 1000 events: level 1 is faster and smaller than deflate, and higher levels gain nothing. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /**
- * A page's events as the journal stores them: zstd over JSON. Plain JSON, since an ECS value is never a BigInt and a
- * double comes back as the same double, which is what makes a repeat byte-identical.
+ * A page's events as the journal stores them: zstd over JSON. Plain JSON is exact, because an ECS value is never a BigInt
+ * and a double comes back as the same double. So a repeat is byte-identical.
  */
 export function packEvents(events: readonly JournaledEvent[]): Uint8Array {
   return zstdCompressSync(JSON.stringify(events), LEVEL);

@@ -7,9 +7,9 @@ import { BUSY_TIMEOUT, type Connection, isFull } from './connection.ts';
 import type { SqliteDestinations } from './destinations.ts';
 import { freeBytes, sizeInBytes, type StateFiles, type Statfs } from './files.ts';
 
-/** Pages removed in one transaction: the log must not grow by much, since the disk may be full. */
+/** Pages removed in one transaction. Few, so that the log does not grow much: the disk may be full. */
 const BATCH = 100;
-/** Pages of the file given back to the file system at a time, and kept free for the next commits (4 KiB each). */
+/** Pages of the file (4 KiB each) that are given back to the file system at a time, and that are kept for the next commits. */
 const VACUUM_STEP = 256;
 const KEPT_FREE = 1_024;
 
@@ -19,7 +19,7 @@ interface Candidate {
   readonly committedAt: number;
 }
 
-/** Removes pages from the old end of the journal, in small transactions between which others have their turn. */
+/** Removes the oldest pages of the journal, in small transactions with a turn of the event loop between them. */
 export class Trimmer {
   readonly #connection: Connection;
   readonly #destinations: SqliteDestinations;
@@ -31,13 +31,13 @@ export class Trimmer {
     this.#retain = retain;
   }
 
-  /** What every destination has passed and was kept for `retain`. */
+  /** Removes the pages that every destination has passed and that were kept for `retain`. */
   async trim(now: number): Promise<void> {
     while (this.#removeBatch(now, this.#retain)) await turn();
     await this.#giveBackFree();
   }
 
-  /** What every destination has passed, whatever its age, oldest first, until `enough` or nothing is left to give. */
+  /** Removes pages that every destination has passed, whatever their age, oldest first, until there is `enough` room. */
   async makeRoom(enough: () => boolean, now: number): Promise<void> {
     this.#truncateLog();
     while (!enough() && this.#giveBack(now)) {
@@ -52,7 +52,7 @@ export class Trimmer {
     while (this.#freePages() > KEPT_FREE && this.#tryVacuum()) await turn();
   }
 
-  /** False: a disk without any space left lets nothing be given back either. */
+  /** False when the disk is so full that not even space can be given back. */
   #tryVacuum(): boolean {
     try {
       this.#vacuumStep();
@@ -63,7 +63,7 @@ export class Trimmer {
     }
   }
 
-  /** Whether there was something to give back. A disk without any space left lets nothing be removed. */
+  /** Whether something was given back. On a disk without any space nothing can be removed. */
   #giveBack(now: number): boolean {
     try {
       const more = this.#removeBatch(now, -Infinity);
@@ -102,9 +102,9 @@ export class Trimmer {
     return keep === -1;
   }
 
-  /** Folds the write-ahead log into the database and gives its space back, unless someone is reading just now. */
+  /** Checkpoints the write-ahead log and gives its space back, unless another process is reading. */
   #truncateLog(): void {
-    // A reader beside us must not hold us up: the next time will do.
+    // Do not wait for a reader in another process: the next call is early enough.
     this.#connection.exec('PRAGMA busy_timeout = 0');
     try {
       this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -131,12 +131,12 @@ function passed({ sequence, count }: Candidate, position: Position): boolean {
   return sequence < position.sequence || (sequence === position.sequence && count <= position.offset);
 }
 
-/** Sources that cannot be asked again may go this far over the cap. */
+/** Sources that cannot be read again may exceed the cap by this factor. */
 const CRITICAL = 1.25;
-/** Bytes that must stay free on the file system, for the log and for whoever else lives there; of a small one, half. */
+/** Bytes that must stay free on the file system, for the log and for other users of the disk; half of a small one. */
 const RESERVE = 64 * 1024 * 1024;
 
-/** How much the state takes on disk, and whether there is room. Cheap: a few calls of `stat`. */
+/** How much disk space the state takes, and whether there is room. Cheap: a few calls of `stat`. */
 export class DiskUse {
   readonly #files: StateFiles;
   readonly #cap: number;
@@ -153,7 +153,7 @@ export class DiskUse {
     return sizeOf(this.#files.database) + sizeOf(this.#files.wal);
   }
 
-  /** `held`: bytes of what waits and is retained, against which the cap is. */
+  /** `held`: bytes of the pages and dead letters, which the cap limits. */
   room(held: number): Room {
     const facts = this.#statfs(dirname(this.#files.database));
     const reserve = Math.min(RESERVE, sizeInBytes(facts) / 2);

@@ -4,11 +4,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import { schemaVersion, transact } from './connection.ts';
 import { copiesIn, createFile, type StateFiles, syncToDisk } from './files.ts';
 
-/** "Pnst", in the header of every database of ours, by which a foreign one is told. */
+/** "Pnst", in the header of every database of Penstock. A foreign database has another number. */
 export const APPLICATION_ID = 0x50_6e_73_74;
 
 /**
- * The schema, as the steps that lead to it: step N − 1 makes version N. A released step is never edited; a later
+ * The schema as a list of migrations: number N − 1 leads to version N. A released migration is never edited; a later
  * release appends one. Times are epoch milliseconds, `value`, `cursor` and the like JSON.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -40,7 +40,7 @@ export const MIGRATIONS: readonly string[] = [
     last_error TEXT,
     deferred INTEGER NOT NULL DEFAULT 0,
     orphaned INTEGER NOT NULL DEFAULT 0,
-    -- When it was offered first, and when the vendor was asked last: who waited longest is polled first.
+    -- When it was first offered, and when the vendor was last asked: the stream that waited longest is polled first.
     known_since INTEGER,
     asked INTEGER
   ) STRICT;
@@ -48,7 +48,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE ledger (
     stream INTEGER NOT NULL REFERENCES stream (id),
     key TEXT NOT NULL,
-    -- What a long key goes on with: the index below holds keys once more.
+    -- The rest of a long key: keys are short because the index below holds them a second time.
     rest TEXT,
     at INTEGER NOT NULL,
     uid TEXT NOT NULL,
@@ -57,7 +57,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX ledger_at ON ledger (stream, at);
 
-  -- What the ledger of each stream takes, so that nobody need count it.
+  -- The size of each stream's ledger, so that it need not be counted.
   CREATE TABLE ledger_size (
     stream INTEGER PRIMARY KEY REFERENCES stream (id),
     entries INTEGER NOT NULL,
@@ -89,7 +89,7 @@ export const MIGRATIONS: readonly string[] = [
     last_named INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  -- What was skipped for a destination whose backlog was at its limit; not ended: it may grow. sources: a count of each.
+  -- Events skipped for a destination whose backlog was at its limit. Until it has ended it may grow. sources: a count of each.
   CREATE TABLE destination_gap (
     id INTEGER PRIMARY KEY,
     destination TEXT NOT NULL,
@@ -182,7 +182,7 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (destination, uid)
   ) STRICT;
 
-  -- What pages and dead letters take, so that nobody need count it: state.max_bytes is about these.
+  -- The size of all pages and dead letters, which state.max_bytes limits, so that it need not be counted.
   CREATE TABLE held (
     what TEXT PRIMARY KEY,
     bytes INTEGER NOT NULL
@@ -209,8 +209,8 @@ export const MIGRATIONS: readonly string[] = [
 const COPIES_KEPT = 2;
 
 /**
- * Brings a database to the version of `migrations`, one transaction a step. Before the first step it is copied to
- * `penstock.db.v<N>`, so that the release of before can be used again; the last two copies are kept.
+ * Migrates a database, one transaction for each migration. Before the first one it is copied to `penstock.db.v<N>`, so that
+ * the previous release can be used again. The last two copies are kept.
  */
 export function migrate(database: DatabaseSync, files: StateFiles, migrations: readonly string[]): void {
   const version = schemaVersion(database);
@@ -218,11 +218,11 @@ export function migrate(database: DatabaseSync, files: StateFiles, migrations: r
   copy(database, files, version);
   applyMigrations(database, migrations);
   for (const name of copiesIn(files.directory).slice(0, -COPIES_KEPT)) rmSync(join(files.directory, name));
-  // The version must be in the file itself, where an older release looks for it before it opens the log.
+  // The version must be in the file itself: an older release reads it there before it opens the log.
   database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
 }
 
-/** The steps alone, without a copy: for a database that is being made. */
+/** The migrations alone, without a copy: for a database that is being created. */
 export function applyMigrations(database: DatabaseSync, migrations: readonly string[]): void {
   for (const [index, sql] of migrations.entries()) {
     if (index < schemaVersion(database)) continue;
@@ -233,7 +233,7 @@ export function applyMigrations(database: DatabaseSync, migrations: readonly str
   }
 }
 
-/** Under another name until it is whole: a copy that was cut off must not look like one to go back to. */
+/** The copy gets its name when it is complete, so that nobody goes back to half a copy. */
 function copy(database: DatabaseSync, { directory, database: path }: StateFiles, version: number): void {
   const unfinished = `${path}.copy`;
   if (existsSync(unfinished)) rmSync(unfinished);

@@ -40,7 +40,7 @@ export interface StateSettings {
   readonly allowNetworkFs: boolean;
   readonly clock: Clock;
   readonly statfs: Statfs;
-  /** What the holder is called; see `Holder`. */
+  /** The command of the holder; see `Holder`. */
   readonly command?: string | undefined;
   readonly migrations: readonly string[];
 }
@@ -53,8 +53,8 @@ export interface HeldState {
 }
 
 /**
- * Takes the state directory: an absent one, or one that never held a database, is a first run. All checks come before
- * the first write. The mode of an existing directory is the operator's affair.
+ * Takes the state directory. A missing directory, or one that never held a database, is a first run. All checks come before
+ * the first write. The mode of an existing directory is not changed.
  * @throws StateError in use, lost, foreign, corrupt, newer, of a build that was not released, on a network, not writable, no space.
  */
 export function holdState(settings: StateSettings): HeldState {
@@ -66,7 +66,7 @@ export function holdState(settings: StateSettings): HeldState {
     makeDirectory(files.directory);
     const lock = StateLock.take(files);
     try {
-      // Again, now that nobody else can make it between the look and the deed.
+      // Again under the lock: another process may have created it since the first check.
       if (inspectDirectory(files, known)) inspectDatabase(files, settings.migrations);
       else createDatabase(files, settings.migrations);
       lock.markComplete();
@@ -79,7 +79,7 @@ export function holdState(settings: StateSettings): HeldState {
   });
 }
 
-/** A file in the directory's place, or a network file system. */
+/** @throws StateError when the path is a file, or on a network file system that was not allowed */
 export function requireUsablePlace(
   directory: string,
   { statfs, allowNetworkFs }: Pick<StateSettings, 'statfs' | 'allowNetworkFs'>,
@@ -89,7 +89,7 @@ export function requireUsablePlace(
   if (fileSystem !== undefined && !allowNetworkFs) throw onNetwork(directory, fileSystem);
 }
 
-/** Whatever the operating system refuses while a state is opened is a state that cannot be used. */
+/** Any error of the operating system while a state is opened becomes a StateError. */
 export function orUnusable<T>(files: StateFiles, open: () => T): T {
   try {
     return open();
@@ -110,14 +110,14 @@ function openOwn(files: StateFiles, { migrations }: StateSettings): DatabaseSync
   }
 }
 
-/** Level by level: where a file system makes no directories, Node's own recursion never ends (`/proc`, tried). */
+/** One level at a time: on a file system that creates no directories (`/proc`), Node's recursive mkdir never ends. */
 function makeDirectory(directory: string): void {
   if (existsSync(directory)) return;
   makeDirectory(dirname(directory));
   try {
     mkdirSync(directory, DIRECTORY_MODE);
   } catch (error) {
-    // Another process starts at the same moment.
+    // Another process created it at the same moment.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   syncToDisk(dirname(directory));
@@ -127,17 +127,17 @@ function nearestExisting(path: string): string {
   return existsSync(path) ? path : nearestExisting(dirname(path));
 }
 
-/** Larger databases are not read in full at every start: it would take longer than a CronJob has. */
+/** Larger databases are not checked at every start: it would take longer than a CronJob has. Bytes. */
 const CHECKED_IN_FULL = 256 * 1024 * 1024;
 
 /**
- * Looks at a directory without writing to it, before its lock is taken.
+ * Inspects a directory without writing to it, before its lock is taken.
  * @returns whether there is a database; none means a first run.
  * @throws StateError lost, foreign, no database, newer.
  */
 export function inspectDirectory(files: StateFiles, known: number): boolean {
   const evidence = traces(files);
-  // After the traces, since a first database comes before them: another process may be making it now.
+  // After the traces, because a first database exists before them: another process may be creating it now.
   if (!existsSync(files.database)) {
     if (evidence.length > 0) throw lostDatabase(files.directory, evidence);
     return false;
@@ -165,7 +165,7 @@ export function inspectDatabase(files: StateFiles, migrations: readonly string[]
 }
 
 /**
- * Looks at the tables through the write-ahead log, beside whoever holds the state.
+ * Inspects the tables through the write-ahead log, beside the process that holds the state.
  * @returns the database's version
  * @throws StateError of a build that was not released
  */
@@ -174,7 +174,7 @@ export function inspectTables(files: StateFiles, migrations: readonly string[]):
   return requireKnownTables(database, files.database, migrations);
 }
 
-/** What shows that a directory without a database had one: a lock file is empty until the first one is complete. */
+/** Files that show that a directory without a database had one. A lock file is empty until the first one is complete. */
 function traces({ directory, wal, lock, last }: StateFiles): readonly string[] {
   const found = [...copiesIn(directory)];
   if (existsSync(wal)) found.push('penstock.db-wal');
@@ -183,7 +183,7 @@ function traces({ directory, wal, lock, last }: StateFiles): readonly string[] {
   return found;
 }
 
-/** By which an application and its release know a database. */
+/** The numbers that identify the application and the release of a database. */
 interface Identity {
   readonly application: number;
   readonly version: number;
@@ -194,9 +194,9 @@ function identityOf(database: DatabaseSync): Identity {
 }
 
 /**
- * By the file alone, so that a database that is not ours is not touched. Both numbers are in the file before anybody
- * else can open it, and the version only grows. Undefined where the file needs its log to make sense: while it is
- * written, and after a crash in the middle of that.
+ * Read from the file alone, so that a foreign database is not touched. Both numbers are in the file before anybody else can
+ * open it, and the version only grows. Undefined when the file makes no sense without its log: during a checkpoint, and
+ * after a crash in one.
  */
 function identityInFile(files: StateFiles): Identity | undefined {
   using database = openUntouched(files);
@@ -224,8 +224,8 @@ function requireOurs({ directory, database: path }: StateFiles, found: Identity,
 }
 
 /**
- * Holds a database's tables against those that its version makes. Before the first release the schema changed and
- * stayed version 1, so the number alone does not tell whether this build can read a state.
+ * Compares a database's tables with those of its version. Before the first release the schema changed and stayed version 1,
+ * so the number alone does not show whether this build can read a state.
  * @returns the database's version, which is not above the length of `migrations`
  * @throws StateError made by a build that was not released
  */
@@ -234,7 +234,7 @@ export function requireKnownTables(
   path: string,
   migrations: readonly string[],
 ): number {
-  // One moment for all reads: the holder may be migrating.
+  // All reads see one moment: the holder may be migrating.
   database.exec('BEGIN');
   try {
     const version = schemaVersion(database);
@@ -246,12 +246,11 @@ export function requireKnownTables(
   }
 }
 
-/** What each table, index and trigger is, by its name. */
+/** The definition of each table, index and trigger, by its name. */
 type Outline = ReadonlyMap<string, string>;
 
 /**
- * Tables by their columns and not by their SQL, which SQLite rewrites when a table is altered; the others, which it
- * leaves alone, by their SQL.
+ * Tables by their columns, because SQLite rewrites their SQL when they are altered; indexes and triggers by their SQL.
  */
 const OUTLINE = `
   SELECT type || ' ' || name AS name,

@@ -7,20 +7,20 @@ import { type Connection, fromStored, toStored } from './connection.ts';
 import { hashedKey, isHashed, keyText, ledgerKey, recountLedger } from './ledger.ts';
 import { changeState, readState, type StateOptions } from './open.ts';
 
-/** All streams of a state as they are at one moment. `now`: epoch ms. */
+/** All streams of a state as of one moment. `now`: epoch ms. */
 export function exportState(options: StateOptions, now: number): StateDocument {
   return readState(options, (connection) => stateDocument(streamsOf(connection), now));
 }
 
 /**
- * Puts what was exported into a state that knows nothing yet, which is made if need be: all of it, or nothing.
- * @throws StateError when it knows something, and as `openJournal`
+ * Imports a document into an empty state, which is created if it does not exist: all of it, or nothing.
+ * @throws StateError when the state is not empty, and as `openJournal`
  */
 export function importState(options: StateOptions, { streams }: StateDocument): void {
   changeState(options, (connection) => {
     if (!isFresh(connection)) {
       throw new StateError(
-        `The state in ${options.path} is not empty, and what it knows would be mixed up with what comes in. Name an empty directory in state.path, or move this one away.`,
+        `The state in ${options.path} is not empty, so an import would mix two states. Set state.path to an empty directory, or move this one away.`,
       );
     }
     for (const stream of streams) recountLedger(connection, write(connection, stream));
@@ -129,7 +129,7 @@ function write(
   return id;
 }
 
-/** What was forgotten of a source. */
+/** How much was forgotten of a source. */
 export interface Forgotten {
   readonly streams: number;
   readonly ledger: number;
@@ -140,8 +140,8 @@ const HELD =
   'EXISTS (SELECT 1 FROM page WHERE stream = stream.id) OR EXISTS (SELECT 1 FROM dead_letter WHERE stream = stream.id)';
 
 /**
- * Forgets all that the state knows of a source by its name, its type and origin too. What it journaled still goes out,
- * its dead letters stay, and so does what was spent of its quotas.
+ * Forgets all that the state knows of a source, also its type and origin. Events in the journal are still delivered, and
+ * its dead letters and spent quotas stay.
  * @throws StateError as `openJournal`
  */
 export function forgetSource(options: StateOptions, name: string): Forgotten {
