@@ -1,13 +1,13 @@
 import { describe } from 'vitest';
 import { describeBacklog } from './contract/backlog.ts';
-import { describeBudgets } from './contract/budgets.ts';
+import { describeQuotas } from './contract/quotas.ts';
 import { describeChanged } from './contract/changed.ts';
 import { describeCommit } from './contract/commit.ts';
 import { describeDelivery } from './contract/delivery.ts';
 import { describeGaps } from './contract/gaps.ts';
 import { describeLedger } from './contract/ledger.ts';
 import { describePolls } from './contract/polls.ts';
-import { describeRequests } from './contract/requests.ts';
+import { describeJobs } from './contract/jobs.ts';
 import { describeStreams } from './contract/streams.ts';
 import { describeTrimming } from './contract/trimming.ts';
 import { Subject, type JournalStore } from './contract/subject.ts';
@@ -21,10 +21,10 @@ export function describeJournal(name: string, makeStore: () => Promise<JournalSt
     describeLedger(subject);
     describeGaps(subject);
     describePolls(subject);
-    describeBudgets(subject);
+    describeQuotas(subject);
     describeDelivery(subject);
     describeBacklog(subject);
-    describeRequests(subject);
+    describeJobs(subject);
     describeTrimming(subject);
     describeChanged(subject);
   });

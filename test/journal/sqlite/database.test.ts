@@ -2,10 +2,10 @@ import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { isStateThere, openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { held } from './support/commits.ts';
-import { options, usedState } from './support/states.ts';
+import { isStateThere, openJournal, openJournalReadOnly } from '../../../src/journal/sqlite/open.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { held } from '../support/commits.ts';
+import { options, usedState } from '../support/states.ts';
 
 const PAGE = 4096;
 

@@ -1,12 +1,12 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal } from '../../src/journal/sqlite/open.ts';
-import { createLogger } from '../../src/observe/log.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { events, page, STREAM } from './support/commits.ts';
-import { options } from './support/states.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
+import { createLogger } from '../../../src/observe/log.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { events, page, STREAM } from '../support/commits.ts';
+import { options } from '../support/states.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let path: string;

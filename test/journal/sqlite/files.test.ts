@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { networkFileSystem } from '../../src/journal/sqlite/files.ts';
+import { networkFileSystem } from '../../../src/journal/sqlite/files.ts';
 
 test.each([
   [0x6969, 'NFS'],

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite/open.ts';
-import { StateDocument } from '../../src/journal/state-document.ts';
-import { exportState, importState } from '../../src/journal/sqlite/transfer.ts';
-import { parseJson, toJson } from '../../src/core/json.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { KEY, page, STREAM } from './support/commits.ts';
-import { options } from './support/states.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
+import { StateDocument } from '../../../src/journal/state-document.ts';
+import { exportState, importState } from '../../../src/journal/sqlite/transfer.ts';
+import { parseJson, toJson } from '../../../src/core/json.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { KEY, page, STREAM } from '../support/commits.ts';
+import { options } from '../support/states.ts';
 
 const LONG = `bucket\\|\ud83d${'x'.repeat(300)}`;
 

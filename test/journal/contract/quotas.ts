@@ -4,7 +4,7 @@ import type { Subject } from './subject.ts';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-export function describeBudgets(subject: Subject): void {
+export function describeQuotas(subject: Subject): void {
   describe('budgets', () => {
     const quota = { requests: 2, per: MINUTE };
     const NOW = Date.parse('2026-03-02T12:00:00Z');

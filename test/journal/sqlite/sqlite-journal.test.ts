@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { openJournal } from '../../src/journal/sqlite/open.ts';
-import type { Logger } from '../../src/core/log.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { describeJournal } from './contract.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
+import type { Logger } from '../../../src/core/log.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { describeJournal } from '../contract.ts';
 
 describeJournal('the SQLite journal', async () => {
   const directory = await temporaryDirectory();

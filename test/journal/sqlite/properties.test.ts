@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Journal } from '../../src/journal/journal.ts';
-import type { Position } from '../../src/journal/delivery.ts';
-import { openJournal } from '../../src/journal/sqlite/open.ts';
-import type { Span } from '../../src/core/source.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { events, held, page, STREAM } from './support/commits.ts';
-import { options } from './support/states.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
+import type { Position } from '../../../src/journal/delivery.ts';
+import { openJournal } from '../../../src/journal/sqlite/open.ts';
+import type { Span } from '../../../src/core/source.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { events, held, page, STREAM } from '../support/commits.ts';
+import { options } from '../support/states.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let journal: Journal;

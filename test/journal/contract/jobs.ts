@@ -10,7 +10,7 @@ const backfill: Job = {
 };
 
 /** What commands leave for the holder of the state. */
-export function describeRequests(subject: Subject): void {
+export function describeJobs(subject: Subject): void {
   describe('requests', () => {
     it('are open until they are finished, oldest first, and survive a restart', async () => {
       const first = await subject.journal.jobs.enqueue(backfill, 10);

@@ -2,11 +2,11 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Journal } from '../../src/journal/journal.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { held, KEY, page, STREAM } from './support/commits.ts';
-import { LOCAL, options } from './support/states.ts';
+import type { Journal } from '../../../src/journal/journal.ts';
+import { openJournal, openJournalReadOnly } from '../../../src/journal/sqlite/open.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { held, KEY, page, STREAM } from '../support/commits.ts';
+import { LOCAL, options } from '../support/states.ts';
 
 const MIB = 2 ** 20;
 const CAP = 8 * MIB;

@@ -5,14 +5,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StreamState } from '../../src/journal/collection.ts';
-import { openJournal, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
-import { exportState } from '../../src/journal/sqlite/transfer.ts';
-import { CANNOT_MOUNT, smallDisk, type SmallDisk } from '../support/small-disk.ts';
-import { held } from './support/commits.ts';
-import { options, usedState } from './support/states.ts';
+import type { StreamState } from '../../../src/journal/collection.ts';
+import { openJournal, openJournalReadOnly } from '../../../src/journal/sqlite/open.ts';
+import { exportState } from '../../../src/journal/sqlite/transfer.ts';
+import { CANNOT_MOUNT, smallDisk, type SmallDisk } from '../../support/small-disk.ts';
+import { held } from '../support/commits.ts';
+import { options, usedState } from '../support/states.ts';
 
-const WRITER = new URL('../support/journal-writer.ts', import.meta.url).pathname;
+const WRITER = new URL('../../support/journal-writer.ts', import.meta.url).pathname;
 
 let disk: SmallDisk;
 let path: string;

@@ -1,12 +1,12 @@
 import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { StateError } from '../../src/core/errors.ts';
-import { MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
-import { openJournal, openJournalForQuotas, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { held, KEY } from './support/commits.ts';
-import { options, peek, usedState } from './support/states.ts';
+import { StateError } from '../../../src/core/errors.ts';
+import { MIGRATIONS } from '../../../src/journal/sqlite/schema.ts';
+import { openJournal, openJournalForQuotas, openJournalReadOnly } from '../../../src/journal/sqlite/open.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { held, KEY } from '../support/commits.ts';
+import { options, peek, usedState } from '../support/states.ts';
 
 const LATER = [
   ...MIGRATIONS,
@@ -109,8 +109,8 @@ test('a process that spends quotas migrates the state when nobody holds the stat
 
 test('the state that the first release wrote can be read', async () => {
   await mkdir(path);
-  const fixture = await readFile(new URL('fixtures/v1/penstock.db', import.meta.url));
-  await copyFile(new URL('fixtures/v1/penstock.db', import.meta.url), database);
+  const fixture = await readFile(new URL('../fixtures/v1/penstock.db', import.meta.url));
+  await copyFile(new URL('../fixtures/v1/penstock.db', import.meta.url), database);
 
   await using journal = await openJournal(options(path));
 

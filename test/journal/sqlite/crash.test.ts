@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StreamState } from '../../src/journal/collection.ts';
-import { openJournal, openJournalForQuotas, openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { held, KEY } from './support/commits.ts';
-import { options } from './support/states.ts';
+import type { StreamState } from '../../../src/journal/collection.ts';
+import { openJournal, openJournalForQuotas, openJournalReadOnly } from '../../../src/journal/sqlite/open.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { held, KEY } from '../support/commits.ts';
+import { options } from '../support/states.ts';
 
-const WRITER = new URL('../support/journal-writer.ts', import.meta.url).pathname;
+const WRITER = new URL('../../support/journal-writer.ts', import.meta.url).pathname;
 
 interface Writer {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;

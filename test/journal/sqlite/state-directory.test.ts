@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { StateError } from '../../src/core/errors.ts';
+import { StateError } from '../../../src/core/errors.ts';
 import {
   openJournal,
   openJournalForJobs,
   openJournalForQuotas,
   openJournalReadOnly,
-} from '../../src/journal/sqlite/open.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { events, held, page, STREAM } from './support/commits.ts';
-import { LOCAL, options, peek, tamper, usedState } from './support/states.ts';
+} from '../../../src/journal/sqlite/open.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+import { events, held, page, STREAM } from '../support/commits.ts';
+import { LOCAL, options, peek, tamper, usedState } from '../support/states.ts';
 
 const nfs = () => ({ ...LOCAL, type: 0x6969 });
 
@@ -208,7 +208,9 @@ describe('a state that cannot be used', () => {
 
     const message = await refusal();
 
-    expect(message).toMatch(/earlier build of Penstock that was not released.*version is 1.*its tables differ/);
+    expect(message).toMatch(
+      /earlier build of Penstock that was not released.*version is 1.*its tables differ/,
+    );
     expect(message).toContain(words);
     expect(message).toMatch(
       /deliver what it holds with the build that made it.*start with an empty directory/,
