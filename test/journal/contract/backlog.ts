@@ -16,7 +16,7 @@ export function describeBacklog(subject: Subject): void {
       await subject.journal.destinations.open(['siem', 'lake'], subject.clock.now());
     });
 
-    test('is beyond a size by its oldest pages, and never by the newest', async () => {
+    test('a backlog exceeds a size by its oldest pages, never by the newest', async () => {
       await subject.commitThree();
 
       const none = await beyond({ bytes: 100_000 });
@@ -29,7 +29,7 @@ export function describeBacklog(subject: Subject): void {
       expect(last).toBeUndefined();
     });
 
-    test('is beyond an age by what was committed before it', async () => {
+    test('a backlog exceeds an age by the pages committed before it', async () => {
       await subject.journal.commit(page({ events: events(1, 'a') }));
       await subject.clock.advance(10 * MINUTE);
       await subject.journal.commit(page({ events: events(1, 'b') }));
@@ -44,14 +44,14 @@ export function describeBacklog(subject: Subject): void {
       expect(both && (await subject.journal.pages.read(both))).toBeUndefined();
     });
 
-    test('holds only what the destination takes', async () => {
+    test('a backlog holds only events of the sources that the destination receives', async () => {
       await subject.commitThree();
 
       expect(await beyond({ bytes: 1 }, ['another'])).toBeUndefined();
       expect(await beyond({ bytes: 1 }, [STREAM.source])).toBeDefined();
     });
 
-    test('that was skipped is one gap until it ends, with a count and a span, and only of that destination', async () => {
+    test('skipped events are one gap of their destination until it ends, with a count and a span', async () => {
       await subject.commitThree();
       const missed = { from: 5, to: 8, events: 2, sources: { console: 2 } };
       const skip = { position: { sequence: 2, offset: 0 }, missed, deadLetters: [] };
@@ -88,7 +88,7 @@ export function describeBacklog(subject: Subject): void {
       expect(BACKLOG_FULL).toBe('backlog-full');
     });
 
-    test('of which the destination takes nothing is passed without a gap', async () => {
+    test('events that the destination does not receive are skipped without a gap', async () => {
       await subject.commitThree();
 
       const began = await subject.journal.destinations.skip(

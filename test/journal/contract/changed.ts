@@ -9,7 +9,7 @@ export function describeChanged(subject: Subject): void {
   describe('changed', () => {
     beforeEach(() => subject.journal.streams.open(STREAM));
 
-    test('wakes everyone who waits, at the next page', async () => {
+    test('every waiter is woken by the next page', async () => {
       const woken = [subject.journal.pages.changed(never()), subject.journal.pages.changed(never())];
 
       await subject.journal.commit(page({ events: events(1) }));
@@ -17,7 +17,7 @@ export function describeChanged(subject: Subject): void {
       await expect(Promise.all(woken)).resolves.toHaveLength(2);
     });
 
-    test('is not woken by a page without events', async () => {
+    test('a waiter is not woken by a page without events', async () => {
       let woken = false;
       const abort = new AbortController();
       const waiting = subject.journal.pages.changed(abort.signal).then(() => (woken = true));
@@ -32,7 +32,7 @@ export function describeChanged(subject: Subject): void {
       expect(before).toBe(false);
     });
 
-    test('does not miss a page that came between reading and waiting', async () => {
+    test('a page between reading and waiting is not missed', async () => {
       const position = { sequence: 0, offset: 0 };
       const [found] = await Promise.all([
         subject.journal.pages.read(position),
@@ -46,7 +46,7 @@ export function describeChanged(subject: Subject): void {
       expect(found).toBeUndefined();
     });
 
-    test('ends quietly at the abort, and when it is aborted already', async () => {
+    test('waiting ends without an error at the abort, and at once when it is aborted already', async () => {
       const abort = new AbortController();
       const waiting = subject.journal.pages.changed(abort.signal);
 

@@ -27,7 +27,7 @@ export function describeCommit(subject: Subject): void {
       expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toMatchObject(expected);
     });
 
-    test('cursor, ledger, coverage and gaps of a page are there together, also after reopening', async () => {
+    test('cursor, ledger, coverage and gaps of a page are stored together, also after reopening', async () => {
       const gap = { from: 5, to: 9, reason: 'page-limit', part: 'tenant' };
 
       await subject.journal.commit(
@@ -53,7 +53,7 @@ export function describeCommit(subject: Subject): void {
       ]);
     });
 
-    test('nothing of a page is there when a part of it cannot be written', async () => {
+    test('nothing of a page is stored when a part of it cannot be written', async () => {
       await subject.journal.commit(page({ cursor: { at: 1 } }));
       const broken = page({
         events: events(1),
@@ -87,14 +87,14 @@ export function describeCommit(subject: Subject): void {
       expect(await subject.journal.streams.all()).toMatchObject([{ cursor: null }]);
     });
 
-    test('what a backfill commits leaves what the live lane owes', async () => {
+    test('a page of a backfill keeps what the live lane deferred', async () => {
       await subject.journal.commit(page({ deferred: 4 }));
       await subject.journal.commit(page({ deferred: 0, lane: 'backfill' }));
 
       expect(await subject.journal.streams.all()).toMatchObject([{ deferred: 4 }]);
     });
 
-    test('a complete sweep is noted by our clock, and clears the last error', async () => {
+    test('a complete poll is dated by our clock, and clears the last error', async () => {
       const poll = {
         stream: KEY,
         source: 'console',

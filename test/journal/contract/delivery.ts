@@ -33,7 +33,7 @@ export function describeDelivery(subject: Subject): void {
       expect(position && (await subject.journal.pages.read(position))?.events[0]?.uid).toBe('c-0');
     });
 
-    test('a position moves forward only, and the last answer is kept', async () => {
+    test('a position only moves forward, and the last response is kept', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.journal.acknowledge('siem', {
         position: { sequence: 3, offset: 5 },
@@ -68,7 +68,7 @@ export function describeDelivery(subject: Subject): void {
       await expect(subject.journal.destinations.setPaused('x', 'no', 0)).rejects.toThrow('x');
     });
 
-    test('a pause keeps its reason and its beginning until it is over', async () => {
+    test('a pause keeps its reason and its start until it ends', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.journal.destinations.setPaused('siem', '401', 10);
       await subject.journal.destinations.setPaused('siem', '403', 20);
@@ -82,7 +82,7 @@ export function describeDelivery(subject: Subject): void {
       ]);
     });
 
-    test('waiting counts from the position, and only the sources that are taken', async () => {
+    test('waiting events count from the position, and only those of the given sources', async () => {
       const other = await subject.journal.streams.open({ ...STREAM, source: 'other', scope: 'x' });
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.journal.commit(page({ events: events(3) }));
@@ -103,7 +103,7 @@ export function describeDelivery(subject: Subject): void {
       expect(await subject.journal.stats()).toMatchObject({ events: 5, oldest: 0 });
     });
 
-    test('dead letters are kept with the position that passes them, once each', async () => {
+    test('dead letters are stored with the position that passes them, once each', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       const [first] = events(1);
       if (first === undefined) throw new Error('There is one.');
@@ -144,7 +144,7 @@ export function describeDelivery(subject: Subject): void {
       expect(await subject.journal.deadLetters.of('other')).toEqual([]);
     });
 
-    test('dead letters that were tried again are gone when taken, and say why when not', async () => {
+    test('dead letters that were sent again are removed when accepted, and keep the new reason when rejected', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       const place = { stream: KEY, dataset: 'd', lane: 'live' as const, observedAt: 4, status: 400, at: 5 };
       const letters = events(3).map((event) => ({ ...place, ...event, reason: 'no' }));

@@ -31,7 +31,7 @@ export function describeGaps(subject: Subject): void {
   describe('gaps', () => {
     beforeEach(() => subject.journal.streams.open(STREAM));
 
-    test('a gap inside a known one is not told again', async () => {
+    test('a gap inside a known one adds nothing', async () => {
       await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
       await subject.journal.commit(page({ gaps: [gap(2, 8), gap(0, 10)] }));
 
@@ -50,17 +50,17 @@ export function describeGaps(subject: Subject): void {
       ]);
     });
 
-    test('a gap that no event tells yet says so, until a page tells all of it', async () => {
-      const untold = async () => (await subject.journal.gaps.of(KEY)).map((one) => one.unemitted);
+    test('a gap without an event is unemitted until a page emits all of it', async () => {
+      const unemitted = async () => (await subject.journal.gaps.of(KEY)).map((one) => one.unemitted);
       await subject.journal.commit(page({ unemittedGaps: [gap(0, 10)] }));
-      const recorded = await untold();
+      const recorded = await unemitted();
       await subject.journal.commit(page({ gaps: [gap(2, 8)] }));
-      const inPart = await untold();
+      const inPart = await unemitted();
       await subject.journal.commit(page({ gaps: [gap(0, 10)] }));
-      const whole = await untold();
+      const whole = await unemitted();
       await subject.journal.commit(page({ unemittedGaps: [gap(10, 20)] }));
 
-      expect([recorded, inPart, whole, await untold()]).toEqual([[true], [true], [undefined], [true]]);
+      expect([recorded, inPart, whole, await unemitted()]).toEqual([[true], [true], [undefined], [true]]);
     });
 
     test('gaps of another part or reason stay apart', async () => {
@@ -71,7 +71,7 @@ export function describeGaps(subject: Subject): void {
       expect(await spans(subject.journal)).toHaveLength(3);
     });
 
-    test('a gap is closed by a span that holds it, and by no smaller one', async () => {
+    test('a gap is closed by a span that contains it, and by no smaller one', async () => {
       await subject.journal.commit(page({ gaps: [gap(0, 10), gap(20, 30), gap(0, 10, 'tenant')] }));
 
       await subject.journal.commit(page({ closedGaps: [gap(0, 25)] }));

@@ -11,8 +11,8 @@ const backfill: Job = {
 
 /** What commands leave for the holder of the state. */
 export function describeJobs(subject: Subject): void {
-  describe('requests', () => {
-    it('are open until they are finished, oldest first, and survive a restart', async () => {
+  describe('jobs', () => {
+    it('jobs are open until they are finished, oldest first, and survive a restart', async () => {
       const first = await subject.journal.jobs.enqueue(backfill, 10);
       const second = await subject.journal.jobs.enqueue({ ...backfill, source: 'other' }, 20);
       await subject.journal.jobs.noteProgress(first, { done: 1 });
@@ -32,7 +32,7 @@ export function describeJobs(subject: Subject): void {
       ]);
     });
 
-    it('are found with their outcome once they are finished, and are open no longer', async () => {
+    it('a finished job is found with its outcome, and is no longer open', async () => {
       const id = await subject.journal.jobs.enqueue(backfill, 10);
 
       await subject.journal.jobs.finish(id, { code: 0 }, 30);
@@ -41,7 +41,7 @@ export function describeJobs(subject: Subject): void {
       expect(await subject.journal.jobs.find(id)).toMatchObject({ finished: 30, outcome: { code: 0 } });
     });
 
-    it('that ask for the same are one while it is open, and another afterwards', async () => {
+    it('two jobs that ask for the same are one while it is open, and two afterwards', async () => {
       const first = await subject.journal.jobs.enqueue(backfill, 10);
       const joined = await subject.journal.jobs.enqueue({ ...backfill }, 20);
       const other = await subject.journal.jobs.enqueue({ ...backfill, details: { from: 1, to: 3 } }, 20);
@@ -52,7 +52,7 @@ export function describeJobs(subject: Subject): void {
       expect(new Set([first, other, again]).size).toBe(3);
     });
 
-    it('that were finished long ago are forgotten', async () => {
+    it('jobs that finished long ago are forgotten', async () => {
       const old = await subject.journal.jobs.enqueue(backfill, 10);
       await subject.journal.jobs.finish(old, { code: 0 }, 30);
 

@@ -42,7 +42,7 @@ export function describeLedger(subject: Subject): void {
       expect(new Set(all)).toEqual(new Set(keys));
     });
 
-    test('a prefix with very many keys finds each of them once, some at a time', async () => {
+    test('a prefix with very many keys finds each of them once, in parts', async () => {
       const keys = Array.from({ length: 2_500 }, (_, number) => `a|${number}`);
       await subject.journal.commit(page({ ledger: ['a', 'b', ...keys].map((key) => entry(key, 1)) }));
 
@@ -74,7 +74,7 @@ export function describeLedger(subject: Subject): void {
       );
     });
 
-    test('any key is found again by itself and by any of its beginnings, and takes the place of no other', async () => {
+    test('any key is found by itself and by any of its prefixes, and replaces no other', async () => {
       const unit = fc.constantFrom(
         'a',
         'b',
@@ -113,7 +113,7 @@ export function describeLedger(subject: Subject): void {
       );
     });
 
-    test('of a long key that is only compared a hash is kept: it is found by itself and by a short prefix', async () => {
+    test('a long key that is stored as a hash is found by itself and by a short prefix', async () => {
       const long = `bucket|${'x'.repeat(5000)}`;
       await subject.journal.commit(
         page({ ledger: [entry(long, 1), entry(`${long}y`, 2)], hashLongKeys: true }),
@@ -133,7 +133,7 @@ export function describeLedger(subject: Subject): void {
       expect(bytes).toBeLessThan(12_000);
     });
 
-    test('what the ledger takes is known after writing, replacing, forgetting and reopening', async () => {
+    test('the size of the ledger is right after writing, replacing, forgetting and reopening', async () => {
       const sizes: number[] = [];
       const note = async () => sizes.push((await subject.journal.ledger.sizeOf('console')).bytes);
       await subject.journal.commit(page({ ledger: [entry('a', 1), entry('b', 2)] }));
@@ -156,7 +156,7 @@ export function describeLedger(subject: Subject): void {
       expect(await subject.journal.ledger.sizeOf('other')).toEqual({ entries: 0, bytes: 0 });
     });
 
-    test('what is to be kept is not forgotten although it is before', async () => {
+    test('entries in a kept span are not forgotten although they are before the time', async () => {
       const keys = [1, 2, 3, 4, 5].map((at) => entry(`${at}`, at));
       await subject.journal.commit(page({ ledger: keys }));
 
@@ -167,7 +167,7 @@ export function describeLedger(subject: Subject): void {
       expect(await keysOf(subject.journal, KEY, '')).toEqual(['2', '3', '5']);
     });
 
-    test('the oldest entries of a source go first, and an untold gap of each stream says which', async () => {
+    test('the oldest entries of a source are forgotten first, and an unemitted gap of each stream records them', async () => {
       const now = subject.clock.now();
       const other = await subject.journal.streams.open({ ...STREAM, scope: 'other' });
       const old = [1, 2, 3].map((day) => entry(`old ${day}`, now - 100 * DAY + day));
@@ -191,7 +191,7 @@ export function describeLedger(subject: Subject): void {
       expect(await subject.journal.gaps.of(KEY)).toMatchObject([{ closed: now }]);
     });
 
-    test('entries before a time are forgotten, those of other streams are not', async () => {
+    test('entries before a time are forgotten, but not those of other streams', async () => {
       const other = await subject.journal.streams.open({ ...STREAM, scope: 'other' });
       await subject.journal.commit(page({ stream: other.key, ledger: [entry('k', 1)] }));
       await subject.journal.commit(page({ ledger: [entry('before', 9), entry('at', 10)] }));

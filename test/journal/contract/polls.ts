@@ -16,7 +16,7 @@ export function describePolls(subject: Subject): void {
 
     beforeEach(() => subject.journal.streams.open(STREAM));
 
-    test('the last fifty are kept, newest first', async () => {
+    test('the last fifty polls of a stream are kept, newest first', async () => {
       for (let at = 0; at < 60; at += 1)
         await subject.journal.polls.record({ ...poll, at, outcome: 'complete' });
 

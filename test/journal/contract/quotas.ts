@@ -5,11 +5,11 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 export function describeQuotas(subject: Subject): void {
-  describe('budgets', () => {
+  describe('quotas', () => {
     const quota = { requests: 2, per: MINUTE };
     const NOW = Date.parse('2026-03-02T12:00:00Z');
 
-    test('grants what the window has, then says when to ask again', async () => {
+    test('a quota grants what its window has left, then returns when to ask again', async () => {
       const granted = [
         await subject.journal.quotas.spend('b', quota, NOW),
         await subject.journal.quotas.spend('b', quota, NOW + 10),
@@ -23,7 +23,7 @@ export function describeQuotas(subject: Subject): void {
       expect(await subject.journal.quotas.spend('b', quota, refused)).toBe(0);
     });
 
-    test('what was spent is remembered across reopening, and of each budget apart', async () => {
+    test('spent requests are stored across reopening, separately for each quota', async () => {
       await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW);
       await subject.reopen();
 
@@ -33,7 +33,7 @@ export function describeQuotas(subject: Subject): void {
       expect(await subject.journal.quotas.spend('other', { requests: 1, per: MINUTE }, NOW + 1)).toBe(0);
     });
 
-    test('a lowered quota waits until enough of what was spent has left the window', async () => {
+    test('a lowered quota waits until enough requests have left the window', async () => {
       for (const at of [0, 10, 20])
         await subject.journal.quotas.spend('b', { requests: 3, per: MINUTE }, NOW + at);
 
@@ -42,7 +42,7 @@ export function describeQuotas(subject: Subject): void {
       );
     });
 
-    test('a shorter window does not forget what a longer one of the same budget counts', async () => {
+    test('a shorter window does not forget what a longer window of the same quota counts', async () => {
       const hourly = { requests: 1, per: 60 * MINUTE };
       await subject.journal.quotas.spend('b', hourly, NOW);
       const brief = await subject.journal.quotas.spend('b', quota, NOW + 2 * MINUTE);
@@ -55,11 +55,11 @@ export function describeQuotas(subject: Subject): void {
       ).toBe(NOW + 60 * MINUTE);
     });
 
-    test('a quota of none is never granted', async () => {
+    test('a quota of no requests grants none', async () => {
       expect(await subject.journal.quotas.spend('b', { requests: 0, per: MINUTE }, NOW)).toBe(NOW + MINUTE);
     });
 
-    test('after our clock went back, what lies more than a window ahead no longer counts', async () => {
+    test('after our clock went back, requests dated more than a window ahead no longer count', async () => {
       await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW);
 
       const littleBack = await subject.journal.quotas.spend('b', { requests: 1, per: MINUTE }, NOW - 1000);
@@ -69,7 +69,7 @@ export function describeQuotas(subject: Subject): void {
       expect(farBack).toBe(0);
     });
 
-    test('a paused budget grants nothing until then, across reopening', async () => {
+    test('a paused quota grants nothing until its pause ends, across reopening', async () => {
       await subject.journal.quotas.pause('b', subject.clock.now() + MINUTE);
       await subject.reopen();
 
@@ -85,7 +85,7 @@ export function describeQuotas(subject: Subject): void {
       expect(await subject.journal.quotas.spend('b', quota, subject.clock.now())).toBe(0);
     });
 
-    test('a pause is ended by a time that has passed, and by a clock that went back beyond it', async () => {
+    test('a pause ends by a time in the past, and by a clock that went back before it', async () => {
       await subject.journal.quotas.pause('lifted', subject.clock.now() + MINUTE);
       await subject.journal.quotas.pause('lifted', 0);
       await subject.journal.quotas.pause('old', subject.clock.now() + MINUTE);

@@ -7,7 +7,7 @@ import type { Subject } from './subject.ts';
 
 export function describeStreams(subject: Subject): void {
   describe('streams', () => {
-    test('scopes that end in different halves of a pair are two streams, and come back as they were', async () => {
+    test('scopes that end in different halves of a surrogate pair are two streams, and come back unchanged', async () => {
       const scopes = ['\ud83d', '\ud83e', '\\d83d', '�', 'a\0b'];
       for (const scope of scopes) {
         const { key } = await subject.journal.streams.open({ ...STREAM, scope });
@@ -53,7 +53,7 @@ export function describeStreams(subject: Subject): void {
       });
     });
 
-    test('a stream keeps its rows under a new source name', async () => {
+    test('a stream keeps its data under a new source name', async () => {
       await subject.journal.streams.open(STREAM);
       await subject.journal.commit(page({ cursor: { at: 1 }, events: events(1) }));
 
@@ -78,7 +78,7 @@ export function describeStreams(subject: Subject): void {
       expect(after).toMatchObject({ cursorVersion: 2, cursor: { from: 1 } });
     });
 
-    test('a stream of our own events is delivered from, and is not among those of the sources', async () => {
+    test('a stream of our own events is delivered, and is not listed among those of the sources', async () => {
       const own = await subject.journal.streams.open({ ...STREAM, type: OWN_TYPE, scope: 'console' });
 
       await subject.journal.commit(page({ stream: own.key, cursor: { beat: 1 }, events: events(1) }));
@@ -110,7 +110,7 @@ export function describeStreams(subject: Subject): void {
       expect(back.orphaned).toBe(false);
     });
 
-    test('scopes that the vendor no longer has are orphaned, and those of other sources are not', async () => {
+    test('scopes that the vendor no longer has are orphaned, but not those of other sources', async () => {
       for (const scope of ['a', 'b']) await subject.journal.streams.open({ ...STREAM, scope });
       await subject.journal.streams.open({ ...STREAM, source: 'other', type: 'jsa-login-attempts' });
 
@@ -142,7 +142,7 @@ export function describeStreams(subject: Subject): void {
       },
     );
 
-    test('accounts of one vendor have streams of their own, whatever their names and scopes hold', async () => {
+    test('accounts of one vendor have separate streams, whatever characters their names and scopes contain', async () => {
       const parts = [
         ['', ''],
         ['', 'a'],

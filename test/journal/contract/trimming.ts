@@ -10,7 +10,7 @@ export function describeTrimming(subject: Subject): void {
       await subject.journal.streams.open(STREAM);
     });
 
-    test('waits for the slowest destination', async () => {
+    test('trimming waits for the slowest destination', async () => {
       await subject.journal.destinations.open(['fast', 'slow'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('fast', 3);
@@ -25,7 +25,7 @@ export function describeTrimming(subject: Subject): void {
       expect(await held(subject.journal)).toEqual(['b-0', 'c-0']);
     });
 
-    test('keeps a page that is passed in part', async () => {
+    test('a page that was passed in part is kept', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.journal.commit(page({ events: events(2) }));
       await subject.journal.acknowledge('siem', {
@@ -76,7 +76,7 @@ export function describeTrimming(subject: Subject): void {
       expect(await held(subject.journal)).toEqual([]);
     });
 
-    test('a configured destination holds pages back however long it takes', async () => {
+    test('a configured destination holds pages back for as long as it takes', async () => {
       await subject.journal.destinations.open(['siem', 'slow'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('siem', 3);
@@ -89,7 +89,7 @@ export function describeTrimming(subject: Subject): void {
       expect(await held(subject.journal)).toHaveLength(3);
     });
 
-    test('a sequence is never given twice, even when everything was trimmed', async () => {
+    test('a sequence number is never used twice, even when everything was trimmed', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.commitThree();
       await subject.pass('siem', 3);
@@ -103,7 +103,7 @@ export function describeTrimming(subject: Subject): void {
       expect(position && (await subject.journal.pages.read(position))?.events[0]?.uid).toBe('d-0');
     });
 
-    test('many pages go in one call', async () => {
+    test('one call removes many pages', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       for (let index = 0; index < 210; index += 1)
         await subject.journal.commit(page({ events: events(1, `${index}`) }));

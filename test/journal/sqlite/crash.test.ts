@@ -60,7 +60,7 @@ function lastNumber(stream: StreamState | undefined): number {
   return (stream?.cursor as { number: number } | undefined)?.number ?? -1;
 }
 
-test('after a kill every page that was durable is there, whole, and what hangs on it', async () => {
+test('after a kill every durable page is there with its ledger, cursor and coverage', async () => {
   let durable = -1;
   for (const pages of [1, 7, 25]) {
     const writer = startWriter();
@@ -81,7 +81,7 @@ test('after a kill every page that was durable is there, whole, and what hangs o
   expect(await journal.coverage.of(KEY)).toEqual([{ from: 0, to: number + 1 }]);
 });
 
-test('the lock of a process that was killed is taken over; until then nobody else gets it', async () => {
+test('the lock of a killed process can be taken, and before the kill nobody else gets it', async () => {
   const writer = startWriter();
   await afterPages(writer, 1);
 
@@ -92,7 +92,7 @@ test('the lock of a process that was killed is taken over; until then nobody els
   expect(await journal.streams.all()).toHaveLength(1);
 });
 
-test('another process reads and spends budgets beside the holder, and neither waits', async () => {
+test('another process reads and spends quotas beside the holder, and neither waits', async () => {
   const writer = startWriter('unhurried');
   await afterPages(writer, 1);
 

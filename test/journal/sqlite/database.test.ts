@@ -28,7 +28,7 @@ async function halfFolded(path: string): Promise<void> {
   await handle.write(folded, 0, PAGE, 0);
 }
 
-test('a log that is partly folded into the database is no corruption', async () => {
+test('a log that is half checkpointed into the database is not corruption', async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, 'state');
   await halfFolded(path);

@@ -69,7 +69,7 @@ async function lastRead(): Promise<number> {
 }
 
 describe('a disk that is full for a while', () => {
-  it('takes nothing from who was killed on it, before and after there is room again', async () => {
+  it('a process that is killed on a full disk loses nothing, before and after there is space again', async () => {
     for (let round = 0; round < 6; round += 1) {
       const writer = startWriter();
       await writer.until(committed, 10 + 7 * round);
@@ -91,7 +91,7 @@ describe('a disk that is full for a while', () => {
     expect(await held(journal)).toHaveLength(20 * (number + 1));
   });
 
-  it('keeps nobody from reading beside the holder', async () => {
+  it('a full disk does not stop a reader beside the holder', async () => {
     const writer = startWriter();
     await writer.until(committed, 20);
     disk.fill();
@@ -105,7 +105,7 @@ describe('a disk that is full for a while', () => {
     await writer.kill();
   });
 
-  it('is named with its path and what is free, where the state is to be opened for writing', async () => {
+  it('an error of a full disk names the path and the free space when a state is opened for writing', async () => {
     await usedState(path);
     disk.fill();
 
@@ -117,7 +117,7 @@ describe('a disk that is full for a while', () => {
     expect(await held(journal)).toHaveLength(2);
   });
 
-  it('is named also where there is no state yet', async () => {
+  it('an error of a full disk names the path when there is no state yet', async () => {
     disk.fill();
 
     await expect(openJournal(options(path))).rejects.toThrow(`The disk is full: ${path} `);
@@ -125,7 +125,7 @@ describe('a disk that is full for a while', () => {
 });
 
 describe('what SQLite would need to make beside a database', () => {
-  it('is not needed to read a state that nobody holds on a full disk', async () => {
+  it('a state that nobody holds can be read on a full disk', async () => {
     await usedState(path);
     disk.fill();
 
@@ -135,7 +135,7 @@ describe('what SQLite would need to make beside a database', () => {
   });
 
   it.each(['with its index', 'without its index'])(
-    'is not needed to read what a kill left in the log, %s, where nobody may write',
+    'what a kill left in the log can be read %s where nobody may write',
     async (index) => {
       const writer = startWriter();
       await writer.until(committed, 30);
@@ -148,7 +148,7 @@ describe('what SQLite would need to make beside a database', () => {
     },
   );
 
-  it('is not needed to read a closed state where nobody may write', async () => {
+  it('a closed state can be read where nobody may write', async () => {
     await usedState(path);
     disk.makeReadOnly();
 

@@ -40,7 +40,7 @@ test('nothing is noted before something was committed', async () => {
   await expect(noted()).rejects.toThrow('ENOENT');
 });
 
-test('the last sequence is noted with what each destination answered for, for the owner alone', async () => {
+test('the note has the last sequence and the position of each destination, readable for the owner alone', async () => {
   await using journal = await open();
   await journal.commit(page({ events: events(3) }));
   await journal.commit(page({ events: events(3) }));
@@ -78,7 +78,7 @@ test.each([
 });
 
 test.each(['', 'nonsense', '{"sequence":"9"}', 'null'])(
-  'a note that says %j stops nothing',
+  'a note with the content %j does not stop the journal from opening',
   async (content) => {
     await using journal = await open();
     await writeFile(join(path, 'penstock.last'), content);

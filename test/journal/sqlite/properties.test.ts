@@ -40,7 +40,7 @@ function coveredOneByOne(given: readonly Span[]): readonly Span[] {
   return merged;
 }
 
-test('coverage is what a count of every instant says', async () => {
+test('coverage equals a count of every instant', async () => {
   await fc.assert(
     fc.asyncProperty(spans, async (given) => {
       const { key } = await journal.streams.open({ ...STREAM, scope: `${(scopes += 1)}` });
@@ -53,7 +53,7 @@ test('coverage is what a count of every instant says', async () => {
   );
 });
 
-test('no window ever holds more than its quota, and a refusal names a time that is granted', async () => {
+test('no window ever holds more than its quota, and a refused request is granted at the time that was named', async () => {
   const quotas = fc.record({
     requests: fc.integer({ min: 1, max: 4 }),
     per: fc.integer({ min: 1, max: 30 }),
@@ -83,7 +83,7 @@ test('no window ever holds more than its quota, and a refusal names a time that 
   );
 });
 
-test('a clock that goes anywhere never stops a budget for longer than a window', async () => {
+test('a clock that jumps anywhere never blocks a quota for longer than a window', async () => {
   const times = fc.array(fc.nat(200), { minLength: 1, maxLength: 20 });
   await fc.assert(
     fc.asyncProperty(times, async (times) => {
@@ -182,7 +182,7 @@ async function outcomeOf(path: string, steps: readonly Step[]) {
   return { committed, got, waiting, owed, left };
 }
 
-test('nothing that a destination lacks is ever trimmed, and nothing is given twice', async () => {
+test('nothing that a destination lacks is ever trimmed, and no event is read twice', async () => {
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {

@@ -63,14 +63,14 @@ test('there is room while the files are below the cap', async () => {
   expect((await journal.stats()).bytes).toBe(await bytesOnDisk());
 });
 
-test('at the cap what is not delivered is kept, and there is no room', async () => {
+test('at the cap undelivered pages are kept, and there is no room', async () => {
   await fill(12);
 
   expect(await journal.room(Date.now())).toBe('full');
   expect(await held(journal)).toHaveLength(12);
 });
 
-test('a ledger of any size leaves room: the cap is about what waits and is retained', async () => {
+test('a large ledger leaves room, because the cap limits pages and dead letters', async () => {
   for (let index = 0; index < 12; index += 1) {
     const ledger = Array.from({ length: 1000 }, (_, entry) => ({
       key: `${index}|${entry}|${'x'.repeat(1000)}`,
@@ -88,7 +88,7 @@ test('a ledger of any size leaves room: the cap is about what waits and is retai
   expect(room).toBe('free');
 });
 
-test('dead letters count against the cap, until they are gone', async () => {
+test('dead letters count against the cap until they are removed', async () => {
   const letters = Array.from({ length: 9 }, (_, index) => ({
     stream: KEY,
     dataset: 'd',
@@ -113,13 +113,13 @@ test('dead letters count against the cap, until they are gone', async () => {
   expect([room, await journal.room(Date.now())]).toEqual(['full', 'free']);
 });
 
-test('a quarter above the cap is critical', async () => {
+test('a journal that is a quarter above the cap is critical', async () => {
   await fill(16);
 
   expect(await journal.room(Date.now())).toBe('critical');
 });
 
-test('the log is folded in before the cap is found to be reached', async () => {
+test('the log is checkpointed before the journal counts as full', async () => {
   await fill(10);
   const before = await bytesOnDisk();
 
@@ -130,7 +130,7 @@ test('the log is folded in before the cap is found to be reached', async () => {
   expect(await held(journal)).toHaveLength(10);
 });
 
-test('at the cap delivered pages go whatever their age, the oldest first, until there is room', async () => {
+test('at the cap delivered pages are removed whatever their age, oldest first, until there is room', async () => {
   await fill(14);
   await deliverAll();
 
@@ -140,7 +140,7 @@ test('at the cap delivered pages go whatever their age, the oldest first, until 
   expect(await bytesOnDisk()).toBeLessThan(CAP);
 });
 
-test('a reader beside us does not hold us up at the cap', async () => {
+test('a reader in another process does not delay trimming at the cap', async () => {
   await fill(14);
   await deliverAll();
   await using view = await openJournalReadOnly(path);
@@ -164,7 +164,7 @@ test('a file system that is nearly full is critical until delivered pages have g
   expect(await journal.room(Date.now())).toBe('free');
 });
 
-test('of a small file system, half must stay free', async () => {
+test('half of a small file system must stay free', async () => {
   size = 32 * MIB;
   free = 16 * MIB;
   const roomy = await journal.room(Date.now());

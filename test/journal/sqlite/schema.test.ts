@@ -33,7 +33,7 @@ async function openWith(migrations: readonly string[]): Promise<void> {
   await journal[Symbol.asyncDispose]();
 }
 
-test('an older state is migrated and keeps what it holds; a copy of before is beside it', async () => {
+test('an older state is migrated and keeps its data, and a copy of it is made before', async () => {
   await usedState(path);
 
   await using journal = await openJournal(options(path, { migrations: V2 }));
@@ -45,7 +45,7 @@ test('an older state is migrated and keeps what it holds; a copy of before is be
   expect(peek(`${database}.v1`, 'SELECT count(*) AS pages FROM page')).toEqual({ pages: 1 });
 });
 
-test('the copy can be gone back to', async () => {
+test('an operator can go back to the copy', async () => {
   await usedState(path);
   await openWith(V2);
 
@@ -90,7 +90,7 @@ test('a state of the current version is not copied', async () => {
   expect((await readdir(path)).toSorted()).toEqual(['penstock.db', 'penstock.lock']);
 });
 
-test('a reader does not migrate, and says what does', async () => {
+test('a reader does not migrate, and its error says which command does', async () => {
   await usedState(path);
 
   await expect(openJournalReadOnly(path, { migrations: V2 })).rejects.toThrow(
@@ -98,7 +98,7 @@ test('a reader does not migrate, and says what does', async () => {
   );
 });
 
-test('a process that spends quotas migrates the state when nobody holds the state', async () => {
+test('a process that spends quotas migrates the state when nobody holds it', async () => {
   await usedState(path);
 
   await using journal = await openJournalForQuotas({ ...options(path), migrations: V2 });

@@ -13,7 +13,7 @@ describeJournal('the SQLite journal', async () => {
   };
 });
 
-test('spendings that a clock that went back makes void are told in the log', async () => {
+test('requests that no longer count because the clock went back are logged', async () => {
   await using directory = await temporaryDirectory();
   const warn = vi.fn<Logger['warn']>();
   const log = { warn } as unknown as Logger;

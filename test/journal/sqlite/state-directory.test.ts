@@ -59,7 +59,7 @@ async function modeOf(file: string): Promise<string> {
 }
 
 describe('a first run', () => {
-  test('makes the directory and its files for the owner alone', async () => {
+  test('a first run creates the directory and its files for the owner alone', async () => {
     await using journal = await openJournal(options(join(path, 'deep')));
 
     expect(await journal.streams.all()).toEqual([]);
@@ -68,7 +68,7 @@ describe('a first run', () => {
       expect(await modeOf(join(path, 'deep', name))).toBe('600');
   });
 
-  test('sets what cannot be set later', async () => {
+  test('a first run sets what cannot be set later', async () => {
     await using _ = await openJournal(options(path));
     const file = join(path, 'penstock.db');
 
@@ -78,7 +78,7 @@ describe('a first run', () => {
     expect(peek(file, 'PRAGMA user_version')).toEqual({ user_version: 1 });
   });
 
-  test.each(['lost+found', 'notes.txt'])('is one in a directory that holds only %s', async (name) => {
+  test.each(['lost+found', 'notes.txt'])('a directory that holds only %s is a first run', async (name) => {
     await mkdir(path);
     await writeFile(join(path, name), '');
 
@@ -87,7 +87,7 @@ describe('a first run', () => {
     expect(await journal.streams.all()).toEqual([]);
   });
 
-  test('leaves the mode of a directory that is there', async () => {
+  test('a first run keeps the mode of an existing directory', async () => {
     await mkdir(path);
     await chmod(path, 0o755);
 
@@ -96,7 +96,7 @@ describe('a first run', () => {
     expect(await modeOf(path)).toBe('755');
   });
 
-  test('is one again when the first was cut off before the database was complete', async () => {
+  test('a first run that was cut off before the database was complete is a first run again', async () => {
     await mkdir(path);
     await writeFile(join(path, 'penstock.lock'), '');
     await writeFile(join(path, 'penstock.db.new'), 'half a database');
@@ -109,19 +109,19 @@ describe('a first run', () => {
 });
 
 describe('a state that cannot be used', () => {
-  test('is one with a file in its place', async () => {
+  test('a state whose path is a file cannot be used', async () => {
     await writeFile(path, 'something');
 
     expect(await refusal()).toMatch(/not a directory.*state\.path/);
   });
 
-  test('is one below a file', async () => {
+  test('a state below a file cannot be used', async () => {
     await writeFile(path, 'something');
 
     await expect(openJournal(options(join(path, 'below')))).rejects.toThrow(StateError);
   });
 
-  test('is one that has lost its database, and the choices are listed', async () => {
+  test('a state that has lost its database is refused, and the error lists the choices', async () => {
     await usedState(path);
     await rm(join(path, 'penstock.db'));
 
@@ -129,7 +129,7 @@ describe('a state that cannot be used', () => {
   });
 
   test.each(['penstock.db-wal', 'penstock.db.v1', 'penstock.last'])(
-    'is one of which only %s is left',
+    'a state of which only %s is left is refused',
     async (name) => {
       await mkdir(path);
       await writeFile(join(path, name), 'x');
@@ -138,28 +138,28 @@ describe('a state that cannot be used', () => {
     },
   );
 
-  test('is one with the database of another application', async () => {
+  test('the database of another application is refused and not changed', async () => {
     await mkdir(path);
     tamper(join(path, 'penstock.db'), 'CREATE TABLE theirs (x)');
 
     expect(await refusal()).toMatch(/another application/);
   });
 
-  test('is one with an empty file for a database', async () => {
+  test('an empty database file is refused', async () => {
     await mkdir(path);
     await writeFile(join(path, 'penstock.db'), '');
 
     expect(await refusal()).toMatch(/empty file/);
   });
 
-  test('is one with something else for a database', async () => {
+  test('a file that is no database is refused', async () => {
     await mkdir(path);
     await writeFile(join(path, 'penstock.db'), 'no database, but long enough to be looked at '.repeat(100));
 
     expect(await refusal()).toMatch(/corrupt or no database.*backup/);
   });
 
-  test('is one whose database has damaged pages', async () => {
+  test('a database with damaged pages is refused', async () => {
     await usedState(path);
     const file = join(path, 'penstock.db');
     const bytes = await readFile(file);
@@ -169,7 +169,7 @@ describe('a state that cannot be used', () => {
     expect(await refusal()).toMatch(/corrupt.*backup/);
   });
 
-  test('is one with a foreign lock file', async () => {
+  test('a foreign lock file is refused', async () => {
     await usedState(path);
     await writeFile(
       join(path, 'penstock.lock'),
@@ -179,7 +179,7 @@ describe('a state that cannot be used', () => {
     expect(await refusal()).toMatch(/penstock\.lock.*it is not a lock file of Penstock/);
   });
 
-  test('is one of a newer release, and the message says how to go back', async () => {
+  test('a state of a newer release is refused, and the error says how to go back', async () => {
     await usedState(path);
     await copyFile(join(path, 'penstock.db'), join(path, 'penstock.db.v1'));
     tamper(join(path, 'penstock.db'), 'PRAGMA user_version = 9');
@@ -190,50 +190,53 @@ describe('a state that cannot be used', () => {
   });
 
   test.each([
-    { name: 'has no table held', sql: 'DROP TABLE held', words: 'table held is missing' },
-    { name: 'has a table more', sql: 'CREATE TABLE spent (x)', words: 'table spent is unknown' },
+    { name: 'lacks the table held', sql: 'DROP TABLE held', words: 'table held is missing' },
+    { name: 'has an extra table', sql: 'CREATE TABLE spent (x)', words: 'table spent is unknown' },
     {
-      name: 'has a column less',
+      name: 'lacks a column',
       sql: 'ALTER TABLE source DROP COLUMN account',
       words: 'table source is different',
     },
     {
-      name: 'counts otherwise',
+      name: 'has another trigger',
       sql: 'DROP TRIGGER page_added; CREATE TRIGGER page_added AFTER INSERT ON page BEGIN SELECT 1; END',
       words: 'trigger page_added is different',
     },
-  ])('is one of an unreleased build that $name, for whoever opens it', async ({ sql, words }) => {
-    await usedState(path);
-    tamper(join(path, 'penstock.db'), sql);
+  ])(
+    'a state of an unreleased build that $name is refused by every way of opening it',
+    async ({ sql, words }) => {
+      await usedState(path);
+      tamper(join(path, 'penstock.db'), sql);
 
-    const message = await refusal();
+      const message = await refusal();
 
-    expect(message).toMatch(
-      /earlier build of Penstock that was not released.*version is 1.*its tables differ/,
-    );
-    expect(message).toContain(words);
-    expect(message).toMatch(
-      /deliver what it holds with the build that made it.*start with an empty directory/,
-    );
-    for (const open of [openJournalReadOnly, forBudgets, forRequests]) {
-      const error: unknown = await open(path).catch((error: unknown) => error);
-      expect(error).toBeInstanceOf(StateError);
-      expect((error as StateError).message).toBe(message);
-    }
-  });
+      expect(message).toMatch(
+        /earlier build of Penstock that was not released.*version is 1.*its tables differ/,
+      );
+      expect(message).toContain(words);
+      expect(message).toMatch(
+        /deliver what it holds with the build that made it.*start with an empty directory/,
+      );
+      for (const open of [openJournalReadOnly, forBudgets, forRequests]) {
+        const error: unknown = await open(path).catch((error: unknown) => error);
+        expect(error).toBeInstanceOf(StateError);
+        expect((error as StateError).message).toBe(message);
+      }
+    },
+  );
 
-  test('is one on a network file system, unless that is allowed', async () => {
+  test('a state on a network file system is refused unless that is allowed', async () => {
     expect(await refusal({ statfs: nfs })).toMatch(/network file system \(NFS\).*allow_network_fs: true/);
     await using journal = await openJournal(options(path, { statfs: nfs, allowNetworkFs: true }));
 
     expect(await journal.streams.all()).toEqual([]);
   });
 
-  test('is one that cannot be written, and the cause is told', async () => {
+  test('a state that cannot be written is refused, and the error says why', async () => {
     await expect(openJournal(options('/proc/penstock/state'))).rejects.toThrow(/cannot be used: ENOENT/);
   });
 
-  test('is one that was removed while it was open', async () => {
+  test('a state that was removed while it was open is refused', async () => {
     await using journal = await openJournal(options(path));
     await rm(path, { recursive: true });
 
@@ -241,7 +244,7 @@ describe('a state that cannot be used', () => {
   });
 
   test.each(['penstock.db', 'penstock.db-wal', 'penstock.db-shm', 'penstock.lock'])(
-    'is one whose %s was removed while it was open, and nothing is collected into it any more',
+    'nothing is committed to a state whose %s was removed while it was open',
     async (name) => {
       await using journal = await openJournal(options(path));
       await journal.streams.open(STREAM);
@@ -256,7 +259,7 @@ describe('a state that cannot be used', () => {
     },
   );
 
-  test('keeps what was committed when only its log was removed while it was open', async () => {
+  test('a state whose log was removed while it was open keeps what was committed', async () => {
     const journal = await openJournal(options(path));
     await journal.streams.open(STREAM);
     await journal.destinations.open(['siem'], 0);
@@ -272,7 +275,7 @@ describe('a state that cannot be used', () => {
 });
 
 describe('the lock', () => {
-  test('keeps a second holder out and says who has it', async () => {
+  test('the lock refuses a second holder and says which process has it', async () => {
     await using _ = await openJournal(options(path));
 
     const second = openJournal(options(path));
@@ -281,7 +284,7 @@ describe('the lock', () => {
     await expect(second).rejects.toThrow(new RegExp(`in use by process ${process.pid} on host .+, since 2`));
   });
 
-  test('ends with the journal', async () => {
+  test('the lock ends with the journal', async () => {
     await usedState(path);
 
     await using journal = await openJournal(options(path));
@@ -291,7 +294,7 @@ describe('the lock', () => {
 });
 
 describe('reading beside the holder', () => {
-  test('sees what is committed, and takes no lock', async () => {
+  test('a reader beside the holder sees what is committed, and takes no lock', async () => {
     await using journal = await openJournal(options(path));
     await using view = await openJournalReadOnly(path);
     const before = await view.streams.all();
@@ -309,14 +312,14 @@ describe('reading beside the holder', () => {
     expect(await view.streams.all()).toMatchObject([{ key: 't|o|' }]);
   });
 
-  test('a state that does not exist yet reads as empty and is not made', async () => {
+  test('a state that does not exist reads as empty and is not created', async () => {
     await using view = await openJournalReadOnly(path);
 
     expect(await view.stats()).toEqual({ events: 0, bytes: 0, oldest: undefined });
     expect(await readdir(directory.path)).toEqual([]);
   });
 
-  test('a lost database is not an empty one', async () => {
+  test('a reader refuses a state that has lost its database', async () => {
     await usedState(path);
     await rm(join(path, 'penstock.db'));
 
