@@ -127,9 +127,9 @@ describe.each(ENCODINGS)('The OTLP receiver, %s', (encoding) => {
     const response = await send(uids('a', 'b'), encoding);
 
     const serializer = encoding === 'json' ? JsonLogsSerializer : ProtobufLogsSerializer;
-    const told = serializer.deserializeResponse(new Uint8Array(await response.arrayBuffer()));
-    expect(Number(told.partialSuccess?.rejectedLogRecords)).toBe(1);
-    expect(told.partialSuccess?.errorMessage).toBe('version_conflict');
+    const emitted = serializer.deserializeResponse(new Uint8Array(await response.arrayBuffer()));
+    expect(Number(emitted.partialSuccess?.rejectedLogRecords)).toBe(1);
+    expect(emitted.partialSuccess?.errorMessage).toBe('version_conflict');
     expect(taken()).toEqual(['b']);
   });
 

@@ -190,7 +190,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     const { vendor, clock, lab } = await simulated(source);
     await using _ = vendor;
     const pages = await drive(clock, lab.once());
-    const telling = {
+    const mapping = {
       scope: { id: '' },
       observedAt: clock.now(),
       reason: 'new',
@@ -201,7 +201,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
     for (const { record } of pages.flatMap(({ observations }) => observations)) {
       const frozen = freeze(source.record.parse(record));
 
-      expect(source.normalise(frozen, telling)).toEqual(source.normalise(frozen, telling));
+      expect(source.normalise(frozen, mapping)).toEqual(source.normalise(frozen, mapping));
     }
   });
 
@@ -228,10 +228,10 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, 
 
       expect(lab.events).toHaveLength(plain.lab.events.length + 1);
       await drive(clock, lab.once());
-      const misfits = lab.events.filter(({ event }) => event['event.kind'] === 'pipeline_error');
-      expect(misfits).toHaveLength(1);
-      expect(misfits[0]?.event['event.original'] === original).toBe(true);
-      expect(misfits[0]?.event['error.message']).toContain(problem);
+      const malformed = lab.events.filter(({ event }) => event['event.kind'] === 'pipeline_error');
+      expect(malformed).toHaveLength(1);
+      expect(malformed[0]?.event['event.original'] === original).toBe(true);
+      expect(malformed[0]?.event['error.message']).toContain(problem);
     },
   );
 

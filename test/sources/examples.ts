@@ -26,7 +26,7 @@ export function exampleOf(source: Source, name = casesOf(source)[0] ?? ''): { na
   return { name, body: parseJson(readFileSync(new URL(`${name}.json`, fixturesOf(source)), 'utf8')) };
 }
 
-/** A lab against a vendor that answers everything as told. */
+/** A lab against a vendor that answers everything as scripted. */
 export async function against(source: Source, answer: Parameters<typeof serve>[0]) {
   const { config, now } = await harnessOf(source);
   const clock = new DrivenClock(now);

@@ -26,7 +26,7 @@ export interface SourceHarness {
   ) => SimulatedAnswer;
   /** The body with these records among its own. */
   readonly insert: (body: unknown, records: readonly unknown[]) => unknown;
-  /** What a vendor might send in place of a record; each is told as one event. */
+  /** What a vendor might send in place of a record; each is emitted as one event. */
   readonly malformed: fc.Arbitrary<unknown>;
   /** Odd values of what a record need not have, by their place in the body of the first example. */
   readonly odd: readonly (readonly [Place, ...unknown[]])[];

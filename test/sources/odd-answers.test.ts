@@ -12,7 +12,7 @@ import type { Place } from './harness.ts';
 
 const sources = [...(await loadSources()).values()];
 
-/** A copy of the body in which what stands at a place is another; without a change, nothing stands there. */
+/** A copy of the body with another value at a place; without one, the place is removed. */
 function changed(body: unknown, place: Place, change?: (value: unknown) => unknown): unknown {
   const [step, ...rest] = place;
   if (step === undefined) return change?.(body);
@@ -79,17 +79,17 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
 
     for (const [place, value] of cases) {
       const field = String(place.findLast((step) => typeof step === 'string'));
-      const told = await poll(source, replaced(body, place, value));
+      const emitted = await poll(source, replaced(body, place, value));
       const of = `${place.join('.')} = ${toJson(value)}`;
 
-      expect(told.length, of).toBe(plain.length);
-      const named = told.filter((event) => event['error.message'] !== undefined);
+      expect(emitted.length, of).toBe(plain.length);
+      const named = emitted.filter((event) => event['error.message'] !== undefined);
       expect(named.length, of).toBeGreaterThan(0);
       for (const event of named) {
         expect(event['error.message'], of).toContain(field);
         expect(event['event.original'], of).toContain(toJson(value));
       }
-      for (const [index, event] of told.entries()) {
+      for (const [index, event] of emitted.entries()) {
         expect(strange(event, plain[index] ?? {}, field), of).toEqual([]);
         expect(event['event.kind'], of).toBe(source.categorisation.kind);
         expect(event['event.severity'] === undefined, of).toBe(
@@ -112,7 +112,7 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
       return plain.body === example.body ? { ...plain, body: changed(example.body, at, merged) } : plain;
     });
     await using _ = vendor;
-    const told = async (more: Readonly<Record<string, unknown>>) => {
+    const emitted = async (more: Readonly<Record<string, unknown>>) => {
       const before = lab.events.length;
       record = { ...record, ...more };
       clock.jump(1_200_000);
@@ -120,12 +120,12 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
       return lab.events.slice(before).map(({ event }) => event['event.kind']);
     };
 
-    expect(await told({})).toContain('pipeline_error');
+    expect(await emitted({})).toContain('pipeline_error');
     const asked = vendor.requests.length;
-    for (const more of moves) expect(await told(more)).toEqual([]);
+    for (const more of moves) expect(await emitted(more)).toEqual([]);
     expect(vendor.requests.length).toBeGreaterThan(asked);
-    expect(await told(changes)).toEqual(['pipeline_error']);
-    expect(await told({})).toEqual([]);
+    expect(await emitted(changes)).toEqual(['pipeline_error']);
+    expect(await emitted({})).toEqual([]);
   });
 
   it('a list that is null, or left out where it may be, is empty, and the rest of the answer is read', async () => {
@@ -137,19 +137,19 @@ describe.each(sources.map((source) => [source.id, source] as const))('%s', (_id,
       expect(await poll(source, replaced(body, place, null))).toEqual([]);
     for (const place of lists.optional ?? [])
       for (const without of [changed(body, place), replaced(body, place, null)]) {
-        const told = await poll(source, without);
-        expect(told.length).toBeLessThan(plain.length);
-        expect(plain).toEqual(expect.arrayContaining([...told]));
-        expect(told.length).toBeGreaterThan(0);
+        const emitted = await poll(source, without);
+        expect(emitted.length).toBeLessThan(plain.length);
+        expect(plain).toEqual(expect.arrayContaining([...emitted]));
+        expect(emitted.length).toBeGreaterThan(0);
       }
   });
 
   it.each([204, 205])('an answer %d, which has no content, is empty', async (status) => {
-    const told = await pollAnswering(source, () => ({ status }));
+    const emitted = await pollAnswering(source, () => ({ status }));
 
     // A count of a whole span says that it is 0.
-    expect(told.filter((event) => Object.entries(event).some(isCounted))).toEqual([]);
-    expect(told.filter((event) => event['event.kind'] === 'pipeline_error')).toEqual([]);
+    expect(emitted.filter((event) => Object.entries(event).some(isCounted))).toEqual([]);
+    expect(emitted.filter((event) => event['event.kind'] === 'pipeline_error')).toEqual([]);
   });
 
   it('a poll fails when an answer lacks its main list, or has an error beside it', async () => {

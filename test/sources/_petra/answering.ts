@@ -55,7 +55,7 @@ export async function observe(
 
 /** What is wrong with the events of the observations. */
 export function problemsOf(source: Source, observations: readonly Observation[] = []): readonly string[] {
-  const telling = {
+  const mapping = {
     scope: { id: '' },
     observedAt: NOW,
     reason: 'new',
@@ -67,7 +67,7 @@ export function problemsOf(source: Source, observations: readonly Observation[] 
     const event =
       'problem' in reading
         ? malformedEvent(record, reading.problem)
-        : { ...source.normalise(reading.data, telling), ...oddFields(record, reading.leftOut ?? '') };
+        : { ...source.normalise(reading.data, mapping), ...oddFields(record, reading.leftOut ?? '') };
     return ecsProblems(
       withCommonFields(event, source, {
         uid: 'an id',

@@ -32,8 +32,8 @@ describe('attempts of a console', () => {
     bench.clock.jump(DAY);
     await lab.once();
 
-    const misfits = lab.events.filter(({ event }) => event['event.kind'] === 'pipeline_error');
-    expect(misfits.map(({ event }) => event['event.original'])).toEqual(['{"user_id":7}']);
+    const malformed = lab.events.filter(({ event }) => event['event.kind'] === 'pipeline_error');
+    expect(malformed.map(({ event }) => event['event.original'])).toEqual(['{"user_id":7}']);
   });
 
   it('attempts keep every digit of a user id', async () => {

@@ -22,8 +22,8 @@ function rowsOf(count: number): LoginAttempt[] {
   });
 }
 
-/** What a backfill is lent; its ledger knows nothing, as after every later poll. */
-function lent(lab: TestPipeline): Context {
+/** What a backfill gets; its ledger is empty, as after every later poll. */
+function contextOf(lab: TestPipeline): Context {
   return {
     ...(lab.start().context as Context),
     scope: { id: '' },
@@ -35,7 +35,7 @@ function lent(lab: TestPipeline): Context {
 
 async function read(lab: TestPipeline, span: Span, most = Infinity): Promise<BackfillPage[]> {
   const parts: BackfillPage[] = [];
-  for await (const part of readPast(lent(lab), span)) {
+  for await (const part of readPast(contextOf(lab), span)) {
     parts.push(part);
     if (parts.length === most) break;
   }
@@ -130,7 +130,7 @@ describe('backfill of a console', () => {
 
     const parts = await read(bench.lab({ page_size: 4, slice: '2h' }), SPAN);
 
-    const misfits = parts.flatMap(({ observations }) => observations.filter(({ at }) => at === undefined));
-    expect(misfits).toMatchObject([{ record: { user_id: 7 } }]);
+    const malformed = parts.flatMap(({ observations }) => observations.filter(({ at }) => at === undefined));
+    expect(malformed).toMatchObject([{ record: { user_id: 7 } }]);
   });
 });

@@ -2,7 +2,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { startConsole } from '../../../src/simulators/qradar.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { attempt, DAY, HOUR, labFor, MINUTE, multiset, passing, SECOND, TOKEN, toldRows } from './support.ts';
+import {
+  attempt,
+  DAY,
+  HOUR,
+  labFor,
+  MINUTE,
+  multiset,
+  passing,
+  SECOND,
+  TOKEN,
+  emittedRows,
+} from './support.ts';
 
 const utc = (at: number) => new Date(at).toUTCString();
 
@@ -16,7 +27,7 @@ const step = fc.record({
   /** The console's clocks are set; both, as one. */
   set: fc.oneof(
     { weight: 6, arbitrary: fc.constant(0) },
-    // Less than this is within what `Date`, of whole seconds, can tell.
+    // Less than this is within what `Date`, of whole seconds, can show.
     { weight: 1, arbitrary: fc.integer({ min: -2 * HOUR, max: -4 * SECOND }) },
     { weight: 1, arbitrary: fc.integer({ min: 0, max: 2 * HOUR }) },
   ),
@@ -74,7 +85,7 @@ describe('whatever the clocks and caches say, over many polls', () => {
             await passing(ours, theirs, lab.once());
           }
 
-          expect(multiset(toldRows(lab))).toEqual(multiset(vendor.rows as never));
+          expect(multiset(emittedRows(lab))).toEqual(multiset(vendor.rows as never));
         },
       ),
       { numRuns: 60 },

@@ -15,7 +15,7 @@ import {
   NOW,
   passing,
   SECOND,
-  toldRows,
+  emittedRows,
 } from './support.ts';
 
 const bench = consoleBench();
@@ -53,7 +53,7 @@ describe('an answer that is not dated by the known clock', () => {
       await lab.once();
 
       expect(bench.asked()).toHaveLength(before + 3);
-      expect(multiset(toldRows(lab))).toEqual(multiset(rows.slice(1)));
+      expect(multiset(emittedRows(lab))).toEqual(multiset(rows.slice(1)));
       expect(cursorOf(lab)['ahead']).toBe(0);
     },
   );
@@ -123,7 +123,7 @@ describe('a first answer', () => {
 
     await once(lab);
 
-    expect(multiset(toldRows(lab))).toEqual(multiset(rows.slice(1)));
+    expect(multiset(emittedRows(lab))).toEqual(multiset(rows.slice(1)));
     expect(bench.asked().length).toBeLessThan(5);
   });
 });
@@ -136,7 +136,7 @@ describe('a cache that says how old its answer is', () => {
     bench.console.proxy.headers = () => ({ date: utc(NOW - 10 * MINUTE), age: '600' });
     const pages = await once(lab);
     const cached = {
-      told: multiset(toldRows(lab)),
+      emitted: multiset(emittedRows(lab)),
       next: cursorOf(lab)['next'],
       asked: bench.asked().length,
     };
@@ -144,11 +144,11 @@ describe('a cache that says how old its answer is', () => {
 
     await lab.once();
 
-    expect(cached).toEqual({ told: multiset(rows.slice(0, 1)), next: NOW - 11 * MINUTE, asked: 1 });
+    expect(cached).toEqual({ emitted: multiset(rows.slice(0, 1)), next: NOW - 11 * MINUTE, asked: 1 });
     expect(isComplete(pages)).not.toContain(true);
     expect(warnings(lab, /cache/)).toHaveLength(1);
     expect(cursorOf(lab)['ahead']).toBe(0);
-    expect(multiset(toldRows(lab))).toEqual(multiset(rows));
+    expect(multiset(emittedRows(lab))).toEqual(multiset(rows));
   });
 });
 
@@ -171,7 +171,7 @@ describe('a proxy whose Date is ahead of the clock that dates the rows', () => {
       await bench.clock.advance((ahead + 10) * SECOND);
       await lab.once();
 
-      expect(multiset(toldRows(lab))).toEqual(multiset(bench.console.rows as never));
+      expect(multiset(emittedRows(lab))).toEqual(multiset(bench.console.rows as never));
     },
   );
 
@@ -225,7 +225,7 @@ describe('a console whose clock was set back', () => {
 
       const shown = bench.console.rows.slice(0) as { attempt_time: number }[];
       const settled = shown.filter(({ attempt_time: at }) => at < Number(cursorOf(lab)['next']));
-      expect(multiset(toldRows(lab))).toEqual(multiset(settled as never));
+      expect(multiset(emittedRows(lab))).toEqual(multiset(settled as never));
       expect(warnings(lab, /clock was set back/)).toHaveLength(1);
       // One to be confirmed, one to go back.
       expect(bench.asked().length - before).toBe(92);
@@ -248,7 +248,7 @@ describe('a console whose clock was set back', () => {
 
     await once(lab, ours);
 
-    expect(multiset(toldRows(lab))).toEqual(multiset([...rows.slice(1), attempt(NOW - 10 * SECOND)]));
+    expect(multiset(emittedRows(lab))).toEqual(multiset([...rows.slice(1), attempt(NOW - 10 * SECOND)]));
     expect(lab.gaps).toMatchObject([{ reason: 'clock-set-back', part: '' }]);
     expect(bench.asked().length).toBeLessThan(12);
   });

@@ -14,7 +14,7 @@ import {
   multiset,
   NOW,
   TOKEN,
-  toldRows,
+  emittedRows,
 } from './support.ts';
 
 const bench = consoleBench();
@@ -30,7 +30,7 @@ describe('a first poll', () => {
 
     const pages = await lab.once();
 
-    expect(multiset(toldRows(lab))).toEqual(multiset(inside));
+    expect(multiset(emittedRows(lab))).toEqual(multiset(inside));
     expect(isComplete(pages)).toEqual([...pages.slice(1).map(() => false), true]);
     expect(cursorOf(lab)).toMatchObject({
       next: NOW - MINUTE,
@@ -117,7 +117,7 @@ describe('a later poll', () => {
 
     await lab.once();
 
-    expect(multiset(toldRows(lab))).toEqual(
+    expect(multiset(emittedRows(lab))).toEqual(
       multiset([attempt(NOW - 9 * MINUTE), attempt(NOW - 4 * MINUTE), attempt(NOW - 4 * MINUTE)]),
     );
   });

@@ -67,8 +67,8 @@ export async function passing<T>(ours: DrivenClock, theirs: DrivenClock, work: P
   return work;
 }
 
-/** The vendor's fields of the events that were told, as rows. */
-export function toldRows({ events }: TestPipeline): Record<string, unknown>[] {
+/** The vendor's fields of the events that were emitted, as rows. */
+export function emittedRows({ events }: TestPipeline): Record<string, unknown>[] {
   return events.map(({ event }) => rowOf(event));
 }
 

@@ -4,7 +4,7 @@ import { DrivenClock } from '../../support/driven-clock.ts';
 import type { TestPipeline } from '../../support/test-pipeline.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
 import { startConsole } from '../../../src/simulators/qradar.ts';
-import { attempt, DAY, labFor, MINUTE, multiset, NOW, passing, TOKEN, toldRows } from './support.ts';
+import { attempt, DAY, labFor, MINUTE, multiset, NOW, passing, TOKEN, emittedRows } from './support.ts';
 
 /** Few values, so that times tie and rows repeat. */
 const row = fc
@@ -51,7 +51,7 @@ describe('whatever rows, page sizes, late rows and crashes', () => {
         await clock.advance(MINUTE);
         await live(lab);
 
-        expect(multiset(toldRows(lab))).toEqual(multiset([...rows, ...added]));
+        expect(multiset(emittedRows(lab))).toEqual(multiset([...rows, ...added]));
         expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
       }),
       { numRuns: 30 },
@@ -106,7 +106,7 @@ describe('whatever our own clock shows, over many polls', () => {
           await ours.advance(MINUTE);
           await passing(ours, theirs, live(lab));
 
-          expect(multiset(toldRows(lab))).toEqual(multiset(vendor.rows as LoginAttempt[]));
+          expect(multiset(emittedRows(lab))).toEqual(multiset(vendor.rows as LoginAttempt[]));
         },
       ),
       { numRuns: 50 },

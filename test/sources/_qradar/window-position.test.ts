@@ -13,7 +13,7 @@ import {
   NOW,
   passing,
   SECOND,
-  toldRows,
+  emittedRows,
 } from './support.ts';
 
 const bench = consoleBench();
@@ -27,7 +27,7 @@ describe('a console that is too slow', () => {
 
     await drive(bench.clock, lab.once(), MINUTE);
 
-    expect(multiset(toldRows(lab))).toEqual(multiset(rows));
+    expect(multiset(emittedRows(lab))).toEqual(multiset(rows));
     const spans = bench.asked().map(({ from, to }) => (to - from) / HOUR);
     expect(Math.round(spans[0] as number)).toBe(24);
     expect(spans.slice(1, 3).map(Math.round)).toEqual([12, 6]);
@@ -75,7 +75,7 @@ describe('clocks', () => {
 
     await passing(ours, bench.clock, lab.once());
 
-    expect(multiset(toldRows(lab))).toEqual(
+    expect(multiset(emittedRows(lab))).toEqual(
       multiset([attempt(NOW - 2 * MINUTE), attempt(NOW - 30 * SECOND), attempt(NOW + 5 * MINUTE)]),
     );
     expect(Number(cursorOf(lab)['next'])).toBeLessThanOrEqual(bench.clock.now() - MINUTE);
@@ -110,7 +110,7 @@ describe('clocks', () => {
     await ours.advance(2 * HOUR);
     await lab.once();
 
-    expect(multiset(toldRows(lab))).toEqual(
+    expect(multiset(emittedRows(lab))).toEqual(
       multiset([90, 30, 2, 59, 52].map((minutes) => attempt(NOW - minutes * MINUTE))),
     );
     expect(lab.lines.filter(({ msg }) => /clock was set back/.test(String(msg)))).toHaveLength(1);

@@ -85,13 +85,13 @@ describe('an answer that is dated a day off', () => {
 
   it('four answers dated a day off that no other one confirms fail the poll', async () => {
     await once();
-    const told = lab.events.length;
+    const emitted = lab.events.length;
     off(-DAY, DAY, -2 * DAY, 3 * DAY);
 
     const error = await failure(once());
 
     expect(error.message).toMatch(/requested 4 times/);
-    expect(lab.events).toHaveLength(told);
+    expect(lab.events).toHaveLength(emitted);
   });
 
   it('an answer dated a day off is believed when another one agrees, for all streams at once', async () => {
@@ -115,7 +115,7 @@ describe('an old answer of a cache', () => {
     await once();
     await clock.advance(10 * MINUTE);
     await once();
-    const told = lab.events.length;
+    const emitted = lab.events.length;
     const rows = botbye.shown.find(({ summary }) => summary === 'country')?.rows;
     botbye.script.push({
       status: 200,
@@ -125,7 +125,7 @@ describe('an old answer of a cache', () => {
 
     await once();
 
-    expect(lab.events).toHaveLength(told);
+    expect(lab.events).toHaveLength(emitted);
     expect(lab.lines.filter(({ msg }) => /older than the last reading/.test(String(msg)))).toHaveLength(1);
     expect(sums()).toEqual(shownNow());
   });

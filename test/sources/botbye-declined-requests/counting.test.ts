@@ -84,9 +84,9 @@ async function play({ interval_type, zone, start, steps }: World) {
   return { collector, readings };
 }
 
-function sumsBySeries(told: readonly Emitted[]): Record<string, number> {
+function sumsBySeries(emitted: readonly Emitted[]): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const one of told) {
+  for (const one of emitted) {
     const name = `${Date.parse(String(one.event['event.start']))}|${String(one.event['botbye.declined_requests.id'])}`;
     sums[name] = (sums[name] ?? 0) + counter(one).delta;
   }
@@ -115,8 +115,8 @@ describe('counting', () => {
 
         const runs = Map.groupBy(collector.emitted, ({ key }) => key);
         expect(runs.size).toBe([...readings.runs.values()].flat().length);
-        for (const tellings of runs.values()) {
-          const counters = tellings.map(counter);
+        for (const events of runs.values()) {
+          const counters = events.map(counter);
           const sum = counters.reduce((total, { delta }) => total + delta, 0);
           expect(counters.map(({ final }) => final)).toEqual([
             ...Array(counters.length - 1).fill(false),

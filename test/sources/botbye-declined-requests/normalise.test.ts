@@ -8,7 +8,7 @@ import { Vendor } from './vendor.ts';
 
 function map(
   row: Record<string, unknown>,
-  telling: Partial<MappingContext> = {},
+  mapping: Partial<MappingContext> = {},
   frame: Record<string, unknown> = {},
 ): EcsEvent {
   const parsed = record.parse({
@@ -23,7 +23,7 @@ function map(
   });
   const scope = { id: 'p-1/country' };
   const observedAt = Date.parse('2026-03-02T12:00:00Z');
-  return normalise(parsed, { scope, observedAt, reason: 'new', previous: undefined, delta: 3, ...telling });
+  return normalise(parsed, { scope, observedAt, reason: 'new', previous: undefined, delta: 3, ...mapping });
 }
 
 describe('normalise', () => {

@@ -147,7 +147,7 @@ describe('a poll of BotBye', () => {
 
     await collector.poll();
 
-    expect(collector.emitted.map((told) => [told.key.slice(25), counter(told)])).toEqual([
+    expect(collector.emitted.map((emitted) => [emitted.key.slice(25), counter(emitted)])).toEqual([
       ['1|1|a', { count: 9, delta: 9, final: false }],
       ['1|1|a', { count: 9, delta: 0, final: true }],
       ['2|1|a', { count: 2, delta: 2, final: false }],
@@ -180,7 +180,7 @@ describe('a poll of BotBye', () => {
 
     await collector.poll();
 
-    expect(collector.emitted.map((told) => [told.key.slice(25), counter(told).delta])).toEqual([
+    expect(collector.emitted.map((emitted) => [emitted.key.slice(25), counter(emitted).delta])).toEqual([
       ['1|1|a', 5],
       ['1|2|a', 3],
       ['1|1|a', 1],
@@ -277,7 +277,7 @@ describe('clocks that were ahead', () => {
     vendor.counts.set('a', 8);
     await collector.poll();
 
-    expect(collector.emitted.map((told) => [told.key.slice(8), counter(told)])).toEqual([
+    expect(collector.emitted.map((emitted) => [emitted.key.slice(8), counter(emitted)])).toEqual([
       ['02T00:00:00.000Z|1|1|a', { count: 5, delta: 5, final: false }],
       ['02T00:00:00.000Z|1|1|a', { count: 5, delta: 0, final: true }],
       ['02T00:00:00.000Z|2|1|a', { count: 7, delta: 2, final: false }],
@@ -303,7 +303,7 @@ describe('changed bucket options', () => {
 
     await collector.poll();
 
-    expect(collector.emitted.map((told) => [told.key.slice(0, 24), counter(told)])).toEqual([
+    expect(collector.emitted.map((emitted) => [emitted.key.slice(0, 24), counter(emitted)])).toEqual([
       ['2026-03-02T00:00:00.000Z', { count: 5, delta: 0, final: true }],
       [bucket, { count: 7, delta: 0, final: false }],
       [bucket, { count: 8, delta: 1, final: false }],
@@ -322,7 +322,7 @@ describe('changed bucket options', () => {
 
     await collector.poll();
 
-    expect(collector.emitted.map((told) => [told.key.slice(25), counter(told)])).toEqual([
+    expect(collector.emitted.map((emitted) => [emitted.key.slice(25), counter(emitted)])).toEqual([
       ['1|1|a', { count: 5, delta: 5, final: false }],
       ['1|1|a', { count: 5, delta: 0, final: true }],
       ['2|1|a', { count: 5, delta: 0, final: false }],
@@ -411,12 +411,12 @@ describe('answers that are not as documented', () => {
     await collector.poll();
     await collector.poll();
 
-    const [counted, ...misfits] = collector.emitted;
+    const [counted, ...errors] = collector.emitted;
     expect(counter(counted!)).toEqual({ count: 4, delta: 4, final: false });
-    expect(misfits.map(({ event }) => event['event.kind'])).toEqual(malformed.map(() => 'pipeline_error'));
-    expect(misfits.map(({ event }) => event['event.original'])).toEqual(malformed.map(toJson));
-    expect(misfits[1]?.event['error.message']).toBe('id: Invalid input: expected string, received undefined');
-    expect(misfits[3]?.event['error.message']).toMatch(/^declinedReqCount: [^;]*$/);
+    expect(errors.map(({ event }) => event['event.kind'])).toEqual(malformed.map(() => 'pipeline_error'));
+    expect(errors.map(({ event }) => event['event.original'])).toEqual(malformed.map(toJson));
+    expect(errors[1]?.event['error.message']).toBe('id: Invalid input: expected string, received undefined');
+    expect(errors[3]?.event['error.message']).toMatch(/^declinedReqCount: [^;]*$/);
   });
 
   it('every row of 1,500 odd answers becomes an event or a pipeline_error', async () => {

@@ -49,8 +49,8 @@ async function live(interval_type: IntervalType, zone: string) {
   return lab;
 }
 
-/** By bucket and series: what the deltas, and the counts of the final tellings, sum up to. */
-function told(lab: TestPipeline, type: SummaryType): Map<string, { deltas: number; finals: number }> {
+/** By bucket and series: what the deltas, and the counts of the final events, sum up to. */
+function emitted(lab: TestPipeline, type: SummaryType): Map<string, { deltas: number; finals: number }> {
   const sums = new Map<string, { deltas: number; finals: number }>();
   for (const { event } of lab.events) {
     if (event['botbye.declined_requests.dimension'] !== type) continue;
@@ -88,7 +88,7 @@ it.each([
   const lab = await live(interval_type, zone);
 
   for (const type of ['country', 'rule'] as const) {
-    const sums = told(lab, type);
+    const sums = emitted(lab, type);
     expect(new Map([...sums].map(([name, { deltas }]) => [name, deltas]))).toEqual(shown(type, unit, zone));
 
     const truth = botbye.declines.truth(PROJECT, type, interval_type);

@@ -3,7 +3,7 @@ import { UnavailableError } from '../../../src/core/errors.ts';
 import { answering } from '../../support/answering.ts';
 import type { Http } from '../../../src/core/http.ts';
 
-/** A vendor whose rows and clock a test sets, behind the client that a source is lent: for thousands of polls a second. */
+/** A vendor whose rows and clock a test sets, behind the client that a source gets: for thousands of polls a second. */
 export class Vendor {
   now: number;
   /** The `Date` of its answers, where its servers' clocks differ. */

@@ -34,10 +34,10 @@ it.each([
     const { totalCount } = petra.attacks.report(TENANT, { from, to: from + DAY - 1 }, clock.now());
     return [new Date(from).toISOString(), totalCount];
   });
-  const told = totals(lab);
-  expect(days.map((from) => [new Date(from).toISOString(), told.get(new Date(from).toISOString())])).toEqual(
-    truth,
-  );
+  const emitted = totals(lab);
+  expect(
+    days.map((from) => [new Date(from).toISOString(), emitted.get(new Date(from).toISOString())]),
+  ).toEqual(truth);
   expect(early.get('2026-03-10T00:00:00.000Z')).toBeLessThan(truth[0]?.[1] as number);
 });
 

@@ -96,10 +96,10 @@ describe('the counters of petra-failed-attacks', () => {
 
 /** Series whose sum is not their last count, or whose last count is not that of the last answer that showed it. */
 function untruths(petra: Petra, lab: PetraLab, read: ReadonlyMap<string, SimulatedRequest>): string[] {
-  const told = Map.groupBy(lab.events, keyOf);
-  const last = (key: string) => count(told.get(key)?.at(-1));
-  const unsummed = [...told.keys()].filter(
-    (key) => told.get(key)?.reduce((sum, event) => sum + delta(event), 0) !== last(key),
+  const emitted = Map.groupBy(lab.events, keyOf);
+  const last = (key: string) => count(emitted.get(key)?.at(-1));
+  const unsummed = [...emitted.keys()].filter(
+    (key) => emitted.get(key)?.reduce((sum, event) => sum + delta(event), 0) !== last(key),
   );
   const wrong = [...read].flatMap(([day, { query, at }]) => {
     const tenant = petra.tenants.find(query.get('tenantId') ?? '') ?? FIRST;
@@ -111,7 +111,7 @@ function untruths(petra: Petra, lab: PetraLab, read: ReadonlyMap<string, Simulat
     const missed = [...shown].flatMap(([series, expected]) =>
       last(`${day}|${series}`) === expected ? [] : [`${day}|${series}`],
     );
-    const kept = [...told.keys()].filter(
+    const kept = [...emitted.keys()].filter(
       (key) =>
         key.startsWith(`${day}|`) &&
         !key.startsWith(`${day}|user`) &&
@@ -140,9 +140,9 @@ describe('one day', () => {
     lab = new PetraLab({ source, url: petra.url, clock, config });
   }
 
-  /** Two sweeps read the same closed day, and get these answers. */
+  /** Two polls read the same closed day, and get these answers. */
   async function read(...answers: Record<string, unknown>[]): Promise<EcsEvent[][]> {
-    const told: EcsEvent[][] = [];
+    const emitted: EcsEvent[][] = [];
     for (const own of answers) {
       const before = lab.events.length;
       const { petraTenantId, name, microsoftTenantId } = FIRST;
@@ -157,10 +157,10 @@ describe('one day', () => {
       };
       petra.script.push(undefined, { status: 200, body });
       await lab.poll();
-      told.push(lab.events.slice(before));
+      emitted.push(lab.events.slice(before));
       clock.jump(6 * HOUR);
     }
-    return told;
+    return emitted;
   }
 
   afterEach(async () => {
@@ -170,10 +170,10 @@ describe('one day', () => {
   it('a day is final at its first settled reading, also one without attacks', async () => {
     await start();
 
-    const [told] = await read({});
+    const [emitted] = await read({});
 
-    expect(brief(told)).toEqual([['total ', 0, 0, true]]);
-    expect(told?.[0]).toMatchObject({
+    expect(brief(emitted)).toEqual([['total ', 0, 0, true]]);
+    expect(emitted?.[0]).toMatchObject({
       '@timestamp': '2026-03-10T12:00:00.000Z',
       'event.start': '2026-03-09T00:00:00.000Z',
       'event.end': '2026-03-10T00:00:00.000Z',
@@ -185,7 +185,7 @@ describe('one day', () => {
     await start();
     const user = { userPrincipalName: 'pink.jones@acmecorp.com', count: 5 };
 
-    const [, told] = await read(
+    const [, emitted] = await read(
       {
         totalCount: 12,
         byCountry: [
@@ -198,23 +198,23 @@ describe('one day', () => {
       { totalCount: 5, byCountry: [{ name: 'China', countryCode: 'CN', count: 5 }] },
     );
 
-    expect(brief(told)).toEqual([
+    expect(brief(emitted)).toEqual([
       ['total ', 5, -7, true],
       ['attack_type PYTHON', 0, -12, true],
       ['country RU', 0, -7, true],
     ]);
-    expect(told?.[2]).toMatchObject({ 'source.geo.country_name': 'Russia' });
+    expect(emitted?.[2]).toMatchObject({ 'source.geo.country_name': 'Russia' });
   });
 
   it('rows of other days are not counted', async () => {
     await start();
     const byType = [{ attackType: 'PYTHON', count: 12 }];
 
-    const [told] = await read({
+    const [emitted] = await read({
       byDay: ['2026-03-08', '2026-03-09', '2026-03-10'].map((date) => ({ date, byType })),
     });
 
-    expect(brief(told)).toEqual([
+    expect(brief(emitted)).toEqual([
       ['total ', 0, 0, true],
       ['attack_type PYTHON', 12, 12, true],
     ]);
@@ -227,12 +227,12 @@ describe('one day', () => {
   ])('an answer for another window is not counted: %s to %s', async (startDate, endDate) => {
     await start();
 
-    const [told, again] = await read(
+    const [emitted, again] = await read(
       { dateRange: { startDate, endDate }, totalCount: 99 },
       { dateRange: { startDate, endDate }, totalCount: 99 },
     );
 
-    expect(told).toMatchObject([
+    expect(emitted).toMatchObject([
       { 'event.kind': 'pipeline_error', 'event.original': expect.stringContaining('"totalCount":99') },
     ]);
     expect(again).toEqual([]);
@@ -242,14 +242,14 @@ describe('one day', () => {
   it('rows of one subject are added up', async () => {
     await start();
 
-    const [told] = await read({
+    const [emitted] = await read({
       byCountry: [
         { name: null, countryCode: null, count: 2 },
         { name: null, countryCode: '', count: 3 },
       ],
     });
 
-    expect(brief(told)).toContainEqual(['country undefined', 5, 5, true]);
+    expect(brief(emitted)).toContainEqual(['country undefined', 5, 5, true]);
   });
 
   it.each<[string, object]>([
@@ -262,11 +262,11 @@ describe('one day', () => {
   ])('an answer counts for the requested tenant when it has %s', async (_what, answer) => {
     await start();
 
-    const [told] = await read({ ...answer, byCountry: [{ countryCode: 'CN', count: 5 }, { count: 2 }] });
+    const [emitted] = await read({ ...answer, byCountry: [{ countryCode: 'CN', count: 5 }, { count: 2 }] });
 
-    expect(brief(told)).toContainEqual(['country CN', 5, 5, true]);
-    expect(brief(told)).toContainEqual(['country undefined', 2, 2, true]);
-    for (const event of told ?? [])
+    expect(brief(emitted)).toContainEqual(['country CN', 5, 5, true]);
+    expect(brief(emitted)).toContainEqual(['country undefined', 2, 2, true]);
+    for (const event of emitted ?? [])
       expect(event).toMatchObject({
         'event.kind': 'metric',
         'organization.id': FIRST.petraTenantId,
@@ -278,15 +278,15 @@ describe('one day', () => {
   it('a country with an odd code is not counted as an unknown country', async () => {
     await start();
 
-    const [told] = await read({
+    const [emitted] = await read({
       byCountry: [
         { countryCode: 7, count: 5 },
         { countryCode: null, count: 2 },
       ],
     });
 
-    expect(brief(told)).toContainEqual(['country undefined', 2, 2, true]);
-    expect(told?.filter((event) => event['event.kind'] === 'pipeline_error')).toMatchObject([
+    expect(brief(emitted)).toContainEqual(['country undefined', 2, 2, true]);
+    expect(emitted?.filter((event) => event['event.kind'] === 'pipeline_error')).toMatchObject([
       { 'error.message': 'countryCode: expected text' },
     ]);
   });
@@ -295,12 +295,12 @@ describe('one day', () => {
     await start();
     const china = { name: 'China', countryCode: 'CN', count: 5 };
 
-    const [, told] = await read(
+    const [, emitted] = await read(
       { byCountry: [china] },
       { byCountry: [{ ...china, count: 'many' }], byDay: ['yesterday'], totalCount: -1 },
     );
 
-    expect(told?.map((event) => event['event.kind'])).toEqual([
+    expect(emitted?.map((event) => event['event.kind'])).toEqual([
       'pipeline_error',
       'pipeline_error',
       'pipeline_error',
@@ -316,9 +316,9 @@ describe('one day', () => {
   ])('a poll fails when the answer is not a report: %j', async (own) => {
     await start();
 
-    const [told] = await read(own);
+    const [emitted] = await read(own);
 
-    expect(told).toEqual([]);
+    expect(emitted).toEqual([]);
     expect((await lab.cursor(FIRST.petraTenantId))['read']).toEqual([]);
     expect((await lab.streams())[0]?.lastError).toContain('not in the format that Petra documents');
   });

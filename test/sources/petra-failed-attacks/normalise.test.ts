@@ -10,9 +10,9 @@ const READ: MappingContext = {
   delta: 366,
 };
 
-function messageOf(counted: Record<string, unknown>, telling: Partial<MappingContext> = {}): unknown {
+function messageOf(counted: Record<string, unknown>, mapping: Partial<MappingContext> = {}): unknown {
   const parsed = record.parse({ tenant: null, day: '2026-11-27', ...counted });
-  return normalise(parsed, { ...READ, ...telling })['message'];
+  return normalise(parsed, { ...READ, ...mapping })['message'];
 }
 
 describe('the message of a count', () => {
@@ -35,7 +35,7 @@ describe('the message of a count', () => {
       '366 failed attacks on Acme, 27 Nov 2026 (+366, final)',
     ],
     [{ scope: { id: 't-1' } }, '366 failed attacks on t-1, 27 Nov (+366, final)'],
-  ])('the message with %j is %s', (telling, message) => {
-    expect(messageOf({ dimension: 'total', row: { totalCount: 366 } }, telling)).toBe(message);
+  ])('the message with %j is %s', (mapping, message) => {
+    expect(messageOf({ dimension: 'total', row: { totalCount: 366 } }, mapping)).toBe(message);
   });
 });

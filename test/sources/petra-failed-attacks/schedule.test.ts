@@ -40,7 +40,7 @@ function days(): string[] {
   return newRequests().map(([day]) => day);
 }
 
-async function standing() {
+async function progress() {
   const streams = await lab.streams();
   return streams.map(({ scope, deferred, lastComplete }) => ({
     scope,
@@ -66,7 +66,7 @@ describe('the quota of petra-failed-attacks', () => {
     expect(asked).toEqual(expected);
     expect(petra.busiestMinute('failed-attacks')).toBe(1);
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThanOrEqual((119 * MINUTE) / 0.99);
-    expect(await standing()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
+    expect(await progress()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
   });
 
   it('a request is for one whole UTC day', async () => {
@@ -164,13 +164,13 @@ describe('the quota of petra-failed-attacks', () => {
     await start(5, { initial_lookback: '2d', intraday_interval: null });
 
     const { outcome, errors } = await lab.poll({ mode: 'once', deadline: 3.5 * MINUTE });
-    const stands = await standing();
+    const reported = await progress();
     const asked = newRequests();
     await lab.poll({ mode: 'once', deadline: 2 * MINUTE });
 
     expect({ outcome, errors }).toEqual({ outcome: 'owed', errors: [] });
     expect(asked.map(([, tenant]) => tenant)).toEqual(ids.slice(0, 4));
-    expect(stands).toEqual(ids.map((scope, n) => ({ scope, deferred: n < 4 ? 1 : 2, complete: n < 4 })));
+    expect(reported).toEqual(ids.map((scope, n) => ({ scope, deferred: n < 4 ? 1 : 2, complete: n < 4 })));
     expect(newRequests()).toEqual([
       ['2026-03-09', ids[4]],
       ['2026-03-08', ids[0]],
@@ -186,7 +186,7 @@ describe('the quota of petra-failed-attacks', () => {
 
     expect(before).toEqual(['2026-03-09', '2026-03-09', '2026-03-08', '2026-03-08']);
     expect(days()).toEqual(['2026-03-08']);
-    expect(await standing()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
+    expect(await progress()).toEqual(ids.map((scope) => ({ scope, deferred: 0, complete: true })));
   });
 
   it('tenants that fail do not take the turns of the others', async () => {

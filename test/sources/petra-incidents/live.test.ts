@@ -42,7 +42,7 @@ function asked(): string[] {
   return petra.requests.map(({ path, query }) => `${path} ${query.get('tenantId') ?? 'all'}`);
 }
 
-function told(field = 'petra.incident.id'): string[] {
+function emitted(field = 'petra.incident.id'): string[] {
   return lab.events.map((event) => event[field] as string);
 }
 
@@ -78,7 +78,7 @@ describe('a list that is not full', () => {
       limit: '500',
     });
     expect((await lab.cursor())['since']).toBe('2026-03-02T12:00:00.000Z');
-    expect(told('event.action')).toEqual(['incident-created', 'incident-created']);
+    expect(emitted('event.action')).toEqual(['incident-created', 'incident-created']);
   });
 
   it('a list is emitted oldest first, once, and later polls begin `overlap` before the last', async () => {
@@ -90,10 +90,10 @@ describe('a list that is not full', () => {
 
     await lab.poll();
 
-    const created = told('@timestamp');
+    const created = emitted('@timestamp');
     expect(petra.requests[1]?.query.get('startDate')).toBe('2026-03-02T11:50:00.000Z');
     expect(created.slice(0, 3)).toEqual(created.slice(0, 3).toSorted(inOrder));
-    expect(told()).toHaveLength(4);
+    expect(emitted()).toHaveLength(4);
   });
 
   it('the cursor does not move beyond the vendor’s clock, whatever a record says', async () => {
@@ -102,7 +102,7 @@ describe('a list that is not full', () => {
 
     await lab.poll();
 
-    expect(told()).toHaveLength(1);
+    expect(emitted()).toHaveLength(1);
     expect((await lab.cursor())['since']).toBe('2026-03-02T12:00:00.000Z');
   });
 
@@ -117,7 +117,7 @@ describe('a list that is not full', () => {
 
     const starts = petra.requests.map(({ query }) => query.get('startDate'));
     expect(starts).toEqual(['2026-01-31T12:00:00.000Z', '2026-01-21T12:00:00.000Z']);
-    expect(told()).toHaveLength(1);
+    expect(emitted()).toHaveLength(1);
   });
 
   it('an incident of an account whose password was never changed is emitted, as Microsoft writes it', async () => {
@@ -138,7 +138,7 @@ describe('a list that is not full', () => {
 
     await lab.poll();
 
-    expect(told('organization.name').toSorted(inOrder)).toEqual([TENANTS[0]?.name, TENANTS[1]?.name]);
+    expect(emitted('organization.name').toSorted(inOrder)).toEqual([TENANTS[0]?.name, TENANTS[1]?.name]);
   });
 
   it.each([
@@ -152,7 +152,7 @@ describe('a list that is not full', () => {
       await start(config);
       for (const tenant of [FIRST, SECOND]) add(tenant, 2, 20 * DAY);
       await lab.poll();
-      const first = told('petra.tenant.id');
+      const first = emitted('petra.tenant.id');
       clock.jump(MINUTE);
       config['tenants'] = later();
       const before = petra.requests.length;
@@ -162,7 +162,7 @@ describe('a list that is not full', () => {
       await lab.poll();
 
       expect(first).toEqual([FIRST, FIRST]);
-      expect(told('petra.tenant.id')).toEqual([FIRST, FIRST, SECOND, SECOND]);
+      expect(emitted('petra.tenant.id')).toEqual([FIRST, FIRST, SECOND, SECOND]);
       expect(
         asked()
           .slice(before)
@@ -207,7 +207,7 @@ describe('a full list', () => {
     ]);
     expect(petra.requests.at(-1)?.query.get('startDate')).toBe('2026-01-31T12:00:00.000Z');
     expect(stats.gaps).toBe(0);
-    expect(told()).toHaveLength(5);
+    expect(emitted()).toHaveLength(5);
   });
 
   it('a tenant whose own list is full is a gap: named in the event, and emitted once', async () => {
@@ -228,7 +228,7 @@ describe('a full list', () => {
       .filter((event) => event['event.action'] === 'gap-opened');
     expect(events).toMatchObject([{ 'penstock.gap.part': FIRST, 'penstock.gap.reason': 'list-full' }]);
     expect(lab.lines).toMatchObject([{ penstock: { gap: { part: FIRST } } }]);
-    expect(told()).toHaveLength(7);
+    expect(emitted()).toHaveLength(7);
   });
 
   it('reading tenant by tenant continues where it was when the process died', async () => {
@@ -247,7 +247,7 @@ describe('a full list', () => {
       `/v1/incidents ${SECOND}`,
       `/v1/incidents ${THIRD}`,
     ]);
-    expect(told()).toHaveLength(9);
+    expect(emitted()).toHaveLength(9);
     expect(await openGaps()).toEqual([]);
   });
 
@@ -291,7 +291,7 @@ describe('a tenant that fails', () => {
       const { outcome } = await lab.poll();
 
       expect(outcome).toBe('complete');
-      expect(told('organization.id')).toContain(SECOND);
+      expect(emitted('organization.id')).toContain(SECOND);
       expect(await openGaps()).toMatchObject([{ part: FIRST, reason: 'tenant-unavailable' }]);
     },
   );
@@ -302,13 +302,13 @@ describe('a tenant that fails', () => {
     add(SECOND, 5);
     petra.tenants.failing.set(FIRST, 404);
     await lab.poll();
-    const before = told().length;
+    const before = emitted().length;
     petra.tenants.failing.clear();
     clock.jump(15 * MINUTE);
 
     await lab.poll();
 
-    expect(told().length - before).toBe(3);
+    expect(emitted().length - before).toBe(3);
     expect(await openGaps()).toMatchObject([
       { part: SECOND, reason: 'list-full' },
       { part: SECOND, reason: 'updates-out-of-reach' },
@@ -326,7 +326,7 @@ describe('a tenant that fails', () => {
     expect(outcome).toBe('failed');
     expect(await lab.gaps()).toEqual([]);
     await lab.poll();
-    expect(told()).toHaveLength(4);
+    expect(emitted()).toHaveLength(4);
   });
 });
 
@@ -348,13 +348,13 @@ describe('answers that do not fit', () => {
     await lab.poll();
     await lab.poll();
 
-    expect(told('event.kind').toSorted(inOrder)).toEqual([
+    expect(emitted('event.kind').toSorted(inOrder)).toEqual([
       'alert',
       'pipeline_error',
       'pipeline_error',
       'pipeline_error',
     ]);
-    expect(told('event.original').filter((text) => text !== undefined)).toEqual([
+    expect(emitted('event.original').filter((text) => text !== undefined)).toEqual([
       '"row"',
       '"row"',
       '{"id":"i-2","createdAt":"yesterday","remediationStatus":"BRAND_NEW","user":null,"novel":1,"dwellTimeMinutes":4.55}',

@@ -29,10 +29,10 @@ describe('nanosecondsOfMinutes', () => {
   it('the duration is exact at any length, to the nearest nanosecond', () => {
     fc.assert(
       fc.property(digits, digits, (whole, fraction) => {
-        const told = nanosecondsOfMinutes(`${whole}.${fraction}`) ?? -1n;
+        const emitted = nanosecondsOfMinutes(`${whole}.${fraction}`) ?? -1n;
 
         const scale = 10n ** BigInt(fraction.length);
-        const off = told * scale - BigInt(whole + fraction) * 60_000_000_000n;
+        const off = emitted * scale - BigInt(whole + fraction) * 60_000_000_000n;
         expect(2n * off).toBeGreaterThanOrEqual(-scale);
         expect(2n * off).toBeLessThanOrEqual(scale);
       }),

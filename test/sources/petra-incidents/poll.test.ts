@@ -201,7 +201,7 @@ describe('a refresh of more than one list holds', () => {
     newRequests();
     clock.jump(15 * MINUTE);
     const polls: string[][] = [];
-    for (let sweeps = 0; sweeps < 4; sweeps += 1) {
+    for (let count = 0; count < 4; count += 1) {
       await lab.poll();
       polls.push(newRequests());
       clock.jump(MINUTE);
@@ -220,7 +220,7 @@ describe('a refresh of more than one list holds', () => {
     add(ids[0], 6, DAY);
     add(ids[1], 2, DAY);
     await lab.poll();
-    for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+    for (let polls = 0; polls < 3; polls += 1) {
       clock.jump(15 * MINUTE);
       await lab.poll();
     }

@@ -31,7 +31,7 @@ const step = fc.oneof(
       ms: fc.oneof(fc.nat(MINUTE), fc.nat(20 * MINUTE), fc.nat(3 * DAY)),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('sweep') }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('poll') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('die'), after: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('fail'), tenant, status: fc.constantFrom(404, 500) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('heal'), tenant }) },
@@ -46,7 +46,7 @@ const TIED: readonly Step[] = [
   { do: 'die', after: 1 },
 ];
 
-/** Plays a history against the real pipeline, and ends it with sweeps that nothing disturbs. */
+/** Plays a history against the real pipeline, and ends it with polls that nothing disturbs. */
 async function play(
   steps: readonly Step[],
   check: (petra: Petra, lab: PetraLab, clock: DrivenClock) => Promise<void>,
@@ -62,7 +62,7 @@ async function play(
   const lab = new PetraLab({ source, url: petra.url, clock, config: { limit: 4 } });
   for (const one of steps) await act(one, petra, lab, clock);
   petra.tenants.failing.clear();
-  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+  for (let polls = 0; polls < 3; polls += 1) {
     clock.jump(16 * MINUTE);
     expect(await lab.poll()).toMatchObject({ outcome: 'complete' });
   }
@@ -75,7 +75,7 @@ async function act(one: Step, petra: Petra, lab: PetraLab, clock: DrivenClock): 
   if ('ms' in one) clock.jump(one.ms);
   if ('status' in one) petra.tenants.failing.set(id, one.status);
   if (one.do === 'heal') petra.tenants.failing.delete(id);
-  if (one.do === 'sweep') await lab.poll();
+  if (one.do === 'poll') await lab.poll();
   if ('after' in one) await lab.poll({ diesAfter: one.after });
   if ('which' in one) {
     const { all } = petra.incidents;
@@ -89,7 +89,7 @@ async function act(one: Step, petra: Petra, lab: PetraLab, clock: DrivenClock): 
   }
 }
 
-function tellingsOf({ id }: SimulatedIncident, lab: PetraLab): readonly EcsEvent[] {
+function eventsOf({ id }: SimulatedIncident, lab: PetraLab): readonly EcsEvent[] {
   return lab.events.filter((event) => event['petra.incident.id'] === id);
 }
 
@@ -117,7 +117,7 @@ describe('petra-incidents', () => {
         play(history, async (petra, lab, clock) => {
           const gaps = await lab.gaps();
           for (const incident of petra.incidents.all) {
-            const created = tellingsOf(incident, lab).filter(
+            const created = eventsOf(incident, lab).filter(
               (event) => event['event.action'] === 'incident-created',
             );
             expect(created.length).toBeLessThanOrEqual(1);
@@ -138,16 +138,16 @@ describe('petra-incidents', () => {
       fc.asyncProperty(steps, (history) =>
         play(history, async (petra, lab) => {
           for (const incident of petra.incidents.all) {
-            const tellings = tellingsOf(incident, lab);
-            const told = tellings.map((event) => event['petra.incident.remediation_status']);
-            const previous = tellings.map((event) => event['petra.incident.previous.remediation_status']);
+            const events = eventsOf(incident, lab);
+            const emitted = events.map((event) => event['petra.incident.remediation_status']);
+            const previous = events.map((event) => event['petra.incident.previous.remediation_status']);
             expect(
               isSubsequence(
-                told,
+                emitted,
                 incident.states.map((state) => state.remediationStatus),
               ),
             ).toBe(true);
-            expect(previous).toEqual([undefined, ...told].slice(0, told.length));
+            expect(previous).toEqual([undefined, ...emitted].slice(0, emitted.length));
           }
         }),
       ),
