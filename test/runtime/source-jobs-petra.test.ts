@@ -50,8 +50,8 @@ it('a backfill of Petra counts every closed day of a span once per tenant, at on
   const finish = async () => {
     const id = await enqueue(lab.app.journal.jobs, want, clock.now());
     for (let minutes = 0; minutes < 120; minutes += 1) {
-      const request = await lab.app.journal.jobs.find(id);
-      const outcome = request && outcomeOf(request);
+      const job = await lab.app.journal.jobs.find(id);
+      const outcome = job && outcomeOf(job);
       if (outcome !== undefined) return outcome;
       await lab.advance(MINUTE);
     }

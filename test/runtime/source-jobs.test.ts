@@ -73,8 +73,8 @@ async function ask(directory: string, again = false): Promise<number> {
 }
 
 async function outcome({ app }: Lab, id: number) {
-  const request = await app.journal.jobs.find(id);
-  return request && outcomeOf(request);
+  const job = await app.journal.jobs.find(id);
+  return job && outcomeOf(job);
 }
 
 /** Lets time pass, with a sign-in each minute, until the job is finished. */
