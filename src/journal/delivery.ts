@@ -91,7 +91,7 @@ export interface DestinationStore {
   /** When the oldest of these events was read; undefined when there is none. */
   oldestWaiting(destination: string, sources?: readonly string[]): Promise<number | undefined>;
   /**
-   * The position behind the oldest pages by which a destination's backlog exceeds its limit, or three quarters of
+   * The position after the oldest pages by which a destination's backlog exceeds its limit, or three quarters of
    * `state.max_bytes`; undefined when it does not. A limit in bytes always leaves the newest page.
    */
   backlogBeyond(

@@ -43,7 +43,7 @@ export interface Journal extends AsyncDisposable {
   /** Moves a destination's position forward, never back, and stores its response and dead letters with it. */
   acknowledge(destination: string, acknowledgement: Acknowledgement): Promise<void>;
 
-  /** Whether a page may be written: see `Room`. Trims what may be trimmed before it answers. */
+  /** Whether a page may be written: see `Room`. Trims first what may be trimmed. */
   room(now: number): Promise<Room>;
   /** Removes pages that every destination has passed and whose `retain` is over. Small transactions. */
   trim(now: number): Promise<void>;
@@ -113,9 +113,9 @@ export interface PageCommit {
   readonly deferred?: number | undefined;
 }
 
-/** What a destination answered for. */
+/** How far a destination has responded. */
 export interface Acknowledgement {
-  /** Behind the last event that it answered for. */
+  /** After the last event that it responded to. */
   readonly position: Position;
   /** Its last response in words. */
   readonly response: string;
@@ -124,7 +124,7 @@ export interface Acknowledgement {
   readonly deadLetters?: readonly DeadLetter[];
 }
 
-/** Sources that can be asked again later stop at `full`, all others at `critical` (1.25 × the cap, or < 64 MiB free). */
+/** Sources that can be read again later stop at `full`, all others at `critical` (1.25 × the cap, or < 64 MiB free). */
 export type Room = 'free' | 'full' | 'critical';
 
 export interface JournalStats {
@@ -150,7 +150,7 @@ export interface Job {
 export interface StoredJob extends Job {
   readonly id: number;
   readonly created: number;
-  /** How far it has come, as whoever runs it last noted; undefined: it was not started. */
+  /** How far it is, as last noted by the process that runs it; undefined: it was not started. */
   readonly progress: unknown;
   /** Undefined while it is open. */
   readonly finished: number | undefined;

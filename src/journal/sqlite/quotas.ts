@@ -14,7 +14,7 @@ export class SqliteQuotas implements Quotas {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #log: Logger | undefined;
-  /** The longest window that was asked for, by quota: sources that share one may each have a window of their own. */
+  /** The longest window of each quota: sources that share one may use different windows. Milliseconds. */
   readonly #longest = new Map<string, number>();
 
   constructor(connection: Connection, clock: Clock, log?: Logger) {
