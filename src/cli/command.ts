@@ -6,7 +6,7 @@ import { nearest } from '../config/problems.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { ConfigError, StateError } from '../core/errors.ts';
 import { isTimestamp } from '../ecs/time.ts';
-import type { JournalView } from '../journal/journal.ts';
+import type { StreamStore } from '../journal/collection.ts';
 import { isStateThere } from '../journal/sqlite/open.ts';
 
 /** A command: its options, and what it does. */
@@ -85,10 +85,10 @@ export function destinationNamed({ destinations }: Config, name: string): Destin
 
 /** The names of the sources in the configuration, and of those that are only in the state. */
 export async function knownSources(
-  view: Pick<JournalView, 'streams'>,
+  store: Pick<StreamStore, 'all'>,
   { sources }: Config,
 ): Promise<readonly string[]> {
-  const streams = await view.streams.all();
+  const streams = await store.all();
   return [...new Set([...sources.map(({ name }) => name), ...streams.map(({ source }) => source)])];
 }
 

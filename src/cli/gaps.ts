@@ -56,7 +56,7 @@ export const gapsCommand: PenstockCommand = {
     const now = io.clock.now();
     const asked = askedSpan(flags, now);
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
-    const known = await knownSources(view, config);
+    const known = await knownSources(view.streams, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const closed = flags['closed'] === true;
     const spans = await missing(view, config, { source, asked, closed, now, staleAfter: allowances(io) });

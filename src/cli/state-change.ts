@@ -138,7 +138,7 @@ export const stateResetCommand: PenstockCommand = {
     const { path } = config.state;
     {
       await using view = await openJournalReadOnly(path, { clock: io.clock, log });
-      const known = await knownSources(view, config);
+      const known = await knownSources(view.streams, config);
       if (!known.includes(name)) throw unknownName('source', name, known);
     }
     if (flags['yes'] !== true) {

@@ -39,16 +39,13 @@ export function streamRow(
 }
 
 /** The destinations as `state list` shows them; `waiting` counts the events that each is to receive. */
-export async function destinationRows(view: Pick<JournalView, 'destinations'>, config: Config) {
-  const known = await view.destinations.all();
+export async function destinationRows(store: JournalView['destinations'], config: Config) {
+  const known = await store.all();
   return Promise.all(
     known.map(async ({ name, position, paused }) => ({
       destination: name,
       position,
-      waiting: await view.destinations.waiting(
-        name,
-        config.destinations.find((one) => one.name === name)?.sources,
-      ),
+      waiting: await store.waiting(name, config.destinations.find((one) => one.name === name)?.sources),
       paused: paused !== undefined,
       reason: paused ?? null,
     })),
@@ -80,7 +77,7 @@ export const stateListCommand: PenstockCommand = {
     const { config, log } = await setUp(io, flags);
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
     const streams = await streamRows(view);
-    const destinations = await destinationRows(view, config);
+    const destinations = await destinationRows(view.destinations, config);
     if (wantsJson(io, flags)) {
       for (const row of [...streams, ...destinations]) jsonLine(io.stdout, row);
     } else {
@@ -152,14 +149,14 @@ export const stateShowCommand: PenstockCommand = {
   async run(io, flags, [source]) {
     const { config, log } = await setUp(io, flags);
     await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
-    const known = await knownSources(view, config);
+    const known = await knownSources(view.streams, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const streams = await view.streams.all();
     const json = wantsJson(io, flags);
     for (const stream of streams.filter((one) => source === undefined || one.source === source))
       print(io.stdout, await everything(view, stream), json);
     const { events, bytes, oldest } = await view.stats();
-    const destinations = await destinationRows(view, config);
+    const destinations = await destinationRows(view.destinations, config);
     const state = { state: config.state.path, events, bytes, oldest: timeOrNull(oldest), destinations };
     print(io.stdout, state, json);
     return EXIT.done;

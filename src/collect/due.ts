@@ -1,7 +1,7 @@
 import { StateError } from '../core/errors.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Scope } from '../core/source.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { StreamStore } from '../journal/collection.ts';
 import { type CollectContext, streamOf } from './context.ts';
 
 /**
@@ -50,12 +50,12 @@ export async function storeDue({ journal, config, log }: CollectContext, due: nu
  * share a quota. Sources that waited equally long keep their order.
  */
 export async function longestWaitingFirst<Unit extends { readonly context: CollectContext }>(
-  journal: Pick<Journal, 'streams'>,
+  streams: Pick<StreamStore, 'all'>,
   units: readonly Unit[],
 ): Promise<readonly Unit[]> {
   if (units.length < 2) return units;
   const asked = new Map<string, number>();
-  for (const { source, orphaned, asked: at = -Infinity } of await journal.streams.all())
+  for (const { source, orphaned, asked: at = -Infinity } of await streams.all())
     if (!orphaned) asked.set(source, Math.min(at, asked.get(source) ?? Infinity));
   return byAsked(units, ({ context }) => asked.get(context.config.name));
 }

@@ -3,7 +3,7 @@ import { identityOf } from '../core/stream-key.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { StreamState } from '../journal/collection.ts';
+import type { StreamState, StreamStore } from '../journal/collection.ts';
 import { decodeCursor } from './context.ts';
 
 /** A stream whose cursor was moved back. Cursors are encoded, as the journal stores them. */
@@ -38,7 +38,7 @@ export async function rewindSource(
 ): Promise<readonly Rewound[]> {
   const { name, definition } = config;
   requireRewindable(config);
-  const streams = await polledStreams(journal, config, others);
+  const streams = await polledStreams(journal.streams, config, others);
   if (streams.length === 0) {
     throw new ConfigError([
       `Source ${name} was never polled with this state, so there is nothing to rewind. Its first poll begins initial_lookback ago. See: penstock state list`,
@@ -65,12 +65,12 @@ export function requireRewindable({ name, definition }: SourceConfig): void {
 }
 
 async function polledStreams(
-  journal: Pick<Journal, 'streams'>,
+  store: Pick<StreamStore, 'all'>,
   config: SourceConfig,
   others: readonly string[],
 ): Promise<readonly StreamState[]> {
   const { type, origin, account } = identityOf(config);
-  const streams = await journal.streams.all();
+  const streams = await store.all();
   return streams.filter(
     (stream) =>
       stream.type === type &&

@@ -1,5 +1,11 @@
 import type { DestinationConfig } from '../config/types.ts';
-import type { HeldDeadLetter, JournalPage, Position } from '../journal/delivery.ts';
+import type {
+  DeadLetterStore,
+  HeldDeadLetter,
+  JournalPage,
+  PageStore,
+  Position,
+} from '../journal/delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
 import { InFlightBatch, type Settled } from './in-flight-batch.ts';
@@ -22,17 +28,17 @@ export interface Redelivery {
  * destination are now.
  */
 export async function redeliverDeadLetters(
-  journal: Pick<Journal, 'deadLetters'>,
+  deadLetters: Pick<DeadLetterStore, 'of' | 'settle'>,
   destination: string,
   ids?: readonly number[],
 ): Promise<Redelivery> {
-  const held = await journal.deadLetters.of(destination);
+  const held = await deadLetters.of(destination);
   const wanted = held.filter(({ id }) => ids === undefined || ids.includes(id));
   return {
     selection: { sources: undefined, tenants: undefined },
     read: ({ sequence }) => Promise.resolve(wanted.map(asPage).find((page) => page.sequence >= sequence)),
     settle: ({ accepted, rejected }) =>
-      journal.deadLetters.settle(
+      deadLetters.settle(
         destination,
         accepted.map(({ position }) => position.sequence),
         rejected,
@@ -59,20 +65,20 @@ export async function redeliverSince(
   const end = own?.position ?? { sequence: 0, offset: 0 };
   return {
     selection: { sources, tenants },
-    read: (position) => readPassed(journal, position, { from, end }),
+    read: (position) => readPassed(journal.pages, position, { from, end }),
     settle: (settled) => Promise.resolve(onSettled(settled)),
   };
 }
 
 /** The next page that was journaled at `from` or later, up to the destination's position: it has yet to get the rest. */
 async function readPassed(
-  journal: Pick<Journal, 'pages'>,
+  pages: Pick<PageStore, 'read'>,
   position: Position,
   { from, end }: { readonly from: number; readonly end: Position },
 ): Promise<JournalPage | undefined> {
-  let page = await journal.pages.read(position);
+  let page = await pages.read(position);
   while (page !== undefined && page.observedAt < from) {
-    page = await journal.pages.read({ sequence: page.sequence + 1, offset: 0 });
+    page = await pages.read({ sequence: page.sequence + 1, offset: 0 });
   }
   if (page === undefined || page.sequence > end.sequence) return undefined;
   if (page.sequence < end.sequence) return page;

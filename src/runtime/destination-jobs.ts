@@ -75,7 +75,7 @@ export const retry: JobHandlers['retry'] = async (job) => {
     redeliver({
       app,
       delivery,
-      redelivery: await redeliverDeadLetters(app.journal, delivery.destination.name, spec.ids),
+      redelivery: await redeliverDeadLetters(app.journal.deadLetters, delivery.destination.name, spec.ids),
       onSettled(settled) {
         accepted += settled.accepted.length;
         rejected += settled.rejected.length;

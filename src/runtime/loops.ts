@@ -85,7 +85,7 @@ export async function runAll(app: Pick<App, 'abort'>, loops: readonly Promise<un
 }
 
 async function collectLoops({ journal, sources }: App): Promise<readonly Promise<void>[]> {
-  const first = await longestWaitingFirst(journal, sources);
+  const first = await longestWaitingFirst(journal.streams, sources);
   return first.map(({ context, schedule }) => collectSource(context, schedule));
 }
 

@@ -54,7 +54,7 @@ async function pollAll(
   names: readonly string[] | undefined,
 ): Promise<void> {
   const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
-  const first = await longestWaitingFirst(journal, wanted);
+  const first = await longestWaitingFirst(journal.streams, wanted);
   await Promise.all(
     first.map(async ({ context }) => {
       const result = await pollSource(context);

@@ -109,7 +109,7 @@ test('dead letters that are sent again follow live events, and are removed when 
   running.receiver.answer = refusing(({ uid }) => uid === 'uid-7', { words: 'still no' });
   await journal.commit(page({ events: events(1, SIZE) }));
 
-  await running.delivery.redeliver(await redeliverDeadLetters(journal, 'siem'));
+  await running.delivery.redeliver(await redeliverDeadLetters(journal.deadLetters, 'siem'));
 
   const letters = await journal.deadLetters.of('siem');
   expect(letters.map(({ uid, reason }) => [uid, reason])).toEqual([['uid-7', 'still no']]);
@@ -147,7 +147,7 @@ test('only the named dead letters are sent again', async () => {
   const [first] = await journal.deadLetters.of('siem');
   running.receiver.answer = () => ACCEPTED;
 
-  await running.delivery.redeliver(await redeliverDeadLetters(journal, 'siem', [first?.id ?? 0]));
+  await running.delivery.redeliver(await redeliverDeadLetters(journal.deadLetters, 'siem', [first?.id ?? 0]));
 
   expect((await journal.deadLetters.of('siem')).map(({ uid }) => uid)).toEqual(['uid-7']);
 });
