@@ -15,13 +15,13 @@ import {
 import { Problems, identify, nearest } from './problems.ts';
 import { settingsSchema, toDestination } from './settings.ts';
 import { isRecord, type Tree, membersOf, readTree } from './tree.ts';
-import type { Config, DestinationConfig, SourceConfig } from './types.ts';
+import type { Config, DestinationConfig, SourceConfig, Environment } from './types.ts';
 
 /** What a configuration is read from and checked against. */
 export interface LoadOptions {
   /** `--config`: a file, or a directory whose `*.yaml` make one configuration. */
   readonly file?: string | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly types: SourceTypes;
   /** The working directory, to which paths are relative. */
   readonly cwd: string;

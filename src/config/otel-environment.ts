@@ -3,14 +3,12 @@ import { absolutePath } from './files.ts';
 import { whyUnreadable, tlsProblems } from './referenced-files.ts';
 import { destinationSchema, HEADER_NAME, logsUrl, readEndpoint, toDestination } from './settings.ts';
 import { Problems } from './problems.ts';
-import type { DestinationConfig } from './types.ts';
+import type { DestinationConfig, Environment } from './types.ts';
 
 /**
  * The standard variables of OTLP exporters and resources (OpenTelemetry specification: "OTLP Exporter Configuration",
  * "General SDK Configuration"). An empty variable counts as unset.
  */
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Variable {
   readonly name: string;

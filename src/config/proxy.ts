@@ -2,8 +2,7 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 import { percentEncoded } from '../core/text.ts';
 import { maskFromNowOn, Secret } from '../core/secret.ts';
 import type { Problems } from './problems.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from './types.ts';
 
 /** A proxy; everything but `credential` and `url` may be printed. */
 export interface Proxy {

@@ -1,8 +1,9 @@
 import { whyNotRead } from './files.ts';
+import type { Environment } from './types.ts';
 
 /** Where the values of `${…}` come from. */
 export interface Origin {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** The text of a file; a relative path counts from the working directory. @throws Error when it cannot be read. */
   readonly readFile: (path: string) => string;
 }

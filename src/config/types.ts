@@ -1,6 +1,9 @@
 import type { CommonOptions, Source } from '../core/source.ts';
 import type { Secret } from '../core/secret.ts';
 
+/** The environment variables of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A whole configuration, checked; durations and sizes are numbers (ms, bytes). */
 export interface Config {
   /** Where it was read from, for messages; undefined for the demo's. */

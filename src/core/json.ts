@@ -52,3 +52,224 @@ export function asJson(value: object): Json {
 interface RawJson {
   rawJSON(text: string): unknown;
 }
+
+/** Where one JSON value stands in a text, and what making it would cost. */
+export interface Extent {
+  /** Offset of its first byte, and of the byte behind its last one. */
+  readonly from: number;
+  readonly to: number;
+  /** How deep arrays and objects are nested in it; 0 for a scalar. */
+  readonly depth: number;
+  /** It, and all values in it. */
+  readonly values: number;
+}
+
+export const CODE = {
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openList: 0x5b,
+  closeList: 0x5d,
+  openObject: 0x7b,
+  closeObject: 0x7d,
+} as const;
+
+const [BACKSLASH, MINUS, PLUS, POINT, ZERO, NINE, LOWER_U] = [0x5c, 0x2d, 0x2b, 0x2e, 0x30, 0x39, 0x75];
+/** The end of an array or object is its beginning plus this. */
+const TO_CLOSE = 2;
+/** What may follow a backslash, besides `u`. */
+const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
+const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+
+/**
+ * Walks over JSON in UTF-8 without making values of it, as strict as `JSON.parse`. It does not recurse, so that no
+ * depth overflows the stack, and takes time in proportion to the text.
+ * Every method throws `SyntaxError` where the text is no JSON.
+ */
+export class JsonScanner {
+  readonly bytes: Uint8Array;
+  /** The next byte to be looked at. */
+  at: number;
+  readonly #open = new OpenStack();
+  #from = 0;
+  #depth = 0;
+  #values = 0;
+
+  constructor(bytes: Uint8Array, at = 0) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  /** The next byte that is no white space, which is not passed; undefined at the end. */
+  peek(): number | undefined {
+    let code = this.bytes[this.at];
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = this.bytes[++this.at];
+    return code;
+  }
+
+  /** Passes this byte if it is the next one. */
+  skip(code: number): boolean {
+    if (this.peek() !== code) return false;
+    this.at += 1;
+    return true;
+  }
+
+  /** Passes this byte, which must be the next one. */
+  take(code: number): void {
+    if (!this.skip(code)) this.#fail();
+  }
+
+  /** Nothing may follow. */
+  end(): void {
+    if (this.peek() !== undefined) this.#fail();
+  }
+
+  /** Passes the name of a member and its colon. */
+  name(): Pick<Extent, 'from' | 'to'> {
+    if (this.peek() !== CODE.quote) this.#fail();
+    const from = this.at;
+    this.#string();
+    const to = this.at;
+    this.take(CODE.colon);
+    return { from, to };
+  }
+
+  /** Passes one value. */
+  value(): Extent {
+    this.begin();
+    return this.advance(Infinity) as Extent;
+  }
+
+  /** Begins to pass one value, which `advance` then does. */
+  begin(): void {
+    this.peek();
+    this.#from = this.at;
+    [this.#depth, this.#values] = [0, 0];
+  }
+
+  /** Goes on with the value, about to this byte; undefined when its end is not reached. */
+  advance(to: number): Extent | undefined {
+    while (this.at < to) {
+      this.#values += 1;
+      if (this.#enter() || this.#next()) continue;
+      return { from: this.#from, to: this.at, depth: this.#depth, values: this.#values };
+    }
+    return undefined;
+  }
+
+  /** Passes a scalar, or the beginning of an array or object: true when there is something in it. */
+  #enter(): boolean {
+    const code = this.peek();
+    if (code !== CODE.openList && code !== CODE.openObject) {
+      this.#scalar(code);
+      return false;
+    }
+    this.at += 1;
+    this.#depth = Math.max(this.#depth, this.#open.size + 1);
+    if (this.skip(code + TO_CLOSE)) return false;
+    this.#open.push(code);
+    if (code === CODE.openObject) this.name();
+    return true;
+  }
+
+  /** Passes what follows a value, up to the next one: false when there is none. */
+  #next(): boolean {
+    for (let kind = this.#open.top; kind !== undefined; kind = this.#open.top) {
+      if (this.skip(CODE.comma)) {
+        if (kind === CODE.openObject) this.name();
+        return true;
+      }
+      this.take(kind + TO_CLOSE);
+      this.#open.pop();
+    }
+    return false;
+  }
+
+  #scalar(code: number | undefined): void {
+    if (code === CODE.quote) return this.#string();
+    if (code === MINUS || isDigit(code)) return this.#number();
+    const literal = LITERALS.find((word) => word[0] === code);
+    if (literal === undefined || !literal.every((byte, index) => this.bytes[this.at + index] === byte)) {
+      this.#fail();
+    }
+    this.at += literal.length;
+  }
+
+  #string(): void {
+    this.at += 1;
+    for (;;) {
+      const code = this.bytes[this.at];
+      this.at += 1;
+      if (code === CODE.quote) return;
+      if (code === undefined || code < 0x20) this.#fail();
+      if (code === BACKSLASH) this.#escape();
+    }
+  }
+
+  #escape(): void {
+    const code = this.bytes[this.at] ?? 0;
+    this.at += 1;
+    if (code !== LOWER_U) {
+      if (!ESCAPED.has(code)) this.#fail();
+      return;
+    }
+    for (const end = this.at + 4; this.at < end; this.at += 1) if (!isHex(this.bytes[this.at])) this.#fail();
+  }
+
+  #number(): void {
+    if (this.bytes[this.at] === MINUS) this.at += 1;
+    if (this.bytes[this.at] === ZERO) this.at += 1;
+    else this.#digits();
+    if (this.bytes[this.at] === POINT) {
+      this.at += 1;
+      this.#digits();
+    }
+    if (((this.bytes[this.at] ?? 0) | 0x20) !== 0x65) return;
+    this.at += 1;
+    if (this.bytes[this.at] === PLUS || this.bytes[this.at] === MINUS) this.at += 1;
+    this.#digits();
+  }
+
+  #digits(): void {
+    if (!isDigit(this.bytes[this.at])) this.#fail();
+    while (isDigit(this.bytes[this.at])) this.at += 1;
+  }
+
+  #fail(): never {
+    // Without the text: it is not for the log.
+    throw new SyntaxError(`No JSON at byte ${this.at}.`);
+  }
+}
+
+function isDigit(code: number | undefined): boolean {
+  return code !== undefined && code >= ZERO && code <= NINE;
+}
+
+function isHex(code = 0): boolean {
+  const lower = code | 0x20;
+  return isDigit(code) || (lower >= 0x61 && lower <= 0x66);
+}
+
+/** The arrays and objects that a value is in, a byte each: they may be as many as the text has bytes. */
+class OpenStack {
+  #codes = new Uint8Array(16);
+  size = 0;
+
+  get top(): number | undefined {
+    return this.size === 0 ? undefined : this.#codes[this.size - 1];
+  }
+
+  push(code: number): void {
+    if (this.size === this.#codes.length) {
+      const longer = new Uint8Array(2 * this.size);
+      longer.set(this.#codes);
+      this.#codes = longer;
+    }
+    this.#codes[this.size] = code;
+    this.size += 1;
+  }
+
+  pop(): void {
+    this.size -= 1;
+  }
+}

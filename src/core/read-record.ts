@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Extent } from './json-scan.ts';
+import type { Extent } from './json.ts';
 import type { z } from 'zod';
 
 /** What reading a record by its schema gives. */

@@ -1,6 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { parseJson, type ParseOptions } from './json.ts';
-import { CODE, type Extent, JsonScanner } from './json-scan.ts';
+import { parseJson, type ParseOptions, CODE, type Extent, JsonScanner } from './json.ts';
 import { isReadable, Unreadable } from './read-record.ts';
 
 /** Which arrays of a document are lists of rows. They may be long. */

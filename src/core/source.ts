@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import type { EcsEvent } from './event.ts';
-import type { FieldTable } from './fields.ts';
+import type { EcsEvent, FieldTable } from './event.ts';
 import type { LedgerValue, Scope, SourceContext, StreamContext } from './source-context.ts';
 import type { Span } from './span.ts';
 

@@ -1,4 +1,4 @@
-import type { TlsConfig } from '../config/types.ts';
+import type { TlsConfig, Environment } from '../config/types.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { RefusedError, TimedOutError } from '../core/errors.ts';
 import type { HttpResponse, HttpRequest, Http } from '../core/http.ts';
@@ -15,6 +15,58 @@ import { exchange, type RawResponse, GivenUpError } from './exchange.ts';
 import { withRetries } from './retry.ts';
 import { VendorClock } from './vendor-clock.ts';
 import { bareUrl, sourceWay, type Way, sourceExposure, warnOfExposure } from './way.ts';
+
+/** What the HTTP client of one source needs. */
+export interface HttpSettings {
+  readonly options: CommonOptions & {
+    readonly tls?: TlsConfig | undefined;
+    readonly proxy?: Secret | undefined;
+  };
+  /** The headers that carry the credential; called for every request, because secret files are read again. */
+  readonly authorise: () => Readonly<Record<string, string>>;
+  /** The vendor's documented limits; `options.quota` replaces the first, or limits every route when there are none. */
+  readonly quotas: readonly Quota[];
+  /** One for the whole process. */
+  readonly spender: QuotaSpender;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
+  readonly signal: AbortSignal;
+  /** Always sent, because one vendor answers 403 to requests without it. */
+  readonly userAgent: string;
+  /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  readonly env: Environment;
+  /** Called after the end of every request that was sent. */
+  readonly onRequest?: (report: RequestReport) => void;
+  /** Called with the duration of every request, from sending it to the end of its response. Milliseconds. */
+  readonly onDuration?: (ms: number) => void;
+  /** Called with the time until which a request of this route waits for its quota (epoch ms); undefined: it may be sent. */
+  readonly onWait?: (until: number | undefined, route: string) => void;
+}
+
+/** The outcome of one request that was sent. */
+export interface RequestReport {
+  readonly route: string;
+  /** `timed-out` and `failed`: there was no complete response. */
+  readonly status: number | 'timed-out' | 'failed';
+  /** Whether the request had been tried before. */
+  readonly retry: boolean;
+  /** Present when the vendor throttled the request: nothing is sent on this route before then. Epoch milliseconds. */
+  readonly throttledUntil?: number;
+  /** How many invalid characters of the response became U+FFFD. */
+  readonly replaced?: number;
+}
+
+/** The client as the pipeline holds it; a source only gets its `Http`. Dispose it to close its connections. */
+export interface SourceHttp extends Http, AsyncDisposable {
+  /** How many requests of this route its quota allows in one window; Infinity without a limit. */
+  capacity(route: string): number;
+  /** The vendor's clock: ours, corrected by the `Date` of its last response. Epoch milliseconds. */
+  vendorNow(): number;
+  /** Requests sent by this client so far, including retries and redirects. */
+  readonly requests: number;
+}
 
 /**
  * Makes the HTTP client of one source. Keep it as long as the source, so that connections and what is known of the
@@ -206,58 +258,6 @@ function limitsByRoute({ options, quotas }: HttpSettings): ReadonlyMap<string, R
 
 function lowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-/** What the HTTP client of one source needs. */
-export interface HttpSettings {
-  readonly options: CommonOptions & {
-    readonly tls?: TlsConfig | undefined;
-    readonly proxy?: Secret | undefined;
-  };
-  /** The headers that carry the credential; called for every request, because secret files are read again. */
-  readonly authorise: () => Readonly<Record<string, string>>;
-  /** The vendor's documented limits; `options.quota` replaces the first, or limits every route when there are none. */
-  readonly quotas: readonly Quota[];
-  /** One for the whole process. */
-  readonly spender: QuotaSpender;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
-  readonly signal: AbortSignal;
-  /** Always sent, because one vendor answers 403 to requests without it. */
-  readonly userAgent: string;
-  /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Called after the end of every request that was sent. */
-  readonly onRequest?: (report: RequestReport) => void;
-  /** Called with the duration of every request, from sending it to the end of its response. Milliseconds. */
-  readonly onDuration?: (ms: number) => void;
-  /** Called with the time until which a request of this route waits for its quota (epoch ms); undefined: it may be sent. */
-  readonly onWait?: (until: number | undefined, route: string) => void;
-}
-
-/** The outcome of one request that was sent. */
-export interface RequestReport {
-  readonly route: string;
-  /** `timed-out` and `failed`: there was no complete response. */
-  readonly status: number | 'timed-out' | 'failed';
-  /** Whether the request had been tried before. */
-  readonly retry: boolean;
-  /** Present when the vendor throttled the request: nothing is sent on this route before then. Epoch milliseconds. */
-  readonly throttledUntil?: number;
-  /** How many invalid characters of the response became U+FFFD. */
-  readonly replaced?: number;
-}
-
-/** The client as the pipeline holds it; a source only gets its `Http`. Dispose it to close its connections. */
-export interface SourceHttp extends Http, AsyncDisposable {
-  /** How many requests of this route its quota allows in one window; Infinity without a limit. */
-  capacity(route: string): number;
-  /** The vendor's clock: ours, corrected by the `Date` of its last response. Epoch milliseconds. */
-  vendorNow(): number;
-  /** Requests sent by this client so far, including retries and redirects. */
-  readonly requests: number;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { type Proxy, proxyFor } from '../config/proxy.ts';
-import type { DestinationConfig, TlsConfig } from '../config/types.ts';
+import type { DestinationConfig, TlsConfig, Environment } from '../config/types.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Finding } from '../core/source.ts';
@@ -20,8 +20,6 @@ export interface Way {
   /** The name of the setting that holds a TLS option. */
   readonly option: (name: TlsOption) => string;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 interface SourceOptions {
   readonly base_url: string;

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseJson } from '../../src/core/json.ts';
-import { JsonScanner } from '../../src/core/json-scan.ts';
+import { parseJson, JsonScanner } from '../../src/core/json.ts';
 import { PAGE, readRows, Rows, type Shape } from '../../src/core/rows.ts';
 import { LIMITS, Unreadable } from '../../src/core/read-record.ts';
 

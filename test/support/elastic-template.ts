@@ -1,6 +1,5 @@
 import { EcsFlat } from '@elastic/ecs';
-import { ECS_VERSION } from '../../src/core/event.ts';
-import type { FieldTable } from '../../src/core/fields.ts';
+import { ECS_VERSION, type FieldTable } from '../../src/core/event.ts';
 
 /** What `@elastic/ecs` says of how a field is stored. */
 interface EcsField {

@@ -1,4 +1,4 @@
-import { type FieldTable, PENSTOCK_FIELDS } from '../../src/core/fields.ts';
+import { type FieldTable, PENSTOCK_FIELDS } from '../../src/core/event.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 
 /** The fields that ECS does not define, of all sources and of Penstock itself. */

@@ -1,7 +1,6 @@
 import { DateTime } from 'luxon';
 import { z } from 'zod';
-import type { EcsValue } from '../../core/event.ts';
-import type { FieldTable } from '../../core/fields.ts';
+import type { EcsValue, FieldTable } from '../../core/event.ts';
 import { isTimestamp } from '../../ecs/time.ts';
 
 /** A tenant in a record. An answer need not name it. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { compact, type EcsEvent } from '../../core/event.ts';
-import type { FieldTable } from '../../core/fields.ts';
+import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import { addressOf } from '../../ecs/common.ts';
 import { isoTime, isTimestamp } from '../../ecs/time.ts';
 import { membersOf } from '../_kit/keys.ts';

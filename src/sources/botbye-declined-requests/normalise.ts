@@ -1,7 +1,6 @@
 import countries from 'i18n-iso-countries/index.js';
 import { z } from 'zod';
-import { compact, type EcsEvent } from '../../core/event.ts';
-import type { FieldTable } from '../../core/fields.ts';
+import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import type { MappingContext } from '../../core/source.ts';
 import { addressOf } from '../../ecs/common.ts';
 import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { compact, type EcsEvent, type EcsValue } from '../../core/event.ts';
-import type { FieldTable } from '../../core/fields.ts';
+import { compact, type EcsEvent, type EcsValue, type FieldTable } from '../../core/event.ts';
 import { NEEDED } from '../../core/read-record.ts';
 import type { MappingContext, Scope } from '../../core/source.ts';
 import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';
