@@ -135,7 +135,7 @@ function chosen(config: Config, names: readonly string[] | undefined): readonly 
   throw new ConfigError(
     unknown.map(
       (name) =>
-        `--source ${name}: there is no such source; did you mean ${nearest(name, known)}? There are: ${known.join(', ')}`,
+        `--source ${name}: there is no such source; did you mean ${nearest(name, known)}? Known: ${known.join(', ')}`,
     ),
   );
 }

@@ -31,7 +31,7 @@ describe.concurrent('the demo', () => {
     const killed = lines.findIndex((line) => /^SIGKILL to process \d+/.test(line));
     expect(killed).toBeGreaterThan(3 + 10);
     const [, first] = /process (\d+)/.exec(lines[killed] ?? '') ?? [];
-    const [, second] = /Started again .* process (\d+)/.exec(stdout) ?? [];
+    const [, second] = /Restarted .* process (\d+)/.exec(stdout) ?? [];
     expect(new Set([first, second, String(process.pid)]).size).toBe(3);
     expect(lines.slice(-3).join('\n')).toMatch(
       /^Received \d+ events: .*\n.* 0 lost, 0 duplicates, ([1-9]\d*) repeats, \1 byte-identical\.\nThe promise holds: /,

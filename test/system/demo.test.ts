@@ -85,14 +85,14 @@ describe('the demo', () => {
 
   it('ends with its pipeline when it is interrupted in the middle', async () => {
     const running = startCli(['demo']);
-    await running.said('Started again');
+    await running.said('Restarted');
     running.child.kill('SIGINT');
 
     const { code, stderr } = await running.ended;
 
     expect(code).toBe(3);
     expect(stderr).toContain('Stopped before it was done.');
-    const [, pid] = /Started again .* process (\d+)/.exec(stderr) ?? [];
+    const [, pid] = /Restarted .* process (\d+)/.exec(stderr) ?? [];
     expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
   });
 });
