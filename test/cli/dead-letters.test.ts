@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { flatten } from '../support/truth.ts';
@@ -21,54 +21,52 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-describe('dead-letters', () => {
-  it('lists what was refused, one JSON object a line', async () => {
-    const list = await world.run('dead-letters list');
-    const exported = await world.run('dead-letters export --destination siem');
+it('dead-letters list prints rejected events, one JSON object per line', async () => {
+  const list = await world.run('dead-letters list');
+  const exported = await world.run('dead-letters export --destination siem');
 
-    expect(list.code).toBe(0);
-    expect(list.rows).toEqual([
-      {
-        id: 1,
-        destination: 'siem',
-        status: 400,
-        reason: 'no such field',
-        uid: refused,
-        at: expect.stringMatching(/Z$/) as string,
-        event: expect.objectContaining({ ecs: { version: expect.any(String) as string } }) as unknown,
-      },
-    ]);
-    expect(ecsProblems(flatten(list.rows[0]!['event'] as Record<string, unknown>))).toEqual([]);
-    expect(exported.rows).toEqual(list.rows);
-  });
+  expect(list.code).toBe(0);
+  expect(list.rows).toEqual([
+    {
+      id: 1,
+      destination: 'siem',
+      status: 400,
+      reason: 'no such field',
+      uid: refused,
+      at: expect.stringMatching(/Z$/) as string,
+      event: expect.objectContaining({ ecs: { version: expect.any(String) as string } }) as unknown,
+    },
+  ]);
+  expect(ecsProblems(flatten(list.rows[0]!['event'] as Record<string, unknown>))).toEqual([]);
+  expect(exported.rows).toEqual(list.rows);
+});
 
-  it('shows people a table, and one of them whole', async () => {
-    const list = await world.run('dead-letters list', { tty: true });
-    const byNumber = await world.run('dead-letters show 1', { tty: true });
-    const byUid = await world.run(`dead-letters show ${refused}`);
+it('dead-letters prints a table on a terminal, and show the whole event', async () => {
+  const list = await world.run('dead-letters list', { tty: true });
+  const byNumber = await world.run('dead-letters show 1', { tty: true });
+  const byUid = await world.run(`dead-letters show ${refused}`);
 
-    expect(list.stdout).toMatch(/^1 +siem +\S+Z +400 +qradar\.login_attempts +no such field$/m);
-    expect(parse(byNumber.stdout)).toMatchObject({ uid: refused, event: { event: { module: 'qradar' } } });
-    expect(byUid.rows).toMatchObject([{ id: 1 }]);
-  });
+  expect(list.stdout).toMatch(/^1 +siem +\S+Z +400 +qradar\.login_attempts +no such field$/m);
+  expect(parse(byNumber.stdout)).toMatchObject({ uid: refused, event: { event: { module: 'qradar' } } });
+  expect(byUid.rows).toMatchObject([{ id: 1 }]);
+});
 
-  it('has none where nothing was refused', async () => {
-    await using other = await openWorld();
+it('dead-letters list is empty when nothing was rejected', async () => {
+  await using other = await openWorld();
 
-    const { code, stderr } = await other.run('dead-letters list', { tty: true });
+  const { code, stderr } = await other.run('dead-letters list', { tty: true });
 
-    expect(code).toBe(0);
-    expect(stderr).toContain('No dead letters');
-  });
+  expect(code).toBe(0);
+  expect(stderr).toContain('No dead letters');
+});
 
-  it.each([
-    ['dead-letters show 7', 'penstock dead-letters list'],
-    ['dead-letters list --destination sien', 'did you mean siem?'],
-    ['dead-letters lst', 'Did you mean list?'],
-  ])('exits 2 on %s', async (line, words) => {
-    const { code, stderr } = await world.run(line);
+it.each([
+  ['dead-letters show 7', 'penstock dead-letters list'],
+  ['dead-letters list --destination sien', 'did you mean siem?'],
+  ['dead-letters lst', 'Did you mean list?'],
+])('dead-letters exits 2 on %s', async (line, words) => {
+  const { code, stderr } = await world.run(line);
 
-    expect(code).toBe(2);
-    expect(stderr).toContain(words);
-  });
+  expect(code).toBe(2);
+  expect(stderr).toContain(words);
 });

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { refusing } from '../../src/simulators/otlp-receiver.ts';
 import { openWorld, type World } from './support/world.ts';
 
@@ -65,39 +65,40 @@ function expectHidden(text: string, secret: string): void {
   expect(text).not.toContain(secret.slice(0, 9));
 }
 
-describe('a credential that is echoed', () => {
-  it.each([400, 401, 403, 404, 422, 500])(
-    'by a vendor with %i is neither stored nor shown, in no spelling',
-    async (status) => {
-      await using world = await openWorld({ rows: 3 });
-      const console = { ...world.blocks['console'], token: TOKEN, retries: 0 };
-      await world.configure({ console });
-      const message = `refused: ${spellings(TOKEN).join(' ')}`;
-      world.console.onRequest = () => ({ status, body: { message, code: 17, token: TOKEN } });
-
-      const { code, stdout, stderr } = await world.run('once');
-
-      expect(code).toBe(3);
-      expect(stderr + stdout).toContain('[secret]');
-      expectHidden(stdout + stderr, TOKEN);
-      expectHidden(await stored(world), TOKEN);
-      expectHidden(await shown(world), TOKEN);
-    },
-  );
-
-  it('by a vendor as the pair that Basic encodes is neither stored nor shown', async () => {
+it.each([400, 401, 403, 404, 422, 500])(
+  'a credential that a vendor echoes with %i is neither stored nor shown, in no spelling',
+  async (status) => {
     await using world = await openWorld({ rows: 3 });
-    const { token: _, ...rest } = world.blocks['console']!;
-    await world.configure({ console: { ...rest, username: 'us', password: PASSWORD, retries: 0 } });
-    const message = `refused: ${spellings(PASSWORD).join(' ')}`;
-    world.console.onRequest = () => ({ status: 422, body: { message } });
+    const console = { ...world.blocks['console'], token: TOKEN, retries: 0 };
+    await world.configure({ console });
+    const message = `refused: ${spellings(TOKEN).join(' ')}`;
+    world.console.onRequest = () => ({ status, body: { message, code: 17, token: TOKEN } });
 
-    const { stdout, stderr } = await world.run('once');
+    const { code, stdout, stderr } = await world.run('once');
 
-    expectHidden(stdout + stderr + (await stored(world)), PASSWORD);
-  });
+    expect(code).toBe(3);
+    expect(stderr + stdout).toContain('[secret]');
+    expectHidden(stdout + stderr, TOKEN);
+    expectHidden(await stored(world), TOKEN);
+    expectHidden(await shown(world), TOKEN);
+  },
+);
 
-  it.each([400, 503])('by a receiver with %i is in no dead letter, log or database', async (status) => {
+it('a credential that a vendor echoes as the pair that Basic encodes is neither stored nor shown', async () => {
+  await using world = await openWorld({ rows: 3 });
+  const { token: _, ...rest } = world.blocks['console']!;
+  await world.configure({ console: { ...rest, username: 'us', password: PASSWORD, retries: 0 } });
+  const message = `refused: ${spellings(PASSWORD).join(' ')}`;
+  world.console.onRequest = () => ({ status: 422, body: { message } });
+
+  const { stdout, stderr } = await world.run('once');
+
+  expectHidden(stdout + stderr + (await stored(world)), PASSWORD);
+});
+
+it.each([400, 503])(
+  'a credential that is echoed by a receiver with %i is in no dead letter, log or database',
+  async (status) => {
     await using world = await openWorld({ rows: 3 });
     const siem = { endpoint: world.receiver.url, headers: { authorization: `Bearer ${HEADER}` } };
     await world.configure({ console: world.blocks['console']! }, { destinations: { siem } });
@@ -110,5 +111,5 @@ describe('a credential that is echoed', () => {
     expectHidden(stdout + stderr, HEADER);
     expectHidden(await stored(world), HEADER);
     expectHidden(await shown(world), HEADER);
-  });
-});
+  },
+);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openJournalReadOnly } from '../../src/journal/sqlite/open.ts';
 import { loginAttempt } from '../../src/simulators/qradar-generator.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
@@ -27,114 +27,112 @@ async function held(): Promise<unknown> {
   };
 }
 
-describe('preview', () => {
-  it('shows what would be shipped first, and makes no state', async () => {
-    const previewed = await world.run('preview console');
-    const existed = existsSync(`${world.path}/state`);
-    await world.run('once');
+it('preview shows the next events and creates no state', async () => {
+  const previewed = await world.run('preview console');
+  const existed = existsSync(`${world.path}/state`);
+  await world.run('once');
 
-    expect(previewed.code).toBe(0);
-    expect(existed).toBe(false);
-    expect(previewed.rows.flatMap((row) => ecsProblems(flatten(row)))).toEqual([]);
-    expect(previewed.rows.map(idOf)).toEqual(
-      world.receiver.received().map(({ record }) => record.attributes['event.id']),
-    );
-    for (const secret of Object.values(SECRETS))
-      expect(previewed.stdout + previewed.stderr).not.toContain(secret);
-  });
-
-  it('begins where the cursor stands, and leaves it there', async () => {
-    await world.run('once');
-    const quiet = await world.run('preview console');
-    world.console.add([loginAttempt(seeded(4), world.clock.now() - 90_000, world.console.users)]);
-    const before = await held();
-
-    const next = await world.run('preview console');
-    const again = await world.run('preview console');
-
-    expect(quiet.rows).toEqual([]);
-    expect(quiet.stderr).toContain('no new events');
-    expect(next.rows).toHaveLength(1);
-    expect(again.rows.map(idOf)).toEqual(next.rows.map(idOf));
-    expect(await held()).toEqual(before);
-  });
-
-  it('ends after so many events', async () => {
-    await world.configure({
-      console: { ...world.blocks['console'], page_size: 2, initial_lookback: '2h', resolve_users: false },
-    });
-
-    const { code, rows } = await world.run('preview console --limit 3');
-
-    expect(code).toBe(0);
-    expect(rows).toHaveLength(3);
-    expect(world.console.requests.length).toBeLessThan(6);
-  });
-
-  it('shows people a table', async () => {
-    const { code, stdout } = await world.run('preview console', { tty: true });
-
-    expect(code).toBe(0);
-    const [head, ...lines] = stdout.trimEnd().split('\n');
-    expect(head).toMatch(/^TIME +DATASET +MESSAGE$/);
-    expect(lines).toHaveLength(20);
-    expect(lines[0]).toMatch(/^\d{4}-.*Z {2}qradar\.login_attempts {2}\S/);
-  });
-
-  it('shows the shape of a profile, an object a line', async () => {
-    const bodymap = await world.run('preview console --limit 1 --profile elastic-bodymap', { tty: true });
-    const json = await world.run('preview console --limit 1 --profile json-body');
-
-    expect(JSON.parse(bodymap.stdout)).toMatchObject({
-      body: { event: { dataset: 'qradar.login_attempts' } },
-      attributes: { 'data_stream.type': 'logs', 'elasticsearch.document_id': expect.any(String) as string },
-    });
-    expect(json.rows).toMatchObject([
-      { body: expect.stringMatching(/^\{/) as string, attributes: { 'event.kind': 'event' } },
-    ]);
-  });
-
-  it.each(['incidents', 'attacks', 'declined'])(
-    'polls %s without waiting for a second slot',
-    async (name) => {
-      await world.configure(world.blocks);
-
-      const { code, rows } = await world.run(`preview ${name}`);
-
-      expect(code).toBe(0);
-      expect(rows.length).toBeGreaterThan(0);
-      expect(rows.flatMap((row) => ecsProblems(flatten(row)))).toEqual([]);
-      expect(world.petra.asks('failed-attacks').length).toBeLessThanOrEqual(1);
-    },
+  expect(previewed.code).toBe(0);
+  expect(existed).toBe(false);
+  expect(previewed.rows.flatMap((row) => ecsProblems(flatten(row)))).toEqual([]);
+  expect(previewed.rows.map(idOf)).toEqual(
+    world.receiver.received().map(({ record }) => record.attributes['event.id']),
   );
+  for (const secret of Object.values(SECRETS))
+    expect(previewed.stdout + previewed.stderr).not.toContain(secret);
+});
 
-  it('says that streams were left out when the budget is spent', async () => {
+it('preview starts at the cursor and does not move it', async () => {
+  await world.run('once');
+  const quiet = await world.run('preview console');
+  world.console.add([loginAttempt(seeded(4), world.clock.now() - 90_000, world.console.users)]);
+  const before = await held();
+
+  const next = await world.run('preview console');
+  const again = await world.run('preview console');
+
+  expect(quiet.rows).toEqual([]);
+  expect(quiet.stderr).toContain('no new events');
+  expect(next.rows).toHaveLength(1);
+  expect(again.rows.map(idOf)).toEqual(next.rows.map(idOf));
+  expect(await held()).toEqual(before);
+});
+
+it('preview --limit stops after so many events', async () => {
+  await world.configure({
+    console: { ...world.blocks['console'], page_size: 2, initial_lookback: '2h', resolve_users: false },
+  });
+
+  const { code, rows } = await world.run('preview console --limit 3');
+
+  expect(code).toBe(0);
+  expect(rows).toHaveLength(3);
+  expect(world.console.requests.length).toBeLessThan(6);
+});
+
+it('preview shows a table on a terminal', async () => {
+  const { code, stdout } = await world.run('preview console', { tty: true });
+
+  expect(code).toBe(0);
+  const [head, ...lines] = stdout.trimEnd().split('\n');
+  expect(head).toMatch(/^TIME +DATASET +MESSAGE$/);
+  expect(lines).toHaveLength(20);
+  expect(lines[0]).toMatch(/^\d{4}-.*Z {2}qradar\.login_attempts {2}\S/);
+});
+
+it('preview --profile shows records in the shape of the profile, one object per line', async () => {
+  const bodymap = await world.run('preview console --limit 1 --profile elastic-bodymap', { tty: true });
+  const json = await world.run('preview console --limit 1 --profile json-body');
+
+  expect(JSON.parse(bodymap.stdout)).toMatchObject({
+    body: { event: { dataset: 'qradar.login_attempts' } },
+    attributes: { 'data_stream.type': 'logs', 'elasticsearch.document_id': expect.any(String) as string },
+  });
+  expect(json.rows).toMatchObject([
+    { body: expect.stringMatching(/^\{/) as string, attributes: { 'event.kind': 'event' } },
+  ]);
+});
+
+it.each(['incidents', 'attacks', 'declined'])(
+  'preview polls %s without waiting for a second slot',
+  async (name) => {
     await world.configure(world.blocks);
 
-    const { stderr } = await world.run('preview attacks');
+    const { code, rows } = await world.run(`preview ${name}`);
 
-    expect(stderr).toContain('the remaining streams were not read');
-  });
+    expect(code).toBe(0);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.flatMap((row) => ecsProblems(flatten(row)))).toEqual([]);
+    expect(world.petra.asks('failed-attacks').length).toBeLessThanOrEqual(1);
+  },
+);
 
-  it('exits 3 when the poll fails, and 2 for an unknown source', async () => {
-    world.console.tokens.clear();
+it('preview says that streams were not read when the quota is used up', async () => {
+  await world.configure(world.blocks);
 
-    const refused = await world.run('preview console');
-    const unknown = await world.run('preview consol');
+  const { stderr } = await world.run('preview attacks');
 
-    expect(refused.code).toBe(3);
-    expect(refused.stderr).toContain('penstock check');
-    expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain('did you mean console?');
-  });
+  expect(stderr).toContain('the remaining streams were not read');
+});
 
-  it('exits 3 when what there is to poll cannot be found out', async () => {
-    await world.configure({ attacks: { ...world.blocks['attacks'], token: 'not-the-token', retries: 0 } });
+it('preview exits 3 when the poll fails, and 2 for an unknown source', async () => {
+  world.console.tokens.clear();
 
-    const { code, stderr } = await world.run('preview attacks');
+  const refused = await world.run('preview console');
+  const unknown = await world.run('preview consol');
 
-    expect(code).toBe(3);
-    expect(stderr).toContain('401');
-    expect(stderr).not.toContain('not-the-token');
-  });
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toContain('penstock check');
+  expect(unknown.code).toBe(2);
+  expect(unknown.stderr).toContain('did you mean console?');
+});
+
+it('preview exits 3 when stream discovery fails', async () => {
+  await world.configure({ attacks: { ...world.blocks['attacks'], token: 'not-the-token', retries: 0 } });
+
+  const { code, stderr } = await world.run('preview attacks');
+
+  expect(code).toBe(3);
+  expect(stderr).toContain('401');
+  expect(stderr).not.toContain('not-the-token');
 });

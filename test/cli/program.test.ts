@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { command } from './support/command.ts';
 
 /** Every command and group that a `--help` lists, as one would type it. */
@@ -16,67 +16,63 @@ const commands = [
   ...(await Promise.all(groups.map((group) => listed([group])))).flat(),
 ];
 
-describe('--help', () => {
-  it('lists every command', () => {
-    expect(top.flat()).toEqual(
-      expect.arrayContaining(['run', 'once', 'check', 'preview', 'gaps', 'state', 'dead-letters', 'demo']),
-    );
-  });
-
-  it('of penstock itself has examples, too', async () => {
-    const { code, stdout } = await command(['--help']);
-
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/\nExamples:\n(?: {2}penstock .+\n)+$/);
-  });
-
-  it.each([...groups.map((group) => [group]), ...commands].map((path) => [path.join(' '), path] as const))(
-    'of %s has examples that can be typed',
-    async (name, path) => {
-      const { code, stdout } = await command([...path, '--help']);
-
-      expect(code).toBe(0);
-      const [, examples = ''] = stdout.split('\nExamples:\n');
-      const lines = examples.trimEnd().split('\n');
-      expect(lines.length).toBeGreaterThan(0);
-      for (const line of lines) expect(line).toMatch(new RegExp(`^ {2}penstock ${name}\\b`));
-    },
+it('--help lists every command', () => {
+  expect(top.flat()).toEqual(
+    expect.arrayContaining(['run', 'once', 'check', 'preview', 'gaps', 'state', 'dead-letters', 'demo']),
   );
 });
 
-describe('what is not known', () => {
-  it.each(commands.map((path) => [path.join(' '), path] as const))(
-    'as a flag of %s exits 2 and names its help',
-    async (name, path) => {
-      const { code, stdout, stderr } = await command([...path, '--no-such-flag']);
+it('--help without a command has examples', async () => {
+  const { code, stdout } = await command(['--help']);
 
-      expect([code, stdout]).toEqual([2, '']);
-      expect(stderr).toContain(`See: penstock ${name} --help`);
-    },
-  );
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/\nExamples:\n(?: {2}penstock .+\n)+$/);
+});
 
-  it('as a command exits 2 and names the nearest', async () => {
-    const { code, stderr } = await command(['chek']);
+it.each([...groups.map((group) => [group]), ...commands].map((path) => [path.join(' '), path] as const))(
+  '--help of %s has examples that can be typed',
+  async (name, path) => {
+    const { code, stdout } = await command([...path, '--help']);
 
-    expect(code).toBe(2);
-    expect(stderr).toContain('Did you mean check?');
-  });
+    expect(code).toBe(0);
+    const [, examples = ''] = stdout.split('\nExamples:\n');
+    const lines = examples.trimEnd().split('\n');
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(line).toMatch(new RegExp(`^ {2}penstock ${name}\\b`));
+  },
+);
 
-  it('as an argument too many exits 2', async () => {
-    expect((await command(['state', 'show', 'a', 'b'])).code).toBe(2);
-  });
+it.each(commands.map((path) => [path.join(' '), path] as const))(
+  'an unknown flag of %s exits 2 and names its help',
+  async (name, path) => {
+    const { code, stdout, stderr } = await command([...path, '--no-such-flag']);
 
-  it('in a group exits 2', async () => {
-    const { code, stderr } = await command(['state', 'revind']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(`See: penstock ${name} --help`);
+  },
+);
 
-    expect(code).toBe(2);
-    expect(stderr).toContain('Did you mean rewind?');
-  });
+it('an unknown command exits 2 and names the nearest', async () => {
+  const { code, stderr } = await command(['chek']);
 
-  it('a group alone shows its commands', async () => {
-    const { code, stderr } = await command(['state']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('Did you mean check?');
+});
 
-    expect(code).toBe(2);
-    expect(stderr).toContain('rewind');
-  });
+it('one argument too many exits 2', async () => {
+  expect((await command(['state', 'show', 'a', 'b'])).code).toBe(2);
+});
+
+it('an unknown command in a group exits 2', async () => {
+  const { code, stderr } = await command(['state', 'revind']);
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('Did you mean rewind?');
+});
+
+it('a group without a command shows its commands', async () => {
+  const { code, stderr } = await command(['state']);
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('rewind');
 });

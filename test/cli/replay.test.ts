@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { distinct } from '../support/truth.ts';
 import { openWorld, type World } from './support/world.ts';
 
@@ -10,55 +10,53 @@ beforeEach(async () => {
 
 afterEach(() => world[Symbol.asyncDispose]());
 
-describe('replay', () => {
-  it('replay sends again what the journal holds, the same bytes under the same ids', async () => {
-    await world.run('once');
+it('replay resends retained events: the same bytes under the same ids', async () => {
+  await world.run('once');
 
-    const { code, rows } = await world.run('replay --destination siem --from 1h');
+  const { code, rows } = await world.run('replay --destination siem --from 1h');
 
-    expect(code).toBe(0);
-    expect(rows.at(-1)).toMatchObject({ kind: 'replay', destination: 'siem', state: 'finished', events: 30 });
-    expect(distinct(world.receiver.ids())).toHaveLength(30);
-    expect([...world.receiver.ids().values()].every((repeats) => repeats.length === 2)).toBe(true);
-  });
+  expect(code).toBe(0);
+  expect(rows.at(-1)).toMatchObject({ kind: 'replay', destination: 'siem', state: 'finished', events: 30 });
+  expect(distinct(world.receiver.ids())).toHaveLength(30);
+  expect([...world.receiver.ids().values()].every((repeats) => repeats.length === 2)).toBe(true);
+});
 
-  it('replay has nothing to send from a later time on, or when nothing is retained', async () => {
-    await world.run('once');
-    const later = await world.run('replay --destination siem --from 0s');
-    await world.configure(
-      { console: world.blocks['console']! },
-      { state: { path: `${world.path}/state`, retain: '0s' } },
-    );
-    await world.run('once');
-    const trimmed = await world.run('replay --destination siem --from 1h');
+it('replay sends nothing from a later time, or when nothing is retained', async () => {
+  await world.run('once');
+  const later = await world.run('replay --destination siem --from 0s');
+  await world.configure(
+    { console: world.blocks['console']! },
+    { state: { path: `${world.path}/state`, retain: '0s' } },
+  );
+  await world.run('once');
+  const trimmed = await world.run('replay --destination siem --from 1h');
 
-    expect([later.code, trimmed.code]).toEqual([0, 0]);
-    expect(world.receiver.received()).toHaveLength(30);
-  });
+  expect([later.code, trimmed.code]).toEqual([0, 0]);
+  expect(world.receiver.received()).toHaveLength(30);
+});
 
-  it('replay exits 4 and keeps its job when the destination is paused; the next one finishes it', async () => {
-    await world.run('once');
-    world.receiver.answer = () => ({ status: 401 });
+it('replay exits 4 and keeps its job when the destination is paused; the next one finishes it', async () => {
+  await world.run('once');
+  world.receiver.answer = () => ({ status: 401 });
 
-    const paused = await world.run('replay --destination siem --from 2026-01-01');
-    world.receiver.answer = () => ({ status: 200 });
-    const finished = await world.run('replay --destination siem --from 2026-01-01');
+  const paused = await world.run('replay --destination siem --from 2026-01-01');
+  world.receiver.answer = () => ({ status: 200 });
+  const finished = await world.run('replay --destination siem --from 2026-01-01');
 
-    expect(paused.code).toBe(4);
-    expect(paused.stderr).toContain('siem is paused');
-    expect(finished.code).toBe(0);
-    expect(world.receiver.received()).toHaveLength(60);
-  });
+  expect(paused.code).toBe(4);
+  expect(paused.stderr).toContain('siem is paused');
+  expect(finished.code).toBe(0);
+  expect(world.receiver.received()).toHaveLength(60);
+});
 
-  it.each([
-    ['replay --destination sien --from 1h', 2, 'did you mean siem?'],
-    ['replay --destination siem', 2, '--from'],
-    ['replay --destination siem --from 2100-01-01', 2, 'must be in the past'],
-    ['replay --destination siem --from 1h', 5, 'There is no state'],
-  ])('%s exits %i', async (line, exit, words) => {
-    const { code, stderr } = await world.run(line);
+it.each([
+  ['replay --destination sien --from 1h', 2, 'did you mean siem?'],
+  ['replay --destination siem', 2, '--from'],
+  ['replay --destination siem --from 2100-01-01', 2, 'must be in the past'],
+  ['replay --destination siem --from 1h', 5, 'There is no state'],
+])('replay %s exits %i', async (line, exit, words) => {
+  const { code, stderr } = await world.run(line);
 
-    expect(code).toBe(exit);
-    expect(stderr).toContain(words);
-  });
+  expect(code).toBe(exit);
+  expect(stderr).toContain(words);
 });

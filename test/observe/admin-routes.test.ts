@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Lab, openLab } from '../support/app.ts';
 import { adminRoutes } from '../../src/observe/admin.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -68,127 +68,119 @@ async function getJson(path: string) {
   return { code, ...(JSON.parse(body) as { status: string; reasons: Record<string, string>[] }) };
 }
 
-describe('/readyz', () => {
-  it('tells subject, reason, detail and since when', async () => {
-    const before = await getJson('/readyz');
-    lab.start();
-    await lab.advance(1_000);
-    const after = await getJson('/readyz');
+it('/readyz shows subject, reason, detail and since when', async () => {
+  const before = await getJson('/readyz');
+  lab.start();
+  await lab.advance(1_000);
+  const after = await getJson('/readyz');
 
-    expect(before).toMatchObject({ code: 503, status: 'not ready' });
-    expect(before.reasons).toEqual([
-      {
-        subject: 'source console',
-        reason: 'stale',
-        detail: 'No complete poll has ended yet.',
-        since: new Date(clock.now() - 1_000).toISOString(),
-      },
-    ]);
-    expect(after).toEqual({ code: 200, status: 'ready', reasons: [] });
-  });
+  expect(before).toMatchObject({ code: 503, status: 'not ready' });
+  expect(before.reasons).toEqual([
+    {
+      subject: 'source console',
+      reason: 'stale',
+      detail: 'No complete poll has ended yet.',
+      since: new Date(clock.now() - 1_000).toISOString(),
+    },
+  ]);
+  expect(after).toEqual({ code: 200, status: 'ready', reasons: [] });
+});
 
-  it('is 503 when the journal cannot be read', async () => {
-    const { app } = lab;
-    const broken = {
-      ...app,
-      journal: { ...app.journal, room: () => Promise.reject(new Error('disk gone')) },
-    };
+it('/readyz is 503 when the journal cannot be read', async () => {
+  const { app } = lab;
+  const broken = {
+    ...app,
+    journal: { ...app.journal, room: () => Promise.reject(new Error('disk gone')) },
+  };
 
-    const answer = await adminRoutes({ observed: async () => broken, metrics }).get('/readyz')?.();
+  const answer = await adminRoutes({ observed: async () => broken, metrics }).get('/readyz')?.();
 
-    expect(answer?.status).toBe(503);
-    expect(answer?.body).toContain('disk gone');
+  expect(answer?.status).toBe(503);
+  expect(answer?.body).toContain('disk gone');
+});
+
+it('/livez does not fail for a bad token, an unreachable receiver or a clock that jumps', async () => {
+  console.onRequest = () => ({ status: 401 });
+  receiver.answer = () => ({ status: 503 });
+  lab.start();
+  await lab.advance(30 * MINUTE);
+  clock.jump(24 * 60 * MINUTE);
+  await lab.advance(1_000);
+
+  expect(await getJson('/livez')).toEqual({ code: 200, status: 'alive', reasons: [] });
+  expect((await getJson('/readyz')).code).toBe(503);
+});
+
+it('/livez is 503 when a loop hangs', async () => {
+  lab.start();
+  await lab.advance(1_000);
+  lab.app.live.pulse.expect('journal', 0);
+  lab.app.live.pulse.expect('source stuck', 0);
+
+  await lab.advance(20 * MINUTE);
+
+  expect(await getJson('/livez')).toMatchObject({
+    code: 503,
+    status: 'stuck',
+    reasons: [{ subject: 'source stuck', reason: 'stuck' }],
   });
 });
 
-describe('/livez', () => {
-  it('is not moved by a bad token, a receiver that is away, or a clock that jumps', async () => {
-    console.onRequest = () => ({ status: 401 });
-    receiver.answer = () => ({ status: 503 });
-    lab.start();
-    await lab.advance(30 * MINUTE);
-    clock.jump(24 * 60 * MINUTE);
-    await lab.advance(1_000);
+it('/metrics is the text format of Prometheus', async () => {
+  lab.start();
+  await lab.advance(1_000);
 
-    expect(await getJson('/livez')).toEqual({ code: 200, status: 'alive', reasons: [] });
-    expect((await getJson('/readyz')).code).toBe(503);
-  });
+  const { status, type, body } = await get('/metrics');
 
-  it('is 503 when a loop stands still', async () => {
-    lab.start();
-    await lab.advance(1_000);
-    lab.app.live.pulse.expect('journal', 0);
-    lab.app.live.pulse.expect('source stuck', 0);
-
-    await lab.advance(20 * MINUTE);
-
-    expect(await getJson('/livez')).toMatchObject({
-      code: 503,
-      status: 'stuck',
-      reasons: [{ subject: 'source stuck', reason: 'stuck' }],
-    });
-  });
+  expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+  expect(parsePrometheus(body).get('penstock_events_total')?.type).toBe('counter');
 });
 
-describe('/metrics', () => {
-  it('is the text format of Prometheus', async () => {
-    lab.start();
-    await lab.advance(1_000);
+it('the status page is self-contained, and shows responses of others as text', async () => {
+  receiver.answer = () => ({ status: 401, words: '<script>alert("x")</script>' });
+  lab.start();
+  await lab.advance(MINUTE);
 
-    const { status, type, body } = await get('/metrics');
+  const { type, body } = await get('/');
 
-    expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
-    expect(parsePrometheus(body).get('penstock_events_total')?.type).toBe('counter');
-  });
+  expect(type).toBe('text/html; charset=utf-8');
+  expect(body).toContain('not ready');
+  expect(body).toContain('destination-paused');
+  expect(body).not.toContain('<script');
+  expect(body).toContain('&lt;script&gt;');
+  expect(body).not.toMatch(/(src|href)="(?!\/)/);
+  expect(body).not.toContain(TOKEN);
+  receiver.answer = () => ACCEPTED;
 });
 
-describe('the status page', () => {
-  it('needs nothing from elsewhere, and shows what others answered as text', async () => {
-    receiver.answer = () => ({ status: 401, words: '<script>alert("x")</script>' });
-    lab.start();
-    await lab.advance(MINUTE);
+it('the status page shows what its query asks for, and keeps the filter when it reloads', async () => {
+  lab.start();
+  await lab.advance(1_000);
 
-    const { type, body } = await get('/');
+  const [all, console, none, unknown, paused] = await Promise.all(
+    ['', 'q=LOGIN console', 'q=console elsewhere', 'state=odd', 'state=healthy&refresh=off'].map(pageOf),
+  );
 
-    expect(type).toBe('text/html; charset=utf-8');
-    expect(body).toContain('not ready');
-    expect(body).toContain('destination-paused');
-    expect(body).not.toContain('<script');
-    expect(body).toContain('&lt;script&gt;');
-    expect(body).not.toMatch(/(src|href)="(?!\/)/);
-    expect(body).not.toContain(TOKEN);
-    receiver.answer = () => ACCEPTED;
-  });
+  expect(all).toContain('>console<');
+  expect(console).toContain('>console<');
+  expect(console).toContain('No destination matches the filter.');
+  for (const empty of [none, unknown]) expect(empty).toContain('No source matches the filter.');
+  for (const body of [all, console, none, unknown])
+    expect(body).toContain('<meta http-equiv="refresh" content="10" />');
+  expect(paused).not.toContain('http-equiv="refresh"');
+  expect(paused).toContain('<input type="hidden" name="refresh" value="off" />');
+});
 
-  it('shows what the query asks for, and goes on showing it', async () => {
-    lab.start();
-    await lab.advance(1_000);
+it('the status page waits for a state that cannot be used, with the filter that it has', async () => {
+  const unavailable = { reason: 'state-unavailable', since: 0, detail: 'A <command> holds it.' } as const;
+  const route = adminRoutes({
+    observed: async () => ({ unavailable, reloadFailed: undefined }),
+    metrics,
+  }).get('/');
 
-    const [all, console, none, unknown, paused] = await Promise.all(
-      ['', 'q=LOGIN console', 'q=console elsewhere', 'state=odd', 'state=healthy&refresh=off'].map(pageOf),
-    );
+  const answer = await route?.(new URLSearchParams('q=console'));
 
-    expect(all).toContain('>console<');
-    expect(console).toContain('>console<');
-    expect(console).toContain('No destination matches the filter.');
-    for (const empty of [none, unknown]) expect(empty).toContain('No source matches the filter.');
-    for (const body of [all, console, none, unknown])
-      expect(body).toContain('<meta http-equiv="refresh" content="10" />');
-    expect(paused).not.toContain('http-equiv="refresh"');
-    expect(paused).toContain('<input type="hidden" name="refresh" value="off" />');
-  });
-
-  it('waits for a state that cannot be used, with the filter that it has', async () => {
-    const unavailable = { reason: 'state-unavailable', since: 0, detail: 'A <command> holds it.' } as const;
-    const route = adminRoutes({
-      observed: async () => ({ unavailable, reloadFailed: undefined }),
-      metrics,
-    }).get('/');
-
-    const answer = await route?.(new URLSearchParams('q=console'));
-
-    expect(answer).toMatchObject({ status: 503, type: 'text/html; charset=utf-8' });
-    expect(answer?.body).toContain('Waiting for the state. A &lt;command&gt; holds it.');
-    expect(answer?.body).toContain('<meta http-equiv="refresh" content="10" />');
-  });
+  expect(answer).toMatchObject({ status: 503, type: 'text/html; charset=utf-8' });
+  expect(answer?.body).toContain('Waiting for the state. A &lt;command&gt; holds it.');
+  expect(answer?.body).toContain('<meta http-equiv="refresh" content="10" />');
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -82,220 +82,210 @@ async function startReady(): Promise<void> {
   await lab.advance(1_000);
 }
 
-describe('a start', () => {
-  it('is ready after the first complete sweep, and not before', async () => {
-    await lab.open();
+it('a start is ready after the first complete poll, and not before', async () => {
+  await lab.open();
 
-    const before = await health();
-    lab.start();
-    await lab.advance(1_000);
+  const before = await health();
+  lab.start();
+  await lab.advance(1_000);
 
-    expect(before).toEqual({ ready: false, reasons: ['source console: stale'] });
-    expect(await health()).toEqual(READY);
-  });
-
-  it('on a state with a recent sweep is ready at once', async () => {
-    await startReady();
-    await lab.stop();
-
-    await lab.open();
-
-    expect(await health()).toEqual(READY);
-  });
-
-  it('with an empty feed is ready', async () => {
-    await using empty = await startConsole({ clock, token: TOKEN, rows: [] });
-    await configure({ console: consoleAt(empty.url) });
-
-    await startReady();
-    await lab.advance(10 * MINUTE);
-
-    expect(receiver.received()).toEqual([]);
-    expect(await health()).toEqual(READY);
-  });
+  expect(before).toEqual({ ready: false, reasons: ['source console: stale'] });
+  expect(await health()).toEqual(READY);
 });
 
-describe('a source', () => {
-  it('is stale when no complete sweep ended for three intervals, until one does', async () => {
-    await startReady();
-    console.onRequest = () => ({ status: 503 });
+it('a start on a state with a recent poll is ready at once', async () => {
+  await startReady();
+  await lab.stop();
 
-    await lab.advance(2 * MINUTE);
-    const soon = await health();
-    await lab.advance(3 * MINUTE);
-    const later = await health();
-    console.onRequest = undefined;
-    await lab.advance(2 * MINUTE);
+  await lab.open();
 
-    expect(soon).toEqual(READY);
-    expect(later).toEqual({ ready: false, reasons: ['source console: stale'] });
-    expect(await health()).toEqual(READY);
-  });
-
-  it('is unauthorised from a 401 until the credential is taken again', async () => {
-    await startReady();
-    console.onRequest = () => ({ status: 401 });
-
-    await lab.advance(2 * MINUTE);
-    const refused = await health();
-    console.onRequest = undefined;
-    await lab.advance(62 * MINUTE);
-
-    expect(refused).toEqual({ ready: false, reasons: ['source console: unauthorised'] });
-    expect(await health()).toEqual(READY);
-  });
-
-  it('is throttled while the time of a 429 is waited for', async () => {
-    await startReady();
-    console.script.push(throttled(120));
-
-    await lab.advance(2 * MINUTE);
-    const waiting = await health();
-    await lab.advance(2 * MINUTE);
-
-    expect(waiting).toEqual({ ready: false, reasons: ['source console: throttled'] });
-    expect(await health()).toEqual(READY);
-  });
-
-  it('is misconfigured when its request is refused, until it is started again with what is right', async () => {
-    await startReady();
-    console.onRequest = () => ({
-      status: 422,
-      body: { code: 1005, message: 'A request parameter is not valid' },
-    });
-
-    await lab.advance(2 * MINUTE);
-    const refused = await health();
-    console.onRequest = undefined;
-    await lab.stop();
-    await startReady();
-
-    expect(refused).toEqual({ ready: false, reasons: ['source console: misconfigured'] });
-    expect(await health()).toEqual(READY);
-  });
-
-  it('has a changed schema when most of a page does not fit, until new rows fit again', async () => {
-    await startReady();
-    console.script.push({ status: 200, body: [{ when: 1 }, { when: 2 }] });
-
-    await lab.advance(2 * MINUTE);
-    const changed = await health();
-    await lab.advance(2 * MINUTE);
-    const silent = await health();
-    signIn();
-    await lab.advance(2 * MINUTE);
-
-    expect(changed).toEqual({ ready: false, reasons: ['source console: schema-changed'] });
-    expect(silent).toEqual(changed);
-    expect(await health()).toEqual(READY);
-  });
-
-  it('that owes for hours what its budget does not give is ready all the while', async () => {
-    await using petra = await startPetra({ clock, random, token: TOKEN, tenants: drawTenants(random, 5) });
-    const attacks = {
-      type: 'petra-failed-attacks',
-      base_url: petra.url,
-      token: TOKEN,
-      schedule: 'every 10m',
-      initial_lookback: '10d',
-    };
-    await configure({ attacks });
-    await startReady();
-    await lab.advance(8 * MINUTE);
-
-    const [owing] = (await takeSnapshot(lab.app)).sources;
-    expect(owing?.deferred).toBeGreaterThan(10);
-    for (let quarters = 0; quarters < 16; quarters += 1) {
-      expect(await health()).toEqual(READY);
-      await lab.advance(15 * MINUTE);
-    }
-  });
-
-  it('is not stale for a stream that the file no longer has', async () => {
-    await using botbye = await startBotBye({
-      clock,
-      random,
-      key: TOKEN,
-      accountId: 'account-1',
-      projectIds: ['one', 'two'],
-    });
-    const declined = (projects: readonly string[]) => ({
-      type: 'botbye-declined-requests',
-      base_url: botbye.url,
-      account_id: 'account-1',
-      project_ids: projects,
-      token: TOKEN,
-      schedule: 'every 1m',
-    });
-    await configure({ declined: declined(['one', 'two']) });
-    await startReady();
-    await lab.stop();
-
-    await configure({ declined: declined(['one']) });
-    await startReady();
-    await lab.advance(10 * MINUTE);
-
-    const [source] = (await takeSnapshot(lab.app)).sources;
-    expect(source?.streams).toHaveLength(5);
-    expect(await health()).toEqual(READY);
-  });
+  expect(await health()).toEqual(READY);
 });
 
-describe('a destination', () => {
-  it('is paused from a 401 until it takes records again', async () => {
-    await startReady();
-    receiver.answer = () => ({ status: 401 });
-    signIn();
+it('a start with an empty feed is ready', async () => {
+  await using empty = await startConsole({ clock, token: TOKEN, rows: [] });
+  await configure({ console: consoleAt(empty.url) });
 
-    await expectSoon({ ready: false, reasons: ['destination siem: destination-paused'] });
-    receiver.answer = () => ACCEPTED;
+  await startReady();
+  await lab.advance(10 * MINUTE);
 
-    await expectSoon(READY);
+  expect(receiver.received()).toEqual([]);
+  expect(await health()).toEqual(READY);
+});
+
+it('a source is stale when no complete poll ended for three intervals, until one does', async () => {
+  await startReady();
+  console.onRequest = () => ({ status: 503 });
+
+  await lab.advance(2 * MINUTE);
+  const soon = await health();
+  await lab.advance(3 * MINUTE);
+  const later = await health();
+  console.onRequest = undefined;
+  await lab.advance(2 * MINUTE);
+
+  expect(soon).toEqual(READY);
+  expect(later).toEqual({ ready: false, reasons: ['source console: stale'] });
+  expect(await health()).toEqual(READY);
+});
+
+it('a source is unauthorised from a 401 until the credential is accepted again', async () => {
+  await startReady();
+  console.onRequest = () => ({ status: 401 });
+
+  await lab.advance(2 * MINUTE);
+  const refused = await health();
+  console.onRequest = undefined;
+  await lab.advance(62 * MINUTE);
+
+  expect(refused).toEqual({ ready: false, reasons: ['source console: unauthorised'] });
+  expect(await health()).toEqual(READY);
+});
+
+it('a source is throttled until the time of a 429 has passed', async () => {
+  await startReady();
+  console.script.push(throttled(120));
+
+  await lab.advance(2 * MINUTE);
+  const waiting = await health();
+  await lab.advance(2 * MINUTE);
+
+  expect(waiting).toEqual({ ready: false, reasons: ['source console: throttled'] });
+  expect(await health()).toEqual(READY);
+});
+
+it('a source is misconfigured when its request is rejected, until it is restarted with corrected options', async () => {
+  await startReady();
+  console.onRequest = () => ({
+    status: 422,
+    body: { code: 1005, message: 'A request parameter is not valid' },
   });
 
-  it('is unreachable when it has been away for five minutes, until it is back', async () => {
-    await startReady();
-    receiver.answer = () => ({ status: 503 });
-    signIn();
+  await lab.advance(2 * MINUTE);
+  const refused = await health();
+  console.onRequest = undefined;
+  await lab.stop();
+  await startReady();
 
-    await lab.advance(4 * MINUTE);
+  expect(refused).toEqual({ ready: false, reasons: ['source console: misconfigured'] });
+  expect(await health()).toEqual(READY);
+});
+
+it('a source has a changed schema when most of a page does not fit, until new rows fit again', async () => {
+  await startReady();
+  console.script.push({ status: 200, body: [{ when: 1 }, { when: 2 }] });
+
+  await lab.advance(2 * MINUTE);
+  const changed = await health();
+  await lab.advance(2 * MINUTE);
+  const silent = await health();
+  signIn();
+  await lab.advance(2 * MINUTE);
+
+  expect(changed).toEqual({ ready: false, reasons: ['source console: schema-changed'] });
+  expect(silent).toEqual(changed);
+  expect(await health()).toEqual(READY);
+});
+
+it('a source that waits for its quota for hours stays ready', async () => {
+  await using petra = await startPetra({ clock, random, token: TOKEN, tenants: drawTenants(random, 5) });
+  const attacks = {
+    type: 'petra-failed-attacks',
+    base_url: petra.url,
+    token: TOKEN,
+    schedule: 'every 10m',
+    initial_lookback: '10d',
+  };
+  await configure({ attacks });
+  await startReady();
+  await lab.advance(8 * MINUTE);
+
+  const [owing] = (await takeSnapshot(lab.app)).sources;
+  expect(owing?.deferred).toBeGreaterThan(10);
+  for (let quarters = 0; quarters < 16; quarters += 1) {
     expect(await health()).toEqual(READY);
-    await expectSoon({ ready: false, reasons: ['destination siem: destination-unreachable'] });
-    receiver.answer = () => ACCEPTED;
-
-    await expectSoon(READY);
-  });
+    await lab.advance(15 * MINUTE);
+  }
 });
 
-describe('the journal', () => {
-  it('overflows at its cap, until what it holds is delivered', async () => {
-    await startReady();
-    receiver.answer = () => ({ status: 503 });
-    await fill();
-
-    await lab.advance(MINUTE);
-    const full = await health();
-    receiver.answer = () => ACCEPTED;
-
-    expect(full.ready).toBe(false);
-    expect(full.reasons).toContain('journal: overflowing');
-    await expectSoon(READY);
+it('a source is not stale for a stream that is no longer configured', async () => {
+  await using botbye = await startBotBye({
+    clock,
+    random,
+    key: TOKEN,
+    accountId: 'account-1',
+    projectIds: ['one', 'two'],
   });
+  const declined = (projects: readonly string[]) => ({
+    type: 'botbye-declined-requests',
+    base_url: botbye.url,
+    account_id: 'account-1',
+    project_ids: projects,
+    token: TOKEN,
+    schedule: 'every 1m',
+  });
+  await configure({ declined: declined(['one', 'two']) });
+  await startReady();
+  await lab.stop();
+
+  await configure({ declined: declined(['one']) });
+  await startReady();
+  await lab.advance(10 * MINUTE);
+
+  const [source] = (await takeSnapshot(lab.app)).sources;
+  expect(source?.streams).toHaveLength(5);
+  expect(await health()).toEqual(READY);
 });
 
-describe('allowances', () => {
-  it('let a reason last for a while, and show it all the same', async () => {
-    await startReady();
-    console.onRequest = () => ({ status: 401 });
-    await lab.advance(2 * MINUTE);
-    const allowances = { unauthorised: 10 * MINUTE, stale: 60 * MINUTE };
+it('a destination is paused from a 401 until it accepts records again', async () => {
+  await startReady();
+  receiver.answer = () => ({ status: 401 });
+  signIn();
 
-    const soon = await health(allowances);
-    await lab.advance(10 * MINUTE);
+  await expectSoon({ ready: false, reasons: ['destination siem: destination-paused'] });
+  receiver.answer = () => ACCEPTED;
 
-    expect(soon).toEqual({ ready: true, reasons: ['source console: unauthorised'] });
-    expect(await health(allowances)).toMatchObject({ ready: false });
-  });
+  await expectSoon(READY);
+});
+
+it('a destination is unreachable when it has been away for five minutes, until it is back', async () => {
+  await startReady();
+  receiver.answer = () => ({ status: 503 });
+  signIn();
+
+  await lab.advance(4 * MINUTE);
+  expect(await health()).toEqual(READY);
+  await expectSoon({ ready: false, reasons: ['destination siem: destination-unreachable'] });
+  receiver.answer = () => ACCEPTED;
+
+  await expectSoon(READY);
+});
+
+it('the journal overflows at its cap, until what it holds is delivered', async () => {
+  await startReady();
+  receiver.answer = () => ({ status: 503 });
+  await fill();
+
+  await lab.advance(MINUTE);
+  const full = await health();
+  receiver.answer = () => ACCEPTED;
+
+  expect(full.ready).toBe(false);
+  expect(full.reasons).toContain('journal: overflowing');
+  await expectSoon(READY);
+});
+
+it('allowances tolerate a reason for a while and still show it', async () => {
+  await startReady();
+  console.onRequest = () => ({ status: 401 });
+  await lab.advance(2 * MINUTE);
+  const allowances = { unauthorised: 10 * MINUTE, stale: 60 * MINUTE };
+
+  const soon = await health(allowances);
+  await lab.advance(10 * MINUTE);
+
+  expect(soon).toEqual({ ready: true, reasons: ['source console: unauthorised'] });
+  expect(await health(allowances)).toMatchObject({ ready: false });
 });
 
 /** More than the journal's cap of events that do not compress. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { pushMetrics } from '../../src/observe/metrics-push.ts';
 import { directoryWith, TYPES } from '../config/support/configuration.ts';
@@ -80,56 +80,54 @@ async function pushFor(ms: number, env: Readonly<Record<string, string>> = envir
   return lines;
 }
 
-describe('metrics', () => {
-  it('are pushed every interval and at the end, with their own settings', async () => {
-    await pushFor(25_000);
+it('metrics are pushed every interval and at the end, with their own settings', async () => {
+  await pushFor(25_000);
 
-    expect(pushed).toHaveLength(3);
-    expect(pushed[0]).toMatchObject({
-      url: '/otlp/metrics',
-      headers: { authorization: 'Bearer of-metrics', 'content-type': 'application/json' },
-    });
-    expect(JSON.parse(pushed[0]?.body ?? '')).toMatchObject({
-      resourceMetrics: [
-        { resource: { attributes: [{ key: 'service.name', value: { stringValue: 'penstock' } }] } },
-      ],
-    });
+  expect(pushed).toHaveLength(3);
+  expect(pushed[0]).toMatchObject({
+    url: '/otlp/metrics',
+    headers: { authorization: 'Bearer of-metrics', 'content-type': 'application/json' },
   });
-
-  it('that are refused are logged once', async () => {
-    status = 400;
-
-    const lines = await pushFor(45_000);
-
-    expect(pushed).toHaveLength(5);
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('Metrics push failed');
-    expect(lines[0]).not.toContain('of-metrics');
+  expect(JSON.parse(pushed[0]?.body ?? '')).toMatchObject({
+    resourceMetrics: [
+      { resource: { attributes: [{ key: 'service.name', value: { stringValue: 'penstock' } }] } },
+    ],
   });
+});
 
-  it('are pushed again after a response that switches protocols', async () => {
-    status = 101;
+it('a rejected push is logged once', async () => {
+  status = 400;
 
-    const lines = await pushFor(45_000);
+  const lines = await pushFor(45_000);
 
-    expect(pushed).toHaveLength(5);
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('101');
-  });
+  expect(pushed).toHaveLength(5);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain('Metrics push failed');
+  expect(lines[0]).not.toContain('of-metrics');
+});
 
-  it('go nowhere without an endpoint of their own', async () => {
-    expect(await receiverOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test:4318' })).toBeUndefined();
-  });
+it('metrics are pushed again after a response that switches protocols', async () => {
+  status = 101;
 
-  it('to an endpoint that is none are a mistake', async () => {
-    const cwd = await directoryWith({ 'penstock.yaml': CONFIG });
-    const env = {
-      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'collector:4317',
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
-    };
+  const lines = await pushFor(45_000);
 
-    const loading = loadConfig({ env, types: TYPES, cwd });
+  expect(pushed).toHaveLength(5);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain('101');
+});
 
-    await expect(loading).rejects.toThrow('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: expected an http');
-  });
+it('metrics are not pushed without an endpoint of their own', async () => {
+  expect(await receiverOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test:4318' })).toBeUndefined();
+});
+
+it('metrics to an endpoint that is none are a mistake', async () => {
+  const cwd = await directoryWith({ 'penstock.yaml': CONFIG });
+  const env = {
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'collector:4317',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+  };
+
+  const loading = loadConfig({ env, types: TYPES, cwd });
+
+  await expect(loading).rejects.toThrow('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: expected an http');
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { command } from '../cli/support/command.ts';
 import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
@@ -255,185 +255,179 @@ const SOURCES: readonly SourceSituation[] = [
   },
 ];
 
-describe('a source', () => {
-  it('is starting before its first poll has ended, and not ready', async () => {
-    await lab.open();
+it('a source is starting before its first poll has ended, and not ready', async () => {
+  await lab.open();
 
-    expect(await statusRow('source')).toMatchObject({
-      state: 'starting',
-      since: null,
-      reason: 'No poll has ended yet.',
-      until: null,
-      stale: true,
-    });
-    expect((await gauge('penstock_source_state')).get('source="console",state="starting"')).toBe(1);
-    expect((await gauge('penstock_source_stale')).get('source="console"')).toBe(1);
-    expect(textOf(await pageRow('source'))).toContain('starting for 0s No poll has ended yet.');
-    expect(await readyz()).toEqual([503, 'source console: stale']);
+  expect(await statusRow('source')).toMatchObject({
+    state: 'starting',
+    since: null,
+    reason: 'No poll has ended yet.',
+    until: null,
+    stale: true,
   });
+  expect((await gauge('penstock_source_state')).get('source="console",state="starting"')).toBe(1);
+  expect((await gauge('penstock_source_stale')).get('source="console"')).toBe(1);
+  expect(textOf(await pageRow('source'))).toContain('starting for 0s No poll has ended yet.');
+  expect(await readyz()).toEqual([503, 'source console: stale']);
+});
 
-  it.for(SOURCES)('is $is after $of, and everything shows it', async (situation) => {
-    const { is, options, arrange, after = 2 * MINUTE, row, ready, stale = 0 } = situation;
-    if (options !== undefined) {
-      await lab[Symbol.asyncDispose]();
-      lab = await openWith(options);
-    }
-    await startHealthy();
+it.for(SOURCES)('is $is after $of, and everything shows it', async (situation) => {
+  const { is, options, arrange, after = 2 * MINUTE, row, ready, stale = 0 } = situation;
+  if (options !== undefined) {
+    await lab[Symbol.asyncDispose]();
+    lab = await openWith(options);
+  }
+  await startHealthy();
 
-    await arrange();
-    await lab.advance(after);
-    const seen = await shown('source');
+  await arrange();
+  await lab.advance(after);
+  const seen = await shown('source');
 
-    expect(seen.row).toMatchObject({ state: is, ...row });
-    expect([seen.ready, seen.stale]).toEqual([ready, stale]);
+  expect(seen.row).toMatchObject({ state: is, ...row });
+  expect([seen.ready, seen.stale]).toEqual([ready, stale]);
+});
+
+it('a source that is refused until its options are corrected has no next poll, neither on the page nor in the table', async () => {
+  await startHealthy();
+  console.onRequest = () => ({ status: 422, body: { code: 1005, message: 'not valid' } });
+  await lab.advance(2 * MINUTE);
+
+  expect(textOf(await pageRow('source'))).not.toMatch(/, next |Next try/);
+  const { stdout } = await command(['status', '-c', `${lab.directory}/penstock.yaml`], {
+    clock,
+    tty: true,
   });
+  expect(stdout).toContain('after the options are corrected');
+});
 
-  it('that is refused until its options are corrected has no next poll, neither on the page nor in the table', async () => {
-    await startHealthy();
-    console.onRequest = () => ({ status: 422, body: { code: 1005, message: 'not valid' } });
-    await lab.advance(2 * MINUTE);
+it('a source that is refused is tried again in an hour, and not in the minute of its schedule', async () => {
+  await startHealthy();
+  console.onRequest = () => ({ status: 401 });
+  await lab.advance(2 * MINUTE);
 
-    expect(textOf(await pageRow('source'))).not.toMatch(/, next |Next try/);
-    const { stdout } = await command(['status', '-c', `${lab.directory}/penstock.yaml`], {
-      clock,
-      tty: true,
-    });
-    expect(stdout).toContain('after the options are corrected');
-  });
+  const { row } = await shown('source');
 
-  it('that is refused is tried again in an hour, and not in the minute of its schedule', async () => {
-    await startHealthy();
-    console.onRequest = () => ({ status: 401 });
-    await lab.advance(2 * MINUTE);
+  const until = Date.parse(String(row['until'])) - clock.now();
+  expect(until).toBeGreaterThan(58 * MINUTE);
+  expect(until).toBeLessThanOrEqual(HOUR);
+});
 
-    const { row } = await shown('source');
+it('a source says in the log, once, that its state is another', async () => {
+  await startHealthy();
+  console.onRequest = () => ({ status: 401 });
 
-    const until = Date.parse(String(row['until'])) - clock.now();
-    expect(until).toBeGreaterThan(58 * MINUTE);
-    expect(until).toBeLessThanOrEqual(HOUR);
-  });
+  await lab.advance(5 * MINUTE);
 
-  it('says in the log, once, that its state is another', async () => {
-    await startHealthy();
-    console.onRequest = () => ({ status: 401 });
+  const lines = lab.log.filter((line) => line.includes('The state of a source changed.'));
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    {
+      penstock: {
+        source: 'console',
+        state: 'refused',
 
-    await lab.advance(5 * MINUTE);
-
-    const lines = lab.log.filter((line) => line.includes('The state of a source changed.'));
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
-      {
-        penstock: {
-          source: 'console',
-          state: 'refused',
-
-          since: TIME,
-          next_try_at: TIME,
-        },
-        error: { message: expect.stringContaining('answered 401') },
+        since: TIME,
+        next_try_at: TIME,
       },
-    ]);
-  });
-
-  it('that failed is healthy again after a poll that is complete, within a second beside the daemon', async () => {
-    await startHealthy();
-    console.onRequest = () => ({ status: 500 });
-    await lab.advance(2 * MINUTE);
-    expect((await shown('source')).row.state).toBe('failing');
-    console.onRequest = undefined;
-
-    await lab.advance(2 * MINUTE);
-
-    expect((await shown('source')).row.state).toBe('healthy');
-  });
-
-  it('that is refused is so after a restart too, since then', async () => {
-    await startHealthy();
-    console.onRequest = () => ({ status: 401 });
-    await lab.advance(2 * MINUTE);
-    const before = (await shown('source')).row;
-    await lab.stop();
-    const stopped = await statusRow('source');
-    await clock.advance(MINUTE);
-
-    await lab.open();
-    const row = await statusRow('source');
-    const ready = await readyz();
-
-    expect(stopped).toMatchObject({ state: 'refused', since: before['since'] });
-    expect(row).toMatchObject({ state: 'refused', since: before['since'], reason: before['reason'] });
-    expect(ready).toEqual([503, 'source console: unauthorised']);
-  });
+      error: { message: expect.stringContaining('answered 401') },
+    },
+  ]);
 });
 
-describe('/readyz?scope=process', () => {
-  it('is 200 whatever a source or a destination is', async () => {
-    await startHealthy();
-    console.onRequest = () => ({ status: 401 });
-    receiver.answer = () => ({ status: 401 });
-    signIn();
-    await lab.advance(10 * MINUTE);
+it('a source that failed is healthy again after a poll that is complete, within a second beside the daemon', async () => {
+  await startHealthy();
+  console.onRequest = () => ({ status: 500 });
+  await lab.advance(2 * MINUTE);
+  expect((await shown('source')).row.state).toBe('failing');
+  console.onRequest = undefined;
 
-    expect(await readyz('scope=process')).toEqual([200]);
-    expect((await readyz())[0]).toBe(503);
-  });
+  await lab.advance(2 * MINUTE);
 
-  it('is 503 while the journal has no room', async () => {
-    await startHealthy();
-    receiver.answer = () => ({ status: 503 });
-    await fill();
-
-    expect(await readyz('scope=process')).toEqual([503, 'journal: overflowing']);
-  });
-
-  it('is 503 while the state cannot be used, and names a reload that was rejected', async () => {
-    const reloadFailed = { since: clock.now(), reason: 'sources.console: nonsense' };
-    const unavailable = {
-      reason: 'state-unavailable',
-      since: clock.now(),
-      detail: 'a command holds it',
-    } as const;
-    const routes = adminRoutes({ observed: async () => ({ unavailable, reloadFailed }), metrics });
-
-    const answer = await routes.get('/readyz')?.(new URLSearchParams('scope=process'));
-
-    expect(answer?.status).toBe(503);
-    expect(answer?.body).toContain('state-unavailable');
-    expect(answer?.body).toContain('reload-failed');
-  });
-
-  it.for(['scope=', 'scope=pod', 'scope=process&scope=process'])('is 400 for %s', async (query) => {
-    await lab.open();
-
-    const { status, body } = await get('/readyz', query);
-
-    expect([status, body]).toEqual([400, expect.stringContaining('/readyz?scope=process')]);
-  });
+  expect((await shown('source')).row.state).toBe('healthy');
 });
 
-describe('a reload that is rejected', () => {
-  it('is a metric, a line of status and a reason of both scopes, and never a 503', async () => {
-    await startHealthy();
-    lab.app.live.reloaded('penstock.yaml sources.console: nonsense');
-    await lab.advance(SECOND);
+it('a source that is refused is so after a restart too, since then', async () => {
+  await startHealthy();
+  console.onRequest = () => ({ status: 401 });
+  await lab.advance(2 * MINUTE);
+  const before = (await shown('source')).row;
+  await lab.stop();
+  const stopped = await statusRow('source');
+  await clock.advance(MINUTE);
 
-    const args = ['status', '-c', `${lab.directory}/penstock.yaml`];
-    const { rows } = await command([...args, '--json'], { clock });
-    const { stdout } = await command(args, { clock, tty: true });
+  await lab.open();
+  const row = await statusRow('source');
+  const ready = await readyz();
 
-    expect(await readyz()).toEqual([200, 'configuration: reload-failed']);
-    expect(await readyz('scope=process')).toEqual([200, 'configuration: reload-failed']);
-    expect(await gauge('penstock_config_last_reload_successful')).toEqual(new Map([['', 0]]));
-    expect(rows).toMatchObject([
-      { reload_failed: { since: TIME, reason: 'penstock.yaml sources.console: nonsense' } },
-    ]);
-    expect(stdout).toMatch(/^Reload rejected 1s ago; keeping the previous configuration: .*nonsense$/m);
+  expect(stopped).toMatchObject({ state: 'refused', since: before['since'] });
+  expect(row).toMatchObject({ state: 'refused', since: before['since'], reason: before['reason'] });
+  expect(ready).toEqual([503, 'source console: unauthorised']);
+});
 
-    lab.app.live.reloaded(undefined);
-    await lab.advance(SECOND);
-    expect(await readyz()).toEqual([200]);
-    expect(await gauge('penstock_config_last_reload_successful')).toEqual(new Map([['', 1]]));
-    expect((await command([...args, '--json'], { clock })).rows).toMatchObject([{ reload_failed: null }]);
-  });
+it('/readyz?scope=process is 200 whatever a source or a destination is', async () => {
+  await startHealthy();
+  console.onRequest = () => ({ status: 401 });
+  receiver.answer = () => ({ status: 401 });
+  signIn();
+  await lab.advance(10 * MINUTE);
+
+  expect(await readyz('scope=process')).toEqual([200]);
+  expect((await readyz())[0]).toBe(503);
+});
+
+it('/readyz?scope=process is 503 while the journal has no room', async () => {
+  await startHealthy();
+  receiver.answer = () => ({ status: 503 });
+  await fill();
+
+  expect(await readyz('scope=process')).toEqual([503, 'journal: overflowing']);
+});
+
+it('/readyz?scope=process is 503 while the state cannot be used, and names a reload that was rejected', async () => {
+  const reloadFailed = { since: clock.now(), reason: 'sources.console: nonsense' };
+  const unavailable = {
+    reason: 'state-unavailable',
+    since: clock.now(),
+    detail: 'a command holds it',
+  } as const;
+  const routes = adminRoutes({ observed: async () => ({ unavailable, reloadFailed }), metrics });
+
+  const answer = await routes.get('/readyz')?.(new URLSearchParams('scope=process'));
+
+  expect(answer?.status).toBe(503);
+  expect(answer?.body).toContain('state-unavailable');
+  expect(answer?.body).toContain('reload-failed');
+});
+
+it.for(['scope=', 'scope=pod', 'scope=process&scope=process'])('is 400 for %s', async (query) => {
+  await lab.open();
+
+  const { status, body } = await get('/readyz', query);
+
+  expect([status, body]).toEqual([400, expect.stringContaining('/readyz?scope=process')]);
+});
+
+it('a reload that is rejected is a metric, a line of status and a reason of both scopes, and never a 503', async () => {
+  await startHealthy();
+  lab.app.live.reloaded('penstock.yaml sources.console: nonsense');
+  await lab.advance(SECOND);
+
+  const args = ['status', '-c', `${lab.directory}/penstock.yaml`];
+  const { rows } = await command([...args, '--json'], { clock });
+  const { stdout } = await command(args, { clock, tty: true });
+
+  expect(await readyz()).toEqual([200, 'configuration: reload-failed']);
+  expect(await readyz('scope=process')).toEqual([200, 'configuration: reload-failed']);
+  expect(await gauge('penstock_config_last_reload_successful')).toEqual(new Map([['', 0]]));
+  expect(rows).toMatchObject([
+    { reload_failed: { since: TIME, reason: 'penstock.yaml sources.console: nonsense' } },
+  ]);
+  expect(stdout).toMatch(/^Reload rejected 1s ago; keeping the previous configuration: .*nonsense$/m);
+
+  lab.app.live.reloaded(undefined);
+  await lab.advance(SECOND);
+  expect(await readyz()).toEqual([200]);
+  expect(await gauge('penstock_config_last_reload_successful')).toEqual(new Map([['', 1]]));
+  expect((await command([...args, '--json'], { clock })).rows).toMatchObject([{ reload_failed: null }]);
 });
 
 interface DestinationSituation {
@@ -500,42 +494,40 @@ const DESTINATIONS: readonly DestinationSituation[] = [
   },
 ];
 
-describe('a destination', () => {
-  it.for(DESTINATIONS)('is $is after $of, and everything shows it', async (situation) => {
-    const { is, answer, after = 2 * MINUTE, row, ready } = situation;
-    await startHealthy();
-    receiver.answer = answer;
-    signIn();
+it.for(DESTINATIONS)('is $is after $of, and everything shows it', async (situation) => {
+  const { is, answer, after = 2 * MINUTE, row, ready } = situation;
+  await startHealthy();
+  receiver.answer = answer;
+  signIn();
 
-    await lab.advance(after);
-    const seen = await shown('destination');
+  await lab.advance(after);
+  const seen = await shown('destination');
 
-    expect(seen.row).toMatchObject({ state: is, ...row });
-    expect(seen.ready).toEqual(ready);
-  });
+  expect(seen.row).toMatchObject({ state: is, ...row });
+  expect(seen.ready).toEqual(ready);
+});
 
-  it('that does not answer is unreachable since the first request without an answer, also across a restart', async () => {
-    await startHealthy();
-    receiver.answer = () => ({ status: 503 });
-    signIn();
-    await lab.advance(2 * MINUTE);
-    const before = (await shown('destination')).row;
-    await lab.advance(MINUTE);
-    await lab.stop();
-    await clock.advance(2 * MINUTE);
+it('a destination that does not answer is unreachable since the first request without an answer, also across a restart', async () => {
+  await startHealthy();
+  receiver.answer = () => ({ status: 503 });
+  signIn();
+  await lab.advance(2 * MINUTE);
+  const before = (await shown('destination')).row;
+  await lab.advance(MINUTE);
+  await lab.stop();
+  await clock.advance(2 * MINUTE);
 
-    await lab.open();
-    const opened = (await shown('destination')).row;
-    // The next try that was noted is past: it is made at once.
-    expect(opened['until']).toBe(isoTime(clock.now()));
-    lab.start();
-    await lab.advance(MINUTE);
-    const later = (await shown('destination')).row;
+  await lab.open();
+  const opened = (await shown('destination')).row;
+  // The next try that was noted is past: it is made at once.
+  expect(opened['until']).toBe(isoTime(clock.now()));
+  lab.start();
+  await lab.advance(MINUTE);
+  const later = (await shown('destination')).row;
 
-    expect(before.state).toBe('unreachable');
-    for (const row of [opened, later])
-      expect(row).toMatchObject({ state: 'unreachable', since: before['since'] });
-  });
+  expect(before.state).toBe('unreachable');
+  for (const row of [opened, later])
+    expect(row).toMatchObject({ state: 'unreachable', since: before['since'] });
 });
 
 /** More than the journal's cap of events that do not compress. */
