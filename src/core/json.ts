@@ -53,14 +53,14 @@ interface RawJson {
   rawJSON(text: string): unknown;
 }
 
-/** Where one JSON value stands in a text, and what making it would cost. */
+/** Where one JSON value is in a text, and how much parsing it would cost. */
 export interface Extent {
-  /** Offset of its first byte, and of the byte behind its last one. */
+  /** Offsets of its first byte and of the byte after its last one. */
   readonly from: number;
   readonly to: number;
   /** How deep arrays and objects are nested in it; 0 for a scalar. */
   readonly depth: number;
-  /** It, and all values in it. */
+  /** The value itself and all values in it. */
   readonly values: number;
 }
 
@@ -75,20 +75,20 @@ export const CODE = {
 } as const;
 
 const [BACKSLASH, MINUS, PLUS, POINT, ZERO, NINE, LOWER_U] = [0x5c, 0x2d, 0x2b, 0x2e, 0x30, 0x39, 0x75];
-/** The end of an array or object is its beginning plus this. */
+/** The code of a closing bracket is that of its opening bracket plus this. */
 const TO_CLOSE = 2;
-/** What may follow a backslash, besides `u`. */
+/** Characters that may follow a backslash, besides `u`. */
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
 
 /**
- * Walks over JSON in UTF-8 without making values of it, as strict as `JSON.parse`. It does not recurse, so that no
- * depth overflows the stack, and takes time in proportion to the text.
- * Every method throws `SyntaxError` where the text is no JSON.
+ * Scans JSON in UTF-8 without creating values, as strictly as `JSON.parse`. It does not recurse, so that no nesting
+ * overflows the stack, and it takes time in proportion to the text.
+ * @throws SyntaxError from every method when the text is not JSON
  */
 export class JsonScanner {
   readonly bytes: Uint8Array;
-  /** The next byte to be looked at. */
+  /** Offset of the next byte to read. */
   at: number;
   readonly #open = new OpenStack();
   #from = 0;
@@ -100,7 +100,7 @@ export class JsonScanner {
     this.at = at;
   }
 
-  /** The next byte that is no white space, which is not passed; undefined at the end. */
+  /** The next byte that is not white space, without passing it; undefined at the end. */
   peek(): number | undefined {
     let code = this.bytes[this.at];
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = this.bytes[++this.at];
@@ -114,12 +114,12 @@ export class JsonScanner {
     return true;
   }
 
-  /** Passes this byte, which must be the next one. */
+  /** Passes this byte; it must be the next one. */
   take(code: number): void {
     if (!this.skip(code)) this.#fail();
   }
 
-  /** Nothing may follow. */
+  /** Requires the end of the text. */
   end(): void {
     if (this.peek() !== undefined) this.#fail();
   }
@@ -140,14 +140,14 @@ export class JsonScanner {
     return this.advance(Infinity) as Extent;
   }
 
-  /** Begins to pass one value, which `advance` then does. */
+  /** Starts passing one value; call `advance` until it returns the extent. */
   begin(): void {
     this.peek();
     this.#from = this.at;
     [this.#depth, this.#values] = [0, 0];
   }
 
-  /** Goes on with the value, about to this byte; undefined when its end is not reached. */
+  /** Continues with the value up to about this byte. Returns undefined when the end of the value is not reached. */
   advance(to: number): Extent | undefined {
     while (this.at < to) {
       this.#values += 1;
@@ -157,7 +157,7 @@ export class JsonScanner {
     return undefined;
   }
 
-  /** Passes a scalar, or the beginning of an array or object: true when there is something in it. */
+  /** Passes a scalar, or the start of an array or object. Returns true when that has members. */
   #enter(): boolean {
     const code = this.peek();
     if (code !== CODE.openList && code !== CODE.openObject) {
@@ -172,7 +172,7 @@ export class JsonScanner {
     return true;
   }
 
-  /** Passes what follows a value, up to the next one: false when there is none. */
+  /** Passes everything between this value and the next one. Returns false when there is none. */
   #next(): boolean {
     for (let kind = this.#open.top; kind !== undefined; kind = this.#open.top) {
       if (this.skip(CODE.comma)) {
@@ -236,8 +236,8 @@ export class JsonScanner {
   }
 
   #fail(): never {
-    // Without the text: it is not for the log.
-    throw new SyntaxError(`No JSON at byte ${this.at}.`);
+    // The message must not contain the text: it goes to the log.
+    throw new SyntaxError(`Invalid JSON at byte ${this.at}.`);
   }
 }
 
@@ -250,7 +250,7 @@ function isHex(code = 0): boolean {
   return isDigit(code) || (lower >= 0x61 && lower <= 0x66);
 }
 
-/** The arrays and objects that a value is in, a byte each: they may be as many as the text has bytes. */
+/** The arrays and objects around the current value, one byte each: there may be as many as the text has bytes. */
 class OpenStack {
   #codes = new Uint8Array(16);
   size = 0;
