@@ -97,15 +97,15 @@ test('another process reads and spends quotas beside the holder, and neither wai
   await afterPages(writer, 1);
 
   await using view = await openJournalReadOnly(path);
-  await using budgets = await openJournalForQuotas({ path });
+  await using beside = await openJournalForQuotas({ path });
   const before = await view.destinations.waiting('siem');
   await afterPages(writer, 20);
   const after = await view.destinations.waiting('siem');
-  const spent = await budgets.quotas.spend('b', { requests: 1, per: 1000 }, 5);
+  const spent = await beside.quotas.spend('b', { requests: 1, per: 1000 }, 5);
   await afterPages(writer, 20);
 
   expect(before).toBeGreaterThanOrEqual(20);
-  // The writer tells of a page after its commit, so some of the twenty may be in the first count already.
+  // The writer prints a page's number after its commit, so some of the twenty may be in the first count already.
   expect(after).toBeGreaterThan(before);
   expect(spent).toBe(0);
   expect(await view.quotas.available('b', { requests: 1, per: 1000 }, 5)).toBe(0);

@@ -10,10 +10,10 @@ import { options, usedState } from '../support/states.ts';
 const PAGE = 4096;
 
 /**
- * A state as a full disk leaves it, and as it is for an instant beside a busy daemon: the log is partly folded into the
- * database. Its first page is of after the commit and tells of pages that are in the log alone.
+ * A state as a full disk leaves it, and as it is for an instant beside a busy daemon: the log is half checkpointed into the
+ * database. Its first page is newer than the rest and refers to pages that only the log has.
  */
-async function halfFolded(path: string): Promise<void> {
+async function halfCheckpointed(path: string): Promise<void> {
   await usedState(path);
   const file = join(path, 'penstock.db');
   {
@@ -22,16 +22,16 @@ async function halfFolded(path: string): Promise<void> {
       INSERT INTO meta (name, value) VALUES ('long', printf('%.*c', ${40 * PAGE}, 'x'))`);
     for (const name of ['', '-wal']) await copyFile(`${file}${name}`, `${file}${name}.kept`);
   }
-  const folded = await readFile(file);
+  const checkpointed = await readFile(file);
   for (const name of ['', '-wal']) await copyFile(`${file}${name}.kept`, `${file}${name}`);
   await using handle = await open(file, 'r+');
-  await handle.write(folded, 0, PAGE, 0);
+  await handle.write(checkpointed, 0, PAGE, 0);
 }
 
 test('a log that is half checkpointed into the database is not corruption', async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, 'state');
-  await halfFolded(path);
+  await halfCheckpointed(path);
 
   expect(isStateThere(path)).toBe(true);
   {

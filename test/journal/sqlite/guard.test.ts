@@ -73,8 +73,8 @@ test.each([
 
   await journal.compareLast();
 
-  const told = lines.filter((line) => line.includes('The state is older than one that was used here'));
-  expect([told.length, lines.length]).toEqual([warnings, warnings]);
+  const warned = lines.filter((line) => line.includes('The state is older than one that was used here'));
+  expect([warned.length, lines.length]).toEqual([warnings, warnings]);
 });
 
 test.each(['', 'nonsense', '{"sequence":"9"}', 'null'])(

@@ -144,5 +144,5 @@ test('the state that the first release wrote can be read', async () => {
     { destination: 'siem', events: 1, sources: { console: 1 } },
   ]);
   expect(await journal.sources.nextDue('console')).toBe(1772452860000);
-  expect(await journal.quotas.available('budget', { requests: 2, per: 60_000 }, 1772452800000)).toBe(1);
+  expect(await journal.quotas.available('quota', { requests: 2, per: 60_000 }, 1772452800000)).toBe(1);
 });

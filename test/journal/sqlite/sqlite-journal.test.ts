@@ -18,12 +18,12 @@ test('requests that no longer count because the clock went back are logged', asy
   const warn = vi.fn<Logger['warn']>();
   const log = { warn } as unknown as Logger;
   await using journal = await openJournal({ path: directory.path, maxBytes: 2 ** 31, retain: 0, log });
-  await journal.quotas.spend('budget', { requests: 1, per: 10 }, 1_000);
+  await journal.quotas.spend('quota', { requests: 1, per: 10 }, 1_000);
 
-  await journal.quotas.spend('budget', { requests: 1, per: 10 }, 1);
+  await journal.quotas.spend('quota', { requests: 1, per: 10 }, 1);
 
   expect(warn).toHaveBeenCalledExactlyOnceWith(
-    { penstock: { budget: 'budget', dropped: 1 } },
+    { penstock: { budget: 'quota', dropped: 1 } },
     expect.stringContaining('clock went back'),
   );
 });

@@ -244,7 +244,7 @@ describe('a state that cannot be used', () => {
   });
 
   test.each(['penstock.db', 'penstock.db-wal', 'penstock.db-shm', 'penstock.lock'])(
-    'nothing is committed to a state whose %s was removed while it was open',
+    'nothing is written to a state whose %s was removed while it was open',
     async (name) => {
       await using journal = await openJournal(options(path));
       await journal.streams.open(STREAM);
@@ -256,6 +256,8 @@ describe('a state that cannot be used', () => {
       await expect(journal.requirePresent()).rejects.toThrow(refused);
       await expect(journal.commit(page({ events: events(1) }))).rejects.toThrow(refused);
       await expect(journal.quotas.spend('b', { requests: 1, per: 1000 }, 0)).rejects.toThrow(refused);
+      const acknowledgement = { position: { sequence: 1, offset: 0 }, response: 'HTTP 200', now: 0 };
+      await expect(journal.acknowledge('siem', acknowledgement)).rejects.toThrow(refused);
     },
   );
 

@@ -19,13 +19,13 @@ export async function usedState(path: string): Promise<void> {
   await journal.commit(page({ events: events(2), cursor: { at: 1 } }));
 }
 
-/** Runs SQL on a database file, as a careless hand would. */
+/** Runs SQL on a database file. */
 export function tamper(file: string, sql: string): void {
   using database = new DatabaseSync(file);
   database.exec(sql);
 }
 
-/** A query's first row, read beside whoever has the database open. */
+/** The first row of a query, read beside the process that has the database open. */
 export function peek(file: string, sql: string): Record<string, unknown> | undefined {
   using database = new DatabaseSync(file, { readOnly: true });
   return database.prepare(sql).get();

@@ -70,9 +70,9 @@ await mkdir(path, { recursive: true });
   );
   await journal.destinations.setPaused('siem', '401', now);
   await journal.sources.setNextDue(name, now + 60_000);
-  await journal.quotas.spend('budget', { requests: 2, per: 60_000 }, now);
+  await journal.quotas.spend('quota', { requests: 2, per: 60_000 }, now);
   await journal.quotas.pause('paused', now + 60_000);
 }
 
-// The lock is made anew where the fixture is opened.
+// Opening the fixture creates the lock again.
 await rm(join(path, 'penstock.lock'));
