@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import type { Tenants } from '../../config/options.ts';
 import { UnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { readRecord } from '../../core/read-record.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { CommonOptions, Finding, Quota, SourceContext } from '../../core/source.ts';
+import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 
 /** Petra Security's API, without the version with which every path begins. */
 export const BASE_URL = 'https://api.petrasecurity.com';

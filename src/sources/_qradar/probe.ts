@@ -1,6 +1,6 @@
 import { VendorError } from '../../core/errors.ts';
-import { showDuration } from '../../core/text.ts';
 import type { Finding, SourceContext } from '../../core/source.ts';
+import { showDuration } from '../../core/text.ts';
 import { Reading } from './attempts.ts';
 import { explained, getPart, isSortRefusal, type ListPart } from './list.ts';
 import { userIdOf } from './normalise.ts';

@@ -1,5 +1,5 @@
-import { isId } from '../_kit/keys.ts';
 import { VendorError } from '../../core/errors.ts';
+import { isId } from '../_kit/keys.ts';
 import { type Attempt, isMalformed } from './attempts.ts';
 import { getPart } from './list.ts';
 import { userIdOf } from './normalise.ts';

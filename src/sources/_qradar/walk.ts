@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { Rows } from '../../core/rows.ts';
 import type { Span } from '../../core/source.ts';
+import { Ordinals } from '../_kit/keys.ts';
 import {
   type Asked,
   type Attempt,
@@ -11,7 +12,6 @@ import {
   observe,
   Reading,
 } from './attempts.ts';
-import { Ordinals } from '../_kit/keys.ts';
 import { timeOf } from './normalise.ts';
 import type { Context } from './schemas.ts';
 

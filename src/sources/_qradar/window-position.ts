@@ -1,6 +1,6 @@
-import { type KeptClock, PRECISION, readingStart } from '../_kit/clock.ts';
 import type { Gap, Span } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
+import { type KeptClock, PRECISION, readingStart } from '../_kit/clock.ts';
 import { userIdOf } from './normalise.ts';
 import type { Context, Cursor } from './schemas.ts';
 import type { Stretch } from './walk.ts';

@@ -1,5 +1,5 @@
-import { showDuration } from '../../core/text.ts';
 import { defineSource, type Finding, type SourceContext } from '../../core/source.ts';
+import { showDuration } from '../../core/text.ts';
 import { authorise, probeTenants, ROUTES, TENANTS_QUOTA } from '../_petra/api.ts';
 import { TENANT_FIELDS } from '../_petra/fields.ts';
 import { readList } from './list.ts';

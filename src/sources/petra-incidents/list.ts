@@ -1,8 +1,4 @@
 import { z } from 'zod';
-import { errorIn, isEmpty, list } from '../_kit/answer.ts';
-import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
-import { ROUTES, urlOf } from '../_petra/api.ts';
-import { parseTime } from '../_petra/fields.ts';
 import {
   RefusedError,
   ThrottledError,
@@ -16,6 +12,10 @@ import type { ClockReading, HttpResponse } from '../../core/http.ts';
 import { readRecord } from '../../core/read-record.ts';
 import { type Batch, Rows, type Shape } from '../../core/rows.ts';
 import type { Observation, SourceContext } from '../../core/source.ts';
+import { errorIn, isEmpty, list } from '../_kit/answer.ts';
+import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
+import { ROUTES, urlOf } from '../_petra/api.ts';
+import { parseTime } from '../_petra/fields.ts';
 import { comparedValues, type Incident, record } from './normalise.ts';
 import type { Context, Options } from './schemas.ts';
 
