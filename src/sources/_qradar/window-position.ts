@@ -65,8 +65,8 @@ export class WindowPosition {
   }
 
   /**
-   * To be called with each stretch that was read. Returns gaps for what can no longer be read. With `again`, the rest of the
-   * window must not be read, because `window` now begins earlier.
+   * To be called with each stretch that was read. Its page must be durable before the next stretch is requested. Returns gaps
+   * for what can no longer be read. With `again`, the rest of the window must not be read: `window` now begins earlier.
    */
   advance(read: Stretch): { readonly gaps: readonly Gap[]; readonly again: boolean } {
     const stretch = { ...read, at: read.at ?? read.date - (this.#clock.ahead ?? 0) };
