@@ -58,14 +58,14 @@ export async function prove(io: Io, stage: Stage): Promise<Verdict> {
   const { show, vendors, receiver, file } = stage;
   await runAndKill(io, stage);
   vendors.logIn(3);
-  show.tell(`The pipeline stays down for ${DEAD / 1000} s. Meanwhile each console gets 3 more logins.`);
+  show.step(`The pipeline stays down for ${DEAD / 1000} s. Meanwhile each console gets 3 more logins.`);
   await io.clock.sleep(DEAD, io.stop);
   const restarted = io.clock.now();
   await using pipeline = new DemoPipeline(io, ['once', '--deadline', '60s', '--config', file]);
-  show.tell(`Restarted on the same state as process ${pipeline.pid}.`);
+  show.step(`Restarted on the same state as process ${pipeline.pid}.`);
   const code = await unlessStopped(pipeline.ended, io.stop);
   if (code !== EXIT.done)
-    show.tell(`The pipeline ended with ${code === undefined ? 'a signal' : `exit code ${code}`}.`);
+    show.step(`The pipeline ended with ${code === undefined ? 'a signal' : `exit code ${code}`}.`);
   return judge(vendors, receiver.received(), {
     loginsBefore: restarted - SETTLED,
     incidentsBefore: restarted,
@@ -80,10 +80,10 @@ async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Pro
   const reached = new AbortController();
   receiver.answer = ({ records }) => {
     const half = Math.ceil(records.length / 2);
-    const taken = [...receiver.received(), ...records.slice(0, half)];
-    if (new Set(taken.map(datasetOf)).size < datasets) return ACCEPTED;
-    show.typical(taken);
-    show.tell(
+    const accepted = [...receiver.received(), ...records.slice(0, half)];
+    if (new Set(accepted.map(datasetOf)).size < datasets) return ACCEPTED;
+    show.typical(accepted);
+    show.step(
       `SIGKILL to process ${pipeline.pid}: the receiver has accepted ${half} of ${records.length} records of a request and has not responded.`,
     );
     pipeline.kill();
@@ -96,7 +96,7 @@ async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Pro
   if (reached.signal.aborted) return;
   reached.abort();
   show.typical(receiver.received());
-  show.tell('The pipeline ended before events of every source arrived.');
+  show.step('The pipeline ended before events of every source arrived.');
 }
 
 /** Rejects with the signal's reason when it aborts first. */

@@ -33,7 +33,7 @@ export class DemoShow {
   }
 
   /** Shows a line about the current step. */
-  tell(line: string): void {
+  step(line: string): void {
     say(this.#words, `${line}\n`);
   }
 
@@ -67,10 +67,10 @@ export class DemoShow {
   verdict(verdict: Verdict, received: readonly ReceivedRecord[]): void {
     const { lost, duplicates, repeats, identical } = verdict;
     const events = Map.groupBy(received, ({ uid }) => uid).size;
-    this.tell(`Received ${events} events: ${shares(received)}.`);
+    this.step(`Received ${events} events: ${shares(received)}.`);
     if (this.#json) jsonLine(this.#io.stdout, { lost, duplicates, repeats, identical });
     else
-      this.tell(
+      this.step(
         `Compared with the vendors: ${lost} lost, ${duplicates} duplicates, ${repeats} repeats, ${identical} byte-identical.`,
       );
   }

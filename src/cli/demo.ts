@@ -39,12 +39,12 @@ export const demoCommand: PenstockCommand = {
     const show = new DemoShow(io, { json, all: flags['events'] === true });
     // Loaded only when it runs: the simulators need much memory.
     const { prove, setStage } = await import('./demo-proof.ts');
-    for (const line of BANNER) show.tell(line);
+    for (const line of BANNER) show.step(line);
     await using stage = await setStage(io, show);
     const verdict = await prove(io, stage);
     show.verdict(verdict, stage.receiver.received());
     const broken = problemOf(verdict);
-    show.tell(broken ?? 'The promise holds: no lost events, no duplicates.');
+    show.step(broken ?? 'The promise holds: no lost events, no duplicates.');
     if (flags['follow'] === true) await follow(io, stage);
     return broken === undefined ? EXIT.done : EXIT.bug;
   },
@@ -61,7 +61,7 @@ function problemOf({ lost, duplicates, repeats, identical }: Verdict): string | 
 
 /** Runs the pipeline in this process until a stop. */
 async function follow(io: Io, { show, file }: Stage): Promise<void> {
-  show.tell('Showing every new event until interrupted.');
+  show.step('Showing every new event until interrupted.');
   show.showAll();
   // No variable of the operator's shell changes the demo.
   const lent = { ...io, env: {} };

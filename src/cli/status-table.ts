@@ -2,27 +2,13 @@ import { showDuration } from '../core/text.ts';
 import type { Condition, State } from '../core/state.ts';
 import type { SourceState } from '../observe/states.ts';
 import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';
+import { table } from './output.ts';
 
-/** A table for a terminal. */
-export interface Rows {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-export function sourceRows(sources: readonly SourceStatus[], now: number): Rows {
-  return {
-    head: [
-      'source',
-      'type',
-      'streams',
-      'last complete poll',
-      'next poll',
-      'owed',
-      'open gaps',
-      'ledger',
-      'state',
-    ],
-    rows: sources.map(({ config, streams, lastComplete, nextDue, deferred, openGaps, ledger, state }) => [
+/** The sources as a table. `now`: epoch ms, as in all functions of this file. */
+export function sourceTable(sources: readonly SourceStatus[], now: number): string {
+  return table(
+    ['source', 'type', 'streams', 'last complete poll', 'next poll', 'owed', 'open gaps', 'ledger', 'state'],
+    sources.map(({ config, streams, lastComplete, nextDue, deferred, openGaps, ledger, state }) => [
       config.name,
       config.definition.id,
       String(streams.length),
@@ -33,24 +19,23 @@ export function sourceRows(sources: readonly SourceStatus[], now: number): Rows 
       mebibytes(ledger.bytes),
       stateInWords(state, now),
     ]),
-  };
+  );
 }
 
-export function destinationRows(destinations: readonly DestinationStatus[], now: number): Rows {
-  return {
-    head: ['destination', 'queued', 'dead letters', 'last response', 'oldest queued', 'skipped', 'state'],
-    rows: destinations.map(
-      ({ name, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
-        name,
-        waiting.toLocaleString('en'),
-        deadLetters.toLocaleString('en'),
-        lastResponseAt === undefined ? 'none yet' : `${lastResponse}, ${ago(lastResponseAt, now)}`,
-        oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
-        gaps.reduce((sum, { events }) => sum + events, 0).toLocaleString('en'),
-        stateInWords(state, now),
-      ],
-    ),
-  };
+/** The destinations as a table. */
+export function destinationTable(destinations: readonly DestinationStatus[], now: number): string {
+  return table(
+    ['destination', 'queued', 'dead letters', 'last response', 'oldest queued', 'skipped', 'state'],
+    destinations.map(({ name, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
+      name,
+      waiting.toLocaleString('en'),
+      deadLetters.toLocaleString('en'),
+      lastResponseAt === undefined ? 'none yet' : `${lastResponse}, ${ago(lastResponseAt, now)}`,
+      oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
+      gaps.reduce((sum, { events }) => sum + events, 0).toLocaleString('en'),
+      stateInWords(state, now),
+    ]),
+  );
 }
 
 /** A state with its duration and reason: `failing for 5m: console answered 500`. `now`: epoch ms. */

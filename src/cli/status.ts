@@ -2,9 +2,9 @@ import { Option } from 'commander';
 import { resolve } from 'node:path';
 import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { type ExitCode, type Io, type Output, setUp } from './io.ts';
-import { examples, jsonLine, say, table, wantsJson } from './output.ts';
+import { examples, jsonLine, say, wantsJson } from './output.ts';
 import { timeOrNull } from './state.ts';
-import { destinationRows, journalLine, reloadLine, type Rows, sourceRows } from './status-table.ts';
+import { destinationTable, journalLine, reloadLine, sourceTable } from './status-table.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { EXIT } from '../core/errors.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
@@ -86,15 +86,11 @@ function reportStale(io: Io, { sources }: Status): ExitCode {
 function toText(status: Status, now: number): string {
   const { sources, destinations, reloadFailed } = status;
   return [
-    shown(sourceRows(sources, now)),
-    shown(destinationRows(destinations, now)),
+    sourceTable(sources, now),
+    destinationTable(destinations, now),
     `${journalLine(status, now)}\n`,
     ...(reloadFailed === undefined ? [] : [printableLines(mask(`${reloadLine(reloadFailed, now)}\n`))]),
   ].join('\n');
-}
-
-function shown({ head, rows }: Rows): string {
-  return table(head, rows);
 }
 
 /** A state as JSON: its name, and times in RFC 3339 or null. */

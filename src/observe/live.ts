@@ -51,14 +51,14 @@ export class Live {
   }
 
   /** A source's loop is alive: it waits for `ms`, or (undefined) it is polling. */
-  sourceMoves({ name, options }: SourceConfig, ms?: number): void {
+  sourceAlive({ name, options }: SourceConfig, ms?: number): void {
     // During a poll, the loop may be silent for as long as a request that is queued before its own may be paused.
     const silence = (options.retries + 1) * (LONGEST_PAUSE + options.timeout);
     this.pulse.expect(`source ${name}`, GRACE + (ms ?? silence));
   }
 
   /** A delivery that is idle or waits may be silent; one that is sending may not. */
-  deliveryRests({ name, timeout }: DestinationConfig, { kind }: DeliveryState): void {
+  deliveryAlive({ name, timeout }: DestinationConfig, { kind }: DeliveryState): void {
     if (kind !== 'sending') this.pulse.expect(`destination ${name}`, GRACE + timeout);
   }
 
@@ -79,7 +79,7 @@ export class Live {
     this.#reloadFailed = problem === undefined ? undefined : { since, reason: problem };
   }
 
-  answered({ name, timeout }: DestinationConfig, report: ResponseReport): void {
+  responded({ name, timeout }: DestinationConfig, report: ResponseReport): void {
     this.destination(name).onResponse(report);
     this.pulse.expect(`destination ${name}`, GRACE + timeout);
   }

@@ -199,7 +199,7 @@ function requestObserver(
   return {
     onRequest(report) {
       watch.request(report);
-      live.sourceMoves(config);
+      live.sourceAlive(config);
     },
     onDuration: (ms) => watch.requestDuration.observe(ms),
     onWait: (until, route) => watch.waits(until, route),
@@ -217,7 +217,7 @@ function collectObserver({ live, onPage }: Shared, config: SourceConfig): Collec
     commit: (duration) => live.commits.observe(duration),
     streamPoll: (result) => watch.poll(result),
     sourcePoll: (result, duration) => watch.sourcePoll(result, duration),
-    alive: (wait) => live.sourceMoves(config, wait),
+    alive: (wait) => live.sourceAlive(config, wait),
   };
 }
 
@@ -253,7 +253,7 @@ function deliveryObserver(
   const watch = live.destination(destination.name);
   return {
     onResponse(report) {
-      live.answered(destination, report);
+      live.responded(destination, report);
       onResponse?.(report);
     },
     onDeadLetters: (count) => watch.onDeadLetters(count),
