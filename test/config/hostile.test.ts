@@ -31,7 +31,7 @@ test('merges that repeat each other end with one error', async () => {
   expect(problems).toContainEqual(expect.stringContaining('check for aliases that repeat each other'));
 });
 
-test('nesting without end is an error', async () => {
+test('endless nesting is an error', async () => {
   for (const hostile of [`a: ${'['.repeat(100_000)}`, `a: ${'{b: '.repeat(100_000)}`, '- '.repeat(100_000)])
     expect(await problemsOf(hostile)).toEqual([expect.stringContaining('nested deeper than 1000 levels')]);
   expect(await problemsOf(`${SIEM}sources: ${'['.repeat(200)}${']'.repeat(200)}\n`)).toContainEqual(
@@ -44,7 +44,7 @@ test.each([
   'token: "${file:/dev/zero}"',
   'token_file: pipe',
   'token: "${file:pipe}"',
-])('a secret that is no regular file is an error: %s', async (option) => {
+])('a secret that is not a regular file is an error: %s', async (option) => {
   const cwd = await directoryWith({ 'penstock.yaml': SIEM + source(option) });
   execFileSync('mkfifo', [join(cwd, 'pipe')]);
 
@@ -53,7 +53,7 @@ test.each([
   expect(problems).toEqual([expect.stringContaining('it is not a regular file')]);
 });
 
-test('a certificate that is no regular file is an error', async () => {
+test('a certificate that is not a regular file is an error', async () => {
   expect(await problemsOf(SIEM + source('token: token-of-a, tls: { ca_file: /dev/zero }'))).toEqual([
     expect.stringContaining('cannot read /dev/zero: it is not a regular file'),
   ]);
@@ -93,7 +93,7 @@ test('more values than can be parsed in time are an error', async () => {
   ]);
 });
 
-test('many brackets that are closed, or within quotes, are no nesting', async () => {
+test('many brackets that are closed, or within quotes, are not nesting', async () => {
   const lists = Array.from({ length: 2000 }, () => '[ "[[", { a: b } ]').join(', ');
 
   const config = await load(`${SIEM}${source('token: token-of-a')}x-lists: [${lists}]\n`);
@@ -101,7 +101,7 @@ test('many brackets that are closed, or within quotes, are no nesting', async ()
   expect(config.sources).toHaveLength(1);
 });
 
-test('thousands of sources are told apart at once', async () => {
+test('thousands of sources are compared quickly', async () => {
   const blocks = Array.from({ length: 3000 }, (_, index) => {
     const part = index === 2999 ? 'p7' : `p${index}`;
     return `  s${index}: { <<: *s, project_ids: [${part}], tenants: [t] }\n`;

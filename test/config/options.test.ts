@@ -154,7 +154,7 @@ sources:
   });
 });
 
-test('a mistake in a merged map is told once, at its own line', async () => {
+test('a mistake in a merged map is reported once, at its own line', async () => {
   const problems = await problemsOf(
     `${SIEM}x-console: &console
   type: acme-logins
@@ -232,7 +232,7 @@ sources: { a: { type: acme-logins, token_file: t, base_url: https://a.test } }
   expect((options['a'] as { token: Secret }).token.reveal()).toBe('token-of-file');
 });
 
-test('a mistake in `defaults` is told once, at its own line, however many sources have it', async () => {
+test('a mistake in `defaults` is reported once, at its own line, however many sources have it', async () => {
   const consoles = Array.from(
     { length: 300 },
     (_, index) => `  c${index}: { type: acme-logins, base_url: "https://c${index}.test" }\n`,

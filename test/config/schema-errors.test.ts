@@ -50,7 +50,7 @@ test('a reference that YAML reads as a map must be quoted', async () => {
 });
 
 test.each(['', '# nothing\n', '--- []\n', 'just text'])(
-  'a file without sections is told so: %j',
+  'a file without sections is an error: %j',
   async (text) => {
     const problems = await problemsOf(text);
 

@@ -15,7 +15,7 @@ function at(...path: readonly string[]): JsonSchema {
 
 const [logins, tenants] = at('properties', 'sources', 'additionalProperties').anyOf ?? [];
 
-test('sources are told apart by their type', () => {
+test('sources are distinguished by their type', () => {
   expect(logins?.properties?.['type']).toEqual({ const: 'acme-logins', description: 'Acme logins' });
   expect(tenants?.properties?.['type']).toEqual({ const: 'acme-tenants', description: 'Acme tenants' });
   expect(logins?.required).toEqual(['type', 'base_url']);

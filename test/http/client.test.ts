@@ -188,13 +188,13 @@ describe('temporary failures', () => {
     ['a broken encoding', { status: 200, headers: { 'content-encoding': 'gzip' }, body: 'plain' }],
   ])('%s is retried, and the later response used', async (_what, answer) => {
     await using server = await vendor(answer);
-    const { http, clock: ours, told } = await rig(server.url);
+    const { http, clock: ours, reports } = await rig(server.url);
 
     const got = await drive(ours, http.get({ path: '/x', route: 'x' }));
 
     expect(got.json()).toEqual({ rows: [1, 2] });
     expect(server.requests).toHaveLength(2);
-    expect(told.map(({ retry }) => retry)).toEqual([false, true]);
+    expect(reports.map(({ retry }) => retry)).toEqual([false, true]);
     await http[Symbol.asyncDispose]();
   });
 

@@ -170,13 +170,13 @@ describe('decoding of a body', () => {
 
 test('invalid characters become U+FFFD, are counted for each response and logged once', async () => {
   await using server = await serveRaw(response('200 OK', JSON_TYPE, Buffer.from('["Grüße"]', 'latin1')));
-  const { http, lines, told } = await rig(server.url);
+  const { http, lines, reports } = await rig(server.url);
 
   const answer = await http.get(request);
   await http.get(request);
 
   expect(answer.json()).toEqual(['Gr\uFFFD\uFFFDe']);
-  expect(told.map(({ replaced }) => replaced)).toEqual([2, 2]);
+  expect(reports.map(({ replaced }) => replaced)).toEqual([2, 2]);
   expect(lines.filter(({ msg }) => String(msg).includes('U+FFFD'))).toHaveLength(1);
   await http[Symbol.asyncDispose]();
 });
@@ -219,7 +219,7 @@ test('a request that cannot be cancelled within five seconds of its time-out is 
   const fifo = join(directory.path, 'ca.pem');
   execFileSync('mkfifo', [fifo]);
   const options = { timeout: 10_000, retries: 1, tls: { ca_file: fifo } };
-  const { http, clock, lines, told } = await rig(server.url, { options });
+  const { http, clock, lines, reports } = await rig(server.url, { options });
 
   // Opening the FIFO waits for somebody who writes, and no signal ends that.
   const lost = failure(http.get(request));
@@ -227,16 +227,16 @@ test('a request that cannot be cancelled within five seconds of its time-out is 
     await until(() => clock.next === clock.now() + 10_000);
     await clock.advance(10_000);
     await clock.advance(ABORT_GRACE - 1);
-    expect(told).toHaveLength(tries - 1);
+    expect(reports).toHaveLength(tries - 1);
     await clock.advance(1);
-    await until(() => told.length === tries);
+    await until(() => reports.length === tries);
     if (tries === 1) await clock.advance(1_000);
   }
   const error = await lost;
 
   expect(error).toBeInstanceOf(TimedOutError);
   expect(error.message).toContain('could not be cancelled');
-  expect(told).toMatchObject([{ status: 'timed-out' }, { status: 'timed-out', retry: true }]);
+  expect(reports).toMatchObject([{ status: 'timed-out' }, { status: 'timed-out', retry: true }]);
   expect(lines.filter(({ msg }) => String(msg).includes('could not be cancelled'))).toHaveLength(2);
   await http[Symbol.asyncDispose]();
   const writer = await open(fifo, constants.O_RDWR);

@@ -174,7 +174,7 @@ describe('waiting requests', () => {
     expect(lines[0]).toMatchObject({ level: 40 });
   });
 
-  test('a request that joins a queue is told until when it waits', async () => {
+  test('a request that joins a queue reports until when it waits', async () => {
     const { clock, journal, quota, spender, log } = await waiting();
     const signal = new AbortController().signal;
     await journal.quotas.pause(quota.name, START + MINUTE);

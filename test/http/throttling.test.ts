@@ -52,13 +52,13 @@ describe('429', () => {
 
   test('429 after all retries ends the poll and pauses the quota durably', async () => {
     const { clock, server } = await throttling({ status: 429, headers: { 'retry-after': '60' } });
-    const { http, told } = await rig(server.url, { clock, options: { retries: 0 } });
+    const { http, reports } = await rig(server.url, { clock, options: { retries: 0 } });
 
     const error = await failure(http.get({ path: '/x', route: 'x' }));
 
     expect(error).toBeInstanceOf(ThrottledError);
     expect((error as ThrottledError).until).toBe(START + 60_000);
-    expect(told).toEqual([{ route: 'x', retry: false, status: 429, throttledUntil: START + 60_000 }]);
+    expect(reports).toEqual([{ route: 'x', retry: false, status: 429, throttledUntil: START + 60_000 }]);
     expect(await http.available('x')).toBe(0);
     expect(await http.available('y')).toBe(Infinity);
     await http[Symbol.asyncDispose]();
@@ -143,7 +143,7 @@ test('the next request waits when a response says that nothing remains', async (
 describe('time-outs', () => {
   test('time-outs are retried', async () => {
     const { clock, server } = await hanging();
-    const { http, told } = await rig(server.url, { clock, options: { timeout: 10_000, retries: 1 } });
+    const { http, reports } = await rig(server.url, { clock, options: { timeout: 10_000, retries: 1 } });
 
     const late = failure(http.get({ path: '/x', route: 'x' }));
     await until(() => server.requests.length === 1);
@@ -154,7 +154,7 @@ describe('time-outs', () => {
     await clock.advance(10_000);
 
     expect(await late).toBeInstanceOf(TimedOutError);
-    expect(told.map(({ status }) => status)).toEqual(['timed-out', 'timed-out']);
+    expect(reports.map(({ status }) => status)).toEqual(['timed-out', 'timed-out']);
     await http[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   });

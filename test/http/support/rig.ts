@@ -24,7 +24,7 @@ export interface Rig {
   readonly spender: QuotaSpender;
   /** Lines of the log, parsed. */
   readonly lines: Record<string, unknown>[];
-  readonly told: RequestReport[];
+  readonly reports: RequestReport[];
   readonly stop: AbortController;
 }
 
@@ -41,7 +41,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
   const journal = settings.journal ?? (await sharedJournal(clock));
   const spender = settings.spender ?? new QuotaSpender({ quotas: journal.quotas, clock });
   const { log, lines } = readableLog();
-  const told: RequestReport[] = [];
+  const reports: RequestReport[] = [];
   const stop = new AbortController();
   const token = new Secret(TOKEN);
   const http = createHttp({
@@ -51,7 +51,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
     signal: stop.signal,
     userAgent: 'penstock/test',
     env: {},
-    onRequest: (request) => told.push(request),
+    onRequest: (request) => reports.push(request),
     log,
     ...settings,
     clock,
@@ -69,7 +69,7 @@ export async function rig(baseUrl: string, { options, ...settings }: RigSettings
       ...options,
     },
   });
-  return { http, clock, spender, lines, told, stop };
+  return { http, clock, spender, lines, reports, stop };
 }
 
 export function readableLog(): { log: Logger; lines: Record<string, unknown>[] } {
