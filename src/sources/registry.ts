@@ -4,7 +4,7 @@ import { sourceFolders, type LoadSource } from './folders.ts';
 /**
  * Every source type by its id, in order. Nothing else imports a source, so that adding one is adding its folder.
  *
- * @throws Error on a folder that is no source, or whose `id` is not its name.
+ * @throws Error when a folder exports no source, or one whose `id` is not the folder’s name.
  */
 export async function loadSources(
   folders?: ReadonlyMap<string, LoadSource>,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { isId, membersOf } from '../_kit/keys.ts';
-import { anyTime, principalFields, tenant, tenantFields, utc, vendorTime } from '../_petra/fields.ts';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import type { Json } from '../../core/json.ts';
 import type { LedgerValue, MappingContext } from '../../core/source.ts';
 import { isoTime } from '../../ecs/time.ts';
+import { isId, membersOf } from '../_kit/keys.ts';
+import { anyTime, principalFields, tenant, tenantFields, utc, vendorTime } from '../_petra/fields.ts';
 
 /** A number as decimal text, as the vendor wrote it: a double would lose digits of long dwell times. */
 const decimal = z
