@@ -13,16 +13,16 @@ import { STYLE_SOURCE } from './page-html.ts';
 import { type Observed, takeSnapshot } from './snapshot.ts';
 import { statusPage, waitingPage } from './page.ts';
 
-/** A whole answer of the endpoint. */
-export interface AdminAnswer {
+/** A complete response of the endpoint. */
+export interface AdminResponse {
   readonly status: number;
   /** A media type. */
   readonly type: string;
   readonly body: string;
 }
 
-/** What the endpoint answers, by path. */
-export type AdminRoutes = ReadonlyMap<string, (query?: URLSearchParams) => Promise<AdminAnswer>>;
+/** The handler of each path. */
+export type AdminRoutes = ReadonlyMap<string, (query?: URLSearchParams) => Promise<AdminResponse>>;
 
 interface AdminSettings {
   /** `host:port`, `[::1]:port` or `:port`; port 0 is any that is free. */
@@ -55,7 +55,7 @@ export class AdminServer implements AsyncDisposable {
       headersTimeout: REQUEST_TIMEOUT,
     };
     const server = createServer(limits, (request, response) => {
-      void answer(request, response, { routes, log });
+      void respond(request, response, { routes, log });
     });
     server.listen(parseListenAddress(listen));
     try {
@@ -81,7 +81,7 @@ export class AdminServer implements AsyncDisposable {
   }
 }
 
-async function answer(
+async function respond(
   request: IncomingMessage,
   response: ServerResponse,
   { routes, log }: Pick<AdminSettings, 'routes' | 'log'>,
@@ -102,7 +102,7 @@ async function answer(
   }
 }
 
-function send(response: ServerResponse, { status, type, body }: AdminAnswer): void {
+function send(response: ServerResponse, { status, type, body }: AdminResponse): void {
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -113,7 +113,7 @@ function send(response: ServerResponse, { status, type, body }: AdminAnswer): vo
   response.end(body);
 }
 
-function text(status: number, words: string): AdminAnswer {
+function text(status: number, words: string): AdminResponse {
   return { status, type: 'text/plain; charset=utf-8', body: `${words}.\n` };
 }
 
@@ -147,14 +147,14 @@ const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 /** The routes of the admin endpoint: `/livez`, `/readyz`, `/metrics` and the status page at `/`. */
 export function adminRoutes({ observed, metrics }: Parts): AdminRoutes {
   const route =
-    (respond: (now: Observed) => Answer, otherwise: (now: Unavailable) => AdminAnswer) => async () => {
+    (handle: (now: Observed) => Handled, otherwise: (now: Unavailable) => AdminResponse) => async () => {
       const now = await observed();
-      return 'unavailable' in now ? otherwise(now) : respond(now);
+      return 'unavailable' in now ? otherwise(now) : handle(now);
     };
   const readyz = async (query = new URLSearchParams()) => {
     const scope = scopeOf(query);
     if (scope === undefined) return UNKNOWN_SCOPE;
-    return route(async (now) => readyAnswer(await readinessOf(now, scope)), notReady)();
+    return route(async (now) => readyResponse(await readinessOf(now, scope)), notReady)();
   };
   return new Map([
     ['/livez', route(alive, () => json(200, { status: 'alive', reasons: [] }))],
@@ -164,7 +164,7 @@ export function adminRoutes({ observed, metrics }: Parts): AdminRoutes {
   ]);
 }
 
-type Answer = AdminAnswer | Promise<AdminAnswer>;
+type Handled = AdminResponse | Promise<AdminResponse>;
 
 /** Undefined: the query names another scope. */
 function scopeOf(query: URLSearchParams): Scope | undefined {
@@ -173,28 +173,28 @@ function scopeOf(query: URLSearchParams): Scope | undefined {
   return scope === 'process' && more.length === 0 ? scope : undefined;
 }
 
-const UNKNOWN_SCOPE: AdminAnswer = {
+const UNKNOWN_SCOPE: AdminResponse = {
   status: 400,
   type: 'text/plain; charset=utf-8',
   body: 'The only scope is `process`. Request /readyz?scope=process, or /readyz for everything.\n',
 };
 
-function notReady({ unavailable, reloadFailed }: Unavailable): AdminAnswer {
+function notReady({ unavailable, reloadFailed }: Unavailable): AdminResponse {
   const reasons = [{ subject: 'state', ...unavailable }, ...reloadComplaints(reloadFailed)];
-  return readyAnswer({ ready: false, reasons });
+  return readyResponse({ ready: false, reasons });
 }
 
 /** Metrics are computed from the state. */
-function waitingForState({ unavailable: { detail } }: Unavailable): AdminAnswer {
+function waitingForState({ unavailable: { detail } }: Unavailable): AdminResponse {
   return { status: 503, type: 'text/plain; charset=utf-8', body: mask(`Waiting for the state. ${detail}\n`) };
 }
 
-async function measured(observed: Observed, metrics: Metrics): Promise<AdminAnswer> {
+async function measured(observed: Observed, metrics: Metrics): Promise<AdminResponse> {
   return { status: 200, type: PROMETHEUS, body: await metrics.text(await takeSnapshot(observed)) };
 }
 
 /** Fails only for a loop that hangs, which a restart repairs; what needs an operator never fails it. */
-function alive({ live }: Observed): AdminAnswer {
+function alive({ live }: Observed): AdminResponse {
   const reasons = live.pulse.stuck.map((subject) => ({
     subject,
     reason: 'stuck',
@@ -216,7 +216,7 @@ async function readinessOf(observed: Observed, scope: Scope): Promise<Readiness>
   }
 }
 
-function readyAnswer({ ready, reasons }: Readiness): AdminAnswer {
+function readyResponse({ ready, reasons }: Readiness): AdminResponse {
   return json(ready ? 200 : 503, {
     status: ready ? 'ready' : 'not ready',
     reasons: reasons.map(({ since, ...reason }) => ({ ...reason, since: new Date(since).toISOString() })),
@@ -224,7 +224,7 @@ function readyAnswer({ ready, reasons }: Readiness): AdminAnswer {
 }
 
 /** Always a page, also while nothing can be read, so that a browser that shows it keeps reloading. */
-async function page(observed: Parts['observed'], filter: PageFilter): Promise<AdminAnswer> {
+async function page(observed: Parts['observed'], filter: PageFilter): Promise<AdminResponse> {
   const now = await observed();
   if ('unavailable' in now) return markup(503, waitingPage(now.unavailable.detail, filter));
   try {
@@ -235,10 +235,10 @@ async function page(observed: Parts['observed'], filter: PageFilter): Promise<Ad
   }
 }
 
-function markup(status: number, body: string): AdminAnswer {
+function markup(status: number, body: string): AdminResponse {
   return { status, type: 'text/html; charset=utf-8', body };
 }
 
-function json(status: number, object: unknown): AdminAnswer {
+function json(status: number, object: unknown): AdminResponse {
   return { status, type: 'application/json', body: maskLine(JSON.stringify(object)) };
 }

@@ -4,14 +4,14 @@ import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ConfigError } from '../../src/core/errors.ts';
-import { AdminServer, type AdminAnswer } from '../../src/observe/admin.ts';
+import { AdminServer, type AdminResponse } from '../../src/observe/admin.ts';
 
 const lines: string[] = [];
 const log = pino({ base: null }, { write: (line) => void lines.push(line) });
 let server: AdminServer;
 let url: string;
 
-const routes = new Map<string, () => Promise<AdminAnswer>>([
+const routes = new Map<string, () => Promise<AdminResponse>>([
   ['/readyz', async () => ({ status: 503, type: 'application/json', body: '{"status":"not ready"}\n' })],
   ['/broken', async () => Promise.reject(new Error('the journal is gone'))],
   ['/never', () => new Promise<never>(() => {})],
