@@ -1,6 +1,5 @@
 import process from 'node:process';
 import type { Writable } from 'node:stream';
-import { takeOtelEnvironment } from '../config/otel-environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
 import type { ExitCode, Io, Output } from './io.ts';
@@ -118,4 +117,18 @@ class LogOutput implements Output {
       this.#lost += 1;
     }
   }
+}
+
+/**
+ * Removes every OTEL_* variable from an environment and returns them. The exporters would merge them into their settings,
+ * and so send another backend's key to our destinations.
+ */
+export function takeOtelEnvironment(env: Record<string, string | undefined>): Record<string, string> {
+  const taken: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith('OTEL_')) continue;
+    if (value !== undefined) taken[name] = value;
+    delete env[name];
+  }
+  return taken;
 }

@@ -207,17 +207,3 @@ export function resourceAttributes(env: Environment): Record<string, string> {
 export function checkResourceAttributes(env: Environment, problems: Problems): void {
   pairs({ name: 'OTEL_RESOURCE_ATTRIBUTES', value: env['OTEL_RESOURCE_ATTRIBUTES'] ?? '' }, problems);
 }
-
-/**
- * Removes every OTEL_* variable from an environment and returns them. The exporters would merge them into their settings,
- * and so send another backend's key to our destinations.
- */
-export function takeOtelEnvironment(env: Record<string, string | undefined>): Record<string, string> {
-  const taken: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith('OTEL_')) continue;
-    if (value !== undefined) taken[name] = value;
-    delete env[name];
-  }
-  return taken;
-}

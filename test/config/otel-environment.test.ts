@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { resourceAttributes, takeOtelEnvironment } from '../../src/config/otel-environment.ts';
+import { resourceAttributes } from '../../src/config/otel-environment.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { mask } from '../../src/core/secret.ts';
 import { CERTIFICATES } from './support/certificates.ts';
@@ -164,18 +164,4 @@ test('resource attributes are the operator’s, and nothing of this process', ()
     'service.name': 'siem-feed',
   });
   expect(resourceAttributes({})).toEqual({});
-});
-
-test('taking the variables leaves an environment without them, and gives them back', () => {
-  const env: Record<string, string | undefined> = {
-    ...ENDPOINT,
-    OTEL_SERVICE_NAME: 'x',
-    PATH: '/bin',
-    MOTEL_X: '1',
-  };
-
-  const taken = takeOtelEnvironment(env);
-
-  expect(env).toEqual({ PATH: '/bin', MOTEL_X: '1' });
-  expect(taken).toEqual({ ...ENDPOINT, OTEL_SERVICE_NAME: 'x' });
 });

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
-import { takeOtelEnvironment } from '../../src/config/otel-environment.ts';
+import { takeOtelEnvironment } from '../../src/cli/process.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ExporterOutcome } from '../../src/otlp/exchange.ts';
