@@ -1,66 +1,104 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { temporaryDirectory } from './support/temporary.ts';
 
-const ROOT = new URL('../', import.meta.url).pathname;
+const ROOT = new URL('..', import.meta.url).pathname;
 
-/** What the linter of this repository prints of these files, by their paths; '' when it finds nothing. */
-async function lint(files: Readonly<Record<string, string>>): Promise<string> {
-  await using directory = await temporaryDirectory();
-  await copyFile(join(ROOT, '.oxlintrc.json'), join(directory.path, '.oxlintrc.json'));
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(directory.path, path)), { recursive: true });
-    await writeFile(join(directory.path, path), text);
-  }
-  const oxlint = join(ROOT, 'node_modules/.bin/oxlint');
-  const run = promisify(execFile)(oxlint, ['--deny-warnings'], { cwd: directory.path });
-  return await run.then(
-    () => '',
-    ({ stdout }: { readonly stdout: string }) => stdout,
-  );
+/** The levels of `src` from top to bottom; folders of one level are neighbours. */
+const LEVELS: readonly (readonly string[])[] = [
+  ['cli'],
+  ['runtime'],
+  ['sources', 'collect', 'deliver', 'observe'],
+  ['journal', 'otlp'],
+  ['http'],
+  ['config'],
+  ['ecs'],
+  ['core'],
+];
+
+const FOLDERS = [...LEVELS.flat(), 'simulators'];
+
+/** A complaint of the linter: the file and the rule. */
+interface Complaint {
+  readonly filename: string;
+  readonly code: string;
 }
 
-const EXPORTED = 'export const part = 1;\nexport type Part = number;\n';
+/** What the linter, as this repository configures it, says about these files. */
+async function lint(files: Readonly<Record<string, string>>): Promise<readonly Complaint[]> {
+  await using directory = await temporaryDirectory();
+  await copyFile(join(ROOT, '.oxlintrc.json'), join(directory.path, '.oxlintrc.json'));
+  for (const [name, text] of Object.entries(files)) {
+    const file = join(directory.path, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const oxlint = join(ROOT, 'node_modules/.bin/oxlint');
+  execFile(oxlint, ['--format=json'], { cwd: directory.path }, (_, stdout) => resolve(stdout));
+  const { diagnostics } = JSON.parse(await promise) as { diagnostics: readonly Complaint[] };
+  return diagnostics;
+}
 
-test.each([
-  ['core', 'ecs'],
-  ['ecs', 'config'],
-  ['config', 'http'],
-  ['http', 'journal'],
-  ['otlp', 'journal'],
-  ['journal', 'collect'],
-  ['collect', 'observe'],
-  ['deliver', 'collect'],
-  ['sources', 'collect'],
-  ['observe', 'runtime'],
-  ['runtime', 'cli'],
-  ['simulators', 'http'],
-])('the linter refuses that %s imports from %s, even a type', async (from, to) => {
-  const found = await lint({
-    [`src/${from}/deep/one.ts`]: `import type { Part } from '../../${to}/two.ts';\nexport type One = Part;\n`,
-    [`src/${to}/two.ts`]: EXPORTED,
-  });
+const level = (folder: string) => LEVELS.findIndex((folders) => folders.includes(folder));
 
-  expect(found).toContain('docs/architecture.md');
+function mayImport(from: string, to: string): boolean {
+  if (from === to) return true;
+  if (to === 'simulators') return from === 'cli';
+  if (from === 'simulators') return to === 'core';
+  return level(from) < level(to);
+}
+
+/** One file for each folder and each folder that it imports a type from, named `src/<from>/x/imports-<to>.ts`. */
+function everyImport(): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const from of FOLDERS) {
+    files[`src/${from}/target.ts`] = 'export type Target = string;\n';
+    for (const to of FOLDERS)
+      files[`src/${from}/x/imports-${to}.ts`] =
+        `import type { Target } from '../../${to}/target.ts';\n\nexport type Own = readonly Target[];\n`;
+  }
+  return files;
+}
+
+let refused: ReadonlySet<string>;
+
+beforeAll(async () => {
+  const complaints = await lint(everyImport());
+  refused = new Set(
+    complaints
+      .filter(({ code }) => code.includes('no-restricted-imports'))
+      .map(({ filename }) => filename.replace(/^.*src\/(\w+)\/x\/imports-(\w+)\.ts$/, '$1 → $2')),
+  );
 });
 
-test('the linter accepts an import from a lower level', async () => {
-  const found = await lint({
-    'src/collect/one.ts': "import { part } from '../core/two.ts';\nexport const one = part;\n",
-    'src/core/two.ts': EXPORTED,
-  });
+test('the linter refuses every import from a neighbouring or higher level, of types as well', () => {
+  const expected = FOLDERS.flatMap((from) =>
+    FOLDERS.filter((to) => !mayImport(from, to)).map((to) => `${from} → ${to}`),
+  );
 
-  expect(found).toBe('');
+  expect([...refused].toSorted()).toEqual(expected.toSorted());
 });
 
-test('the linter refuses a cycle of types', async () => {
-  const found = await lint({
-    'src/core/one.ts': "import type { Two } from './two.ts';\nexport type One = Two | 1;\n",
-    'src/core/two.ts': "import type { One } from './one.ts';\nexport type Two = { readonly one: One };\n",
+test('the linter refuses a cycle of two files of one folder, even when they share only types', async () => {
+  const complaints = await lint({
+    'src/core/one.ts': `import type { Other } from './other.ts';\n\nexport type One = readonly Other[] | string;\n`,
+    'src/core/other.ts': `import type { One } from './one.ts';\n\nexport type Other = readonly One[] | string;\n`,
   });
 
-  expect(found).toContain('no-cycle');
+  expect(complaints.map(({ code }) => code)).toContain('import(no-cycle)');
+});
+
+test('nothing but main.ts stands at the top of src', async () => {
+  const entries = await readdir(join(ROOT, 'src'), { withFileTypes: true });
+
+  expect(entries.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual(['main.ts']);
+  expect(
+    entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(FOLDERS.toSorted());
 });

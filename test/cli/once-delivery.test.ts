@@ -63,7 +63,7 @@ it('once exits 4 for a gRPC port, and says which port to use', async () => {
 });
 
 it('once waits for Retry-After in epoch seconds, and says until when', async () => {
-  const at = Math.ceil(world.clock.now() / 1000) + 3;
+  const at = Math.ceil(world.clock.now() / 1000) + 2;
   world.receiver.script.push({ status: 503, headers: { 'retry-after': String(at) } });
 
   const outcome = await world.run('once');
@@ -75,30 +75,3 @@ it('once waits for Retry-After in epoch seconds, and says until when', async () 
   expect(penstock.retry_after_ms).toBeGreaterThan(0);
   expect(Date.parse(penstock.next_try_at)).toBeLessThanOrEqual((at + 1) * 1000);
 });
-
-it.each([
-  {
-    tty: true,
-    says: /Destination siem is unavailable; events are queued\. Waiting until the deadline at .*Z, in [234]s\.$/m,
-  },
-  { tty: false, says: /"deadline_at":"\d.*"message":"Destination is unavailable; events are queued\./ },
-])(
-  'once says immediately that a destination is unavailable, and until when it waits (terminal: $tty)',
-  async ({ tty, says }) => {
-    await world.receiver.away();
-    const began = Date.now();
-    let heard = Infinity;
-
-    const outcome = await world.run('once --deadline 4s', {
-      tty,
-      onError: (text) => {
-        if (text.includes('is unavailable')) heard = Math.min(heard, Date.now() - began);
-      },
-    });
-
-    expect(outcome.code).toBe(4);
-    expect(outcome.stderr).toMatch(says);
-    expect(outcome.stderr.match(/deadline_at|Waiting until the deadline at/g)).toHaveLength(1);
-    expect(heard).toBeLessThan(4_000);
-  },
-);
