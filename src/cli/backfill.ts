@@ -1,6 +1,6 @@
 import { Argument, Option } from 'commander';
 import type { SourceConfig } from '../config/types.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
 import {

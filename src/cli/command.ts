@@ -5,7 +5,7 @@ import type { ExitCode, Io } from './io.ts';
 import { nearest } from '../config/problems.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { ConfigError, StateError } from '../core/errors.ts';
-import { isTimestamp } from '../ecs/time.ts';
+import { isTimestamp } from '../ecs/common.ts';
 import type { StreamStore } from '../journal/collection.ts';
 import { isStateThere } from '../journal/sqlite/open.ts';
 

@@ -14,7 +14,7 @@ import { clip, examples, jsonLine, say, table, wantsJson } from './output.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { nest } from '../core/event.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import type { HeldDeadLetter } from '../journal/delivery.ts';
 import type { JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite/open.ts';

@@ -2,7 +2,7 @@ import type { Io, Output } from './io.ts';
 import { type EcsEvent, nest } from '../core/event.ts';
 import { toJson } from '../core/json.ts';
 import { printable } from '../core/text.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import type { Verdict } from '../simulators/demo.ts';
 import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { jsonLine, say } from './output.ts';

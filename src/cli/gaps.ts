@@ -16,7 +16,7 @@ import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { parseSchedule } from '../core/schedule.ts';
 import type { Span } from '../core/source.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import { BACKLOG_FULL, type DestinationGap } from '../journal/delivery.ts';
 import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { staleAfter } from '../observe/states.ts';

@@ -4,7 +4,7 @@ import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, Progress, say, TerminalLine } from './output.ts';
 import { nearest } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
-import type { ResponseReport } from '../core/delivery-state.ts';
+import type { ResponseReport } from '../core/observers.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { showDuration } from '../core/text.ts';

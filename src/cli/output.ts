@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Io, Output } from './io.ts';
 import { toJson } from '../core/json.ts';
-import type { PollStats } from '../core/poll-stats.ts';
+import type { PollStats } from '../core/observers.ts';
 import { mask } from '../core/secret.ts';
 import { printable, printableJson, printableLines } from '../core/text.ts';
 

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import { ConfigError } from '../core/errors.ts';
 import {
   configFlag,

@@ -16,7 +16,7 @@ import { counted, examples, jsonLine, say, wantsJson } from './output.ts';
 import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import { forgetSource } from '../journal/sqlite/transfer.ts';
 import { openJournal, openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { StateInUseError } from '../journal/journal.ts';

@@ -16,7 +16,7 @@ import type { Config } from '../config/types.ts';
 import { EXIT } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
 import { printableValue } from '../core/text.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import type { JournalView } from '../journal/journal.ts';
 import type { StreamState } from '../journal/collection.ts';
 import { openJournalReadOnly } from '../journal/sqlite/open.ts';

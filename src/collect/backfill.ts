@@ -1,5 +1,5 @@
 import type { Http } from '../core/http.ts';
-import type { PollStats } from '../core/poll-stats.ts';
+import type { PollStats } from '../core/observers.ts';
 import type { Backfill, CommonOptions, Scope, Span } from '../core/source.ts';
 import { uncovered } from '../core/span.ts';
 import { commitPage } from './commit.ts';

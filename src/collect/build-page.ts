@@ -3,7 +3,7 @@ import { tenantSettings } from '../config/options.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { explain } from '../core/errors.ts';
 import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
-import { PollStats } from '../core/poll-stats.ts';
+import { PollStats } from '../core/observers.ts';
 import { readRecord, Unreadable } from '../core/read-record.ts';
 import type {
   Gap,

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { JournalFullError } from '../core/errors.ts';
 import type { Lane } from '../core/event.ts';
-import { PollStats } from '../core/poll-stats.ts';
+import { PollStats } from '../core/observers.ts';
 import { GAP_REASON, type Gap, type Page } from '../core/source.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import type { PageCommit } from '../journal/journal.ts';

@@ -2,7 +2,7 @@ import type { SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { StateError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import type { CollectObserver } from '../core/poll-stats.ts';
+import type { CollectObserver } from '../core/observers.ts';
 import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { VERSION } from '../core/version.ts';

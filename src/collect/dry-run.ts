@@ -3,7 +3,7 @@ import { explain, PenstockError, StateError } from '../core/errors.ts';
 import type { LedgerEntry } from '../journal/collection.ts';
 import type { JournalView, PageCommit, Room } from '../journal/journal.ts';
 import { Mutex, type PollContext, type PollJournal, sourceContext } from './context.ts';
-import type { PollOutcome, PollResult } from '../core/poll-stats.ts';
+import type { PollOutcome, PollResult } from '../core/observers.ts';
 import { pollStream } from './loop.ts';
 import { streamKey } from '../core/stream-key.ts';
 import type { Gap } from '../core/source.ts';

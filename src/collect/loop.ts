@@ -1,5 +1,5 @@
 import { explain, OutOfBudgetError, StateError, TooLargeError } from '../core/errors.ts';
-import { type PollOutcome, type PollResult, PollStats, type SourcePollResult } from '../core/poll-stats.ts';
+import { type PollOutcome, type PollResult, PollStats, type SourcePollResult } from '../core/observers.ts';
 import type { Schedule } from '../core/schedule.ts';
 import { GAP_REASON, type Scope } from '../core/source.ts';
 import { commitPage, emitOpenGaps, type PageToCommit, requireRoom } from './commit.ts';

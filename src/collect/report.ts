@@ -1,5 +1,5 @@
 import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
-import type { PollResult } from '../core/poll-stats.ts';
+import type { PollResult } from '../core/observers.ts';
 import { GAP_REASON, type Gap, type Scope } from '../core/source.ts';
 import type { CollectContext, PollContext } from './context.ts';
 

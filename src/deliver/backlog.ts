@@ -1,6 +1,6 @@
 import type { DestinationConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
-import type { DeliveryObserver } from '../core/delivery-state.ts';
+import type { DeliveryObserver } from '../core/observers.ts';
 import type { Logger } from '../core/log.ts';
 import {
   BACKLOG_FULL,

@@ -1,6 +1,6 @@
 import type { DestinationConfig } from '../config/types.ts';
 import type { Clock, Random } from '../core/clock.ts';
-import type { DeliveryObserver, DeliveryState, ResponseReport } from '../core/delivery-state.ts';
+import type { DeliveryObserver, DeliveryState, ResponseReport } from '../core/observers.ts';
 import type { EcsEvent } from '../core/event.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../core/clock.ts';
-import type { DeliveryState } from '../core/delivery-state.ts';
+import type { DeliveryState } from '../core/observers.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
 import type { DestinationStore, Position } from '../journal/delivery.ts';

@@ -1,8 +1,7 @@
 import { identityOf, streamKey, type Identified } from '../core/stream-key.ts';
 import { GAP_REASON, type Gap, type Scope } from '../core/source.ts';
-import { withCommonFields, type Origin } from './common.ts';
+import { withCommonFields, type Origin, isoTime } from './common.ts';
 import { compact, type JournaledEvent } from '../core/event.ts';
-import { isoTime } from './time.ts';
 import { digest, partsOf } from './uid.ts';
 
 /** `event.dataset` of gap events. */

@@ -1,11 +1,10 @@
 import type { TlsConfig, Environment } from '../config/types.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { RefusedError, TimedOutError } from '../core/errors.ts';
-import type { HttpResponse, HttpRequest, Http } from '../core/http.ts';
+import type { HttpResponse, HttpRequest, Http, RateLimit } from '../core/http.ts';
 import type { Logger } from '../core/log.ts';
 import { percentEncoded } from '../core/text.ts';
 import type { Secret } from '../core/secret.ts';
-import type { RateLimit } from '../core/quota.ts';
 import type { CommonOptions, Quota } from '../core/source.ts';
 import { pauseAsAsked, quotaName, type QuotaSpender, type RouteQuota } from './quota.ts';
 import { failureOf, MAX_REDIRECTS, readResponse, redirectOf } from './response.ts';

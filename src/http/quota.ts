@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { OutOfBudgetError, ThrottledError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import type { Quotas, RateLimit } from '../core/quota.ts';
+import type { Quotas, RateLimit } from '../core/http.ts';
 import type { RawResponse } from './exchange.ts';
 import { exhaustedFor, isThrottled, LONGEST_PAUSE, throttledFor } from './retry.ts';
 

@@ -1,7 +1,7 @@
 import { PenstockError, StateError } from '../core/errors.ts';
 import type { JournaledEvent, Lane } from '../core/event.ts';
 import type { Json } from '../core/json.ts';
-import type { Quotas } from '../core/quota.ts';
+import type { Quotas } from '../core/http.ts';
 import type { Gap, Span } from '../core/source.ts';
 import type {
   CoverageStore,

@@ -1,6 +1,6 @@
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
-import type { DeliveryState, ResponseReport } from '../core/delivery-state.ts';
+import type { DeliveryState, ResponseReport } from '../core/observers.ts';
 import { LONGEST_PAUSE } from '../http/retry.ts';
 import type { Condition } from '../core/state.ts';
 import type { Room } from '../journal/journal.ts';

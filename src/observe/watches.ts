@@ -1,8 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import { explain, isRefusal, JournalFullError, PenstockError } from '../core/errors.ts';
-import type { DeliveryObserver, ResponseKind, ResponseReport } from '../core/delivery-state.ts';
+import type {
+  DeliveryObserver,
+  ResponseKind,
+  ResponseReport,
+  PollOutcome,
+  PollResult,
+  PollStats,
+  SourcePollResult,
+} from '../core/observers.ts';
 import type { RequestReport } from '../http/client.ts';
-import type { PollOutcome, PollResult, PollStats, SourcePollResult } from '../core/poll-stats.ts';
 import type {
   Condition,
   Reason,

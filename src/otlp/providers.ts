@@ -4,7 +4,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { LoggerProvider, type LogRecordProcessor, type ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { DestinationConfig } from '../config/types.ts';
 import type { Lane } from '../core/event.ts';
-import { PROFILES } from './profiles.ts';
+import { PROFILES } from './records.ts';
 import type { Encoding } from './sizes.ts';
 
 /** How Penstock names itself to a receiver. It survives restarts and upgrades, so it holds no version and no host name. */

@@ -2,7 +2,7 @@ import { untilAborted, type Clock } from '../core/clock.ts';
 import type { Delivery } from '../deliver/loop.ts';
 import type { Settled } from '../deliver/in-flight-batch.ts';
 import { redeliverDeadLetters, type Redelivery, redeliverSince } from '../deliver/redelivery.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import type { DestinationStore } from '../journal/delivery.ts';
 import type { App } from './app.ts';
 import type { JobHandlers, RunningJob } from './jobs.ts';

@@ -1,6 +1,6 @@
 import { longestWaitingFirst } from '../collect/due.ts';
 import { pollSource } from '../collect/loop.ts';
-import type { SourcePollResult } from '../core/poll-stats.ts';
+import type { SourcePollResult } from '../core/observers.ts';
 import { JournalWriteError } from '../journal/journal.ts';
 import { takeSnapshot } from '../observe/snapshot.ts';
 import { overdueStreams, type OverdueStream, type SourceState } from '../observe/states.ts';

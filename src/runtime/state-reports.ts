@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { StateError } from '../core/errors.ts';
 import { asJson, type Json } from '../core/json.ts';
 import type { State } from '../core/state.ts';
-import { isoTime } from '../ecs/time.ts';
+import { isoTime } from '../ecs/common.ts';
 import { currentReports, takeSnapshot } from '../observe/snapshot.ts';
 import { SUBJECTS } from '../observe/status.ts';
 import type { App } from './app.ts';

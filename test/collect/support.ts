@@ -1,7 +1,7 @@
 import type { EcsEvent } from '../../src/core/event.ts';
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve, type SimulatedRequest, type Simulator } from '../../src/simulators/server.ts';
-import type { SourcePollResult } from '../../src/core/poll-stats.ts';
+import type { SourcePollResult } from '../../src/core/observers.ts';
 import { once, type OnceSummary } from '../../src/runtime/once.ts';
 import { openLab, type Lab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isoTime, isTimestamp } from '../../src/ecs/time.ts';
+import { isoTime, isTimestamp } from '../../src/ecs/common.ts';
 
 describe('isoTime', () => {
   it.each([

@@ -5,7 +5,7 @@ import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import type { State } from '../../src/core/state.ts';
-import { isoTime } from '../../src/ecs/time.ts';
+import { isoTime } from '../../src/ecs/common.ts';
 import { adminRoutes } from '../../src/observe/admin.ts';
 import { DESTINATION_STATES, SOURCE_STATES } from '../../src/observe/states.ts';
 import { Metrics } from '../../src/observe/metrics.ts';

@@ -15,7 +15,7 @@ import type { SourceConfig } from '../../src/config/types.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import type { Http } from '../../src/core/http.ts';
-import type { SourcePollResult } from '../../src/core/poll-stats.ts';
+import type { SourcePollResult } from '../../src/core/observers.ts';
 import type { CommonOptions, Gap, Page, Scope, Source, SourceContext, Span } from '../../src/core/source.ts';
 import { GAPS_DATASET } from '../../src/ecs/own-events.ts';
 import { QuotaSpender } from '../../src/http/quota.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import type { Quotas, RateLimit } from '../../core/quota.ts';
+import type { Quotas, RateLimit } from '../../core/http.ts';
 import type { Connection } from './connection.ts';
 
 /** Requests are forgotten after this; no vendor's window is longer. Milliseconds. */

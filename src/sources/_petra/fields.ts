@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { z } from 'zod';
 import type { EcsValue, FieldTable } from '../../core/event.ts';
-import { isTimestamp } from '../../ecs/time.ts';
+import { isTimestamp } from '../../ecs/common.ts';
 
 /** A tenant in a record. An answer need not name it. */
 export const tenant = z.looseObject({

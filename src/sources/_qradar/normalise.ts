@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
-import { addressOf } from '../../ecs/common.ts';
-import { isoTime, isTimestamp } from '../../ecs/time.ts';
+import { addressOf, isoTime, isTimestamp } from '../../ecs/common.ts';
 import { membersOf } from '../_kit/keys.ts';
 
 const text = z

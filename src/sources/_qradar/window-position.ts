@@ -1,5 +1,5 @@
 import type { Gap, Span } from '../../core/source.ts';
-import { isoTime } from '../../ecs/time.ts';
+import { isoTime } from '../../ecs/common.ts';
 import { type KeptClock, PRECISION, readingStart } from '../_kit/clock.ts';
 import { userIdOf } from './normalise.ts';
 import type { Context, Cursor } from './schemas.ts';

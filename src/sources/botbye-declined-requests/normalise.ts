@@ -2,8 +2,7 @@ import countries from 'i18n-iso-countries/index.js';
 import { z } from 'zod';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import type { MappingContext } from '../../core/source.ts';
-import { addressOf } from '../../ecs/common.ts';
-import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';
+import { addressOf, bucketInWords, changeInWords, isoTime } from '../../ecs/common.ts';
 import { INTERVAL_TYPES } from './schemas.ts';
 
 /** What a row needs: a series and its count so far. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { compact, type EcsEvent, type EcsValue, type FieldTable } from '../../core/event.ts';
 import { NEEDED } from '../../core/read-record.ts';
 import type { MappingContext, Scope } from '../../core/source.ts';
-import { bucketInWords, changeInWords, isoTime } from '../../ecs/time.ts';
+import { bucketInWords, changeInWords, isoTime } from '../../ecs/common.ts';
 import { principalFields, tenant, tenantFields } from '../_petra/fields.ts';
 import { dayOf, spanOf } from './schemas.ts';
 

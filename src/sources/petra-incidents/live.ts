@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Page } from '../../core/source.ts';
-import { isoTime } from '../../ecs/time.ts';
+import { isoTime } from '../../ecs/common.ts';
 import { inParts } from '../_kit/answer.ts';
 import { setBackBy } from '../_kit/clock.ts';
 import { readTenants } from '../_petra/api.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import type { Json } from '../../core/json.ts';
 import type { LedgerValue, MappingContext } from '../../core/source.ts';
-import { isoTime } from '../../ecs/time.ts';
+import { isoTime } from '../../ecs/common.ts';
 import { isId, membersOf } from '../_kit/keys.ts';
 import { anyTime, principalFields, tenant, tenantFields, utc, vendorTime } from '../_petra/fields.ts';
 

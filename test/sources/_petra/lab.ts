@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { DrivenClock } from '../../support/driven-clock.ts';
 import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
 import type { EcsEvent, JournaledEvent } from '../../../src/core/event.ts';
-import type { SourcePollResult } from '../../../src/core/poll-stats.ts';
+import type { SourcePollResult } from '../../../src/core/observers.ts';
 import type { Source, SourceContext } from '../../../src/core/source.ts';
 import type { GapState, StreamState } from '../../../src/journal/collection.ts';
 
