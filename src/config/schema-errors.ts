@@ -70,7 +70,11 @@ interface Context {
 }
 
 /** Reports a finding, unless it only follows from another one. */
-function report(finding: Finding, all: readonly Finding[], { path: above, tree, problems }: Context): void {
+function report(
+  finding: SchemaError,
+  all: readonly SchemaError[],
+  { path: above, tree, problems }: Context,
+): void {
   const { atKey, message } = finding;
   const path = [...above, ...finding.path];
   if (tree.unfilled.has(identify(path))) return;
@@ -87,7 +91,7 @@ const LONGEST_SHOWN = 40;
 /** An address that may be printed: one without user, query and fragment, which may hold secrets. */
 const ADDRESS = /^(?:[a-z][a-z\d+.-]*:\/\/[\w.:[\]/-]*|[\w.-]*:\d+|\d+)$/i;
 
-function got({ message, isShowable }: Finding, path: Path, tree: Tree): string {
+function got({ message, isShowable }: SchemaError, path: Path, tree: Tree): string {
   if (isShowable !== true || message.includes('(got ')) return '';
   const shown = gotValue(path, tree);
   const isAddress = /^expected (?:an http|HOST)/.test(message);
@@ -121,7 +125,7 @@ const MAX_UNKNOWN_KEYS = 100;
 type Issue = z.core.$ZodIssue;
 
 /** A problem with one value: `expected …`, `must be …`, `unknown option …`. */
-export interface Finding {
+export interface SchemaError {
   readonly path: Path;
   /** The key itself is wrong, not its value. */
   readonly atKey: boolean;
@@ -143,12 +147,12 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /** Turns a schema's issues into messages for an operator: one for each wrong value and for each unknown key. */
-export function findings(issues: readonly Issue[], schema: z.ZodType): Finding[] {
+export function findings(issues: readonly Issue[], schema: z.ZodType): SchemaError[] {
   const tree = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return issues.flatMap((issue) => explainIssue(issue, tree, []));
 }
 
-function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKey[]): Finding[] {
+function explainIssue(issue: Issue, tree: JsonSchema, above: readonly PropertyKey[]): SchemaError[] {
   const path = [...above, ...issue.path] as Path;
   if (issue.code === 'unrecognized_keys')
     return issue.keys.slice(0, MAX_UNKNOWN_KEYS).map((key) => unknownKey(key, path, tree));
@@ -165,7 +169,7 @@ function rightBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] 
   return branches.find((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0));
 }
 
-function unknownKey(key: string, parent: Path, tree: JsonSchema): Finding {
+function unknownKey(key: string, parent: Path, tree: JsonSchema): SchemaError {
   const known = knownKeys(tree, parent);
   const near = nearest(key, known);
   const finding = { path: [...parent, key], atKey: true, message: `unknown option \`${key}\`` };

@@ -10,7 +10,7 @@ export type Shape =
   | { readonly members: Readonly<Record<string, Shape>> };
 
 /** Consecutive rows that are processed together. */
-export interface Batch {
+export interface RowBatch {
   readonly size: number;
   readonly bytes: number;
   /**
@@ -36,10 +36,10 @@ const TURN = 1_048_576;
 /** A list of rows that are parsed when they are read. */
 export class Rows {
   readonly length: number;
-  readonly batches: readonly Batch[];
+  readonly batches: readonly RowBatch[];
   readonly #make: (place: number) => unknown;
 
-  constructor(batches: readonly Batch[], make: (place: number) => unknown = () => undefined) {
+  constructor(batches: readonly RowBatch[], make: (place: number) => unknown = () => undefined) {
     this.batches = batches;
     this.#make = make;
     this.length = batches.reduce((sum, { size }) => sum + size, 0);
@@ -53,7 +53,7 @@ export class Rows {
     return new Rows(rows.length === 0 ? [] : [batch], (place) => rows[place]);
   }
 
-  /** Parses the row at a place; see `Batch.places`. */
+  /** Parses the row at a place; see `RowBatch.places`. */
   at(place: number): unknown {
     return this.#make(place);
   }
@@ -113,7 +113,7 @@ class Reader {
 
   *#list(of: Shape | undefined): Steps<Rows> {
     const { bytes } = this.#scanner;
-    const filling = new Filling((page) => new Page(bytes, page, { of, options: this.#options }));
+    const filling = new Filling((page) => new ParsedBatch(bytes, page, { of, options: this.#options }));
     this.#scanner.take(CODE.openList);
     if (!this.#scanner.skip(CODE.closeList)) {
       do {
@@ -167,7 +167,7 @@ class Reader {
 }
 
 /** The extents of a batch's rows. `plain`: every one of them can be parsed. */
-interface Place {
+interface BatchPlace {
   readonly from: number;
   readonly to: number;
   readonly size: number;
@@ -176,11 +176,11 @@ interface Place {
 
 /** Cuts rows into batches. */
 class Filling {
-  readonly #pages: Batch[] = [];
-  readonly #make: (place: Place) => Batch;
-  #open: (Place & { readonly values: number }) | undefined;
+  readonly #batches: RowBatch[] = [];
+  readonly #make: (place: BatchPlace) => RowBatch;
+  #open: (BatchPlace & { readonly values: number }) | undefined;
 
-  constructor(make: (place: Place) => Batch) {
+  constructor(make: (place: BatchPlace) => RowBatch) {
     this.#make = make;
   }
 
@@ -197,10 +197,10 @@ class Filling {
         : { from, to: row.to, size: open.size + 1, plain: open.plain && isReadable(row), values };
   }
 
-  end(): readonly Batch[] {
-    if (this.#open !== undefined) this.#pages.push(this.#make(this.#open));
+  end(): readonly RowBatch[] {
+    if (this.#open !== undefined) this.#batches.push(this.#make(this.#open));
     this.#open = undefined;
-    return this.#pages;
+    return this.#batches;
   }
 }
 
@@ -209,14 +209,14 @@ interface Manner {
   readonly options: ParseOptions;
 }
 
-class Page implements Batch {
+class ParsedBatch implements RowBatch {
   readonly size: number;
   readonly bytes: number;
   readonly #bytes: Uint8Array;
-  readonly #place: Place;
+  readonly #place: BatchPlace;
   readonly #how: Manner;
 
-  constructor(bytes: Uint8Array, place: Place, how: Manner) {
+  constructor(bytes: Uint8Array, place: BatchPlace, how: Manner) {
     this.size = place.size;
     this.bytes = place.to - place.from;
     this.#bytes = bytes;

@@ -62,7 +62,7 @@ export async function exchange(
     () => undefined,
   );
   const stop = AbortSignal.any([signal, overdue.signal]);
-  const progress: Progress = { isQueued: false, phase: undefined };
+  const progress: RequestProgress = { isQueued: false, phase: undefined };
   const limits = { clock, maxBytes, asked, signal: stop, progress };
   const way = { ...home, url: url.href };
   try {
@@ -86,7 +86,11 @@ export async function exchange(
 }
 
 /** Rejects when a request is cancelled before it has a connection: undici would only do so once it has one. */
-async function cancelledInQueue(progress: Progress, stop: AbortSignal, done: AbortSignal): Promise<never> {
+async function cancelledInQueue(
+  progress: RequestProgress,
+  stop: AbortSignal,
+  done: AbortSignal,
+): Promise<never> {
   await aborted(stop, done);
   if (progress.isQueued && progress.phase === undefined) throw new Error('The request was not sent');
   return Promise.withResolvers<never>().promise;
@@ -101,7 +105,7 @@ function networkError(error: unknown, way: Way): UnavailableError {
 }
 
 /** How far a request has come. */
-interface Progress {
+interface RequestProgress {
   /** The HTTP library has it. */
   isQueued: boolean;
   /** Undefined while it has no connection. */
@@ -109,7 +113,7 @@ interface Progress {
 }
 
 /** Notes when a request gets a connection. */
-function watched(dispatcher: Dispatcher, progress: Progress): Dispatcher {
+function watched(dispatcher: Dispatcher, progress: RequestProgress): Dispatcher {
   return dispatcher.compose((dispatch) => (options, handler) => {
     const start = handler.onRequestStart?.bind(handler);
     handler.onRequestStart = (...started) => {
@@ -130,7 +134,7 @@ async function get(
     signal,
     asked,
     progress,
-  }: Omit<Limits, 'timeout' | 'way'> & { readonly progress: Progress },
+  }: Omit<Limits, 'timeout' | 'way'> & { readonly progress: RequestProgress },
 ): Promise<RawResponse> {
   const sent = clock.now();
   progress.isQueued = true;

@@ -38,7 +38,7 @@ export interface PageStore {
   changed(signal: AbortSignal, position?: Position): Promise<void>;
 }
 
-export interface DestinationState {
+export interface StoredDestination {
   readonly name: string;
   readonly position: Position;
   readonly lastResponse: string | undefined;
@@ -83,7 +83,7 @@ export interface Skip {
 export interface DestinationStore {
   /** Makes destinations known; their positions begin at the oldest page held. The 7 days of all others begin. */
   open(names: readonly string[], now: number): Promise<void>;
-  all(): Promise<readonly DestinationState[]>;
+  all(): Promise<readonly StoredDestination[]>;
   /** Marks a destination paused with the reason, or (undefined) no longer paused. */
   setPaused(destination: string, reason: string | undefined, now: number): Promise<void>;
   /** How many events this destination still lacks. */

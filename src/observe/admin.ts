@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Logger } from '../core/log.ts';
 import { mask } from '../core/secret.ts';
 import type { Condition, Trouble } from '../core/state.ts';
-import { readiness, reloadComplaints, type Readiness, type Scope } from './health.ts';
+import { readiness, reloadComplaints, type Readiness, type ReadinessScope } from './health.ts';
 import { maskLine } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { type PageFilter, readFilter } from './page-tables.ts';
@@ -167,7 +167,7 @@ export function adminRoutes({ observed, metrics }: Parts): AdminRoutes {
 type Handled = AdminResponse | Promise<AdminResponse>;
 
 /** Undefined: the query names another scope. */
-function scopeOf(query: URLSearchParams): Scope | undefined {
+function scopeOf(query: URLSearchParams): ReadinessScope | undefined {
   const [scope, ...more] = query.getAll('scope');
   if (scope === undefined) return 'everything';
   return scope === 'process' && more.length === 0 ? scope : undefined;
@@ -205,7 +205,7 @@ function alive({ live }: Observed): AdminResponse {
 }
 
 /** A journal that cannot be read is a reason, not a failure to answer. */
-async function readinessOf(observed: Observed, scope: Scope): Promise<Readiness> {
+async function readinessOf(observed: Observed, scope: ReadinessScope): Promise<Readiness> {
   const { config, clock, live } = observed;
   try {
     return readiness(await takeSnapshot(observed), config.admin?.allowances, scope);

@@ -17,7 +17,7 @@ export interface Readiness {
 const ALLOWANCES: Partial<Record<Reason, number>> = { 'destination-unreachable': 300_000 };
 
 /** What `/readyz` covers: everything, or only the process, its state and its configuration. */
-export type Scope = 'everything' | 'process';
+export type ReadinessScope = 'everything' | 'process';
 
 /** Problems of the process itself: one bad token among 300 sources does not make a Pod unready. */
 const OF_PROCESS: readonly Reason[] = ['overflowing', 'state-unavailable', 'reload-failed'];
@@ -26,7 +26,7 @@ const OF_PROCESS: readonly Reason[] = ['overflowing', 'state-unavailable', 'relo
 export function readiness(
   snapshot: Snapshot,
   allowances: Readonly<Record<string, number>> = {},
-  scope: Scope = 'everything',
+  scope: ReadinessScope = 'everything',
 ): Readiness {
   const allowed = { ...ALLOWANCES, ...allowances };
   const isOver = ({ reason, since }: Trouble) => snapshot.at - since >= (allowed[reason] ?? 0);

@@ -99,7 +99,8 @@ export async function readStatus(
   };
 }
 
-interface Rows {
+/** What the journal holds, for the status of all sources. */
+interface StoredRows {
   readonly streams: readonly StreamState[];
   readonly open: readonly GapState[];
 }
@@ -121,7 +122,7 @@ function withState(status: Stateless, { now, reports, scheduleOf }: StatusMoment
   return { ...status, state, stale: staleness(subject) };
 }
 
-async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Rows): Promise<Stateless> {
+async function ofSource(journal: StatusJournal, config: SourceConfig, rows: StoredRows): Promise<Stateless> {
   const streams = rows.streams.filter(({ source, orphaned }) => source === config.name && !orphaned);
   const keys = new Set(streams.map(({ key }) => key));
   const coverage = await Promise.all(streams.map(({ key }) => journal.coverage.of(key)));

@@ -44,7 +44,7 @@ const KINDS = {
 
 export type Kind = keyof typeof KINDS;
 type Spec<K extends Kind> = z.output<(typeof KINDS)[K]['spec']>;
-type Place<K extends Kind> = z.output<(typeof KINDS)[K]['place']>;
+type JobPlace<K extends Kind> = z.output<(typeof KINDS)[K]['place']>;
 type Results<K extends Kind> = z.output<(typeof KINDS)[K]['results']>;
 
 /** What a command asks for. */
@@ -76,7 +76,7 @@ export type JobOutcome<R = undefined> = z.output<typeof outcome> & { readonly re
 const SCHEMAS: {
   readonly [K in Kind]: {
     readonly spec: z.ZodType<Spec<K>>;
-    readonly place: z.ZodType<Place<K>>;
+    readonly place: z.ZodType<JobPlace<K>>;
     readonly results: z.ZodType<Results<K>>;
   };
 } = KINDS;
@@ -86,9 +86,9 @@ export interface RunningJob<K extends Kind> {
   readonly app: App;
   readonly spec: Spec<K>;
   /** How far an earlier process came; undefined when there was none, or when its place cannot be read. */
-  readonly before: JobProgress<Place<K>> | undefined;
+  readonly before: JobProgress<JobPlace<K>> | undefined;
   /** Durable when it resolves, unless the disk is full: then some work is repeated after a restart. */
-  readonly note: (progress: JobProgress<Place<K>>) => Promise<void>;
+  readonly note: (progress: JobProgress<JobPlace<K>>) => Promise<void>;
 }
 
 /** Works on jobs of each kind. A handler resolves with undefined when the process ends before the job does. */
@@ -127,7 +127,7 @@ export function resultsOf<K extends Kind>(kind: K, { outcome: stored }: StoredJo
   return z.object({ results: SCHEMAS[kind].results }).safeParse(stored).data?.results;
 }
 
-function progressWithPlace<K extends Kind>(kind: K, job: StoredJob): JobProgress<Place<K>> | undefined {
+function progressWithPlace<K extends Kind>(kind: K, job: StoredJob): JobProgress<JobPlace<K>> | undefined {
   const known = progressOf(job);
   const { success, data } = z.object({ place: SCHEMAS[kind].place }).safeParse(job.progress);
   return known !== undefined && success ? { ...known, place: data.place } : undefined;

@@ -2,7 +2,7 @@ import type { BacklogLimit } from '../../config/types.ts';
 import { hull } from '../../core/span.ts';
 import type {
   DestinationGap,
-  DestinationState,
+  StoredDestination,
   DestinationStore,
   MissedEvents,
   Position,
@@ -89,7 +89,7 @@ export class SqliteDestinations implements DestinationStore {
     this.#named = new Set(names);
   }
 
-  async all(): Promise<readonly DestinationState[]> {
+  async all(): Promise<readonly StoredDestination[]> {
     return this.states();
   }
 
@@ -159,7 +159,7 @@ export class SqliteDestinations implements DestinationStore {
       }));
   }
 
-  states(): readonly DestinationState[] {
+  states(): readonly StoredDestination[] {
     return this.#connection.all<DestinationRow>(SELECT_ALL).map(toState);
   }
 
@@ -236,7 +236,7 @@ function toState({
   paused,
   since,
   ...row
-}: DestinationRow): DestinationState {
+}: DestinationRow): StoredDestination {
   return {
     ...row,
     position: { sequence, offset },

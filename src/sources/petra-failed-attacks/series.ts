@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
 import { readRecord, Unreadable } from '../../core/read-record.ts';
-import type { Batch, Rows } from '../../core/rows.ts';
+import type { RowBatch, Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation } from '../../core/source.ts';
 import { inPages, optionalList } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
@@ -212,7 +212,7 @@ function* piecesOfRows(dimension: Row['dimension'], { batches }: Rows): Generato
 const dayEntry = z.looseObject({ date: z.string().transform(parseTime), byType: optionalList });
 
 /** Rows of other days than the one asked are dropped: they are counted when their own day is read. */
-function* piecesOfDays(batch: Batch, day: Day): Generator<Piece> {
+function* piecesOfDays(batch: RowBatch, day: Day): Generator<Piece> {
   const malformed: number[] = [];
   for (const [index, entry] of batch.rows().entries()) {
     const { data } = dayEntry.safeParse(entry);

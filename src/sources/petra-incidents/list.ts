@@ -10,7 +10,7 @@ import {
 } from '../../core/errors.ts';
 import type { ClockReading, HttpResponse } from '../../core/http.ts';
 import { readRecord } from '../../core/read-record.ts';
-import { type Batch, Rows, type Shape } from '../../core/rows.ts';
+import { type RowBatch, Rows, type Shape } from '../../core/rows.ts';
 import type { Observation, SourceContext } from '../../core/source.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
@@ -115,7 +115,11 @@ interface Listed {
   readonly keyOf: (name: unknown) => string;
 }
 
-function observeBatch(context: SourceContext<Options>, batch: Batch, { date, keyOf }: Listed): Observation[] {
+function observeBatch(
+  context: SourceContext<Options>,
+  batch: RowBatch,
+  { date, keyOf }: Listed,
+): Observation[] {
   // With numbers as numbers, not as decimal text; made once, and only for rows that an event contains unchanged.
   let written: readonly unknown[] | undefined;
   const originalOf = (index: number) => (written ??= batch.asWritten())[index];
