@@ -174,8 +174,9 @@ export class DeliveryStateMachine {
     this.#rest = undefined;
   }
 
-  /** There is nothing to send. */
+  /** There is nothing to send. Without effect when it was woken since the journal was read: there may be a newer commit. */
   rest(): void {
+    if (this.#wake.signal.aborted) return;
     this.#unreachableBefore = undefined;
     this.#become('idle');
     this.#restAs('caught-up');

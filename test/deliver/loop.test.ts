@@ -25,6 +25,25 @@ test('events are delivered that are in the journal at the start, and that are co
   expect(running.lines).toEqual([]);
 });
 
+test('a delivery is not idle when a commit came while it read the end of the journal', async () => {
+  await using running = await startDelivery();
+  const { journal, delivery, receiver } = running;
+  const read = journal.pages.read.bind(journal.pages);
+  const received = new Promise<number>((resolve) => {
+    journal.pages.read = async (position) => {
+      const end = await read(position);
+      journal.pages.read = read;
+      journal.add(events(1));
+      void delivery.idle().then(() => resolve(receiver.received().length));
+      return end;
+    };
+  });
+
+  running.start();
+
+  expect(await received).toBe(1);
+});
+
 test('a commit wakes the delivery', async () => {
   await using running = await startDelivery();
 
