@@ -116,10 +116,14 @@ function isMisconfigured(error: UnauthorisedError | RefusedError): boolean {
   return !(error instanceof UnauthorisedError);
 }
 
-/** Epoch ms; 0 for the next poll, undefined when only a changed configuration helps. */
+/**
+ * Epoch ms; 0 for the next poll, undefined when only a changed configuration helps. What was rejected again after a reset
+ * counts before what is still to be tried.
+ */
 function nextTry(breaks: readonly Break[]): number | undefined {
-  if (breaks.some(({ isReset }) => isReset === true)) return 0;
-  const tries = breaks.filter(({ error }) => !isMisconfigured(error)).map(({ at }) => at + RETRY_AFTER);
+  const waiting = breaks.filter(({ isReset }) => isReset !== true);
+  if (waiting.length === 0) return 0;
+  const tries = waiting.filter(({ error }) => !isMisconfigured(error)).map(({ at }) => at + RETRY_AFTER);
   return tries.length === 0 ? undefined : Math.min(...tries);
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Circuit } from '../../src/collect/circuit.ts';
 import { RefusedError, UnauthorisedError, UnavailableError } from '../../src/core/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
 
 const URL = 'https://vendor.example.com';
 const HOUR = 3_600_000;
@@ -61,6 +62,25 @@ describe('Circuit', () => {
 
     expect(circuit.refusals.map(({ reason }) => reason)).toEqual(['answered 403', 'answered 422']);
     expect(circuit.refused?.reason).toBe('answered 403');
+  });
+
+  it('a changed secret lets everything be tried at the next poll, and what is rejected again waits an hour', () => {
+    let content = 'first';
+    const circuit = new Circuit({ token: new Secret(content).rereadBy(() => content) });
+    for (const stream of ['a', 'b']) circuit.note(stream, rejected(403), NOW);
+    const later = NOW + 60_000;
+
+    content = 'second';
+
+    expect(circuit.mayPoll(later)).toBe(true);
+    expect(['a', 'b'].map((stream) => circuit.rejected(stream, later))).toEqual([undefined, undefined]);
+    expect(circuit.refused).toMatchObject({ since: NOW, until: 0 });
+    expect(circuit.note('a', rejected(403), later)).toBe(true);
+    // The log names this time, also while other streams are still to be tried.
+    expect(circuit.refused).toMatchObject({ since: NOW, until: later + HOUR });
+    circuit.note('b', undefined, later);
+    circuit.pollEnded();
+    expect([circuit.rejected('a', later)?.status, circuit.rejected('b', later)]).toEqual([403, undefined]);
   });
 
   it('another failure changes nothing of a refusal, and no refusal is none', () => {
