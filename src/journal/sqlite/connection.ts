@@ -40,9 +40,12 @@ export class Connection {
     }
   }
 
-  /** Returns how many rows it changed. */
+  /** Runs a statement that writes, by itself or as a part of `transact`. Returns how many rows it changed. */
   run(sql: string, parameters: Parameters = {}): number {
-    return this.#guarded(() => Number(this.#prepared(sql).run(parameters).changes));
+    return this.#guarded(() => {
+      if (!this.#database.isTransaction) this.#guard.requirePresent();
+      return Number(this.#prepared(sql).run(parameters).changes);
+    });
   }
 
   exec(sql: string): void {

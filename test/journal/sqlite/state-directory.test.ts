@@ -258,6 +258,8 @@ describe('a state that cannot be used', () => {
       await expect(journal.quotas.spend('b', { requests: 1, per: 1000 }, 0)).rejects.toThrow(refused);
       const acknowledgement = { position: { sequence: 1, offset: 0 }, response: 'HTTP 200', now: 0 };
       await expect(journal.acknowledge('siem', acknowledgement)).rejects.toThrow(refused);
+      await expect(journal.sources.setNextDue('console', 1)).rejects.toThrow(refused);
+      await expect(journal.jobs.noteProgress(1, {})).rejects.toThrow(refused);
     },
   );
 
