@@ -73,7 +73,7 @@ async function pollStreams(context: CollectContext): Promise<SourcePollResult> {
 
 /** Polls each stream that the source offers: those with a task at once, the others by how long they waited. */
 async function* streamPolls(context: CollectContext): AsyncIterable<PollResult> {
-  const { config, source, journal, circuit } = context;
+  const { config, source, journal, clock, circuit } = context;
   const offered = new Set<string>();
   const waiting: Scope[] = [];
   let failure: PollResult | undefined;
@@ -93,6 +93,8 @@ async function* streamPolls(context: CollectContext): AsyncIterable<PollResult> 
     if (failure === undefined) {
       await journal.sources.orphanStreams(config.name, [...offered]);
       circuit.keepOnly(offered);
+      // Without streams, nothing else shows that the credential is accepted again.
+      if (offered.size === 0) circuit.note(undefined, undefined, clock.now());
       discovered(context, true);
     }
   } catch (error) {

@@ -202,10 +202,13 @@ export class TestProcess implements AsyncDisposable {
   }
 
   /** As `poll`, but resolves with how it ended. */
-  async run({ diesAfter = Infinity }: { readonly diesAfter?: number } = {}): Promise<SourcePollResult> {
-    this.#left = diesAfter;
+  async run({
+    diesAfter = Infinity,
     // A poll of its own: what was refused before is tried again.
-    const result = await pollSource({ ...this.#collect, circuit: new Circuit(undefined) });
+    circuit = new Circuit(undefined),
+  }: { readonly diesAfter?: number; readonly circuit?: Circuit } = {}): Promise<SourcePollResult> {
+    this.#left = diesAfter;
+    const result = await pollSource({ ...this.#collect, circuit });
     if (result === undefined) throw new Error('Its circuit is open.');
     await this.#pipeline.refresh();
     return result;
