@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DateTime } from 'luxon';
+import { resolve } from 'node:path';
 import { parseDuration } from '../config/fields.ts';
-import type { ExitCode, Io } from './io.ts';
-import { nearest } from '../config/problems.ts';
+import type { ExitCode, Io, Output } from './io.ts';
+import { say } from './output.ts';
+import { didYouMean } from '../config/problems.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
 import { ConfigError, StateError } from '../core/errors.ts';
 import { isTimestamp } from '../ecs/common.ts';
@@ -98,8 +100,7 @@ export function unknownName(
   name: string,
   known: readonly string[],
 ): ConfigError {
-  const near = nearest(name, known);
-  const hint = near === undefined ? '.' : `; did you mean ${near}?`;
+  const hint = didYouMean(name, known) || '.';
   return new ConfigError([
     `There is no ${what} ${name}${hint} Known: ${known.join(', ') || 'none'}. See: penstock state list`,
   ]);
@@ -111,4 +112,15 @@ export function requireState(path: string): void {
   throw new StateError(
     `There is no state in ${path}. Check state.path. The first \`penstock run\` or \`penstock once\` creates it.`,
   );
+}
+
+/** For commands that only read: says when there is no state, because a wrong `state.path` would look like a good state. */
+export function sayIfEmpty(output: Output, path: string): boolean {
+  if (isStateThere(path)) return false;
+  const directory = resolve(path);
+  say(
+    output,
+    `The state directory ${directory} is empty; nothing has been collected yet. Start \`penstock run\` or \`penstock once\`, or correct \`state.path\`.\n`,
+  );
+  return true;
 }

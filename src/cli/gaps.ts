@@ -4,6 +4,7 @@ import {
   jsonFlag,
   knownSources,
   type PenstockCommand,
+  sayIfEmpty,
   timeFlag,
   type TimeFlag,
   unknownName,
@@ -61,7 +62,8 @@ export const gapsCommand: PenstockCommand = {
     const closed = flags['closed'] === true;
     const spans = await missing(view, config, { source, asked, closed, now, staleAfter: allowances(io) });
     const missed = missedBy(await view.destinations.gaps(), { source, asked });
-    show(io, { spans, missed }, wantsJson(io, flags));
+    const isEmpty = asked === undefined && sayIfEmpty(io.stderr, config.state.path);
+    show(io, { spans, missed, isEmpty }, wantsJson(io, flags));
     return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },
 };
@@ -87,14 +89,16 @@ function askedSpan(flags: Flags, now: number): Span | undefined {
 interface Found {
   readonly spans: readonly MissingSpan[];
   readonly missed: readonly DestinationGap[];
+  /** There is no state yet, so it is unknown what is missing. */
+  readonly isEmpty: boolean;
 }
 
-function show({ stdout, stderr }: Io, { spans, missed }: Found, json: boolean): void {
+function show({ stdout, stderr }: Io, { spans, missed, isEmpty }: Found, json: boolean): void {
   if (json) {
     for (const row of [...spans.map(toRow), ...missed.map(destinationGapRow)]) jsonLine(stdout, row);
     return;
   }
-  if (missed.length === 0 && !spans.some(isMissing)) stderr.write('Nothing is missing.\n');
+  if (!isEmpty && missed.length === 0 && !spans.some(isMissing)) stderr.write('Nothing is missing.\n');
   if (spans.length > 0) stdout.write(spanTable(spans));
   if (spans.length > 0 && missed.length > 0) stdout.write('\n');
   if (missed.length > 0) stdout.write(destinationGapTable(missed));

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { collectValues, configFlag, durationArgument, type PenstockCommand } from './command.ts';
 import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, Progress, say, TerminalLine } from './output.ts';
-import { nearest } from '../config/problems.ts';
+import { didYouMean } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
 import type { ResponseReport } from '../core/observers.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
@@ -31,7 +31,7 @@ export const onceCommand: PenstockCommand = {
       .addOption(new Option('--json', 'print the summary on stdout, as one JSON object'))
       .addHelpText(
         'after',
-        '\nExit codes: 0 done (also when requests wait for a quota: the source is then owed), 2 usage or configuration, 3 a source did\nnot complete, 4 not everything is delivered yet (the journal holds it), 5 the state cannot be used.',
+        '\nExit codes: 0 done (requests that wait for a rate limit do not count), 2 usage or configuration, 3 a source did not complete,\n4 not everything is delivered yet (the journal holds it), 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock once',
@@ -75,7 +75,7 @@ export const onceCommand: PenstockCommand = {
     // On a terminal the last line is the summary in words, whatever `log.level` is.
     if (flags['json'] === true) jsonLine(io.stdout, done);
     if (io.stderr.isTTY === true) say(io.stderr, `${done.summary}\n`);
-    else log.info({ penstock: done }, 'Done.');
+    else log.info({ penstock: done }, code === EXIT.done ? 'Done.' : 'Not done.');
     if (summary.journalFailure !== undefined) throw summary.journalFailure;
     return code;
   },
@@ -135,7 +135,7 @@ function chosen(config: Config, names: readonly string[] | undefined): readonly 
   throw new ConfigError(
     unknown.map(
       (name) =>
-        `--source ${name}: there is no such source; did you mean ${nearest(name, known)}? Known: ${known.join(', ')}`,
+        `--source ${name}: there is no such source${didYouMean(name, known) || '.'} Known: ${known.join(', ')}`,
     ),
   );
 }

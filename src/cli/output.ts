@@ -94,7 +94,7 @@ export class Progress {
   readonly page = (source: string, added: PollStats): void => {
     this.#events.set(source, (this.#events.get(source) ?? 0) + added.emitted);
     this.#line.show(
-      [...this.#events].map(([name, events]) => `${name}: ${events.toLocaleString('en')} events`).join(' · '),
+      [...this.#events].map(([name, events]) => `${name}: ${counted(events, 'event', 'events')}`).join(' · '),
     );
   };
 

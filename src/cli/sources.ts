@@ -2,7 +2,7 @@ import { Argument } from 'commander';
 import { z } from 'zod';
 import { jsonFlag, type PenstockCommand } from './command.ts';
 import { examples, jsonLine, table, wantsJson } from './output.ts';
-import { nearest } from '../config/problems.ts';
+import { didYouMean } from '../config/problems.ts';
 import { configSchema } from '../config/schema.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Source } from '../core/source.ts';
@@ -38,8 +38,9 @@ export const sourcesCommand: PenstockCommand = {
 function known(types: ReadonlyMap<string, Source>, type: string): Source {
   const source = types.get(type);
   if (source !== undefined) return source;
+  const names = [...types.keys()];
   throw new ConfigError([
-    `There is no source type ${type}; did you mean ${nearest(type, [...types.keys()])}? Known: ${[...types.keys()].join(', ')}. See: penstock sources`,
+    `There is no source type ${type}${didYouMean(type, names) || '.'} Known: ${names.join(', ')}. See: penstock sources`,
   ]);
 }
 

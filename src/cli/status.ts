@@ -1,7 +1,6 @@
 import { Option } from 'commander';
-import { resolve } from 'node:path';
-import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
-import { type ExitCode, type Io, type Output, setUp } from './io.ts';
+import { configFlag, jsonFlag, type PenstockCommand, sayIfEmpty } from './command.ts';
+import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, say, wantsJson } from './output.ts';
 import { timeOrNull } from './state.ts';
 import { destinationTable, journalLine, reloadLine, sourceTable } from './status-table.ts';
@@ -11,7 +10,7 @@ import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { mask } from '../core/secret.ts';
 import type { State } from '../core/state.ts';
 import { printableLines } from '../core/text.ts';
-import { isStateThere, openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { type OverdueStream, overdueStreams } from '../observe/states.ts';
 import { readStatus, type SourceStatus, type Status, storedReports } from '../observe/status.ts';
 
@@ -54,7 +53,7 @@ export const statusCommand: PenstockCommand = {
         reports: storedReports(await journal.states.all()),
         scheduleOf: schedules(io.random),
       });
-      if (!isStateThere(config.state.path)) sayEmpty(json ? io.stderr : io.stdout, config.state.path);
+      sayIfEmpty(json ? io.stderr : io.stdout, config.state.path);
       if (json) jsonLine(io.stdout, toObject(status, overdueOf(status.sources, io)));
       else io.stdout.write(toText(status, clock.now()));
       if (flags['check'] === true) return reportStale(io, status);
@@ -66,15 +65,6 @@ export const statusCommand: PenstockCommand = {
 async function again({ clock, stop }: Io): Promise<boolean> {
   await clock.sleep(EVERY, stop).catch(() => undefined);
   return !stop.aborted;
-}
-
-/** Without this line, a wrong `state.path` would only show an empty table. */
-function sayEmpty(output: Output, path: string): void {
-  const directory = resolve(path);
-  say(
-    output,
-    `The state directory ${directory} is empty; nothing has been collected yet. Start \`penstock run\` or \`penstock once\`, or correct \`state.path\`.\n`,
-  );
 }
 
 function reportStale(io: Io, { sources }: Status): ExitCode {

@@ -1,6 +1,6 @@
 import { identityOf } from '../core/stream-key.ts';
 import { quoted } from './schema-errors.ts';
-import { type Problems, type Path, showPlace, nearest } from './problems.ts';
+import { type Problems, type Path, showPlace, didYouMean } from './problems.ts';
 import { isRecord, membersOf, type Tree, EVERY_TYPE } from './tree.ts';
 import type { SourceConfig } from './types.ts';
 
@@ -10,8 +10,7 @@ export function checkRouting(tree: Tree, problems: Problems): void {
   const wanted = membersOf(tree.value['destinations']).map(([name, block]) => wantedBy(name, block));
   const unknown = wanted.flatMap(({ names }) => names ?? []).filter(({ name }) => !sources.includes(name));
   for (const { name, path } of unknown) {
-    const near = nearest(name, sources);
-    const hint = near === undefined ? '' : `; did you mean \`${near}\`?`;
+    const hint = didYouMean(name, sources, '`');
     problems.add(tree.places.value(path), path, `unknown source${quoted(path, tree)}${hint}`);
   }
   // A misspelt name must not also be reported as a source without a destination.
@@ -24,7 +23,7 @@ export function checkDefaults(tree: Tree, types: readonly string[], problems: Pr
     const path = ['defaults', type];
     const known = [...types, EVERY_TYPE];
     if (!known.includes(type)) {
-      const message = `unknown source type \`${type}\`; did you mean \`${nearest(type, known)}\`?`;
+      const message = `unknown source type \`${type}\`${didYouMean(type, known, '`') || `; expected one of ${known.join(', ')}`}`;
       problems.add(tree.places.key(path), path, message);
     }
     if (!isRecord(options) || !Object.hasOwn(options, 'type')) continue;

@@ -23,7 +23,9 @@ export async function findConfig({ file, env, cwd }: Search): Promise<string> {
   const named = file ?? (env['PENSTOCK_CONFIG'] || undefined);
   const candidates = named === undefined ? ['penstock.yaml', '/etc/penstock/penstock.yaml'] : [named];
   for (const candidate of candidates) if (await exists(absolutePath(cwd, candidate))) return candidate;
-  const by = named !== undefined && file === undefined ? ' (from PENSTOCK_CONFIG)' : '';
+  if (file !== undefined)
+    throw new ConfigError([`There is no file or directory ${file} (from --config). Check the path.`]);
+  const by = named === undefined ? '' : ' (from PENSTOCK_CONFIG)';
   throw new ConfigError([
     `No configuration at ${candidates.join(' or ')}${by}. Name a file or a directory with --config or PENSTOCK_CONFIG, ` +
       'or see the complete example config/penstock.yaml; `penstock demo` needs none.',

@@ -12,7 +12,7 @@ import {
   metricsReceiver,
   namesEndpoint,
 } from './otel-environment.ts';
-import { Problems, identify, nearest } from './problems.ts';
+import { Problems, identify, didYouMean } from './problems.ts';
 import { settingsSchema, toDestination } from './settings.ts';
 import { isRecord, type Tree, membersOf, readTree } from './tree.ts';
 import type { Config, DestinationConfig, SourceConfig, Environment } from './types.ts';
@@ -149,7 +149,7 @@ function typeOf(
   const known = ids.join(', ');
   const message =
     typeof type === 'string'
-      ? `unknown source type${quoted(path, tree)}; did you mean \`${nearest(type, ids)}\`? Known types: ${known}`
+      ? `unknown source type${quoted(path, tree)}${didYouMean(type, ids, '`') || '.'} Known types: ${known}`
       : `missing; expected one of ${known}`;
   problems.add(tree.places.value(path), path, message);
   return undefined;

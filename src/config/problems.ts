@@ -109,10 +109,24 @@ export function identify(path: Path): string {
   return JSON.stringify(path.map(String));
 }
 
-/** The candidate with the fewest edits from `name`; undefined when there are none. */
+/** Shorter names begin too many others. */
+const SHORTEST_BEGINNING = 3;
+
+/** The candidate that `name` probably stands for: one that begins with it, or is at least half the same. Else undefined. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates.map((candidate) => ({ candidate, edits: distance(name, candidate) }));
-  return ranked.toSorted((a, b) => a.edits - b.edits)[0]?.candidate;
+  const wanted = name.toLowerCase();
+  const ranked = candidates
+    .map((candidate) => ({ candidate, edits: distance(wanted, candidate.toLowerCase()) }))
+    .filter(({ candidate, edits }) => 2 * edits <= Math.max(name.length, candidate.length))
+    .toSorted((a, b) => a.edits - b.edits);
+  const begun = candidates.find((candidate) => candidate.toLowerCase().startsWith(wanted));
+  return ranked[0]?.candidate ?? (name.length < SHORTEST_BEGINNING ? undefined : begun);
+}
+
+/** `; did you mean x?`, or nothing when no candidate is similar. */
+export function didYouMean(name: string, candidates: readonly string[], quote = ''): string {
+  const near = nearest(name, candidates);
+  return near === undefined ? '' : `; did you mean ${quote}${near}${quote}?`;
 }
 
 /** Levenshtein distance: insertions, deletions and replacements between two short texts. */

@@ -173,8 +173,11 @@ function unknownKey(key: string, parent: Path, tree: JsonSchema): SchemaError {
   const known = knownKeys(tree, parent);
   const near = nearest(key, known);
   const finding = { path: [...parent, key], atKey: true, message: `unknown option \`${key}\`` };
-  if (near === undefined) return finding;
-  return { ...finding, message: `${finding.message}; did you mean \`${near}\`?`, meant: [...parent, near] };
+  if (near !== undefined)
+    return { ...finding, message: `${finding.message}; did you mean \`${near}\`?`, meant: [...parent, near] };
+  return known.length === 0
+    ? finding
+    : { ...finding, message: `${finding.message}; expected ${listOf(known)}` };
 }
 
 function messageOf(issue: Issue): string {

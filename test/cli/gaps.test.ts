@@ -78,6 +78,16 @@ it('gaps shows open gaps, and exits 3 for them alone', async () => {
   ]);
 });
 
+it('gaps does not say that nothing is missing when nothing was ever collected', async () => {
+  await using fresh = await openWorld();
+  await fresh.configure({ console: fresh.blocks['console'] ?? {} });
+
+  const { code, stderr } = await fresh.run('gaps', { tty: true });
+
+  expect([code, stderr]).toEqual([0, expect.stringContaining('is empty; nothing has been collected yet')]);
+  expect(stderr).not.toContain('Nothing is missing');
+});
+
 it('gaps with times also shows what was never requested between them', async () => {
   await commit({ covered: { from: at('08:00'), to: at('09:00') } });
   await commit({ covered: { from: at('09:30'), to: at('10:00') }, gaps: [gap('09:00', '09:20')] });

@@ -29,7 +29,7 @@ test('a missing file says where it was looked for, and what to do', async () => 
   expect(problems[0]?.[0]).toMatch(
     /^No configuration at penstock\.yaml or \/etc\/penstock\/penstock\.yaml\. Name /,
   );
-  expect(problems[1]?.[0]).toMatch(/^No configuration at my\.yaml\. Name /);
+  expect(problems[1]?.[0]).toBe('There is no file or directory my.yaml (from --config). Check the path.');
   expect(problems[2]?.[0]).toMatch(/^No configuration at \/nope\.yaml \(from PENSTOCK_CONFIG\)\. Name /);
 });
 
