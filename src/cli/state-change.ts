@@ -61,7 +61,7 @@ export const stateRewindCommand: PenstockCommand = {
     } else if (rewound.length > 0) {
       say(
         io.stdout,
-        `Rewound ${rewound.length} of the streams of ${name}; the next poll reads from ${isoTime(to)}.\n`,
+        `Rewound ${counted(rewound.length, 'stream', 'streams')} of ${name}; the next poll reads from ${isoTime(to)}.\n`,
       );
     }
     if (rewound.length === 0) io.stderr.write('No cursor is later than that time; nothing was changed.\n');

@@ -106,7 +106,7 @@ function clockFindings({ ahead, answered }: ProbeClient, limit: number): Finding
       {
         probe,
         verdict: 'warn',
-        detail: "The vendor's answers have no Date header, so windows follow this host's clock.",
+        detail: "The vendor's answers have no Date header, so Penstock uses this host's clock.",
         advice: "Keep this host's clock synchronised (NTP), and check whether a proxy removes the header.",
       },
     ];

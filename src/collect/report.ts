@@ -6,7 +6,8 @@ import type { CollectContext, PollContext } from './context.ts';
 const ADVICE = {
   operator: 'Poll failed; its cursor is kept. Action required: see the error.',
   nobody: 'Poll failed; its cursor is kept. The next poll tries again.',
-  developer: 'Poll failed; its cursor is kept. This release does not know the answer that the vendor gave.',
+  developer:
+    'Poll failed; its cursor is kept. The vendor sent a response that this release does not expect: see the error, and report it.',
 } as const;
 
 /** Logs how the poll of a stream ended. A poll that ended well writes nothing above debug. */
@@ -94,7 +95,7 @@ export function reportLedger({ config, log, source }: PollContext, bytes: number
   if (isMuch && source.memo.get(WARNED) !== true) {
     log.warn(
       { penstock: { source: config.name, ledger: { bytes, max } } },
-      'The ledger is nearly at ledger.max. At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
+      'The ledger is nearly at ledger.max. At the limit its oldest entries are deleted, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
     );
   }
   source.memo.set(WARNED, isMuch);

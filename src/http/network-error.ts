@@ -40,7 +40,7 @@ const unsendable: Explain = (way) =>
 /** By the codes of Node and undici. */
 const WORDS: Readonly<Record<string, Explain>> = {
   ECONNREFUSED: (way) =>
-    `the connection to ${serverOf(way)} was refused. Check that the service is up, and host and port in ${way.address}`,
+    `the connection to ${serverOf(way)} was refused. Check that the service is running, and host and port in ${way.address}`,
   ECONNRESET: closed,
   ECONNABORTED: closed,
   EPIPE: closed,

@@ -124,7 +124,7 @@ export class QuotaSpender {
         // Our clock was set back since the pause was stored: it could last for years.
         log.warn(
           { event: { reason: quota.route } },
-          'Quota was paused for too long to be right; resuming now.',
+          'Quota was paused for longer than a vendor can ask; resuming now.',
         );
         await this.#quotas.pause(quota.name, 0);
         resumed = true;

@@ -92,7 +92,8 @@ function refused(response: RawResponse): RefusedError {
 /** What happened, with the vendor's own message where its error has one. */
 function summary(response: RawResponse): string {
   const words = vendorMessage(response.text);
-  return `${response.url} answered ${response.status}${words === '' ? '.' : `: ${words}`}`;
+  const said = words === '' ? '' : `: ${words}`;
+  return `${response.url} answered ${response.status}${said}${/[.!?]$/.test(said) ? '' : '.'}`;
 }
 
 /** The `message` of an error as the vendors shape it: `{message}` or `{error: {message}}`; '' when there is none. */

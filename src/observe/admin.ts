@@ -118,7 +118,7 @@ function text(status: number, words: string): AdminResponse {
 }
 
 const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process already uses this port',
+  EADDRINUSE: 'another process already uses this port, perhaps another Penstock',
   EACCES: 'this process may not listen on this port',
   EADDRNOTAVAIL: 'this host has no such address',
   ENOTFOUND: 'the host name is unknown',
@@ -198,7 +198,7 @@ function alive({ live }: Observed): AdminResponse {
   const reasons = live.pulse.stuck.map((subject) => ({
     subject,
     reason: 'stuck',
-    detail: 'The loop has reported nothing for longer than it may; restart the process.',
+    detail: 'A loop has reported no progress for longer than allowed; restart the process.',
   }));
   const isAlive = reasons.length === 0;
   return json(isAlive ? 200 : 503, { status: isAlive ? 'alive' : 'stuck', reasons });

@@ -65,10 +65,10 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
       return `Gap in source ${named(source, stream)}: ${words(from)} to ${words(to)} could not be read completely (${words(reason)}). See \`penstock gaps\`.`;
     },
   },
-  'The ledger is nearly at ledger.max. At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.':
+  'The ledger is nearly at ledger.max. At the limit its oldest entries are deleted, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.':
     {
       text: ({ source, ledger }) =>
-        `Source ${words(source)}: the ledger holds ${mebibytes(fieldsOf(ledger)['bytes'])} of at most ${mebibytes(fieldsOf(ledger)['max'])} (ledger.max). At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.`,
+        `Source ${words(source)}: the ledger holds ${mebibytes(fieldsOf(ledger)['bytes'])} of at most ${mebibytes(fieldsOf(ledger)['max'])} (ledger.max). At the limit its oldest entries are deleted, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.`,
     },
   'A response is not valid in its charset: invalid characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).':
     {
@@ -124,6 +124,7 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
     uses: ['error'],
   },
   'Done.': { text: ({ summary }) => words(summary) },
+  'Not done.': { text: ({ summary }) => words(summary) },
 };
 
 /** The line as a terminal shows it: with its sentence where it has one, and without the fields in the sentence. */

@@ -118,7 +118,7 @@ export class SourceWatch {
   waits(until: number | undefined, route: string): void {
     const { throttled } = this.#conditions;
     if (until !== undefined) {
-      this.#throttle('budget', until, `The budget of requests (${route}) is spent; the next one goes out at`);
+      this.#throttle('budget', until, `The budget of requests (${route}) is spent; the next one is sent at`);
     } else if (throttled?.by === 'budget') {
       this.#conditions = { ...this.#conditions, throttled: undefined };
     }

@@ -29,7 +29,7 @@ export interface ExporterFailure {
 
 /** What an operator does when the endpoint is a port for gRPC. */
 export const GRPC_ADVICE =
-  'This looks like a gRPC port (4317 as a rule). Set `endpoint` to the port for OTLP over HTTP, 4318 as a rule.';
+  'This looks like a gRPC port (usually 4317). Set `endpoint` to the port for OTLP over HTTP, usually 4318.';
 
 /** A status that the exporters do not retry. */
 const NOT_RETRIED = 400;

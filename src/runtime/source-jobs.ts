@@ -49,7 +49,7 @@ export const rewind: JobHandlers['rewind'] = async ({ app, spec: { source, to } 
     );
     return {
       code: 0,
-      message: `Rewound ${results.length} of the streams of ${source}.`,
+      message: `Rewound ${results.length} ${results.length === 1 ? 'stream' : 'streams'} of ${source}.`,
       results: [...results],
     };
   } catch (error) {
@@ -174,7 +174,7 @@ function outcomeOf(
   const span = `${isoTime(from)} to ${isoTime(to)}`;
   if (errors.length > 0) {
     const why = errors.map((error) => explain(error)).join(' ');
-    const message = `Source ${source} could not be read completely from ${span}; ${events} events. They are kept; run the same command again to read the rest. ${why}`;
+    const message = `Source ${source} could not be read completely from ${span}; events: ${events}. Run the same command again to read the rest. ${why}`;
     return { code: 3, message };
   }
   const read = `Source ${source} was read from ${span}: ${events} events.`;

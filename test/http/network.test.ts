@@ -151,7 +151,7 @@ describe('network errors', () => {
     expect(error).toBeInstanceOf(UnavailableError);
     const at = server.url.replace('http://', '');
     expect(explain(error)).toBe(
-      `No answer from ${server.url}/x: the connection to ${at} was refused. Check that the service is up, and host and port in base_url.`,
+      `No answer from ${server.url}/x: the connection to ${at} was refused. Check that the service is running, and host and port in base_url.`,
     );
     expect(explain(error)).not.toContain('private');
   });

@@ -106,7 +106,7 @@ it('an address in use is an error that says what to do', async () => {
 
   await expect(second).rejects.toThrow(ConfigError);
   await expect(second).rejects.toThrow(
-    `admin.listen 127.0.0.1:${server.port}: another process already uses this port. Choose another address, or stop the process that uses it.`,
+    `admin.listen 127.0.0.1:${server.port}: another process already uses this port, perhaps another Penstock. Choose another address, or stop the process that uses it.`,
   );
 });
 

@@ -82,9 +82,9 @@ const CASES: readonly (readonly [message: string, line: Line, shown: string])[] 
     'Gap in source petra (T1): A to B could not be read completely (too-large). See `penstock gaps`.',
   ],
   [
-    'The ledger is nearly at ledger.max. At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
+    'The ledger is nearly at ledger.max. At the limit its oldest entries are deleted, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
     { penstock: { source: 'console', ledger: { bytes: 4_500_000, max: 5_242_880 } } },
-    'Source console: the ledger holds 4.3 MiB of at most 5.0 MiB (ledger.max). At the bound it forgets its oldest entries, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
+    'Source console: the ledger holds 4.3 MiB of at most 5.0 MiB (ledger.max). At the limit its oldest entries are deleted, and their records are sent again if the vendor returns them again. Raise ledger.max if the disk has room, or find out why the vendor returns so many records.',
   ],
   [
     'A response is not valid in its charset: invalid characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).',
@@ -168,6 +168,11 @@ const CASES: readonly (readonly [message: string, line: Line, shown: string])[] 
     'Done.',
     { penstock: { summary: 'Done: 180 collected, 180 delivered, 0 waiting.' } },
     'Done: 180 collected, 180 delivered, 0 waiting.',
+  ],
+  [
+    'Not done.',
+    { penstock: { summary: 'Not done: 180 collected, 0 delivered, 180 waiting.' } },
+    'Not done: 180 collected, 0 delivered, 180 waiting.',
   ],
 ];
 

@@ -206,7 +206,7 @@ const SOURCES: readonly SourceSituation[] = [
     of: 'a budget that is spent',
     options: { quota: { requests: 4, per: '1h' } },
     arrange: () => lab.advance(4 * MINUTE),
-    row: { since: TIME, reason: expect.stringContaining('is spent; the next one goes out at'), until: TIME },
+    row: { since: TIME, reason: expect.stringContaining('is spent; the next one is sent at'), until: TIME },
     ready: [503, 'source console: stale', 'source console: throttled'],
     stale: 1,
   },

@@ -64,7 +64,7 @@ export function onNetwork(path: string, fileSystem: string): StateError {
 
 export function lostDatabase(path: string, evidence: readonly string[]): StateError {
   return new StateError(
-    `The state directory ${path} has lost its database: penstock.db is missing, but ${evidence.join(', ')} shows that there was one. ` +
+    `The state directory ${path} has lost its database: penstock.db is missing, but ${evidence.join(', ')} ${evidence.length === 1 ? 'shows' : 'show'} that there was one. ` +
       'Choose: mount or restore the right directory; restore penstock.db from a backup or a penstock.db.v<N> copy (without penstock.db-wal and -shm); ' +
       'or, to begin again (sources start at their initial_lookback, and updates and counters get new ids), move everything out of the directory.',
   );
@@ -78,7 +78,7 @@ export function foreign(path: string): StateError {
 
 export function corrupt(path: string, finding: string, cause?: unknown): StateError {
   return new StateError(
-    `${path} is corrupt or no database: ${finding}. It was not changed. Choose: restore it from a backup or a penstock.db.v<N> copy ` +
+    `${path} is corrupt or not a database: ${finding}. It was not changed. Choose: restore it from a backup or a penstock.db.v<N> copy ` +
       '(without penstock.db-wal and -shm), or move the whole directory away to begin again. Keep a copy: its events may be recoverable.',
     cause === undefined ? {} : { cause },
   );
@@ -126,7 +126,7 @@ export function unreleasedSchema(path: string, version: number, differences: rea
 
 export function locked(path: string, holder: Holder | undefined): StateInUseError {
   return new StateInUseError(
-    `The state in ${path} is in use by ${holderWords(holder)}. Stop that process, or give this one a state.path of its own. The lock ends when its process ends.`,
+    `The state in ${path} is in use by ${holderWords(holder)}. Stop that process, or give this one a state.path of its own. The lock is released when that process ends.`,
     holder,
   );
 }

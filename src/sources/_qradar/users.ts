@@ -104,7 +104,7 @@ export function namelessAdvice({ status }: VendorError): string {
   if (status === 403) return 'Give the credential the right to read the users, or set resolve_users: false.';
   if (status === 404)
     return 'This console does not have the list of users (404): check api_version, or set resolve_users: false.';
-  return 'See the error; the list is requested again when names are needed. To do without names, set resolve_users: false.';
+  return 'The list is requested again when names are needed. To do without names, set resolve_users: false.';
 }
 
 function warnOnce(context: Context, error: VendorError): void {

@@ -156,7 +156,7 @@ describe('a state that cannot be used', () => {
     await mkdir(path);
     await writeFile(join(path, 'penstock.db'), 'no database, but long enough to be looked at '.repeat(100));
 
-    expect(await refusal()).toMatch(/corrupt or no database.*backup/);
+    expect(await refusal()).toMatch(/corrupt or not a database.*backup/);
   });
 
   test('a database with damaged pages is refused', async () => {
