@@ -44,7 +44,7 @@ export function toJson(value: unknown): string {
   }
 }
 
-/** A value as it is after it was stored as JSON and read again: members that are undefined are gone. */
+/** A value as it is after it was stored as JSON and read again: without the members that are undefined. */
 export function asJson(value: object): Json {
   return parseJson(toJson(value)) as Json;
 }

@@ -168,7 +168,7 @@ export interface View {
 const ESCAPE =
   /%u(?<percentUnit>[\da-f]{4})|(?<bytes>(?:%[\da-f]{2})+)|&(?:#x(?<hex>[\da-f]{1,6})|#(?<decimal>\d{1,7})|(?<entity>[a-z]{2,6}));?|\\(?:u\{(?<point>[\da-f]{1,6})\}|u(?<unit>[\da-f]{4})|x(?<byte>[\da-f]{2})|(?<octal>[0-3][0-7]{2})|(?<letter>["'\\/bfnrt]))/gi;
 
-/** The named entities that stand for ASCII (HTML, "Named character references"). */
+/** The named entities of ASCII characters (HTML, "Named character references"). */
 const ENTITIES: Readonly<Record<string, string>> = {
   amp: '&',
   apos: "'",

@@ -9,7 +9,7 @@ export class PollStats {
   repeated = 0;
   malformed = 0;
   gaps = 0;
-  /** Requests that still wait for the budget, by the latest page; not summed, because a later page knows better. */
+  /** Requests that still wait for the quota, by the latest page; not summed, because a later page knows better. */
   deferred = 0;
   /** More than half of the rows of some page did not fit their schema: the vendor changed its answer. */
   schemaChanged = false;
@@ -32,7 +32,7 @@ export class PollStats {
 }
 
 /**
- * How a poll ended. complete: caught up. owed: the rest waits for the budget, which is no failure. cut: a stop or a
+ * How a poll ended. complete: caught up. owed: the rest waits for the quota, which is no failure. cut: a stop or a
  * deadline came first. failed: the vendor, the configuration or the journal ended it.
  */
 export type PollOutcome = 'complete' | 'owed' | 'cut' | 'failed';

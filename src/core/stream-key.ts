@@ -22,7 +22,7 @@ export function streamKey({ type, origin, account, scope }: StreamNames): string
   return `${place}|${account.replaceAll('%', '%25').replaceAll('|', '%7C')}|${scope}`;
 }
 
-/** What the state knows a source by. A source's name stands for one type, origin and account for the life of the state. */
+/** What the state knows a source by. A source's name keeps its type, origin and account for the life of the state. */
 export interface SourceIdentity {
   readonly name: string;
   readonly type: string;

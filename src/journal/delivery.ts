@@ -81,7 +81,10 @@ export interface Skip {
 }
 
 export interface DestinationStore {
-  /** Makes destinations known; their positions begin at the oldest page held. The 7 days of all others begin. */
+  /**
+   * Makes destinations known; their positions begin at the oldest page held. All others stop holding back trimming 7 days
+   * after they were last named.
+   */
   open(names: readonly string[], now: number): Promise<void>;
   all(): Promise<readonly StoredDestination[]>;
   /** Marks a destination paused with the reason, or (undefined) no longer paused. */

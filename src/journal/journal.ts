@@ -49,7 +49,7 @@ export interface Journal extends AsyncDisposable {
   trim(now: number): Promise<void>;
   stats(): Promise<JournalStats>;
 
-  /** @throws StateError when a file of the state was removed or replaced. Every transaction that writes checks it too. */
+  /** @throws StateError when a file of the state was removed or replaced. Every method that writes checks it first. */
   requirePresent(): Promise<void>;
   /** Warns in the log when the state is older than one that was used before in the same place: it is a restored copy. */
   compareLast(): Promise<void>;

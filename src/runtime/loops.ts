@@ -129,7 +129,7 @@ export async function watchState(
   }
 }
 
-/** Tells the pulse that deliveries that rest are alive: `/livez` fails only when a loop hangs. */
+/** Reports deliveries as alive while they wait: `/livez` fails only when a loop hangs. */
 async function takePulse({ live, clock, delivering: signal, deliveries }: App): Promise<void> {
   await live.pulse.run(clock, signal, () => {
     for (const { destination, state } of deliveries) live.deliveryAlive(destination, state);

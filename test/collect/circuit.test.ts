@@ -83,7 +83,7 @@ describe('Circuit', () => {
     expect([circuit.rejected('a', later)?.status, circuit.rejected('b', later)]).toEqual([403, undefined]);
   });
 
-  it('another failure changes nothing of a refusal, and no refusal is none', () => {
+  it('a failure that is no refusal stops nothing', () => {
     const circuit = new Circuit(undefined);
 
     expect(circuit.note('a', new UnavailableError('answered 503', URL, 503), NOW)).toBe(false);

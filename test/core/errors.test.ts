@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { explain } from '../../src/core/errors.ts';
 
-test('an error is explained with its causes, and nothing is said twice', () => {
+test('an error is explained with its causes, and nothing is repeated', () => {
   const refused = new Error('connect ECONNREFUSED');
   const wrapped = new Error('connect ECONNREFUSED', { cause: refused });
 

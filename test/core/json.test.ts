@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseJson, toJson } from '../../src/core/json.ts';
 
 describe('parseJson', () => {
-  it('keeps every digit of long integers, and leaves other numbers as they are', () => {
+  it('parseJson keeps every digit of long integers, and returns other numbers as numbers', () => {
     const text =
       '{"id":9007199254740993,"small":9007199254740991,"real":1.5,"large":1e21,"negative":-9223372036854775808}';
 
@@ -16,20 +16,20 @@ describe('parseJson', () => {
     });
   });
 
-  it('gives the decimal text of the fields that are asked for', () => {
+  it('parseJson returns the decimal text of the named fields', () => {
     expect(parseJson('{"dwell":656634.6116,"other":0.1}', { decimalText: ['dwell'] })).toEqual({
       dwell: '656634.6116',
       other: 0.1,
     });
   });
 
-  it('refuses what is no JSON', () => {
+  it('parseJson rejects text that is not JSON', () => {
     expect(() => parseJson('{"cut":')).toThrow(SyntaxError);
   });
 });
 
 describe('toJson', () => {
-  it('is read back as it was, integers of any length included', () => {
+  it('toJson writes what parseJson reads back unchanged, integers of any length included', () => {
     const leaf = fc.oneof(
       fc.string(),
       fc.boolean(),

@@ -19,18 +19,33 @@ const schema = z.looseObject({
 
 describe('readRecord', () => {
   it.each<[string, object, object, RegExp]>([
-    ['a value', { size: '7' }, { size: undefined }, /^size: [^;]*$/],
-    ['a member', { owner: { name: 'a', mail: 7 } }, { owner: { name: 'a' } }, /^owner\.mail: /],
-    ['what lacks a member that it needs', { owner: { mail: 'm' } }, { owner: undefined }, /^owner\.name: /],
-    ['what has an odd member that it needs', { owner: { name: 7 } }, { owner: undefined }, /^owner\.name: /],
+    ['an invalid value', { size: '7' }, { size: undefined }, /^size: [^;]*$/],
+    ['an invalid member', { owner: { name: 'a', mail: 7 } }, { owner: { name: 'a' } }, /^owner\.mail: /],
     [
-      'elements of a list',
+      'a member that lacks a required member',
+      { owner: { mail: 'm' } },
+      { owner: undefined },
+      /^owner\.name: /,
+    ],
+    [
+      'a member with an invalid required member',
+      { owner: { name: 7 } },
+      { owner: undefined },
+      /^owner\.name: /,
+    ],
+    [
+      'invalid elements of a list',
       { tags: [{ key: 'a' }, 7, { value: 'x' }, { key: 'b', value: 7 }] },
       { tags: [{ key: 'a' }, { key: 'b' }] },
       /tags\.1: .*tags\.2\.key: .*tags\.3\.value: /,
     ],
-    ['several at once', { size: {}, owner: 'me' }, { size: undefined, owner: undefined }, /size: .*owner: /],
-  ])('leaves out %s, and says so', (_what, odd, kept, words) => {
+    [
+      'several invalid values',
+      { size: {}, owner: 'me' },
+      { size: undefined, owner: undefined },
+      /size: .*owner: /,
+    ],
+  ])('a record is read without %s, and the reading names it', (_what, odd, kept, words) => {
     const record = Object.freeze({ id: '1', more: [7], ...odd });
 
     const reading = readRecord(schema, record);
@@ -39,16 +54,20 @@ describe('readRecord', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['no object', 'text', /expected object/],
+    ['text', 'text', /expected object/],
     ['null', null, /expected object/],
-    ['an object without what it needs', { size: 7 }, /^id: /],
-    ['an odd value in its place', { id: 7, size: '7' }, /^id: .*size: /],
-    ['a value that may be missing and not be odd', { id: '1', place: 7 }, /^place: expected text$/],
-  ])('refuses %s', (_what, record, words) => {
+    ['an object without a required member', { size: 7 }, /^id: /],
+    ['an object with an invalid required member', { id: 7, size: '7' }, /^id: .*size: /],
+    [
+      'an object with an optional member that must fit and does not',
+      { id: '1', place: 7 },
+      /^place: expected text$/,
+    ],
+  ])('a record is malformed when it is %s', (_what, record, words) => {
     expect(readRecord(schema, record)).toEqual({ problem: expect.stringMatching(words) });
   });
 
-  it('names the vendor’s fields of a record in a frame without the frame', () => {
+  it('the problem of a record names its fields as the vendor does, without the source’s frame', () => {
     const framed = z.object({ day: z.string(), row: schema });
 
     const reading = readRecord(framed, { day: '2026-03-02', row: { id: '1', size: '7' } });
@@ -56,13 +75,13 @@ describe('readRecord', () => {
     expect(reading).toMatchObject({ leftOut: expect.stringMatching(/^size: /) });
   });
 
-  it('does not name thousands of fields', () => {
+  it('the problem of a record names only a few of thousands of fields', () => {
     const reading = readRecord(schema, { id: '1', tags: Array.from({ length: 5_000 }, () => 7) });
 
     expect(reading).toMatchObject({ data: { tags: [] }, leftOut: expect.stringMatching(/; and 4990 more$/) });
   });
 
-  it('reads whatever a vendor sends, and leaves alone what fits', () => {
+  it('any record is read without an error, and one that fits is unchanged', () => {
     const odd = fc.jsonValue({ maxDepth: 2 });
     const record = fc.record(
       { id: fc.oneof(fc.string(), odd), size: odd, owner: odd, tags: odd, place: odd },

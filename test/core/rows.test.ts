@@ -34,7 +34,7 @@ function scans(text: string): boolean {
 }
 
 describe('JsonScanner', () => {
-  it('takes what JSON.parse takes, and nothing else', () => {
+  it('the scanner accepts what JSON.parse accepts, and nothing else', () => {
     const pieces = [
       '{',
       '}',
@@ -79,7 +79,7 @@ describe('JsonScanner', () => {
     );
   });
 
-  it('measures a value of any depth', () => {
+  it('the scanner measures a value of any depth', () => {
     const deep = `${'[{"a":'.repeat(500_000)}1${'}]'.repeat(500_000)}`;
 
     expect(new JsonScanner(Buffer.from(deep)).value()).toEqual({
@@ -92,7 +92,7 @@ describe('JsonScanner', () => {
 });
 
 describe('Rows', () => {
-  it('are the elements of the list, in order and exact, whatever they are', async () => {
+  it('rows are the elements of a list of any values, in order and exact', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.json({ maxDepth: 4 })), fc.constantFrom('', ' \n'), async (all, blank) => {
         const text = `${blank}[${blank}${all.join(`${blank},`)}]${blank}`;
@@ -108,7 +108,7 @@ describe('Rows', () => {
     expect([...(await rowsOf('[9007199254740993]'))]).toEqual([9_007_199_254_740_993n]);
   });
 
-  it('come in pages of bounded size', async () => {
+  it('rows come in batches of bounded size', async () => {
     const text = 'x'.repeat(10_000);
     const rows = await rowsOf(
       JSON.stringify([...Array<string>(500).fill(text), ...Array<number>(2_500).fill(1)]),
@@ -121,7 +121,7 @@ describe('Rows', () => {
     }
   });
 
-  it('are found inside objects and inside rows, and what is around them stays', async () => {
+  it('rows are found inside objects and inside rows, and everything around them is kept', async () => {
     const shape: Shape = { members: { days: { rows: true, of: { members: { types: { rows: true } } } } } };
     const body = {
       total: 7,
@@ -139,13 +139,13 @@ describe('Rows', () => {
   });
 
   it.each(['[1,', '[1 2]', '{"a":[1}', '[1]]', '', '[{"a":"'])(
-    'of %s are none: it is no JSON',
+    'reading rows of %s fails, because it is not JSON',
     async (text) => {
       await expect(readRows(Buffer.from(text), LIST)).rejects.toThrow(SyntaxError);
     },
   );
 
-  it('too deep or too large for a value are told as they were written, the others are values', async () => {
+  it('a row that is too deep or too large keeps its text, and the other rows are parsed', async () => {
     const deep = `${'['.repeat(3_000)}${']'.repeat(3_000)}`;
     const large = JSON.stringify(`é${'x'.repeat(LIMITS.bytes)}`);
 
@@ -158,7 +158,7 @@ describe('Rows', () => {
     expect(Buffer.byteLength((three as Unreadable).text)).toBe(65_536);
   });
 
-  it('give way to other work while a long answer is read', async () => {
+  it('the event loop gets turns while a long answer is read', async () => {
     const bytes = Buffer.from(JSON.stringify(Array<string>(4_000).fill('x'.repeat(1_000))));
     let turns = 0;
     const count = () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseSchedule, Cron } from '../../src/core/schedule.ts';
 
 describe('parseSchedule', () => {
-  it('spreads a plain interval by a twentieth', () => {
+  it('a plain interval varies by a twentieth', () => {
     const early = parseSchedule('every 10m', 'UTC', () => 0);
     const late = parseSchedule('every 10m', 'UTC', () => 0.999_999);
 
@@ -13,13 +13,13 @@ describe('parseSchedule', () => {
     expect(early.interval).toBe(630_000);
   });
 
-  it('knows the longest pause of a cron expression', () => {
+  it('the interval of a cron expression is its longest pause', () => {
     const office = parseSchedule('0 8-18 * * 1-5', 'UTC', Math.random);
 
     expect(office.interval).toBe(62 * 3_600_000);
   });
 
-  it.each(['every 0m', 'every', 'sometimes', '* * * *'])('refuses %s', (text) => {
+  it.each(['every 0m', 'every', 'sometimes', '* * * *'])('the schedule %s is rejected', (text) => {
     expect(() => parseSchedule(text, 'UTC', Math.random)).toThrow(/interval|pattern|field|cron/i);
   });
 });
@@ -45,13 +45,13 @@ function days(expression: string, count: number): string[] {
 }
 
 describe('Cron', () => {
-  it('runs a local time that the clocks skip at the shift', () => {
+  it('a local time that the clocks skip runs at the shift', () => {
     const due = dueTimes('30 2 * * *', 'Europe/Berlin', '2026-03-27T12:00:00Z', 3);
 
     expect(due).toEqual(['2026-03-28T01:30:00.000Z', '2026-03-29T01:00:00.000Z', '2026-03-30T00:30:00.000Z']);
   });
 
-  it('runs a local time that comes twice once', () => {
+  it('a local time that comes twice runs once', () => {
     expect(dueTimes('30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', 2)).toEqual([
       '2026-10-25T00:30:00.000Z',
       '2026-10-26T01:30:00.000Z',
@@ -63,13 +63,13 @@ describe('Cron', () => {
     ]);
   });
 
-  it('runs once at the shift when the clocks skip several of its times', () => {
+  it('several local times that the clocks skip run once, at the shift', () => {
     const due = dueTimes('*/30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', 2);
 
     expect(due).toEqual(['2026-03-29T01:00:00.000Z', '2026-03-30T00:00:00.000Z']);
   });
 
-  it('goes on through an hour that comes twice when it names every hour', () => {
+  it('an expression that names every hour runs in both hours when one comes twice', () => {
     const due = dueTimes('*/30 * * * *', 'Europe/Berlin', '2026-10-25T00:15:00Z', 4);
 
     expect(due).toEqual([
@@ -80,7 +80,7 @@ describe('Cron', () => {
     ]);
   });
 
-  it('takes lists and ranges in any order', () => {
+  it('lists and ranges may be in any order', () => {
     expect(hours('0 20,8 * * *', 3)).toEqual(['08:00', '20:00', '08:00']);
     expect(hours('0 22-2 * * *', 6)).toEqual(['22:00', '23:00', '00:00', '01:00', '02:00', '22:00']);
     expect(hours('15,45,0 * * * *', 4)).toEqual(['03:45', '04:00', '04:15', '04:45']);
@@ -88,7 +88,7 @@ describe('Cron', () => {
     expect(hours('0 9 * nov-feb *', 1)).toEqual(['09:00']);
   });
 
-  it('runs on either day when the day of the month and the day of the week are both restricted', () => {
+  it('when the day of the month and the day of the week are both restricted, either is enough', () => {
     expect(days('0 9 15 * MON-SUN', 3)).toEqual(['01-02', '01-03', '01-04']);
     expect(days('0 9 13 * FRI', 4)).toEqual(['01-02', '01-09', '01-13', '01-16']);
     expect(days('0 0 9 13 * FRI', 4)).toEqual(['01-02', '01-09', '01-13', '01-16']);
@@ -97,7 +97,7 @@ describe('Cron', () => {
     expect(days('0 9 ? * FRI', 2)).toEqual(['01-02', '01-09']);
   });
 
-  it('takes six fields, and days that are years away', () => {
+  it('an expression may have six fields, and days that are years away', () => {
     expect(dueTimes('*/20 * * * * *', 'UTC', '2026-01-01T00:00:19Z', 2)).toEqual([
       '2026-01-01T00:00:20.000Z',
       '2026-01-01T00:00:40.000Z',
@@ -105,12 +105,12 @@ describe('Cron', () => {
     expect(dueTimes('0 0 29 2 *', 'UTC', '2026-01-01T00:00:00Z', 1)).toEqual(['2028-02-29T00:00:00.000Z']);
   });
 
-  it('refuses an expression or a zone that is none, in words', () => {
+  it('an invalid expression or zone is rejected with the reason', () => {
     expect(() => new Cron('61 * * * *')).toThrow(/61/);
     expect(() => new Cron('* * * * *', 'Mars/Olympus')).toThrow('no time zone is named Mars/Olympus');
   });
 
-  it('finds what a walk through every minute of local time finds', () => {
+  it('the next times are those that a walk through every minute of local time finds', () => {
     const zone = fc.constantFrom(
       'Europe/Berlin',
       'America/New_York',

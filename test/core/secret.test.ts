@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mask, maskForeign, maskFromNowOn, Secret } from '../../src/core/secret.ts';
 
-test('a secret shows itself to nobody who does not ask for it', () => {
+test('a secret is shown only by reveal()', () => {
   const secret = new Secret('value-of-the-secret');
 
   expect(`${String(secret)} ${JSON.stringify({ secret })} ${inspect({ secret })}`).toBe(
@@ -12,7 +12,7 @@ test('a secret shows itself to nobody who does not ask for it', () => {
   expect(secret.reveal()).toBe('value-of-the-secret');
 });
 
-test('reading again tells whether it changed, and the old value stays masked', () => {
+test('refresh returns whether the value changed, and the old value stays masked', () => {
   let file = 'value-of-monday';
   const secret = new Secret(file).rereadBy(() => file);
 
@@ -41,19 +41,19 @@ test('the credential of an authorization header is masked without its scheme too
   expect(mask(`${header.reveal()} or credential-of-the-header`)).toBe('[secret] or [secret]');
 });
 
-test('what is no Secret of its own can be masked too', () => {
+test('a value that is not a Secret can be masked too', () => {
   maskFromNowOn('a-piece-of-something');
 
   expect(mask('x=a-piece-of-something')).toBe('x=[secret]');
 });
 
-test('a value too short to be a secret does not riddle the text', () => {
+test('a value of fewer than four characters is not masked', () => {
   maskFromNowOn('abc');
 
   expect(mask('abcdef')).toBe('abcdef');
 });
 
-test('a secret never comes through, in no encoding and beside any text', () => {
+test('a secret is masked in every encoding and next to any text', () => {
   const text = fc.string({ unit: 'binary', maxLength: 20 });
   const value = fc.string({ unit: 'grapheme', minLength: 12, maxLength: 40 });
 
@@ -71,14 +71,14 @@ test('a secret never comes through, in no encoding and beside any text', () => {
   );
 });
 
-test('a secret with a replacement character is known in percent-encoding too', () => {
+test('a secret with a replacement character is found in percent-encoding too', () => {
   const value = 'a secret \uFFFD with one';
   maskFromNowOn(value);
 
   expect(mask(`<${encodeURIComponent(value)}>`)).toBe('<[secret]>');
 });
 
-test('base64 of a longer text shows no more of a secret than its edges', () => {
+test('base64 of a longer text shows only the edges of a secret', () => {
   const value = fc.string({ unit: 'grapheme-ascii', minLength: 12, maxLength: 40 });
   const around = fc.string({ unit: 'grapheme-ascii', maxLength: 8 });
 
@@ -155,7 +155,7 @@ test('a secret of four characters or more is found in any spelling, each charact
 });
 
 test.each(['base64', 'base64url'] as const)(
-  '%s of a secret, or of a pair that it stands in, is found',
+  '%s of a secret, or of a user and password pair with it, is found',
   (encoding) => {
     fc.assert(
       fc.property(secretText, fc.constantFrom('', 'u:', 'us:', 'use:'), spelling, (value, user, spell) => {
@@ -182,20 +182,20 @@ test('the end of a text that was cut within a secret shows no part of it', () =>
   }
 });
 
-test('a header of Basic shows neither its pair nor the password in it', () => {
+test('a Basic header shows neither its pair nor the password', () => {
   const header = new Secret(`Basic ${Buffer.from('us:p4ss-w0rd').toString('base64')}`);
 
   expect(maskForeign(`${header.reveal()}, us:p4ss-w0rd, p4ss-w0rd`)).toBe('[secret], [secret], [secret]');
 });
 
-test('a secret that is a plain word is taken out of what others say, and leaves our own words', () => {
+test('a secret that is a plain word is masked in foreign text, and our own text keeps the word', () => {
   maskFromNowOn('wrong');
 
   expect(maskForeign('it said: wrong')).toBe('it said: [secret]');
   expect(mask('Check the token: it may be wrong, expired or revoked.')).toContain('may be wrong, expired');
 });
 
-test('what only looks like an escape, and a text without secrets, come through as they are', () => {
+test('text without secrets is not changed, also where it looks like an escape', () => {
   for (const text of [
     '100%',
     '%zz%4',
@@ -208,7 +208,7 @@ test('what only looks like an escape, and a text without secrets, come through a
   }
 });
 
-test('masking takes time that grows with the text alone', () => {
+test('the time of masking grows with the length of the text alone', () => {
   for (let count = 0; count < 3_000; count += 1) maskFromNowOn(`token-${count}-of-many-consoles`);
   const text = '%25%41&amp;\\u0041token-'.repeat(20_000);
   const started = performance.now();

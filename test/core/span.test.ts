@@ -10,7 +10,7 @@ const holds = (spans: readonly { from: number; to: number }[], at: number) =>
   spans.some(({ from, to }) => from <= at && at < to);
 
 describe('uncovered', () => {
-  it('is what the others leave of a span, in pieces that do not touch', () => {
+  it('uncovered returns what the others leave of a span, in pieces that do not touch', () => {
     fc.assert(
       fc.property(span, fc.array(span, { maxLength: 6 }), (whole, others) => {
         const rest = uncovered(whole, others);

@@ -31,7 +31,7 @@ const hostile = fc.string({
   ),
 });
 
-test('nothing that acts on a terminal is left', () => {
+test('printable text has no characters that control a terminal', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       expect(printable(text)).not.toMatch(ACTS);
@@ -41,7 +41,7 @@ test('nothing that acts on a terminal is left', () => {
   );
 });
 
-test('what acts is shown as an escape, all else as it is', () => {
+test('control characters are shown as escapes, and all others are kept', () => {
   expect(printable('a\u001B]0;owned\u0007b\u001B[2J')).toBe(String.raw`a\u001b]0;owned\u0007b\u001b[2J`);
   expect(printable('two\r\nlines\tand\u0085C1')).toBe(String.raw`two\r\nlines\tand\u0085C1`);
   expect(printable('abc\u202Efdp.exe\uD83D')).toBe(String.raw`abc\u202efdp.exe\ud83d`);
@@ -60,7 +60,7 @@ test('printable JSON has the same value', () => {
   );
 });
 
-test('of an error’s stack the lines stay', () => {
+test('the lines of an error’s stack are kept', () => {
   expect(printableValue({ a: ['b\n'], error: { message: 'c\n', stack_trace: 'd\n\u001B' } })).toEqual({
     a: [String.raw`b\n`],
     error: { message: String.raw`c\n`, stack_trace: 'd\n' + String.raw`\u001b` },

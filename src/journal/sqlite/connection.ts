@@ -4,7 +4,7 @@ type Parameters = Record<string, SQLInputValue>;
 
 /** What is done around the statements of every store, in one place. */
 export interface Guard {
-  /** Called before each transaction that writes. Throws when the state's files were removed or replaced. */
+  /** Called before everything that writes. Throws when the state's files were removed or replaced. */
   readonly requirePresent: () => void;
   /** What an error of SQLite means to the rest of Penstock. Other errors come back as they are. */
   readonly translate: (error: unknown) => unknown;

@@ -18,7 +18,7 @@ import { SqliteLedger } from './ledger.ts';
 import { SqlitePages } from './pages.ts';
 import { SqlitePolls, SqliteSources, SqliteStreams } from './streams.ts';
 
-/** Seldom chores are done this often, by the clock of who trims. Milliseconds. */
+/** How often `trim` also renews the configured destinations and forgets old requests, by its `now`. Milliseconds. */
 const TIDIED_EVERY = 60 * 60 * 1000;
 
 export interface JournalParts {
@@ -33,7 +33,7 @@ export interface JournalParts {
   readonly log?: Logger | undefined;
 }
 
-/** The journal on an open SQLite database. Make it with `openJournal` and its kin (`open.ts`). */
+/** The journal on an open SQLite database. The functions of `open.ts` make it. */
 export class SqliteJournal implements Journal {
   readonly sources: SqliteSources;
   readonly streams: SqliteStreams;
