@@ -72,7 +72,7 @@ function admitIn<Part extends JsonSchema | boolean>(part: Part): JsonSchema | Pa
   return typeof part === 'object' ? admitReferences(part) : part;
 }
 
-/** Whether a text with `${…}` would be refused. */
+/** Whether the schema of a scalar rejects a text with `${…}`. */
 function isNarrowScalar({ type, pattern, enum: values, format, const: value }: JsonSchema): boolean {
   if (type === 'string') return [pattern, values, format, value].some((rule) => rule !== undefined);
   return ['boolean', 'integer', 'number'].includes(String(type));

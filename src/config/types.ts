@@ -43,15 +43,15 @@ export interface DestinationConfig {
   readonly timeout: number;
   readonly maxRequestBytes: number;
   readonly maxEventAge: number | undefined;
-  /** Beyond it the oldest is skipped while the destination accepts nothing; undefined: nothing is. */
+  /** While the destination accepts nothing, its oldest events beyond this limit are skipped; undefined: none are. */
   readonly backlog?: BacklogLimit | undefined;
   readonly tls: TlsConfig;
-  /** Names of the sources it takes; undefined: all. */
+  /** Names of the sources that it receives; undefined: all. */
   readonly sources: readonly string[] | undefined;
-  /** Vendor tenants it takes; undefined: all. */
+  /** Ids of the vendor tenants that it receives; undefined: all. */
   readonly tenants: readonly string[] | undefined;
   readonly namespace: string | undefined;
-  /** The variables of the environment that describe it, by option; undefined for one of the configuration file. */
+  /** The environment variables that set it, by option; undefined when the configuration file does. */
   readonly variables?: Readonly<Record<string, string>>;
 }
 

@@ -3,7 +3,7 @@ import { type Batch, type BatchEntry, deadLetterOf, tooOld } from './batch.ts';
 import { BatchBisector, type Bisection } from './bisector.ts';
 import type { Accepted, ClassifiedResponse } from './classify-response.ts';
 
-/** How many records a receiver answers for in one request, as far as that is known. */
+/** How many records a receiver can answer in one request, as far as that is known. */
 export interface RequestSize {
   /** A request has at most this many records. */
   readonly most: number;

@@ -23,7 +23,7 @@ const QUOTED_CHARACTERS = 300;
 const TEMPORARY = new Set([408, 409, 420, 425]);
 
 /**
- * The error that a response stands for; undefined when it can be used. Throttled responses are not handled here: see
+ * The error that a response means; undefined when it can be used. Throttled responses are not handled here: see
  * `pauseAsAsked`.
  * @param now the vendor's clock, for `retry-after`
  */

@@ -40,7 +40,7 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
   },
   'The vendor asked us to wait.': {
     text: ({ source }, { event, http }) =>
-      `${about('Source', source)}The vendor asked to wait until ${clockTime(fieldsOf(event)['end'])} (HTTP ${words(fieldsOf(fieldsOf(http)['response'])['status_code'])}).`,
+      `${about('Source', source)}The vendor asked us to wait until ${clockTime(fieldsOf(event)['end'])} (HTTP ${words(fieldsOf(fieldsOf(http)['response'])['status_code'])}).`,
     uses: ['event', 'http'],
   },
   'Source recovered.': {
@@ -186,7 +186,7 @@ function clockTime(value: unknown): string {
   return Number.isNaN(time.getTime()) ? words(value) : time.toTimeString().slice(0, 5);
 }
 
-/** `127.0.0.1:9464`: with the real port where any was asked for. */
+/** `127.0.0.1:9464`: with the real port when the configured one is 0. */
 function listening(address: unknown, port: unknown): string {
   return words(address).replace(/:0$/, `:${words(port)}`);
 }

@@ -95,7 +95,7 @@ export class Providers {
   }
 }
 
-/** Tells feeds apart. */
+/** A key that is the same for records of one feed only. */
 export function feedKey({ dataset, lane }: Feed): string {
   return `${lane} ${dataset}`;
 }

@@ -65,7 +65,7 @@ test('every variable is honoured, and headers are percent-decoded', async () => 
   ]);
 });
 
-test('the variables for logs come first, and their endpoint is used as it stands', async () => {
+test('the variables for logs come first, and their endpoint is used unchanged', async () => {
   const found = await destination({
     ...ENDPOINT,
     OTEL_EXPORTER_OTLP_HEADERS: 'a=general',

@@ -101,7 +101,7 @@ describe('Elasticsearch’s OTLP endpoint', () => {
     expect(found).toMatchObject({ requests: 2, has: ALL.toSorted(), letters: {}, rejected: 0 });
   });
 
-  test('a conflict and a document that does not fit are told apart in the same response', async () => {
+  test('a conflict and a document that does not fit are distinguished in the same response', async () => {
     const store = refusing('uid-5');
     const lost: Answering = async (request) => ({ ...(await store(request)), fault: 'reset' });
     let given = 0;

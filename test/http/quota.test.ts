@@ -158,10 +158,10 @@ describe('waiting requests', () => {
 
     const cut = await failure(spender.acquire(quota, { signal: stop.signal, log }));
     await spender.acquire(quota, { signal: new AbortController().signal, log });
-    const owed = await failure(spender.acquire(quota, { signal: stop.signal, log }));
+    const exhausted = await failure(spender.acquire(quota, { signal: stop.signal, log }));
 
     expect(cut.message).toBe('deadline');
-    expect(owed).toBeInstanceOf(OutOfBudgetError);
+    expect(exhausted).toBeInstanceOf(OutOfBudgetError);
   });
 
   test('a request does not wait for a pause that is too long to be right', async () => {

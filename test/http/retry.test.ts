@@ -68,7 +68,7 @@ describe('retry-after', () => {
 
 describe('reset headers', () => {
   test.each(['x-ratelimit-reset', 'x-ratelimit-reset-public-api', 'ratelimit-reset', 'x-rate-limit-reset'])(
-    '%s tells a throttled client how long to wait',
+    '%s says how long a throttled client has to wait',
     (name) => {
       expect(throttledFor({ [name]: '12' }, NOW)).toBe(12_000);
     },

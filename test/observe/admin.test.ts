@@ -26,7 +26,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** Sends text as it stands, and returns all that comes back. */
+/** Sends text unchanged, and returns everything that comes back. */
 async function raw(request: string): Promise<string> {
   const socket = connect(server.port, '127.0.0.1');
   socket.write(request);

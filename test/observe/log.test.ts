@@ -84,7 +84,7 @@ test('an error that no developer must act on has no trace', () => {
   expect(parse(lines[0])['error']).toEqual({ type: 'UnavailableError', message: 'No answer' });
 });
 
-test('what was thrown and is no error is told in words', () => {
+test('what was thrown and is not an error is logged as text', () => {
   const { log, lines } = logTo();
 
   log.error({ err: 'just text' }, 'Failed.');

@@ -62,7 +62,7 @@ function signIn(): void {
   console.add([loginAttempt(random, clock.now() - 2 * MINUTE, console.users)]);
 }
 
-it('the metrics are all there after a sweep, with the labels of the contract and no others', async () => {
+it('the metrics are all there after a poll, with the labels of the contract and no others', async () => {
   lab.start();
   await lab.advance(5 * MINUTE);
 
@@ -206,22 +206,22 @@ it('the metrics count no bytes and no lag of what was refused or never answered'
   );
 });
 
-it('the metrics tell how old things are, in seconds', async () => {
+it('the metrics show the age of things in seconds', async () => {
   lab.start();
   await lab.advance(1_000);
-  const swept = (await read('penstock_last_complete_sweep_timestamp_seconds'))['source="console"'] ?? 0;
+  const polledAt = (await read('penstock_last_complete_sweep_timestamp_seconds'))['source="console"'] ?? 0;
   console.onRequest = () => ({ status: 503 });
 
   await lab.advance(10 * MINUTE);
 
-  expect(clock.now() / 1000 - swept).toBeGreaterThan(600);
-  expect(clock.now() / 1000 - swept).toBeLessThan(602);
+  expect(clock.now() / 1000 - polledAt).toBeGreaterThan(600);
+  expect(clock.now() / 1000 - polledAt).toBeLessThan(602);
   expect((await read('penstock_lag_seconds'))['source="console"']).toBeGreaterThan(600);
   expect((await read('penstock_requests_total'))['source="console",status="503"']).toBeGreaterThan(1);
   expect((await read('penstock_retries_total'))['source="console"']).toBeGreaterThan(0);
 });
 
-it('the metrics no longer tell the oldest event of a journal that is empty', async () => {
+it('the metrics show no oldest event when the journal is empty', async () => {
   receiver.answer = () => ({ status: 503 });
   lab.start();
   await lab.advance(MINUTE);

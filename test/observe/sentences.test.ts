@@ -52,7 +52,7 @@ const CASES: readonly (readonly [message: string, line: Line, shown: string])[] 
   [
     'The vendor asked us to wait.',
     { http: { response: { status_code: 429 } }, event: { end: NEXT }, penstock: { source: 'console' } },
-    `Source console: The vendor asked to wait until ${NEXT_SHOWN} (HTTP 429).`,
+    `Source console: The vendor asked us to wait until ${NEXT_SHOWN} (HTTP 429).`,
   ],
   ['Source recovered.', { penstock: { source: 'console', stream: '' } }, 'Source console has recovered.'],
   ['Source recovered.', { penstock: { source: 'petra', stream: 'T1' } }, 'Source petra (T1) has recovered.'],

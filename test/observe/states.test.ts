@@ -80,7 +80,7 @@ interface Row extends Record<string, unknown> {
 }
 
 interface Shown {
-  /** As `status --json` beside the daemon tells it. */
+  /** As `status --json` beside the daemon shows it. */
   readonly row: Row;
   /** `/readyz`: its status, and its reasons. */
   readonly ready: readonly [number, ...string[]];
