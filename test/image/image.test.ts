@@ -116,7 +116,7 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
       '--block-size=1MB',
       `${image.root}/opt/penstock`,
     ]).ended;
-    const [, said] = /Penstock with its libraries (\d+) MB/.exec(await readFile(OPERATE, 'utf8')) ?? [];
+    const [, said] = /Penstock with its libraries takes (\d+) MB/.exec(await readFile(OPERATE, 'utf8')) ?? [];
     expect(Math.abs(Number(said) - Number.parseInt(stdout, 10))).toBeLessThanOrEqual(5);
   });
 
