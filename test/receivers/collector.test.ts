@@ -53,7 +53,7 @@ async function written(file: string): Promise<ReceivedRecord[]> {
 }
 
 /** Ids and events, in order. */
-function told(records: readonly ReceivedRecord[]) {
+function eventsOf(records: readonly ReceivedRecord[]) {
   return records.map((record) => ({ uid: record.uid, event: arrivedEvent(record) }));
 }
 
@@ -76,7 +76,7 @@ describe.skipIf(skipped !== '')(`Penstock → Collector${skipped}`, () => {
     expect(code, stderr).toBe(0);
     const events = await journaled(`${space.path}/state`);
     expect(events).toHaveLength(COUNT);
-    expect(told(await written(file))).toEqual(events);
+    expect(eventsOf(await written(file))).toEqual(events);
   });
 
   it('leaves two destinations with everything, once each, though one is dead for the whole run', async () => {
@@ -103,7 +103,7 @@ describe.skipIf(skipped !== '')(`Penstock → Collector${skipped}`, () => {
     expect(code, stderr).toBe(0);
     const events = await journaled(`${space.path}/state`);
     expect(events).toHaveLength(COUNT);
-    expect(told(await written(files.alive))).toEqual(events);
-    expect(told(await written(files.dead))).toEqual(events);
+    expect(eventsOf(await written(files.alive))).toEqual(events);
+    expect(eventsOf(await written(files.dead))).toEqual(events);
   });
 });

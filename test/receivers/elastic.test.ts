@@ -64,7 +64,7 @@ function sorted(values: Iterable<string>): string[] {
 }
 
 /** What a document is in each mapping mode. */
-const DOCUMENTS: Readonly<Record<string, (told: JournaledEvent) => object>> = {
+const DOCUMENTS: Readonly<Record<string, (journaled: JournaledEvent) => object>> = {
   'elastic-bodymap': ({ event }) => nest({ ...event, ...routing(event, namespaceOf('elastic-bodymap')) }),
   // The exporter in this mode adds who sent it, leaves ids and mode in the document, and writes nanoseconds.
   'elastic-ecs': ({ uid, event }) =>
@@ -122,7 +122,7 @@ describe.skipIf(skipped !== '')(`Penstock → Collector → OpenSearch${skipped}
       expect(await valuesThatDidNotFit(streams)).toBe(0);
       expect(refusals(receiver.output())).toEqual([]);
       const documents = new Map(hits.map(({ _id, _source }) => [_id, _source]));
-      for (const told of events) expect(documents.get(told.uid)).toEqual(DOCUMENTS[profile]?.(told));
+      for (const sent of events) expect(documents.get(sent.uid)).toEqual(DOCUMENTS[profile]?.(sent));
       await expectRightAnswers(events, streams);
     },
   );

@@ -14,7 +14,7 @@ interface Message {
 }
 
 /** An event of the protocol. */
-interface Told {
+interface ProtocolEvent {
   readonly method: string;
   readonly params: Parameters;
 }
@@ -23,7 +23,7 @@ interface Told {
 export class DevTools {
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, PromiseWithResolvers<Parameters>>();
-  readonly #listeners = new Map<string, (told: Told) => void>();
+  readonly #listeners = new Map<string, (event: ProtocolEvent) => void>();
   #lastId = 0;
 
   private constructor(socket: WebSocket) {
@@ -50,7 +50,7 @@ export class DevTools {
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const session = String(sessionId);
     const page = new Page((method, params) => this.send(method, params, session));
-    this.#listeners.set(session, (told) => page.told(told));
+    this.#listeners.set(session, (event) => page.onEvent(event));
     for (const domain of ['Page', 'Network', 'Log', 'Runtime', 'Audits']) await page.send(`${domain}.enable`);
     await page.send('Emulation.setScriptExecutionDisabled', { value: true });
     return page;
@@ -87,7 +87,7 @@ export class Page {
     this.send = send;
   }
 
-  told({ method, params }: Told): void {
+  onEvent({ method, params }: ProtocolEvent): void {
     if (method === 'Network.requestWillBeSent')
       this.requests.push((params['request'] as { url: string }).url);
     if (method === 'Log.entryAdded' || method === 'Audits.issueAdded')

@@ -6,7 +6,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until it is told to go: sleepers wake in order of their time. */
+/** A clock that moves only when a test advances it. Sleepers wake in order of their time. */
 export class DrivenClock implements Clock {
   #now: number;
   readonly #sleepers = new Set<Sleeper>();

@@ -38,7 +38,7 @@ const REQUIRED = [
   'observer.product',
 ];
 
-/** Every event of a source has them, so that 300 consoles can be told apart. */
+/** Every event of a source has them, so that 300 consoles can be distinguished. */
 const OF_A_SOURCE = ['observer.name', 'observer.hostname'];
 
 /** The test event is of no source. */

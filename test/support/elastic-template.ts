@@ -21,7 +21,7 @@ const SETS =
 const NESTED =
   /^(?:user\.(?:changes|effective|target|entity|risk)|observer\.(?:egress|ingress|geo|os))\.|\.entity\./;
 
-/** What is told by name prefix (`labels`), and types that are no values. */
+/** Types that have no values of their own: objects, and sets of fields by a name prefix (`labels`). */
 const NO_VALUES = new Set(['object', 'nested', 'flattened']);
 
 /** What a Collector leaves in a document of profile `elastic-ecs`: ids, the mapping mode, and our Resource. */
@@ -89,7 +89,7 @@ function ecsMapping({ type, multi_fields: more = [], ...field }: EcsField): Mapp
 
 /** Longer texts are kept and shown, and not indexed: a store refuses the whole document for a term beyond 32 kB. */
 function mapping(type: string, ignoreAbove = LONGEST_KEYWORD): Mapping {
-  // OpenSearch wants the value of a constant_keyword told; to queries both are one family.
+  // OpenSearch requires the value of a constant_keyword in the mapping; queries treat both types alike.
   if (type === 'constant_keyword') return { type: 'keyword', ignore_above: LONGEST_KEYWORD };
   return type === 'keyword' || type === 'wildcard' ? { type, ignore_above: ignoreAbove } : { type };
 }

@@ -16,7 +16,7 @@ const TYPES = ['counter', 'gauge', 'histogram', 'summary', 'untyped'];
 /**
  * Reads the text format of Prometheus, version 0.0.4
  * (https://prometheus.io/docs/instrumenting/exposition_formats/), and throws at whatever breaks its rules: each family
- * told once, HELP and TYPE before its samples, no series twice, a line feed at the end.
+ * once, HELP and TYPE before its samples, no series twice, a line feed at the end.
  */
 export function parsePrometheus(text: string): ReadonlyMap<string, Exposed> {
   if (!text.endsWith('\n')) throw new Error('the last line does not end');
@@ -26,10 +26,10 @@ export function parsePrometheus(text: string): ReadonlyMap<string, Exposed> {
   for (const line of text.split('\n').filter((one) => one !== '')) {
     const [, kind, name = '', rest = ''] = META.exec(line) ?? [];
     if (kind === 'HELP') {
-      if (helped.has(name)) throw new Error(`HELP of ${name} is told twice`);
+      if (helped.has(name)) throw new Error(`HELP of ${name} comes twice`);
       helped.add(name);
     } else if (kind === 'TYPE') {
-      if (families.has(name)) throw new Error(`${name} is told twice`);
+      if (families.has(name)) throw new Error(`${name} comes twice`);
       if (!TYPES.includes(rest)) throw new Error(`${name} has no known type: ${rest}`);
       families.set(name, { type: rest, series: new Map() });
       current = name;
@@ -51,7 +51,7 @@ function addSample(
     throw new Error(`a sample of ${name} among those of ${current}`);
   const key = `${part} ${labelsOf(labels).toSorted().join(',')}`.trimStart();
   const series = family?.series ?? new Map<string, number>();
-  if (series.has(key)) throw new Error(`the series ${name}{${key}} is told twice`);
+  if (series.has(key)) throw new Error(`the series ${name}{${key}} comes twice`);
   series.set(key, Number(value.replace('Inf', 'Infinity')));
 }
 
