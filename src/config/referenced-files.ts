@@ -32,22 +32,37 @@ interface Context {
   readonly problems: Problems;
 }
 
-function openTlsFiles(tls: unknown, path: Path, { tree, cwd, problems }: Context): void {
+function openTlsFiles(tls: unknown, path: Path, context: Context): void {
   if (!isRecord(tls)) return;
+  const { tree, cwd, problems } = context;
   for (const key of TLS_FILES) {
     const file = tls[key];
     if (typeof file !== 'string' || file === '') continue;
     const absolute = absolutePath(cwd, file);
     tls[key] = absolute;
     const problem = whyUnreadable(absolute);
-    if (problem !== undefined) problems.add(tree.places.value([...path, key]), [...path, key], problem);
+    if (problem !== undefined) addProblem([...path, key], problem, absolute, context);
   }
   // A passphrase that could not be filled in was reported already.
   if (tree.unfilled.has(identify([...path, 'key_passphrase']))) return;
   const texts = Object.entries(tls).filter(([, value]) => typeof value === 'string' && value !== '');
   for (const { option, message } of tlsProblems(Object.fromEntries(texts) as Record<string, string>)) {
-    problems.add(tree.places.value([...path, option]), [...path, option], message);
+    const place = [...path, option];
+    if (option === 'key_passphrase') problems.add(tree.places.value(place), place, message);
+    else addProblem(place, message, String(tls[option]), context);
   }
+}
+
+/** Adds a problem that may quote the path of a file, but not the text that `${…}` in it stands for: a misplaced secret. */
+function addProblem(path: Path, message: string, file: string, { tree, problems }: Context): void {
+  const pieces = tree.substitutions.get(identify(path))?.pieces.filter((piece) => piece !== '') ?? [];
+  const isQuoted = pieces.every((piece) => file.includes(piece));
+  const shown = isQuoted ? pieces.reduce((text, piece) => text.replace(piece, () => '${…}'), file) : '${…}';
+  problems.add(
+    tree.places.value(path),
+    path,
+    message.replace(file, () => shown),
+  );
 }
 
 /** Why a file cannot be read, as a problem; undefined if it can. */
@@ -61,9 +76,10 @@ export function whyUnreadable(file: string): string | undefined {
   }
 }
 
-function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, problems }: Context): void {
+function openTokenFile(block: Record<string, unknown>, path: Path, context: Context): void {
   const file = block['token_file'];
   if (typeof file !== 'string' || file === '') return;
+  const { tree, cwd, problems } = context;
   const filePath = [...path, 'token_file'];
   if (block['token'] !== undefined) {
     problems.add(tree.places.nearestKey(filePath), filePath, 'set either `token` or `token_file`, not both');
@@ -76,7 +92,7 @@ function openTokenFile(block: Record<string, unknown>, path: Path, { tree, cwd, 
     if (problem !== undefined) throw new Error(`${problem} (in the file ${file})`);
     block['token'] = token;
   } catch (error) {
-    problems.add(tree.places.value(filePath), filePath, (error as Error).message);
+    addProblem(filePath, (error as Error).message, file, context);
     return;
   }
   const tokenPath = [...path, 'token'];

@@ -85,6 +85,22 @@ test('a secret file that is missing or empty is a mistake at its place', async (
   ]);
 });
 
+test('a problem with a file does not show what was filled into its path, since it may be a misplaced secret', async () => {
+  const env = { TOKEN: 'hunter2-very-secret', NAME: '../hunter2' };
+  const tls = 'tls: { ca_file: "certs/${TOKEN}.pem", cert_file: "${NAME}", key_file: "${file:key}" }';
+
+  const problems = await problemsOf(SIEM + source('token_file: "${TOKEN}", ' + tls), env, {
+    key: '-----BEGIN',
+  });
+
+  expect(problems).toEqual([
+    expect.stringMatching(/ sources\.a\.token_file: cannot read \$\{…\}: it does not exist$/),
+    expect.stringMatching(/ sources\.a\.tls\.ca_file: cannot read .*certs\/\$\{…\}\.pem: it does not exist$/),
+    expect.stringMatching(/ sources\.a\.tls\.cert_file: cannot read \$\{…\}: it does not exist$/),
+    expect.stringMatching(/ sources\.a\.tls\.key_file: cannot read .*\$\{…\}: it does not exist$/),
+  ]);
+});
+
 test('files of certificates are found from the working directory, and must be there', async () => {
   const tls = 'tls: { ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem }';
   const text = SIEM + source(`token: abcd, ${tls}`);
