@@ -11,6 +11,7 @@ import type { Logger } from '../core/log.ts';
 import { mask } from '../core/secret.ts';
 import type { Finding } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
+import { counted } from '../core/text.ts';
 import { probeDestination } from '../deliver/probe.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
@@ -182,7 +183,7 @@ export class CheckReport {
     this.#output.write(table(['', 'SUBJECT', 'PROBE', 'FINDING'], lines));
     const count = (verdict: Finding['verdict']) => this.#rows.filter((row) => row.verdict === verdict).length;
     this.#output.write(
-      `\n${count('ok')} ok, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('fail')} failed\n`,
+      `\n${count('ok')} ok, ${counted(count('warn'), 'warning')}, ${count('fail')} failed\n`,
     );
   }
 }

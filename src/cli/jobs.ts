@@ -1,9 +1,9 @@
 import { type JobStore, StateInUseError, type StoredJob } from '../journal/journal.ts';
 import type { ExitCode, Io } from './io.ts';
-import { counted, jsonLine, say, TerminalLine } from './output.ts';
+import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
-import { showDuration } from '../core/text.ts';
+import { counted, showDuration } from '../core/text.ts';
 import { isStateHeld, openJournalForJobs } from '../journal/sqlite/open.ts';
 import { openApp } from '../runtime/app.ts';
 import {
@@ -200,7 +200,7 @@ class JobDisplay {
     const share = total === 0 ? 0 : Math.min(1, done / total);
     const full = Math.round(share * WIDTH);
     const bar = `[${'#'.repeat(full)}${'-'.repeat(WIDTH - full)}] ${Math.floor(share * 100)}%`;
-    return [`${name} ${bar}`, counted(events, 'event', 'events'), ...this.#speed(progress)].join(' · ');
+    return [`${name} ${bar}`, counted(events, 'event'), ...this.#speed(progress)].join(' · ');
   }
 
   #speed(progress: JobProgress): string[] {

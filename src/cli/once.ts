@@ -7,7 +7,7 @@ import type { Config } from '../config/types.ts';
 import type { ResponseReport } from '../core/observers.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { showDuration } from '../core/text.ts';
+import { counted, showDuration } from '../core/text.ts';
 import { totalsOf } from '../observe/live.ts';
 import { type App, openApp } from '../runtime/app.ts';
 import { once, type OnceSummary } from '../runtime/once.ts';
@@ -119,7 +119,7 @@ function inWords(
     ...delivered,
     `${undelivered} waiting`,
     ...(rejected === 0 ? [] : [`${rejected} rejected (see \`penstock dead-letters list\`)`]),
-    ...(gaps === 0 ? [] : [`${gaps} ${gaps === 1 ? 'gap' : 'gaps'} (see \`penstock gaps\`)`]),
+    ...(gaps === 0 ? [] : [`${counted(gaps, 'gap')} (see \`penstock gaps\`)`]),
   ];
   const failed = polls.filter(({ outcome }) => outcome === 'failed' || outcome === 'cut');
   const names = failed.map(({ source }) => source).join(', ');

@@ -3,7 +3,7 @@ import type { Io, Output } from './io.ts';
 import { toJson } from '../core/json.ts';
 import type { PollStats } from '../core/observers.ts';
 import { mask } from '../core/secret.ts';
-import { printable, printableJson, printableLines } from '../core/text.ts';
+import { counted, printable, printableJson, printableLines } from '../core/text.ts';
 
 /** Whether a command prints JSON lines: with `--json`, and whenever stdout is not a terminal. */
 export function wantsJson({ stdout }: Pick<Io, 'stdout'>, flags: Readonly<Record<string, unknown>>): boolean {
@@ -33,11 +33,6 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     )
     .map((line) => `${line}\n`)
     .join('');
-}
-
-/** `1 stream`, `1,200 streams`. */
-export function counted(count: number, one: string, many: string): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
 /** The text, cut to so many characters. */
@@ -94,7 +89,7 @@ export class Progress {
   readonly page = (source: string, added: PollStats): void => {
     this.#events.set(source, (this.#events.get(source) ?? 0) + added.emitted);
     this.#line.show(
-      [...this.#events].map(([name, events]) => `${name}: ${counted(events, 'event', 'events')}`).join(' · '),
+      [...this.#events].map(([name, events]) => `${name}: ${counted(events, 'event')}`).join(' · '),
     );
   };
 

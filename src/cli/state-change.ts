@@ -12,10 +12,11 @@ import {
 } from './command.ts';
 import { type Io, setUp } from './io.ts';
 import { enqueueAndFollow } from './jobs.ts';
-import { counted, examples, jsonLine, say, wantsJson } from './output.ts';
+import { examples, jsonLine, say, wantsJson } from './output.ts';
 import { requireRewindable, rewindSource, type Rewound } from '../collect/rewind.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
+import { counted } from '../core/text.ts';
 import { isoTime } from '../ecs/common.ts';
 import { forgetSource } from '../journal/sqlite/transfer.ts';
 import { openJournal, openJournalReadOnly } from '../journal/sqlite/open.ts';
@@ -61,7 +62,7 @@ export const stateRewindCommand: PenstockCommand = {
     } else if (rewound.length > 0) {
       say(
         io.stdout,
-        `Rewound ${counted(rewound.length, 'stream', 'streams')} of ${name}; the next poll reads from ${isoTime(to)}.\n`,
+        `Rewound ${counted(rewound.length, 'stream')} of ${name}; the next poll reads from ${isoTime(to)}.\n`,
       );
     }
     if (rewound.length === 0) io.stderr.write('No cursor is later than that time; nothing was changed.\n');
@@ -160,7 +161,7 @@ export const stateResetCommand: PenstockCommand = {
     if (wantsJson(io, flags)) jsonLine(io.stdout, { source: name, streams, ledger });
     else
       io.stdout.write(
-        `Reset source ${name}: deleted ${counted(streams, 'stream', 'streams')} and ${counted(ledger, 'ledger entry', 'ledger entries')}.\n`,
+        `Reset source ${name}: deleted ${counted(streams, 'stream')} and ${counted(ledger, 'ledger entry', 'ledger entries')}.\n`,
       );
     return EXIT.done;
   },

@@ -9,10 +9,11 @@ import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import { identityOf } from '../core/stream-key.ts';
+import { counted } from '../core/text.ts';
 import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/open.ts';
 import { exportState, importState } from '../journal/sqlite/transfer.ts';
 import { type ExportedStream, StateDocument } from '../journal/state-document.ts';
-import { counted, examples, jsonLine, say, wantsJson } from './output.ts';
+import { examples, jsonLine, say, wantsJson } from './output.ts';
 
 /** `penstock state export`: prints what moves to another machine, as one JSON document. */
 export const stateExportCommand: PenstockCommand = {
@@ -46,7 +47,7 @@ export const stateExportCommand: PenstockCommand = {
     const { events } = await view.stats();
     if (events > 0) {
       io.stderr.write(
-        `${events} ${events === 1 ? 'event is' : 'events are'} undelivered and not exported. Deliver them before you delete this state, with: penstock once\n`,
+        `${counted(events, 'event is', 'events are')} undelivered and not exported. Deliver them before you delete this state, with: penstock once\n`,
       );
     }
     return EXIT.done;
@@ -78,7 +79,7 @@ export const stateImportCommand: PenstockCommand = {
     if (wantsJson(io, flags)) jsonLine(io.stdout, { streams, ledger });
     else
       io.stdout.write(
-        `Imported ${counted(streams, 'stream', 'streams')} and ${counted(ledger, 'ledger entry', 'ledger entries')}.\n`,
+        `Imported ${counted(streams, 'stream')} and ${counted(ledger, 'ledger entry', 'ledger entries')}.\n`,
       );
     return EXIT.done;
   },

@@ -1,4 +1,4 @@
-import { showDuration } from '../core/text.ts';
+import { counted, showDuration } from '../core/text.ts';
 import type { Condition, State } from '../core/state.ts';
 import type { SourceState } from '../observe/states.ts';
 import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';
@@ -59,7 +59,7 @@ export function journalLine(
 ): string {
   const { events, bytes, oldest } = journal;
   const held = `Journal ${mebibytes(bytes)}`;
-  const queued = `${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'} queued`;
+  const queued = `${counted(events, 'event')} queued`;
   const waits = `${queued}, oldest ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
   if (rejected === 0) return oldest === undefined ? `${held}; nothing queued.` : `${held}; ${waits}.`;
   const letters = `${rejected.toLocaleString('en')} rejected, see \`penstock dead-letters list\``;

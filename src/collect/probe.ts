@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { showDuration } from '../core/text.ts';
+import { counted, showDuration } from '../core/text.ts';
 import type { SourceConfig, TlsConfig } from '../config/types.ts';
 import {
   explain,
@@ -123,16 +123,12 @@ function clockFindings({ ahead, answered }: ProbeClient, limit: number): Finding
 
 function quotaFinding(config: SourceConfig, streams: number): Finding {
   const quota = config.options.quota ?? config.definition.quotas(config.options)[0];
-  const poll = `a poll of ${count(streams, 'stream')}`;
+  const poll = `a poll of ${counted(streams, 'stream')}`;
   const detail =
     quota === undefined
-      ? `no limit; ${poll} needs at least ${count(streams, 'request')}`
-      : `${count(quota.requests, 'request')} per ${showDuration(quota.per)}; ${poll} needs about ${showDuration(predictedPoll(config, streams))}`;
+      ? `no limit; ${poll} needs at least ${counted(streams, 'request')}`
+      : `${counted(quota.requests, 'request')} per ${showDuration(quota.per)}; ${poll} needs about ${showDuration(predictedPoll(config, streams))}`;
   return { probe: 'quota', verdict: 'ok', detail, advice: '' };
-}
-
-function count(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? '' : 's'}`;
 }
 
 type Failed = Pick<Finding, 'probe' | 'advice'>;

@@ -41,6 +41,11 @@ export function percentEncoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
+/** `1 stream`, `1,200 streams`. `many`: where it is not `one` and an s. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+}
+
 const UNITS = [
   ['d', 86_400_000],
   ['h', 3_600_000],

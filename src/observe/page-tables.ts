@@ -12,6 +12,7 @@ import {
 import type { DestinationSnapshot, SourceSnapshot } from './snapshot.ts';
 import { DESTINATION_STATES, SOURCE_STATES } from './states.ts';
 import type { EndedPoll } from './watches.ts';
+import { counted } from '../core/text.ts';
 
 /** The filter of the status page, from the query of its address. */
 export interface PageFilter {
@@ -141,7 +142,7 @@ function bySeverity(a: SourceSnapshot, b: SourceSnapshot): number {
 
 function sourceRow(source: SourceSnapshot, now: number): Html {
   const { config, state, streams, troubles, watch, lag, openGaps, deferred, quotaRemaining, ledger } = source;
-  const streamCount = `${streams.length.toLocaleString('en')} ${streams.length === 1 ? 'stream' : 'streams'}`;
+  const streamCount = counted(streams.length, 'stream');
   const queued = deferred > 0 && html`, ${deferred.toLocaleString('en')} queued`;
   const budget =
     quotaRemaining !== undefined &&
@@ -186,7 +187,7 @@ const MARKS = {
 /** A poll as one sign, with its words as title and label. */
 function mark({ outcome, at, events }: EndedPoll): Html {
   const [sign, tone] = MARKS[outcome];
-  const words = `${outcome}, ${events.toLocaleString('en')} ${events === 1 ? 'event' : 'events'}, ${new Date(at).toISOString()}`;
+  const words = `${outcome}, ${counted(events, 'event')}, ${new Date(at).toISOString()}`;
   return html`<span class="${tone}" role="img" aria-label="${words}" title="${words}">${sign}</span>`;
 }
 

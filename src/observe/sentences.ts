@@ -1,3 +1,5 @@
+import { counted } from '../core/text.ts';
+
 /** A line of the log as it is written: nested fields by their ECS names. */
 export type Line = Readonly<Record<string, unknown>>;
 
@@ -73,7 +75,7 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
   'A response is not valid in its charset: invalid characters became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).':
     {
       text: ({ source, charset, replaced_characters: count }) =>
-        `${about('Source', source)}A response is not valid ${words(charset).toUpperCase()}: ${counted(count, 'character', 'characters')} became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).`,
+        `${about('Source', source)}A response is not valid ${words(charset).toUpperCase()}: ${countedIn(count, 'character', 'characters')} became U+FFFD (the replacement character). Ask the vendor to declare the charset that it sends. Later ones are only counted (penstock_replaced_characters_total).`,
     },
   'Destination recovered.': {
     text: ({ destination }) => `Destination ${words(destination)} has recovered.`,
@@ -91,14 +93,14 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
   'Events became dead letters: `penstock dead-letters list` shows them and why. This is logged again when there are ten times as many.':
     {
       text: ({ destination, dead_letters: count }, line) =>
-        `${counted(count, 'event was', 'events were')} rejected by destination ${words(destination)}: ${errorOf(line)}. See \`penstock dead-letters list\`.`,
+        `${countedIn(count, 'event was', 'events were')} rejected by destination ${words(destination)}: ${errorOf(line)}. See \`penstock dead-letters list\`.`,
       uses: ['error', 'http'],
     },
   'Destination accepts no events, and its backlog exceeds backlog.max: the oldest events are skipped for it until it accepts events again. `penstock gaps` lists what it misses.':
     {
       text: ({ gap }) => {
         const { destination, events } = fieldsOf(gap);
-        return `Destination ${words(destination)} accepts no events, and its backlog exceeds backlog.max: ${counted(events, 'event was', 'events were')} skipped, the oldest first. See \`penstock gaps\`.`;
+        return `Destination ${words(destination)} accepts no events, and its backlog exceeds backlog.max: ${countedIn(events, 'event was', 'events were')} skipped, the oldest first. See \`penstock gaps\`.`;
       },
     },
   'Job started.': { text: ({ request }) => `${job(request)} started.` },
@@ -113,7 +115,7 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
   },
   'Hourly summary.': {
     text: ({ collected, delivered, rejected, gaps, backlog }) =>
-      `In the last hour: ${words(collected)} collected, ${words(delivered)} delivered, ${words(rejected)} rejected, ${counted(gaps, 'gap', 'gaps')}; ${words(backlog, 'an unknown number')} waiting.`,
+      `In the last hour: ${words(collected)} collected, ${words(delivered)} delivered, ${words(rejected)} rejected, ${countedIn(gaps, 'gap', 'gaps')}; ${words(backlog, 'an unknown number')} waiting.`,
   },
   'The state of a source changed.': {
     text: ({ source, ...rest }, line) => `Source ${words(source)} ${nowIs(rest, line)}`,
@@ -210,15 +212,14 @@ function named(source: unknown, stream: unknown): string {
   return words(stream, '') === '' ? words(source) : `${words(source)} (${words(stream)})`;
 }
 
-function counted(count: unknown, one: string, many: string): string {
-  return typeof count === 'number'
-    ? `${count.toLocaleString('en')} ${count === 1 ? one : many}`
-    : `? ${many}`;
+/** A count from a line, which may lack it. */
+function countedIn(count: unknown, one: string, many: string): string {
+  return typeof count === 'number' ? counted(count, one, many) : `? ${many}`;
 }
 
 function listed(thing: string, names: unknown): string {
   const list = Array.isArray(names) ? names.map(String) : [];
-  return `${counted(list.length, thing, `${thing}s`)}: ${list.join(', ')}`;
+  return `${counted(list.length, thing)}: ${list.join(', ')}`;
 }
 
 /** `3 s`, `0.4 s`, `2 min`. */

@@ -1,7 +1,7 @@
 import type { SourceConfig } from '../config/types.ts';
 import type { StreamState } from '../journal/collection.ts';
 import { predictedPoll, type Schedule } from '../core/schedule.ts';
-import { showDuration } from '../core/text.ts';
+import { counted, showDuration } from '../core/text.ts';
 import {
   type Condition,
   type SourceConditions,
@@ -95,8 +95,7 @@ export function destinationState({
   if (unreachable !== undefined) return stateOf('unreachable', withSkipped(unreachable, skipped), now);
   const { count, since, lastReason } = deadLetters;
   if (count > 0) {
-    const events =
-      count === 1 ? '1 event was rejected' : `${count.toLocaleString('en')} events were rejected`;
+    const events = `${counted(count, 'event was', 'events were')} rejected`;
     const last = lastReason === undefined ? '.' : `; the last reason: ${lastReason}`;
     return { name: 'rejecting', since, reason: `${events}${last}`, until: undefined };
   }
@@ -106,7 +105,7 @@ export function destinationState({
 /** Adds to the reason how many events the destination misses meanwhile. */
 function withSkipped(condition: Condition, skipped: number): Condition {
   if (skipped === 0) return condition;
-  const events = skipped === 1 ? '1 event was' : `${skipped.toLocaleString('en')} events were`;
+  const events = counted(skipped, 'event was', 'events were');
   const reason = `${condition.reason.replace(/\.$/, '')}; ${events} skipped for it (backlog.max): see \`penstock gaps\``;
   return { ...condition, reason };
 }

@@ -1,4 +1,5 @@
 import { untilAborted, type Clock } from '../core/clock.ts';
+import { counted } from '../core/text.ts';
 import type { Delivery } from '../deliver/loop.ts';
 import type { Settled } from '../deliver/in-flight-batch.ts';
 import { redeliverDeadLetters, type Redelivery, redeliverSince } from '../deliver/redelivery.ts';
@@ -53,11 +54,11 @@ export const replay: JobHandlers['replay'] = async (job) => {
     },
   });
   if (!completed) return undefined;
-  const sent = `${events} events were sent to ${name} again.`;
+  const sent = `${counted(events, 'event was', 'events were')} sent to ${name} again.`;
   if (place.rejected === 0) return { code: 0, message: sent };
   return {
     code: 4,
-    message: `${sent} It rejected ${place.rejected} others; they were delivered before, or are dead letters.`,
+    message: `${sent} It rejected ${counted(place.rejected, 'other', 'others')}: delivered before, or dead letters.`,
   };
 };
 
@@ -85,11 +86,11 @@ export const retry: JobHandlers['retry'] = async (job) => {
   );
   const completed = await Promise.all(retried);
   if (completed.includes(false)) return undefined;
-  const message = `${accepted} of ${total} dead letters were accepted.`;
+  const message = `${accepted} of ${counted(total, 'dead letter')} accepted.`;
   if (rejected === 0) return { code: 0, message };
   return {
     code: 4,
-    message: `${message} ${rejected} were rejected again and are kept: penstock dead-letters list`,
+    message: `${message} ${rejected} rejected again and kept. See: penstock dead-letters list`,
   };
 };
 

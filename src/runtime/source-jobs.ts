@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { ConfigError, explain, StateError, VendorError } from '../core/errors.ts';
 import { PollStats } from '../core/observers.ts';
 import type { Backfill, CommonOptions, Scope } from '../core/source.ts';
+import { counted } from '../core/text.ts';
 import type { Delivery } from '../deliver/loop.ts';
 import { isoTime } from '../ecs/common.ts';
 import type { App, SourceUnit } from './app.ts';
@@ -49,7 +50,7 @@ export const rewind: JobHandlers['rewind'] = async ({ app, spec: { source, to } 
     );
     return {
       code: 0,
-      message: `Rewound ${results.length} ${results.length === 1 ? 'stream' : 'streams'} of ${source}.`,
+      message: `Rewound ${counted(results.length, 'stream')} of ${source}.`,
       results: [...results],
     };
   } catch (error) {
@@ -174,10 +175,10 @@ function outcomeOf(
   const span = `${isoTime(from)} to ${isoTime(to)}`;
   if (errors.length > 0) {
     const why = errors.map((error) => explain(error)).join(' ');
-    const message = `Source ${source} could not be read completely from ${span}; events: ${events}. Run the same command again to read the rest. ${why}`;
+    const message = `Source ${source} could not be read completely from ${span}; ${counted(events, 'event was', 'events were')} collected. Run the same command again to read the rest. ${why}`;
     return { code: 3, message };
   }
-  const read = `Source ${source} was read from ${span}: ${events} events.`;
+  const read = `Source ${source} was read from ${span}: ${counted(events, 'event')}.`;
   if (undelivered.length === 0) return { code: 0, message: read };
   const message = `${read} Some are not delivered yet; the journal holds them. ${undelivered.join(' ')}`;
   return { code: 4, message };

@@ -53,7 +53,7 @@ it('dead-letters retry exits 4 when some are rejected again, and keeps them', as
   const { code, stderr } = await world.run('dead-letters retry --destination siem');
 
   expect(code).toBe(4);
-  expect(stderr).toContain('1 of 3 dead letters were accepted');
+  expect(stderr).toContain('1 of 3 dead letters accepted');
   expect(await letters()).toHaveLength(2);
 });
 

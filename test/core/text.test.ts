@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, it } from 'vitest';
 import {
+  counted,
   printable,
   printableJson,
   printableLines,
@@ -76,4 +77,16 @@ it.each([
   [90_061_000, '1d 1h 1m 1s'],
 ])('shows %i ms as %s', (ms, text) => {
   expect(showDuration(ms)).toBe(text);
+});
+
+test.each([
+  [0, '0 streams'],
+  [1, '1 stream'],
+  [1_200, '1,200 streams'],
+])('%s streams are counted as %s', (count, words) => {
+  expect(counted(count, 'stream')).toBe(words);
+});
+
+it('a count takes the plural that it is given', () => {
+  expect([1, 2].map((count) => counted(count, 'entry', 'entries'))).toEqual(['1 entry', '2 entries']);
 });

@@ -5,6 +5,7 @@ import { readRecord } from '../../core/read-record.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { CommonOptions, Finding, Quota, SourceContext } from '../../core/source.ts';
+import { counted } from '../../core/text.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 
 /** Petra Security's API, without the version with which every path begins. */
@@ -147,7 +148,7 @@ export async function* probeTenants(context: PetraContext): AsyncGenerator<Findi
   const tenants = await readTenants(context);
   const unlisted = tenants.filter(({ listed }) => !listed).map(({ id }) => id);
   const count = tenants.length - unlisted.length;
-  const detail = `${count} ${count === 1 ? 'tenant' : 'tenants'} found`;
+  const detail = `${counted(count, 'tenant')} found`;
   if (tenants.length === 0) {
     yield {
       probe: 'tenants',

@@ -1,6 +1,6 @@
 import { VendorError } from '../../core/errors.ts';
 import type { Finding, SourceContext } from '../../core/source.ts';
-import { showDuration } from '../../core/text.ts';
+import { counted, showDuration } from '../../core/text.ts';
 import { Reading } from './attempts.ts';
 import { explained, getPart, isSortRefusal, type ListPart } from './list.ts';
 import { userIdOf } from './normalise.ts';
@@ -26,7 +26,7 @@ async function* askDirectory(context: SourceContext<Options>): AsyncGenerator<Fi
     yield {
       probe,
       verdict: 'ok',
-      detail: `${part.rows.length} user ${part.rows.length === 1 ? 'name' : 'names'} resolved`,
+      detail: `${counted(part.rows.length, 'user name')} resolved`,
       advice: '',
     };
     return part;
