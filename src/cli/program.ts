@@ -103,6 +103,10 @@ export async function runProgram(args: readonly string[], io: Io): Promise<ExitC
     const program = await build(args, run);
     examples(program, ['penstock demo', 'penstock check', 'penstock once --deadline 4m', 'penstock run']);
     settle(program, io);
+    if (args[0]?.startsWith('-'))
+      program.showHelpAfterError(
+        'Options follow the command: penstock check --config FILE. See: penstock --help',
+      );
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {

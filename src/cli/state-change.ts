@@ -110,7 +110,7 @@ async function rewindInHolder(
   if (followed.kind === 'unstarted') throw inUse;
   if (followed.kind !== 'finished') {
     throw new StateError(
-      `The process that holds the state has not rewound ${source.name} yet. It does so later, or the next penstock run does. See: penstock state show ${source.name}`,
+      `The process that holds the state has not rewound ${source.name} yet. It will, or the next penstock run will. See: penstock state show ${source.name}`,
     );
   }
   const { code, message } = followed.outcome;

@@ -59,6 +59,13 @@ it('an unknown command exits 2 and names the nearest', async () => {
   expect(stderr).toContain('Did you mean check?');
 });
 
+it('an option before the command exits 2, and the error says where options belong', async () => {
+  const { code, stderr } = await command(['--config', 'penstock.yaml', 'status']);
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('Options follow the command: penstock check --config FILE.');
+});
+
 it('one argument too many exits 2', async () => {
   expect((await command(['state', 'show', 'a', 'b'])).code).toBe(2);
 });

@@ -19,21 +19,22 @@ export async function* poll(outer: Context, cursor: Cursor | undefined): AsyncGe
   const context = { ...outer, http: clock.http };
   warnOfBasic(context);
   let position = new WindowPosition(context, cursor ?? (await beginning(context)), clock);
-  let unsure = cursor === undefined ? clock.ahead : undefined;
+  // By how much the console's clock was ahead when the beginning was chosen; undefined once an answer of the list agrees.
+  let unconfirmed = cursor === undefined ? clock.ahead : undefined;
   while (!position.ended) {
     context.signal.throwIfAborted();
     const window = position.window();
     const walk = position.cursor.unsorted ? walkUnsorted : walkSorted;
     try {
       for await (const stretch of walk(context, window)) {
-        if (unsure !== undefined && isOff(clock, unsure)) {
+        if (unconfirmed !== undefined && isOff(clock, unconfirmed)) {
           // The answer by which the beginning was chosen had another time than the list has.
           clock.takeSetBack();
           position = new WindowPosition(context, startAt(context, stretch.date), clock);
-          unsure = clock.ahead;
+          unconfirmed = clock.ahead;
           break;
         }
-        unsure = undefined;
+        unconfirmed = undefined;
         const { page, again } = await pageOf(context, position, stretch);
         yield page;
         if (again) break;
