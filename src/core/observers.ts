@@ -9,7 +9,7 @@ export class PollStats {
   repeated = 0;
   malformed = 0;
   gaps = 0;
-  /** Requests that still wait for the quota, by the latest page; not summed, because a later page knows better. */
+  /** Requests that still wait for the quota, by the latest page; not summed, because a later page has the newer number. */
   deferred = 0;
   /** More than half of the rows of some page did not fit their schema: the vendor changed its answer. */
   schemaChanged = false;

@@ -105,12 +105,13 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
     },
   'Job started.': { text: ({ request }) => `${job(request)} started.` },
   'Job finished.': {
-    text: ({ request }, { event }) => `${job(request)} finished: ${endless(fieldsOf(event)['reason'])}.`,
+    text: ({ request }, { event }) =>
+      `${job(request)} finished: ${withoutFullStop(fieldsOf(event)['reason'])}.`,
     uses: ['event', 'process'],
   },
   'Job finished incompletely.': {
     text: ({ request }, { event }) =>
-      `${job(request)} finished incompletely: ${endless(fieldsOf(event)['reason'])}.`,
+      `${job(request)} finished incompletely: ${withoutFullStop(fieldsOf(event)['reason'])}.`,
     uses: ['event', 'process'],
   },
   'Hourly summary.': {
@@ -159,13 +160,13 @@ function words(value: unknown, absent = '?'): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : absent;
 }
 
-/** Words without the full stop at their end. */
-function endless(value: unknown): string {
+/** What a line says, without the full stop at its end. */
+function withoutFullStop(value: unknown): string {
   return words(value).replace(/\.$/, '');
 }
 
 function errorOf({ error }: Line): string {
-  return endless(fieldsOf(error)['message']);
+  return withoutFullStop(fieldsOf(error)['message']);
 }
 
 function about(what: string, name: unknown): string {
@@ -174,7 +175,7 @@ function about(what: string, name: unknown): string {
 
 /** `is now refused: console answered 401; next try at 04:19.` */
 function nowIs({ state, next_try_at: next }: Fields, { error }: Line): string {
-  const why = error === undefined ? '' : `: ${endless(fieldsOf(error)['message'])}`;
+  const why = error === undefined ? '' : `: ${withoutFullStop(fieldsOf(error)['message'])}`;
   return `is now ${words(state)}${why}${next === undefined ? '' : `; next try at ${clockTime(next)}`}.`;
 }
 

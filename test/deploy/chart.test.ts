@@ -105,7 +105,11 @@ describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
     { name: 'a mode that there is not', values: { mode: 'cron' }, words: /'cronjob', 'daemon', 'sidecar'/ },
     { name: 'a value that there is not', values: { replicas: 2 }, words: /replicas/ },
     { name: 'a configuration that is no text', values: { config: { sources: {} } }, words: /config/ },
-    { name: 'a configuration that is no YAML', values: { config: 'a: [' }, words: /config is no YAML map/ },
+    {
+      name: 'a configuration that is no YAML',
+      values: { config: 'a: [' },
+      words: /config is not a YAML map/,
+    },
     {
       name: 'a Job that is killed before it ends by itself',
       values: { 'cronjob.deadline': '10m', 'cronjob.activeDeadlineSeconds': 600 },

@@ -63,7 +63,7 @@ annotations:
 {{- define "penstock.config" -}}
 {{- $config := fromYaml .Values.config }}
 {{- if hasKey $config "Error" }}
-{{- fail (printf "config is no YAML map: %s" $config.Error) }}
+{{- fail (printf "config is not a YAML map: %s" $config.Error) }}
 {{- end }}
 {{- $state := merge (dict "path" "/var/lib/penstock/state") ($config.state | default dict) }}
 {{- $_ := set $config "state" $state }}
