@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { stringify } from 'yaml';
-import { datasetOf, type DemoShow } from './demo-show.ts';
+import { datasetOf, type DemoShow, OF_EACH } from './demo-show.ts';
 import type { Io } from './io.ts';
 import { EXIT } from '../core/errors.ts';
 import { MANIFEST } from '../core/version.ts';
 import { type DemoVendors, judge, startDemoVendors, type Verdict } from '../simulators/demo.ts';
+import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../simulators/otlp-receiver.ts';
 import { say } from './output.ts';
 
@@ -73,7 +74,7 @@ export async function prove(io: Io, stage: Stage): Promise<Verdict> {
   });
 }
 
-/** Kills the pipeline when events of every source have arrived, at a request that is half accepted and not answered. */
+/** Kills the pipeline when enough events of every source have arrived to show some, at a request that is half accepted and not answered. */
 async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Promise<void> {
   const datasets = Object.keys(vendors.sources).length;
   await using pipeline = new DemoPipeline(io, ['run', '--config', file]);
@@ -81,7 +82,7 @@ async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Pro
   receiver.answer = ({ records }) => {
     const half = Math.ceil(records.length / 2);
     const accepted = [...receiver.received(), ...records.slice(0, half)];
-    if (new Set(accepted.map(datasetOf)).size < datasets) return ACCEPTED;
+    if (showable(accepted) < datasets) return ACCEPTED;
     show.typical(accepted);
     show.step(
       `SIGKILL to process ${pipeline.pid}: the receiver has accepted ${half} of ${records.length} records of a request and has not responded.`,
@@ -97,6 +98,12 @@ async function runAndKill(io: Io, { show, vendors, receiver, file }: Stage): Pro
   reached.abort();
   show.typical(receiver.received());
   show.step('The pipeline ended before events of every source arrived.');
+}
+
+/** Of how many sources enough events have arrived to show. */
+function showable(records: readonly ReceivedRecord[]): number {
+  const bySource = [...Map.groupBy(records, datasetOf).values()];
+  return bySource.filter((ofSource) => new Set(ofSource.map(({ uid }) => uid)).size >= OF_EACH).length;
 }
 
 /** Rejects with the signal's reason when it aborts first. */

@@ -8,7 +8,7 @@ import type { ReceivedRecord } from '../simulators/otlp-receiver-decode.ts';
 import { jsonLine, say } from './output.ts';
 
 /** How many typical events of each source are shown. */
-const OF_EACH = 2;
+export const OF_EACH = 2;
 
 interface Showing {
   /** Only JSON lines on stdout; sentences go to stderr. */
