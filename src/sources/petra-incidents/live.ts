@@ -29,8 +29,10 @@ export function isStale({ now }: Context, { since }: Cursor): boolean {
 export async function* readLive(context: Context, state: Cursor | undefined, deferred?: number): Pages {
   const { known, from, list } = await (state === undefined ? readFirst(context) : readNext(context, state));
   const before = state ?? initialCursor(list.date);
-  // What is dated later is after the cursor, so it is still to be read.
-  const hole = { from: known, to: Math.min(list.reach, list.date) };
+  // What is dated later is after the cursor, so it is still to be read. What came late is dated before it, and a full list
+  // does not show it either: the hole begins where the request did.
+  const to = Math.min(list.reach, list.date);
+  const hole = to > known ? [{ from, to }] : [];
   const { tenants: _, ...kept } = before;
   const { only } = context.options.tenants;
   const joined = await holesOfNewTenants(context, before, list.date);
@@ -39,7 +41,7 @@ export async function* readLive(context: Context, state: Cursor | undefined, def
     ...(only !== undefined && { tenants: [...only] }),
     since: nextSince(context, before, list),
     ...(list.clock !== undefined && { ahead: list.clock.ahead }),
-    holes: [...before.holes, ...(hole.to > hole.from ? [hole] : []), ...joined],
+    holes: [...before.holes, ...hole, ...joined],
   };
   const covered = { from: Math.max(from, list.reach), to: list.date };
   const page = pageOf(context, next, {

@@ -210,6 +210,25 @@ describe('a full list', () => {
     expect(emitted()).toHaveLength(5);
   });
 
+  it('late incidents that a full list does not show are read tenant by tenant, or are in the gap', async () => {
+    await start({ limit: 4 });
+    await lab.poll();
+    const read = clock.now();
+    clock.jump(MINUTE);
+    for (let n = 0; n < 5; n += 1) petra.incidents.add(FIRST, { createdAt: clock.now() - n * 5_000 });
+    const hidden = petra.incidents.add(FIRST, { createdAt: read - 20_000 });
+    const late = petra.incidents.add(SECOND, { createdAt: read - 30_000 });
+
+    await lab.poll();
+
+    expect(emitted()).toContain(late.id);
+    expect(emitted()).not.toContain(hidden.id);
+    const [gap] = await openGaps();
+    expect(gap).toMatchObject({ part: FIRST, reason: 'list-full' });
+    expect(gap?.from).toBeLessThanOrEqual(hidden.createdAt);
+    expect(gap?.to).toBeGreaterThan(hidden.createdAt);
+  });
+
   it('a tenant whose own list is full is a gap: named in the event, and emitted once', async () => {
     await start({ limit: 4 });
     add(FIRST, 6);
