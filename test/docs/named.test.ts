@@ -9,6 +9,16 @@ function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
 
+/** The text of all files that git knows by these patterns. */
+function textOf(...patterns: readonly string[]): string {
+  return execFileSync('git', ['ls-files', ...patterns], { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .filter((path) => existsSync(join(ROOT, path)))
+    .map(read)
+    .join('\n');
+}
+
 /** What stands in backticks in a text. */
 function codeSpans(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
@@ -51,18 +61,10 @@ it('each command of docs/guarantees.md and the README selects tests that exist',
 });
 
 it('each message that docs/troubleshooting.md quotes is one of the code', () => {
-  const sources = execFileSync('git', ['ls-files', 'src/**/*.ts'], { cwd: ROOT, encoding: 'utf8' })
-    .trim()
-    .split('\n');
   // A text may be cut into several literals.
-  const code = sources
-    .filter((path) => existsSync(join(ROOT, path)))
-    .map((path) =>
-      read(path)
-        .replaceAll(/' \+\s*['`]|` \+\s*['`]/g, '')
-        .replaceAll('\\`', '`'),
-    )
-    .join('\n');
+  const code = textOf('src/**/*.ts')
+    .replaceAll(/' \+\s*['`]|` \+\s*['`]/g, '')
+    .replaceAll('\\`', '`');
   const quoted = [...read('docs/troubleshooting.md').matchAll(/"([^"\n]+)"/g)].map(([, text = '']) => text);
 
   const parts = quoted.flatMap((text) => text.replaceAll(/`\w`/g, '…').split('…')).map((part) => part.trim());
@@ -73,16 +75,7 @@ it('each message that docs/troubleshooting.md quotes is one of the code', () => 
 });
 
 it('each line of code that CONTRIBUTING.md calls good is in the repository', () => {
-  const files = execFileSync('git', ['ls-files', 'src/**/*.ts', 'test/**/*.ts'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  })
-    .trim()
-    .split('\n');
-  const code = files
-    .filter((path) => existsSync(join(ROOT, path)))
-    .map(read)
-    .join('\n');
+  const code = textOf('src/**/*.ts', 'test/**/*.ts');
   const blocks = read('CONTRIBUTING.md').matchAll(/^\/\/ Good\n(.*?)^```$/gms);
 
   const lines = [...blocks].flatMap(([, block = '']) => block.trim().split('\n')).map((line) => line.trim());
@@ -97,13 +90,7 @@ it('each reason of a gap in docs/operate.md is one of the code', () => {
   const [, table = ''] = read('docs/operate.md').split('\n| reason of a gap | what happened |\n');
   const rows = table.split('\n\n')[0]?.split('\n').slice(1) ?? [];
   const reasons = rows.flatMap((row) => codeSpans(row.split('|')[1] ?? ''));
-  const sources = execFileSync('git', ['ls-files', 'src/**/*.ts'], { cwd: ROOT, encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const code = sources
-    .filter((path) => existsSync(join(ROOT, path)))
-    .map(read)
-    .join('\n');
+  const code = textOf('src/**/*.ts');
 
   expect(reasons.length).toBeGreaterThan(8);
   expect(reasons.filter((reason) => !code.includes(`'${reason}'`))).toEqual([]);
@@ -112,13 +99,7 @@ it('each reason of a gap in docs/operate.md is one of the code', () => {
 it('what the README shows of the demo is what the demo prints', () => {
   const [, chapter = ''] = read('README.md').split('\n## Try it\n');
   const shown = [...chapter.matchAll(/^ {4}([A-Z].*)$/gm)].slice(0, 3).map(([, line = '']) => line);
-  const commands = execFileSync('git', ['ls-files', 'src/cli/*.ts'], { cwd: ROOT, encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const code = commands
-    .filter((path) => existsSync(join(ROOT, path)))
-    .map(read)
-    .join('\n');
+  const code = textOf('src/cli/*.ts');
 
   // Numbers and the list of datasets differ from run to run.
   const words = shown.flatMap((line) => line.replace(/(?<=events: ).*$|\.$/, '').split(/\d+/));
@@ -128,13 +109,7 @@ it('what the README shows of the demo is what the demo prints', () => {
 });
 
 it('each metric that a document names is one of the code', () => {
-  const sources = execFileSync('git', ['ls-files', 'src/**/*.ts'], { cwd: ROOT, encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const code = sources
-    .filter((path) => existsSync(join(ROOT, path)))
-    .map(read)
-    .join('\n');
+  const code = textOf('src/**/*.ts');
   const named = DOCUMENTS.flatMap(
     (path) =>
       codeSpans(read(path))

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import { fillJournal } from '../support/fill-journal.ts';
 import { readiness } from '../../src/observe/health.ts';
 import { startBotBye } from '../../src/simulators/botbye.ts';
 import { ACCEPTED, type Receiver, startReceiver } from '../../src/simulators/otlp-receiver.ts';
@@ -288,32 +288,5 @@ it('allowances tolerate a reason for a while and still show it', async () => {
   expect(await health(allowances)).toMatchObject({ ready: false });
 });
 
-/** More than the journal's cap of events that do not compress. */
-async function fill(): Promise<void> {
-  const { journal } = lab.app;
-  const [stream] = await journal.streams.all();
-  if (stream === undefined) throw new Error('there is no stream yet');
-  for (let page = 0; page < 60; page += 1) {
-    await journal.commit({
-      stream: stream.key,
-      source: stream.source,
-      dataset: 'qradar.login_attempts',
-      lane: 'live',
-      observedAt: clock.now(),
-      events: Array.from({ length: 10 }, (_, index) => ({
-        uid: `ballast-${page}-${index}`,
-        event: {
-          '@timestamp': new Date(clock.now()).toISOString(),
-          'event.dataset': 'qradar.login_attempts',
-          message: randomBytes(20_000).toString('base64'),
-        },
-      })),
-      ledger: [],
-      cursor: undefined,
-      gaps: [],
-      closedGaps: [],
-      complete: false,
-      deferred: 0,
-    });
-  }
-}
+/** More than the journal's cap. */
+const fill = () => fillJournal(lab.app.journal, { pages: 60, events: 10, bytes: 20_000, now: clock.now() });

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { command } from '../cli/support/command.ts';
 import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
+import { fillJournal } from '../support/fill-journal.ts';
 import { parsePrometheus } from '../support/prometheus.ts';
 import type { State } from '../../src/core/state.ts';
 import { isoTime } from '../../src/ecs/common.ts';
@@ -530,34 +530,5 @@ it('a destination that does not answer is unreachable since the first request wi
     expect(row).toMatchObject({ state: 'unreachable', since: before['since'] });
 });
 
-/** More than the journal's cap of events that do not compress. */
-async function fill(): Promise<void> {
-  const { journal } = lab.app;
-  const [stream] = await journal.streams.all();
-  if (stream === undefined) throw new Error('there is no stream yet');
-  for (let index = 0; index < 700; index += 1) {
-    await journal.commit({
-      stream: stream.key,
-      source: stream.source,
-      dataset: 'qradar.login_attempts',
-      lane: 'live',
-      observedAt: clock.now(),
-      events: [
-        {
-          uid: `ballast-${index}`,
-          event: {
-            '@timestamp': isoTime(clock.now()),
-            'event.dataset': 'qradar.login_attempts',
-            message: randomBytes(14_000).toString('base64'),
-          },
-        },
-      ],
-      ledger: [],
-      cursor: undefined,
-      gaps: [],
-      closedGaps: [],
-      complete: false,
-      deferred: 0,
-    });
-  }
-}
+/** More than the journal's cap. */
+const fill = () => fillJournal(lab.app.journal, { pages: 700, bytes: 14_000, now: clock.now() });
