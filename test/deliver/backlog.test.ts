@@ -70,7 +70,6 @@ async function fill(bytes: number): Promise<void> {
     stream: stream.key,
     source: 'console',
     dataset: 'qradar.login_attempts',
-    lane: 'live',
     observedAt: clock.now(),
     events: [
       {
@@ -81,12 +80,6 @@ async function fill(bytes: number): Promise<void> {
         },
       },
     ],
-    ledger: [],
-    cursor: undefined,
-    gaps: [],
-    closedGaps: [],
-    complete: false,
-    deferred: 0,
   });
 }
 
@@ -229,15 +222,8 @@ describe('a destination with `backlog: { then: gap }`', () => {
       stream: stream?.key ?? '',
       source: 'console',
       dataset: 'qradar.login_attempts',
-      lane: 'live',
       observedAt: clock.now(),
       events: [event('north'), event('south'), event('south')],
-      ledger: [],
-      cursor: undefined,
-      gaps: [],
-      closedGaps: [],
-      complete: false,
-      deferred: 0,
     });
     await fill(KIB);
     await lab.advance(MINUTE);
