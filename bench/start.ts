@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
  * How long the built program takes from its start to its end, against an empty Node: whole processes, one after another
  * in turn, so that a slow machine is slow for all. Fails when a command takes longer than its limit.
  *
- *     npm run build && node bench/start.ts [runs]
+ *     npm run build && node bench/start.ts [runs]      # 20 of each by default
  */
 const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
 const TOKEN = 'token-of-the-bench';
@@ -83,7 +83,7 @@ function middle(times: readonly number[]): number {
 
 /** A QRadar console in a process of its own. */
 async function startVendor(): Promise<AsyncDisposable & { readonly url: string }> {
-  const child = fork(new URL('console.ts', import.meta.url), [TOKEN]);
+  const child = fork(new URL('empty-console.ts', import.meta.url), [TOKEN]);
   const [url] = (await once(child, 'message')) as [string];
   return {
     url,

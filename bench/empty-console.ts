@@ -4,7 +4,7 @@ import { startConsole } from '../src/simulators/qradar.ts';
 /**
  * A QRadar console without rows, for `start.ts`: tells its URL to the process that forked it, and ends with it.
  *
- *     fork('bench/console.ts', [token])
+ *     fork('bench/empty-console.ts', [token])
  */
 const vendor = await startConsole({ clock: systemClock, token: process.argv[2] });
 process.send?.(vendor.url);
