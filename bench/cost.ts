@@ -1,74 +1,178 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../src/core/clock.ts';
-import { loginAttempts } from '../src/simulators/qradar-generator.ts';
-import { startConsole } from '../src/simulators/qradar.ts';
-import { seeded } from '../src/simulators/seeded.ts';
-import { serve } from '../src/simulators/server.ts';
+import { build } from 'esbuild';
+import { startConsole, TOKEN } from './console.ts';
+import { figureOf, type Figure, PENSTOCK, progress, runMeasured, type Usage } from './measure.ts';
+import { type Arrived, type Receiver, startReceiver } from './receiver.ts';
+
+/** What is compared: the floor, or Penstock in one profile; in one encoding and compression. */
+interface Variant {
+  readonly tool: 'floor' | 'penstock';
+  /** The floor sends what `attributes` sends. */
+  readonly profile: (typeof PROFILES)[number];
+  readonly encoding: 'protobuf' | 'json';
+  readonly compression: 'gzip' | 'none';
+}
+
+/** What a variant cost in all its runs. */
+export interface VariantCost extends Variant {
+  /** Microseconds of CPU time a record. */
+  readonly cpu: Figure;
+  /** Records a second, from the start of the process to its end. */
+  readonly rate: Figure;
+  readonly peakMiB: Figure;
+  /** CPU time and rate, divided by those of the floor with the same encoding and compression. */
+  readonly cpuRatio: number;
+  readonly rateRatio: number;
+  /** Bytes of a record on the wire. */
+  readonly wireBytes: number;
+}
+
+export interface CostOptions {
+  readonly rows: number;
+  readonly runs: number;
+  /** Only variants whose name contains one of these; empty: all. Their floors are always measured. */
+  readonly only: readonly string[];
+  /** For state and configuration; must exist. */
+  readonly directory: string;
+}
+
+const PAGE = 1_000;
+const PROFILES = ['attributes', 'elastic-ecs', 'elastic-bodymap', 'json-body'] as const;
+
+const VARIANTS: readonly Variant[] = (['protobuf', 'json'] as const).flatMap((encoding) =>
+  (['gzip', 'none'] as const).flatMap((compression) => [
+    { tool: 'floor' as const, profile: 'attributes' as const, encoding, compression },
+    ...PROFILES.map((profile) => ({ tool: 'penstock' as const, profile, encoding, compression })),
+  ]),
+);
+
+/** `penstock attributes protobuf gzip` */
+export function nameOf({ tool, profile, encoding, compression }: Variant): string {
+  return [tool, ...(tool === 'floor' ? [] : [profile]), encoding, compression].join(' ');
+}
+
+function chosen(only: readonly string[]): readonly Variant[] {
+  const wanted = VARIANTS.filter(
+    (variant) => only.length === 0 || only.some((part) => nameOf(variant).includes(part)),
+  );
+  return VARIANTS.filter(
+    (variant) => wanted.includes(variant) || wanted.some((one) => isFloorOf(variant, one)),
+  );
+}
+
+function isFloorOf(floor: Variant, { encoding, compression }: Variant): boolean {
+  return floor.tool === 'floor' && floor.encoding === encoding && floor.compression === compression;
+}
 
 /**
- * What Penstock costs a login attempt against the floor (`floor.ts`), side by side in one run, so that a slow machine
- * is slow for both. CPU is that of the tool's own process; the console and the receiver run in this one.
- *
- *     npm run bench [-- rows]
+ * What a login attempt costs, from its poll to its acknowledgement: whole processes side by side, in turn, each from its
+ * start to its end with a new state. Console and receiver run in this process. @throws when a process fails, or when what
+ * arrived is not each row once with the fields that the floor ships.
  */
-const rows = Number(process.argv[2] ?? 50_000);
-const PAGE = 1_000;
-const TOKEN = 'token-of-the-bench';
-const HOUR = 3_600_000;
-
-interface Cost {
-  readonly cpuSeconds: number;
-  readonly peakMiB: number;
+export async function measureCost({ rows, runs, only, directory }: CostOptions): Promise<VariantCost[]> {
+  await using console = await startConsole(rows);
+  await using receiver = await startReceiver();
+  const floor = join(directory, 'floor.mjs');
+  await buildFloor(floor);
+  const variants = chosen(only);
+  const usages = new Map<Variant, Usage[]>(variants.map((variant) => [variant, []]));
+  const wire = new Map<Variant, number>();
+  for (let run = 1; run <= runs; run += 1) {
+    for (const variant of variants) {
+      const args =
+        variant.tool === 'floor'
+          ? [floor, console.url, receiver.url, TOKEN, String(PAGE), variant.encoding, variant.compression]
+          : await configured(variant, { directory, console: console.url, receiver: receiver.url });
+      const usage = await runMeasured(args, directory);
+      const arrived = await checked(variant, receiver, rows);
+      usages.get(variant)?.push(usage);
+      wire.set(variant, arrived.bytes / rows);
+      const micros = ((usage.cpuSeconds / rows) * 1e6).toFixed(1);
+      progress(`cost ${run}/${runs}: ${nameOf(variant)}: ${micros} µs, ${usage.wallSeconds.toFixed(2)} s`);
+    }
+  }
+  return summaries(usages, wire, rows);
 }
 
-/** Runs a program, and reads from /proc what it cost just before it ends. */
-async function measure(args: readonly string[]): Promise<Cost> {
-  const report = new URL('report.ts', import.meta.url).pathname;
-  const out = join(directory, 'cost.json');
-  const env = { ...process.env, PENSTOCK_BENCH_OUT: out };
-  const child = spawn(process.execPath, ['--import', report, ...args], {
-    env,
-    stdio: ['ignore', 'ignore', 'inherit'],
+/** The floor, bundled as Penstock is, so that neither is measured with a compiler in it. */
+async function buildFloor(outfile: string): Promise<void> {
+  await build({
+    absWorkingDir: import.meta.dirname,
+    entryPoints: ['floor.ts'],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
   });
-  const [code] = (await once(child, 'close')) as [number];
-  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
-  return JSON.parse(await readFile(out, 'utf8')) as Cost;
 }
 
-const directory = await mkdtemp(join(tmpdir(), 'penstock-bench-'));
-const now = Date.now();
-await using attempts = await startConsole({
-  clock: systemClock,
-  token: TOKEN,
-  rows: loginAttempts({ random: seeded(1), count: rows, from: now - HOUR, to: now - 60_000 }),
-});
-await using sink = await serve(() => ({ status: 200 }), { clock: systemClock });
-const config = join(directory, 'penstock.yaml');
-await writeFile(
-  config,
-  `state: { path: ${directory}/state }
-destinations: { siem: { endpoint: ${sink.url} } }
-sources: { console: { type: qradar-login-attempts, base_url: ${attempts.url}, token: ${TOKEN}, page_size: ${PAGE}, initial_lookback: 2h, resolve_users: false } }
+interface Ends {
+  readonly directory: string;
+  readonly console: string;
+  readonly receiver: string;
+}
+
+async function configured({ profile, encoding, compression }: Variant, ends: Ends): Promise<string[]> {
+  const config = join(ends.directory, 'penstock.yaml');
+  const state = join(ends.directory, 'state');
+  await rm(state, { recursive: true, force: true });
+  await writeFile(
+    config,
+    `state: { path: ${state}, max_bytes: 16GiB }
+destinations:
+  siem: { endpoint: "${ends.receiver}", profile: ${profile}, protocol: http/${encoding}, compression: ${compression} }
+sources:
+  console: { type: qradar-login-attempts, base_url: "${ends.console}", token: ${TOKEN}, page_size: ${PAGE}, initial_lookback: 2h, resolve_users: false }
 log: { level: warn }
 `,
-);
-const floor = await measure([
-  new URL('floor.ts', import.meta.url).pathname,
-  attempts.url,
-  sink.url,
-  TOKEN,
-  String(PAGE),
-]);
-const penstock = await measure([new URL('../dist/main.js', import.meta.url).pathname, 'once', '-c', config]);
-await rm(directory, { recursive: true });
+  );
+  return [PENSTOCK, 'once', '-c', config];
+}
 
-const perRecord = ({ cpuSeconds }: Cost) => ((cpuSeconds / rows) * 1e6).toFixed(1);
-const line = (name: string, cost: Cost) =>
-  `${name.padEnd(10)} ${perRecord(cost).padStart(8)} µs CPU a record  ${cost.peakMiB.toFixed(0).padStart(5)} MiB peak\n`;
-process.stdout.write(
-  `${rows} login attempts, pages of ${PAGE}, protobuf + gzip\n${line('floor', floor)}${line('penstock', penstock)}ratio      ${(penstock.cpuSeconds / floor.cpuSeconds).toFixed(2)}\n`,
-);
+/** Each row must have arrived once, whatever the tool, and the floor must ship the fields that Penstock ships. */
+async function checked(variant: Variant, receiver: Receiver, rows: number): Promise<Arrived> {
+  const arrived = await receiver.take();
+  const ids = new Set(arrived.uids);
+  if (arrived.uids.length !== rows || ids.size !== rows) {
+    throw new Error(
+      `${nameOf(variant)}: ${rows} rows, but ${arrived.uids.length} records with ${ids.size} ids arrived.`,
+    );
+  }
+  if (variant.tool === 'floor' || variant.profile === 'attributes') {
+    const fields = arrived.fields.join(' ');
+    shipped ??= fields;
+    if (fields !== shipped) throw new Error(`${nameOf(variant)} ships ${fields}, not ${shipped}.`);
+  }
+  return arrived;
+}
+
+/** Names of the attributes of the first run. */
+let shipped: string | undefined;
+
+function summaries(
+  usages: ReadonlyMap<Variant, readonly Usage[]>,
+  wire: ReadonlyMap<Variant, number>,
+  rows: number,
+): VariantCost[] {
+  const plain = [...usages].map(([variant, all]) => ({
+    ...variant,
+    cpu: figureOf(all.map(({ cpuSeconds }) => (cpuSeconds / rows) * 1e6)),
+    rate: figureOf(all.map(({ wallSeconds }) => rows / wallSeconds)),
+    peakMiB: figureOf(all.map(({ peakMiB }) => peakMiB)),
+    wireBytes: wire.get(variant) ?? NaN,
+  }));
+  return plain.map((cost) => {
+    const floor = plain.find((one) => isFloorOf(one, cost));
+    return {
+      ...cost,
+      cpuRatio: cost.cpu.median / (floor?.cpu.median ?? NaN),
+      rateRatio: cost.rate.median / (floor?.rate.median ?? NaN),
+    };
+  });
+}
