@@ -13,15 +13,21 @@ export interface ParseOptions {
   readonly decimalText?: readonly string[] | undefined;
 }
 
-/** Only a number with this many digits can be beyond 2^53; a text without one is parsed the fast way. */
-const MANY_DIGITS = /\d{16}/;
+/** Only a number with this many digits can be beyond 2^53. */
+const MANY_DIGITS = 16;
+const LONG_NUMBER = new RegExp(`\\d{${MANY_DIGITS}}`);
 
 /**
  * Parses JSON without losing digits: integers outside ±(2^53 − 1) become BigInt.
+ * @param longNumbers false: no number of the text has so many digits, so that it is parsed the fast way
  * @throws SyntaxError when the text is not JSON
  */
-export function parseJson(text: string, { decimalText = [] }: ParseOptions = {}): unknown {
-  if (decimalText.length === 0 && !MANY_DIGITS.test(text)) return JSON.parse(text);
+export function parseJson(
+  text: string,
+  { decimalText = [] }: ParseOptions = {},
+  longNumbers = LONG_NUMBER.test(text),
+): unknown {
+  if (decimalText.length === 0 && !longNumbers) return JSON.parse(text);
   return JSON.parse(
     text,
     function exact(this: unknown, key: string, value: unknown, context?: { source?: string }) {
@@ -62,6 +68,8 @@ export interface Extent {
   readonly depth: number;
   /** The value itself and all values in it. */
   readonly values: number;
+  /** Whether a number in it may be beyond 2^53, see `parseJson`. */
+  readonly longNumbers: boolean;
 }
 
 export const CODE = {
@@ -94,6 +102,7 @@ export class JsonScanner {
   #from = 0;
   #depth = 0;
   #values = 0;
+  #longNumbers = false;
 
   constructor(bytes: Uint8Array, at = 0) {
     this.bytes = bytes;
@@ -144,7 +153,7 @@ export class JsonScanner {
   begin(): void {
     this.peek();
     this.#from = this.at;
-    [this.#depth, this.#values] = [0, 0];
+    [this.#depth, this.#values, this.#longNumbers] = [0, 0, false];
   }
 
   /** Continues with the value up to about this byte. Returns undefined when the end of the value is not reached. */
@@ -152,7 +161,8 @@ export class JsonScanner {
     while (this.at < to) {
       this.#values += 1;
       if (this.#enter() || this.#next()) continue;
-      return { from: this.#from, to: this.at, depth: this.#depth, values: this.#values };
+      const longNumbers = this.#longNumbers;
+      return { from: this.#from, to: this.at, depth: this.#depth, values: this.#values, longNumbers };
     }
     return undefined;
   }
@@ -217,6 +227,12 @@ export class JsonScanner {
   }
 
   #number(): void {
+    const from = this.at;
+    this.#decimal();
+    if (this.at - from >= MANY_DIGITS) this.#longNumbers = true;
+  }
+
+  #decimal(): void {
     if (this.bytes[this.at] === MINUS) this.at += 1;
     if (this.bytes[this.at] === ZERO) this.at += 1;
     else this.#digits();

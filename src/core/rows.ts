@@ -108,7 +108,9 @@ class Reader {
   /** Parses the value at an extent. */
   make(extent: Extent): unknown {
     const bytes = this.#scanner.bytes.subarray(extent.from, extent.to);
-    return isReadable(extent) ? parseJson(textOf(bytes), this.#options) : new Unreadable(bytes, extent);
+    return isReadable(extent)
+      ? parseJson(textOf(bytes), this.#options, extent.longNumbers)
+      : new Unreadable(bytes, extent);
   }
 
   *#list(of: Shape | undefined): Steps<Rows> {
@@ -166,11 +168,10 @@ class Reader {
   }
 }
 
-/** The extents of a batch's rows. `plain`: every one of them can be parsed. */
-interface BatchPlace {
-  readonly from: number;
-  readonly to: number;
+/** Where a batch's rows are. */
+interface BatchPlace extends Omit<Extent, 'depth'> {
   readonly size: number;
+  /** Every one of them can be parsed. */
   readonly plain: boolean;
 }
 
@@ -178,7 +179,7 @@ interface BatchPlace {
 class Filling {
   readonly #batches: RowBatch[] = [];
   readonly #make: (place: BatchPlace) => RowBatch;
-  #open: (BatchPlace & { readonly values: number }) | undefined;
+  #open: BatchPlace | undefined;
 
   constructor(make: (place: BatchPlace) => RowBatch) {
     this.#make = make;
@@ -191,10 +192,18 @@ class Filling {
     const full =
       open !== undefined && (open.size === PAGE.rows || row.to - from > PAGE.bytes || values > PAGE.values);
     if (full) this.end();
+    const plain = isReadable(row);
     this.#open =
       full || open === undefined
-        ? { from: row.from, to: row.to, size: 1, plain: isReadable(row), values: row.values }
-        : { from, to: row.to, size: open.size + 1, plain: open.plain && isReadable(row), values };
+        ? { ...row, size: 1, plain }
+        : {
+            from,
+            to: row.to,
+            size: open.size + 1,
+            plain: open.plain && plain,
+            values,
+            longNumbers: open.longNumbers || row.longNumbers,
+          };
   }
 
   end(): readonly RowBatch[] {
@@ -233,9 +242,10 @@ class ParsedBatch implements RowBatch {
   }
 
   #make({ of, options }: Manner): readonly unknown[] {
-    const { from, to, plain } = this.#place;
+    const { from, to, plain, longNumbers } = this.#place;
     if (plain && of === undefined) {
-      return parseJson(`[${textOf(this.#bytes.subarray(from, to))}]`, options) as readonly unknown[];
+      const text = `[${textOf(this.#bytes.subarray(from, to))}]`;
+      return parseJson(text, options, longNumbers) as readonly unknown[];
     }
     const scanner = new JsonScanner(this.#bytes, from);
     return this.#each(scanner, () => rowAt(scanner, of, options));

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { toJson } from '../core/json.ts';
 import type { LedgerValue } from '../core/source.ts';
 import type { StreamNames } from '../core/stream-key.ts';
@@ -8,7 +8,7 @@ import type { StreamNames } from '../core/stream-key.ts';
  * share a hash.
  */
 export function digest(...parts: readonly unknown[]): string {
-  return createHash('sha256').update(toJson(parts)).digest('hex').slice(0, 40);
+  return hash('sha256', toJson(parts)).slice(0, 40);
 }
 
 /**

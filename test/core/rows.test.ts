@@ -87,6 +87,7 @@ describe('JsonScanner', () => {
       to: deep.length,
       depth: 1_000_000,
       values: 1_000_001,
+      longNumbers: false,
     });
   });
 });
@@ -105,7 +106,30 @@ describe('Rows', () => {
         expect(places.map((place) => rows.at(place))).toEqual(parseJson(text));
       }),
     );
-    expect([...(await rowsOf('[9007199254740993]'))]).toEqual([9_007_199_254_740_993n]);
+  });
+
+  it('rows have the same numbers as the document parsed at once, however many digits they have', async () => {
+    const digits = fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }).map(String);
+    const double = fc.double({ noNaN: true, noDefaultInfinity: true }).map(String);
+    const number = fc.oneof(
+      digits,
+      double,
+      digits.map((all) => `${all}.5e-7`),
+    );
+    const row = fc.oneof(
+      number,
+      number.map((one) => `{"a":[${one}],"b":"9007199254740993"}`),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(row), async (all) => {
+        const rows = await rowsOf(`[${all.join(',')}]`);
+
+        expect([...rows]).toEqual(parseJson(`[${all.join(',')}]`));
+        const places = rows.batches.flatMap((batch) => batch.places());
+        expect(places.map((place) => rows.at(place))).toEqual([...rows]);
+      }),
+    );
+    expect([...(await rowsOf('[1, 9007199254740993]'))]).toEqual([1, 9_007_199_254_740_993n]);
   });
 
   it('rows come in batches of bounded size', async () => {

@@ -27,7 +27,7 @@ export class Reading {
   readonly #sorted: boolean;
   #ordinals = new Ordinals();
   #offset = 0;
-  #last: ListPart | undefined;
+  #last: Pick<ListPart, 'total' | 'digest'> | undefined;
   #restarts = 0;
 
   constructor(context: SourceContext<Options>, asked: Span, { sorted }: { readonly sorted: boolean }) {
@@ -52,7 +52,7 @@ export class Reading {
       return undefined;
     }
     await this.#requireProgress(part);
-    this.#last = part;
+    this.#last = { total: part.total, digest: part.digest };
     this.#offset += part.rows.length;
     return part;
   }

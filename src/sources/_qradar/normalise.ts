@@ -3,18 +3,13 @@ import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import { addressOf, isoTime, isTimestamp } from '../../ecs/common.ts';
 import { membersOf } from '../_kit/keys.ts';
 
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? undefined)
-  .optional();
+const text = z.string().nullish();
+const id = z.custom<string | number | bigint>(isId, 'expected an integer or text').nullish();
 
-/** An id as digits, exact beyond 2^53; some consoles send text. */
-const id = z
-  .union([z.string(), z.int(), z.bigint()], 'expected an integer or text')
-  .nullish()
-  .transform((value) => (value === undefined || value === null ? undefined : String(value)))
-  .optional();
+/** An integer, exact beyond 2^53; some consoles send text. */
+function isId(value: unknown): value is string | number | bigint {
+  return typeof value === 'string' || typeof value === 'bigint' || Number.isSafeInteger(value);
+}
 
 /**
  * One row of `GET /api/access/login_attempts`, with the user's name (`username`) where it is known. Only the time is
@@ -37,9 +32,10 @@ export function timeOf(row: unknown): number | undefined {
   return isTimestamp(attempt_time) ? attempt_time : undefined;
 }
 
-/** The user id of a raw row. */
+/** The user id of a row. */
 export function userIdOf(row: unknown): string | undefined {
-  return id.safeParse(membersOf(row)['user_id']).data;
+  const { user_id } = membersOf(row);
+  return isId(user_id) ? String(user_id) : undefined;
 }
 
 /** The vendor's five fields, under `vendor`. The address is text: consoles write host names there, too. */
@@ -55,17 +51,18 @@ export function loginAttemptFields(vendor: string): FieldTable {
 
 /** One login attempt in ECS. */
 export function normalise(vendor: string, attempt: LoginAttempt): EcsEvent {
+  const userId = userIdOf(attempt);
   return compact({
     '@timestamp': isoTime(attempt.attempt_time),
     message: sentence(attempt),
     // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is in the vendor's field: rules look for one action over all sources.
     'event.action': 'login',
     'event.outcome': outcome(attempt.attempt_result),
-    'user.id': attempt.user_id,
+    'user.id': userId,
     'user.name': attempt.username,
-    ...addressOf('source', attempt.remote_ip),
+    ...addressOf('source', attempt.remote_ip ?? undefined),
     [`${vendor}.login_attempt.attempt_time`]: attempt.attempt_time,
-    [`${vendor}.login_attempt.user_id`]: attempt.user_id,
+    [`${vendor}.login_attempt.user_id`]: userId,
     [`${vendor}.login_attempt.remote_ip`]: attempt.remote_ip,
     [`${vendor}.login_attempt.attempt_result`]: attempt.attempt_result,
     [`${vendor}.login_attempt.attempt_method`]: attempt.attempt_method,
@@ -78,7 +75,7 @@ const OUTCOMES = new Map([
   ['FAILURE', 'failure'],
 ]);
 
-function outcome(result: string | undefined): string {
+function outcome(result: string | null | undefined): string {
   return OUTCOMES.get(result ?? '') ?? 'unknown';
 }
 
@@ -89,8 +86,10 @@ const DID: Readonly<Record<string, string>> = {
 };
 
 /** `goran logged in from 10.20.0.9` */
-function sentence({ attempt_result, user_id, username, remote_ip }: LoginAttempt): string {
-  const who = username || (user_id ? `User ${user_id}` : 'An unknown user');
+function sentence(attempt: LoginAttempt): string {
+  const { attempt_result, username, remote_ip } = attempt;
+  const id = userIdOf(attempt);
+  const who = username || (id ? `User ${id}` : 'An unknown user');
   const did = DID[outcome(attempt_result)];
   return remote_ip ? `${who} ${did} from ${remote_ip}` : `${who} ${did}`;
 }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
-import type { Rows } from '../../core/rows.ts';
+import { Rows } from '../../core/rows.ts';
 import type { Span } from '../../core/source.ts';
 import { Ordinals } from '../_kit/keys.ts';
 import {
@@ -55,12 +55,14 @@ export async function* walkSorted(context: Context, window: Span): AsyncGenerato
     // A part may lack rows that were not settled when it was answered, whatever an earlier part covered.
     end = Math.min(end, part.date - context.options.settle);
     const how = { asked: reading.asked, end, ordinals: reading.ordinals };
-    const whole = await survey(part.rows, { ...how, after: last });
+    // One page is parsed once. The pages of a longer answer are parsed again, so that one at a time is in memory.
+    const answered = part.rows.batches.length > 1 ? part.rows : Rows.of(...part.rows);
+    const whole = await survey(answered, { ...how, after: last });
     if (!whole.ascending) throw new UnsortedError('The console does not sort by attempt_time.');
-    requireFiltered(context, whole, part.rows.length);
+    requireFiltered(context, whole, answered.length);
     const ends = !part.more || whole.beyond;
-    let left = part.rows.batches.length;
-    for (const rows of pagesOf(part.rows)) {
+    let left = answered.batches.length;
+    for (const rows of pagesOf(answered)) {
       const { attempts, last: to } = observe(rows, { ...how, after: last });
       left -= 1;
       const isLast = ends && left <= 0;

@@ -172,8 +172,9 @@ export class WindowPosition {
 function usersSeen(known: readonly string[], { attempts }: Stretch): string[] {
   const users = new Set(known);
   for (const { record } of attempts) {
+    if (users.size >= 2) break;
     const id = userIdOf(record);
-    if (id !== undefined && users.size < 2) users.add(id);
+    if (id !== undefined) users.add(id);
   }
   return [...users];
 }
