@@ -1,5 +1,5 @@
 import { Argument } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { jsonFlag, type PenstockCommand } from './command.ts';
 import { examples, jsonLine, table, wantsJson } from './output.ts';
 import { didYouMean } from '../config/problems.ts';

@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { z } from 'zod';
+import * as z from 'zod';
 import { configFlag, jsonFlag, type PenstockCommand, requireState } from './command.ts';
 import { type Io, setUp } from './io.ts';
 import { absolutePath } from '../config/files.ts';

@@ -1,5 +1,5 @@
 import { Duration, IANAZone } from 'luxon';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSchedule } from '../core/schedule.ts';
 import { Secret } from '../core/secret.ts';
 import { whyNoHeader, whyNoText } from './secrets.ts';

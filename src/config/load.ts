@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { CommonOptions, Source } from '../core/source.ts';
 import { checkProxies } from './proxy.ts';
 import { parseFiles, type ParsedFile } from './yaml.ts';

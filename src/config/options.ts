@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EcsEvent } from '../core/event.ts';
 import { Secret } from '../core/secret.ts';
 import type { CommonOptions } from '../core/source.ts';

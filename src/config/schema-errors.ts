@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { maskForeign, maskFromNowOn, Secret } from '../core/secret.ts';
 import { type Problems, identify, type Path, nearest } from './problems.ts';
 import { valueAt, type Substitution, type Tree } from './tree.ts';

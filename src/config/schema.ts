@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SourceTypes } from './load.ts';
 import { EVERY_TYPE } from './tree.ts';
 import { settingsSchema } from './settings.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { maskFromNowOn } from '../core/secret.ts';
 import { REASONS } from '../core/state.ts';
 import { bytes, duration, filePath, namespace, secret, sizeOrAge, parseListenAddress } from './fields.ts';

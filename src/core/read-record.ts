@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Extent } from './json.ts';
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** What reading a record by its schema gives. */
 export type RecordReading<Data> =

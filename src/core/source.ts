@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { EcsEvent, FieldTable } from './event.ts';
 import type { LedgerValue, Scope, SourceContext, StreamContext } from './source-context.ts';
 import type { Span } from './span.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Config, SourceConfig } from '../config/types.ts';
 import type { Json } from '../core/json.ts';
 import type { Schedule } from '../core/schedule.ts';

@@ -1,5 +1,5 @@
 import { type JobStore, JournalWriteError, type StoredJob } from '../journal/journal.ts';
-import { z } from 'zod';
+import * as z from 'zod';
 import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { buildPage, decide, type Known, remembered } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { LedgerValue, Observation } from '../../src/core/source.ts';

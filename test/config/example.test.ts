@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { loadConfig, type SourceTypes } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { Config } from '../../src/config/types.ts';

@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { always, duration, sourceOptions, tenants } from '../../src/config/options.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { CommonOptions } from '../../src/core/source.ts';

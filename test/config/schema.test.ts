@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { configSchema } from '../../src/config/schema.ts';
 import { TYPES } from './support/configuration.ts';
 

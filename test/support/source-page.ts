@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Source } from '../../src/core/source.ts';
 
 /** What follows this line in a source's README is generated; what stands before it is written by hand. */

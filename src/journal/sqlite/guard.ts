@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
-import { z } from 'zod';
+import * as z from 'zod';
 import { explain } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { isBefore } from '../delivery.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HttpResponse } from '../../core/http.ts';
 import { PAGE, Rows } from '../../core/rows.ts';
 import { maskForeign } from '../../core/secret.ts';

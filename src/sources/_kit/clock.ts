@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ClockReading, Http } from '../../core/http.ts';
 import type { SourceContext } from '../../core/source.ts';
 

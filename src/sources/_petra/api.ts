@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Tenants } from '../../config/options.ts';
 import { UnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { readRecord } from '../../core/read-record.ts';

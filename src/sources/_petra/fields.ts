@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EcsValue, FieldTable } from '../../core/event.ts';
 import { isTimestamp } from '../../ecs/common.ts';
 

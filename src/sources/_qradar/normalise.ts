@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import { addressOf, isoTime, isTimestamp } from '../../ecs/common.ts';
 import { membersOf } from '../_kit/keys.ts';

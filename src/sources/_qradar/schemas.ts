@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { always, duration, httpUrl, password, sourceOptions } from '../../config/options.ts';
 import { Secret } from '../../core/secret.ts';
 import type { StreamContext } from '../../core/source.ts';

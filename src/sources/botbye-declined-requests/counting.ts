@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation, Span, StreamContext } from '../../core/source.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';

@@ -1,5 +1,5 @@
 import countries from 'i18n-iso-countries/index.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import type { MappingContext } from '../../core/source.ts';
 import { addressOf, bucketInWords, changeInWords, isoTime } from '../../ecs/common.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { Unreadable } from '../../core/read-record.ts';
 import { PAGE, Rows } from '../../core/rows.ts';

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, httpUrl, sourceOptions, timezone } from '../../config/options.ts';
 import type { Gap, Span, StreamContext } from '../../core/source.ts';
 import { ahead, instant } from '../_kit/clock.ts';

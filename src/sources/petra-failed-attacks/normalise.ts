@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { compact, type EcsEvent, type EcsValue, type FieldTable } from '../../core/event.ts';
 import { NEEDED } from '../../core/read-record.ts';
 import type { MappingContext, Scope } from '../../core/source.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { toJson } from '../../core/json.ts';
 import type { Shape } from '../../core/rows.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, httpUrl, sourceOptions, tenants } from '../../config/options.ts';
 import type { Span, StreamContext } from '../../core/source.ts';
 import { instant } from '../_kit/clock.ts';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readRecord, Unreadable } from '../../core/read-record.ts';
 import type { RowBatch, Rows } from '../../core/rows.ts';
 import type { LedgerValue, Observation } from '../../core/source.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Page } from '../../core/source.ts';
 import { isoTime } from '../../ecs/common.ts';
 import { inParts } from '../_kit/answer.ts';

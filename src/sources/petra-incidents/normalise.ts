@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { compact, type EcsEvent, type FieldTable } from '../../core/event.ts';
 import type { Json } from '../../core/json.ts';
 import type { LedgerValue, MappingContext } from '../../core/source.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, httpUrl, sourceOptions, tenants } from '../../config/options.ts';
 import type { StreamContext } from '../../core/source.ts';
 import { ahead, instant, span } from '../_kit/clock.ts';

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { loadConfig, type SourceTypes } from '../../../src/config/load.ts';
 import { duration, httpUrl, sourceOptions, tenants } from '../../../src/config/options.ts';
 import type { Config } from '../../../src/config/types.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sourceOptions } from '../../../src/config/options.ts';
 import { defineSource } from '../../../src/core/source.ts';
 
