@@ -9,6 +9,7 @@ import {
   renewed,
   settingsTable,
 } from './support/document-parts.ts';
+import { doubleFields } from './support/double-fields.ts';
 import { componentTemplate, indexTemplate } from './support/elastic-template.ts';
 import { ownFields } from './support/own-fields.ts';
 import { sourcePage } from './support/source-page.ts';
@@ -31,6 +32,10 @@ test('deploy/elastic types what the sources declare and what ECS defines', async
   await expect(written(indexTemplate(datasets.toSorted()))).toMatchFileSnapshot(
     '../deploy/elastic/index-template.json',
   );
+});
+
+test('the encoder knows the fields that ECS stores as floating-point numbers', async () => {
+  await expect(doubleFields()).toMatchFileSnapshot('../src/ecs/double-fields.generated.ts');
 });
 
 test.each([...(await loadSources()).values()].map((source) => [source.id, source] as const))(

@@ -20,6 +20,16 @@ export interface JournaledEvent {
   readonly event: EcsEvent;
 }
 
+/**
+ * Log records of one dataset in protobuf, each as it appears in OTLP's `ScopeLogs.log_records` (tag 0x12, length,
+ * LogRecord), one after another.
+ */
+export interface EncodedRecords {
+  readonly dataset: string;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Leaves out undefined, null, empty strings and empty arrays, so that a mapping can list every field. */
 export function compact(fields: Readonly<Record<string, EcsValue | null | undefined>>): EcsEvent {
   const kept: Record<string, EcsValue> = {};
