@@ -68,14 +68,15 @@ const CHECK_EVERY = 1_000;
  * leaves it one free slot of the quota. Where the quota has a single slot, a poll that begins just then waits for it.
  */
 export function behindLive({ http, polls, clock, signal }: CollectContext): Http {
+  const request: Http['request'] = async (wanted) => {
+    const least = Math.min(2, http.capacity(wanted.route));
+    while (polls.busy || (await http.available(wanted.route)) < least) await clock.sleep(CHECK_EVERY, signal);
+    return http.request(wanted);
+  };
   return {
     available: (route) => http.available(route),
     recall: (ahead) => http.recall(ahead),
-    get: async (request) => {
-      const least = Math.min(2, http.capacity(request.route));
-      while (polls.busy || (await http.available(request.route)) < least)
-        await clock.sleep(CHECK_EVERY, signal);
-      return http.get(request);
-    },
+    request,
+    get: request,
   };
 }

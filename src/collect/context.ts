@@ -6,7 +6,8 @@ import type { CollectObserver } from '../core/observers.ts';
 import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { VERSION } from '../core/version.ts';
-import { createHttp, type SourceHttp, type HttpSettings } from '../http/client.ts';
+import { createHttp, type SourceHttp } from '../http/client.ts';
+import type { HttpSettings } from '../http/settings.ts';
 import type { Journal } from '../journal/journal.ts';
 import type {
   LedgerEntry,
@@ -80,7 +81,7 @@ export class Mutex {
 }
 
 /** What the HTTP client of a source is made of, besides its configuration. */
-export type HttpParts = Omit<HttpSettings, 'options' | 'authorise' | 'quotas' | 'userAgent'>;
+export type HttpParts = Omit<HttpSettings, 'options' | 'authorise' | 'quotas' | 'throttled' | 'userAgent'>;
 
 /** The HTTP client of one source, with its credential and its quotas. Dispose it to close its connections. */
 export function openHttp(parts: HttpParts, { definition, options }: SourceConfig): SourceHttp {
@@ -89,6 +90,7 @@ export function openHttp(parts: HttpParts, { definition, options }: SourceConfig
     options,
     authorise: () => definition.authorise(options),
     quotas: definition.quotas(options),
+    throttled: definition.throttled,
     userAgent: `penstock/${VERSION}`,
   });
 }

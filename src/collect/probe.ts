@@ -12,11 +12,12 @@ import {
   UnauthorisedError,
   VendorError,
 } from '../core/errors.ts';
+import { toJson } from '../core/json.ts';
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedPoll } from '../core/schedule.ts';
 import { quotaName } from '../http/quota.ts';
-import type { Http, HttpResponse, HttpRequest } from '../core/http.ts';
+import type { GetRequest, Http, HttpResponse, HttpRequest } from '../core/http.ts';
 
 interface ProbeParts {
   readonly config: SourceConfig;
@@ -211,7 +212,11 @@ class ProbeClient implements Http {
     return this.#clock.now() + (this.ahead ?? 0);
   }
 
-  async get(request: HttpRequest): Promise<HttpResponse> {
+  get(request: GetRequest): Promise<HttpResponse> {
+    return this.request(request);
+  }
+
+  async request(request: HttpRequest): Promise<HttpResponse> {
     const key = this.#keyOf(request);
     const response = this.#shared.get(key) ?? this.#send(request);
     this.#shared.set(key, response);
@@ -237,7 +242,7 @@ class ProbeClient implements Http {
   }
 
   async #send(request: HttpRequest): Promise<ProbeResponse> {
-    const answer = await this.#http.get(request);
+    const answer = await this.#http.request(request);
     return { answer, ahead: answer.headers['date'] === undefined ? undefined : this.#ahead() };
   }
 
@@ -247,6 +252,6 @@ class ProbeClient implements Http {
 
   #keyOf(request: HttpRequest): string {
     const { definition, options } = this.#config;
-    return `${quotaName(options.base_url, definition.authorise(options), '')}${JSON.stringify(request)}`;
+    return `${quotaName(options.base_url, definition.authorise(options), '')}${toJson(request)}`;
   }
 }

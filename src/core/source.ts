@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { EcsEvent, FieldTable } from './event.ts';
+import type { ThrottleTest } from './http.ts';
 import type { LedgerValue, Scope, SourceContext, StreamContext } from './source-context.ts';
 import type { Span } from './span.ts';
 
@@ -63,6 +64,11 @@ export interface Source<
   quotas(options: z.output<Options>): readonly Quota[];
   /** The headers that carry the credential. Called for every request, because secret files are read again. */
   authorise(options: z.output<Options>): Readonly<Record<string, string>>;
+  /**
+   * Says of a response, beside 429 and 403 with `Retry-After` or nothing remaining, that it was throttled, and until when
+   * (the vendor's clock, epoch ms; undefined: not known). A `Retry-After` wins. Absent: no other response is.
+   */
+  readonly throttled?: ThrottleTest;
   /**
    * The streams to poll. Those without a `task` are collected first and polled in the order of how long ago they were
    * last polled, across restarts. One with a `task` is polled before the next is taken from here, and the same scope may

@@ -39,21 +39,30 @@ interface Limits {
   readonly asked?: Span | undefined;
 }
 
+/** One request as it is sent, complete. */
+export interface SentRequest {
+  readonly method: string;
+  /** With the credential, where it is in the query. */
+  readonly url: URL;
+  readonly headers: Headers;
+  readonly body?: string | undefined;
+}
+
 /** How much of a failed response's body is read: enough for the vendor's own message. Bytes. */
 const FAILURE_BYTES = 65_536;
 
 /**
- * Sends one GET, without retries and redirects.
+ * Sends one request, without retries and redirects.
  * @throws TimedOutError (GivenUpError when the request cannot even be cancelled) · TooLargeError (the connection is
  *   closed) · UnavailableError network · the signal's reason.
  */
 export async function exchange(
   connections: Pick<Connections, 'dispatcher' | 'phase'>,
-  url: URL,
-  headers: Headers,
+  request: SentRequest,
   { clock, timeout, maxBytes, signal, asked, way: home }: Limits,
 ): Promise<RawResponse> {
   signal.throwIfAborted();
+  const { url } = request;
   const overdue = new AbortController();
   const done = new AbortController();
   const timer = clock.sleep(timeout, done.signal).then(
@@ -66,7 +75,7 @@ export async function exchange(
   const limits = { clock, maxBytes, asked, signal: stop, progress };
   const way = { ...home, url: url.href };
   try {
-    const work = connections.dispatcher().then((dispatcher) => get(dispatcher, url, headers, limits));
+    const work = connections.dispatcher().then((dispatcher) => send(dispatcher, request, limits));
     const ended = withinGrace(work, { stop, clock, done: done.signal });
     return await Promise.race([ended, cancelledInQueue(progress, stop, done.signal)]);
   } catch (error) {
@@ -124,10 +133,9 @@ function watched(dispatcher: Dispatcher, progress: RequestProgress): Dispatcher 
   });
 }
 
-async function get(
+async function send(
   dispatcher: Dispatcher,
-  url: URL,
-  headers: Headers,
+  { method, url, headers, body: content }: SentRequest,
   {
     clock,
     maxBytes,
@@ -141,8 +149,9 @@ async function get(
   const response = await watched(dispatcher, progress).request({
     origin: url.origin,
     path: url.pathname + url.search,
-    method: 'GET',
+    method,
     headers,
+    body: content ?? null,
     signal,
   });
   progress.phase = 'reading';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { OutOfBudgetError, ThrottledError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import type { Quotas, RateLimit } from '../core/http.ts';
+import type { Quotas, RateLimit, ThrottleTest } from '../core/http.ts';
 import type { RawResponse } from './exchange.ts';
 import { exhaustedFor, isThrottled, LONGEST_PAUSE, throttledFor } from './retry.ts';
 
@@ -183,6 +183,8 @@ interface ThrottleContext {
   readonly vendorNow: number;
   /** Number of this try, from 1. */
   readonly attempt: number;
+  /** What the source says of the response. */
+  readonly says?: ThrottleTest | undefined;
 }
 
 /** The first pause after a 429 that does not say how long to wait; it doubles up to the longest. Milliseconds. */
@@ -195,16 +197,18 @@ const LONGEST_DEFAULT_PAUSE = 60_000;
  */
 export async function pauseAsAsked(
   response: RawResponse,
-  { spender, quota, clock, log, vendorNow, attempt }: ThrottleContext,
+  { spender, quota, clock, log, vendorNow, attempt, says }: ThrottleContext,
 ): Promise<ThrottledError | undefined> {
   const { status, headers, url } = response;
-  if (!isThrottled(response)) {
+  const said = says?.(response);
+  if (said === undefined && !isThrottled(response)) {
     const wait = exhaustedFor(headers, vendorNow);
     if (wait !== undefined) await spender.pause(quota, clock.now() + wait);
     return undefined;
   }
   const fallback = Math.min(LONGEST_DEFAULT_PAUSE, FIRST_DEFAULT_PAUSE * 2 ** (attempt - 1));
-  const until = clock.now() + (throttledFor(headers, vendorNow) ?? fallback);
+  const wait = throttledFor(headers, vendorNow, said?.until) ?? fallback;
+  const until = clock.now() + wait;
   await spender.pause(quota, until);
   const end = new Date(until).toISOString();
   log.warn(

@@ -11,6 +11,8 @@ import { printable } from '../core/text.ts';
 import { readRows } from '../core/rows.ts';
 import { maskForeign } from '../core/secret.ts';
 import type { RawResponse } from './exchange.ts';
+import { linkOf, resolved } from './links.ts';
+import { type Outgoing, plain } from './outgoing.ts';
 import { BusyError, parseHttpDate, retryAfter } from './retry.ts';
 import { wantsTls, explainPlainRequest } from './tls-error.ts';
 
@@ -110,17 +112,20 @@ function vendorMessage(text: string): string {
 
 /**
  * Parses a response into what a source gets.
+ * @param url what was requested, without a credential
  * @param now the vendor's clock, for a response without `Date`
  * @throws UnreadableAnswerError when the body is not valid JSON
  */
 export async function readResponse(
   raw: RawResponse,
   request: Pick<HttpRequest, 'decimalText' | 'rows'>,
+  url: URL,
   now: number,
 ): Promise<HttpResponse> {
   const json = await parsed(raw, request);
   const clock = clockReadingOf(raw);
   return {
+    url: url.href,
     status: raw.status,
     headers: raw.headers,
     date: parseHttpDate(raw.headers['date']) ?? now,
@@ -129,6 +134,8 @@ export async function readResponse(
     body: raw.body,
     json: () => json,
     whole: () => readRows(raw.body, undefined),
+    link: (relation) => linkOf(raw.headers['link'], relation, url),
+    resolve: (reference) => resolved(reference, url),
   };
 }
 
@@ -152,19 +159,26 @@ async function parsed(
 export const MAX_REDIRECTS = 3;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Redirects that keep method and body (RFC 9110 §15.4). */
+const KEEPING = new Set([307, 308]);
 
 /**
- * Where a response redirects to on its own origin; undefined when it does not redirect.
- * @throws RefusedError for a redirect to another origin, which must never receive the credential.
+ * The request that a response redirects to, on its own origin; undefined when it does not redirect.
+ * @throws RefusedError for a redirect to another origin, which must never receive the credential, and for one that would
+ *   turn another method into a GET.
  */
-export function redirectOf({ status, headers, url }: RawResponse, from: URL): URL | undefined {
+export function redirectOf({ status, headers, url }: RawResponse, from: Outgoing): Outgoing | undefined {
   if (!REDIRECTS.has(status)) return undefined;
-  const target = headers['location'] === undefined ? null : URL.parse(headers['location'], from.href);
+  const target = headers['location'] === undefined ? null : URL.parse(headers['location'], from.url.href);
   if (target === null) {
     throw new RefusedError(`${url} redirects without a valid location. Check base_url.`, url, status, '');
   }
-  if (target.origin === from.origin) return target;
-  const message = `${url} redirects to another origin, ${maskForeign(target.origin)}, which is not followed because it would receive the credential. If that is the vendor's API, set base_url to it.`;
+  if (target.origin !== from.url.origin) {
+    const message = `${url} redirects to another origin, ${maskForeign(target.origin)}, which is not followed because it would receive the credential. If that is the vendor's API, set base_url to it.`;
+    throw new RefusedError(message, url, status, '');
+  }
+  if (from.method === 'GET' || KEEPING.has(status)) return { ...from, url: plain(target) };
+  const message = `${url} redirects a ${from.method} with ${status}, which would turn it into a GET, so it is not followed. Check base_url and the path.`;
   throw new RefusedError(message, url, status, '');
 }
 

@@ -96,11 +96,15 @@ export function retryAfter(headers: Headers, now: number): number | undefined {
   return longest(headers, (name) => name.startsWith('retry-after'), now);
 }
 
-/** As `retryAfter`, or else by `x-ratelimit-reset*` and similar headers. Only for a response that was throttled. */
-export function throttledFor(headers: Headers, now: number): number | undefined {
-  return (
-    retryAfter(headers, now) ?? longest(headers, (name) => /^(x-)?rate-?limit-reset(-|$)/.test(name), now)
-  );
+/**
+ * As `retryAfter`, or else until the time that the source found (the vendor's clock, epoch ms), or else by
+ * `x-ratelimit-reset*` and similar headers. Only for a response that was throttled.
+ */
+export function throttledFor(headers: Headers, now: number, until?: number): number | undefined {
+  const asked = retryAfter(headers, now);
+  if (asked !== undefined) return asked;
+  if (until !== undefined) return bounded(until - now);
+  return longest(headers, (name) => /^(x-)?rate-?limit-reset(-|$)/.test(name), now);
 }
 
 /**
@@ -129,7 +133,11 @@ function longest(headers: Headers, counts: (name: string) => boolean, now: numbe
     .map(([, value]) => parseWait(value, now))
     .filter((wait) => wait !== undefined);
   if (waits.length === 0) return undefined;
-  return Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, ...waits));
+  return bounded(Math.max(...waits));
+}
+
+function bounded(wait: number): number {
+  return Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, wait));
 }
 
 function parseWait(text: string, now: number): number | undefined {

@@ -9,7 +9,7 @@ import type {
   PollStats,
   SourcePollResult,
 } from '../core/observers.ts';
-import type { RequestReport } from '../http/client.ts';
+import type { RequestReport } from '../http/settings.ts';
 import type {
   Condition,
   Reason,

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { explain, UnavailableError } from '../../src/core/errors.ts';
-import type { HttpSettings } from '../../src/http/client.ts';
+import type { HttpSettings } from '../../src/http/settings.ts';
 import { failure, rig } from './support/rig.ts';
 
 const ca_file = fixture('ca.pem');

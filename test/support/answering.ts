@@ -16,5 +16,5 @@ export function answering(body: unknown, request: HttpRequest, date: number): Pr
     charset: 'utf-8',
     replaced: 0,
   };
-  return readResponse(raw, request, date);
+  return readResponse(raw, request, new URL('http://vendor'), date);
 }

@@ -260,13 +260,15 @@ export class TestProcess implements AsyncDisposable {
 /** A client without a network. */
 function inPlace(http: Http, clock: Clock): SourceHttp {
   let requests = 0;
+  const request: Http['request'] = (wanted) => {
+    requests += 1;
+    return http.request(wanted);
+  };
   return {
     available: (route) => http.available(route),
     recall: (ahead) => http.recall(ahead),
-    get: (request) => {
-      requests += 1;
-      return http.get(request);
-    },
+    request,
+    get: request,
     capacity: () => Infinity,
     vendorNow: () => clock.now(),
     get requests() {

@@ -41,17 +41,19 @@ export class KeptClock {
     this.#context = context;
     this.#ahead = ahead;
     this.tolerance = slack + PRECISION;
+    const request: Http['request'] = async (wanted) => {
+      const answer = await http.request({
+        ...wanted,
+        clock: { ahead: this.#ahead, tolerance: this.tolerance },
+      });
+      if (answer.clock !== undefined) this.#learn(answer.clock);
+      return answer;
+    };
     this.http = {
       available: (route) => http.available(route),
       recall: (known) => http.recall(known),
-      get: async (request) => {
-        const answer = await http.get({
-          ...request,
-          clock: { ahead: this.#ahead, tolerance: this.tolerance },
-        });
-        if (answer.clock !== undefined) this.#learn(answer.clock);
-        return answer;
-      },
+      request,
+      get: request,
     };
     if (ahead !== undefined) http.recall(ahead);
   }

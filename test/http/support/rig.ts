@@ -2,12 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Secret } from '../../../src/core/secret.ts';
 import { QuotaSpender } from '../../../src/http/quota.ts';
-import {
-  createHttp,
-  type HttpSettings,
-  type RequestReport,
-  type SourceHttp,
-} from '../../../src/http/client.ts';
+import { createHttp, type SourceHttp } from '../../../src/http/client.ts';
+import type { HttpSettings, RequestReport } from '../../../src/http/settings.ts';
 import type { Logger } from '../../../src/core/log.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';

@@ -26,6 +26,7 @@ export async function observe(
   body: unknown,
 ): Promise<readonly Observation[] | undefined> {
   const http: Http = {
+    request: (request) => answering(body, request, NOW),
     get: (request) => answering(body, request, NOW),
     available: async () => 0,
     recall: () => undefined,

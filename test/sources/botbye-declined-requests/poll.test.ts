@@ -385,7 +385,7 @@ describe('answers that are not as documented', () => {
     const { collector, vendor } = start('2026-03-02T12:00:00Z');
     const refused = new RefusedError('404', 'http://botbye/x', 404, '{}');
     const failing = new Collector({
-      http: { ...vendor.http, get: () => Promise.reject(refused) },
+      http: { ...vendor.http, request: () => Promise.reject(refused) },
       now: () => vendor.now,
     });
 

@@ -42,16 +42,13 @@ export class Vendor {
   }
 
   get http(): Http {
-    return {
-      available: async () => Infinity,
-      recall: () => undefined,
-      get: async (request) => {
-        if (this.away) throw new UnavailableError('BotBye is away.', 'http://botbye', 503);
-        const rows = [...this.counts].map(([id, declinedReqCount]) => ({ id, declinedReqCount }));
-        const body = this.body === undefined ? rows : this.body;
-        const date = Math.floor((this.date?.() ?? this.now) / 1000) * 1000;
-        return answering(body, request, date);
-      },
+    const request: Http['request'] = async (wanted) => {
+      if (this.away) throw new UnavailableError('BotBye is away.', 'http://botbye', 503);
+      const rows = [...this.counts].map(([id, declinedReqCount]) => ({ id, declinedReqCount }));
+      const body = this.body === undefined ? rows : this.body;
+      const date = Math.floor((this.date?.() ?? this.now) / 1000) * 1000;
+      return answering(body, wanted, date);
     };
+    return { available: async () => Infinity, recall: () => undefined, request, get: request };
   }
 }
