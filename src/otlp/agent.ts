@@ -3,7 +3,7 @@ import { Agent as HttpAgent, type AgentOptions, type ClientRequest, type ClientR
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, getCACertificates } from 'node:tls';
-import type { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
+import type { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
 import { unreadable, unusable, verificationOptions } from '../http/connections.ts';
 import { MAX_HEADER_BYTES } from '../http/network-error.ts';
@@ -11,36 +11,29 @@ import { ExplainedError } from '../http/way.ts';
 import type { Proxy } from '../config/proxy.ts';
 
 /** The exporters' own enumeration, which they do not export. */
-type Compression = NonNullable<NonNullable<ConstructorParameters<typeof OTLPLogExporter>[0]>['compression']>;
+type Compression = NonNullable<
+  NonNullable<ConstructorParameters<typeof OTLPMetricExporter>[0]>['compression']
+>;
 
 const COMPRESSION = { gzip: 'gzip', none: 'none' } as unknown as Readonly<
   Record<DestinationConfig['compression'], Compression>
 >;
 
-interface ExporterHooks {
+export interface AgentHooks {
   /** Undefined: none. The proxy variables of this process are not used. */
   readonly proxy: Proxy | undefined;
   /** Called with every request before it is sent. */
   readonly onRequest: (request: ClientRequest) => void;
-  /** Called with the agent that holds the exporter's connections. */
-  readonly onAgent?: (agent: HttpAgent) => void;
 }
 
-/** The options of an exporter of logs or metrics to this receiver, but its headers. */
-export function exporterOptions(
-  { url, compression, timeout, tls }: DestinationConfig,
-  { proxy, onRequest, onAgent }: ExporterHooks,
-) {
+/** The options of an official exporter to this receiver, but its headers. */
+export function exporterOptions({ url, compression, timeout, tls }: DestinationConfig, hooks: AgentHooks) {
   return {
     url,
     compression: COMPRESSION[compression],
     timeoutMillis: timeout,
     userAgent: 'penstock',
-    httpAgentOptions: (scheme: string) => {
-      const agent = watchingAgent(scheme, tls, proxy, onRequest);
-      onAgent?.(agent);
-      return agent;
-    },
+    httpAgentOptions: (scheme: string) => watchingAgent(scheme, tls, hooks),
   };
 }
 
@@ -55,12 +48,7 @@ interface Addressable {
  * An agent that shows each request to `onRequest`, gives each its `Content-Length`, and knows TLS settings and a proxy,
  * which the exporters' own agents do not. `scheme`: `http:` or `https:`.
  */
-function watchingAgent(
-  scheme: string,
-  tls: TlsConfig,
-  proxy: Proxy | undefined,
-  onRequest: (request: ClientRequest) => void,
-): HttpAgent {
+export function watchingAgent(scheme: string, tls: TlsConfig, { proxy, onRequest }: AgentHooks): HttpAgent {
   const url = proxy?.url.reveal();
   const proxyEnv = url === undefined ? {} : { http_proxy: url, https_proxy: url };
   const options: AgentOptions = { keepAlive: true, maxSockets: 1, proxyEnv };
@@ -68,7 +56,7 @@ function watchingAgent(
   const addressable = agent as unknown as Addressable;
   const addRequest = addressable.addRequest.bind(agent);
   addressable.addRequest = (request, ...rest) => {
-    sendWhole(request);
+    if (!request.hasHeader('Content-Length')) sendWhole(request);
     onRequest(request);
     // Last, so that `onRequest` sees the response before the error that is made of it.
     guardResponse(request);
@@ -78,7 +66,7 @@ function watchingAgent(
 }
 
 /**
- * Holds back the body of a request until it is whole, so that it is sent with its `Content-Length`: the exporters
+ * Holds back the body of a request until it is whole, so that it is sent with its `Content-Length`: the official exporters
  * stream it in chunks, which some receivers reject (411, or 400).
  */
 function sendWhole(request: ClientRequest): void {

@@ -56,10 +56,15 @@ export class Providers {
     return gathered;
   }
 
-  /** The bytes of a request with these records as the exporter will write it, before compression. */
-  exactSize(records: readonly FeedRecord[], encoding: Encoding): number {
+  /** A request with these records, before compression. */
+  serialize(records: readonly FeedRecord[], encoding: Encoding): Uint8Array {
     const serializer = encoding === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer;
-    return serializer.serializeRequest(this.gather(records))?.length ?? 0;
+    return serializer.serializeRequest(this.gather(records)) ?? new Uint8Array();
+  }
+
+  /** The bytes of a request with these records, before compression. */
+  exactSize(records: readonly FeedRecord[], encoding: Encoding): number {
+    return this.serialize(records, encoding).length;
   }
 
   /** Bytes that a feed adds to a request once, for its Resource, scope and framing; an upper bound. */

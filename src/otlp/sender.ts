@@ -1,8 +1,5 @@
-import type { Agent as HttpAgent } from 'node:http';
-import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
-import { OTLPLogExporter as JsonExporter } from '@opentelemetry/exporter-logs-otlp-http';
-import { OTLPLogExporter as ProtobufExporter } from '@opentelemetry/exporter-logs-otlp-proto';
-import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Clock } from '../core/clock.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { explainNetworkError, explainTimeout, explainProxyStatus } from '../http/network-error.ts';
@@ -10,22 +7,16 @@ import { aborted, ABORT_GRACE } from '../http/exchange.ts';
 import { wantsTls, explainPlainRequest } from '../http/tls-error.ts';
 import { destinationWay, serverOf, type Way, ExplainedError, bareUrl } from '../http/way.ts';
 import type { Logger } from '../core/log.ts';
-import { ACCEPT_ENCODING, ContentCodingError, decodeWhole } from '../http/content-coding.ts';
+import { ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, type ExporterOutcome, LONGEST_BODY } from './exchange.ts';
 import { type FeedRecord, type ServiceIdentity, Providers } from './providers.ts';
-import { exporterOptions } from './agent.ts';
+import type { Exporter, RequestBody } from './exporter.ts';
 
 /**
  * A request in flight gets this much longer when the process is to end. Milliseconds. Without its response, records
  * that were accepted are sent again.
  */
 const LAST_RESPONSE_WAIT = 2_000;
-
-/** An exporter and its connections; replaced when its request does not end. */
-interface ExporterConnection {
-  readonly exporter: LogRecordExporter;
-  agent?: HttpAgent;
-}
 
 interface SenderSettings {
   readonly destination: DestinationConfig;
@@ -38,14 +29,14 @@ interface SenderSettings {
 
 /**
  * Sends records to one destination through the OpenTelemetry exporter, and returns what really came back. One export is
- * one request, and one request is in flight at a time. `OTEL_EXPORTER_OTLP_*` must not be in the environment when a
- * sender is made: the exporter would merge another backend's headers into ours.
+ * one request, and one request is in flight at a time. The exporter is loaded when the first request is sent.
  */
 export class Sender implements AsyncDisposable {
   readonly providers: Providers;
   readonly #settings: SenderSettings;
   readonly #way: Way;
-  #connection: ExporterConnection;
+  /** Undefined before the first request, and when the last one did not end. */
+  #exporter: Exporter | undefined;
   #exchange: Exchange | undefined;
 
   constructor(settings: SenderSettings) {
@@ -53,7 +44,6 @@ export class Sender implements AsyncDisposable {
     this.#settings = settings;
     this.#way = destinationWay(destination, settings.proxyEnv);
     this.providers = new Providers(identity, destination.profile);
-    this.#connection = this.#open();
   }
 
   /**
@@ -61,49 +51,49 @@ export class Sender implements AsyncDisposable {
    * `ending` aborts. A request that has not ended five seconds after that is given up, with its connection.
    */
   async send(records: readonly FeedRecord[], ending?: AbortSignal): Promise<ExporterOutcome> {
-    const gathered = this.providers.gather(records);
+    const { destination } = this.#settings;
+    const serialized = this.providers.serialize(records, destination.protocol);
+    const body = await coded(serialized, destination.compression);
+    this.#exporter ??= await this.#open();
     const done = new AbortController();
-    const { promise, resolve } = Promise.withResolvers<ExportResult>();
+    const { promise, resolve } = Promise.withResolvers<Error | undefined>();
     const bound = this.#bound(done.signal, ending, () => resolve(this.#giveUp()));
-    this.#connection.exporter.export(gathered, resolve);
-    const result = await promise;
+    void this.#exporter.export(body).then(resolve);
+    const reported = await promise;
     done.abort();
     const cutShort = await bound;
-    const outcome = this.#takeOutcome() ?? { error: failure(result, this.#way) };
+    const outcome = this.#takeOutcome() ?? { error: failure(reported, this.#way) };
     // A receiver that was not given its time is not at fault, nor are the records.
     return explained(await decoded(cutShort ? withoutBlame(outcome) : outcome), this.#way);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // First, because the exporter waits for its request: this ends a request in flight.
-    this.#connection.agent?.destroy();
+    // First, because the exporter waits for its request.
+    this.#exporter?.abandon();
     const done = new AbortController();
     const late = this.#settings.clock.sleep(ABORT_GRACE, done.signal).catch(() => undefined);
-    await Promise.race([this.#connection.exporter.shutdown(), late]);
+    await Promise.race([this.#exporter?.shutdown(), late]);
     done.abort();
   }
 
-  #open(): ExporterConnection {
-    const { destination } = this.#settings;
-    const Exporter = destination.protocol === 'http/json' ? JsonExporter : ProtobufExporter;
-    const options = exporterOptions(destination, {
-      proxy: this.#way.proxy,
-      onRequest: (request) => this.#watch(connection, request),
-      onAgent: (agent) => (connection.agent = agent),
+  async #open(): Promise<Exporter> {
+    const { openExporter } = await import('./exporter.ts');
+    const { proxy } = this.#way;
+    const exporter: Exporter = openExporter(this.#settings.destination, {
+      proxy,
+      onRequest: (request) => this.#watch(exporter, request),
     });
-    const headers = () => Promise.resolve({ 'Accept-Encoding': ACCEPT_ENCODING, ...revealed(destination) });
-    const connection: ExporterConnection = { exporter: new Exporter({ ...options, headers }) };
-    return connection;
+    return exporter;
   }
 
-  #watch(connection: ExporterConnection, request: ConstructorParameters<typeof Exchange>[0]): void {
+  #watch(exporter: Exporter, request: ConstructorParameters<typeof Exchange>[0]): void {
     // Nobody waits for an exporter that was given up.
-    if (connection !== this.#connection) request.destroy();
+    if (exporter !== this.#exporter) request.destroy();
     else this.#exchange = new Exchange(request, this.#way);
   }
 
   /** The next request uses another connection, whatever blocks this one. */
-  #giveUp(): ExportResult {
+  #giveUp(): Error {
     const { destination, log } = this.#settings;
     const { timeout, url } = destination;
     const error = timedOut(
@@ -113,9 +103,9 @@ export class Sender implements AsyncDisposable {
       { url: { full: bareUrl(new URL(url)) }, error: { type: error.name, message: error.message } },
       'Request did not end and was given up; retrying.',
     );
-    this.#connection.agent?.destroy();
-    this.#connection = this.#open();
-    return { code: ExportResultCode.FAILED, error };
+    this.#exporter?.abandon();
+    this.#exporter = undefined;
+    return error;
   }
 
   #takeOutcome(): ExporterOutcome | undefined {
@@ -154,6 +144,16 @@ export class Sender implements AsyncDisposable {
   }
 }
 
+/** Compressed on a thread of its own, so that the event loop does not wait. */
+async function coded(bytes: Uint8Array, compression: DestinationConfig['compression']): Promise<RequestBody> {
+  if (compression === 'none') return { bytes, coding: undefined };
+  return { bytes: await compress(bytes, GZIP), coding: 'gzip' };
+}
+
+const compress = promisify(gzip);
+
+const GZIP = { level: 6 } as const;
+
 /** The response without its content coding, where that is known. */
 async function decoded(outcome: ExporterOutcome): Promise<ExporterOutcome> {
   if ('error' in outcome || !outcome.complete || outcome.undecoded !== undefined) return outcome;
@@ -191,20 +191,9 @@ function explained(outcome: ExporterOutcome, way: Way): ExporterOutcome {
 /** Bytes of a body that are searched for the words of a web server that expects TLS. */
 const SEARCHED_BYTES = 4096;
 
-/** Read anew for every request, because the files that hold secrets may be replaced at any time. */
-function revealed({ headers }: DestinationConfig): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, secret]) => {
-      secret.refresh();
-      return [name, secret.reveal()];
-    }),
-  );
-}
-
-function failure({ code, error }: ExportResult, way: Way): Error {
-  if (error !== undefined) {
-    const { code: cause } = error as NodeJS.ErrnoException;
-    return Object.assign(new ExplainedError(explainNetworkError(error, way)), { code: cause });
-  }
-  return new Error(code === ExportResultCode.SUCCESS ? 'The exporter sent nothing' : 'The exporter failed');
+/** What the exporter reports, where nothing was seen of its request. */
+function failure(error: Error | undefined, way: Way): Error {
+  if (error === undefined) return new Error('The exporter sent nothing');
+  const { code } = error as NodeJS.ErrnoException;
+  return Object.assign(new ExplainedError(explainNetworkError(error, way)), { code });
 }

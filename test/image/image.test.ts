@@ -103,7 +103,7 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
     expect(names.toSorted()).toEqual(['LICENSE', 'dist', 'package.json']);
     expect(built.filter((name) => !/^(?:[\w.-]+\.js|LICENSES\.txt)$/.test(name))).toEqual([]);
     const licences = await readFile(`${image.root}/opt/penstock/dist/LICENSES.txt`, 'utf8');
-    for (const name of ['undici', 'zod', '@opentelemetry/exporter-logs-otlp-proto'])
+    for (const name of ['undici', 'zod', '@opentelemetry/otlp-exporter-base'])
       expect(licences).toContain(`\n${name} `);
     for (const name of ['esbuild', 'vitest']) expect(licences).not.toContain(`\n${name} `);
     expect(programs).toContain('penstock');

@@ -4,7 +4,6 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
-import { takeOtelEnvironment } from '../../src/cli/process.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ExporterOutcome } from '../../src/otlp/exchange.ts';
@@ -148,18 +147,36 @@ describe('the headers of a request', () => {
     ]);
   });
 
-  test('the exporter would merge headers of the environment, so they are removed from it', async () => {
+  test('headers of the environment, which are for another backend, are not sent', async () => {
     await using server = await answering({ status: 200 });
     process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-other-backend=key';
-    await using leaking = senderTo(server.url);
-    takeOtelEnvironment(process.env);
-    await using clean = senderTo(server.url);
+    await using sender = senderTo(server.url);
 
-    await leaking.send([feedRecord()]);
-    await clean.send([feedRecord()]);
+    await sender.send([feedRecord()]);
 
-    expect(server.requests.map(({ headers }) => headers['x-other-backend'])).toEqual(['key', undefined]);
+    expect(server.requests.map(({ headers }) => headers['x-other-backend'])).toEqual([undefined]);
   });
+
+  test.each(['http/protobuf', 'http/json'] as const)(
+    'a configured header does not replace what describes the body: %s',
+    async (protocol) => {
+      await using server = await answering({ status: 200 });
+      const headers = {
+        'content-type': new Secret('text/plain'),
+        'content-length': new Secret('1'),
+        'content-encoding': new Secret('br'),
+      };
+      await using sender = senderTo(server.url, { protocol, headers });
+
+      await sender.send([feedRecord()]);
+
+      expect(server.requests[0]?.headers).toMatchObject({
+        'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
+        'content-encoding': 'gzip',
+        'content-length': String(server.requests[0]?.body.length),
+      });
+    },
+  );
 
   test('headers that HTTP does not allow fail without a request', async () => {
     await using server = await answering({ status: 200 });
