@@ -3,14 +3,9 @@ import type { SourceConfig } from '../config/types.ts';
 import { isoTime } from '../ecs/common.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
-import {
-  configFlag,
-  jsonFlag,
-  type PenstockCommand,
-  sourceNamed,
-  timeFlag,
-  type TimeFlag,
-} from './command.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { sourceNamed } from './names.ts';
+import { timeFlag, type TimeFlag } from './time-flags.ts';
 import { runJob } from './jobs.ts';
 import { setUp } from './io.ts';
 import { examples, wantsJson } from './output.ts';

@@ -1,13 +1,7 @@
 import { Argument, Option } from 'commander';
 import { stringify } from 'yaml';
-import {
-  type CommandGroup,
-  configFlag,
-  destinationNamed,
-  jsonFlag,
-  type PenstockCommand,
-  unknownName,
-} from './command.ts';
+import { type CommandGroup, configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { destinationNamed, unknownName } from './names.ts';
 import { type Io, setUp } from './io.ts';
 import { runJob } from './jobs.ts';
 import { clip, examples, jsonLine, say, table, wantsJson } from './output.ts';

@@ -1,17 +1,11 @@
 import { Argument, Option } from 'commander';
-import {
-  configFlag,
-  jsonFlag,
-  knownSources,
-  type PenstockCommand,
-  sayIfEmpty,
-  timeFlag,
-  type TimeFlag,
-  unknownName,
-} from './command.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { knownSources, scopeOf, unknownName } from './names.ts';
+import { sayIfEmpty } from './state-presence.ts';
+import { timeFlag, type TimeFlag } from './time-flags.ts';
 import { type Io, setUp } from './io.ts';
 import { examples, jsonLine, table, wantsJson } from './output.ts';
-import { scopeOf, timeOrNull } from './state.ts';
+import { timeOrNull } from './time-text.ts';
 import { isMissing, missing, type MissingSpan } from '../collect/missing.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
-import { collectValues, configFlag, durationArgument, type PenstockCommand } from './command.ts';
+import { collectValues, configFlag, type PenstockCommand } from './command.ts';
+import { durationArgument } from './time-flags.ts';
 import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, Progress, say, TerminalLine } from './output.ts';
 import { didYouMean } from '../config/problems.ts';

@@ -10,7 +10,8 @@ import { EXIT } from '../core/errors.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
 import type { PageCommit } from '../journal/journal.ts';
-import { configFlag, jsonFlag, type PenstockCommand, sourceNamed } from './command.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { sourceNamed } from './names.ts';
 import { type ExitCode, type Io, setUpVisibly } from './io.ts';
 import { examples, jsonLine, say, table, wantsJson } from './output.ts';
 

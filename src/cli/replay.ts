@@ -1,15 +1,10 @@
 import { Option } from 'commander';
 import { isoTime } from '../ecs/common.ts';
 import { ConfigError } from '../core/errors.ts';
-import {
-  configFlag,
-  destinationNamed,
-  jsonFlag,
-  type PenstockCommand,
-  requireState,
-  timeFlag,
-  type TimeFlag,
-} from './command.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { destinationNamed } from './names.ts';
+import { requireState } from './state-presence.ts';
+import { timeFlag, type TimeFlag } from './time-flags.ts';
 import { runJob } from './jobs.ts';
 import { setUp } from './io.ts';
 import { examples, wantsJson } from './output.ts';

@@ -1,15 +1,8 @@
 import { Argument, Option } from 'commander';
-import {
-  configFlag,
-  jsonFlag,
-  knownSources,
-  type PenstockCommand,
-  requireState,
-  sourceNamed,
-  timeFlag,
-  type TimeFlag,
-  unknownName,
-} from './command.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { knownSources, sourceNamed, unknownName } from './names.ts';
+import { requireState } from './state-presence.ts';
+import { timeFlag, type TimeFlag } from './time-flags.ts';
 import { type Io, setUp } from './io.ts';
 import { enqueueAndFollow } from './jobs.ts';
 import { examples, jsonLine, say, wantsJson } from './output.ts';

@@ -1,15 +1,11 @@
 import { Argument } from 'commander';
 import { stringify } from 'yaml';
-import {
-  type CommandGroup,
-  configFlag,
-  jsonFlag,
-  knownSources,
-  type PenstockCommand,
-  unknownName,
-} from './command.ts';
+import { type CommandGroup, configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { knownSources, scopeOf, unknownName } from './names.ts';
 import { type Io, type Output, setUp } from './io.ts';
+import { timeOrNull } from './time-text.ts';
 import { clip, examples, jsonLine, say, table, wantsJson } from './output.ts';
+
 import { stateExportCommand, stateImportCommand } from './state-move.ts';
 import { stateResetCommand, stateRewindCommand } from './state-change.ts';
 import type { Config } from '../config/types.ts';
@@ -50,16 +46,6 @@ export async function destinationRows(store: JournalView['destinations'], config
       reason: paused ?? null,
     })),
   );
-}
-
-/** ISO 8601 in UTC, or null for no time. */
-export function timeOrNull(time: number | undefined): string | null {
-  return time === undefined ? null : isoTime(time);
-}
-
-/** The scope in a stream's key. */
-export function scopeOf(key: string): string {
-  return key.split('|').slice(2).join('|');
 }
 
 /** `penstock state list`: one line for each stream and destination. */

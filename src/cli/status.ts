@@ -1,8 +1,9 @@
 import { Option } from 'commander';
-import { configFlag, jsonFlag, type PenstockCommand, sayIfEmpty } from './command.ts';
+import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { sayIfEmpty } from './state-presence.ts';
 import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, say, wantsJson } from './output.ts';
-import { timeOrNull } from './state.ts';
+import { timeOrNull } from './time-text.ts';
 import { destinationTable, journalLine, reloadLine, sourceTable } from './status-table.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { EXIT } from '../core/errors.ts';

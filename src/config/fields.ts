@@ -1,5 +1,6 @@
-import { Duration, IANAZone } from 'luxon';
+import { IANAZone } from 'luxon';
 import * as z from 'zod';
+import { DURATION, parseDuration } from '../core/duration.ts';
 import { parseSchedule } from '../core/schedule.ts';
 import { Secret } from '../core/secret.ts';
 import { whyNoHeader, whyNoText } from './secrets.ts';
@@ -10,16 +11,7 @@ import { namesOtherHome } from './files.ts';
  * given as an operator would write them.
  */
 
-const UNITS = { ms: 'milliseconds', s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
-const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
 const NO_DURATION = 'expected a duration such as 30s, 5m, 2h or 7d';
-
-/** Milliseconds of `30s`, `5m`, `2h`, `7d` or `250ms`; undefined for any other text. */
-export function parseDuration(text: string): number | undefined {
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  if (amount === undefined || unit === undefined) return undefined;
-  return Duration.fromObject({ [UNITS[unit as keyof typeof UNITS]]: Number(amount) }).toMillis();
-}
 
 /** Inclusive bounds, written as the operator would. */
 interface Bounds {

@@ -1,6 +1,7 @@
-import { Duration, IANAZone } from 'luxon';
+import { IANAZone } from 'luxon';
 import { createTask, parse, validateDetailed, type ScheduledTask } from 'node-cron';
 import type { Random } from './clock.ts';
+import { UNITS } from './duration.ts';
 import type { CommonOptions, Source } from './source.ts';
 
 /** When a source is due. */
@@ -14,8 +15,6 @@ export interface Schedule {
 /** The share by which a plain interval varies, so that many pollers do not run at the same moment. */
 const JITTER = 0.05;
 
-const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
-
 /**
  * A schedule as the configuration writes it: `every 5m` (with jitter), or five- or six-field cron in `timezone`.
  * @throws Error that explains what is wrong with it
@@ -23,9 +22,7 @@ const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
 export function parseSchedule(text: string, timezone: string, random: Random): Schedule {
   const every = /^every\s+(\d+)\s*([smhd])$/.exec(text.trim());
   if (every === null) return cronSchedule(text, timezone);
-  const interval = Duration.fromObject({
-    [UNITS[every[2] as keyof typeof UNITS]]: Number(every[1]),
-  }).toMillis();
+  const interval = Number(every[1]) * UNITS[every[2] as keyof typeof UNITS];
   if (interval === 0) throw new Error('an interval must be longer than zero');
   return {
     next: (after) => after + Math.round(interval * (1 - JITTER + 2 * JITTER * random())),

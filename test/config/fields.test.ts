@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { Duration } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import {
   bytes,
@@ -9,7 +8,6 @@ import {
   namespace,
   normaliseUrl,
   parseBytes,
-  parseDuration,
   schedule,
   secret,
   timezone,
@@ -19,36 +17,12 @@ import {
 import { Secret } from '../../src/core/secret.ts';
 
 describe('a duration', () => {
-  test.each([
-    ['0s', 0],
-    ['250ms', 250],
-    ['30s', 30_000],
-    ['5m', 300_000],
-    ['2h', 7_200_000],
-    ['7d', 604_800_000],
-  ])('a duration can be %s', (text, expected) => {
-    expect(parseDuration(text)).toBe(expected);
-  });
-
   test.each(['', '5', '5 m', '-5m', '1.5h', '1h30m', '5min', '5M', 'm', '5w'])(
     'a duration cannot be "%s"',
     (text) => {
-      expect(parseDuration(text)).toBeUndefined();
       expect(duration().safeParse(text).success).toBe(false);
     },
   );
-
-  test('a duration is as long as the calendar library says, in any unit', () => {
-    const units = fc.constantFrom(['s', 'seconds'], ['m', 'minutes'], ['h', 'hours'], ['d', 'days']);
-
-    fc.assert(
-      fc.property(fc.nat(999_999), units, (amount, [suffix, unit]) => {
-        const expected = Duration.fromObject({ [unit]: amount }).as('milliseconds');
-
-        expect(parseDuration(`${amount}${suffix}`)).toBe(expected);
-      }),
-    );
-  });
 
   test('a duration has a default and bounds', () => {
     const field = duration('5m', { from: '1m', to: '1h' });
