@@ -5,6 +5,7 @@
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { sourceSummaries } from './src/sources/summaries.ts';
 
 const ROOT = import.meta.dirname;
 const DIST = join(ROOT, 'dist');
@@ -30,6 +31,17 @@ const sourceFolders: Plugin = {
         resolveDir: folder,
       };
     });
+  },
+};
+
+/** What `penstock sources` lists, so that it need not load them. */
+const summaries: Plugin = {
+  name: 'source-summaries',
+  setup(bundler) {
+    bundler.onLoad({ filter: /\/src\/sources\/summaries\.ts$/ }, async () => ({
+      contents: `export const sourceSummaries = async () => ${JSON.stringify(await sourceSummaries())};\n`,
+      loader: 'ts',
+    }));
   },
 };
 
@@ -62,7 +74,7 @@ const { metafile } = await build({
   sourcemap: true,
   sourcesContent: false,
   banner: { js: REQUIRE },
-  plugins: [sourceFolders],
+  plugins: [sourceFolders, summaries],
   metafile: true,
   logLevel: 'warning',
 });

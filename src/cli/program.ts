@@ -77,7 +77,7 @@ const COMMANDS: readonly Entry[] = [
   {
     name: 'schema',
     description: 'Print the JSON Schema of the configuration.',
-    load: async () => (await import('./sources.ts')).schemaCommand,
+    load: async () => (await import('./schema.ts')).schemaCommand,
   },
   {
     name: 'demo',

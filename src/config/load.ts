@@ -22,7 +22,8 @@ export interface LoadOptions {
   /** `--config`: a file, or a directory whose `*.yaml` make one configuration. */
   readonly file?: string | undefined;
   readonly env: Environment;
-  readonly types: SourceTypes;
+  /** Only those that the configuration names are loaded. */
+  readonly types: LoadableTypes;
   /** The working directory, to which paths are relative. */
   readonly cwd: string;
 }
@@ -36,7 +37,7 @@ export async function loadConfig({ file, env, types, cwd }: LoadOptions): Promis
   const problems = new Problems();
   const files = parseFiles(await readConfig(path, cwd), problems);
   problems.throwIfAny();
-  const parts = check(files, { env, types, cwd }, problems);
+  const parts = await check(files, { env, types, cwd }, problems);
   problems.throwIfAny();
   return assemble(path, cwd, parts);
 }
@@ -49,15 +50,15 @@ interface Parts {
 }
 
 /** Runs every check, whatever the others find, so that all problems show at once. */
-function check(
+async function check(
   files: readonly ParsedFile[],
   { env, types, cwd }: Omit<LoadOptions, 'file'>,
   problems: Problems,
-): Parts {
+): Promise<Parts> {
   const tree = readTree(files, { env, readFile: fileReader(cwd) }, problems);
   openFiles(tree, cwd, problems);
   const settings = checkBlock(settingsSchema, [], tree, problems);
-  const sources = readSources(tree, types, problems);
+  const sources = await readSources(tree, types, problems);
   checkDefaults(tree, [...types.keys()], problems);
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
@@ -116,33 +117,38 @@ function definedOnly(record: Readonly<Record<string, number | undefined>>): Reco
   );
 }
 
-/** The source types that a configuration may name, by id. */
+/** Source types by id. */
 export type SourceTypes = ReadonlyMap<string, Source>;
 
+/** The source types that a configuration may name, by id: each as it is, or a function that loads it. */
+export type LoadableTypes = ReadonlyMap<string, Source | (() => Promise<Source>)>;
+
 /** Checks each source against the options of its type. Invalid ones are added to `problems` and left out. */
-export function readSources(tree: Tree, types: SourceTypes, problems: Problems): SourceConfig[] {
-  return membersOf(tree.value['sources']).flatMap(([name, block]) => {
-    const definition = isRecord(block) ? typeOf(block, name, { tree, types, problems }) : undefined;
-    if (definition === undefined) return [];
+async function readSources(tree: Tree, types: LoadableTypes, problems: Problems): Promise<SourceConfig[]> {
+  const sources: SourceConfig[] = [];
+  for (const [name, block] of membersOf(tree.value['sources'])) {
+    const definition = isRecord(block) ? await typeOf(block, name, { tree, types, problems }) : undefined;
+    if (definition === undefined) continue;
     const options = checkBlock(definition.options, ['sources', name], tree, problems);
-    return options === undefined ? [] : [{ name, definition, options, namespace: namespaceOf(options) }];
-  });
+    if (options !== undefined) sources.push({ name, definition, options, namespace: namespaceOf(options) });
+  }
+  return sources;
 }
 
 interface Context {
   readonly tree: Tree;
-  readonly types: SourceTypes;
+  readonly types: LoadableTypes;
   readonly problems: Problems;
 }
 
-function typeOf(
+async function typeOf(
   block: Record<string, unknown>,
   name: string,
   { tree, types, problems }: Context,
-): Source | undefined {
+): Promise<Source | undefined> {
   const type = block['type'];
   const definition = typeof type === 'string' ? types.get(type) : undefined;
-  if (definition !== undefined) return definition;
+  if (definition !== undefined) return typeof definition === 'function' ? definition() : definition;
   const path = ['sources', name, 'type'];
   if (tree.unfilled.has(identify(path))) return undefined;
   const ids = [...types.keys()].toSorted();

@@ -1,13 +1,11 @@
 import { ecsFormat } from '@elastic/ecs-pino-format';
 import { pino, stdSerializers } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import type { LogConfig } from '../config/types.ts';
 import { explain, PenstockError } from '../core/errors.ts';
 import { parseJson, toJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
-import { printableJson, printableValue } from '../core/text.ts';
+import { printableJson } from '../core/text.ts';
 import { mask } from '../core/secret.ts';
-import { inSentence, type Line } from './sentences.ts';
 
 interface LogOptions extends LogConfig {
   /** Where lines are written: stderr, because results go to stdout. */
@@ -22,9 +20,10 @@ interface OwnFields {
  * A log of ECS JSON lines, or of readable lines if `format` is `pretty` or the stream is a terminal. An error in the
  * field `err` is written as `error.*` with its causes. Secrets are masked everywhere in a line.
  */
-export function createLogger({ level, format, stream }: LogOptions): Logger {
+export async function createLogger({ level, format, stream }: LogOptions): Promise<Logger> {
   const ecs = ecsFormat({ apmIntegration: false, serviceName: 'penstock' });
-  const show = format === 'pretty' || stream.isTTY === true ? prettyLines(stream.isTTY === true) : String;
+  const isPretty = format === 'pretty' || stream.isTTY === true;
+  const show = isPretty ? (await import('./pretty-log.ts')).prettyLines(stream.isTTY === true) : String;
   const formatters = { ...ecs.formatters, log: errorsToEcs };
   // Each line is written before the call returns, because the last line before an exit matters most.
   return pino(
@@ -53,21 +52,6 @@ function errorsToEcs({ err, ...fields }: Record<string, unknown>): Record<string
   // A stack trace helps only where a developer has to act.
   const trace = err instanceof PenstockError && err.blame !== 'developer' ? {} : { stack_trace: stack };
   return { ...fields, error: { type: err.name, message, ...trace } };
-}
-
-/** Fields that are useless on the process's own terminal. */
-const IGNORED = ['process.pid', 'host.hostname', 'ecs.version', 'service.name', 'event.dataset'];
-
-function prettyLines(colorize: boolean): (line: string) => string {
-  const format = prettyFactory({
-    colorize,
-    ignore: IGNORED.map((field) => field.replace('.', '\\.')).join(','),
-    levelKey: 'log\\.level',
-    messageKey: 'message',
-    timestampKey: '@timestamp',
-    translateTime: 'SYS:HH:MM:ss',
-  });
-  return (line) => format(toJson(printableValue(inSentence(parseJson(line) as Line))));
 }
 
 /**

@@ -2,17 +2,22 @@ import type { Source } from '../core/source.ts';
 import { sourceFolders, type LoadSource } from './folders.ts';
 
 /**
- * Every source type by its id, in order. Nothing else imports a source, so that adding one is adding its folder.
- *
- * @throws Error when a folder exports no source, or one whose `id` is not the folder’s name.
+ * How to load each source type, by its id, in order. Nothing else imports a source, so that adding one is adding its folder.
+ * Loading rejects with an Error when a folder exports no source, or one whose `id` is not the folder’s name.
  */
+export async function sourceLoaders(
+  folders?: ReadonlyMap<string, LoadSource>,
+): Promise<ReadonlyMap<string, () => Promise<Source>>> {
+  const found = folders ?? (await sourceFolders());
+  return new Map([...found].map(([id, load]) => [id, () => loaded(id, load)]));
+}
+
+/** Every source type by its id, in order, as `sourceLoaders` loads them. */
 export async function loadSources(
   folders?: ReadonlyMap<string, LoadSource>,
 ): Promise<ReadonlyMap<string, Source>> {
-  const loading = [...(folders ?? (await sourceFolders()))].map(
-    async ([id, load]) => [id, await loaded(id, load)] as const,
-  );
-  return new Map(await Promise.all(loading));
+  const loaders = await sourceLoaders(folders);
+  return new Map(await Promise.all([...loaders].map(async ([id, load]) => [id, await load()] as const)));
 }
 
 async function loaded(id: string, load: LoadSource): Promise<Source> {

@@ -6,22 +6,22 @@ import { UnavailableError } from '../../src/core/errors.ts';
 import { createLogger } from '../../src/observe/log.ts';
 
 /** A log whose lines are kept. */
-function logTo({
+async function logTo({
   level = 'info',
   format = 'json',
   isTTY = false,
 }: Partial<LogConfig> & { isTTY?: boolean } = {}) {
   const lines: string[] = [];
   const stream = { isTTY, write: (text: string) => lines.push(text) };
-  return { log: createLogger({ level, format, stream }), lines };
+  return { log: await createLogger({ level, format, stream }), lines };
 }
 
 function parse(line: string | undefined): Record<string, unknown> {
   return JSON.parse(line ?? '') as Record<string, unknown>;
 }
 
-test('a line is one ECS document, with its fields and those of the child that wrote it', () => {
-  const { log, lines } = logTo();
+test('a line is one ECS document, with its fields and those of the child that wrote it', async () => {
+  const { log, lines } = await logTo();
 
   log
     .child({ penstock: { source: 'console' } })
@@ -40,16 +40,16 @@ test('a line is one ECS document, with its fields and those of the child that wr
   });
 });
 
-test('a line keeps what its child says of the same field', () => {
-  const { log, lines } = logTo();
+test('a line keeps what its child says of the same field', async () => {
+  const { log, lines } = await logTo();
 
   log.child({ penstock: { destination: 'siem' } }).warn({ penstock: { retry_after_ms: 500 } }, 'They wait.');
 
   expect(parse(lines[0])['penstock']).toEqual({ destination: 'siem', retry_after_ms: 500 });
 });
 
-test('only lines of its level and above are written', () => {
-  const { log, lines } = logTo({ level: 'warn' });
+test('only lines of its level and above are written', async () => {
+  const { log, lines } = await logTo({ level: 'warn' });
 
   log.debug('no');
   log.info('no');
@@ -59,8 +59,8 @@ test('only lines of its level and above are written', () => {
   expect(lines.map((line) => parse(line)['message'])).toEqual(['yes', 'yes']);
 });
 
-test('a bug comes out as error.*, with its causes and its trace', () => {
-  const { log, lines } = logTo();
+test('a bug comes out as error.*, with its causes and its trace', async () => {
+  const { log, lines } = await logTo();
   const cause = new TypeError('x is undefined');
 
   log.error({ err: new Error('No page', { cause }) }, 'Poll failed.');
@@ -76,25 +76,25 @@ test('a bug comes out as error.*, with its causes and its trace', () => {
   expect(parse(lines[0])).not.toHaveProperty('err');
 });
 
-test('an error that no developer must act on has no trace', () => {
-  const { log, lines } = logTo();
+test('an error that no developer must act on has no trace', async () => {
+  const { log, lines } = await logTo();
 
   log.error({ err: new UnavailableError('No answer', 'https://a.test/') }, 'Poll failed.');
 
   expect(parse(lines[0])['error']).toEqual({ type: 'UnavailableError', message: 'No answer' });
 });
 
-test('what was thrown and is not an error is logged as text', () => {
-  const { log, lines } = logTo();
+test('what was thrown and is not an error is logged as text', async () => {
+  const { log, lines } = await logTo();
 
   log.error({ err: 'just text' }, 'Failed.');
 
   expect(parse(lines[0])['error']).toEqual({ message: 'just text' });
 });
 
-test('lines are for people when asked for, and on a terminal', () => {
-  const asked = logTo({ format: 'pretty' });
-  const terminal = logTo({ isTTY: true });
+test('lines are for people when asked for, and on a terminal', async () => {
+  const asked = await logTo({ format: 'pretty' });
+  const terminal = await logTo({ isTTY: true });
 
   asked.log.info({ url: { path: '/x' } }, 'Polled.');
   terminal.log.info('Polled.');
@@ -104,18 +104,18 @@ test('lines are for people when asked for, and on a terminal', () => {
   expect(terminal.lines.join('')).toContain('\u001B[');
 });
 
-test('integers beyond doubles keep their digits', () => {
-  const { log, lines } = logTo();
+test('integers beyond doubles keep their digits', async () => {
+  const { log, lines } = await logTo();
 
   log.info({ penstock: { sequence: 9_007_199_254_740_993n } }, 'Read.');
 
   expect(lines[0]).toContain('9007199254740993');
 });
 
-test('a secret that reads like the log’s own words does not break a line', () => {
+test('a secret that reads like the log’s own words does not break a line', async () => {
   maskFromNowOn('"message":');
   maskFromNowOn('8675309');
-  const { log, lines } = logTo();
+  const { log, lines } = await logTo();
 
   log.info({ count: 8_675_309, text: 'the "message": 8675309' }, 'Said.');
 
@@ -126,17 +126,17 @@ test('a secret that reads like the log’s own words does not break a line', () 
   });
 });
 
-test.each(['json', 'pretty'] as const)('no secret comes out of a %s log, wherever it is', (format) => {
+test.each(['json', 'pretty'] as const)('no secret comes out of a %s log, wherever it is', async (format) => {
   const value = fc.string({
     unit: fc.constantFrom(...Array.from('aZ9 "\\/+&=%äß€\n\t{}')),
     minLength: 10,
     maxLength: 24,
   });
 
-  fc.assert(
-    fc.property(value, (value) => {
+  await fc.assert(
+    fc.asyncProperty(value, async (value) => {
       const secret = new Secret(value);
-      const { log, lines } = logTo({ format });
+      const { log, lines } = await logTo({ format });
       const forms = [
         value,
         encodeURIComponent(value),

@@ -37,7 +37,7 @@ async function serve(handlers: Partial<JobHandlers>): Promise<void> {
   const app = {
     journal,
     clock,
-    log: createLogger({ level: 'info', format: 'json', stream }),
+    log: await createLogger({ level: 'info', format: 'json', stream }),
     delivering: stop.signal,
   } as unknown as App;
   const all = { backfill: unexpected, replay: unexpected, retry: unexpected, rewind: unexpected };

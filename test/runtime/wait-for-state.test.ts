@@ -12,7 +12,11 @@ async function opened(failures: readonly Error[], { waitsForDisk = true, stopped
   const lines: string[] = [];
   const stop = new AbortController();
   const host = { clock, stop: stop.signal };
-  const log = createLogger({ level: 'info', format: 'json', stream: { write: (line) => lines.push(line) } });
+  const log = await createLogger({
+    level: 'info',
+    format: 'json',
+    stream: { write: (line) => lines.push(line) },
+  });
   const troubles: string[] = [];
   const left = [...failures];
   const open = async () => {

@@ -103,7 +103,7 @@ class TestLab implements Lab {
       env: {},
       clock,
       random: seeded(seed),
-      log: createLogger({ level: 'info', format: 'json', stream }),
+      log: await createLogger({ level: 'info', format: 'json', stream }),
       mode,
       collecting: new AbortController().signal,
       delivering: new AbortController().signal,

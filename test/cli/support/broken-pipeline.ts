@@ -70,7 +70,7 @@ async function main(): Promise<void> {
     env: {},
     clock: systemClock,
     random: Math.random,
-    log: createLogger({ ...config.log, stream: process.stderr }),
+    log: await createLogger({ ...config.log, stream: process.stderr }),
     mode: mode === 'run' ? 'run' : 'once',
     collecting: never,
     delivering: never,

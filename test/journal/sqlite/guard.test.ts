@@ -22,7 +22,11 @@ afterEach(() => directory[Symbol.asyncDispose]());
 
 /** A journal that knows one stream and one destination. */
 async function open(): Promise<Journal> {
-  const log = createLogger({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } });
+  const log = await createLogger({
+    level: 'warn',
+    format: 'json',
+    stream: { write: (line) => lines.push(line) },
+  });
   const journal = await openJournal(options(path, { log }));
   await journal.streams.open(STREAM);
   await journal.destinations.open(['siem'], 0);
