@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { startConsole, TOKEN } from './console.ts';
 import { figureOf, type Figure, PENSTOCK, progress, runMeasured, type Usage } from './measure.ts';
-import { type Arrived, type Receiver, startReceiver } from './receiver.ts';
+import { type Arrived, type Receiver, requireEach, startReceiver } from './receiver.ts';
 
 /** What is compared: the floor, or Penstock in one profile; in one encoding and compression. */
 interface Variant {
@@ -96,7 +96,7 @@ export async function measureCost({ rows, runs, only, directory }: CostOptions):
 }
 
 /** The floor, bundled as Penstock is, so that neither is measured with a compiler in it. */
-async function buildFloor(outfile: string): Promise<void> {
+export async function buildFloor(outfile: string): Promise<void> {
   await build({
     absWorkingDir: import.meta.dirname,
     entryPoints: ['floor.ts'],
@@ -118,7 +118,11 @@ interface Ends {
   readonly receiver: string;
 }
 
-async function configured({ profile, encoding, compression }: Variant, ends: Ends): Promise<string[]> {
+/** The arguments of a `penstock once` with a new state. */
+export async function configured(
+  { profile, encoding, compression }: Omit<Variant, 'tool'>,
+  ends: Ends,
+): Promise<string[]> {
   const config = join(ends.directory, 'penstock.yaml');
   const state = join(ends.directory, 'state');
   await rm(state, { recursive: true, force: true });
@@ -138,12 +142,7 @@ log: { level: warn }
 /** Each row must have arrived once, whatever the tool, and the floor must ship the fields that Penstock ships. */
 async function checked(variant: Variant, receiver: Receiver, rows: number): Promise<Arrived> {
   const arrived = await receiver.take();
-  const ids = new Set(arrived.uids);
-  if (arrived.uids.length !== rows || ids.size !== rows) {
-    throw new Error(
-      `${nameOf(variant)}: ${rows} rows, but ${arrived.uids.length} records with ${ids.size} ids arrived.`,
-    );
-  }
+  requireEach(arrived, rows, nameOf(variant));
   if (variant.tool === 'floor' || variant.profile === 'attributes') {
     const fields = arrived.fields.join(' ');
     shipped ??= fields;

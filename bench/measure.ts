@@ -16,7 +16,7 @@ export interface Usage {
 /** The program as it is built. */
 export const PENSTOCK = join(import.meta.dirname, '..', 'dist', 'main.js');
 
-const PRELOAD = join(import.meta.dirname, 'usage.mjs');
+export const PRELOAD = join(import.meta.dirname, 'usage.mjs');
 
 /** Runs a program of this Node to its end. @throws when it ends with another code than 0 */
 export async function runMeasured(args: readonly string[], directory: string): Promise<Usage> {

@@ -9,9 +9,10 @@ export interface Arrived {
   readonly requests: number;
   /** Bytes as sent. */
   readonly bytes: number;
-  /** `log.record.uid` of each record, in order. */
-  readonly uids: readonly string[];
-  /** Names of the first record's attributes, sorted; of a body that is a map, its names in dots. */
+  readonly records: number;
+  /** Different values of `log.record.uid`. */
+  readonly ids: number;
+  /** Names of the first record's attributes, sorted. */
   readonly fields: readonly string[];
 }
 
@@ -74,18 +75,29 @@ export async function startReceiver(): Promise<Receiver> {
 }
 
 async function look(bodies: readonly Body[]): Promise<Arrived> {
-  const uids: string[] = [];
+  const ids = new Set<string>();
+  let records = 0;
   let fields: readonly string[] | undefined;
   for (const { encoding, contentEncoding, bytes } of bodies) {
     const plain = await decompress(bytes, contentEncoding);
-    for (const [, uid = ''] of plain.toString('latin1').matchAll(UID)) uids.push(uid);
+    for (const [, uid = ''] of plain.toString('latin1').matchAll(UID)) {
+      records += 1;
+      // A new string of bytes: a part of the request would keep all of it in memory.
+      ids.add(Buffer.from(uid, 'hex').toString('latin1'));
+    }
     fields ??= fieldsOf(plain, encoding);
   }
   const total = bodies.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  return { requests: bodies.length, bytes: total, uids, fields: fields ?? [] };
+  return { requests: bodies.length, bytes: total, records, ids: ids.size, fields: fields ?? [] };
 }
 
 function fieldsOf(body: Buffer, encoding: Encoding): readonly string[] {
   const [first] = decode(body, encoding);
   return first === undefined ? [] : Object.keys(first.record.attributes).toSorted();
+}
+
+/** @throws when something is missing or arrived twice */
+export function requireEach({ records, ids }: Arrived, rows: number, what: string): void {
+  if (records === rows && ids === rows) return;
+  throw new Error(`${what}: ${rows} rows, but ${records} records with ${ids} different ids arrived.`);
 }

@@ -1,32 +1,130 @@
 /**
  * Measures Penstock beside the floor (`floor.ts`): whole processes, side by side in one run.
  *
+ *     npm run bench                           # everything; writes REPORT.md, report.json and report.svg
+ *     npm run bench -- cost idle              # some parts; prints them and writes nothing
  *     npm run bench -- cost --rows 50000 --runs 3 --only 'attributes protobuf gzip'
+ *     npm run bench -- --short                # everything, small: fails only when something is wrong, not when it is slow
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { chartOf } from './chart.ts';
 import { measureCost } from './cost.ts';
-import { costTable } from './tables.ts';
+import { measureJournal } from './journal.ts';
+import { describeMachine } from './machine.ts';
+import { progress } from './measure.ts';
+import { measureMemory } from './memory.ts';
+import { measurePage } from './page.ts';
+import { reportOf } from './report.ts';
+import type { Figures, Part, Results } from './results.ts';
+import { measureStart, tooSlow } from './start.ts';
+import { measureIdle, measureRush } from './streams.ts';
+import { partTables } from './tables.ts';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rows: { type: 'string', default: '100000' },
-    runs: { type: 'string', default: '3' },
+    rows: { type: 'string' },
+    runs: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
+    short: { type: 'boolean', default: false },
   },
 });
+
+/** How much is measured. */
+const FULL = {
+  rows: 100_000,
+  runs: 3,
+  starts: 20,
+  idle: { seconds: 20, everySeconds: 5, streams: 1_000 },
+  memory: [100_000, 1_000_000],
+  dueEverySeconds: 30,
+  due: [
+    { sources: 1, streamsEach: 5_000 },
+    { sources: 50, streamsEach: 100 },
+  ],
+  pageBytes: 64 * 2 ** 20,
+  backlog: 1_000_000,
+};
+const SHORT: typeof FULL = {
+  rows: 2_000,
+  runs: 1,
+  starts: 1,
+  idle: { seconds: 2, everySeconds: 1, streams: 10 },
+  memory: [1_000, 3_000],
+  dueEverySeconds: 3,
+  due: [
+    { sources: 1, streamsEach: 20 },
+    { sources: 4, streamsEach: 5 },
+  ],
+  pageBytes: 2 ** 20,
+  backlog: 3_000,
+};
+const size = values.short ? SHORT : FULL;
+const runs = Number(values.runs ?? size.runs);
 const directory = await mkdtemp(join(tmpdir(), 'penstock-bench-'));
+
+const MEASURE: { readonly [P in Part]: () => Promise<Figures[P]> } = {
+  cost: async () => {
+    const rows = Number(values.rows ?? size.rows);
+    return { rows, runs, variants: await measureCost({ rows, runs, only: values.only, directory }) };
+  },
+  start: () => measureStart(size.starts),
+  idle: async () => {
+    const { streams, ...how } = size.idle;
+    const one = await measureIdle({ sources: 1, streamsEach: 1 }, { directory, ...how });
+    return [one, await measureIdle({ sources: 1, streamsEach: streams }, { directory, ...how })];
+  },
+  memory: () => measureMemory(size.memory, { directory, runs }),
+  streams: async () => {
+    const figures: Figures['streams'][number][] = [];
+    for (const layout of size.due)
+      figures.push(await measureRush(layout, { directory, everySeconds: size.dueEverySeconds, rounds: 1 }));
+    return figures;
+  },
+  page: () => measurePage(size.pageBytes, directory),
+  journal: () => measureJournal(Number(values.rows ?? size.backlog), directory),
+};
+
+const ALL = Object.keys(MEASURE) as Part[];
+
+async function main(): Promise<void> {
+  const unknown = positionals.filter((part) => !ALL.includes(part as Part));
+  if (unknown.length > 0)
+    throw new Error(`There is no part ${unknown.join(', ')}. Parts: ${ALL.join(', ')}.`);
+  const chosen = positionals.length === 0 ? ALL : (positionals as Part[]);
+  const machine = describeMachine(directory);
+  const figures: Partial<Figures> = {};
+  const failed: Partial<Record<Part, string>> = {};
+  for (const part of chosen) {
+    try {
+      Object.assign(figures, { [part]: await MEASURE[part]() });
+    } catch (error) {
+      failed[part] = String(error);
+      progress(`${part} failed: ${String(error)}`);
+      process.exitCode = 1;
+    }
+  }
+  process.stdout.write(`${partTables(figures)}\n`);
+  const slow = values.short || figures.start === undefined ? [] : tooSlow(figures.start);
+  if (positionals.includes('start') && slow.length > 0) process.exitCode = 1;
+  const command = ['npm run bench', ...process.argv.slice(2)].join(' ');
+  if (positionals.length === 0) await write({ command, machine, figures, failed });
+}
+
+/** A short run writes its report, too, so that CI sees that it can be written, but not in place of the real one. */
+async function write(results: Results): Promise<void> {
+  const folder = values.short ? directory : import.meta.dirname;
+  const gains = await readFile(join(import.meta.dirname, 'gains.md'), 'utf8');
+  await writeFile(join(folder, 'report.json'), `${JSON.stringify(results, null, 1)}\n`);
+  await writeFile(join(folder, 'report.svg'), chartOf(results.figures.cost?.variants ?? []));
+  await writeFile(join(folder, 'REPORT.md'), reportOf(results, gains));
+}
+
 try {
-  const cost = await measureCost({
-    rows: Number(values.rows),
-    runs: Number(values.runs),
-    only: values.only,
-    directory,
-  });
-  process.stdout.write(`${costTable(cost)}\n`);
+  await main();
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

@@ -1,0 +1,67 @@
+import type { VariantCost } from './cost.ts';
+import type { Figure } from './measure.ts';
+
+const WIDTH = 880;
+const LABELS = 190;
+const PANEL = (WIDTH - LABELS) / 2;
+/** Of a panel, for the figure behind its longest bar. */
+const MARGIN = 90;
+const ROW = 26;
+const TOP = 64;
+
+/** Grey and blue of a contrast that is enough on white and on black. */
+const INK = '#768390';
+const FLOOR = '#8b949e';
+const PENSTOCK = '#3b82f6';
+
+interface Panel {
+  readonly title: string;
+  readonly figureOf: (cost: VariantCost) => Figure;
+  readonly digits: number;
+}
+
+const PANELS: readonly Panel[] = [
+  { title: 'CPU time a record, µs (less is better)', figureOf: ({ cpu }) => cpu, digits: 1 },
+  { title: 'records a second (more is better)', figureOf: ({ rate }) => rate, digits: 0 },
+];
+
+/** The compressed variants as bars, with the spread of their runs as lines: an SVG without scripts and fonts of its own. */
+export function chartOf(variants: readonly VariantCost[]): string {
+  const shown = variants.filter(({ compression }) => compression === 'gzip');
+  const height = TOP + shown.length * ROW + 34;
+  const names = shown.map((cost, row) => text(LABELS - 10, middleOf(row), labelOf(cost), 'end'));
+  const panels = PANELS.map((panel, index) => panelOf(panel, shown, LABELS + index * PANEL));
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" font-family="-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif" font-size="13">
+<title>CPU time and records a second of the floor and of Penstock</title>
+${[...names, ...panels].join('\n')}
+${text(LABELS, height - 10, 'floor: a loop over the OpenTelemetry SDK without state and guarantees. Bars are medians, lines the spread of the runs; gzip.', 'start', 11)}
+</svg>
+`;
+}
+
+function middleOf(row: number): number {
+  return TOP + row * ROW + ROW / 2 + 1;
+}
+
+function labelOf({ tool, profile, encoding }: VariantCost): string {
+  return `${tool === 'floor' ? 'floor' : profile}, ${encoding}`;
+}
+
+function panelOf({ title, figureOf, digits }: Panel, costs: readonly VariantCost[], left: number): string {
+  const most = Math.max(...costs.map((cost) => figureOf(cost).most));
+  const scale = (value: number) => (value / most) * (PANEL - MARGIN);
+  const bars = costs.map((cost, row) => {
+    const { median, least, most } = figureOf(cost);
+    const y = middleOf(row);
+    const colour = cost.tool === 'floor' ? FLOOR : PENSTOCK;
+    const value = Number(median.toFixed(digits)).toLocaleString('en');
+    return `<rect x="${left}" y="${y - 9}" width="${scale(median).toFixed(1)}" height="18" rx="2" fill="${colour}"/>
+<path d="M${(left + scale(least)).toFixed(1)} ${y}H${(left + scale(most)).toFixed(1)}" stroke="${INK}" stroke-width="2"/>
+${text(left + scale(most) + 8, y, value, 'start')}`;
+  });
+  return [text(left, 34, title, 'start', 14, 600), ...bars].join('\n');
+}
+
+function text(x: number, y: number, words: string, anchor: 'start' | 'end', size = 13, weight = 400): string {
+  return `<text x="${x.toFixed(1)}" y="${y}" dy="0.35em" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}" fill="${INK}">${words}</text>`;
+}
