@@ -25,13 +25,14 @@ export const RECORD = {
 /** Tags of the fields of a KeyValue. */
 export const PAIR = { key: 0x0a, value: 0x12 } as const;
 
-/** Tags of the members of an AnyValue, and of the elements of its array. */
+/** Tags of the members of an AnyValue, and of the elements of its array or list of pairs. */
 export const VALUE = {
   string: 0x0a,
   bool: 0x10,
   int: 0x18,
   double: 0x21,
   array: 0x2a,
+  pairs: 0x32,
   element: 0x0a,
 } as const;
 

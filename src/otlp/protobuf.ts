@@ -147,6 +147,12 @@ export class ProtobufReader {
 
   /** The next varint as a signed 64-bit integer; exact where a double can hold it, as in all that `varint` wrote. */
   varint(): number {
+    const first = this.bytes[this.at];
+    // Nearly every number here is one byte.
+    if (first !== undefined && first < 0x80) {
+      this.at += 1;
+      return first;
+    }
     let [low, high] = [0, 0];
     for (let shift = 0; shift < 70; shift += 7) {
       const byte = this.bytes[this.at++];

@@ -1,29 +1,23 @@
-import { DateTime } from 'luxon';
-import { Providers } from '../../../src/otlp/providers.ts';
-import { toLogRecord } from '../../../src/otlp/records.ts';
-import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
+import { RecordEncoder } from '../../../src/otlp/encode.ts';
+import { eachRecord } from '../../../src/otlp/decode.ts';
+import { RequestMaker } from '../../../src/otlp/request.ts';
 import { events } from '../../deliver/support/events.ts';
 
 /** The bytes of a request with the same events in every process, base64: protobuf, then JSON. */
 export function printRequest(): string {
-  const providers = new Providers(
-    { serviceName: undefined, resource: { 'k8s.cluster': 'a' } },
-    'elastic-ecs',
-  );
-  const page = {
-    source: 'console',
-    dataset: 'qradar.login_attempts',
-    observedAt: DateTime.utc(2026).toMillis(),
-  };
-  const records = events(3).map((journaled) => ({
-    dataset: page.dataset,
-    lane: 'live' as const,
-    record: toLogRecord(journaled, page, { profile: 'elastic-ecs', namespaceOf: () => undefined }),
-  }));
-  return [ProtobufLogsSerializer, JsonLogsSerializer]
-    .map((serializer) =>
-      Buffer.from(serializer.serializeRequest(providers.gather(records)) ?? []).toString('base64'),
-    )
+  const identity = { serviceName: undefined, resource: { 'k8s.cluster': 'a' } };
+  const pages = new RecordEncoder({}).encode(events(3), Date.parse('2026-01-01T00:00:00Z'));
+  return (['http/protobuf', 'http/json'] as const)
+    .map((protocol) => {
+      const maker = new RequestMaker(identity, { profile: 'elastic-ecs', protocol });
+      const records = pages.flatMap(({ dataset, bytes }) =>
+        [...eachRecord(bytes)].map((stored) => ({
+          feed: maker.feed({ dataset, lane: 'live' }),
+          bytes: maker.record(stored, () => ({ dataset, namespace: 'default' })),
+        })),
+      );
+      return Buffer.from(maker.request(records)).toString('base64');
+    })
     .join('\n');
 }
 

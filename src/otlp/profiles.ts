@@ -1,0 +1,150 @@
+import type { DestinationConfig } from '../config/types.ts';
+import { nest } from '../core/event.ts';
+import { toJson } from '../core/json.ts';
+import { decodeRecord } from './decode.ts';
+import { PAIR, RECORD, SEVERITY, TIMES, UID, VALUE } from './layout.ts';
+import { writeNested } from './nested-body.ts';
+import { ProtobufReader, ProtobufWriter } from './protobuf.ts';
+import { firstAttribute, readStored, type StoredRecord } from './stored-record.ts';
+import { isoOf, readTime } from './time.ts';
+
+/** Where a store puts a record. */
+export interface Routing {
+  readonly dataset: string;
+  /** `data_stream.namespace` */
+  readonly namespace: string;
+}
+
+/** The shape of the records that a destination gets. */
+export interface Profile {
+  /** Attributes of the instrumentation scope, where the Elasticsearch exporter reads its mapping mode. */
+  readonly scope: Readonly<Record<string, string>>;
+  /**
+   * A stored LogRecord (`layout.ts`) as it is sent. A pure function of what is journaled and configured, so that a repeat
+   * after a restart or an upgrade is byte for byte the same. `routing` is called where the shape has it.
+   */
+  shape(stored: Uint8Array, routing: () => Routing): Uint8Array;
+}
+
+export const PROFILES: Readonly<Record<DestinationConfig['profile'], Profile>> = {
+  attributes: { scope: {}, shape: (stored) => stored },
+  'elastic-ecs': { scope: { 'elastic.mapping.mode': 'ecs' }, shape: elasticEcs },
+  'elastic-bodymap': { scope: { 'elastic.mapping.mode': 'bodymap' }, shape: elasticBodymap },
+  'json-body': { scope: {}, shape: jsonBody },
+};
+
+/** One buffer for all records, because shaping never waits. What may fail is done before anything is written to it. */
+const writer = new ProtobufWriter();
+
+/** Severity is left out, because the receiver would write it over `event.severity` and `log.level`. */
+function elasticEcs(stored: Uint8Array, routing: () => Routing): Uint8Array {
+  const uid = firstAttribute(stored);
+  const stream = dataStream(routing());
+  writer.raw(stored.subarray(0, TIMES));
+  writer.raw(stored.subarray(TIMES + SEVERITY));
+  // Of an attribute that is there twice, the receiver keeps the last.
+  for (const [name, value] of stream) writeAttribute(name, value);
+  writeAttribute(DOCUMENT_ID, uid.value);
+  return writer.take();
+}
+
+/** Values are moved as they are stored, so that a double stays a double. */
+function elasticBodymap(stored: Uint8Array, routing: () => Routing): Uint8Array {
+  const record = readStored(stored);
+  const [uid, ...fields] = record.attributes;
+  const stream = dataStream(routing());
+  const timestamp = timestampOf(record);
+  writer.raw(record.times);
+  writer.raw(record.severity);
+  writer.byte(RECORD.body);
+  const body = writer.open(2);
+  writeNested(writer, [
+    ['@timestamp', timestamp],
+    ['message', record.body],
+    ...fields.map(({ name, value }) => [name, value] as const),
+    ...stream,
+  ]);
+  writer.close(body, 2);
+  for (const [name, value] of stream) writeAttribute(name, value);
+  if (uid !== undefined) {
+    writer.raw(uid.whole);
+    writeAttribute(DOCUMENT_ID, uid.value);
+  }
+  return writer.take();
+}
+
+/** What a receiver that gets the whole event as text can still search by. */
+const INDEXED: ReadonlySet<string> = new Set([
+  'event.kind',
+  'event.category',
+  'event.type',
+  'event.action',
+  'event.dataset',
+  UID,
+]);
+
+function jsonBody(stored: Uint8Array): Uint8Array {
+  const { times, severity, attributes } = readStored(stored);
+  const text = toJson(nest(decodeRecord(stored).event));
+  writer.raw(times);
+  writer.raw(severity);
+  writer.byte(RECORD.body);
+  const body = writer.open(2);
+  writer.byte(VALUE.string);
+  writer.text(text);
+  writer.close(body, 2);
+  for (const { name, whole } of attributes) if (INDEXED.has(name)) writer.raw(whole);
+  return writer.take();
+}
+
+const DOCUMENT_ID = 'elasticsearch.document_id';
+
+/** `value`: the content of its AnyValue. */
+function writeAttribute(name: string, value: Uint8Array): void {
+  writer.byte(RECORD.attribute);
+  const pair = writer.open(1);
+  writer.byte(PAIR.key);
+  writer.text(name);
+  writer.byte(PAIR.value);
+  writer.varint(value.length);
+  writer.raw(value);
+  writer.close(pair, 1);
+}
+
+type Fields = readonly (readonly [name: string, value: Uint8Array])[];
+
+const streams = new Map<string, Fields>();
+
+/** Beyond so many data streams, all are encoded anew. */
+const MOST_STREAMS = 1_000;
+
+/** The attributes that name the data stream `logs-<dataset>-<namespace>`. */
+function dataStream({ dataset, namespace }: Routing): Fields {
+  const key = `${namespace} ${dataset}`;
+  const known = streams.get(key);
+  if (known !== undefined) return known;
+  const made = [
+    ['data_stream.type', stringValue('logs')],
+    ['data_stream.dataset', stringValue(dataset)],
+    ['data_stream.namespace', stringValue(namespace)],
+  ] as const;
+  if (streams.size >= MOST_STREAMS) streams.clear();
+  streams.set(key, made);
+  return made;
+}
+
+function timestampOf({ times }: StoredRecord): Uint8Array {
+  const reader = new ProtobufReader(times);
+  reader.at = 1;
+  return stringValue(isoOf(readTime(reader)));
+}
+
+/** The content of an AnyValue that is a string. */
+function stringValue(text: string): Uint8Array {
+  const start = writer.length;
+  writer.byte(VALUE.string);
+  writer.text(text);
+  const value = writer.copy(start);
+  writer.length = start;
+  return value;
+}
