@@ -10,6 +10,7 @@ import { ConfigError, EXIT } from '../core/errors.ts';
 import { nest } from '../core/event.ts';
 import { isoTime } from '../ecs/common.ts';
 import type { HeldDeadLetter } from '../journal/delivery.ts';
+import { decodeRecord } from '../otlp/decode.ts';
 import type { JournalView } from '../journal/journal.ts';
 import { openJournalReadOnly } from '../journal/sqlite/open.ts';
 
@@ -186,11 +187,12 @@ function print({ stdout }: Io, letters: readonly HeldDeadLetter[]): void {
   for (const letter of letters) jsonLine(stdout, toRow(letter));
 }
 
-function toRow({ id, destination, status, reason, uid, at, event }: HeldDeadLetter) {
+function toRow({ id, destination, status, reason, uid, at, record }: HeldDeadLetter) {
+  const { event } = decodeRecord(record);
   return { id, destination, status: status ?? null, reason, uid, at: isoTime(at), event: nest(event) };
 }
 
-function line({ id, destination, at, status, event, reason }: HeldDeadLetter): string[] {
-  const dataset = String(event['event.dataset'] ?? '');
+function line({ id, destination, at, status, record, reason }: HeldDeadLetter): string[] {
+  const dataset = String(decodeRecord(record).event['event.dataset'] ?? '');
   return [String(id), destination, isoTime(at), String(status ?? ''), dataset, clip(reason, WIDEST_REASON)];
 }

@@ -4,12 +4,11 @@ import { preview, type PreviewResult } from '../collect/dry-run.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/options.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
-import { PROFILES, toLogRecord } from '../otlp/records.ts';
+import { type PageContext, PROFILES, toLogRecord } from '../otlp/records.ts';
 import { nest, type JournaledEvent } from '../core/event.ts';
 import { EXIT } from '../core/errors.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
-import type { PageCommit } from '../journal/journal.ts';
 import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { sourceNamed } from './names.ts';
 import { type ExitCode, type Io, setUpVisibly } from './io.ts';
@@ -61,7 +60,7 @@ export const previewCommand: PenstockCommand = {
     const json = wantsJson(io, flags);
     const rows: string[][] = [];
     const profile = flags['profile'] as ProfileName | undefined;
-    const show = (event: JournaledEvent, page: PageCommit) => {
+    const show = (event: JournaledEvent, page: PageContext) => {
       if (profile !== undefined) jsonLine(io.stdout, wireShape(source, profile, event, page));
       else if (json) jsonLine(io.stdout, nest(event.event));
       else rows.push(rowOf(event));
@@ -87,7 +86,7 @@ function wireShape(
   source: SourceConfig,
   profile: ProfileName,
   event: JournaledEvent,
-  page: PageCommit,
+  page: PageContext,
 ): unknown {
   const record = toLogRecord(event, page, { profile, namespaceOf: (_, ecs) => namespaceOf(source, ecs) });
   return {

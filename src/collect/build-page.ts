@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { tenantSettings } from '../config/options.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { explain } from '../core/errors.ts';
-import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
+import type { EcsEvent, EncodedRecords, JournaledEvent, Lane } from '../core/event.ts';
 import { PollStats } from '../core/observers.ts';
 import { readRecord, Unreadable } from '../core/read-record.ts';
 import type {
@@ -20,6 +20,7 @@ import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
 import { type GapState, isKnownGap, type LedgerEntry, type LedgerWrite } from '../journal/collection.ts';
+import type { PollContext } from './context.ts';
 
 /** A page as its source yielded it, and where and when it was read. */
 export interface ReadPage extends Pick<Page<unknown>, 'observations' | 'gaps' | 'deferred'> {
@@ -42,8 +43,8 @@ export interface Known {
 
 /** What a page adds to the journal. */
 export interface BuiltPage {
-  /** Finished events: those of the records in their order, then those of the new gaps. */
-  readonly events: readonly JournaledEvent[];
+  /** Encoded events: those of the page's observations in their order, then those of the new gaps. */
+  readonly records: readonly EncodedRecords[];
   readonly ledger: readonly LedgerWrite[];
   /** The gaps of the page that were not known. */
   readonly newGaps: readonly Gap[];
@@ -51,10 +52,14 @@ export interface BuiltPage {
 }
 
 /**
- * Decides what of a page is new and makes events of it. Pure: the same page and the same knowledge give the same
- * events, with the same ids.
+ * Decides what of a page is new, and makes and encodes the events of it. Pure: the same page and the same knowledge give
+ * the same bytes.
  */
-export function buildPage(source: SourceConfig, page: ReadPage, known: Known): BuiltPage {
+export function buildPage(
+  { config: source, encoder }: Pick<PollContext, 'config' | 'encoder'>,
+  page: ReadPage,
+  known: Known,
+): BuiltPage {
   const { scope, observedAt } = page;
   const observations = skipCovered(page.observations, known.covered);
   const stats = new PollStats();
@@ -87,7 +92,7 @@ export function buildPage(source: SourceConfig, page: ReadPage, known: Known): B
   stats.schemaChanged = stats.malformed * 2 > stats.rows;
   stats.gaps = newGaps.length;
   stats.deferred = page.deferred ?? 0;
-  return { events, ledger: [...ledger.values()], newGaps, stats };
+  return { records: encoder.encode(events, observedAt), ledger: [...ledger.values()], newGaps, stats };
 }
 
 /** An observation without a time of its own is never skipped. */

@@ -21,7 +21,7 @@ interface CommitOptions {
 }
 
 /**
- * Builds the events of a page and commits them with ledger, cursor, coverage and gaps in one transaction. Durable when it
+ * Builds the records of a page and commits them with ledger, cursor, coverage and gaps in one transaction. Durable when it
  * resolves. Pages of one source are committed one at a time.
  */
 export function commitPage(
@@ -36,7 +36,7 @@ export function commitPage(
     const observedAt = context.source.now();
     const keys = again ? [] : [...new Set(page.observations.map(({ key }) => key))];
     const built = buildPage(
-      config,
+      context,
       { ...page, scope, lane, observedAt },
       {
         ledger: await journal.ledger.lookup(state.key, keys),
@@ -49,7 +49,7 @@ export function commitPage(
     await journal.commit({
       ...headOf(context, stream, observedAt),
       lane,
-      events: built.events,
+      records: built.records,
       ledger: built.ledger,
       hashLongKeys: config.definition.fullKeys !== true,
       forgetBefore: page.forgetBefore,
@@ -75,7 +75,6 @@ function headOf({ config }: PollContext, { state }: OpenStream, observedAt: numb
   return {
     stream: state.key,
     source: config.name,
-    dataset: config.definition.dataset,
     observedAt,
   };
 }
@@ -119,7 +118,7 @@ async function recordFullJournal(context: PollContext, stream: OpenStream, now: 
  * what that adds. Durable when it resolves. Call it while holding `commits`.
  */
 export async function emitOpenGaps(context: PollContext, stream: OpenStream): Promise<PollStats> {
-  const { journal, config, source, observer } = context;
+  const { journal, config, encoder, source, observer } = context;
   const { scope, state } = stream;
   const stats = new PollStats();
   const gaps = (await journal.gaps.of(state.key)).filter(
@@ -128,7 +127,8 @@ export async function emitOpenGaps(context: PollContext, stream: OpenStream): Pr
   if (gaps.length === 0) return stats;
   const observedAt = source.now();
   const events = gaps.map((gap) => gapEvent({ config, scope, gap, observedAt }));
-  await journal.commit({ ...headOf(context, stream, observedAt), events, gaps });
+  const records = encoder.encode(events, observedAt);
+  await journal.commit({ ...headOf(context, stream, observedAt), records, gaps });
   for (const gap of gaps) reportGap(context, scope, gap);
   stats.gaps = gaps.length;
   observer?.page(stats);

@@ -16,6 +16,7 @@ import type {
   StreamState,
   StreamStore,
 } from '../journal/collection.ts';
+import type { RecordEncoder } from '../otlp/encode.ts';
 import type { Circuit } from './circuit.ts';
 
 /** What a poll needs of the journal. */
@@ -33,6 +34,8 @@ export interface PollContext {
   readonly log: Logger;
   /** Aborts at a stop or a deadline. */
   readonly signal: AbortSignal;
+  /** Encodes what is emitted. */
+  readonly encoder: RecordEncoder;
   /** What the source itself gets. */
   readonly source: SourceContext<CommonOptions>;
   /** Held from reading the ledger to the commit: pages of one source are committed one at a time. */

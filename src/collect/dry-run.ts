@@ -6,13 +6,16 @@ import { Mutex, type PollContext, type PollJournal, sourceContext } from './cont
 import type { PollOutcome, PollResult } from '../core/observers.ts';
 import { pollStream } from './loop.ts';
 import { streamKey } from '../core/stream-key.ts';
+import { decodeRecord, eachRecord } from '../otlp/decode.ts';
+import { RecordEncoder } from '../otlp/encode.ts';
+import type { PageContext } from '../otlp/records.ts';
 import type { Gap } from '../core/source.ts';
 
-interface PreviewParts extends Omit<PollContext, 'journal' | 'source' | 'commits'> {
+interface PreviewParts extends Omit<PollContext, 'journal' | 'source' | 'commits' | 'encoder'> {
   readonly view: JournalView;
   /** Ends the preview after so many events. */
   readonly limit: number;
-  readonly show: (event: JournaledEvent, page: PageCommit) => void;
+  readonly show: (event: JournaledEvent, page: PageContext) => void;
 }
 
 /** How a preview ended. */
@@ -32,8 +35,9 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   const enough = new AbortController();
   let shown = 0;
   const journal = new DryRunJournal(view, (page) => {
-    for (const event of (page.events ?? []).slice(0, limit - shown)) {
-      show(event, page);
+    for (const [event, context] of eventsOf(page)) {
+      if (shown >= limit) break;
+      show(event, context);
       shown += 1;
     }
     if (shown >= limit) enough.abort();
@@ -45,6 +49,7 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
     source: sourceContext({ journal, http, log, signal, mode: 'run' }, config),
     signal: AbortSignal.any([signal, enough.signal]),
     commits: new Mutex(),
+    encoder: new RecordEncoder(config.definition.fields, config.definition.dataset),
   };
   const errors: string[] = [];
   let partial = false;
@@ -58,6 +63,16 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
     errors.push(explain(error));
   }
   return { shown, errors, partial };
+}
+
+/** The events of a page, each with what its record takes from the page. */
+function* eventsOf({
+  source,
+  observedAt,
+  records = [],
+}: PageCommit): Generator<[JournaledEvent, PageContext]> {
+  for (const { dataset, bytes } of records)
+    for (const record of eachRecord(bytes)) yield [decodeRecord(record), { source, dataset, observedAt }];
 }
 
 type Ending = Pick<PollResult, 'error'> & { readonly outcome: PollOutcome | 'skipped' };

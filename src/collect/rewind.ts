@@ -97,7 +97,6 @@ async function move(
   await journal.commit({
     stream: stream.key,
     source: name,
-    dataset: definition.dataset,
     observedAt: now,
     cursor,
   });

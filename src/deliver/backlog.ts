@@ -6,12 +6,12 @@ import {
   BACKLOG_FULL,
   type DestinationStore,
   isBefore,
-  type JournalPage,
   type MissedEvents,
   type PageStore,
   type Position,
 } from '../journal/delivery.ts';
 import { receivesSource, receivesTenant, timeOf } from './batch.ts';
+import { type EventPage, eventReader } from './event-page.ts';
 import type { InFlightBatch } from './in-flight-batch.ts';
 import type { DeliveryStateMachine } from './state-machine.ts';
 
@@ -113,9 +113,10 @@ export class Backlog {
     const { journal, state } = this.#parts;
     const settled = new Set(batch?.settledPositions.map(keyOf));
     const missing = new MissingCount();
+    const read = eventReader(journal.pages);
     let { position } = state;
     for (let pages = 0; pages < MOST_PAGES && isBefore(position, beyond); pages += 1) {
-      const page = await state.persist(() => journal.pages.read(position));
+      const page = await state.persist(() => read(position));
       if (page === undefined || page.sequence >= beyond.sequence) {
         return { position: beyond, missed: missing.missed };
       }
@@ -126,7 +127,7 @@ export class Backlog {
   }
 
   #count(
-    page: JournalPage,
+    page: EventPage,
     { from, settled, missing }: { from: Position; settled: ReadonlySet<string>; missing: MissingCount },
   ): void {
     const { destination } = this.#parts;

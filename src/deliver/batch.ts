@@ -4,6 +4,7 @@ import type { DeadLetter, JournalPage, Position } from '../journal/delivery.ts';
 import { type Feed, type FeedRecord, feedKey, type Providers } from '../otlp/providers.ts';
 import { datasetOf, type Shaping, toLogRecord } from '../otlp/records.ts';
 import { type Encoding, recordSize } from '../otlp/sizes.ts';
+import type { EventPage } from './event-page.ts';
 
 /** One record of a batch, with all that is needed to send it, to acknowledge it, or to make it a dead letter. */
 export interface BatchEntry extends FeedRecord {
@@ -17,8 +18,7 @@ export interface BatchEntry extends FeedRecord {
   readonly bytes: number;
   /** Why it must not be sent, so that it becomes a dead letter; undefined when it may. */
   readonly unfit: string | undefined;
-  readonly journaled: JournaledEvent;
-  readonly page: JournalPage;
+  readonly page: EventPage;
 }
 
 /** Consecutive records of the journal that fit into one request, without those that the destination does not receive. */
@@ -35,7 +35,7 @@ const MOST_RECORDS = 5_000;
 const MOST_PAGES = 200;
 
 export interface BatcherSettings {
-  readonly read: (position: Position) => Promise<JournalPage | undefined>;
+  readonly read: (position: Position) => Promise<EventPage | undefined>;
   readonly destination: Pick<
     DestinationConfig,
     'sources' | 'tenants' | 'maxRequestBytes' | 'maxEventAge' | 'protocol'
@@ -48,7 +48,7 @@ export interface BatcherSettings {
 export class Batcher {
   readonly #settings: BatcherSettings;
   /** The page that was read last: a large one is cut into several batches, and decoded once. */
-  #page: JournalPage | undefined;
+  #page: EventPage | undefined;
 
   constructor(settings: BatcherSettings) {
     this.#settings = settings;
@@ -66,7 +66,7 @@ export class Batcher {
     return { entries: filling.entries, end: position };
   }
 
-  async #read(position: Position): Promise<JournalPage | undefined> {
+  async #read(position: Position): Promise<EventPage | undefined> {
     if (this.#page?.sequence === position.sequence) return this.#page;
     this.#page = await this.#settings.read(position);
     return this.#page;
@@ -87,7 +87,7 @@ class FillingBatch {
   }
 
   /** Adds what fits of a page, from an offset on; returns the position of the first event that was not added. */
-  add(page: JournalPage, from: number): Position {
+  add(page: EventPage, from: number): Position {
     const { destination } = this.#settings;
     const next = { sequence: page.sequence + 1, offset: 0 };
     if (!receivesSource(destination, page)) return next;
@@ -121,7 +121,7 @@ class FillingBatch {
 }
 
 interface EventInPage {
-  readonly page: JournalPage;
+  readonly page: EventPage;
   readonly journaled: JournaledEvent;
   readonly offset: number;
 }
@@ -145,7 +145,6 @@ function makeEntry(
     at,
     bytes,
     unfit: tooOld(at, now, maxEventAge) ?? tooLarge({ ...feed, record, bytes }, settings),
-    journaled,
     page,
   };
 }
@@ -213,12 +212,13 @@ export function bytesBySource(
 
 /** The dead letter of an entry: the event, whole, and why it is not delivered. `now`: epoch ms. */
 export function deadLetterOf(
-  { page, journaled }: BatchEntry,
+  { uid, page, position }: BatchEntry,
   status: number | undefined,
   reason: string,
   now: number,
 ): DeadLetter {
-  const { stream, dataset, lane, observedAt } = page;
-  const { uid, event } = journaled;
-  return { stream, dataset, lane, observedAt, uid, event, status, reason, at: now };
+  const { stream, dataset, lane, observedAt, records } = page;
+  const record = records[position.offset];
+  if (record === undefined) throw new RangeError(`page ${page.sequence} has no record ${position.offset}`);
+  return { stream, dataset, lane, observedAt, uid, record, status, reason, at: now };
 }

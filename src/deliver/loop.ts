@@ -10,7 +10,6 @@ import {
   type DestinationStore,
   isBefore,
   type PageStore,
-  type Position,
 } from '../journal/delivery.ts';
 import { type Journal, JournalWriteError } from '../journal/journal.ts';
 import type { Sender } from '../otlp/sender.ts';
@@ -23,6 +22,7 @@ import {
   responseFields,
 } from './classify-response.ts';
 import { ANY_SIZE, type Effect, InFlightBatch, resized } from './in-flight-batch.ts';
+import { eventReader } from './event-page.ts';
 import { type Redelivery, RedeliveryQueue } from './redelivery.ts';
 import { DeliveryStateMachine, type Rest } from './state-machine.ts';
 
@@ -92,7 +92,7 @@ export class Delivery {
     const namespace = (source: string, event: EcsEvent) =>
       namespaceOf?.(source, event) ?? destination.namespace;
     const batching = {
-      read: (position: Position) => journal.pages.read(position),
+      read: eventReader(journal.pages),
       destination,
       providers: sender.providers,
       shaping: { profile: destination.profile, namespaceOf: namespace },

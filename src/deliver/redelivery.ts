@@ -1,13 +1,8 @@
 import type { DestinationConfig } from '../config/types.ts';
-import type {
-  DeadLetterStore,
-  HeldDeadLetter,
-  JournalPage,
-  PageStore,
-  Position,
-} from '../journal/delivery.ts';
+import type { DeadLetterStore, HeldDeadLetter, Position } from '../journal/delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
+import { type EventPage, eventReader, withEvents } from './event-page.ts';
 import { InFlightBatch, type Settled } from './in-flight-batch.ts';
 
 /**
@@ -18,7 +13,7 @@ export interface Redelivery {
   /** Which of these records are sent. */
   readonly selection: Pick<DestinationConfig, 'sources' | 'tenants'>;
   /** The first page at or after the position, undefined when there is none left. */
-  read(position: Position): Promise<JournalPage | undefined>;
+  read(position: Position): Promise<EventPage | undefined>;
   /** Durable when it resolves. */
   settle(settled: Settled): Promise<void>;
 }
@@ -36,7 +31,10 @@ export async function redeliverDeadLetters(
   const wanted = held.filter(({ id }) => ids === undefined || ids.includes(id));
   return {
     selection: { sources: undefined, tenants: undefined },
-    read: ({ sequence }) => Promise.resolve(wanted.map(asPage).find((page) => page.sequence >= sequence)),
+    read: async ({ sequence }) => {
+      const next = wanted.find(({ id }) => id >= sequence);
+      return next && asPage(next);
+    },
     settle: ({ accepted, rejected }) =>
       deadLetters.settle(
         destination,
@@ -47,8 +45,8 @@ export async function redeliverDeadLetters(
 }
 
 /** A dead letter as a page of its own, with its id as the sequence number. */
-function asPage({ id, source, stream, dataset, lane, observedAt, uid, event }: HeldDeadLetter): JournalPage {
-  return { sequence: id, source, stream, dataset, lane, observedAt, events: [{ uid, event }] };
+function asPage({ id, source, stream, dataset, lane, observedAt, record }: HeldDeadLetter): EventPage {
+  return withEvents({ sequence: id, source, stream, dataset, lane, observedAt }, [record]);
 }
 
 /**
@@ -63,22 +61,23 @@ export async function redeliverSince(
 ): Promise<Redelivery> {
   const own = (await journal.destinations.all()).find((destination) => destination.name === name);
   const end = own?.position ?? { sequence: 0, offset: 0 };
+  const read = eventReader(journal.pages);
   return {
     selection: { sources, tenants },
-    read: (position) => readPassed(journal.pages, position, { from, end }),
+    read: (position) => readPassed(read, position, { from, end }),
     settle: (settled) => Promise.resolve(onSettled(settled)),
   };
 }
 
 /** The next page that was journaled at `from` or later, up to the destination's position: it has yet to get the rest. */
 async function readPassed(
-  pages: Pick<PageStore, 'read'>,
+  read: Redelivery['read'],
   position: Position,
   { from, end }: { readonly from: number; readonly end: Position },
-): Promise<JournalPage | undefined> {
-  let page = await pages.read(position);
+): Promise<EventPage | undefined> {
+  let page = await read(position);
   while (page !== undefined && page.observedAt < from) {
-    page = await pages.read({ sequence: page.sequence + 1, offset: 0 });
+    page = await read({ sequence: page.sequence + 1, offset: 0 });
   }
   if (page === undefined || page.sequence > end.sequence) return undefined;
   if (page.sequence < end.sequence) return page;

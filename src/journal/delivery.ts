@@ -1,5 +1,5 @@
 import type { BacklogLimit } from '../config/types.ts';
-import type { JournaledEvent, Lane } from '../core/event.ts';
+import type { EncodedRecords, Lane } from '../core/event.ts';
 import type { Span } from '../core/source.ts';
 
 /*
@@ -7,7 +7,7 @@ import type { Span } from '../core/source.ts';
  * `sources` limits what is counted to those that a destination receives. Times are epoch milliseconds.
  */
 
-/** The next event to send: page and index within it. {0, 0} is before everything. */
+/** The next record to send: page and index within it. {0, 0} is before everything. */
 export interface Position {
   readonly sequence: number;
   readonly offset: number;
@@ -18,14 +18,13 @@ export function isBefore(a: Position, b: Position): boolean {
 }
 
 /** A committed page that is not delivered everywhere yet, or that is retained. */
-export interface JournalPage {
+export interface JournalPage extends EncodedRecords {
   readonly sequence: number;
   readonly stream: string;
+  /** The name that the source has now. */
   readonly source: string;
-  readonly dataset: string;
   readonly lane: Lane;
   readonly observedAt: number;
-  readonly events: readonly JournaledEvent[];
 }
 
 export interface PageStore {
@@ -114,8 +113,12 @@ export interface DestinationStore {
   gaps(): Promise<readonly DestinationGap[]>;
 }
 
-/** An event that a destination rejected for good, with all that a later attempt needs. */
-export interface DeadLetter extends JournaledEvent {
+/** A record that a destination rejected for good, with all that a later attempt needs. */
+export interface DeadLetter {
+  /** `log.record.uid` of the record. */
+  readonly uid: string;
+  /** The LogRecord as it was committed, without tag and length: a later attempt sends the same bytes. */
+  readonly record: Uint8Array;
   /** The stream's key. */
   readonly stream: string;
   readonly dataset: string;
@@ -148,7 +151,7 @@ export interface DeadLetterOutline {
 export interface DeadLetterStore {
   /** Of one destination or of all, oldest first. */
   of(destination?: string): Promise<readonly HeldDeadLetter[]>;
-  /** About how many bytes the events of all dead letters take. */
+  /** About how many bytes all dead letters take. */
   bytes(): Promise<number>;
   count(destination: string): Promise<number>;
   outline(destination: string): Promise<DeadLetterOutline>;

@@ -1,5 +1,5 @@
 import { PenstockError, StateError } from '../core/errors.ts';
-import type { JournaledEvent, Lane } from '../core/event.ts';
+import type { EncodedRecords, Lane } from '../core/event.ts';
 import type { Json } from '../core/json.ts';
 import type { Quotas } from '../core/http.ts';
 import type { Gap, Span } from '../core/source.ts';
@@ -83,12 +83,11 @@ export type JobJournal = JournalView & { readonly jobs: JobStore };
 export interface PageCommit {
   readonly stream: string;
   readonly source: string;
-  readonly dataset: string;
   readonly observedAt: number;
   /** Default: live. */
   readonly lane?: Lane;
-  /** Often none: the cursor moves without events. */
-  readonly events?: readonly JournaledEvent[];
+  /** Each becomes a page of the journal, in this order. Often none: the cursor moves without records. */
+  readonly records?: readonly EncodedRecords[];
   readonly ledger?: readonly LedgerWrite[];
   /** Long keys are only compared, never read back: a hash of each is enough. A prefix of 32 characters still finds them. */
   readonly hashLongKeys?: boolean;

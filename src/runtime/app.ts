@@ -17,6 +17,7 @@ import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/sqlite/open.ts';
 import { Live } from '../observe/live.ts';
 import { type Reports, storedReports } from '../observe/status.ts';
+import { RecordEncoder } from '../otlp/encode.ts';
 import { Sender } from '../otlp/sender.ts';
 
 /** What the process gives the runtime. A test gives its own clock, randomness, environment and signals. */
@@ -182,6 +183,7 @@ function openSource(shared: Shared, config: SourceConfig): SourceUnit {
       source: sourceContext({ journal, http, log, signal, mode }, config),
       circuit: new Circuit(options, report.conditions.refused),
       commits: new Mutex(),
+      encoder: new RecordEncoder(config.definition.fields, config.definition.dataset),
       polls: new Mutex(),
       observer: collectObserver(shared, config),
     },

@@ -1,8 +1,10 @@
 import { StateError } from '../core/errors.ts';
-import { HEALTH_DATASET, healthEvent } from '../ecs/own-events.ts';
+import { PENSTOCK_FIELDS } from '../core/event.ts';
+import { healthEvent } from '../ecs/own-events.ts';
 import { OWN_TYPE } from '../journal/collection.ts';
 import type { PageCommit } from '../journal/journal.ts';
 import { takeSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
+import { RecordEncoder } from '../otlp/encode.ts';
 import type { App } from './app.ts';
 
 /** After a start, the first heartbeat waits so long that it can report on the first polls. Milliseconds. */
@@ -68,15 +70,17 @@ function openStream({ journal }: App, { config }: SourceSnapshot) {
   });
 }
 
+const encoder = new RecordEncoder(PENSTOCK_FIELDS);
+
 function pageOf(stream: string, source: SourceSnapshot, { at, journal }: Snapshot): PageCommit {
   const { config, troubles, streams } = source;
   const reasons = troubles.map(({ reason }) => reason);
+  const event = healthEvent({ ...source, at, reasons, streams: streams.length, journal });
   return {
     stream,
     source: config.name,
-    dataset: HEALTH_DATASET,
     observedAt: at,
-    events: [healthEvent({ ...source, at, reasons, streams: streams.length, journal })],
+    records: encoder.encode([event], at),
     cursor: { beat: at },
   };
 }

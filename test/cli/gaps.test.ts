@@ -34,10 +34,8 @@ async function commit(page: { covered?: Span; gaps?: readonly Gap[]; closedGaps?
   await journal.commit({
     stream: key,
     source: 'console',
-    dataset: 'qradar.login_attempts',
     lane: 'live',
     observedAt: world.clock.now(),
-    events: [],
     ledger: [],
     cursor: undefined,
     gaps: page.gaps ?? [],

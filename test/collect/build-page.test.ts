@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { buildPage, decide, type Known, remembered } from '../../src/collect/build-page.ts';
+import { buildPage, decide, type Known, type ReadPage, remembered } from '../../src/collect/build-page.ts';
 import type { SourceConfig } from '../../src/config/types.ts';
 import type { LedgerValue, Observation } from '../../src/core/source.ts';
 import type { LedgerEntry } from '../../src/journal/collection.ts';
+import { RecordEncoder } from '../../src/otlp/encode.ts';
+import { decoded } from '../support/records.ts';
 
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 
@@ -109,6 +111,14 @@ const source = {
 const page = { scope: { id: '' }, lane: 'live', observedAt: NOW } as const;
 const nothing: Known = { ledger: new Map(), gaps: [], covered: [] };
 
+const encoder = new RecordEncoder({});
+
+/** What is built of a page, with its events. */
+function build(read: ReadPage, known: Known) {
+  const built = buildPage({ config: source, encoder }, read, known);
+  return { ...built, events: built.records.flatMap(decoded) };
+}
+
 function row(id: string, door: unknown, more: Partial<Observation> = {}): Observation {
   return { key: id, record: { id, door }, value: { door: String(door) }, ...more };
 }
@@ -119,20 +129,19 @@ function freeze<T>(value: T): T {
 }
 
 describe('buildPage', () => {
-  it('gives the same events and ledger for the same page, and changes nothing that it is given', () => {
+  it('gives the same records and ledger for the same page, and changes nothing that it is given', () => {
     const observations = freeze([row('a', 1), row('b', 2), row('a', 3)]);
     const known = freeze({ ...nothing, ledger: new Map([['b', entry({ door: '2' })]]) });
 
-    const one = buildPage(source, { ...page, observations }, known);
-    const other = buildPage(source, { ...page, observations }, known);
+    const one = build({ ...page, observations }, known);
+    const other = build({ ...page, observations }, known);
 
     expect(one).toEqual(other);
     expect([...known.ledger]).toEqual([['b', entry({ door: '2' })]]);
   });
 
   it('a key that comes twice in a page is emitted as new, then as updated', () => {
-    const { events, ledger, stats } = buildPage(
-      source,
+    const { events, ledger, stats } = build(
       { ...page, observations: [row('a', 1), row('a', 1), row('a', 2)] },
       nothing,
     );
@@ -145,7 +154,7 @@ describe('buildPage', () => {
   it('a record that does not fit or cannot be mapped is emitted whole as a pipeline error', () => {
     const observations = [row('a', 1), row('b', 13), { key: 'c', record: { door: 5 } }];
 
-    const { events, stats } = buildPage(source, { ...page, observations }, nothing);
+    const { events, stats } = build({ ...page, observations }, nothing);
 
     expect(events.map(({ event }) => event['event.kind'])).toEqual([
       'event',
@@ -165,7 +174,7 @@ describe('buildPage', () => {
     const observations = [row('a', 1, { at: NOW - 2 }), row('b', 2, { at: NOW }), row('c', 3)];
     const covered = [{ from: NOW - 2, to: NOW }];
 
-    const { ledger, stats } = buildPage(source, { ...page, observations }, { ...nothing, covered });
+    const { ledger, stats } = build({ ...page, observations }, { ...nothing, covered });
 
     expect(ledger.map(({ key }) => key)).toEqual(['b', 'c']);
     expect(stats.rows).toBe(2);
@@ -174,17 +183,17 @@ describe('buildPage', () => {
   it('a gap within a known open one of the same reason and part is not emitted again', () => {
     const gap = { from: NOW - 10, to: NOW, reason: 'page-full', part: '' };
     const known = { ...gap, stream: 's', opened: NOW, closed: undefined };
-    const build = (gaps: Known['gaps']) =>
-      buildPage(source, { ...page, observations: [], gaps: [gap] }, { ...nothing, gaps }).newGaps;
+    const gapsOf = (gaps: Known['gaps']) =>
+      build({ ...page, observations: [], gaps: [gap] }, { ...nothing, gaps }).newGaps;
 
-    expect(build([known])).toEqual([]);
-    expect(build([{ ...known, closed: NOW }])).toEqual([gap]);
-    expect(build([{ ...known, part: 'tenant' }])).toEqual([gap]);
-    expect(build([{ ...known, from: NOW - 5 }])).toEqual([gap]);
+    expect(gapsOf([known])).toEqual([]);
+    expect(gapsOf([{ ...known, closed: NOW }])).toEqual([gap]);
+    expect(gapsOf([{ ...known, part: 'tenant' }])).toEqual([gap]);
+    expect(gapsOf([{ ...known, from: NOW - 5 }])).toEqual([gap]);
   });
 
   it('events of a backfill are labelled with their lane', () => {
-    const { events } = buildPage(source, { ...page, lane: 'backfill', observations: [row('a', 1)] }, nothing);
+    const { events } = build({ ...page, lane: 'backfill', observations: [row('a', 1)] }, nothing);
 
     expect(events[0]?.event).toMatchObject({ 'labels.penstock_lane': 'backfill' });
   });

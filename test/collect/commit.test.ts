@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { openCounting } from './support.ts';
+import { encoded } from '../support/records.ts';
 
 const MIB = 2 ** 20;
 const MINUTE = 60_000;
@@ -19,17 +20,16 @@ test('a gap that a full journal causes is logged at once, and shipped when there
   await lab.advance(2 * MINUTE);
   const [stream] = await journal.streams.all();
   if (stream === undefined) throw new Error('It was polled.');
-  for (let page = 0; page < 16; page += 1) {
+  for (let page = 0; page < 18; page += 1) {
     const event = {
       'event.dataset': 'botbye.declined_requests',
-      message: randomBytes(MIB / 2).toString('latin1'),
+      message: randomBytes(0.6 * MIB).toString('base64'),
     };
     await journal.commit({
       stream: stream.key,
       source: 'shop',
-      dataset: 'botbye.declined_requests',
       observedAt: counting.clock.now(),
-      events: [{ uid: `filler ${page}`, event }],
+      records: encoded([{ uid: `filler ${page}`, event }]),
     });
   }
   const gapLines = () =>

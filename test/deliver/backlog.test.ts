@@ -8,6 +8,7 @@ import { loginAttempt, loginAttempts } from '../../src/simulators/qradar-generat
 import { type SimulatedConsole, startConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { takeSnapshot } from '../../src/observe/snapshot.ts';
+import { encoded } from '../support/records.ts';
 
 const TOKEN = 'token-of-the-backlog-test';
 const MINUTE = 60_000;
@@ -69,17 +70,17 @@ async function fill(bytes: number): Promise<void> {
   await lab.app.journal.commit({
     stream: stream.key,
     source: 'console',
-    dataset: 'qradar.login_attempts',
     observedAt: clock.now(),
-    events: [
+    records: encoded([
       {
         uid: `filler ${filled}`,
         event: {
           '@timestamp': new Date(clock.now()).toISOString(),
+          'event.dataset': 'qradar.login_attempts',
           message: randomBytes(bytes).toString('base64'),
         },
       },
-    ],
+    ]),
   });
 }
 
@@ -216,14 +217,17 @@ describe('a destination with `backlog: { then: gap }`', () => {
     const [stream] = await lab.app.journal.streams.all();
     const event = (tenant: string) => ({
       uid: `of ${tenant}`,
-      event: { '@timestamp': new Date(clock.now()).toISOString(), 'organization.id': tenant },
+      event: {
+        '@timestamp': new Date(clock.now()).toISOString(),
+        'event.dataset': 'qradar.login_attempts',
+        'organization.id': tenant,
+      },
     });
     await lab.app.journal.commit({
       stream: stream?.key ?? '',
       source: 'console',
-      dataset: 'qradar.login_attempts',
       observedAt: clock.now(),
-      events: [event('north'), event('south'), event('south')],
+      records: encoded([event('north'), event('south'), event('south')]),
     });
     await fill(KIB);
     await lab.advance(MINUTE);

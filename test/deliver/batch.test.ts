@@ -5,6 +5,7 @@ import { Providers } from '../../src/otlp/providers.ts';
 import type { Position } from '../../src/journal/delivery.ts';
 import { destination, event, events } from './support/events.ts';
 import { MemoryJournal } from './support/memory-journal.ts';
+import { eventReader } from '../../src/deliver/event-page.ts';
 
 const START: Position = { sequence: 0, offset: 0 };
 const NOW = Date.parse('2026-03-02T12:00:00Z');
@@ -16,7 +17,7 @@ function batcher(journal: MemoryJournal, overrides: Partial<DestinationConfig> =
   return {
     providers,
     batcher: new Batcher({
-      read: (position) => journal.pages.read(position),
+      read: eventReader(journal.pages),
       destination: config,
       providers,
       shaping,

@@ -4,6 +4,7 @@ import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.t
 import { ACCEPTED, HTML_LOGIN, refusing } from '../../src/simulators/otlp-receiver.ts';
 import { event, events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
+import { encodedAlone } from '../support/records.ts';
 
 const is =
   (...uids: readonly string[]) =>
@@ -378,7 +379,7 @@ describe('dead letters', () => {
     expect(warnings.map(({ penstock }) => penstock?.['dead_letters'])).toEqual([1, 10]);
   });
 
-  test('a dead letter holds the whole event and all that a later try needs', async () => {
+  test('a dead letter holds the record as it was stored and all that a later try needs', async () => {
     await using running = await startDelivery();
     running.receiver.answer = refusing(is('uid-1'));
     running.journal.add(events(2), { lane: 'backfill' });
@@ -388,7 +389,8 @@ describe('dead letters', () => {
 
     expect(running.journal.letters).toEqual([
       {
-        ...event(1),
+        uid: 'uid-1',
+        record: encodedAlone(event(1)),
         stream: 'qradar-login-attempts|https://qradar.example.com|',
         dataset: 'qradar.login_attempts',
         lane: 'backfill',

@@ -1,24 +1,28 @@
 import { describe, expect, test } from 'vitest';
 import type { Settled } from '../../src/deliver/in-flight-batch.ts';
 import type { Redelivery } from '../../src/deliver/redelivery.ts';
-import type { JournalPage } from '../../src/journal/delivery.ts';
+import { withEvents } from '../../src/deliver/event-page.ts';
 import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
+import { encodedAlone } from '../support/records.ts';
 
 const RESET: ReceiverAnswer = { status: 200, fault: 'reset', take: () => false };
 
 /** A redelivery of records that are not in the journal, with ids of their own, and what became of them. */
 function redeliveryOf(count: number) {
-  const page: JournalPage = {
+  const head = {
     sequence: 1,
     stream: 'qradar-login-attempts|https://qradar.example.com|',
     source: 'console',
     dataset: 'qradar.login_attempts',
-    lane: 'live',
+    lane: 'live' as const,
     observedAt: Date.parse('2026-03-02T12:00:00Z'),
-    events: events(count, 1_000),
   };
+  const page = withEvents(
+    head,
+    events(count, 1_000).map((event) => encodedAlone(event)),
+  );
   const accepted: string[] = [];
   const rejected: string[] = [];
   const redelivery: Redelivery = {

@@ -9,6 +9,7 @@ import { redeliverDeadLetters, redeliverSince } from '../../src/deliver/redelive
 import { ACCEPTED, refusing } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
+import { encoded } from '../support/records.ts';
 
 const SIZE = 12;
 const ALL = events(SIZE).map(({ uid }) => uid);
@@ -19,9 +20,7 @@ async function filled(path: string, stored: readonly JournaledEvent[] = events(S
   await journal.streams.open(STREAM);
   await journal.destinations.open(['siem'], 0);
   for (let from = 0; from < stored.length; from += 5) {
-    await journal.commit(
-      page({ events: stored.slice(from, from + 5), dataset: 'qradar.login_attempts', observedAt: from }),
-    );
+    await journal.commit(page({ records: encoded(stored.slice(from, from + 5), from), observedAt: from }));
   }
   return journal;
 }
@@ -107,7 +106,7 @@ test('dead letters that are sent again follow live events, and are removed when 
   running.start();
   await running.delivery.idle();
   running.receiver.answer = refusing(({ uid }) => uid === 'uid-7', { words: 'still no' });
-  await journal.commit(page({ events: events(1, SIZE) }));
+  await journal.commit(page({ records: encoded(events(1, SIZE)) }));
 
   await running.delivery.redeliver(await redeliverDeadLetters(journal.deadLetters, 'siem'));
 

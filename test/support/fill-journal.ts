@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Journal } from '../../src/journal/journal.ts';
+import { encoded } from './records.ts';
 
 interface Filling {
   readonly pages: number;
@@ -22,16 +23,18 @@ export async function fillJournal(
     await journal.commit({
       stream: stream.key,
       source: stream.source,
-      dataset: 'qradar.login_attempts',
       observedAt: now,
-      events: Array.from({ length: events }, (_, index) => ({
-        uid: `filler ${now} ${page} ${index}`,
-        event: {
-          '@timestamp': new Date(now).toISOString(),
-          'event.dataset': 'qradar.login_attempts',
-          message: randomBytes(bytes).toString('base64'),
-        },
-      })),
+      records: encoded(
+        Array.from({ length: events }, (_, index) => ({
+          uid: `filler ${now} ${page} ${index}`,
+          event: {
+            '@timestamp': new Date(now).toISOString(),
+            'event.dataset': 'qradar.login_attempts',
+            message: randomBytes(bytes).toString('base64'),
+          },
+        })),
+        now,
+      ),
     });
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { openJournal } from '../../src/journal/sqlite/open.ts';
-import { events, KEY, page, STREAM } from '../journal/support/commits.ts';
+import { KEY, page, records, STREAM } from '../journal/support/commits.ts';
 
 /**
  * A process that commits pages to the state directory of its first argument until it is killed, and prints the number
@@ -44,7 +44,7 @@ function next(cursor: unknown): number {
 function commit(number: number): Promise<void> {
   return journal.commit(
     page({
-      events: events(20, `page ${number}`),
+      records: records(20, `page ${number}`),
       ledger: [{ key: `${number}`, at: number, uid: `page ${number}-0`, value: {} }],
       cursor: { number },
       covered: { from: number, to: number + 1 },

@@ -24,6 +24,8 @@ import type { Journal } from '../../src/journal/journal.ts';
 import { stateFiles } from '../../src/journal/sqlite/files.ts';
 import { applyMigrations, MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
 import { SqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { RecordEncoder } from '../../src/otlp/encode.ts';
+import { decoded } from './records.ts';
 
 /** Ids depend on the vendor's origin, and the port of a simulator changes: every vendor is at this origin. */
 const ORIGIN = 'https://vendor.example.com';
@@ -131,7 +133,7 @@ export class TestPipeline {
     for (;;) {
       const page = await this.journal.pages.read(this.#position);
       if (page === undefined) break;
-      for (const one of page.events)
+      for (const one of decoded(page))
         (one.event['event.dataset'] === GAPS_DATASET ? this.gapEvents : this.events).push(one);
       this.#position = { sequence: page.sequence + 1, offset: 0 };
     }
@@ -185,6 +187,7 @@ export class TestProcess implements AsyncDisposable {
       source: this.context,
       circuit: new Circuit(undefined),
       commits: new Mutex(),
+      encoder: new RecordEncoder(source.fields, source.dataset),
       polls: new Mutex(),
     };
   }

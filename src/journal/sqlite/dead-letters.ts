@@ -1,4 +1,4 @@
-import type { EcsEvent, Lane } from '../../core/event.ts';
+import type { Lane } from '../../core/event.ts';
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
 import { type Connection, fromStored, orUndefined, toStored } from './connection.ts';
 
@@ -14,10 +14,10 @@ interface DeadLetterRow {
   readonly status: number | null;
   readonly reason: string;
   readonly at: number;
-  readonly event: string;
+  readonly record: Uint8Array;
 }
 
-/** Events that a destination rejected for good, with the reason. */
+/** Records that a destination rejected for good, with the reason. */
 export class SqliteDeadLetters implements DeadLetterStore {
   readonly #connection: Connection;
 
@@ -28,7 +28,7 @@ export class SqliteDeadLetters implements DeadLetterStore {
   async of(destination?: string): Promise<readonly HeldDeadLetter[]> {
     const rows = this.#connection.all<DeadLetterRow>(
       `SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
-         reason, at, event
+         reason, at, record
        FROM dead_letter JOIN stream ON stream.id = dead_letter.stream
        WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`,
       { destination: destination ?? null },
@@ -37,7 +37,6 @@ export class SqliteDeadLetters implements DeadLetterStore {
       ...row,
       stream: fromStored(row.stream),
       status: orUndefined(row.status),
-      event: JSON.parse(row.event) as EcsEvent,
     }));
   }
 
@@ -82,11 +81,11 @@ export class SqliteDeadLetters implements DeadLetterStore {
   }
 
   /** Stores a dead letter; of one that is known, only when and why it was rejected last. */
-  put(destination: string, { stream, event, status, ...letter }: DeadLetter): void {
-    const { dataset, lane, uid, at, reason, observedAt } = letter;
+  put(destination: string, { stream, status, ...letter }: DeadLetter): void {
+    const { dataset, lane, uid, at, reason, observedAt, record } = letter;
     const changes = this.#connection.run(
-      `INSERT INTO dead_letter (destination, stream, dataset, lane, uid, at, status, reason, observed_at, event)
-       SELECT :destination, id, :dataset, :lane, :uid, :at, :status, :reason, :observedAt, :event
+      `INSERT INTO dead_letter (destination, stream, dataset, lane, uid, at, status, reason, observed_at, record)
+       SELECT :destination, id, :dataset, :lane, :uid, :at, :status, :reason, :observedAt, :record
        FROM stream WHERE key = :stream
        ON CONFLICT (destination, uid) DO UPDATE SET at = excluded.at, status = excluded.status, reason = excluded.reason`,
       {
@@ -99,7 +98,7 @@ export class SqliteDeadLetters implements DeadLetterStore {
         status: status ?? null,
         reason,
         observedAt,
-        event: JSON.stringify(event),
+        record,
       },
     );
     if (changes === 0) throw new Error(`Stream ${stream} of a dead letter must be opened first.`);

@@ -1,18 +1,18 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { JournaledEvent } from '../../core/event.ts';
+import type { EncodedRecords } from '../../core/event.ts';
 import type { JournalPage, PageStore, Position } from '../delivery.ts';
 import type { PageCommit } from '../journal.ts';
 import { type Connection, fromStored, orUndefined } from './connection.ts';
 
-/** What a page takes besides its events: its row, and its entry in the index. Bytes, about. */
+/** What a page takes besides its records: its row, and its entry in the index. Bytes, about. */
 const ROW = 100;
 
-interface PageRow extends Omit<JournalPage, 'events'> {
-  readonly events: Uint8Array;
+interface PageRow extends Omit<JournalPage, 'bytes'> {
+  readonly records: Uint8Array;
 }
 
-/** What is known of a page without its events. */
+/** What is known of a page without its records. */
 export interface Outline {
   readonly sequence: number;
   readonly count: number;
@@ -27,7 +27,7 @@ const OUTLINES = 'page INDEXED BY page_outline';
 
 // The current name of the source, so that the filters of destinations follow a renamed source.
 const SELECT_NEXT = `
-  SELECT sequence, stream.key AS stream, stream.source, dataset, lane, observed_at AS observedAt, events
+  SELECT sequence, stream.key AS stream, stream.source, dataset, lane, count, observed_at AS observedAt, records
   FROM page JOIN stream ON stream.id = page.stream WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
 const SELECT_OUTLINE = `
   SELECT sequence, count, observed_at AS observedAt FROM ${OUTLINES} WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
@@ -53,7 +53,9 @@ export class SqlitePages implements PageStore {
 
   async read({ sequence, offset }: Position): Promise<JournalPage | undefined> {
     const row = this.#connection.first<PageRow>(SELECT_NEXT, { sequence, offset });
-    return row && { ...row, stream: fromStored(row.stream), events: unpackEvents(row.events) };
+    if (row === undefined) return undefined;
+    const { stream, records, ...page } = row;
+    return { ...page, stream: fromStored(stream), bytes: unpack(records) };
   }
 
   async changed(signal: AbortSignal, position?: Position): Promise<void> {
@@ -66,40 +68,32 @@ export class SqlitePages implements PageStore {
     this.#changes.announce();
   }
 
-  append(
-    stream: number,
-    { dataset, lane = 'live', observedAt, events = [] }: PageCommit,
-    committedAt: number,
-  ): void {
-    const packed = packEvents(events);
+  /** Appends the records of a page, a row for each dataset. */
+  append(stream: number, { lane = 'live', observedAt, records = [] }: PageCommit, committedAt: number): void {
+    for (const encoded of records) this.#insert(encoded, { stream, lane, observedAt, committedAt });
+  }
+
+  #insert({ dataset, count, bytes }: EncodedRecords, head: Record<string, string | number>): void {
+    const packed = pack(bytes);
     this.#connection.run(
-      `INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, events)
+      `INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, records)
        VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes, :packed)`,
-      {
-        stream,
-        dataset,
-        lane,
-        observedAt,
-        count: events.length,
-        committedAt,
-        bytes: packed.length + ROW,
-        packed,
-      },
+      { ...head, dataset, count, bytes: packed.length + ROW, packed },
     );
   }
 
-  /** The page that `read` returns, without its events. */
+  /** The page that `read` returns, without its records. */
   outline({ sequence, offset }: Position): Outline | undefined {
     return this.#connection.first(SELECT_OUTLINE, { sequence, offset });
   }
 
-  /** How many events are at or after a position, of all sources or of these. */
+  /** How many records are at or after a position, of all sources or of these. */
   waiting({ sequence, offset }: Position, sources?: readonly string[]): number {
     const parameters = { sequence, offset, sources: namesOf(sources) };
     return this.#connection.first<{ events: number }>(COUNT_EVENTS, parameters)?.events ?? 0;
   }
 
-  /** When the first of these events was read. */
+  /** When the first of these records was read. */
   oldest({ sequence, offset }: Position, sources?: readonly string[]): number | undefined {
     const parameters = { sequence, offset, sources: namesOf(sources) };
     return this.#connection.first<{ observedAt: number }>(SELECT_OLDEST, parameters)?.observedAt;
@@ -125,7 +119,7 @@ function namesOf(sources: readonly string[] | undefined): string | null {
   return sources === undefined ? null : JSON.stringify(sources);
 }
 
-/** Wakes waiters when this process commits events, so that they need not poll. */
+/** Wakes waiters when this process commits records, so that they need not poll. */
 export class Changes {
   readonly #waiters = new Set<() => void>();
 
@@ -154,17 +148,19 @@ export class Changes {
   }
 }
 
-/** Measured on pages of 10 and 1000 events: level 1 is faster and smaller than deflate, and higher levels gain nothing. */
+/** Measured on pages of 10 and 1000 records: level 1 is faster and smaller than deflate, and higher levels gain nothing. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-/**
- * A page's events as the journal stores them: zstd over JSON. Plain JSON is exact, because an ECS value is never a BigInt
- * and a double comes back as the same double. So a repeat is byte-identical.
- */
-export function packEvents(events: readonly JournaledEvent[]): Uint8Array {
-  return zstdCompressSync(JSON.stringify(events), LEVEL);
+/** The first byte of a zstd frame (RFC 8878 §3.1.1). Encoded records begin with the tag 0x12. */
+const ZSTD = 0x28;
+
+/** A page's records as the journal stores them: compressed, or as they are where that is smaller. */
+export function pack(records: Uint8Array): Uint8Array {
+  const packed = zstdCompressSync(records, LEVEL);
+  return packed.length < records.length ? packed : records;
 }
 
-export function unpackEvents(packed: Uint8Array): readonly JournaledEvent[] {
-  return JSON.parse(zstdDecompressSync(packed).toString()) as readonly JournaledEvent[];
+/** Reverses `pack`. */
+export function unpack(packed: Uint8Array): Uint8Array {
+  return packed[0] === ZSTD ? zstdDecompressSync(packed) : packed;
 }

@@ -73,7 +73,8 @@ export const MIGRATIONS: readonly string[] = [
     observed_at INTEGER NOT NULL,
     committed_at INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    events BLOB NOT NULL
+    -- OTLP log records, one after another, compressed with zstd where that is smaller.
+    records BLOB NOT NULL
   ) STRICT;
   -- Counting and trimming read this instead of the pages' heavy rows.
   CREATE INDEX page_outline ON page (sequence, count, stream, committed_at, observed_at, bytes);
@@ -178,7 +179,7 @@ export const MIGRATIONS: readonly string[] = [
     status INTEGER,
     reason TEXT NOT NULL,
     observed_at INTEGER NOT NULL,
-    event TEXT NOT NULL,
+    record BLOB NOT NULL,
     UNIQUE (destination, uid)
   ) STRICT;
 
@@ -195,13 +196,13 @@ export const MIGRATIONS: readonly string[] = [
     UPDATE held SET bytes = bytes - OLD.bytes WHERE what = 'pages';
   END;
   CREATE TRIGGER dead_letter_added AFTER INSERT ON dead_letter BEGIN
-    UPDATE held SET bytes = bytes + octet_length(NEW.event) + octet_length(NEW.reason) WHERE what = 'dead letters';
+    UPDATE held SET bytes = bytes + octet_length(NEW.record) + octet_length(NEW.reason) WHERE what = 'dead letters';
   END;
   CREATE TRIGGER dead_letter_changed AFTER UPDATE ON dead_letter BEGIN
     UPDATE held SET bytes = bytes + octet_length(NEW.reason) - octet_length(OLD.reason) WHERE what = 'dead letters';
   END;
   CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letter BEGIN
-    UPDATE held SET bytes = bytes - octet_length(OLD.event) - octet_length(OLD.reason) WHERE what = 'dead letters';
+    UPDATE held SET bytes = bytes - octet_length(OLD.record) - octet_length(OLD.reason) WHERE what = 'dead letters';
   END;
   `,
 ];

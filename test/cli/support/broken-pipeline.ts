@@ -3,25 +3,27 @@ import { parseArgs } from 'node:util';
 import { openApp } from '../../../src/runtime/app.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import type { Journal } from '../../../src/journal/journal.ts';
+import type { EncodedRecords, JournaledEvent } from '../../../src/core/event.ts';
+import type { Journal, PageCommit } from '../../../src/journal/journal.ts';
 import { runLoops } from '../../../src/runtime/loops.ts';
 import { once } from '../../../src/runtime/once.ts';
 import { loadSources } from '../../../src/sources/registry.ts';
 import { createLogger } from '../../../src/observe/log.ts';
+import { decoded, encoded } from '../../support/records.ts';
 
 /** Ways to break the promise between a page and its journal, or between the journal and a request. */
 const WAYS: Readonly<Record<string, (journal: Journal) => Partial<Journal>>> = {
   // The cursor goes on past an event that is nowhere.
   loses: (journal) => ({
-    commit: (page) => journal.commit({ ...page, events: (page.events ?? []).slice(1) }),
+    commit: (page) => journal.commit({ ...page, records: reencoded(page, (events) => events.slice(1)) }),
   }),
   // One event is told under two ids.
   doubles: (journal) => ({
     commit: (page) =>
       journal.commit({
         ...page,
-        events: (page.events ?? []).flatMap((one, index) =>
-          index === 0 ? [one, { ...one, uid: `${one.uid}-again` }] : [one],
+        records: reencoded(page, (events) =>
+          events.flatMap((one, index) => (index === 0 ? [one, { ...one, uid: `${one.uid}-again` }] : [one])),
         ),
       }),
   }),
@@ -32,15 +34,23 @@ const WAYS: Readonly<Record<string, (journal: Journal) => Partial<Journal>>> = {
       async read(position) {
         const page = await journal.pages.read(position);
         if (page === undefined) return undefined;
-        const events = page.events.map((one) => ({
+        const events = decoded(page).map((one) => ({
           ...one,
           event: { ...one.event, message: `process ${process.pid}` },
         }));
-        return { ...page, events };
+        const [altered] = encoded(events, page.observedAt);
+        return altered && { ...page, bytes: altered.bytes };
       },
     },
   }),
 };
+
+function reencoded(
+  { records = [], observedAt }: PageCommit,
+  change: (events: readonly JournaledEvent[]) => readonly JournaledEvent[],
+): readonly EncodedRecords[] {
+  return encoded(change(records.flatMap(decoded)), observedAt);
+}
 
 /** A journal that does some of it in its own way. */
 function overridden(journal: Journal, own: Partial<Journal>): Journal {

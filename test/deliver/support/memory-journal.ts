@@ -2,6 +2,7 @@ import type { DeliveryJournal } from '../../../src/deliver/loop.ts';
 import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { DeadLetter, JournalPage, Position } from '../../../src/journal/delivery.ts';
 import type { Acknowledgement, Room } from '../../../src/journal/journal.ts';
+import { encoded } from '../../support/records.ts';
 
 /** A journal in memory for the tests of the delivery, which look at what was committed. */
 export class MemoryJournal implements DeliveryJournal {
@@ -17,16 +18,17 @@ export class MemoryJournal implements DeliveryJournal {
   readonly #waiters: (() => void)[] = [];
 
   add(events: readonly JournaledEvent[], page: Partial<JournalPage> = {}): void {
-    this.#pages.push({
-      sequence: (this.#pages.at(-1)?.sequence ?? 0) + 1,
-      stream: 'qradar-login-attempts|https://qradar.example.com|',
-      source: 'console',
-      dataset: 'qradar.login_attempts',
-      lane: 'live',
-      observedAt: Date.parse('2026-03-02T12:00:00Z'),
-      events,
-      ...page,
-    });
+    const observedAt = Date.parse('2026-03-02T12:00:00Z');
+    for (const records of encoded(events, page.observedAt ?? observedAt))
+      this.#pages.push({
+        sequence: (this.#pages.at(-1)?.sequence ?? 0) + 1,
+        stream: 'qradar-login-attempts|https://qradar.example.com|',
+        source: 'console',
+        lane: 'live',
+        observedAt,
+        ...records,
+        ...page,
+      });
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
@@ -38,7 +40,7 @@ export class MemoryJournal implements DeliveryJournal {
   get passed(): number {
     const { sequence, offset } = this.position;
     const whole = this.#pages.filter((page) => page.sequence < sequence);
-    return whole.reduce((sum, { events }) => sum + events.length, offset);
+    return whole.reduce((sum, { count }) => sum + count, offset);
   }
 
   readonly destinations: DeliveryJournal['destinations'] = {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BacklogLimit } from '../../../src/config/types.ts';
 import { BACKLOG_FULL } from '../../../src/journal/delivery.ts';
-import { events, page, STREAM } from '../support/commits.ts';
+import { firstUid, page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
 const MINUTE = 60_000;
@@ -25,14 +25,14 @@ export function describeBacklog(subject: Subject): void {
       const last = await beyond({ bytes: 1 });
 
       expect(none).toBeUndefined();
-      expect(all && (await subject.journal.pages.read(all))?.events[0]?.uid).toBe('c-0');
+      expect(all && firstUid(await subject.journal.pages.read(all))).toBe('c-0');
       expect(last).toBeUndefined();
     });
 
     test('a backlog exceeds an age by the pages committed before it', async () => {
-      await subject.journal.commit(page({ events: events(1, 'a') }));
+      await subject.journal.commit(page({ records: records(1, 'a') }));
       await subject.clock.advance(10 * MINUTE);
-      await subject.journal.commit(page({ events: events(1, 'b') }));
+      await subject.journal.commit(page({ records: records(1, 'b') }));
 
       const young = await beyond({ age: 10 * MINUTE });
       const old = await beyond({ age: 10 * MINUTE - 1 });
@@ -40,7 +40,7 @@ export function describeBacklog(subject: Subject): void {
       const both = await beyond({ age: 9 * MINUTE });
 
       expect(young).toBeUndefined();
-      expect(old && (await subject.journal.pages.read(old))?.events[0]?.uid).toBe('b-0');
+      expect(old && firstUid(await subject.journal.pages.read(old))).toBe('b-0');
       expect(both && (await subject.journal.pages.read(both))).toBeUndefined();
     });
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { events, page, STREAM } from '../support/commits.ts';
+import { page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
 const never = () => new AbortController().signal;
@@ -12,7 +12,7 @@ export function describeChanged(subject: Subject): void {
     test('every waiter is woken by the next page', async () => {
       const woken = [subject.journal.pages.changed(never()), subject.journal.pages.changed(never())];
 
-      await subject.journal.commit(page({ events: events(1) }));
+      await subject.journal.commit(page({ records: records(1) }));
 
       await expect(Promise.all(woken)).resolves.toHaveLength(2);
     });
@@ -36,7 +36,7 @@ export function describeChanged(subject: Subject): void {
       const position = { sequence: 0, offset: 0 };
       const [found] = await Promise.all([
         subject.journal.pages.read(position),
-        subject.journal.commit(page({ events: events(1) })),
+        subject.journal.commit(page({ records: records(1) })),
       ]);
 
       await subject.journal.pages.changed(never());

@@ -1,30 +1,61 @@
+import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { events, held, KEY, page, STREAM } from '../support/commits.ts';
+import type { JournalPage } from '../../../src/journal/delivery.ts';
+import { held, KEY, page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
+
+/** Bytes are the same whatever view holds them. */
+function comparable(page: JournalPage | undefined) {
+  return page && { ...page, bytes: Buffer.from(page.bytes) };
+}
 
 export function describeCommit(subject: Subject): void {
   describe('commit', () => {
     beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('a page comes back as it was committed, also after reopening', async () => {
-      const written = page({
+      const [encoded] = records(200);
+      if (encoded === undefined) throw new Error('There are some.');
+      const { stream, source, ...rest } = page({ lane: 'backfill', observedAt: 7, records: [encoded] });
+
+      await subject.journal.commit({ stream, source, ...rest });
+      const fresh = await subject.journal.pages.read({ sequence: 0, offset: 0 });
+      await subject.reopen();
+      const read = await subject.journal.pages.read({ sequence: 0, offset: 0 });
+
+      const expected: JournalPage = {
+        sequence: 1,
+        stream,
+        source,
         lane: 'backfill',
         observedAt: 7,
-        dataset: 'jsa.login_attempts',
-        events: [
-          {
-            uid: 'a',
-            event: { 'event.category': ['authentication'], ratio: 0.1, big: 1e21, text: '☃\u0000' },
-          },
-        ],
-      });
+        ...encoded,
+      };
+      expect([fresh, read].map(comparable)).toEqual([expected, expected].map(comparable));
+    });
 
-      await subject.journal.commit(written);
+    test('records that nothing compresses come back as they were committed', async () => {
+      const bytes = Buffer.concat([Buffer.from([0x12, 0x40]), randomBytes(64)]);
+
+      await subject.journal.commit(page({ records: [{ dataset: 'd', count: 1, bytes }] }));
       await subject.reopen();
 
-      const { stream, source, dataset, lane, observedAt, events } = written;
-      const expected = { stream, source, dataset, lane, observedAt, events };
-      expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toMatchObject(expected);
+      const read = await subject.journal.pages.read({ sequence: 0, offset: 0 });
+      expect(read && Buffer.from(read.bytes)).toEqual(bytes);
+    });
+
+    test('the records of each dataset are a page of their own, in their order', async () => {
+      const [first, second, third] = ['a', 'b', 'c'].flatMap((name) => records(2, name));
+      if (first === undefined || second === undefined || third === undefined)
+        throw new Error('There are three.');
+
+      await subject.journal.commit(
+        page({ records: [first, { ...second, dataset: 'penstock.gaps' }, third] }),
+      );
+
+      expect(await held(subject.journal)).toEqual(['a-0', 'a-1', 'b-0', 'b-1', 'c-0', 'c-1']);
+      const middle = await subject.journal.pages.read({ sequence: 2, offset: 0 });
+      expect(middle).toMatchObject({ dataset: 'penstock.gaps', count: 2 });
     });
 
     test('cursor, ledger, coverage and gaps of a page are stored together, also after reopening', async () => {
@@ -32,7 +63,7 @@ export function describeCommit(subject: Subject): void {
 
       await subject.journal.commit(
         page({
-          events: events(2),
+          records: records(2),
           ledger: [{ key: 'k', at: 3, uid: 'u', value: { status: 'open', id: 2n ** 64n } }],
           cursor: { at: 9, id: 2n ** 63n },
           covered: { from: 0, to: 5 },
@@ -56,7 +87,7 @@ export function describeCommit(subject: Subject): void {
     test('nothing of a page is stored when a part of it cannot be written', async () => {
       await subject.journal.commit(page({ cursor: { at: 1 } }));
       const broken = page({
-        events: events(1),
+        records: records(1),
         ledger: [{ key: 'k', at: 1, uid: 'u', value: {} }],
         cursor: { at: 2 },
         covered: { from: 0, to: 1 },
@@ -70,7 +101,7 @@ export function describeCommit(subject: Subject): void {
       expect(await held(subject.journal)).toEqual([]);
     });
 
-    test('a page without events moves the cursor and is not delivered', async () => {
+    test('a page without records moves the cursor and is not delivered', async () => {
       await subject.journal.commit(page({ cursor: { at: 1 } }));
 
       expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toBeUndefined();

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { events, KEY, page, STREAM } from '../support/commits.ts';
+import { firstUid, letters, page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
 export function describeDelivery(subject: Subject): void {
@@ -7,7 +7,7 @@ export function describeDelivery(subject: Subject): void {
     beforeEach(() => subject.journal.streams.open(STREAM));
 
     test('pages are read in order, from the position on', async () => {
-      for (const name of ['a', 'b', 'c']) await subject.journal.commit(page({ events: events(2, name) }));
+      for (const name of ['a', 'b', 'c']) await subject.journal.commit(page({ records: records(2, name) }));
       const first = await subject.journal.pages.read({ sequence: 0, offset: 0 });
       const at = first?.sequence ?? 0;
 
@@ -16,7 +16,7 @@ export function describeDelivery(subject: Subject): void {
       const next = await subject.journal.pages.read({ sequence: at + 1, offset: 0 });
 
       expect(rest).toEqual(first);
-      expect(exhausted?.events[0]?.uid).toBe('b-0');
+      expect(firstUid(exhausted)).toBe('b-0');
       expect(next).toEqual(exhausted);
       expect(await subject.journal.pages.read({ sequence: at + 2, offset: 2 })).toBeUndefined();
     });
@@ -30,7 +30,7 @@ export function describeDelivery(subject: Subject): void {
       await subject.journal.destinations.open(['siem', 'lake'], subject.clock.now());
 
       const position = await subject.positionOf('lake');
-      expect(position && (await subject.journal.pages.read(position))?.events[0]?.uid).toBe('c-0');
+      expect(position && firstUid(await subject.journal.pages.read(position))).toBe('c-0');
     });
 
     test('a position only moves forward, and the last response is kept', async () => {
@@ -85,8 +85,8 @@ export function describeDelivery(subject: Subject): void {
     test('waiting events count from the position, and only those of the given sources', async () => {
       const other = await subject.journal.streams.open({ ...STREAM, source: 'other', scope: 'x' });
       await subject.journal.destinations.open(['siem'], subject.clock.now());
-      await subject.journal.commit(page({ events: events(3) }));
-      await subject.journal.commit(page({ events: events(4), stream: other.key, source: 'other' }));
+      await subject.journal.commit(page({ records: records(3) }));
+      await subject.journal.commit(page({ records: records(4), stream: other.key, source: 'other' }));
       const first = (await subject.journal.pages.read({ sequence: 0, offset: 0 }))?.sequence ?? 0;
 
       const all = await subject.journal.destinations.waiting('siem');
@@ -105,54 +105,46 @@ export function describeDelivery(subject: Subject): void {
 
     test('dead letters are stored with the position that passes them, once each', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
-      const [first] = events(1);
-      if (first === undefined) throw new Error('There is one.');
-      const letter = {
-        ...first,
-        stream: KEY,
-        dataset: 'd',
-        lane: 'live' as const,
-        observedAt: 4,
-        status: 400,
-        at: 5,
-      };
+      const [first] = letters(1, 'no');
+      const [again] = letters(1, 'still no');
+      const [unknown] = letters(1, 'no').map((letter) => ({ ...letter, stream: 'unknown' }));
+      if (first === undefined || again === undefined || unknown === undefined)
+        throw new Error('There is one.');
 
       await subject.journal.acknowledge('siem', {
         position: { sequence: 1, offset: 1 },
         response: '400',
         now: 5,
-        deadLetters: [{ ...letter, reason: 'no' }],
+        deadLetters: [first],
       });
       await subject.journal.acknowledge('siem', {
         position: { sequence: 1, offset: 1 },
         response: '400',
         now: 6,
-        deadLetters: [{ ...letter, reason: 'still no' }],
+        deadLetters: [again],
       });
       const stray = subject.journal.acknowledge('siem', {
         position: { sequence: 2, offset: 0 },
         response: '400',
         now: 7,
-        deadLetters: [{ ...letter, reason: 'no', stream: 'unknown' }],
+        deadLetters: [unknown],
       });
 
       await expect(stray).rejects.toThrow('unknown');
       expect(await subject.positionOf('siem')).toEqual({ sequence: 1, offset: 1 });
       expect(await subject.journal.deadLetters.of('siem')).toEqual([
-        { ...letter, reason: 'still no', id: 1, destination: 'siem', source: 'console' },
+        { ...again, id: 1, destination: 'siem', source: 'console' },
       ]);
       expect(await subject.journal.deadLetters.of('other')).toEqual([]);
     });
 
     test('dead letters that were sent again are removed when accepted, and keep the new reason when rejected', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
-      const place = { stream: KEY, dataset: 'd', lane: 'live' as const, observedAt: 4, status: 400, at: 5 };
-      const letters = events(3).map((event) => ({ ...place, ...event, reason: 'no' }));
       await subject.journal.acknowledge('siem', {
         position: { sequence: 1, offset: 3 },
         response: '400',
         now: 5,
-        deadLetters: letters,
+        deadLetters: letters(3, 'no'),
       });
       const held = await subject.journal.deadLetters.of('siem');
       const bytes = await subject.journal.deadLetters.bytes();
@@ -161,7 +153,7 @@ export function describeDelivery(subject: Subject): void {
       await subject.journal.deadLetters.settle(
         'siem',
         held.slice(0, 1).map(({ id }) => id),
-        letters.slice(1, 2).map((letter) => ({ ...letter, reason: 'still no' })),
+        letters(3, 'still no').slice(1, 2),
       );
 
       const left = await subject.journal.deadLetters.of('siem');

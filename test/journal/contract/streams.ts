@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { StateError } from '../../../src/core/errors.ts';
 import { OWN_TYPE } from '../../../src/journal/collection.ts';
-import { events, KEY, page, STREAM } from '../support/commits.ts';
+import { KEY, page, records, STREAM } from '../support/commits.ts';
 import { streamKey } from '../../../src/core/stream-key.ts';
 import type { Subject } from './subject.ts';
 
@@ -13,7 +13,7 @@ export function describeStreams(subject: Subject): void {
         const { key } = await subject.journal.streams.open({ ...STREAM, scope });
         const part = { from: 0, to: 1, reason: 'list-full', part: scope };
         await subject.journal.commit(
-          page({ stream: key, cursor: scope, gaps: [part], events: events(1, key) }),
+          page({ stream: key, cursor: scope, gaps: [part], records: records(1, key) }),
         );
       }
       await subject.reopen();
@@ -55,7 +55,7 @@ export function describeStreams(subject: Subject): void {
 
     test('a stream keeps its data under a new source name', async () => {
       await subject.journal.streams.open(STREAM);
-      await subject.journal.commit(page({ cursor: { at: 1 }, events: events(1) }));
+      await subject.journal.commit(page({ cursor: { at: 1 }, records: records(1) }));
 
       const renamed = await subject.journal.streams.open({ ...STREAM, source: 'headquarters' });
 
@@ -81,7 +81,7 @@ export function describeStreams(subject: Subject): void {
     test('a stream of our own events is delivered, and is not listed among those of the sources', async () => {
       const own = await subject.journal.streams.open({ ...STREAM, type: OWN_TYPE, scope: 'console' });
 
-      await subject.journal.commit(page({ stream: own.key, cursor: { beat: 1 }, events: events(1) }));
+      await subject.journal.commit(page({ stream: own.key, cursor: { beat: 1 }, records: records(1) }));
       await subject.journal.sources.orphanStreams(STREAM.source, []);
 
       expect(await subject.journal.streams.all()).toEqual([]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach } from 'vitest';
 import type { Journal } from '../../../src/journal/journal.ts';
 import type { Position } from '../../../src/journal/delivery.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { events, page } from '../support/commits.ts';
+import { page, records } from '../support/commits.ts';
 
 /** One store, to be opened again and again; what was committed must be there the next time. */
 export interface JournalStore extends AsyncDisposable {
@@ -43,7 +43,7 @@ export class Subject {
 
   /** Three pages of one event each: `a-0`, `b-0`, `c-0`. */
   async commitThree(): Promise<void> {
-    for (const name of ['a', 'b', 'c']) await this.journal.commit(page({ events: events(1, name) }));
+    for (const name of ['a', 'b', 'c']) await this.journal.commit(page({ records: records(1, name) }));
   }
 
   /** Moves a destination past so many of the pages held. */

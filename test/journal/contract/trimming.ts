@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { events, held, page, STREAM } from '../support/commits.ts';
+import { firstUid, held, page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -27,7 +27,7 @@ export function describeTrimming(subject: Subject): void {
 
     test('a page that was passed in part is kept', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
-      await subject.journal.commit(page({ events: events(2) }));
+      await subject.journal.commit(page({ records: records(2) }));
       await subject.journal.acknowledge('siem', {
         position: { sequence: 1, offset: 1 },
         response: '200',
@@ -96,17 +96,17 @@ export function describeTrimming(subject: Subject): void {
       await subject.journal.trim(subject.clock.now());
       await subject.reopen();
 
-      await subject.journal.commit(page({ events: events(1, 'd') }));
+      await subject.journal.commit(page({ records: records(1, 'd') }));
 
       expect(await subject.journal.pages.read({ sequence: 0, offset: 0 })).toMatchObject({ sequence: 4 });
       const position = await subject.positionOf('siem');
-      expect(position && (await subject.journal.pages.read(position))?.events[0]?.uid).toBe('d-0');
+      expect(position && firstUid(await subject.journal.pages.read(position))).toBe('d-0');
     });
 
     test('one call removes many pages', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       for (let index = 0; index < 210; index += 1)
-        await subject.journal.commit(page({ events: events(1, `${index}`) }));
+        await subject.journal.commit(page({ records: records(1, `${index}`) }));
       await subject.pass('siem', 209);
 
       await subject.journal.trim(subject.clock.now());

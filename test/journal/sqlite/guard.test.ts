@@ -5,7 +5,7 @@ import type { Journal } from '../../../src/journal/journal.ts';
 import { openJournal } from '../../../src/journal/sqlite/open.ts';
 import { createLogger } from '../../../src/observe/log.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { events, page, STREAM } from '../support/commits.ts';
+import { page, records, STREAM } from '../support/commits.ts';
 import { options } from '../support/states.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -46,8 +46,8 @@ test('nothing is noted before something was committed', async () => {
 
 test('the note has the last sequence and the position of each destination, readable for the owner alone', async () => {
   await using journal = await open();
-  await journal.commit(page({ events: events(3) }));
-  await journal.commit(page({ events: events(3) }));
+  await journal.commit(page({ records: records(3) }));
+  await journal.commit(page({ records: records(3) }));
   await journal.acknowledge('siem', { position: { sequence: 2, offset: 1 }, response: 'ok', now: 0 });
 
   expect(await journal.noteLast(0)).toBe(true);
@@ -71,7 +71,7 @@ test.each([
   ],
 ])('%s', async (_, was, warnings) => {
   await using journal = await open();
-  await journal.commit(page({ events: events(3) }));
+  await journal.commit(page({ records: records(3) }));
   await journal.acknowledge('siem', { position: { sequence: 1, offset: 2 }, response: 'ok', now: 0 });
   await writeFile(join(path, 'penstock.last'), JSON.stringify({ ...was, written: '2026-01-01T00:00:00Z' }));
 
@@ -95,7 +95,7 @@ test.each(['', 'nonsense', '{"sequence":"9"}', 'null'])(
 
 test('a note that cannot be written stops nothing', async () => {
   await using journal = await open();
-  await journal.commit(page({ events: events(1) }));
+  await journal.commit(page({ records: records(1) }));
   await mkdir(join(path, 'penstock.last'));
 
   await journal.noteLast(0);

@@ -8,6 +8,7 @@ import type { Span } from '../../../src/core/source.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { events, held, page, STREAM } from '../support/commits.ts';
 import { options } from '../support/states.ts';
+import { decoded, encoded } from '../../support/records.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let journal: Journal;
@@ -127,7 +128,7 @@ async function take(
     const next = await store.pages.read(position);
     if (next === undefined) break;
     const offset = next.sequence === position.sequence ? position.offset : 0;
-    const taken = next.events.slice(offset, offset + count - uids.length);
+    const taken = decoded(next).slice(offset, offset + count - uids.length);
     uids.push(...taken.map(({ uid }) => uid));
     position = { sequence: next.sequence, offset: offset + taken.length };
   }
@@ -153,7 +154,7 @@ async function outcomeOf(path: string, steps: readonly Step[]) {
     switch (next.do) {
       case 'commit': {
         const added = events(next.count, `${committed.length}`);
-        await store.commit(page({ events: added }));
+        await store.commit(page({ records: encoded(added) }));
         committed.push(...added.map(({ uid }) => uid));
         break;
       }

@@ -7,6 +7,7 @@ import { openJournal, openJournalReadOnly } from '../../../src/journal/sqlite/op
 import { temporaryDirectory } from '../../support/temporary.ts';
 import { held, KEY, page, STREAM } from '../support/commits.ts';
 import { LOCAL, options } from '../support/states.ts';
+import { encoded } from '../../support/records.ts';
 
 const MIB = 2 ** 20;
 const CAP = 8 * MIB;
@@ -34,11 +35,11 @@ afterEach(async () => {
   await directory[Symbol.asyncDispose]();
 });
 
-/** Commits pages of half a mebibyte that nothing compresses. */
+/** Commits pages that take 0.7 MiB each: what is random does not compress. */
 async function fill(pages: number): Promise<void> {
   for (let index = 0; index < pages; index += 1) {
-    const event = { text: randomBytes(MIB / 2).toString('latin1') };
-    await journal.commit(page({ events: [{ uid: `${index}`, event }] }));
+    const event = { text: randomBytes(0.7 * MIB).toString('base64') };
+    await journal.commit(page({ records: encoded([{ uid: `${index}`, event }]) }));
   }
 }
 
@@ -95,7 +96,7 @@ test('dead letters count against the cap until they are removed', async () => {
     lane: 'live' as const,
     observedAt: 0,
     uid: `${index}`,
-    event: { text: 'x'.repeat(MIB) },
+    record: new Uint8Array(MIB),
     status: 400,
     reason: 'no',
     at: 0,

@@ -10,7 +10,7 @@ import {
   openJournalReadOnly,
 } from '../../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { events, held, page, STREAM } from '../support/commits.ts';
+import { held, page, records, STREAM } from '../support/commits.ts';
 import { LOCAL, options, peek, tamper, usedState } from '../support/states.ts';
 
 const nfs = () => ({ ...LOCAL, type: 0x6969 });
@@ -254,7 +254,7 @@ describe('a state that cannot be used', () => {
 
       const refused = new RegExp(`${name} was removed or replaced`);
       await expect(journal.requirePresent()).rejects.toThrow(refused);
-      await expect(journal.commit(page({ events: events(1) }))).rejects.toThrow(refused);
+      await expect(journal.commit(page({ records: records(1) }))).rejects.toThrow(refused);
       await expect(journal.quotas.spend('b', { requests: 1, per: 1000 }, 0)).rejects.toThrow(refused);
       const acknowledgement = { position: { sequence: 1, offset: 0 }, response: 'HTTP 200', now: 0 };
       await expect(journal.acknowledge('siem', acknowledgement)).rejects.toThrow(refused);
@@ -267,7 +267,7 @@ describe('a state that cannot be used', () => {
     const journal = await openJournal(options(path));
     await journal.streams.open(STREAM);
     await journal.destinations.open(['siem'], 0);
-    await journal.commit(page({ events: events(2) }));
+    await journal.commit(page({ records: records(2) }));
     await rm(join(path, 'penstock.db-wal'));
     await expect(journal.requirePresent()).rejects.toThrow(StateError);
     await journal[Symbol.asyncDispose]();

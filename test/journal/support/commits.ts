@@ -1,6 +1,8 @@
-import type { JournaledEvent } from '../../../src/core/event.ts';
+import type { EncodedRecords, JournaledEvent } from '../../../src/core/event.ts';
+import type { DeadLetter, JournalPage } from '../../../src/journal/delivery.ts';
 import type { Journal, PageCommit } from '../../../src/journal/journal.ts';
 import type { StreamIdentity } from '../../../src/journal/collection.ts';
+import { decoded, encoded, encodedAlone } from '../../support/records.ts';
 
 export const STREAM: StreamIdentity = {
   source: 'console',
@@ -25,12 +27,27 @@ export function events(count: number, name = 'event'): readonly JournaledEvent[]
   }));
 }
 
+/** The records of such events. */
+export function records(count: number, name?: string): readonly EncodedRecords[] {
+  return encoded(events(count, name));
+}
+
+/** Dead letters of such events. */
+export function letters(count: number, reason: string): readonly DeadLetter[] {
+  const place = { stream: KEY, dataset: 'd', lane: 'live' as const, observedAt: 4, status: 400, at: 5 };
+  return events(count).map((event) => ({ ...place, uid: event.uid, record: encodedAlone(event), reason }));
+}
+
+/** The uid of the first record of a page. */
+export function firstUid(page: JournalPage | undefined): string | undefined {
+  return page && decoded(page)[0]?.uid;
+}
+
 /** A page that changes nothing, but for what is given. */
 export function page(changes: Partial<PageCommit> = {}): PageCommit {
   return {
     stream: KEY,
     source: 'console',
-    dataset: 'qradar.login_attempts',
     observedAt: 0,
     ...changes,
   };
@@ -43,7 +60,7 @@ export async function held(journal: Pick<Journal, 'pages'>, offset = 0): Promise
   for (;;) {
     const next = await journal.pages.read(position);
     if (next === undefined) return uids;
-    uids.push(...next.events.map(({ uid }) => uid));
+    uids.push(...decoded(next).map(({ uid }) => uid));
     position = { sequence: next.sequence + 1, offset: 0 };
   }
 }

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { FileSystemFacts } from '../../../src/journal/sqlite/files.ts';
 import { type JournalOptions, openJournal } from '../../../src/journal/sqlite/open.ts';
-import { events, page, STREAM } from './commits.ts';
+import { page, records, STREAM } from './commits.ts';
 
 const GIB = 2 ** 30;
 export const LOCAL: FileSystemFacts = { type: 0xef53, bavail: GIB, blocks: GIB, bsize: 1 };
@@ -16,7 +16,7 @@ export async function usedState(path: string): Promise<void> {
   await using journal = await openJournal(options(path));
   await journal.streams.open(STREAM);
   await journal.destinations.open(['siem'], 0);
-  await journal.commit(page({ events: events(2), cursor: { at: 1 } }));
+  await journal.commit(page({ records: records(2), cursor: { at: 1 } }));
 }
 
 /** Runs SQL on a database file. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MIGRATIONS } from '../../../src/journal/sqlite/schema.ts';
 import { openJournal } from '../../../src/journal/sqlite/open.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
-import { events, KEY, page, STREAM } from './commits.ts';
+import { KEY, letters, page, records, STREAM } from './commits.ts';
 
 /**
  * Writes a state of the current schema version to `fixtures/v<N>/`, something in every table. Run it once, with
@@ -24,7 +24,7 @@ await mkdir(path, { recursive: true });
   await journal.commit(
     page({
       observedAt: now,
-      events: events(3),
+      records: records(3),
       ledger: [{ key: 'key', at: now, uid: 'uid', value: { count: 2n ** 64n } }],
       cursor: { from: now },
       covered: { from: now - 4_800_000, to: now },
@@ -43,21 +43,11 @@ await mkdir(path, { recursive: true });
     changed: 0,
   };
   await journal.polls.record({ ...poll, outcome: 'UnavailableError', error: 'No answer.' });
-  const letters = events(1).map((event) => ({
-    ...event,
-    stream: KEY,
-    dataset: 'qradar.login_attempts',
-    lane: 'live' as const,
-    observedAt: now,
-    status: 400,
-    reason: 'refused',
-    at: now,
-  }));
   await journal.acknowledge('siem', {
     position: { sequence: 1, offset: 2 },
     response: '200',
     now,
-    deadLetters: letters,
+    deadLetters: letters(1, 'refused'),
   });
   await journal.destinations.skip(
     'siem',

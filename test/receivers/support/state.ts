@@ -1,6 +1,7 @@
 import type { JournaledEvent } from '../../../src/core/event.ts';
 import type { HeldDeadLetter } from '../../../src/journal/delivery.ts';
 import { openJournalReadOnly } from '../../../src/journal/sqlite/open.ts';
+import { decoded } from '../../support/records.ts';
 
 /** Every event that a state directory still holds, in order; delivered ones are retained for a day. */
 export async function journaled(path: string): Promise<readonly JournaledEvent[]> {
@@ -9,7 +10,7 @@ export async function journaled(path: string): Promise<readonly JournaledEvent[]
   for (let sequence = 0; ; sequence += 1) {
     const page = await journal.pages.read({ sequence, offset: 0 });
     if (page === undefined) return events;
-    events.push(...page.events);
+    events.push(...decoded(page));
     sequence = page.sequence;
   }
 }
