@@ -1,6 +1,13 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
-type Parameters = Record<string, SQLInputValue>;
+type NamedParameters = Readonly<Record<string, SQLInputValue>>;
+
+/** In the order of their `?`. Twice as fast as by name: for statements that run for each record. */
+type OrderedParameters = readonly SQLInputValue[];
+
+function isOrdered(parameters: NamedParameters | OrderedParameters): parameters is OrderedParameters {
+  return Array.isArray(parameters);
+}
 
 /** What is done around the statements of every store, in one place. */
 export interface Guard {
@@ -22,17 +29,17 @@ export class Connection {
   }
 
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- rows are named as the columns of the statement are
-  first<Row>(sql: string, parameters: Parameters = {}): Row | undefined {
+  first<Row>(sql: string, parameters: NamedParameters = {}): Row | undefined {
     return this.#guarded(() => this.#prepared(sql).get(parameters) as Row | undefined);
   }
 
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- rows are named as the columns of the statement are
-  all<Row>(sql: string, parameters: Parameters = {}): readonly Row[] {
+  all<Row>(sql: string, parameters: NamedParameters = {}): readonly Row[] {
     return this.#guarded(() => this.#prepared(sql).all(parameters) as unknown as readonly Row[]);
   }
 
   /** One row at a time, so that a caller who stops early has read no more. */
-  *each<Row>(sql: string, parameters: Parameters = {}): Generator<Row> {
+  *each<Row>(sql: string, parameters: NamedParameters = {}): Generator<Row> {
     try {
       for (const row of this.#prepared(sql).iterate(parameters)) yield row as Row;
     } catch (error) {
@@ -41,10 +48,12 @@ export class Connection {
   }
 
   /** Runs a statement that writes, by itself or as a part of `transact`. Returns how many rows it changed. */
-  run(sql: string, parameters: Parameters = {}): number {
+  run(sql: string, parameters: NamedParameters | OrderedParameters = {}): number {
     return this.#guarded(() => {
       if (!this.#database.isTransaction) this.#guard.requirePresent();
-      return Number(this.#prepared(sql).run(parameters).changes);
+      const statement = this.#prepared(sql);
+      const { changes } = isOrdered(parameters) ? statement.run(...parameters) : statement.run(parameters);
+      return Number(changes);
     });
   }
 

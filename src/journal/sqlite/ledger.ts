@@ -24,6 +24,12 @@ const BYTES = `(2 * octet_length(key) + coalesce(octet_length(rest), 0) + octet_
 const SUM = `count(*) AS entries, coalesce(sum(${BYTES}), 0) AS bytes`;
 const OLDEST = 'SELECT key FROM ledger WHERE stream = :stream AND at <= :until ORDER BY at LIMIT :limit';
 
+// CROSS JOIN: SQLite looks up one key after another, whatever it thinks of the size of the list.
+const SELECT_KNOWN = `
+  SELECT ledger.key, rest, uid, ledger.value FROM json_each(:keys) AS wanted
+  CROSS JOIN ledger ON ledger.stream = :stream AND ledger.key = wanted.value`;
+const INSERT = `INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (?, ?, ?, ?, ?, ?)
+  ON CONFLICT (stream, key) DO NOTHING`;
 const BYTES_OF_KEY = `SELECT ${BYTES} AS bytes FROM ledger WHERE stream = :stream AND key = :key`;
 const SIZE_WITHIN = `SELECT ${SUM} FROM ledger WHERE stream = :stream AND at >= :from AND at < :to`;
 const SIZE_OF_OLDEST = `SELECT ${SUM}, min(at) AS first, max(at) AS last FROM ledger WHERE stream = :stream AND key IN (${OLDEST})`;
@@ -46,16 +52,12 @@ export class SqliteLedger implements LedgerStore {
   }
 
   async lookup(key: string, keys: readonly string[]): Promise<ReadonlyMap<string, LedgerEntry>> {
-    const stream = this.#streams.find(key);
-    const found = new Map<string, LedgerEntry>();
-    for (const text of keys) {
-      const row = this.#connection.first<LedgerRow>(
-        'SELECT key, rest, uid, value FROM ledger WHERE stream = :stream AND key = :key',
-        { stream, key: ledgerKey(text).key },
-      );
-      if (row !== undefined) found.set(text, toEntry(row));
-    }
-    return found;
+    const texts = new Map(keys.map((text) => [ledgerKey(text).key, text]));
+    const rows = this.#connection.all<LedgerRow>(SELECT_KNOWN, {
+      stream: this.#streams.find(key),
+      keys: JSON.stringify([...texts.keys()]),
+    });
+    return new Map(rows.map((row) => [texts.get(row.key) ?? row.key, toEntry(row)]));
   }
 
   async withPrefix(stream: string, prefix: string, after?: string): Promise<LedgerPart> {
@@ -114,11 +116,7 @@ export class SqliteLedger implements LedgerStore {
     for (const { key: text, at, uid, value } of entries) {
       const { key, rest } = ledgerKey(text);
       const row = { stream, key, rest: hashLongKeys ? null : rest, at, uid, value: toJson(value) };
-      const inserted = this.#connection.run(
-        `INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (:stream, :key, :rest, :at, :uid, :value)
-         ON CONFLICT (stream, key) DO NOTHING`,
-        row,
-      );
+      const inserted = this.#connection.run(INSERT, [stream, key, row.rest, at, uid, row.value]);
       added.bytes += sizeOf(row);
       if (inserted === 1) added.entries += 1;
       else added.bytes -= this.#replace(row);
