@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { EncodedRecords } from '../../core/event.ts';
 import type { JournalPage, PageStore, Position } from '../delivery.ts';
 import type { PageCommit } from '../journal.ts';
+import { RecentPages } from '../recent-pages.ts';
 import { type Connection, fromStored, orUndefined } from './connection.ts';
 
 /** What a page takes besides its records: its row, and its entry in the index. Bytes, about. */
@@ -29,6 +29,11 @@ const OUTLINES = 'page INDEXED BY page_outline';
 const SELECT_NEXT = `
   SELECT sequence, stream.key AS stream, stream.source, dataset, lane, count, observed_at AS observedAt, records
   FROM page JOIN stream ON stream.id = page.stream WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
+const SELECT_SOURCE = `
+  SELECT stream.source FROM page JOIN stream ON stream.id = page.stream WHERE sequence = :sequence`;
+const INSERT = `
+  INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, records)
+  VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes, :packed) RETURNING sequence`;
 const SELECT_OUTLINE = `
   SELECT sequence, count, observed_at AS observedAt FROM ${OUTLINES} WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
 const SELECT_OLDEST = `
@@ -46,12 +51,15 @@ const SELECT_BEYOND = `
 export class SqlitePages implements PageStore {
   readonly #connection: Connection;
   readonly #changes = new Changes();
+  readonly #recent = new RecentPages();
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
   async read({ sequence, offset }: Position): Promise<JournalPage | undefined> {
+    const recent = this.#recentAt({ sequence, offset });
+    if (recent !== undefined) return recent;
     const row = this.#connection.first<PageRow>(SELECT_NEXT, { sequence, offset });
     if (row === undefined) return undefined;
     const { stream, records, ...page } = row;
@@ -63,23 +71,27 @@ export class SqlitePages implements PageStore {
     await this.#changes.next(signal, already);
   }
 
-  /** Wakes the callers of `changed`. Call it when the transaction is committed. */
-  announce(): void {
+  /** Wakes the callers of `changed`. Call it when the transaction that appended these pages is committed. */
+  announce(pages: readonly JournalPage[]): void {
+    if (pages.length === 0) return;
+    for (const page of pages) this.#recent.add(page);
     this.#changes.announce();
   }
 
-  /** Appends the records of a page, a row for each dataset. */
-  append(stream: number, { lane = 'live', observedAt, records = [] }: PageCommit, committedAt: number): void {
-    for (const encoded of records) this.#insert(encoded, { stream, lane, observedAt, committedAt });
-  }
-
-  #insert({ dataset, count, bytes }: EncodedRecords, head: Record<string, string | number>): void {
-    const packed = pack(bytes);
-    this.#connection.run(
-      `INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, records)
-       VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes, :packed)`,
-      { ...head, dataset, count, bytes: packed.length + ROW, packed },
-    );
+  /** Appends the records of a page, a row for each dataset, and returns what `read` returns of them. */
+  append(
+    stream: number,
+    { stream: key, source, lane = 'live', observedAt, records = [] }: PageCommit,
+    committedAt: number,
+  ): readonly JournalPage[] {
+    return records.map((encoded) => {
+      const { dataset, count, bytes } = encoded;
+      const packed = pack(bytes);
+      const size = packed.length + ROW;
+      const row = { stream, dataset, lane, count, observedAt, committedAt, bytes: size, packed };
+      const { sequence } = this.#connection.first<{ sequence: number }>(INSERT, row) as { sequence: number };
+      return { sequence, stream: key, source, lane, observedAt, ...encoded };
+    });
   }
 
   /** The page that `read` returns, without its records. */
@@ -112,6 +124,15 @@ export class SqlitePages implements PageStore {
     return orUndefined(
       this.#connection.first<{ sequence: number | null }>(SELECT_BEYOND, parameters)?.sequence,
     );
+  }
+
+  /** A page from memory, if it still is in the journal. */
+  #recentAt(position: Position): JournalPage | undefined {
+    const page = this.#recent.at(position);
+    if (page === undefined) return undefined;
+    const { sequence } = page;
+    const stored = this.#connection.first<{ source: string }>(SELECT_SOURCE, { sequence });
+    return stored && { ...page, source: stored.source };
   }
 }
 

@@ -88,16 +88,16 @@ export class SqliteJournal implements Journal {
 
   async commit(page: PageCommit): Promise<void> {
     const stream = this.streams.require(page.stream);
-    const hasRecords = page.records !== undefined && page.records.length > 0;
-    this.#connection.transact(() => {
+    const appended = this.#connection.transact(() => {
       const now = this.#parts.clock.now();
-      if (hasRecords) this.pages.append(stream, page, now);
+      const pages = this.pages.append(stream, page, now);
       this.#writeLedger(stream, page);
       this.streams.move(stream, page, now);
       if (page.covered !== undefined) this.coverage.add(stream, page.covered);
       this.#writeGaps(stream, page, now);
+      return pages;
     });
-    if (hasRecords) this.pages.announce();
+    this.pages.announce(appended);
   }
 
   async acknowledge(destination: string, acknowledgement: Acknowledgement): Promise<void> {

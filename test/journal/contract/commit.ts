@@ -1,13 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { JournalPage } from '../../../src/journal/delivery.ts';
-import { held, KEY, page, records, STREAM } from '../support/commits.ts';
+import { comparable, held, KEY, page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
-
-/** Bytes are the same whatever view holds them. */
-function comparable(page: JournalPage | undefined) {
-  return page && { ...page, bytes: Buffer.from(page.bytes) };
-}
 
 export function describeCommit(subject: Subject): void {
   describe('commit', () => {

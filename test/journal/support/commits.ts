@@ -43,6 +43,11 @@ export function firstUid(page: JournalPage | undefined): string | undefined {
   return page && decoded(page)[0]?.uid;
 }
 
+/** A page whose bytes are compared whatever view holds them. */
+export function comparable(page: JournalPage | undefined) {
+  return page && { ...page, bytes: Buffer.from(page.bytes) };
+}
+
 /** A page that changes nothing, but for what is given. */
 export function page(changes: Partial<PageCommit> = {}): PageCommit {
   return {

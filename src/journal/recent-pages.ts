@@ -1,0 +1,27 @@
+import type { JournalPage, Position } from './delivery.ts';
+
+/** Bytes of records that are kept. A delivery that keeps up is a few pages behind. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** The pages that this process committed last, so that a delivery that keeps up need not read and decompress them. */
+export class RecentPages {
+  readonly #pages = new Map<number, JournalPage>();
+  #bytes = 0;
+
+  /** Keeps a page. Call it when the page is durable: what was rolled back has no sequence number. */
+  add(page: JournalPage): void {
+    this.#pages.set(page.sequence, page);
+    this.#bytes += page.bytes.length;
+    for (const [sequence, { bytes }] of this.#pages) {
+      if (this.#bytes <= MOST_BYTES) break;
+      this.#pages.delete(sequence);
+      this.#bytes -= bytes.length;
+    }
+  }
+
+  /** The page with the record at a position; undefined when it is not one of the last. It may have been trimmed. */
+  at({ sequence, offset }: Position): JournalPage | undefined {
+    const page = this.#pages.get(sequence);
+    return page !== undefined && offset < page.count ? page : undefined;
+  }
+}
