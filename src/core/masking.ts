@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { FormIndex } from './form-index.ts';
 
 const MASK = '[secret]';
 
@@ -7,13 +8,21 @@ type Range = readonly [from: number, to: number];
 
 /** Masks known forms of secrets in a text. The time depends on the text only, not on how many forms there are. */
 export class Masking {
-  readonly #known = new Set<string>();
+  /** How often each form was added, and not removed since. */
+  readonly #known = new Map<string, number>();
   readonly #index = new FormIndex();
 
   add(form: string): void {
-    if (this.#known.has(form)) return;
-    this.#known.add(form);
-    this.#index.add(form);
+    const times = this.#known.get(form) ?? 0;
+    this.#known.set(form, times + 1);
+    if (times === 0) this.#index.add(form);
+  }
+
+  /** Undoes one `add`. */
+  remove(form: string): void {
+    const times = this.#known.get(form) ?? 0;
+    if (times > 1) this.#known.set(form, times - 1);
+    else if (this.#known.delete(form)) this.#index.remove(form);
   }
 
   /** `isCut`: the text may have been cut, so the beginning of a form at its end is masked too. */
@@ -48,74 +57,6 @@ function replace(text: string, ranges: readonly Range[]): string {
     end = to;
   }
   return masked + text.slice(end);
-}
-
-/** Up to this many forms are compared one by one; more are split by their next characters. */
-const MAX_UNSPLIT = 16;
-
-/** How many characters a level of the index distinguishes. */
-const STEP = 4;
-
-/**
- * An index of forms by their beginnings. Finding the longest form at a place takes time that depends on its length, not on
- * the number of forms (hundreds of tokens may begin alike).
- */
-export class FormIndex {
-  readonly #depth: number;
-  /** All forms; with children, those too short for one. */
-  readonly #forms: string[] = [];
-  #children: Map<number, FormIndex> | undefined;
-
-  constructor(depth = 0) {
-    this.#depth = depth;
-  }
-
-  add(form: string): void {
-    if (this.#children === undefined) this.#forms.push(form);
-    else this.#addBelow(this.#children, form);
-    if (this.#children !== undefined || this.#forms.length <= MAX_UNSPLIT) return;
-    this.#children = new Map();
-    for (const moved of this.#forms.splice(0)) this.#addBelow(this.#children, moved);
-  }
-
-  /** The length of the longest form at that place; 0 without one. `isCut`: see `Masking.mask`. */
-  lengthAt(text: string, at: number, isCut: boolean): number {
-    const rest = text.length - at;
-    if (isCut && rest < this.#depth + STEP && this.#someBeginWith(text.slice(at))) return rest;
-    let longest = 0;
-    for (const form of this.#forms) {
-      if (text.startsWith(form, at)) longest = Math.max(longest, form.length);
-      else if (isCut && form.length > rest && form.startsWith(text.slice(at))) return rest;
-    }
-    const below = this.#children?.get(keyAt(text, at + this.#depth));
-    return below === undefined ? longest : Math.max(longest, below.lengthAt(text, at, isCut));
-  }
-
-  #addBelow(children: Map<number, FormIndex>, form: string): void {
-    if (form.length < this.#depth + STEP) {
-      this.#forms.push(form);
-      return;
-    }
-    const key = keyAt(form, this.#depth);
-    const child = children.get(key) ?? new FormIndex(this.#depth + STEP);
-    children.set(key, child);
-    child.add(form);
-  }
-
-  #someBeginWith(text: string): boolean {
-    if (this.#forms.some((form) => form.startsWith(text))) return true;
-    return this.#children?.values().some((child) => child.#someBeginWith(text)) === true;
-  }
-}
-
-/** A hash of the next four characters. */
-function keyAt(text: string, at: number): number {
-  return (
-    text.charCodeAt(at) ^
-    (text.charCodeAt(at + 1) << 8) ^
-    (text.charCodeAt(at + 2) << 16) ^
-    (text.charCodeAt(at + 3) << 24)
-  );
 }
 
 /** Shorter values are not masked: masking them would make logs unreadable. Characters. */

@@ -77,6 +77,39 @@ export function maskFromNowOn(value: string): void {
   remember(value);
 }
 
+/** Masks values that change often, such as tokens: always the latest ones, so that memory does not grow. */
+export class PassingSecrets {
+  readonly #kept: number;
+  readonly #values: string[] = [];
+
+  /** `kept`: how many of the latest values are masked. */
+  constructor(kept: number) {
+    this.#kept = kept;
+  }
+
+  add(value: string): void {
+    if (value.length < SHORTEST || this.#values.includes(value)) return;
+    this.#values.push(value);
+    for (const form of allForms(value)) {
+      all.add(form);
+      if (!OWN_WORD.test(form)) unmistakable.add(form);
+    }
+    if (this.#values.length > this.#kept) this.#forget();
+  }
+
+  /** Masks none of them any more. */
+  clear(): void {
+    while (this.#values.length > 0) this.#forget();
+  }
+
+  #forget(): void {
+    for (const form of allForms(this.#values.shift() ?? '')) {
+      all.remove(form);
+      unmistakable.remove(form);
+    }
+  }
+}
+
 /**
  * Masks every known secret of four characters or more in text of a vendor, a receiver or a library, in any encoding:
  * percent-encoding, HTML entities, JSON escapes, Base64, also nested. Use it where such text enters, before it is cut,
@@ -108,6 +141,11 @@ function remember(value: string): string {
     }
   }
   return value;
+}
+
+/** Every form of a value and of the credentials in it, once. */
+function allForms(value: string): ReadonlySet<string> {
+  return new Set([value, ...credentialsIn(value)].flatMap(formsOf));
 }
 
 /** The parts of an authorization header that may appear alone: its credential (`Bearer abc`), and what Basic encodes. */

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { mask, maskForeign, maskFromNowOn, Secret } from '../../src/core/secret.ts';
+import { mask, maskForeign, maskFromNowOn, PassingSecrets, Secret } from '../../src/core/secret.ts';
 
 test('a secret is shown only by reveal()', () => {
   const secret = new Secret('value-of-the-secret');
@@ -217,4 +217,40 @@ test('the time of masking grows with the length of the text alone', () => {
 
   // Quadratic would be minutes.
   expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test('of values that change often, only the latest are masked, in every encoding', () => {
+  const tokens = new PassingSecrets(2);
+
+  for (let n = 1; n <= 50; n += 1) tokens.add(`Bearer token-number-${n}.`);
+
+  const base64 = Buffer.from('x token-number-50. y').toString('base64');
+  expect(mask('token-number-48. token-number-49. token-number-50.')).toBe(
+    'token-number-48. [secret] [secret]',
+  );
+  expect(maskForeign(base64)).toContain('[secret]');
+  tokens.clear();
+  expect(mask(`token-number-50. ${base64}`)).toBe(`token-number-50. ${base64}`);
+});
+
+test('a value that is also a lasting secret stays masked', () => {
+  const tokens = new PassingSecrets(1);
+  maskFromNowOn('both-of-them-know-this');
+  tokens.add('both-of-them-know-this');
+
+  tokens.clear();
+
+  expect(mask('both-of-them-know-this')).toBe('[secret]');
+});
+
+test('forgetting some of many values that begin alike leaves the others masked', () => {
+  const [one, other] = [new PassingSecrets(100), new PassingSecrets(100)];
+  const values = Array.from({ length: 100 }, (_, index) => `eyJhbGciOiJSUzI1NiJ9.${index + 100}`);
+  for (const [index, value] of values.entries()) (index % 2 === 0 ? one : other).add(value);
+
+  one.clear();
+
+  expect(values.map(mask)).toEqual(values.map((value, index) => (index % 2 === 0 ? value : '[secret]')));
+  other.clear();
+  expect(values.map(mask)).toEqual(values);
 });
