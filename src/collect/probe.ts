@@ -16,7 +16,6 @@ import { toJson } from '../core/json.ts';
 import type { SourceHttp } from '../http/client.ts';
 import type { CommonOptions, Finding, SourceContext } from '../core/source.ts';
 import { predictedPoll } from '../core/schedule.ts';
-import { quotaName } from '../http/quota.ts';
 import type { GetRequest, Http, HttpResponse, HttpRequest } from '../core/http.ts';
 
 interface ProbeParts {
@@ -251,7 +250,6 @@ class ProbeClient implements Http {
   }
 
   #keyOf(request: HttpRequest): string {
-    const { definition, options } = this.#config;
-    return `${quotaName(options.base_url, definition.authorise(options), '')}${toJson(request)}`;
+    return `${this.#config.options.base_url} ${this.#http.quotaName('')} ${toJson(request)}`;
   }
 }

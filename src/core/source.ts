@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { Authorisation } from './authentication.ts';
 import type { EcsEvent, FieldTable } from './event.ts';
 import type { ThrottleTest } from './http.ts';
 import type { LedgerValue, Scope, SourceContext, StreamContext } from './source-context.ts';
@@ -62,8 +63,11 @@ export interface Source<
   readonly record: Rec;
   /** The vendor's documented limits, by route. The operator's `quota` replaces that of the first route, the main one. */
   quotas(options: z.output<Options>): readonly Quota[];
-  /** The headers that carry the credential. Called for every request, because secret files are read again. */
-  authorise(options: z.output<Options>): Readonly<Record<string, string>>;
+  /**
+   * The headers that carry the credential: called for every request, because secret files are read again. Or an
+   * authentication (`http/auth`): called once for each client, which keeps it.
+   */
+  authorise(options: z.output<Options>): Authorisation;
   /**
    * Says of a response, beside 429 and 403 with `Retry-After` or nothing remaining, that it was throttled, and until when
    * (the vendor's clock, epoch ms; undefined: not known). A `Retry-After` wins. Absent: no other response is.

@@ -1,5 +1,7 @@
+import type { Authentication } from '../core/authentication.ts';
 import { RefusedError } from '../core/errors.ts';
 import type { GetRequest, HttpResponse, HttpRequest, Http, RateLimit } from '../core/http.ts';
+import { authenticationOf } from './auth/plain.ts';
 import type { RawResponse } from './exchange.ts';
 import { outgoing, type Outgoing } from './outgoing.ts';
 import { quotaName, type RouteQuota } from './quota.ts';
@@ -14,6 +16,8 @@ import { bareUrl, sourceExposure, warnOfExposure } from './way.ts';
 export interface SourceHttp extends Http, AsyncDisposable {
   /** How many requests of this route its quota allows in one window; Infinity without a limit. */
   capacity(route: string): number;
+  /** The name of a quota: that of another client with the same origin and credential is the same. */
+  quotaName(route: string): string;
   /** The vendor's clock: ours, corrected by the `Date` of its last response. Epoch milliseconds. */
   vendorNow(): number;
   /** Requests sent by this client so far, including retries and redirects. */
@@ -41,6 +45,7 @@ const EVERY_ROUTE = '*';
 
 class Client implements SourceHttp {
   readonly #settings: HttpSettings;
+  readonly #authentication: Authentication;
   readonly #sender: Sender;
   readonly #limits: ReadonlyMap<string, RateLimit>;
   readonly #clock = new VendorClock();
@@ -48,7 +53,12 @@ class Client implements SourceHttp {
   constructor(settings: HttpSettings) {
     this.#settings = settings;
     this.#limits = limitsByRoute(settings);
-    this.#sender = new Sender({ settings, vendorClock: this.#clock });
+    this.#authentication = authenticationOf(settings.authorise);
+    this.#sender = new Sender({
+      settings,
+      vendorClock: this.#clock,
+      authentication: this.#authentication,
+    });
   }
 
   get requests(): number {
@@ -67,6 +77,11 @@ class Client implements SourceHttp {
     return this.#quota(route).limit?.requests ?? Infinity;
   }
 
+  quotaName(route: string): string {
+    const { origin } = new URL(this.#settings.options.base_url);
+    return quotaName(origin, this.#authentication.identity(), route);
+  }
+
   get(request: GetRequest): Promise<HttpResponse> {
     return this.request(request);
   }
@@ -74,6 +89,7 @@ class Client implements SourceHttp {
   async request(request: HttpRequest): Promise<HttpResponse> {
     const { options } = this.#settings;
     const start = outgoing(options.base_url, request);
+    await this.#sender.prepare(start, true);
     const ask = (again: boolean) =>
       withRetries((attempt) => this.#follow(start, request, again ? attempt + 1 : attempt), {
         ...this.#settings,
@@ -98,7 +114,7 @@ class Client implements SourceHttp {
     for (let hops = 0; ; hops += 1) {
       const raw = await this.#sender.send(sent, { ...request, quota, attempt });
       const next = redirectOf(raw, sent);
-      if (next === undefined) return await this.#read(raw, request, sent.url);
+      if (next === undefined) return await this.#read(raw, request, this.#sender.bare(sent.url));
       if (hops === MAX_REDIRECTS) {
         const message = `${raw.url} redirected more than ${MAX_REDIRECTS} times. Check base_url.`;
         throw new RefusedError(message, raw.url, raw.status, '');
@@ -108,10 +124,8 @@ class Client implements SourceHttp {
   }
 
   #quota(route: string): RouteQuota {
-    const { options, authorise } = this.#settings;
     const shared = this.#limits.has(EVERY_ROUTE) ? EVERY_ROUTE : route;
-    const name = quotaName(new URL(options.base_url).origin, authorise(), shared);
-    return { name, route: shared, limit: this.#limits.get(shared) };
+    return { name: this.quotaName(shared), route: shared, limit: this.#limits.get(shared) };
   }
 
   async #read(raw: RawResponse, request: HttpRequest, url: URL): Promise<HttpResponse> {

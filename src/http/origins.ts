@@ -1,22 +1,23 @@
-import type { Environment, TlsConfig } from '../config/types.ts';
-import type { Secret } from '../core/secret.ts';
+import type { HttpRequest } from '../core/http.ts';
 import { Connections } from './connections.ts';
+import { exchange, GivenUpError, type RawResponse, type SentRequest } from './exchange.ts';
+import type { HttpSettings } from './settings.ts';
 import { sourceWay, type Way } from './way.ts';
-
-interface OriginSettings {
-  readonly options: {
-    readonly base_url: string;
-    readonly timeout: number;
-    readonly tls?: TlsConfig | undefined;
-    readonly proxy?: Secret | undefined;
-  };
-  readonly env: Environment;
-}
 
 /** How an origin is reached. */
 interface Reach {
   readonly way: Way;
   readonly connections: Connections;
+}
+
+/** What an exchange needs to know of its target. */
+interface Target {
+  /** See `HttpRequest.asked`. */
+  readonly asked?: HttpRequest['asked'] | undefined;
+  /** Whether the target may receive the credential, and so the client certificate. */
+  readonly credential: boolean;
+  /** The name of the setting that holds the URL, for messages; not used for the origin of `base_url`. */
+  readonly address: string;
 }
 
 /** Added to the time-out of a request, so that its own ends first. Milliseconds. */
@@ -27,17 +28,44 @@ const CONNECT_MARGIN = 1_000;
  * server name belongs to `base_url` alone, and the client certificate is only shown where the credential may go.
  */
 export class Origins implements AsyncDisposable {
-  readonly #settings: OriginSettings;
+  readonly #settings: HttpSettings;
   readonly #home: string;
   readonly #reached = new Map<string, Reach>();
 
-  constructor(settings: OriginSettings) {
+  constructor(settings: HttpSettings) {
     this.#settings = settings;
     this.#home = new URL(settings.options.base_url).origin;
   }
 
-  /** @param address the name of the setting that holds this URL, for messages; not used for the origin of `base_url` */
-  to(url: URL, credential: boolean, address: string): Reach {
+  /** Sends one request, without retries and redirects. @throws whatever `exchange` throws */
+  async exchange(request: SentRequest, target: Target): Promise<RawResponse> {
+    const { options, clock, signal, log } = this.#settings;
+    const { way, connections } = this.#reach(request.url, target);
+    try {
+      return await exchange(connections, request, {
+        clock,
+        timeout: options.timeout,
+        maxBytes: options.max_response_bytes,
+        signal,
+        asked: target.asked,
+        way,
+      });
+    } catch (error) {
+      if (error instanceof GivenUpError) {
+        connections.abandon();
+        const fields = { url: { full: error.url }, error: { type: error.name, message: error.message } };
+        log.warn(fields, 'Request could not be cancelled; its connection was closed.');
+      }
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [...this.#reached.values()];
+    await Promise.all(all.map(({ connections }) => connections[Symbol.asyncDispose]()));
+  }
+
+  #reach(url: URL, { credential, address }: Target): Reach {
     const key = `${url.origin} ${credential}`;
     const known = this.#reached.get(key);
     if (known !== undefined) return known;
@@ -46,11 +74,6 @@ export class Origins implements AsyncDisposable {
     const reach = { way, connections: new Connections({ way, timeout }) };
     this.#reached.set(key, reach);
     return reach;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const all = [...this.#reached.values()];
-    await Promise.all(all.map(({ connections }) => connections[Symbol.asyncDispose]()));
   }
 
   #homeWay(): Way {

@@ -1,4 +1,10 @@
-import type { AllowedOrigin, HttpRequest, ParameterValue, RequestParameters } from '../core/http.ts';
+import type {
+  AllowedOrigin,
+  HttpRequest,
+  ParameterValue,
+  RequestBody,
+  RequestParameters,
+} from '../core/http.ts';
 import { UnexpectedAnswerError } from '../core/errors.ts';
 import { toJson } from '../core/json.ts';
 import { maskForeign } from '../core/secret.ts';
@@ -21,7 +27,7 @@ export interface Outgoing {
  */
 export function outgoing(base: string, request: HttpRequest): Outgoing {
   const { method = 'GET', headers = {} } = request;
-  const { type, body } = bodyOf(request);
+  const { type, body } = bodyOf(request.body);
   const { url, credential } =
     request.url === undefined
       ? { url: joinUrl(base, request), credential: true }
@@ -29,7 +35,11 @@ export function outgoing(base: string, request: HttpRequest): Outgoing {
   return { method, url, headers: { ...type, ...lowerCase(headers) }, body, credential };
 }
 
-function bodyOf({ body }: HttpRequest): { type?: Record<string, string>; body: string | undefined } {
+/** A body as text, with the header that names its type. */
+export function bodyOf(body: RequestBody | undefined): {
+  readonly type?: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+} {
   if (body === undefined) return { body: undefined };
   if ('form' in body)
     return { type: { 'content-type': 'application/x-www-form-urlencoded' }, body: encoded(body.form) };
@@ -78,9 +88,27 @@ export function joinUrl(
 ): URL {
   const { origin, pathname } = new URL(base);
   const url = new URL(`${origin}${pathname.replace(/\/+$/, '')}/${path.replace(/^\//, '')}`);
-  url.search = [url.search.slice(1), encoded(query)].filter((part) => part !== '').join('&');
   url.hash = '';
-  return url;
+  return withParameters(url, query);
+}
+
+/** The URL with these parameters behind its own, which stay as they are. */
+export function withParameters(url: URL, parameters: RequestParameters): URL {
+  const copy = new URL(url);
+  copy.search = [url.search.slice(1), encoded(parameters)].filter((part) => part !== '').join('&');
+  return copy;
+}
+
+/** The URL without the parameters of these names; the others stay as they are. */
+export function withoutParameters(url: URL, names: ReadonlySet<string>): URL {
+  if (names.size === 0) return url;
+  const copy = new URL(url);
+  copy.search = url.search
+    .slice(1)
+    .split('&')
+    .filter((part) => !names.has([...new URLSearchParams(part).keys()][0] ?? ''))
+    .join('&');
+  return copy;
 }
 
 /** Parameters as text, in their order: see `RequestParameters`. Vendors disagree on what a raw `+` means, so it is `%2B`. */

@@ -70,8 +70,9 @@ export function isMarkup(text: string): boolean {
   return /^\s*</.test(text);
 }
 
-function htmlPage(response: RawResponse): UnavailableError {
-  const message = `${summary(response)} The response is an HTML page, not data. Check base_url, and whether a proxy or login page answers instead.`;
+/** The error of a page where data should be. `address`: the name of the setting that holds the URL. */
+export function htmlPage(response: RawResponse, address = 'base_url'): UnavailableError {
+  const message = `${summary(response)} The response is an HTML page, not data. Check ${address}, and whether a proxy or login page answers instead.`;
   return new UnavailableError(message, response.url, response.status);
 }
 
@@ -159,6 +160,11 @@ async function parsed(
 export const MAX_REDIRECTS = 3;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Whether a status redirects. */
+export function isRedirect(status: number): boolean {
+  return REDIRECTS.has(status);
+}
+
 /** Redirects that keep method and body (RFC 9110 §15.4). */
 const KEEPING = new Set([307, 308]);
 
@@ -168,7 +174,7 @@ const KEEPING = new Set([307, 308]);
  *   turn another method into a GET.
  */
 export function redirectOf({ status, headers, url }: RawResponse, from: Outgoing): Outgoing | undefined {
-  if (!REDIRECTS.has(status)) return undefined;
+  if (!isRedirect(status)) return undefined;
   const target = headers['location'] === undefined ? null : URL.parse(headers['location'], from.url.href);
   if (target === null) {
     throw new RefusedError(`${url} redirects without a valid location. Check base_url.`, url, status, '');

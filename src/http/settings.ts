@@ -1,4 +1,5 @@
 import type { TlsConfig, Environment } from '../config/types.ts';
+import type { Authorisation } from '../core/authentication.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { ThrottleTest } from '../core/http.ts';
 import type { Logger } from '../core/log.ts';
@@ -12,8 +13,8 @@ export interface HttpSettings {
     readonly tls?: TlsConfig | undefined;
     readonly proxy?: Secret | undefined;
   };
-  /** The headers that carry the credential; called for every request, because secret files are read again. */
-  readonly authorise: () => Readonly<Record<string, string>>;
+  /** The credential. Headers are asked for before each request, because secret files are read again; an authentication once. */
+  readonly authorise: () => Authorisation;
   /** The vendor's documented limits; `options.quota` replaces the first, or limits every route when there are none. */
   readonly quotas: readonly Quota[];
   /** See `Source.throttled`. */

@@ -273,6 +273,7 @@ function inPlace(http: Http, clock: Clock): SourceHttp {
     request,
     get: request,
     capacity: () => Infinity,
+    quotaName: (route) => route,
     vendorNow: () => clock.now(),
     get requests() {
       return requests;

@@ -46,11 +46,12 @@ function knowsPassword({ headers }: IncomingMessage, password: string): boolean 
 }
 
 function forward(incoming: IncomingMessage, response: ServerResponse): void {
-  const onward = request(incoming.url ?? '', { headers: incoming.headers }, (answer) => {
+  const { method, headers } = incoming;
+  const onward = request(incoming.url ?? '', { method, headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
   });
-  onward.end();
+  incoming.pipe(onward);
 }
 
 function tunnel(incoming: IncomingMessage, socket: Socket): Socket[] {
