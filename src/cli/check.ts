@@ -17,6 +17,7 @@ import { QuotaSpender } from '../http/quota.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
 import type { QuotaJournal } from '../journal/journal.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
+import { RequestMaker } from '../otlp/request.ts';
 import { Sender } from '../otlp/sender.ts';
 
 /** `penstock check`: finds what would stop the pipeline from working, and says how to fix it. */
@@ -113,8 +114,9 @@ async function checkDestination(
 ): Promise<readonly Finding[]> {
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
-  await using sender = new Sender({ destination, clock, proxyEnv: env, identity });
-  return await probeDestination({ destination, sender, clock, sendTest });
+  const requests = new RequestMaker(identity, destination);
+  await using sender = new Sender({ destination, clock, proxyEnv: env });
+  return await probeDestination({ destination, requests, sender, clock, sendTest });
 }
 
 interface Subject {

@@ -4,8 +4,10 @@ import { preview, type PreviewResult } from '../collect/dry-run.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/options.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
-import { type PageContext, PROFILES, toLogRecord } from '../otlp/records.ts';
-import { nest, type JournaledEvent } from '../core/event.ts';
+import { nest } from '../core/event.ts';
+import { attributesOf, decodeRecord } from '../otlp/decode.ts';
+import { type JsonAnyValue, type JsonKeyValue, toJsonRecord } from '../otlp/json-record.ts';
+import { PROFILES } from '../otlp/profiles.ts';
 import { EXIT } from '../core/errors.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
@@ -60,10 +62,10 @@ export const previewCommand: PenstockCommand = {
     const json = wantsJson(io, flags);
     const rows: string[][] = [];
     const profile = flags['profile'] as ProfileName | undefined;
-    const show = (event: JournaledEvent, page: PageContext) => {
-      if (profile !== undefined) jsonLine(io.stdout, wireShape(source, profile, event, page));
-      else if (json) jsonLine(io.stdout, nest(event.event));
-      else rows.push(rowOf(event));
+    const show = (record: Uint8Array, dataset: string) => {
+      if (profile !== undefined) jsonLine(io.stdout, wireShape(source, profile, record, dataset));
+      else if (json) jsonLine(io.stdout, nest(decodeRecord(record).event));
+      else rows.push(rowOf(record));
     };
     const limit = (flags['limit'] as number | undefined) ?? (json ? Infinity : ON_A_TERMINAL);
     const result = await preview({ config: source, view, http, clock, log, signal, limit, show });
@@ -77,25 +79,31 @@ function countArgument(text: string): number {
   throw new InvalidArgumentError('Must be a number of at least 1.');
 }
 
-function rowOf({ event }: JournaledEvent): string[] {
+function rowOf(record: Uint8Array): string[] {
+  const { event } = decodeRecord(record);
   return ['@timestamp', 'event.dataset', 'message'].map((field) => String(event[field] ?? ''));
 }
 
 /** A record as a destination with that profile receives it, with plain values. */
-function wireShape(
-  source: SourceConfig,
-  profile: ProfileName,
-  event: JournaledEvent,
-  page: PageContext,
-): unknown {
-  const record = toLogRecord(event, page, { profile, namespaceOf: (_, ecs) => namespaceOf(source, ecs) });
+function wireShape(source: SourceConfig, profile: ProfileName, record: Uint8Array, dataset: string): unknown {
+  const namespace = namespaceOf(source, (names) => attributesOf(record, names)) ?? 'default';
+  const sent = toJsonRecord(PROFILES[profile].shape(record, () => ({ dataset, namespace })));
   return {
-    timestamp: event.event['@timestamp'],
-    severityNumber: record.severityNumber,
-    severityText: record.severityText,
-    body: record.body,
-    attributes: record.attributes,
+    timestamp: decodeRecord(record).event['@timestamp'],
+    severityNumber: sent.severityNumber,
+    severityText: sent.severityText,
+    body: sent.body && plainValue(sent.body),
+    attributes: plainFields(sent.attributes),
   };
+}
+
+function plainFields(pairs: readonly JsonKeyValue[]): object {
+  return Object.fromEntries(pairs.map(({ key, value }) => [key, plainValue(value)]));
+}
+
+function plainValue(value: JsonAnyValue): unknown {
+  if ('arrayValue' in value) return value.arrayValue.values.map(plainValue);
+  return 'kvlistValue' in value ? plainFields(value.kvlistValue.values) : Object.values(value)[0];
 }
 
 function ended({ stderr, stop }: Io, name: string, { shown, errors, partial }: PreviewResult): ExitCode {

@@ -1,4 +1,3 @@
-import type { JournaledEvent } from '../core/event.ts';
 import { explain, PenstockError, StateError } from '../core/errors.ts';
 import type { LedgerEntry } from '../journal/collection.ts';
 import type { JournalView, PageCommit, Room } from '../journal/journal.ts';
@@ -6,16 +5,16 @@ import { Mutex, type PollContext, type PollJournal, sourceContext } from './cont
 import type { PollOutcome, PollResult } from '../core/observers.ts';
 import { pollStream } from './loop.ts';
 import { streamKey } from '../core/stream-key.ts';
-import { decodeRecord, eachRecord } from '../otlp/decode.ts';
+import { eachRecord } from '../otlp/decode.ts';
 import { RecordEncoder } from '../otlp/encode.ts';
-import type { PageContext } from '../otlp/records.ts';
 import type { Gap } from '../core/source.ts';
 
 interface PreviewParts extends Omit<PollContext, 'journal' | 'source' | 'commits' | 'encoder'> {
   readonly view: JournalView;
   /** Ends the preview after so many events. */
   readonly limit: number;
-  readonly show: (event: JournaledEvent, page: PageContext) => void;
+  /** Gets each LogRecord, as a journal would store it, and its dataset. */
+  readonly show: (record: Uint8Array, dataset: string) => void;
 }
 
 /** How a preview ended. */
@@ -35,9 +34,9 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   const enough = new AbortController();
   let shown = 0;
   const journal = new DryRunJournal(view, (page) => {
-    for (const [event, context] of eventsOf(page)) {
+    for (const [record, dataset] of recordsOf(page)) {
       if (shown >= limit) break;
-      show(event, context);
+      show(record, dataset);
       shown += 1;
     }
     if (shown >= limit) enough.abort();
@@ -65,14 +64,9 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   return { shown, errors, partial };
 }
 
-/** The events of a page, each with what its record takes from the page. */
-function* eventsOf({
-  source,
-  observedAt,
-  records = [],
-}: PageCommit): Generator<[JournaledEvent, PageContext]> {
-  for (const { dataset, bytes } of records)
-    for (const record of eachRecord(bytes)) yield [decodeRecord(record), { source, dataset, observedAt }];
+/** The records of a page, each with its dataset. */
+function* recordsOf({ records = [] }: PageCommit): Generator<[Uint8Array, string]> {
+  for (const { dataset, bytes } of records) for (const record of eachRecord(bytes)) yield [record, dataset];
 }
 
 type Ending = Pick<PollResult, 'error'> & { readonly outcome: PollOutcome | 'skipped' };

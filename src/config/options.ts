@@ -208,7 +208,14 @@ export function tenantSettings(options: CommonOptions, event: EcsEvent): TenantS
   return named === undefined ? undefined : tenants.settings[named];
 }
 
-/** The `data_stream.namespace` set for an event's tenant, or else for its source; undefined if neither sets it. */
-export function namespaceOf({ options, namespace }: SourceConfig, event: EcsEvent): string | undefined {
-  return tenantSettings(options, event)?.namespace ?? namespace;
+/**
+ * The `data_stream.namespace` set for an event's tenant, or else for its source; undefined if neither sets it. `read` gives
+ * these fields of the event, and is called only where a tenant may have one.
+ */
+export function namespaceOf(
+  { options, namespace }: SourceConfig,
+  read: (names: readonly string[]) => EcsEvent,
+): string | undefined {
+  if (!('tenants' in options)) return namespace;
+  return tenantSettings(options, read(TENANT_FIELDS))?.namespace ?? namespace;
 }

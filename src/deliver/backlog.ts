@@ -10,9 +10,10 @@ import {
   type PageStore,
   type Position,
 } from '../journal/delivery.ts';
-import { receivesSource, receivesTenant, timeOf } from './batch.ts';
-import { type EventPage, eventReader } from './event-page.ts';
+import { timeOf } from '../otlp/decode.ts';
+import { receivesSource, receivesTenant } from './batch.ts';
 import type { InFlightBatch } from './in-flight-batch.ts';
+import { pageReader, type RecordPage } from './record-page.ts';
 import type { DeliveryStateMachine } from './state-machine.ts';
 
 /** How often the backlog is measured where nothing is committed. Milliseconds. */
@@ -113,7 +114,7 @@ export class Backlog {
     const { journal, state } = this.#parts;
     const settled = new Set(batch?.settledPositions.map(keyOf));
     const missing = new MissingCount();
-    const read = eventReader(journal.pages);
+    const read = pageReader(journal.pages);
     let { position } = state;
     for (let pages = 0; pages < MOST_PAGES && isBefore(position, beyond); pages += 1) {
       const page = await state.persist(() => read(position));
@@ -127,16 +128,16 @@ export class Backlog {
   }
 
   #count(
-    page: EventPage,
+    page: RecordPage,
     { from, settled, missing }: { from: Position; settled: ReadonlySet<string>; missing: MissingCount },
   ): void {
     const { destination } = this.#parts;
     if (!receivesSource(destination, page)) return;
     const { sequence, source } = page;
-    page.events.forEach((journaled, offset) => {
+    page.records.forEach((stored, offset) => {
       const at = { sequence, offset };
       if (isBefore(at, from) || settled.has(keyOf(at))) return;
-      if (receivesTenant(destination, journaled.event)) missing.add(source, timeOf(journaled, page));
+      if (receivesTenant(destination, stored)) missing.add(source, timeOf(stored));
     });
   }
 

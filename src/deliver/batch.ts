@@ -1,24 +1,27 @@
 import type { DestinationConfig } from '../config/types.ts';
-import type { EcsEvent, JournaledEvent } from '../core/event.ts';
-import type { DeadLetter, JournalPage, Position } from '../journal/delivery.ts';
-import { type Feed, type FeedRecord, feedKey, type Providers } from '../otlp/providers.ts';
-import { datasetOf, type Shaping, toLogRecord } from '../otlp/records.ts';
-import { type Encoding, recordSize } from '../otlp/sizes.ts';
-import type { EventPage } from './event-page.ts';
+import type { Lane } from '../core/event.ts';
+import type { DeadLetter, Position } from '../journal/delivery.ts';
+import { attributesOf, timeOf } from '../otlp/decode.ts';
+import type { FeedParts } from '../otlp/request-format.ts';
+import type { RequestMaker, RequestRecord, RequestSize } from '../otlp/request.ts';
+import { uidOf } from '../otlp/stored-record.ts';
+import type { RecordPage } from './record-page.ts';
 
 /** One record of a batch, with all that is needed to send it, to acknowledge it, or to make it a dead letter. */
-export interface BatchEntry extends FeedRecord {
-  readonly uid: string;
+export interface BatchEntry extends RequestRecord {
   /** The source's name. */
   readonly source: string;
+  readonly lane: Lane;
   readonly position: Position;
   /** The event's own time, epoch milliseconds. */
   readonly at: number;
-  /** What it adds to a request, in the encoding sent, before compression: exact, or a few bytes more. */
-  readonly bytes: number;
+  /** What it adds to a request, in bytes before compression. */
+  readonly size: number;
   /** Why it must not be sent, so that it becomes a dead letter; undefined when it may. */
   readonly unfit: string | undefined;
-  readonly page: EventPage;
+  /** The LogRecord as it is stored. */
+  readonly stored: Uint8Array;
+  readonly page: RecordPage;
 }
 
 /** Consecutive records of the journal that fit into one request, without those that the destination does not receive. */
@@ -35,20 +38,18 @@ const MOST_RECORDS = 5_000;
 const MOST_PAGES = 200;
 
 export interface BatcherSettings {
-  readonly read: (position: Position) => Promise<EventPage | undefined>;
-  readonly destination: Pick<
-    DestinationConfig,
-    'sources' | 'tenants' | 'maxRequestBytes' | 'maxEventAge' | 'protocol'
-  >;
-  readonly shaping: Shaping;
-  readonly providers: Providers;
+  readonly read: (position: Position) => Promise<RecordPage | undefined>;
+  readonly destination: Pick<DestinationConfig, 'sources' | 'tenants' | 'maxRequestBytes' | 'maxEventAge'>;
+  readonly requests: RequestMaker;
+  /** `data_stream.namespace` of a stored record, by its source's name; undefined: `default`. */
+  readonly namespaceOf: (source: string, stored: Uint8Array) => string | undefined;
 }
 
-/** Cuts the journal into batches for one destination, by the bytes of the encoding sent before compression. */
+/** Cuts the journal into batches for one destination, by the exact bytes of the request before compression. */
 export class Batcher {
   readonly #settings: BatcherSettings;
-  /** The page that was read last: a large one is cut into several batches, and decoded once. */
-  #page: EventPage | undefined;
+  /** The page that was read last: a large one is cut into several batches, and read once. */
+  #page: RecordPage | undefined;
 
   constructor(settings: BatcherSettings) {
     this.#settings = settings;
@@ -66,7 +67,7 @@ export class Batcher {
     return { entries: filling.entries, end: position };
   }
 
-  async #read(position: Position): Promise<EventPage | undefined> {
+  async #read(position: Position): Promise<RecordPage | undefined> {
     if (this.#page?.sequence === position.sequence) return this.#page;
     this.#page = await this.#settings.read(position);
     return this.#page;
@@ -78,73 +79,72 @@ class FillingBatch {
   full = false;
   readonly #settings: BatcherSettings;
   readonly #now: number;
-  readonly #feeds = new Set<string>();
-  #bytes = 0;
+  readonly #size: RequestSize;
 
   constructor(settings: BatcherSettings, now: number) {
     this.#settings = settings;
     this.#now = now;
+    this.#size = settings.requests.emptySize();
   }
 
-  /** Adds what fits of a page, from an offset on; returns the position of the first event that was not added. */
-  add(page: EventPage, from: number): Position {
-    const { destination } = this.#settings;
-    const next = { sequence: page.sequence + 1, offset: 0 };
+  /** Adds what fits of a page, from an offset on; returns the position of the first record that was not added. */
+  add(page: RecordPage, from: number): Position {
+    const { destination, requests } = this.#settings;
+    const { sequence, dataset, lane, records } = page;
+    const next = { sequence: sequence + 1, offset: 0 };
     if (!receivesSource(destination, page)) return next;
-    for (let offset = from; offset < page.events.length; offset += 1) {
-      const journaled = page.events[offset];
-      if (journaled === undefined || !receivesTenant(destination, journaled.event)) continue;
-      if (!this.#addEntry(makeEntry(this.#settings, { page, journaled, offset }, this.#now))) {
-        return { sequence: page.sequence, offset };
-      }
+    const feed = requests.feed({ dataset, lane });
+    for (let offset = from; offset < records.length; offset += 1) {
+      const stored = records[offset];
+      if (stored === undefined || !receivesTenant(destination, stored)) continue;
+      const entry = makeEntry(this.#settings, { page, feed, stored, offset }, this.#now);
+      if (!this.#addEntry(entry)) return entry.position;
     }
     return next;
   }
 
   #addEntry(entry: BatchEntry): boolean {
-    const bytes = entry.unfit === undefined ? this.#bytesOf(entry) : 0;
+    const { feed, size, unfit } = entry;
     const { maxRequestBytes } = this.#settings.destination;
-    this.full = this.entries.length >= MOST_RECORDS || this.#bytes + bytes > maxRequestBytes;
-    if (this.full && this.entries.length > 0) return false;
-    this.full = false;
+    const isTooLong = unfit === undefined && this.#size.with(feed, size) > maxRequestBytes;
+    this.full = this.entries.length > 0 && (isTooLong || this.entries.length >= MOST_RECORDS);
+    if (this.full) return false;
     this.entries.push(entry);
-    this.#feeds.add(feedKey(entry));
-    this.#bytes += bytes;
+    if (unfit === undefined) this.#size.add(feed, size);
     return true;
-  }
-
-  #bytesOf(entry: BatchEntry): number {
-    const { providers, destination } = this.#settings;
-    const overhead = this.#feeds.has(feedKey(entry)) ? 0 : providers.overhead(entry, destination.protocol);
-    return overhead + entry.bytes;
   }
 }
 
-interface EventInPage {
-  readonly page: EventPage;
-  readonly journaled: JournaledEvent;
+interface RecordInPage {
+  readonly page: RecordPage;
+  readonly feed: FeedParts;
+  readonly stored: Uint8Array;
   readonly offset: number;
 }
 
 function makeEntry(
-  settings: BatcherSettings,
-  { page, journaled, offset }: EventInPage,
+  { destination, requests, namespaceOf }: BatcherSettings,
+  { page, feed, stored, offset }: RecordInPage,
   now: number,
 ): BatchEntry {
-  const feed: Feed = { dataset: datasetOf(journaled.event, page), lane: page.lane };
-  const record = toLogRecord(journaled, page, settings.shaping);
-  const at = timeOf(journaled, page);
-  const { maxEventAge, protocol } = settings.destination;
-  const bytes = recordSize(record, protocol);
+  const { source, lane, sequence, dataset } = page;
+  const bytes = requests.record(stored, () => ({
+    dataset,
+    namespace: namespaceOf(source, stored) ?? 'default',
+  }));
+  const size = requests.sizeOf(bytes);
+  const at = timeOf(stored);
+  const alone = requests.sizeAlone(feed, size);
   return {
-    ...feed,
-    record,
-    uid: journaled.uid,
-    source: page.source,
-    position: { sequence: page.sequence, offset },
-    at,
+    feed,
     bytes,
-    unfit: tooOld(at, now, maxEventAge) ?? tooLarge({ ...feed, record, bytes }, settings),
+    source,
+    lane,
+    position: { sequence, offset },
+    at,
+    size,
+    unfit: tooOld(at, now, destination.maxEventAge) ?? tooLarge(alone, destination.maxRequestBytes),
+    stored,
     page,
   };
 }
@@ -155,70 +155,57 @@ export function tooOld(at: number, now: number, maxEventAge: number | undefined)
   return `older than max_event_age: ${Math.round((now - at) / 1000)} s old, at most ${maxEventAge / 1000} s`;
 }
 
-function tooLarge(
-  entry: Pick<BatchEntry, keyof FeedRecord | 'bytes'>,
-  { providers, destination: { maxRequestBytes, protocol } }: BatcherSettings,
-): string | undefined {
-  if (providers.overhead(entry, protocol) + entry.bytes <= maxRequestBytes) return undefined;
-  const exact = providers.exactSize([entry], protocol);
-  if (exact <= maxRequestBytes) return undefined;
-  return `larger than max_request_bytes: ${exact} bytes alone, at most ${maxRequestBytes}`;
-}
-
-/** When an event happened, by its own time; epoch milliseconds. */
-export function timeOf({ event }: JournaledEvent, page: Pick<JournalPage, 'observedAt'>): number {
-  const parsed = Date.parse(String(event['@timestamp']));
-  return Number.isNaN(parsed) ? page.observedAt : parsed;
+function tooLarge(alone: number, maxRequestBytes: number): string | undefined {
+  if (alone <= maxRequestBytes) return undefined;
+  return `larger than max_request_bytes: ${alone} bytes alone, at most ${maxRequestBytes}`;
 }
 
 /** Whether a destination receives anything of a page. */
 export function receivesSource(
   { sources }: Pick<DestinationConfig, 'sources'>,
-  { source }: Pick<JournalPage, 'source'>,
+  { source }: Pick<RecordPage, 'source'>,
 ): boolean {
   return sources === undefined || sources.includes(source);
 }
 
+const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part'] as const;
+
 /**
- * Whether a destination that names tenants receives an event, by the tenant in it (Petra's or Microsoft's id, or the
- * part of a gap). It receives events without a tenant: they hold nobody else's data.
+ * Whether a destination that names tenants receives a record, by the tenant in it (Petra's or Microsoft's id, or the
+ * part of a gap). It receives records without a tenant: they hold nobody else's data.
  */
-export function receivesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, event: EcsEvent): boolean {
+export function receivesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, stored: Uint8Array): boolean {
   if (tenants === undefined) return true;
-  const own = ['organization.id', 'cloud.account.id', 'penstock.gap.part']
-    .map((name) => event[name])
-    .filter((id) => typeof id === 'string' && id !== '');
+  const own = Object.values(attributesOf(stored, TENANT_FIELDS)).filter(
+    (id) => typeof id === 'string' && id !== '',
+  );
   return own.length === 0 || own.some((id) => tenants.includes(String(id)));
 }
 
 /**
- * The bytes of a request by the source of its events, in the encoding sent, before compression: exact, or a few more. The
- * Resource and scope of a feed count for the source of its first event.
+ * The bytes of a request by the source of its records, before compression. What the request holds once for each feed
+ * counts for the source of its first record.
  */
 export function bytesBySource(
   entries: readonly BatchEntry[],
-  providers: Providers,
-  encoding: Encoding,
+  requests: RequestMaker,
 ): ReadonlyMap<string, number> {
   const bytes = new Map<string, number>();
-  const feeds = new Set<string>();
-  for (const entry of entries) {
-    const overhead = feeds.has(feedKey(entry)) ? 0 : providers.overhead(entry, encoding);
-    feeds.add(feedKey(entry));
-    bytes.set(entry.source, (bytes.get(entry.source) ?? 0) + overhead + entry.bytes);
+  const request = requests.emptySize();
+  for (const { source, feed, size } of entries) {
+    bytes.set(source, (bytes.get(source) ?? 0) + request.add(feed, size));
   }
   return bytes;
 }
 
-/** The dead letter of an entry: the event, whole, and why it is not delivered. `now`: epoch ms. */
+/** The dead letter of an entry: the record as it is stored, and why it is not delivered. `now`: epoch ms. */
 export function deadLetterOf(
-  { uid, page, position }: BatchEntry,
+  { page, stored }: BatchEntry,
   status: number | undefined,
   reason: string,
   now: number,
 ): DeadLetter {
-  const { stream, dataset, lane, observedAt, records } = page;
-  const record = records[position.offset];
-  if (record === undefined) throw new RangeError(`page ${page.sequence} has no record ${position.offset}`);
-  return { stream, dataset, lane, observedAt, uid, record, status, reason, at: now };
+  const { stream, dataset, lane, observedAt } = page;
+  const uid = uidOf(stored);
+  return { stream, dataset, lane, observedAt, uid, record: stored, status, reason, at: now };
 }

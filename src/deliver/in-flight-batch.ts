@@ -1,5 +1,6 @@
 import { type DeadLetter, isBefore, type Position } from '../journal/delivery.ts';
 import { type Batch, type BatchEntry, deadLetterOf, tooOld } from './batch.ts';
+import { uidOf } from '../otlp/stored-record.ts';
 import { BatchBisector, type Bisection } from './bisector.ts';
 import type { Accepted, ClassifiedResponse } from './classify-response.ts';
 
@@ -191,10 +192,15 @@ export class InFlightBatch {
   ): { readonly indices: ReadonlySet<number>; readonly reason: string } {
     const sent = this.#sent;
     if (lost === 0) return { indices: new Set(), reason: '' };
-    const found = sent.filter((index) => named.includes(this.#entries[index]?.uid ?? ''));
+    const found = sent.filter((index) => this.#isNamed(index, named));
     if (found.length === lost) return { indices: new Set(found), reason: words };
     const reason = `perhaps rejected: ${lost} of ${sent.length} records sent together were; ${words}`;
     return { indices: new Set(sent), reason };
+  }
+
+  #isNamed(index: number, named: readonly string[]): boolean {
+    const entry = this.#entries[index];
+    return entry !== undefined && named.includes(uidOf(entry.stored));
   }
 
   #bisect(response: Exclude<ClassifiedResponse, Accepted>, larger: boolean): Bisection | undefined {

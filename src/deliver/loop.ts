@@ -1,7 +1,6 @@
 import type { DestinationConfig } from '../config/types.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { DeliveryObserver, DeliveryState, ResponseReport } from '../core/observers.ts';
-import type { EcsEvent } from '../core/event.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
 import {
@@ -12,9 +11,10 @@ import {
   type PageStore,
 } from '../journal/delivery.ts';
 import { type Journal, JournalWriteError } from '../journal/journal.ts';
+import type { RequestMaker } from '../otlp/request.ts';
 import type { Sender } from '../otlp/sender.ts';
 import { Backlog } from './backlog.ts';
-import { Batcher, type BatchEntry, bytesBySource } from './batch.ts';
+import { Batcher, type BatcherSettings, type BatchEntry, bytesBySource } from './batch.ts';
 import {
   type ClassifiedResponse,
   classifyResponse,
@@ -22,7 +22,7 @@ import {
   responseFields,
 } from './classify-response.ts';
 import { ANY_SIZE, type Effect, InFlightBatch, resized } from './in-flight-batch.ts';
-import { eventReader } from './event-page.ts';
+import { pageReader } from './record-page.ts';
 import { type Redelivery, RedeliveryQueue } from './redelivery.ts';
 import { DeliveryStateMachine, type Rest } from './state-machine.ts';
 
@@ -36,14 +36,15 @@ export interface DeliveryJournal extends Pick<Journal, 'acknowledge' | 'room' | 
 export interface DeliveryParts {
   readonly destination: DestinationConfig;
   readonly journal: DeliveryJournal;
-  readonly sender: Sender;
+  readonly requests: RequestMaker;
+  readonly sender: Pick<Sender, 'send'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   /** How long work on a journal that cannot be written is repeated, milliseconds. Default: as long as it takes. */
   readonly persistFor?: number | undefined;
   /** `data_stream.namespace` that a source or tenant sets; undefined: the destination's, else `default`. */
-  readonly namespaceOf?: ((source: string, event: EcsEvent) => string | undefined) | undefined;
+  readonly namespaceOf?: BatcherSettings['namespaceOf'] | undefined;
   /** The destination did not respond to the process before: since when, and why. */
   readonly unreachable?: Condition | undefined;
   readonly observer?: DeliveryObserver | undefined;
@@ -88,14 +89,12 @@ export class Delivery {
   #warnAt = 1;
 
   constructor(parts: DeliveryParts) {
-    const { destination, journal, sender, namespaceOf } = parts;
-    const namespace = (source: string, event: EcsEvent) =>
-      namespaceOf?.(source, event) ?? destination.namespace;
-    const batching = {
-      read: eventReader(journal.pages),
+    const { destination, journal, requests, namespaceOf } = parts;
+    const batching: BatcherSettings = {
+      read: pageReader(journal.pages),
       destination,
-      providers: sender.providers,
-      shaping: { profile: destination.profile, namespaceOf: namespace },
+      requests,
+      namespaceOf: (source, stored) => namespaceOf?.(source, stored) ?? destination.namespace,
     };
     this.#parts = parts;
     this.#batcher = new Batcher(batching);
@@ -155,7 +154,7 @@ export class Delivery {
 
   /** One request and its response; waits when there is nothing to send. */
   async #deliverNext(signal: AbortSignal): Promise<void> {
-    const { clock, sender } = this.#parts;
+    const { clock, sender, requests } = this.#parts;
     const woken = this.#state.wakeSignal();
     const next: NextBatch | undefined =
       (await this.#nextLive()) ?? (await this.#state.persist(() => this.#redeliveries.next(clock.now())));
@@ -167,7 +166,7 @@ export class Delivery {
 
     this.#state.beginRequest();
     const began = clock.now();
-    const outcome = await sender.send(entries, signal);
+    const outcome = await sender.send(requests.request(entries), signal);
     const at = clock.now();
     const response = classifyResponse(outcome, at, entries.length);
     const effect = batch.apply(response, at, this.#requestSize);
@@ -262,7 +261,7 @@ export class Delivery {
     { delivered, rejected, continues }: Effect,
     { entries, ...request }: SentRequest,
   ): void {
-    const { destination, sender, observer } = this.#parts;
+    const { destination, requests, observer } = this.#parts;
     const accepted = response.kind === 'accepted' ? entries : [];
     observer?.onResponse({
       ...request,
@@ -273,7 +272,7 @@ export class Delivery {
       kind: response.kind === 'paused' && continues ? 'rejected' : response.kind,
       status: response.status,
       accepted,
-      bytes: bytesBySource(accepted, sender.providers, destination.protocol),
+      bytes: bytesBySource(accepted, requests),
     });
   }
 

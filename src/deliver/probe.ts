@@ -5,12 +5,15 @@ import { type ClassifiedResponse, classifyResponse, UNREAD_ADVICE } from './clas
 import { withCommonFields } from '../ecs/common.ts';
 import { PENSTOCK } from '../ecs/own-events.ts';
 import { digest } from '../ecs/uid.ts';
-import type { FeedRecord } from '../otlp/providers.ts';
-import { toLogRecord } from '../otlp/records.ts';
+import { PENSTOCK_FIELDS } from '../core/event.ts';
+import { eachRecord } from '../otlp/decode.ts';
+import { RecordEncoder } from '../otlp/encode.ts';
+import type { RequestMaker } from '../otlp/request.ts';
 import type { Sender } from '../otlp/sender.ts';
 
 interface DestinationProbe {
   readonly destination: DestinationConfig;
+  readonly requests: RequestMaker;
   readonly sender: Pick<Sender, 'send'>;
   readonly clock: Clock;
   /** Also sends one record that says that it is a test. */
@@ -20,15 +23,16 @@ interface DestinationProbe {
 /** What `penstock check` finds out about a destination, by an empty request and, if asked for, one test event. */
 export async function probeDestination({
   destination,
+  requests,
   sender,
   clock,
   sendTest,
 }: DestinationProbe): Promise<readonly Finding[]> {
-  const empty = classifyResponse(await sender.send([]), clock.now());
+  const empty = classifyResponse(await sender.send(requests.request([])), clock.now());
   const findings = emptyFindings(destination, empty);
   if (!sendTest || findings.some(({ verdict }) => verdict === 'fail')) return findings;
-  const { uid, record } = testEvent(destination, clock.now());
-  const response = classifyResponse(await sender.send([record]), clock.now(), 1);
+  const { uid, request } = testEvent(destination, requests, clock.now());
+  const response = classifyResponse(await sender.send(request), clock.now(), 1);
   const known = findings.some(({ probe }) => probe === 'answer');
   return [...findings, ...(known ? [] : unread(response)), testFinding(uid, response)];
 }
@@ -96,21 +100,28 @@ function adviceOf(response: ClassifiedResponse): string {
 /** `event.dataset` of test events. */
 const TEST_DATASET = 'penstock.test';
 
-/** An event that says that it is a test, as a record for the destination. `now`: epoch ms. */
-function testEvent(destination: DestinationConfig, now: number): { uid: string; record: FeedRecord } {
-  const uid = digest('test', destination.name, now);
+/** A request with an event that says that it is a test. `now`: epoch ms. */
+function testEvent(
+  { name, namespace = 'default' }: DestinationConfig,
+  requests: RequestMaker,
+  now: number,
+): { uid: string; request: Uint8Array } {
+  const uid = digest('test', name, now);
   const origin = { ...PENSTOCK, dataset: TEST_DATASET };
   const event = withCommonFields(
     {
       'event.action': 'test-event-sent',
       tags: ['test'],
-      message: `Test event of \`penstock check --send-test\` for destination ${destination.name}: it has no meaning and can be deleted.`,
+      message: `Test event of \`penstock check --send-test\` for destination ${name}: it has no meaning and can be deleted.`,
     },
     origin,
     { uid, observedAt: now },
   );
-  const page = { source: '', dataset: TEST_DATASET, observedAt: now };
-  const shaping = { profile: destination.profile, namespaceOf: () => destination.namespace };
-  const record = toLogRecord({ uid, event }, page, shaping);
-  return { uid, record: { dataset: TEST_DATASET, lane: 'live', record } };
+  const [page] = new RecordEncoder(PENSTOCK_FIELDS).encode([{ uid, event }], now);
+  const feed = requests.feed({ dataset: TEST_DATASET, lane: 'live' });
+  const records = [...eachRecord(page?.bytes ?? new Uint8Array())].map((stored) => ({
+    feed,
+    bytes: requests.record(stored, () => ({ dataset: TEST_DATASET, namespace })),
+  }));
+  return { uid, request: requests.request(records) };
 }

@@ -2,7 +2,7 @@ import type { DestinationConfig } from '../config/types.ts';
 import type { DeadLetterStore, HeldDeadLetter, Position } from '../journal/delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
-import { type EventPage, eventReader, withEvents } from './event-page.ts';
+import { pageReader, type RecordPage } from './record-page.ts';
 import { InFlightBatch, type Settled } from './in-flight-batch.ts';
 
 /**
@@ -13,7 +13,7 @@ export interface Redelivery {
   /** Which of these records are sent. */
   readonly selection: Pick<DestinationConfig, 'sources' | 'tenants'>;
   /** The first page at or after the position, undefined when there is none left. */
-  read(position: Position): Promise<EventPage | undefined>;
+  read(position: Position): Promise<RecordPage | undefined>;
   /** Durable when it resolves. */
   settle(settled: Settled): Promise<void>;
 }
@@ -45,8 +45,8 @@ export async function redeliverDeadLetters(
 }
 
 /** A dead letter as a page of its own, with its id as the sequence number. */
-function asPage({ id, source, stream, dataset, lane, observedAt, record }: HeldDeadLetter): EventPage {
-  return withEvents({ sequence: id, source, stream, dataset, lane, observedAt }, [record]);
+function asPage({ id, source, stream, dataset, lane, observedAt, record }: HeldDeadLetter): RecordPage {
+  return { sequence: id, source, stream, dataset, lane, observedAt, records: [record] };
 }
 
 /**
@@ -61,7 +61,7 @@ export async function redeliverSince(
 ): Promise<Redelivery> {
   const own = (await journal.destinations.all()).find((destination) => destination.name === name);
   const end = own?.position ?? { sequence: 0, offset: 0 };
-  const read = eventReader(journal.pages);
+  const read = pageReader(journal.pages);
   return {
     selection: { sources, tenants },
     read: (position) => readPassed(read, position, { from, end }),
@@ -74,14 +74,14 @@ async function readPassed(
   read: Redelivery['read'],
   position: Position,
   { from, end }: { readonly from: number; readonly end: Position },
-): Promise<EventPage | undefined> {
+): Promise<RecordPage | undefined> {
   let page = await read(position);
   while (page !== undefined && page.observedAt < from) {
     page = await read({ sequence: page.sequence + 1, offset: 0 });
   }
   if (page === undefined || page.sequence > end.sequence) return undefined;
   if (page.sequence < end.sequence) return page;
-  return end.offset === 0 ? undefined : { ...page, events: page.events.slice(0, end.offset) };
+  return end.offset === 0 ? undefined : { ...page, records: page.records.slice(0, end.offset) };
 }
 
 /** A redelivery under way. */

@@ -53,6 +53,11 @@ export class RequestMaker {
     return this.#format.sizeOf(record);
   }
 
+  /** The size of a request with one record, which takes so many bytes. */
+  sizeAlone(feed: FeedParts, record: number): number {
+    return this.#format.frame + this.#format.sizeOfFeed(feed, record);
+  }
+
   /** The size of a request without records, to add records to. */
   emptySize(): RequestSize {
     return new RequestSize(this.#format);

@@ -9,7 +9,6 @@ import { destinationWay, serverOf, type Way, ExplainedError, bareUrl } from '../
 import type { Logger } from '../core/log.ts';
 import { ContentCodingError, decodeWhole } from '../http/content-coding.ts';
 import { Exchange, type ExporterOutcome, LONGEST_BODY } from './exchange.ts';
-import { type FeedRecord, type ServiceIdentity, Providers } from './providers.ts';
 import type { Exporter, RequestBody } from './exporter.ts';
 
 /**
@@ -20,7 +19,6 @@ const LAST_RESPONSE_WAIT = 2_000;
 
 interface SenderSettings {
   readonly destination: DestinationConfig;
-  readonly identity: ServiceIdentity;
   readonly clock: Clock;
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
   /** Gets a line for each request that is given up. */
@@ -28,11 +26,10 @@ interface SenderSettings {
 }
 
 /**
- * Sends records to one destination through the OpenTelemetry exporter, and returns what really came back. One export is
+ * Sends requests to one destination through the OpenTelemetry exporter, and returns what really came back. One export is
  * one request, and one request is in flight at a time. The exporter is loaded when the first request is sent.
  */
 export class Sender implements AsyncDisposable {
-  readonly providers: Providers;
   readonly #settings: SenderSettings;
   readonly #way: Way;
   /** Undefined before the first request, and when the last one did not end. */
@@ -40,20 +37,16 @@ export class Sender implements AsyncDisposable {
   #exchange: Exchange | undefined;
 
   constructor(settings: SenderSettings) {
-    const { identity, destination } = settings;
     this.#settings = settings;
-    this.#way = destinationWay(destination, settings.proxyEnv);
-    this.providers = new Providers(identity, destination.profile);
+    this.#way = destinationWay(settings.destination, settings.proxyEnv);
   }
 
   /**
-   * Sends the records as one request and resolves with its outcome: after `timeout` at the latest, and soon after
-   * `ending` aborts. A request that has not ended five seconds after that is given up, with its connection.
+   * Sends a request (`RequestMaker`) and resolves with its outcome: after `timeout` at the latest, and soon after `ending`
+   * aborts. A request that has not ended five seconds after that is given up, with its connection.
    */
-  async send(records: readonly FeedRecord[], ending?: AbortSignal): Promise<ExporterOutcome> {
-    const { destination } = this.#settings;
-    const serialized = this.providers.serialize(records, destination.protocol);
-    const body = await coded(serialized, destination.compression);
+  async send(request: Uint8Array, ending?: AbortSignal): Promise<ExporterOutcome> {
+    const body = await coded(request, this.#settings.destination.compression);
     this.#exporter ??= await this.#open();
     const done = new AbortController();
     const { promise, resolve } = Promise.withResolvers<Error | undefined>();

@@ -17,7 +17,9 @@ import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/sqlite/open.ts';
 import { Live } from '../observe/live.ts';
 import { type Reports, storedReports } from '../observe/status.ts';
+import { attributesOf } from '../otlp/decode.ts';
 import { RecordEncoder } from '../otlp/encode.ts';
+import { RequestMaker } from '../otlp/request.ts';
 import { Sender } from '../otlp/sender.ts';
 
 /** What the process gives the runtime. A test gives its own clock, randomness, environment and signals. */
@@ -228,18 +230,19 @@ function openDelivery(shared: Omit<Shared, 'spender'>, destination: DestinationC
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
   warnOfExposure(destinationExposure(destination, env), bareUrl(new URL(destination.url)), log);
-  const sender = opened.use(new Sender({ destination, clock, proxyEnv: env, identity, log }));
+  const sender = opened.use(new Sender({ destination, clock, proxyEnv: env, log }));
   return new Delivery({
     destination,
     journal,
+    requests: new RequestMaker(identity, destination),
     sender: instrument?.sender?.(sender) ?? sender,
     clock,
     random,
     log,
     ...(isDaemon(shared) ? {} : { persistFor: PERSIST_FOR }),
-    namespaceOf: (name, event) => {
+    namespaceOf: (name, stored) => {
       const source = config.sources.find((candidate) => candidate.name === name);
-      return source && namespaceOf(source, event);
+      return source && namespaceOf(source, (names) => attributesOf(stored, names));
     },
     unreachable: before.destination(destination.name).unreachable,
     observer: deliveryObserver(shared, destination),

@@ -1,26 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Batcher } from '../../src/deliver/batch.ts';
-import { Providers } from '../../src/otlp/providers.ts';
+import { pageReader } from '../../src/deliver/record-page.ts';
+import { uidOf } from '../../src/otlp/stored-record.ts';
 import type { Position } from '../../src/journal/delivery.ts';
 import { destination, event, events } from './support/events.ts';
 import { MemoryJournal } from './support/memory-journal.ts';
-import { eventReader } from '../../src/deliver/event-page.ts';
+import { requestMaker } from './support/requests.ts';
 
 const START: Position = { sequence: 0, offset: 0 };
 const NOW = Date.parse('2026-03-02T12:00:00Z');
 
 function batcher(journal: MemoryJournal, overrides: Partial<DestinationConfig> = {}) {
   const config = destination('http://siem.test', overrides);
-  const providers = new Providers({ serviceName: undefined, resource: {} }, config.profile);
-  const shaping = { profile: config.profile, namespaceOf: () => undefined };
+  const requests = requestMaker(config);
   return {
-    providers,
+    requests,
     batcher: new Batcher({
-      read: eventReader(journal.pages),
+      read: pageReader(journal.pages),
       destination: config,
-      providers,
-      shaping,
+      requests,
+      namespaceOf: () => undefined,
     }),
   };
 }
@@ -30,7 +30,7 @@ const at = (time: string) => event(0, { '@timestamp': time });
 
 /** All batches up to the end of the journal. */
 async function cut(journal: MemoryJournal, overrides: Partial<DestinationConfig> = {}) {
-  const { batcher: cutter, providers } = batcher(journal, overrides);
+  const { batcher: cutter, requests } = batcher(journal, overrides);
   const batches = [];
   for (
     let batch = await cutter.next(START, NOW);
@@ -39,8 +39,8 @@ async function cut(journal: MemoryJournal, overrides: Partial<DestinationConfig>
   ) {
     batches.push(batch);
   }
-  const uids = batches.map(({ entries }) => entries.map(({ uid }) => uid));
-  return { batches, providers, uids };
+  const uids = batches.map(({ entries }) => entries.map(({ stored }) => uidOf(stored)));
+  return { batches, requests, uids };
 }
 
 test('a batch spans pages and ends where the journal ends', async () => {
@@ -64,17 +64,18 @@ test('a batch can begin in the middle of a page', async () => {
 });
 
 test.each(['http/protobuf', 'http/json'] as const)(
-  'no request in %s is larger than allowed',
+  'no request in %s is larger than allowed, and each is as large as its records permit',
   async (protocol) => {
     const journal = new MemoryJournal();
     for (let page = 0; page < 20; page += 1) journal.add(events(50, page * 50));
     const maxRequestBytes = 16_384;
 
-    const { batches, providers, uids } = await cut(journal, { protocol, maxRequestBytes });
+    const { batches, requests, uids } = await cut(journal, { protocol, maxRequestBytes });
 
-    const sizes = batches.map(({ entries }) => providers.exactSize(entries, protocol));
+    const sizes = batches.map(({ entries }) => requests.request(entries).length);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(maxRequestBytes);
-    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(maxRequestBytes * 0.85);
+    const largest = Math.max(...batches.flatMap(({ entries }) => entries.map(({ size }) => size)));
+    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(maxRequestBytes - largest);
     expect(uids.flat()).toEqual(events(1_000).map(({ uid }) => uid));
   },
 );
@@ -106,8 +107,8 @@ test('an event larger than a request is unfit and does not hold back the others'
 test('an event that just fits into a request is sent', async () => {
   const journal = new MemoryJournal();
   journal.add(padded(15_000));
-  const { batches, providers } = await cut(journal);
-  const spare = 16_384 - providers.exactSize(batches[0]?.entries ?? [], 'http/protobuf');
+  const { batches, requests } = await cut(journal);
+  const spare = 16_384 - requests.request(batches[0]?.entries ?? []).length;
   const exact = new MemoryJournal();
   exact.add(padded(15_000 + spare));
   exact.add(padded(15_001 + spare));
@@ -179,7 +180,7 @@ test('each event has its own dataset and lane', async () => {
 
   const { batches } = await cut(journal);
 
-  expect(batches[0]?.entries.map(({ dataset, lane }) => `${lane} ${dataset}`)).toEqual([
+  expect(batches[0]?.entries.map(({ feed }) => `${feed.lane} ${feed.dataset}`)).toEqual([
     'backfill qradar.login_attempts',
     'backfill penstock.gaps',
   ]);

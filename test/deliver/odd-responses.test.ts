@@ -3,28 +3,21 @@ import type { ClientRequest } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { classifyResponse } from '../../src/deliver/classify-response.ts';
-import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { ABORT_GRACE } from '../../src/http/exchange.ts';
 import { readableLog, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { http, type RawResponse, serveRaw } from '../support/raw-server.ts';
 import { destination, event } from './support/events.ts';
+import { requestOf } from './support/requests.ts';
 
 const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket'];
 const ACCEPTED = http('200 OK', ['Content-Type: application/json'], '{}');
 
 function senderTo(url: string, clock: Clock = systemClock) {
   const { log, lines } = readableLog();
-  const identity = { serviceName: undefined, resource: {} };
   const config = destination(url, { timeout: 10_000 });
-  return { sender: new Sender({ destination: config, identity, clock, proxyEnv: {}, log }), lines };
-}
-
-function feedRecord() {
-  const page = { source: 'console', dataset: 'qradar.login_attempts', observedAt: 0 };
-  const record = toLogRecord(event(1), page, { profile: 'attributes', namespaceOf: () => undefined });
-  return { dataset: 'qradar.login_attempts', lane: 'live' as const, record };
+  return { sender: new Sender({ destination: config, clock, proxyEnv: {}, log }), lines };
 }
 
 /** What each of the responses means, one request after the other through one sender. */
@@ -32,7 +25,8 @@ async function responsesTo(...responses: readonly RawResponse[]) {
   await using server = await serveRaw(...responses);
   await using sender = senderTo(server.url).sender;
   const classified = [];
-  for (const _response of responses) classified.push(classifyResponse(await sender.send([feedRecord()]), 0));
+  for (const _response of responses)
+    classified.push(classifyResponse(await sender.send(requestOf([event(1)])), 0));
   expect(server.requests).toHaveLength(responses.length);
   return classified;
 }
@@ -110,7 +104,7 @@ describe('a request that the library never settles', () => {
     const { sender, lines } = senderTo(server.url, clock);
     let settled = false;
 
-    const lost = sender.send([feedRecord()]).finally(() => (settled = true));
+    const lost = sender.send(requestOf([event(1)])).finally(() => (settled = true));
     await until(() => server.requests.length === 1);
     await clock.advance(10_000);
     await clock.advance(ABORT_GRACE - 1);
@@ -122,7 +116,7 @@ describe('a request that the library never settles', () => {
       words: expect.stringContaining('given up'),
     });
     expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('given up') }]);
-    expect(classifyResponse(await sender.send([feedRecord()]), 0)).toMatchObject({ kind: 'accepted' });
+    expect(classifyResponse(await sender.send(requestOf([event(1)])), 0)).toMatchObject({ kind: 'accepted' });
     expect(server.requests).toHaveLength(2);
     await sender[Symbol.asyncDispose]();
   });

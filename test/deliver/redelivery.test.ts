@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Settled } from '../../src/deliver/in-flight-batch.ts';
 import type { Redelivery } from '../../src/deliver/redelivery.ts';
-import { withEvents } from '../../src/deliver/event-page.ts';
+import type { RecordPage } from '../../src/deliver/record-page.ts';
+import { uidOf } from '../../src/otlp/stored-record.ts';
 import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
 import { startDelivery } from './support/running.ts';
@@ -11,25 +12,22 @@ const RESET: ReceiverAnswer = { status: 200, fault: 'reset', take: () => false }
 
 /** A redelivery of records that are not in the journal, with ids of their own, and what became of them. */
 function redeliveryOf(count: number) {
-  const head = {
+  const page: RecordPage = {
     sequence: 1,
     stream: 'qradar-login-attempts|https://qradar.example.com|',
     source: 'console',
     dataset: 'qradar.login_attempts',
-    lane: 'live' as const,
+    lane: 'live',
     observedAt: Date.parse('2026-03-02T12:00:00Z'),
+    records: events(count, 1_000).map((event) => encodedAlone(event)),
   };
-  const page = withEvents(
-    head,
-    events(count, 1_000).map((event) => encodedAlone(event)),
-  );
   const accepted: string[] = [];
   const rejected: string[] = [];
   const redelivery: Redelivery = {
     selection: { sources: undefined, tenants: undefined },
     read: async ({ sequence }) => (sequence <= 1 ? page : undefined),
     async settle(settled: Settled) {
-      accepted.push(...settled.accepted.map(({ uid }) => uid));
+      accepted.push(...settled.accepted.map(({ stored }) => uidOf(stored)));
       rejected.push(...settled.rejected.map(({ uid }) => uid));
     },
   };

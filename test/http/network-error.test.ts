@@ -199,11 +199,10 @@ async function wordsOf(situation: Situation): Promise<Record<'source' | 'destina
 
   await using sender = new Sender({
     destination: destination(url, { tls, timeout }),
-    identity: { serviceName: undefined, resource: {} },
     clock: systemClock,
     proxyEnv: env,
   });
-  const seen = await sender.send([]);
+  const seen = await sender.send(new Uint8Array());
   const said = 'error' in seen ? seen.error.message : `HTTP ${seen.status}, whole: ${seen.complete}`;
   return { source: message, destination: said };
 }

@@ -13,6 +13,7 @@ import { Sender } from '../../src/otlp/sender.ts';
 import { proxy } from '../http/support/proxy.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { destination } from '../deliver/support/events.ts';
+import { requestOf } from '../deliver/support/requests.ts';
 
 function fixture(name: string): string {
   return new URL(`../http/fixtures/${name}`, import.meta.url).pathname;
@@ -40,8 +41,7 @@ async function secure(name: string, options: ServerOptions = {}) {
 }
 
 function senderTo(url: string, tls: TlsConfig, proxyEnv = {}): Sender {
-  const identity = { serviceName: undefined, resource: {} };
-  return new Sender({ destination: destination(url, { tls }), identity, clock: systemClock, proxyEnv });
+  return new Sender({ destination: destination(url, { tls }), clock: systemClock, proxyEnv });
 }
 
 describe('the certificate of a destination', () => {
@@ -53,7 +53,7 @@ describe('the certificate of a destination', () => {
     await using server = await secure(name);
     await using sender = senderTo(server.url, tls);
 
-    const outcome = await sender.send([]);
+    const outcome = await sender.send(requestOf([]));
 
     expect(outcome).toMatchObject({ status: 200 });
   });
@@ -71,7 +71,7 @@ describe('the certificate of a destination', () => {
     await using server = await secure(name);
     await using sender = senderTo(server.url, tls);
 
-    const outcome = await sender.send([]);
+    const outcome = await sender.send(requestOf([]));
 
     expect(outcome).toHaveProperty('error.code', code);
   });
@@ -83,10 +83,10 @@ test('a client certificate is sent, and one that replaces it is used without a r
   await using server = await secure('localhost', { ca: await readFile(ca_file), requestCert: true });
   await using sender = senderTo(server.url, { ca_file, cert_file, key_file });
 
-  const before = await sender.send([]);
+  const before = await sender.send(requestOf([]));
   await copyFile(fixture('client.pem'), cert_file);
   await copyFile(fixture('client.key'), key_file);
-  const after = await sender.send([]);
+  const after = await sender.send(requestOf([]));
 
   expect(before).toHaveProperty('error.code', 'ENOENT');
   expect(after).toHaveProperty(['headers', 'x-client'], 'penstock');
@@ -112,7 +112,7 @@ test('a client certificate with an encrypted key is sent', async () => {
   };
   await using sender = senderTo(server.url, tls);
 
-  expect(await sender.send([])).toHaveProperty(['headers', 'x-client'], 'penstock');
+  expect(await sender.send(requestOf([]))).toHaveProperty(['headers', 'x-client'], 'penstock');
 });
 
 test('a TLS connection goes through a proxy of the environment', async () => {
@@ -120,7 +120,7 @@ test('a TLS connection goes through a proxy of the environment', async () => {
   await using between = await proxy();
   await using sender = senderTo(server.url, { ca_file }, { HTTPS_PROXY: between.url });
 
-  const outcome = await sender.send([]);
+  const outcome = await sender.send(requestOf([]));
 
   expect(outcome).toMatchObject({ status: 200 });
   expect(between.seen).toEqual([`CONNECT ${new URL(server.url).host}`]);

@@ -7,11 +7,11 @@ import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ExporterOutcome } from '../../src/otlp/exchange.ts';
-import { toLogRecord } from '../../src/otlp/records.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
-import { destination, event } from '../deliver/support/events.ts';
+import { destination, event, events } from '../deliver/support/events.ts';
+import { requestOf } from '../deliver/support/requests.ts';
 
 const STATUSES = [200, 204, 302, 400, 401, 408, 413, 422, 429, 500, 502, 503, 504, 507] as const;
 
@@ -31,16 +31,9 @@ function senderTo(
 ): Sender {
   return new Sender({
     destination: destination(url, overrides),
-    identity: { serviceName: undefined, resource: {} },
     clock,
     proxyEnv,
   });
-}
-
-function feedRecord(number = 1) {
-  const page = { source: 'console', dataset: 'qradar.login_attempts', observedAt: 0 };
-  const record = toLogRecord(event(number), page, { profile: 'attributes', namespaceOf: () => undefined });
-  return { dataset: 'qradar.login_attempts', lane: 'live' as const, record };
 }
 
 describe.each(WAYS)('$protocol, $compression', (way) => {
@@ -49,7 +42,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     await using server = await answering({ status, headers, ...(status === 204 ? {} : { body: 'words' }) });
     await using sender = senderTo(server.url, way);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)], way));
 
     expect(outcome).toMatchObject({ status, complete: true });
     expect(outcome).toHaveProperty(['headers', 'x-served-by'], 'yes');
@@ -68,8 +61,8 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     await using server = await answering({ status: 200 });
     await using sender = senderTo(server.url, way);
 
-    await sender.send([]);
-    await sender.send(Array.from({ length: 3_000 }, (_, number) => feedRecord(number)));
+    await sender.send(requestOf([], way));
+    await sender.send(requestOf(events(3_000), way));
 
     for (const { headers, body } of server.requests) {
       expect(headers['content-length']).toBe(String(body.length));
@@ -82,7 +75,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     await using server = await answering({ status: 200, fault: 'reset' });
     await using sender = senderTo(server.url, way);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)], way));
 
     expect(outcome).toMatchObject({ error: { code: 'ECONNRESET' }, unanswered: true });
     expect(server.requests).toHaveLength(1);
@@ -92,7 +85,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     await using server = await answering({ status: 200, body: 'half of this is lost', fault: 'truncate' });
     await using sender = senderTo(server.url, way);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)], way));
 
     expect(outcome).toMatchObject({ status: 200, complete: false });
     expect(server.requests).toHaveLength(1);
@@ -107,7 +100,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
       await using server = await answering({ status: 200, body: 'words', fault });
       await using sender = senderTo(server.url, { ...way, timeout: 100 });
 
-      const outcome: ExporterOutcome = await sender.send([feedRecord()]);
+      const outcome: ExporterOutcome = await sender.send(requestOf([event(1)], way));
 
       expect(outcome).toMatchObject(expected);
       expect(server.requests).toHaveLength(1);
@@ -119,7 +112,7 @@ describe.each(WAYS)('$protocol, $compression', (way) => {
     await server.away();
     await using sender = senderTo(server.url, way);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)], way));
 
     expect(outcome).toMatchObject({ error: { code: 'ECONNREFUSED' }, unanswered: false });
   });
@@ -137,9 +130,9 @@ describe('the headers of a request', () => {
       headers: { authorization: new Secret(token).rereadBy(() => token) },
     });
 
-    await sender.send([feedRecord()]);
+    await sender.send(requestOf([event(1)]));
     token = 'second-token';
-    await sender.send([feedRecord()]);
+    await sender.send(requestOf([event(1)]));
 
     expect(server.requests.map(({ headers }) => headers['authorization'])).toEqual([
       'first-token',
@@ -152,7 +145,7 @@ describe('the headers of a request', () => {
     process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-other-backend=key';
     await using sender = senderTo(server.url);
 
-    await sender.send([feedRecord()]);
+    await sender.send(requestOf([event(1)]));
 
     expect(server.requests.map(({ headers }) => headers['x-other-backend'])).toEqual([undefined]);
   });
@@ -168,7 +161,7 @@ describe('the headers of a request', () => {
       };
       await using sender = senderTo(server.url, { protocol, headers });
 
-      await sender.send([feedRecord()]);
+      await sender.send(requestOf([event(1)]));
 
       expect(server.requests[0]?.headers).toMatchObject({
         'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
@@ -182,7 +175,7 @@ describe('the headers of a request', () => {
     await using server = await answering({ status: 200 });
     await using sender = senderTo(server.url, { headers: { authorization: new Secret('line\nbreak') } });
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)]));
 
     expect(outcome).toHaveProperty('error.code', 'ERR_INVALID_CHAR');
     expect(server.requests).toHaveLength(0);
@@ -200,7 +193,7 @@ test('a response that arrives byte by byte ends at the time-out', async () => {
     timeout: 200,
   });
 
-  const outcome = await sender.send([feedRecord()]);
+  const outcome = await sender.send(requestOf([event(1)]));
   server.closeAllConnections();
   server.close();
 
@@ -211,7 +204,7 @@ test('a request in flight ends when the sender is closed', async () => {
   await using server = await answering({ status: 200, fault: 'hang' });
   const sender = senderTo(server.url);
 
-  const outcome = sender.send([feedRecord()]);
+  const outcome = sender.send(requestOf([event(1)]));
   await server.asked(1);
   await sender[Symbol.asyncDispose]();
 
@@ -224,7 +217,7 @@ test('a request in flight gets a few more seconds when the process is to end', a
   await using sender = senderTo(server.url, { timeout: 60_000 }, {}, clock);
   const ending = new AbortController();
 
-  const outcome = sender.send([feedRecord()], ending.signal);
+  const outcome = sender.send(requestOf([event(1)]), ending.signal);
   await server.asked(1);
   ending.abort();
   await clock.advance(2_000);
@@ -252,8 +245,8 @@ test('a proxy given as host:port is used, whatever the environment of this proce
     },
   );
 
-  expect(await proxied.send([])).toMatchObject({ status: 200 });
-  expect(await direct.send([])).toMatchObject({ status: 200 });
+  expect(await proxied.send(requestOf([]))).toMatchObject({ status: 200 });
+  expect(await direct.send(requestOf([]))).toMatchObject({ status: 200 });
 });
 
 test('a proxy of the environment is used, except for hosts in NO_PROXY', async () => {
@@ -261,8 +254,8 @@ test('a proxy of the environment is used, except for hosts in NO_PROXY', async (
   await using proxied = senderTo('http://siem.test:4318', {}, { HTTP_PROXY: proxy.url });
   await using direct = senderTo(proxy.url, {}, { HTTP_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' });
 
-  const first = await proxied.send([feedRecord()]);
-  const second = await direct.send([feedRecord()]);
+  const first = await proxied.send(requestOf([event(1)]));
+  const second = await direct.send(requestOf([event(1)]));
 
   expect(first).toMatchObject({ status: 200 });
   expect(second).toMatchObject({ status: 200 });
@@ -276,7 +269,7 @@ test('a failed request does not affect the next one', async () => {
 
   const outcomes = [];
   for (let round = 0; round < 4; round += 1) {
-    const outcome = await sender.send([feedRecord(round)]);
+    const outcome = await sender.send(requestOf([event(round)]));
     outcomes.push('error' in outcome ? 'error' : outcome.status);
   }
 
@@ -306,7 +299,7 @@ describe('bytes that are not HTTP/1.1', () => {
     using server = await port(bytes);
     await using sender = senderTo(server.url);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)]));
 
     expect(outcome).toMatchObject({ grpc: 'certain', error: { code: expect.stringMatching(/^HPE_/) } });
   });
@@ -315,7 +308,7 @@ describe('bytes that are not HTTP/1.1', () => {
     using server = await port('SSH-2.0-OpenSSH_9.6\r\n');
     await using sender = senderTo(server.url);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)]));
 
     expect(outcome).toMatchObject({ unanswered: true, error: { code: expect.stringMatching(/^HPE_/) } });
     expect(outcome).toHaveProperty('grpc', undefined);
@@ -338,7 +331,7 @@ describe('a response with a content coding', () => {
     await using server = await answering({ status: 200, headers: { 'content-encoding': coding }, body });
     await using sender = senderTo(server.url);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)]));
 
     expect('body' in outcome && outcome.body.toString()).toBe(text);
     expect(outcome).not.toHaveProperty('undecoded');
@@ -352,7 +345,7 @@ describe('a response with a content coding', () => {
     await using server = await answering({ status: 200, headers, body });
     await using sender = senderTo(server.url);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)]));
 
     expect(outcome).toMatchObject({ status: 200, complete: true, undecoded: 'it is larger than 4 MiB' });
   });
@@ -365,7 +358,7 @@ describe('a response with a content coding', () => {
     await using server = await answering({ status: 200, headers, body: 'no such thing' });
     await using sender = senderTo(server.url);
 
-    const outcome = await sender.send([feedRecord()]);
+    const outcome = await sender.send(requestOf([event(1)]));
 
     expect(outcome).toMatchObject({ status: 200, undecoded: expect.stringContaining(named) });
   });

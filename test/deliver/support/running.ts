@@ -9,6 +9,7 @@ import { type Receiver, startReceiver } from '../../../src/simulators/otlp-recei
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { destination } from './events.ts';
 import { MemoryJournal } from './memory-journal.ts';
+import { requestMaker } from './requests.ts';
 
 interface Line {
   readonly level: number;
@@ -34,7 +35,6 @@ export async function startDelivery({
   const config = destination(receiver.url, overrides);
   const sender = new Sender({
     destination: config,
-    identity: { serviceName: undefined, resource: {} },
     clock: systemClock,
     proxyEnv: {},
   });
@@ -44,6 +44,7 @@ export async function startDelivery({
   const delivery = new Delivery({
     destination: config,
     journal,
+    requests: requestMaker(config),
     sender,
     clock,
     random: () => 1,
