@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { parseJson, type ParseOptions, CODE, type Extent, JsonScanner } from './json.ts';
 import { isReadable, Unreadable } from './read-record.ts';
+import { type BatchPlace, Filling, PAGE, type RowBatch } from './row-batches.ts';
 
 /** Which arrays of a document are lists of rows. They may be long. */
 export type Shape =
@@ -8,24 +9,6 @@ export type Shape =
   | { readonly rows: true; readonly of?: Shape }
   /** An object with lists in it, by the names of its members. */
   | { readonly members: Readonly<Record<string, Shape>> };
-
-/** Consecutive rows that are processed together. */
-export interface RowBatch {
-  readonly size: number;
-  readonly bytes: number;
-  /**
-   * Parses the rows, again at every call, so that no memory is kept for them. A row that is too large or too deep is an
-   * `Unreadable`.
-   */
-  rows(): readonly unknown[];
-  /** The same, but without the parse options and without turning inner lists into `Rows`. */
-  asWritten(): readonly unknown[];
-  /** The place of each row, for `Rows.at`. */
-  places(): readonly number[];
-}
-
-/** The limits of a batch: rows, their bytes, and the values in them. A batch has at least one row. */
-export const PAGE = { rows: 1_000, bytes: 1_048_576, values: 100_000 } as const;
 
 /** Members with longer names are never in a `Shape`. Bytes. */
 const LONGEST_NAME = 1_024;
@@ -89,11 +72,12 @@ type Steps<T> = Generator<void, T>;
 class Reader {
   readonly #scanner: JsonScanner;
   readonly #options: ParseOptions;
-  #nextTurn = TURN;
+  #nextTurn: number;
 
   constructor(scanner: JsonScanner, options: ParseOptions) {
     this.#scanner = scanner;
     this.#options = options;
+    this.#nextTurn = scanner.at + TURN;
   }
 
   *read(shape: Shape | undefined): Steps<unknown> {
@@ -116,15 +100,37 @@ class Reader {
   *#list(of: Shape | undefined): Steps<Rows> {
     const { bytes } = this.#scanner;
     const filling = new Filling((page) => new ParsedBatch(bytes, page, { of, options: this.#options }));
+    const large = new Map<number, RowBatch>();
     this.#scanner.take(CODE.openList);
     if (!this.#scanner.skip(CODE.closeList)) {
       do {
-        filling.add(yield* this.#value());
+        const row = yield* this.#value();
+        if (row.to - row.from > PAGE.bytes) {
+          const batch = yield* this.#largeRow(row, of);
+          filling.push(batch);
+          large.set(row.from, batch);
+        } else filling.add(row);
         if (this.#scanner.at >= this.#nextTurn) yield* this.#pause();
       } while (this.#scanner.skip(CODE.comma));
       this.#scanner.take(CODE.closeList);
     }
-    return new Rows(filling.end(), (place) => rowAt(new JsonScanner(bytes, place), of, this.#options));
+    const at = (place: number) => rowAt(new JsonScanner(bytes, place), of, this.#options);
+    return new Rows(filling.end(), (place) => large.get(place)?.rows()[0] ?? at(place));
+  }
+
+  /** The batch of a row that is too long to be scanned in one turn: what scanning it gives is kept. */
+  *#largeRow(row: Extent, of: Shape | undefined): Steps<RowBatch> {
+    const { bytes } = this.#scanner;
+    let rows = () => [this.make(row)];
+    if (of !== undefined) {
+      const read = yield* new Reader(new JsonScanner(bytes, row.from), this.#options).read(of);
+      rows = () => [read];
+    } else if (!isReadable(row)) {
+      const unreadable = this.make(row);
+      rows = () => [unreadable];
+    }
+    const asWritten = () => [new Reader(this.#scanner, {}).make(row)];
+    return { size: 1, bytes: row.to - row.from, rows, asWritten, places: () => [row.from] };
   }
 
   /** Members without rows share the limit of one batch; what exceeds it is left out. */
@@ -165,51 +171,6 @@ class Reader {
   *#pause(): Steps<void> {
     this.#nextTurn = this.#scanner.at + TURN;
     yield;
-  }
-}
-
-/** Where a batch's rows are. */
-interface BatchPlace extends Omit<Extent, 'depth'> {
-  readonly size: number;
-  /** Every one of them can be parsed. */
-  readonly plain: boolean;
-}
-
-/** Cuts rows into batches. */
-class Filling {
-  readonly #batches: RowBatch[] = [];
-  readonly #make: (place: BatchPlace) => RowBatch;
-  #open: BatchPlace | undefined;
-
-  constructor(make: (place: BatchPlace) => RowBatch) {
-    this.#make = make;
-  }
-
-  add(row: Extent): void {
-    const open = this.#open;
-    const values = (open?.values ?? 0) + row.values;
-    const from = open?.from ?? row.from;
-    const full =
-      open !== undefined && (open.size === PAGE.rows || row.to - from > PAGE.bytes || values > PAGE.values);
-    if (full) this.end();
-    const plain = isReadable(row);
-    this.#open =
-      full || open === undefined
-        ? { ...row, size: 1, plain }
-        : {
-            from,
-            to: row.to,
-            size: open.size + 1,
-            plain: open.plain && plain,
-            values,
-            longNumbers: open.longNumbers || row.longNumbers,
-          };
-  }
-
-  end(): readonly RowBatch[] {
-    if (this.#open !== undefined) this.#batches.push(this.#make(this.#open));
-    this.#open = undefined;
-    return this.#batches;
   }
 }
 

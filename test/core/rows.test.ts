@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseJson, JsonScanner } from '../../src/core/json.ts';
-import { PAGE, readRows, Rows, type Shape } from '../../src/core/rows.ts';
+import { PAGE } from '../../src/core/row-batches.ts';
+import { readRows, Rows, type Shape } from '../../src/core/rows.ts';
 import { LIMITS, Unreadable } from '../../src/core/read-record.ts';
 
 const LIST: Shape = { rows: true };
@@ -180,6 +181,23 @@ describe('Rows', () => {
     expect(three).toBeInstanceOf(Unreadable);
     expect(three).toMatchObject({ problem: expect.stringContaining(`${LIMITS.bytes + 4} bytes`) });
     expect(Buffer.byteLength((three as Unreadable).text)).toBe(65_536);
+  });
+
+  it('a row longer than a page is a batch by itself, scanned with turns and not again when it is parsed', async () => {
+    const types = Array.from({ length: 150_000 }, (_, number) => ({ type: `type-${number}` }));
+    const days = [{ types: [0] }, { date: '2026-03-01', types }, { types: [{ type: 'last' }] }];
+    const shape: Shape = { rows: true, of: { members: { types: { rows: true } } } };
+    const rows = await rowsOf(JSON.stringify(days), shape);
+
+    const [before, long, after] = [...rows] as { types: Rows }[];
+
+    expect(rows.batches.map(({ size }) => size)).toEqual([1, 1, 1]);
+    expect([[...(before?.types ?? [])], [...(after?.types ?? [])]]).toEqual([[0], [{ type: 'last' }]]);
+    expect(long).toMatchObject({ date: '2026-03-01' });
+    expect([...(long?.types ?? [])]).toEqual(types);
+    expect(rows.batches[1]?.rows()[0]).toBe(long);
+    expect(rows.at(Number(rows.batches[1]?.places()[0]))).toBe(long);
+    expect(rows.batches.flatMap((batch) => batch.asWritten())[1]).toBeInstanceOf(Unreadable);
   });
 
   it('the event loop gets turns while a long answer is read', async () => {

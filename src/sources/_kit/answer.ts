@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { HttpResponse } from '../../core/http.ts';
-import { PAGE, Rows } from '../../core/rows.ts';
+import { PAGE } from '../../core/row-batches.ts';
+import { Rows } from '../../core/rows.ts';
 import { maskForeign } from '../../core/secret.ts';
 import type { Observation, Page } from '../../core/source.ts';
 import { membersOf } from './keys.ts';

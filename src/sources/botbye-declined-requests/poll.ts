@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { RefusedError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { Unreadable } from '../../core/read-record.ts';
-import { PAGE, Rows } from '../../core/rows.ts';
+import { PAGE } from '../../core/row-batches.ts';
+import { Rows } from '../../core/rows.ts';
 import type { Observation, Page, Scope, Span } from '../../core/source.ts';
 import { percentEncoded } from '../../core/text.ts';
 import { errorIn, inParts, listOf, type Parts } from '../_kit/answer.ts';

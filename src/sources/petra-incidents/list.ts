@@ -10,7 +10,8 @@ import {
 } from '../../core/errors.ts';
 import type { ClockReading, HttpResponse } from '../../core/http.ts';
 import { readRecord } from '../../core/read-record.ts';
-import { type RowBatch, Rows, type Shape } from '../../core/rows.ts';
+import type { RowBatch } from '../../core/row-batches.ts';
+import { Rows, type Shape } from '../../core/rows.ts';
 import type { Observation, SourceContext } from '../../core/source.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
