@@ -67,6 +67,8 @@ export function commitPage(
     stats.deferred = built.stats.deferred;
     observer?.page(built.stats);
     if (built.ledger.length > 0) await boundLedger(context);
+    // The pages of one long answer follow each other without any other wait: delivery and `/livez` take their turn here.
+    await nextTurn();
   });
 }
 
