@@ -11,7 +11,7 @@ import type {
 import type { Acknowledgement } from '../journal.ts';
 import { type Connection, orUndefined } from './connection.ts';
 import type { SqliteDeadLetters } from './dead-letters.ts';
-import type { SqlitePages } from './pages.ts';
+import type { SqliteBacklog } from './backlog.ts';
 
 /** How long a destination that left the configuration still holds back trimming. Milliseconds. */
 const HOLDS_BACK_FOR = 7 * 24 * 60 * 60 * 1000;
@@ -58,7 +58,7 @@ const SELECT_OPEN_GAP = `${SELECT_GAPS} WHERE destination = :destination AND end
 
 /** What a destination needs of the rest of the journal. */
 export interface DestinationParts {
-  readonly pages: SqlitePages;
+  readonly backlog: SqliteBacklog;
   readonly deadLetters: SqliteDeadLetters;
   /** `state.max_bytes`. */
   readonly maxBytes: number;
@@ -104,11 +104,11 @@ export class SqliteDestinations implements DestinationStore {
   }
 
   async waiting(name: string, sources?: readonly string[]): Promise<number> {
-    return this.#parts.pages.waiting(this.#positionOf(name), sources);
+    return this.#parts.backlog.waiting(this.#positionOf(name), sources);
   }
 
   async oldestWaiting(name: string, sources?: readonly string[]): Promise<number | undefined> {
-    return this.#parts.pages.oldest(this.#positionOf(name), sources);
+    return this.#parts.backlog.oldest(this.#positionOf(name), sources);
   }
 
   async backlogBeyond(
@@ -122,7 +122,7 @@ export class SqliteDestinations implements DestinationStore {
       'bytes' in limit
         ? { bytes: Math.min(cap, limit.bytes), before: 0 }
         : { bytes: cap, before: now - limit.age };
-    const last = this.#parts.pages.beyond(this.#positionOf(name), most, sources);
+    const last = this.#parts.backlog.beyond(this.#positionOf(name), most, sources);
     return last === undefined ? undefined : { sequence: last + 1, offset: 0 };
   }
 

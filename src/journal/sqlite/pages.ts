@@ -3,7 +3,8 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { JournalPage, PageStore, Position } from '../delivery.ts';
 import type { PageCommit } from '../journal.ts';
 import { RecentPages } from '../recent-pages.ts';
-import { type Connection, fromStored, orUndefined } from './connection.ts';
+import { FROM_POSITION, type SqliteBacklog } from './backlog.ts';
+import { type Connection, fromStored } from './connection.ts';
 
 /** What a page takes besides its records: its row, and its entry in the index. Bytes, about. */
 const ROW = 100;
@@ -12,19 +13,6 @@ interface PageRow extends Omit<JournalPage, 'bytes'> {
   readonly records: Uint8Array;
 }
 
-/** What is known of a page without its records. */
-export interface Outline {
-  readonly sequence: number;
-  readonly count: number;
-  readonly observedAt: number;
-}
-
-const FROM_POSITION = 'sequence >= :sequence AND NOT (sequence = :sequence AND count <= :offset)';
-const OF_SOURCES = `(:sources IS NULL OR stream IN
-  (SELECT id FROM stream WHERE source IN (SELECT value FROM json_each(:sources))))`;
-/** Counting and trimming read this index instead of the pages' heavy rows. */
-const OUTLINES = 'page INDEXED BY page_outline';
-
 // The current name of the source, so that the filters of destinations follow a renamed source.
 const SELECT_NEXT = `
   SELECT sequence, stream.key AS stream, stream.source, dataset, lane, count, observed_at AS observedAt, records
@@ -32,29 +20,22 @@ const SELECT_NEXT = `
 const SELECT_SOURCE = `
   SELECT stream.source FROM page JOIN stream ON stream.id = page.stream WHERE sequence = :sequence`;
 const INSERT = `
-  INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, records)
-  VALUES (:stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes, :packed) RETURNING sequence`;
-const SELECT_OUTLINE = `
-  SELECT sequence, count, observed_at AS observedAt FROM ${OUTLINES} WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
-const SELECT_OLDEST = `
-  SELECT observed_at AS observedAt FROM ${OUTLINES} WHERE ${FROM_POSITION} AND ${OF_SOURCES} ORDER BY sequence LIMIT 1`;
-const COUNT_EVENTS = `
-  SELECT coalesce(sum(iif(sequence = :sequence, max(count - :offset, 0), count)), 0) AS events
-  FROM ${OUTLINES} WHERE sequence >= :sequence AND ${OF_SOURCES}`;
-const SELECT_BEYOND = `
-  SELECT max(sequence) AS sequence FROM (
-    SELECT sequence, bytes, committed_at, sum(bytes) OVER (ORDER BY sequence DESC) AS held
-    FROM ${OUTLINES} WHERE ${FROM_POSITION} AND ${OF_SOURCES})
-  WHERE (held > :bytes AND held > bytes) OR committed_at < :before`;
+  INSERT INTO page (stream, dataset, lane, count, observed_at, committed_at, bytes, records_before, bytes_before, records)
+  SELECT :stream, :dataset, :lane, :count, :observedAt, :committedAt, :bytes,
+    coalesce(max(records_before + count), 0), coalesce(max(bytes_before + bytes), 0), :packed
+  FROM (SELECT records_before, count, bytes_before, bytes FROM page ORDER BY sequence DESC LIMIT 1)
+  RETURNING sequence`;
 
 /** The pages that wait for delivery, or that are retained. */
 export class SqlitePages implements PageStore {
   readonly #connection: Connection;
+  readonly #backlog: SqliteBacklog;
   readonly #changes = new Changes();
   readonly #recent = new RecentPages();
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, backlog: SqliteBacklog) {
     this.#connection = connection;
+    this.#backlog = backlog;
   }
 
   async read({ sequence, offset }: Position): Promise<JournalPage | undefined> {
@@ -67,7 +48,7 @@ export class SqlitePages implements PageStore {
   }
 
   async changed(signal: AbortSignal, position?: Position): Promise<void> {
-    const already = position !== undefined && this.outline(position) !== undefined;
+    const already = position !== undefined && this.#backlog.outline(position) !== undefined;
     await this.#changes.next(signal, already);
   }
 
@@ -94,38 +75,6 @@ export class SqlitePages implements PageStore {
     });
   }
 
-  /** The page that `read` returns, without its records. */
-  outline({ sequence, offset }: Position): Outline | undefined {
-    return this.#connection.first(SELECT_OUTLINE, { sequence, offset });
-  }
-
-  /** How many records are at or after a position, of all sources or of these. */
-  waiting({ sequence, offset }: Position, sources?: readonly string[]): number {
-    const parameters = { sequence, offset, sources: namesOf(sources) };
-    return this.#connection.first<{ events: number }>(COUNT_EVENTS, parameters)?.events ?? 0;
-  }
-
-  /** When the first of these records was read. */
-  oldest({ sequence, offset }: Position, sources?: readonly string[]): number | undefined {
-    const parameters = { sequence, offset, sources: namesOf(sources) };
-    return this.#connection.first<{ observedAt: number }>(SELECT_OLDEST, parameters)?.observedAt;
-  }
-
-  /**
-   * The newest page at or after a position that is not the newest and has more than so many bytes from it on, or that was
-   * committed before a time. Of all sources or of these.
-   */
-  beyond(
-    { sequence, offset }: Position,
-    { bytes, before }: { readonly bytes: number; readonly before: number },
-    sources?: readonly string[],
-  ): number | undefined {
-    const parameters = { sequence, offset, bytes, before, sources: namesOf(sources) };
-    return orUndefined(
-      this.#connection.first<{ sequence: number | null }>(SELECT_BEYOND, parameters)?.sequence,
-    );
-  }
-
   /** A page from memory, if it still is in the journal. */
   #recentAt(position: Position): JournalPage | undefined {
     const page = this.#recent.at(position);
@@ -134,10 +83,6 @@ export class SqlitePages implements PageStore {
     const stored = this.#connection.first<{ source: string }>(SELECT_SOURCE, { sequence });
     return stored && { ...page, source: stored.source };
   }
-}
-
-function namesOf(sources: readonly string[] | undefined): string | null {
-  return sources === undefined ? null : JSON.stringify(sources);
 }
 
 /** Wakes waiters when this process commits records, so that they need not poll. */

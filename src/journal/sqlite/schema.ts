@@ -73,11 +73,17 @@ export const MIGRATIONS: readonly string[] = [
     observed_at INTEGER NOT NULL,
     committed_at INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
+    -- Of the pages before it, so that what waits behind a position need not be counted.
+    records_before INTEGER NOT NULL,
+    bytes_before INTEGER NOT NULL,
     -- OTLP log records, one after another, compressed with zstd where that is smaller.
     records BLOB NOT NULL
   ) STRICT;
-  -- Counting and trimming read this instead of the pages' heavy rows.
-  CREATE INDEX page_outline ON page (sequence, count, stream, committed_at, observed_at, bytes);
+  -- Measuring and trimming read this instead of the pages' heavy rows.
+  CREATE INDEX page_outline
+    ON page (sequence, count, stream, committed_at, observed_at, bytes, records_before, bytes_before);
+  CREATE INDEX page_bytes ON page (bytes_before);
+  CREATE INDEX page_age ON page (committed_at);
 
   CREATE TABLE destination (
     name TEXT PRIMARY KEY,

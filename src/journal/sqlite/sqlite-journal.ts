@@ -4,6 +4,7 @@ import type { Logger } from '../../core/log.ts';
 import { GAP_REASON, type Span } from '../../core/source.ts';
 import { uncovered } from '../../core/span.ts';
 import type { Acknowledgement, Journal, JournalStats, PageCommit, Room } from '../journal.ts';
+import { SqliteBacklog } from './backlog.ts';
 import { Connection } from './connection.ts';
 import { SqliteDeadLetters } from './dead-letters.ts';
 import { SqliteDestinations } from './destinations.ts';
@@ -49,6 +50,7 @@ export class SqliteJournal implements Journal {
   readonly states: SqliteStates;
   readonly #parts: JournalParts;
   readonly #connection: Connection;
+  readonly #backlog: SqliteBacklog;
   readonly #trimmer: Trimmer;
   readonly #disk: DiskUse;
   /** Only of the process that holds the state. */
@@ -72,10 +74,11 @@ export class SqliteJournal implements Journal {
     this.ledger = new SqliteLedger(connection, this.streams, this.gaps, clock);
     this.polls = new SqlitePolls(connection, this.streams);
     this.quotas = new SqliteQuotas(connection, clock, log);
-    this.pages = new SqlitePages(connection);
+    this.#backlog = new SqliteBacklog(connection);
+    this.pages = new SqlitePages(connection, this.#backlog);
     this.deadLetters = new SqliteDeadLetters(connection);
     this.destinations = new SqliteDestinations(connection, {
-      pages: this.pages,
+      backlog: this.#backlog,
       deadLetters: this.deadLetters,
       maxBytes,
     });
@@ -125,9 +128,9 @@ export class SqliteJournal implements Journal {
   async stats(): Promise<JournalStats> {
     const slowest = this.destinations.slowest(this.#parts.clock.now()) ?? { sequence: 0, offset: 0 };
     return {
-      events: this.pages.waiting(slowest),
+      events: this.#backlog.waiting(slowest),
       bytes: this.#disk.bytes(),
-      oldest: this.pages.outline(slowest)?.observedAt,
+      oldest: this.#backlog.outline(slowest)?.observedAt,
     };
   }
 

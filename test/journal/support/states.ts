@@ -30,3 +30,10 @@ export function peek(file: string, sql: string): Record<string, unknown> | undef
   using database = new DatabaseSync(file, { readOnly: true });
   return database.prepare(sql).get();
 }
+
+/** All rows of a query, read beside the process that has the database open. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- rows are named as the columns of the query are
+export function rowsOf<Row>(file: string, sql: string): readonly Row[] {
+  using database = new DatabaseSync(file, { readOnly: true });
+  return database.prepare(sql).all() as unknown as readonly Row[];
+}
