@@ -1,6 +1,7 @@
-import type { EcsValue, FieldTable } from '../core/event.ts';
+import { explain } from '../core/errors.ts';
+import type { EcsEvent, EcsValue, FieldTable } from '../core/event.ts';
 import { ECS_DOUBLES } from '../ecs/double-fields.generated.ts';
-import { PAIR, RECORD } from './layout.ts';
+import { PAIR, RECORD, UID } from './layout.ts';
 import type { ProtobufWriter } from './protobuf.ts';
 import { safeValue, writeValue } from './values.ts';
 
@@ -20,77 +21,94 @@ interface Prepared {
   bytes: Uint8Array | undefined;
 }
 
+/** Fields that are not written as attributes: a record carries them in places of their own, or OTLP has no such name. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['@timestamp', 'message', UID, '']);
+
 /**
  * Writes attributes of log records. Names are encoded once, and so is a value that comes again and again, such as the
  * fields that all events of a page have in common.
  */
 export class AttributeWriter {
   readonly #fields: FieldTable;
-  readonly #prepared = new Map<string, Prepared>();
+  readonly #writer: ProtobufWriter;
+  readonly #uid: Prepared;
+  readonly #prepared = new Map<string, Prepared | null>();
 
-  constructor(fields: FieldTable) {
+  /** `fields`: the types of the fields that ECS does not define. */
+  constructor(fields: FieldTable, writer: ProtobufWriter) {
     this.#fields = fields;
+    this.#writer = writer;
+    this.#uid = this.#preparedOf(UID);
   }
 
-  /** Writes one attribute, or nothing where OTLP cannot carry the value. The name must be well-formed. */
-  write(writer: ProtobufWriter, name: string, value: unknown): void {
-    const prepared = this.#prepared.get(name) ?? this.#prepare(writer, name);
+  /**
+   * Writes the id, and every field whose value OTLP can carry.
+   * @throws RangeError or TypeError for a name without a form in UTF-8, and for a value that cannot be encoded
+   */
+  write(uid: string, event: EcsEvent): void {
+    this.#attribute(this.#uid, uid);
+    for (const name in event) {
+      const known = this.#prepared.get(name);
+      const prepared = known === undefined ? this.#prepare(name) : known;
+      if (prepared !== null) this.#attribute(prepared, event[name]);
+    }
+  }
+
+  /** Why a value cannot be encoded, in words; undefined when it can be, or is left out as the rules say. */
+  problemOf(name: string, value: unknown): string | undefined {
+    try {
+      safeValue(value, this.#isDouble(name));
+      return undefined;
+    } catch (error) {
+      return explain(error);
+    }
+  }
+
+  #attribute(prepared: Prepared, value: unknown): void {
     const again = Object.is(value, prepared.last);
     if (again && prepared.bytes !== undefined) {
-      writer.raw(prepared.bytes);
+      this.#writer.raw(prepared.bytes);
       return;
     }
     const safe = safeValue(value, prepared.double);
     if (safe === undefined) return;
-    const start = writer.length;
-    writePair(writer, prepared, safe);
-    prepared.bytes = again ? writer.copy(start) : undefined;
-    prepared.last = writer.length - start <= LARGEST_PREPARED ? value : undefined;
+    const start = this.#writer.length;
+    this.#pair(prepared, safe);
+    prepared.bytes = again ? this.#writer.copy(start) : undefined;
+    prepared.last = this.#writer.length - start <= LARGEST_PREPARED ? value : undefined;
   }
 
-  /** Whether a value can be written, or left out as the rules say. */
-  fits(name: string, value: unknown): boolean {
-    try {
-      safeValue(value, this.#isDouble(name));
-      return true;
-    } catch {
-      return false;
-    }
+  #pair({ key, double }: Prepared, value: EcsValue): void {
+    const writer = this.#writer;
+    writer.byte(RECORD.attribute);
+    const pair = writer.open(1);
+    writer.raw(key);
+    const start = writer.open(1);
+    writeValue(writer, value, double);
+    writer.close(start, 1);
+    writer.close(pair, 1);
   }
 
-  #prepare(writer: ProtobufWriter, name: string): Prepared {
+  #prepare(name: string): Prepared | null {
+    if (!name.isWellFormed()) throw new TypeError('The name of a field has no form in UTF-8.');
     if (this.#prepared.size >= MOST_PREPARED) this.#prepared.clear();
-    const prepared = {
-      key: encodedKey(writer, name),
-      double: this.#isDouble(name),
-      last: undefined,
-      bytes: undefined,
-    };
+    const prepared = ELSEWHERE.has(name) ? null : this.#preparedOf(name);
     this.#prepared.set(name, prepared);
     return prepared;
+  }
+
+  #preparedOf(name: string): Prepared {
+    const writer = this.#writer;
+    const start = writer.length;
+    writer.byte(PAIR.key);
+    writer.text(name);
+    writer.byte(PAIR.value);
+    const key = writer.copy(start);
+    writer.length = start;
+    return { key, double: this.#isDouble(name), last: undefined, bytes: undefined };
   }
 
   #isDouble(name: string): boolean {
     return this.#fields[name] === 'double' || ECS_DOUBLES.has(name);
   }
-}
-
-function encodedKey(writer: ProtobufWriter, name: string): Uint8Array {
-  const start = writer.length;
-  writer.byte(PAIR.key);
-  writer.text(name);
-  writer.byte(PAIR.value);
-  const key = writer.copy(start);
-  writer.length = start;
-  return key;
-}
-
-function writePair(writer: ProtobufWriter, { key, double }: Prepared, value: EcsValue): void {
-  writer.byte(RECORD.attribute);
-  const pair = writer.open(1);
-  writer.raw(key);
-  const start = writer.open(1);
-  writeValue(writer, value, double);
-  writer.close(start, 1);
-  writer.close(pair, 1);
 }

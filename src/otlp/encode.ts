@@ -1,11 +1,10 @@
 import { SeverityNumber } from '@opentelemetry/api';
-import { explain } from '../core/errors.ts';
 import type { EcsEvent, EncodedRecords, FieldTable, JournaledEvent } from '../core/event.ts';
 import { AttributeWriter } from './attributes.ts';
-import { LOG_RECORD, RECORD, UID, VALUE } from './layout.ts';
+import { LOG_RECORD, RECORD, VALUE } from './layout.ts';
 import { ProtobufWriter } from './protobuf.ts';
-import { otlpTimeOf, otlpTimeOfMillis, writeTime } from './time.ts';
-import { textOf, withSafeNames } from './values.ts';
+import { LastTime, otlpTimeOf, otlpTimeOfMillis, writeTime } from './time.ts';
+import { textOf } from './values.ts';
 
 /** One buffer for all encoders, because encoding never waits. */
 const writer = new ProtobufWriter();
@@ -18,15 +17,19 @@ const writer = new ProtobufWriter();
 export class RecordEncoder {
   readonly #attributes: AttributeWriter;
   readonly #dataset: string;
+  /** `event.created` is one time for all events of a page. */
+  readonly #observed = new LastTime();
 
   /** `fields`: the types of the fields that ECS does not define. `dataset`: of events that name none. */
   constructor(fields: FieldTable, dataset = 'penstock') {
-    this.#attributes = new AttributeWriter(fields);
+    this.#attributes = new AttributeWriter(fields, writer);
     this.#dataset = dataset;
   }
 
   /** Encodes events in their order; consecutive events of one dataset are together. `observedAt`: epoch ms. */
   encode(events: readonly JournaledEvent[], observedAt: number): readonly EncodedRecords[] {
+    // Nothing is left of a page whose encoding failed.
+    writer.length = 0;
     const runs: EncodedRecords[] = [];
     let [dataset, count] = ['', 0];
     const end = () => {
@@ -49,44 +52,44 @@ export class RecordEncoder {
     return typeof own === 'string' && own !== '' ? own : this.#dataset;
   }
 
-  /** One record that cannot be encoded must not hold back its page, so it is sent without the values that it fails on. */
+  /** What cannot be encoded as it is must not hold back its page, so its record takes a second way. */
   #record({ uid, event }: JournaledEvent, observedAt: number): void {
     const start = writer.length;
     try {
       this.#write(uid, event, observedAt);
-    } catch (error) {
+    } catch {
       writer.length = start;
-      this.#write(uid, this.#withoutUnfit(event, error), observedAt);
+      this.#write(uid, this.#encodable(event), observedAt);
     }
   }
 
-  #write(uid: string, unchecked: EcsEvent, observedAt: number): void {
-    const event = withTimeInWords(withSafeNames(unchecked));
-    const observed = otlpTimeOf(event['event.created'])?.time ?? otlpTimeOfMillis(observedAt);
+  #write(uid: string, given: EcsEvent, observedAt: number): void {
+    const own = otlpTimeOf(given['@timestamp']);
+    const event = own?.exact === true ? given : withTimeInWords(given);
+    const observed = this.#observed.of(event['event.created'])?.time ?? otlpTimeOfMillis(observedAt);
     writer.byte(LOG_RECORD);
     const record = writer.open(2);
     writer.byte(RECORD.time);
-    writeTime(writer, otlpTimeOf(event['@timestamp'])?.time ?? observed);
+    writeTime(writer, own?.time ?? observed);
     writer.byte(RECORD.observedTime);
     writeTime(writer, observed);
     writer.raw(event['event.kind'] === 'alert' ? WARN : INFO);
     writeBody(sentence(event));
-    this.#attributes.write(writer, UID, uid);
-    for (const name of Object.keys(event))
-      if (!ELSEWHERE.has(name)) this.#attributes.write(writer, name, event[name]);
+    this.#attributes.write(uid, event);
     writer.close(record, 2);
   }
 
-  /** The event as a `pipeline_error` without the values that cannot be encoded. */
-  #withoutUnfit(event: EcsEvent, error: unknown): EcsEvent {
-    const fits = Object.entries(event).filter(([name, value]) => this.#attributes.fits(name, value));
-    const problem = `the event could not be encoded: ${explain(error)}`;
-    return { ...Object.fromEntries(fits), 'event.kind': 'pipeline_error', 'error.message': problem };
+  /** The event with names that have a form in UTF-8; a `pipeline_error` without the values that cannot be encoded. */
+  #encodable(event: EcsEvent): EcsEvent {
+    const fields = Object.entries(event).map(([name, value]) => [name.toWellFormed(), value] as const);
+    const problems = fields.map(([name, value]) => this.#attributes.problemOf(name, value));
+    const problem = problems.find((one) => one !== undefined);
+    const encodable = Object.fromEntries(fields.filter((_, index) => problems[index] === undefined));
+    if (problem === undefined) return encodable;
+    const inWords = `the event could not be encoded: ${problem}`;
+    return { ...encodable, 'event.kind': 'pipeline_error', 'error.message': inWords };
   }
 }
-
-/** Fields that a record carries in places of their own. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['@timestamp', 'message', UID]);
 
 /** INFO, and WARN for alerts. A vendor's own severity is in `event.severity`; it is not a log level. */
 const INFO = severity(SeverityNumber.INFO, 'INFO');
@@ -120,7 +123,7 @@ function sentence(event: EcsEvent): string {
 /** The event, saying so where its own time cannot be that of its record, so that no profile loses it. */
 function withTimeInWords(event: EcsEvent): EcsEvent {
   const time = textOf(event['@timestamp']);
-  if (time === '' || otlpTimeOf(time)?.exact === true) return event;
+  if (time === '') return event;
   const leftOut = `Left out, since it does not fit: @timestamp ${time}`;
   const problem = textOf(event['error.message']);
   return { ...event, 'error.message': problem === '' ? leftOut : `${problem}. ${leftOut}` };

@@ -3,6 +3,9 @@ import type { ProtobufReader, ProtobufWriter } from './protobuf.ts';
 
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.(\d{1,9})\d*)?(?:Z|[+-]\d{2}:\d{2})$/;
 
+/** What `ISO` allows, in the form that events have nearly always. */
+const PLAIN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+
 /** OTLP counts nanoseconds since 1970 in 64 bits without sign: the last whole second that fits (July 2554). */
 const LAST_SECOND = 18_446_744_073;
 
@@ -18,14 +21,34 @@ export interface OtlpTime {
  * would lose digits of a vendor's time. Undefined when the text is not such a time.
  */
 export function otlpTimeOf(text: unknown): OtlpTime | undefined {
-  const match = typeof text === 'string' ? ISO.exec(text) : null;
+  if (typeof text !== 'string') return undefined;
+  if (PLAIN.test(text)) {
+    const millis = Date.parse(text);
+    return clamped(Math.floor(millis / 1000), (millis % 1000) * 1e6);
+  }
+  const match = ISO.exec(text);
   if (match === null) return undefined;
   const [whole, fraction = ''] = match;
-  const seconds = Math.floor(Date.parse(whole) / 1000);
+  return clamped(Math.floor(Date.parse(whole) / 1000), Number(fraction.padEnd(9, '0')));
+}
+
+function clamped(seconds: number, nanos: number): OtlpTime | undefined {
   if (Number.isNaN(seconds)) return undefined;
   if (seconds < 0) return { time: [0, 0], exact: false };
   if (seconds >= LAST_SECOND) return { time: [LAST_SECOND, 0], exact: false };
-  return { time: [seconds, Number(fraction.padEnd(9, '0'))], exact: true };
+  return { time: [seconds, nanos], exact: true };
+}
+
+/** Remembers the time that it read last, because many events have the same. */
+export class LastTime {
+  #text: unknown;
+  #time: OtlpTime | undefined;
+
+  /** As `otlpTimeOf`. */
+  of(text: unknown): OtlpTime | undefined {
+    if (text !== this.#text) [this.#text, this.#time] = [text, otlpTimeOf(text)];
+    return this.#time;
+  }
 }
 
 /** Epoch milliseconds as OTLP carries them. */

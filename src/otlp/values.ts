@@ -1,4 +1,4 @@
-import type { EcsEvent, EcsValue } from '../core/event.ts';
+import type { EcsValue } from '../core/event.ts';
 import { toJson } from '../core/json.ts';
 import { VALUE } from './layout.ts';
 import type { ProtobufWriter } from './protobuf.ts';
@@ -79,13 +79,4 @@ function writeNumber(writer: ProtobufWriter, value: number, double: boolean): vo
     writer.byte(VALUE.int);
     writer.varint(value);
   }
-}
-
-/** The event with names that have a form in UTF-8, and without an empty name. Nearly always the event itself. */
-export function withSafeNames(event: EcsEvent): EcsEvent {
-  const names = Object.keys(event);
-  if (names.every((name) => name !== '' && name.isWellFormed())) return event;
-  return Object.fromEntries(
-    names.flatMap((name) => (name === '' ? [] : [[name.toWellFormed(), event[name] as EcsValue]])),
-  );
 }
