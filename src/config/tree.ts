@@ -47,9 +47,10 @@ export function valueAt(root: unknown, path: Path): unknown {
 
 /**
  * Makes one tree of the files, with `${…}` filled in, `<<` merged, and the options of `defaults` added to the sources of
- * their types. Problems are added to `problems`, and the rest is still read.
+ * their types. Problems are added to `problems`, and the rest is still read. Without an `origin` nothing is filled in: a
+ * definition of a source reads neither files nor the environment.
  */
-export function readTree(files: readonly ParsedFile[], origin: Origin, problems: Problems): Tree {
+export function readTree(files: readonly ParsedFile[], origin: Origin | undefined, problems: Problems): Tree {
   const context: ReadContext = {
     origin,
     problems,
@@ -74,7 +75,8 @@ export function readTree(files: readonly ParsedFile[], origin: Origin, problems:
 
 /** What all files of a configuration are read into. */
 export interface ReadContext {
-  readonly origin: Origin;
+  /** Undefined: `${…}` stays as it is written. */
+  readonly origin: Origin | undefined;
   readonly problems: Problems;
   readonly places: Places;
   readonly substitutions: Map<string, Substitution>;
@@ -151,7 +153,8 @@ export class FileReader {
   #map(node: YAMLMap, path: Path): Record<string, unknown> {
     const members = new Map<string, unknown>();
     for (const pair of node.items) {
-      if (!isMerge(pair) && !isExtension(pair, path)) this.#entry(pair, path, members);
+      if (!isMerge(pair) && !(this.#context.origin !== undefined && isExtension(pair, path)))
+        this.#entry(pair, path, members);
     }
     for (const pair of node.items.filter(isMerge)) this.#merge(pair.value, path, members);
     return Object.fromEntries(members);
@@ -204,6 +207,7 @@ export class FileReader {
 
   #fill(template: string, node: Node, path: Path): string {
     const { origin, problems, substitutions, unfilled } = this.#context;
+    if (origin === undefined) return template;
     const filled = interpolate(template, origin);
     for (const problem of filled.problems) problems.add(this.#placeOf(node), path, problem);
     if (filled.problems.length > 0) unfilled.add(identify(path));
