@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { configSchema } from '../src/config/schema.ts';
 import { GAPS_DATASET } from '../src/ecs/own-events.ts';
+import { definitionJsonSchema } from '../src/sources/_declarative/json-schema.ts';
 import { loadSources } from '../src/sources/registry.ts';
 import {
   commonTable,
@@ -10,6 +11,7 @@ import {
   settingsTable,
 } from './support/document-parts.ts';
 import { doubleFields } from './support/double-fields.ts';
+import { ecsTable } from './support/ecs-table.ts';
 import { componentTemplate, indexTemplate } from './support/elastic-template.ts';
 import { ownFields } from './support/own-fields.ts';
 import { sourcePage } from './support/source-page.ts';
@@ -20,6 +22,14 @@ test('config/penstock.schema.json is what the sources and settings say', async (
   const schema = configSchema(await loadSources());
 
   await expect(written(schema)).toMatchFileSnapshot('../config/penstock.schema.json');
+});
+
+test('src/ecs/fields.generated.ts is what @elastic/ecs says', async () => {
+  await expect(ecsTable()).toMatchFileSnapshot('../src/ecs/fields.generated.ts');
+});
+
+test('config/source.schema.json is what a source.yaml may hold', async () => {
+  await expect(written(definitionJsonSchema())).toMatchFileSnapshot('../config/source.schema.json');
 });
 
 test('deploy/elastic types what the sources declare and what ECS defines', async () => {

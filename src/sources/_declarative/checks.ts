@@ -1,0 +1,121 @@
+import { isScalar } from 'yaml';
+import type * as z from 'zod';
+import { Problems, type Path, type Place } from '../../config/problems.ts';
+import { checkBlock } from '../../config/schema-errors.ts';
+import { readTree, type Tree, valueAt } from '../../config/tree.ts';
+import { ParsedFile, parseFiles, type SourceFile } from '../../config/yaml.ts';
+
+/** A definition that is being checked: its values, their places, and the problems found so far. */
+export class Checks {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly #tree: Tree;
+  readonly #parsed: ParsedFile;
+  readonly #text: string;
+  readonly #problems: Problems;
+
+  private constructor(parsed: ParsedFile, text: string, problems: Problems) {
+    this.#parsed = parsed;
+    this.#text = text;
+    this.#problems = problems;
+    this.#tree = readTree([parsed], undefined, problems);
+    this.value = this.#tree.value;
+  }
+
+  /** @throws ConfigError when the text is no YAML. */
+  static of(file: SourceFile): Checks {
+    const problems = new Problems();
+    const [parsed] = parseFiles([file], problems);
+    problems.throwIfAny();
+    return new Checks(parsed ?? new ParsedFile(file), file.text, problems);
+  }
+
+  /** Adds a problem. `offset`: the character of the text at `path` at which it is. */
+  add(path: Path, message: string, offset?: number): void {
+    const place = offset === undefined ? undefined : this.#inText(path, offset);
+    this.#problems.add(place ?? this.#tree.places.value(path), path, message);
+  }
+
+  /** Adds a problem with a key. */
+  addKey(path: Path, message: string): void {
+    this.#problems.add(this.#tree.places.nearestKey(path), path, message);
+  }
+
+  /** @throws ConfigError with all problems */
+  throwIfAny(): void {
+    this.#problems.throwIfAny();
+  }
+
+  /**
+   * The definition in the form of its schema. What does not fit is added to the problems and left out, so that the rest
+   * can be checked as well; undefined when too little is left.
+   */
+  read<Schema extends z.ZodType>(schema: Schema): z.output<Schema> | undefined {
+    const checked = checkBlock(schema, [], this.#tree, this.#problems);
+    return checked ?? repaired(schema, structuredClone(this.value));
+  }
+
+  #inText(path: Path, offset: number): Place | undefined {
+    const node = this.#parsed.target(this.#parsed.document.getIn(path, true));
+    if (!isScalar(node) || typeof node.value !== 'string' || node.range == null) return undefined;
+    return this.#parsed.place(offsetInFile(this.#text, node.range[0], { value: node.value, offset }));
+  }
+}
+
+/** Where a character of a scalar's value is in the file: quotes, escapes, indentation and folding are skipped. */
+function offsetInFile(
+  text: string,
+  start: number,
+  { value, offset }: { readonly value: string; readonly offset: number },
+): number {
+  let at = /^[|>]/.test(text.slice(start, start + 1)) ? text.indexOf('\n', start) + 1 : start;
+  for (let index = 0; index <= offset && index < value.length; index += 1) {
+    const wanted = value[index] ?? '';
+    while (at < text.length && text[at] !== wanted && !(/\s/.test(wanted) && /\s/.test(text[at] ?? '')))
+      at += 1;
+    if (index < offset) at += 1;
+  }
+  return offset < value.length ? at : Math.min(at, text.length);
+}
+
+/** So often what does not fit is left out. */
+const MOST_REPAIRS = 50;
+
+function repaired<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
+  for (let repair = 0; repair < MOST_REPAIRS; repair += 1) {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    if (!result.error.issues.every((issue) => leaveOut(value, issue))) return undefined;
+  }
+  return undefined;
+}
+
+/** Removes what an issue is about. False when nothing can be removed. */
+function leaveOut(root: unknown, issue: z.core.$ZodIssue): boolean {
+  const path = issue.path as Path;
+  if (issue.code === 'unrecognized_keys') {
+    const object = valueAt(root, path);
+    return issue.keys.every(
+      (key) => typeof object === 'object' && object !== null && Reflect.deleteProperty(object, key),
+    );
+  }
+  const branch =
+    issue.code === 'invalid_union'
+      ? issue.errors.find((issues) => issues.length > 0 && issues.every((one) => one.path.length > 0))
+      : undefined;
+  if (branch !== undefined)
+    return branch.every((inner) => leaveOut(root, { ...inner, path: [...path, ...inner.path] }));
+  return removeAt(root, path);
+}
+
+/** Removes the value at a path, or where it is missing the nearest one that contains it. */
+function removeAt(root: unknown, path: Path): boolean {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent = valueAt(root, path.slice(0, length - 1));
+    const step = path[length - 1] ?? '';
+    if (Array.isArray(parent) && Number(step) < parent.length)
+      return parent.splice(Number(step), 1).length > 0;
+    if (typeof parent === 'object' && parent !== null && Object.hasOwn(parent, step))
+      return Reflect.deleteProperty(parent, step);
+  }
+  return false;
+}

@@ -1,0 +1,125 @@
+import * as z from 'zod';
+import { duration, httpUrl, password, sourceOptions } from '../../config/options.ts';
+import { filePath } from '../../config/fields.ts';
+import type { CommonOptions } from '../../core/source.ts';
+import { membersUsed } from '../../core/cel/expression.ts';
+import type { AuthForm } from './auth.ts';
+import type { Definition } from './definition.ts';
+import type { RawOption } from './schema.ts';
+import { expressionsOf } from './request.ts';
+
+/** The options of a definition's sources: the common ones, those of its cursor and its own. */
+export function optionsOf(definition: Definition): z.ZodType<CommonOptions> {
+  const { auth, baseUrl, cursor, options } = definition;
+  const own = Object.entries(options).map(([name, option]) => [name, fieldOf(name, option)] as const);
+  const names = [...auth.forms.keys()];
+  const [first = ''] = names;
+  const schema = sourceOptions(
+    {
+      ...(baseUrl !== undefined && {
+        base_url: httpUrl().prefault(baseUrl).describe('URL of the vendor’s API.'),
+      }),
+      ...(auth.isChoice && {
+        auth: z
+          .enum(names as [string, ...string[]])
+          .default(first)
+          .describe('How requests are authenticated.'),
+      }),
+      ...(cursor.kind === 'window' && windowFields(cursor.defaults)),
+      ...Object.fromEntries(own),
+    },
+    { tokenRequired: false },
+  );
+  return schema.refine((value) => hasCredentials(definition, value), {
+    path: ['token'],
+    error: 'set `token`, or `token_file` to the path of a file that holds it',
+    when: () => true,
+  }) as unknown as z.ZodType<CommonOptions>;
+}
+
+function windowFields(
+  defaults: Readonly<Record<'settle' | 'overlap' | 'initial_lookback' | 'slice', number>>,
+) {
+  return {
+    settle: duration(shown(defaults.settle)).describe('How late records may appear at the vendor.'),
+    overlap: duration(shown(defaults.overlap)).describe('What each poll reads again.'),
+    initial_lookback: duration(shown(defaults.initial_lookback)).describe(
+      'How far back the first poll begins.',
+    ),
+    slice: duration(shown(defaults.slice), { from: '1s' }).describe(
+      'The longest span that is asked for at once.',
+    ),
+  };
+}
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** A duration as an operator would write it. */
+function shown(ms: number): string {
+  const [unit, length] = UNITS.find(([, one]) => ms % one === 0) ?? ['ms', 1];
+  return `${ms / length}${unit}`;
+}
+
+const LIST = 'expected a list of texts';
+
+/** The schema of an option. */
+export function fieldOf(name: string, option: RawOption): z.ZodType {
+  const field = described(name, option, typed(option));
+  if (option.default !== undefined) return field.prefault(option.default as never);
+  return option.required ? field : field.optional();
+}
+
+function typed({ type, values = [''], min, max }: RawOption): z.ZodType {
+  switch (type) {
+    case 'string':
+      return z.string('expected text (quote it if it looks like a number)').min(1, 'must not be empty');
+    case 'integer':
+      return z
+        .int()
+        .min(min ?? Number.MIN_SAFE_INTEGER)
+        .max(max ?? Number.MAX_SAFE_INTEGER);
+    case 'boolean':
+      return z.boolean();
+    case 'duration':
+      return duration();
+    case 'enum':
+      return z.enum(values as [string, ...string[]]);
+    case 'list':
+      return z.array(z.string(LIST).min(1, 'must not be empty'), LIST).min(1, 'must not be empty');
+    case 'secret':
+      return password();
+    case 'file':
+      return filePath();
+    default:
+      return type satisfies never;
+  }
+}
+
+function described(name: string, { description }: RawOption, field: z.ZodType): z.ZodType {
+  return field.describe(description ?? `The option \`${name}\` of the definition.`);
+}
+
+/** The form of authentication that a source uses; undefined: none. */
+export function chosenForm({ auth }: Pick<Definition, 'auth'>, options: object): AuthForm | undefined {
+  const chosen: unknown = Reflect.get(options, 'auth');
+  return auth.isChoice ? auth.forms.get(String(chosen)) : auth.forms.get('');
+}
+
+/** Whether `token` is set where it is used: `token_file` was read before. */
+function hasCredentials(definition: Definition, options: unknown): boolean {
+  if (typeof options !== 'object' || options === null) return true;
+  const { token, token_file: file } = options as { token?: unknown; token_file?: unknown };
+  if (token !== undefined || file !== undefined) return true;
+  const names = [...definition.auth.forms.keys()];
+  const form = chosenForm(definition, { auth: names[0], ...options });
+  return form?.options.has('token') !== true && !usesToken(definition);
+}
+
+function usesToken({ request }: Definition): boolean {
+  return expressionsOf(request).some(({ ast }) => membersUsed(ast, 'options').includes('token'));
+}

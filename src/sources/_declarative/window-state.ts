@@ -1,0 +1,282 @@
+import type { Gap, Page, Span } from '../../core/source.ts';
+import { PRECISION } from '../_kit/clock.ts';
+import type { WindowCursor } from './cursors.ts';
+import type { WindowOptions, WindowPlan } from './definition.ts';
+import { floorTo } from './time.ts';
+
+/** One answer of a walk through a window. Times are epoch ms. */
+export interface Seen {
+  /** The vendor's clock. */
+  readonly date: number;
+  readonly oldest: number | undefined;
+  readonly newest: number | undefined;
+  /** Nothing follows in this walk. */
+  readonly last: boolean;
+  /** More follows, and the poll may not ask for it. */
+  readonly cut: boolean;
+}
+
+/** Everything of a page but its records. */
+export type Tail = Omit<Page<WindowCursor>, 'observations'>;
+
+interface StateParts {
+  readonly plan: WindowPlan;
+  readonly options: WindowOptions;
+  readonly cursor: WindowCursor;
+  /** A window counts as read only when its walk ended. */
+  readonly whole: boolean;
+  /** Keys come again with later times, so they are kept long. */
+  readonly mutable: boolean;
+}
+
+/** No slice is made shorter. Milliseconds. */
+const SHORTEST_SLICE = 1_000;
+
+/** A poll goes on when it is further behind than this at the end of a window, even if `settle` is shorter. Milliseconds. */
+const SHORTEST_LAG = 10_000;
+
+/** How long the ledger keeps a record that has no time, and the keys of a mutable stream. Milliseconds. */
+const YEAR = 365 * 86_400_000;
+
+/** Later than anything that is forgotten: a record from before all windows, which every answer may show again. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** A gap of all of the stream. */
+export function gapOf(span: Span, reason: string): Gap {
+  return { ...span, reason, part: '' };
+}
+
+/** Which window a poll reads next, and the cursor after what it has read. */
+export class WindowState {
+  readonly #parts: StateParts;
+  #cursor: WindowCursor;
+  #before: number;
+  /** This poll has read everything before this time. */
+  #at = 0;
+  /** The part of a slice that an earlier poll left unread; undefined: new windows are read. */
+  #pending: WindowCursor['pending'];
+  #window: Span = { from: 0, to: 0 };
+  /** Up to here the records of the window are settled, by the clock of its answers. */
+  #end = 0;
+  #oldest = Infinity;
+  #newest = -Infinity;
+  #complete = false;
+
+  constructor(parts: StateParts) {
+    this.#parts = parts;
+    this.#cursor = parts.cursor;
+    this.#before = parts.cursor.next;
+  }
+
+  get cursor(): WindowCursor {
+    return this.#cursor;
+  }
+
+  /** Everything that is settled was read. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** The oldest and the newest record of the walk so far, epoch ms. */
+  get seen(): { readonly oldest: number; readonly newest: number } {
+    return { oldest: this.#oldest, newest: this.#newest };
+  }
+
+  /** Keeps what was learned besides. */
+  note(learned: Partial<Pick<WindowCursor, 'ahead' | 'cap'>>): void {
+    const known = Object.entries(learned).filter(([, value]) => value !== undefined);
+    this.#cursor = { ...this.#cursor, ...(Object.fromEntries(known) as typeof learned) };
+  }
+
+  /** Moves the cursor to where the vendor still has records. Returns the gap before that. */
+  skipForgotten(now: number): Gap | undefined {
+    const { retention } = this.#parts.plan;
+    const edge = retention === undefined ? -Infinity : now - retention;
+    const { next, pending, ...rest } = this.#cursor;
+    if (next >= edge) return undefined;
+    // What was read above the unread part of a slice stays read.
+    const stays = pending !== undefined && pending.to > edge ? { pending } : {};
+    const read = pending !== undefined && pending.to <= edge ? Math.max(edge, pending.read) : edge;
+    this.#cursor = { ...rest, next: read, ...stays };
+    return gapOf({ from: next, to: Math.min(edge, pending?.to ?? Infinity) }, 'beyond-retention');
+  }
+
+  /** The overlap is read once, before the first request of a poll. */
+  begin(): void {
+    const { overlap } = this.#parts.options;
+    this.#before = this.#cursor.next;
+    this.#at = Math.max(0, this.#cursor.next - overlap);
+    this.#pending = this.#cursor.pending;
+    this.#complete = false;
+  }
+
+  /** The window to read next; undefined when nothing is settled. It ends where records are settled by our estimate. */
+  window(now: number): Span | undefined {
+    const { plan, options } = this.#parts;
+    // Another overlap may have moved the beginning above the part that was left.
+    if (this.#pending !== undefined && this.#pending.to <= floorTo(this.#at, plan.units.from))
+      this.#passPending();
+    const from = floorTo(this.#at, plan.units.from);
+    const settled = now - options.settle;
+    const slice = plan.filter === 'both' ? Math.min(this.#cursor.slice ?? Infinity, options.slice) : Infinity;
+    const end = Math.min(settled, this.#at + Math.max(slice, plan.units.to));
+    const to = this.#pending?.to ?? (plan.filter === 'both' ? floorTo(end, plan.units.to) : end);
+    if (to <= from) {
+      this.#complete = true;
+      return undefined;
+    }
+    this.#window = { from, to };
+    this.startWalk();
+    return this.#window;
+  }
+
+  /** To be called before the window is walked through again. */
+  startWalk(): void {
+    this.#end = this.#window.to;
+    this.#oldest = Infinity;
+    this.#newest = -Infinity;
+  }
+
+  /** What an answer changes. Its page must be durable before the next request. */
+  advance(seen: Seen): Tail {
+    const { plan, options, whole } = this.#parts;
+    // Never later than what was settled when the vendor answered, whatever our clock or a record says.
+    this.#end = Math.min(this.#end, seen.date - options.settle);
+    this.#oldest = Math.min(this.#oldest, seen.oldest ?? Infinity);
+    this.#newest = Math.max(this.#newest, seen.newest ?? -Infinity);
+    if (seen.last) return this.#finish(seen.date);
+    if (whole) return seen.cut ? this.#cutShort() : {};
+    return plan.order === 'ascending' ? this.#rise(seen.newest) : this.#sink();
+  }
+
+  /** After the vendor's clock was set back, new records may be dated in what was read: it is read again. */
+  followBack(setBack: number, date: number): Tail {
+    const known = this.#forgetBefore();
+    const wanted = Math.min(this.#before, this.#cursor.next) - setBack;
+    const { pending: _, ...cursor } = this.#cursor;
+    this.#cursor = { ...cursor, next: Math.max(0, known, wanted) };
+    const isProven = date - this.#parts.options.settle < this.#before - PRECISION;
+    if (wanted >= known || !isProven) return { cursor: this.#cursor };
+    return {
+      cursor: this.#cursor,
+      gaps: [gapOf({ from: Math.max(0, wanted), to: known }, 'clock-set-back')],
+    };
+  }
+
+  /** Begins anew from another time. */
+  restart(cursor: WindowCursor): void {
+    this.#cursor = cursor;
+  }
+
+  /** Keeps the span in which records moved during a walk, until a quiet walk. */
+  noteMoved(span: Span): Gap {
+    const { moved } = this.#cursor;
+    this.#cursor = {
+      ...this.#cursor,
+      moved: { from: Math.min(moved?.from ?? Infinity, span.from), to: span.to },
+    };
+    return gapOf(span, MOVED);
+  }
+
+  /** The span that a quiet walk closes. */
+  takeMoved(): readonly Gap[] {
+    const { moved, ...rest } = this.#cursor;
+    if (moved === undefined) return [];
+    this.#cursor = rest;
+    return [gapOf(moved, MOVED)];
+  }
+
+  /** When the ledger may forget a record of this time. Epoch ms. */
+  rememberAt(time: number | undefined): number {
+    if (time === undefined) return this.#cursor.next + YEAR;
+    return time < this.#forgetBefore() ? NEVER : time;
+  }
+
+  #forgetBefore(): number {
+    const { initial_lookback: lookback, overlap } = this.#parts.options;
+    const reach = this.#parts.mutable ? Math.max(YEAR, lookback) : lookback;
+    return this.#cursor.next - reach - overlap;
+  }
+
+  #moved(covered: Span): Tail {
+    return {
+      cursor: this.#cursor,
+      forgetBefore: this.#forgetBefore(),
+      ...(covered.from < covered.to && { covered }),
+    };
+  }
+
+  /** Ascending: everything before the newest record was read. */
+  #rise(newest: number | undefined): Tail {
+    if (newest === undefined) return {};
+    const to = Math.min(newest, this.#end);
+    this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, to) };
+    return this.#moved({ from: this.#window.from, to });
+  }
+
+  /** Descending: everything above the oldest record was read, and the next poll goes on below. */
+  #sink(): Tail {
+    const { to: unit } = this.#parts.plan.units;
+    if (this.#oldest === Infinity) return {};
+    // Inclusive: more records may have the oldest one's time.
+    const to = Math.min(this.#window.to, floorTo(this.#oldest, unit) + unit);
+    if (to > this.#window.from) this.#cursor = { ...this.#cursor, pending: { to, read: this.#readTo() } };
+    return this.#moved({ from: Math.max(this.#window.from, this.#oldest + 1), to: this.#end });
+  }
+
+  /** What is read when the window is: the end of the slice, of which an earlier poll read the upper part. */
+  #readTo(): number {
+    return this.#pending?.read ?? this.#end;
+  }
+
+  #passPending(): void {
+    const { pending, ...cursor } = this.#cursor;
+    this.#cursor = { ...cursor, next: Math.max(cursor.next, pending?.read ?? 0) };
+    this.#at = this.#cursor.next - this.#parts.options.overlap;
+    this.#pending = undefined;
+  }
+
+  #finish(date: number): Tail {
+    const { settle, overlap } = this.#parts.options;
+    const { pending: _, ...cursor } = this.#cursor;
+    const readTo = this.#readTo();
+    this.#cursor = this.#lengthened({ ...cursor, next: Math.max(cursor.next, readTo) });
+    const isPending = this.#pending !== undefined;
+    // What came late above the part that was left is read as well.
+    this.#at = isPending ? Math.max(this.#window.from, readTo - overlap) : this.#end;
+    this.#pending = undefined;
+    const lag = date - settle - this.#end;
+    this.#complete = !isPending && lag <= Math.max(settle, SHORTEST_LAG, this.#parts.plan.units.to);
+    return {
+      ...this.#moved({ from: this.#window.from, to: this.#end }),
+      ...(this.#complete && { complete: true }),
+    };
+  }
+
+  /** A window that does not fit into a poll: the next one is shorter; where that cannot be, the rest is a gap. */
+  #cutShort(): Tail {
+    const { plan } = this.#parts;
+    const { from, to } = this.#window;
+    if (plan.filter === 'both' && to - from > Math.max(SHORTEST_SLICE, plan.units.to)) {
+      const slice = Math.max(SHORTEST_SLICE, plan.units.to, Math.floor((to - from) / 2));
+      this.#cursor = { ...this.#cursor, slice };
+      return { cursor: this.#cursor };
+    }
+    const unread =
+      plan.order === 'descending' ? Math.max(from, Math.min(this.#oldest, this.#end)) : this.#end;
+    this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, this.#end) };
+    const gap = unread > from ? [gapOf({ from, to: unread }, 'too-many-pages')] : [];
+    return {
+      ...this.#moved({ from: Math.min(unread + 1, this.#end), to: this.#end }),
+      ...(gap.length > 0 && { gaps: gap }),
+    };
+  }
+
+  #lengthened(cursor: WindowCursor): WindowCursor {
+    const { slice, ...rest } = cursor;
+    if (slice === undefined) return cursor;
+    return slice * 2 < this.#parts.options.slice ? { ...rest, slice: slice * 2 } : rest;
+  }
+}
+
+const MOVED = 'changed-while-read';
