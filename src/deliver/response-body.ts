@@ -1,9 +1,9 @@
-import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { explain } from '../core/errors.ts';
 import { maskForeign } from '../core/secret.ts';
 import { decodeText } from '../http/charset.ts';
 import { isMarkup } from '../http/response.ts';
 import type { ExporterOutcome, ExporterResponse } from '../otlp/exchange.ts';
+import { readExportResponse, readPartialSuccess } from '../otlp/export-response.ts';
 
 /** Characters of the words that are kept. Longer bodies are stack traces. */
 const LONGEST_WORDS = 500;
@@ -30,14 +30,14 @@ function bodyWords({ headers, body: whole, undecoded }: ExporterResponse): strin
   return typeof words === 'string' ? words : text;
 }
 
-/**
- * The message of a protobuf `google.rpc.Status`. Its fields 1 and 2 are a number and a string like those of a partial
- * success, so it is read as one, with the tag and the length of a partial success in front of it.
- */
-function statusMessage(body: Buffer): unknown {
-  const { length } = body;
-  const wrapped = Buffer.concat([Buffer.from([0x0a, (length & 0x7f) | 0x80, length >>> 7]), body]);
-  return asObject(parseProtobuf(wrapped)?.['partialSuccess'])?.['errorMessage'];
+/** The message of a protobuf `google.rpc.Status`. */
+function statusMessage(body: Buffer): string | undefined {
+  try {
+    return readPartialSuccess(body).errorMessage;
+  } catch {
+    // Not protobuf: the caller takes the text.
+    return undefined;
+  }
 }
 
 function printable(text: string): string {
@@ -116,7 +116,7 @@ function parseProtobuf(body: Buffer): Record<string, unknown> | undefined {
   // The only field is number 1. A parser skips other fields, and thus accepts much that is not protobuf at all.
   if (body[0] !== 0x0a) return undefined;
   try {
-    return asObject(ProtobufLogsSerializer.deserializeResponse(body));
+    return { ...readExportResponse(body) };
   } catch {
     // Not protobuf either.
     return undefined;
