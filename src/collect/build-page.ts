@@ -15,8 +15,8 @@ import type {
   Source,
   Span,
 } from '../core/source.ts';
-import { identityOf } from '../core/stream-key.ts';
-import { malformedEvent, oddFields, withCommonFields } from '../ecs/common.ts';
+import { identityOf, type StreamNames } from '../core/stream-key.ts';
+import { commonFields, completeEvent, malformedEvent, oddFields } from '../ecs/common.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
 import { type GapState, isKnownGap, type LedgerEntry, type LedgerWrite } from '../journal/collection.ts';
@@ -61,6 +61,7 @@ export function buildPage(
   known: Known,
 ): BuiltPage {
   const { scope, observedAt } = page;
+  const common = inCommon(source, page);
   const observations = skipCovered(page.observations, known.covered);
   const stats = new PollStats();
   const events: JournaledEvent[] = [];
@@ -76,7 +77,7 @@ export function buildPage(
     }
     let uid = before?.uid ?? '';
     if (decision.outcome === 'emitted') {
-      const { event, malformed } = eventOf(source, page, { observation, before, decision });
+      const { event, malformed } = eventOf(common, { observation, before, decision });
       events.push(event);
       if (malformed) stats.malformed += 1;
       else if (before === undefined) stats.new += 1;
@@ -147,6 +148,23 @@ export function remembered({ value = {}, final }: Observation): LedgerValue {
   return final === true ? { ...value, final: true } : value;
 }
 
+/** What is the same for all events of a page. */
+interface InCommon {
+  readonly source: SourceConfig;
+  readonly page: ReadPage;
+  readonly stream: StreamNames;
+  readonly fields: EcsEvent;
+}
+
+function inCommon(source: SourceConfig, page: ReadPage): InCommon {
+  return {
+    source,
+    page,
+    stream: { ...identityOf(source), scope: page.scope.id },
+    fields: commonFields(source.definition, { observedAt: page.observedAt, source }),
+  };
+}
+
 interface Emission {
   readonly observation: Observation;
   /** What the ledger knew; undefined for an unknown key. */
@@ -154,21 +172,20 @@ interface Emission {
   readonly decision: Extract<Decision, { outcome: 'emitted' }>;
 }
 
-function eventOf(
-  source: SourceConfig,
-  page: ReadPage,
-  emission: Emission,
-): { event: JournaledEvent; malformed: boolean } {
-  const { observedAt, lane, scope } = page;
-  const uid = uidOf(source, scope, emission);
+function eventOf(common: InCommon, emission: Emission): { event: JournaledEvent; malformed: boolean } {
+  const { source, page, fields } = common;
+  const uid = uidOf(common, emission);
   const { mapped, malformed } = map(source, page, emission);
-  const labels = {
-    ...source.options.labels,
-    ...tenantSettings(source.options, mapped)?.labels,
-    ...(lane === 'backfill' && { penstock_lane: lane }),
-  };
-  const event = withCommonFields(mapped, source.definition, { uid, observedAt, source, labels });
+  const event = completeEvent(mapped, fields, { uid, labels: labelsOf(common, mapped) });
   return { event: { uid, event }, malformed };
+}
+
+/** Labels of the source, of the event's tenant, and of a backfill; a later one of the same name counts. */
+function labelsOf({ source, page }: InCommon, mapped: EcsEvent): Readonly<Record<string, string>> {
+  const { labels } = source.options;
+  const own = tenantSettings(source.options, mapped)?.labels;
+  if (own === undefined && page.lane !== 'backfill') return labels;
+  return { ...labels, ...own, ...(page.lane === 'backfill' && { penstock_lane: page.lane }) };
 }
 
 /**
@@ -189,16 +206,15 @@ function map(
   const context: MappingContext = { scope, observedAt, reason, previous: before?.value, delta };
   try {
     const mapped = definition.normalise(reading.data, context);
-    const odd = reading.leftOut === undefined ? {} : oddFields(original, reading.leftOut);
-    return { mapped: { ...mapped, ...odd }, malformed: false };
+    if (reading.leftOut === undefined) return { mapped, malformed: false };
+    return { mapped: { ...mapped, ...oddFields(original, reading.leftOut) }, malformed: false };
   } catch (error) {
     return failed(`the mapping failed: ${explain(error)}`);
   }
 }
 
-function uidOf(source: SourceConfig, scope: Scope, { observation, before, decision }: Emission): string {
+function uidOf({ source, stream }: InCommon, { observation, before, decision }: Emission): string {
   const { key, value = {} } = observation;
-  const stream = { ...identityOf(source), scope: scope.id };
   if (source.definition.stream === 'counter' && observation.value !== undefined) {
     const current = Number(value['count']);
     const final = decision.reason === 'final';

@@ -15,13 +15,17 @@ interface Configured {
   readonly options: Pick<CommonOptions, 'base_url'>;
 }
 
-interface CommonContext {
-  /** Becomes `event.id` where the vendor has none. */
-  readonly uid: string;
+interface PageContext {
   /** When the answer was read, epoch ms. */
   readonly observedAt: number;
   /** Absent for test events, which have no source. */
   readonly source?: Configured;
+}
+
+/** What one event has besides what it has in common with others. */
+interface EventContext {
+  /** Becomes `event.id` where the vendor has none. */
+  readonly uid: string;
   /** Each becomes `labels.<name>`. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -30,18 +34,13 @@ const USER_NAMES = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.
 const USER_IDS = /^(?:source\.|destination\.|client\.|server\.)?user\.(?:\w+\.)?id$/;
 const ADDRESSES = /^(?:source|destination|client|server|host)\.(?:nat\.)?ip$/;
 
-/**
- * Adds the fields that every event has. Fields that the mapping set are kept, empty texts too; values of `related.*` are
- * added to them.
- */
-export function withCommonFields(
-  event: EcsEvent,
+/** The fields that all events of a page have in common, for `completeEvent`. */
+export function commonFields(
   { vendor, product, dataset, categorisation }: Origin,
-  { uid, observedAt, source, labels = {} }: CommonContext,
+  { observedAt, source }: PageContext,
 ): EcsEvent {
   const observed = isoTime(observedAt);
-  const { ips, users } = collectRelated(event);
-  const all: Record<string, EcsValue> = {
+  return {
     '@timestamp': observed,
     'ecs.version': ECS_VERSION,
     'agent.type': 'penstock',
@@ -51,7 +50,8 @@ export function withCommonFields(
     'event.type': categorisation.type,
     'event.dataset': dataset,
     'event.module': dataset.split('.')[0] ?? dataset,
-    'event.id': uid,
+    // The place of each event's own.
+    'event.id': '',
     'event.created': observed,
     'observer.vendor': vendor,
     'observer.product': product,
@@ -59,12 +59,33 @@ export function withCommonFields(
       'observer.name': source.name,
       'observer.hostname': hostOf(source.options.base_url),
     }),
-    ...event,
   };
-  if (ips.size > 0) all['related.ip'] = [...ips];
-  if (users.size > 0) all['related.user'] = [...users];
-  for (const [name, value] of Object.entries(labels)) if (value !== '') all[`labels.${name}`] = value;
+}
+
+/**
+ * Adds the fields that every event has. Fields that the mapping set are kept, empty texts too; values of `related.*` are
+ * added to them.
+ */
+export function completeEvent(
+  event: EcsEvent,
+  common: EcsEvent,
+  { uid, labels = {} }: EventContext,
+): EcsEvent {
+  const all: Record<string, EcsValue> = { ...common, 'event.id': uid, ...event };
+  const { ips, users } = collectRelated(event);
+  if (ips.length > 0) all['related.ip'] = ips;
+  if (users.length > 0) all['related.user'] = users;
+  for (const name of Object.keys(labels)) if (labels[name]) all[`labels.${name}`] = labels[name];
   return all;
+}
+
+/** `completeEvent` for an event that has no others beside it. */
+export function withCommonFields(
+  event: EcsEvent,
+  origin: Origin,
+  context: PageContext & EventContext,
+): EcsEvent {
+  return completeEvent(event, commonFields(origin, context), context);
 }
 
 /** A cache: there are few URLs and many events. */
@@ -79,20 +100,20 @@ function hostOf(url: string): string {
   return host;
 }
 
-/** Addresses and users of an event. A user without a name is listed by id. */
-function collectRelated(event: EcsEvent): { ips: Set<string>; users: Set<string> } {
-  const ips = new Set<string>();
-  const users = new Set<string>();
-  const named = new Set<string>();
+/** Addresses and users of an event, each once. A user without a name is listed by id. */
+function collectRelated(event: EcsEvent): { ips: string[]; users: string[] } {
+  const ips: string[] = [];
+  const users: string[] = [];
+  const named: string[] = [];
   const ids: string[] = [];
   for (const name of Object.keys(event)) {
     const role = roleOf(name);
     if (role === undefined) continue;
     if (role === 'id') ids.push(name);
-    else if (role === 'name' && texts(event[name]).length > 0) named.add(userOf(name));
-    if (role !== 'id') for (const text of texts(event[name])) (role === 'ip' ? ips : users).add(text);
+    else addTexts(role === 'ip' ? ips : users, event[name]);
+    if (role === 'name' && hasText(event[name])) named.push(userOf(name));
   }
-  for (const name of ids) if (!named.has(userOf(name))) for (const id of texts(event[name])) users.add(id);
+  for (const name of ids) if (!named.includes(userOf(name))) addTexts(users, event[name]);
   return { ips, users };
 }
 
@@ -104,11 +125,14 @@ function userOf(field: string): string {
 type Role = 'ip' | 'name' | 'id' | 'user' | undefined;
 
 /** A cache: there are few field names and many events. */
-const roles = new Map<string, Role>();
+const roles = new Map<string, Role | null>();
 
 function roleOf(name: string): Role {
-  if (!roles.has(name)) roles.set(name, decideRole(name));
-  return roles.get(name);
+  const known = roles.get(name);
+  if (known !== undefined) return known ?? undefined;
+  const role = decideRole(name);
+  roles.set(name, role ?? null);
+  return role;
 }
 
 function decideRole(name: string): Role {
@@ -118,10 +142,13 @@ function decideRole(name: string): Role {
   return USER_IDS.test(name) ? 'id' : undefined;
 }
 
-function texts(value: EcsValue | undefined): readonly string[] {
-  return (Array.isArray(value) ? value : [value]).filter(
-    (one) => typeof one === 'string' && one !== '',
-  ) as string[];
+function addTexts(list: string[], value: EcsValue | undefined): void {
+  if (Array.isArray(value)) for (const one of value as readonly EcsValue[]) addTexts(list, one);
+  else if (typeof value === 'string' && value !== '' && !list.includes(value)) list.push(value);
+}
+
+function hasText(value: EcsValue | undefined): boolean {
+  return Array.isArray(value) ? value.some((one) => hasText(one)) : typeof value === 'string' && value !== '';
 }
 
 /**

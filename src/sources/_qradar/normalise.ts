@@ -38,35 +38,51 @@ export function userIdOf(row: unknown): string | undefined {
   return isId(user_id) ? String(user_id) : undefined;
 }
 
-/** The vendor's five fields, under `vendor`. The address is text: consoles write host names there, too. */
-export function loginAttemptFields(vendor: string): FieldTable {
+/** The names of the vendor's five fields, under `vendor`. */
+function namesOf(vendor: string) {
+  const under = `${vendor}.login_attempt`;
   return {
-    [`${vendor}.login_attempt.attempt_time`]: 'long',
-    [`${vendor}.login_attempt.user_id`]: 'keyword',
-    [`${vendor}.login_attempt.remote_ip`]: 'keyword',
-    [`${vendor}.login_attempt.attempt_result`]: 'keyword',
-    [`${vendor}.login_attempt.attempt_method`]: 'keyword',
+    time: `${under}.attempt_time`,
+    userId: `${under}.user_id`,
+    address: `${under}.remote_ip`,
+    result: `${under}.attempt_result`,
+    method: `${under}.attempt_method`,
   };
 }
 
-/** One login attempt in ECS. */
-export function normalise(vendor: string, attempt: LoginAttempt): EcsEvent {
-  const userId = userIdOf(attempt);
-  return compact({
-    '@timestamp': isoTime(attempt.attempt_time),
-    message: sentence(attempt),
-    // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is in the vendor's field: rules look for one action over all sources.
-    'event.action': 'login',
-    'event.outcome': outcome(attempt.attempt_result),
-    'user.id': userId,
-    'user.name': attempt.username,
-    ...addressOf('source', attempt.remote_ip ?? undefined),
-    [`${vendor}.login_attempt.attempt_time`]: attempt.attempt_time,
-    [`${vendor}.login_attempt.user_id`]: userId,
-    [`${vendor}.login_attempt.remote_ip`]: attempt.remote_ip,
-    [`${vendor}.login_attempt.attempt_result`]: attempt.attempt_result,
-    [`${vendor}.login_attempt.attempt_method`]: attempt.attempt_method,
-  });
+/** The vendor's five fields, under `vendor`. The address is text: consoles write host names there, too. */
+export function loginAttemptFields(vendor: string): FieldTable {
+  const { time, userId, address, result, method } = namesOf(vendor);
+  return {
+    [time]: 'long',
+    [userId]: 'keyword',
+    [address]: 'keyword',
+    [result]: 'keyword',
+    [method]: 'keyword',
+  };
+}
+
+/** Maps one login attempt to ECS, with the vendor's fields under `vendor`. */
+export function normaliser(vendor: string): (attempt: LoginAttempt) => EcsEvent {
+  const { time, userId, address, result, method } = namesOf(vendor);
+  return (attempt) => {
+    const id = userIdOf(attempt);
+    return compact({
+      '@timestamp': isoTime(attempt.attempt_time),
+      message: sentence(attempt),
+      // The method (`LOGIN_PAGE`, `HTTP_BASIC`) is in the vendor's field: rules look for one action over all sources.
+      'event.action': 'login',
+      'event.outcome': outcome(attempt.attempt_result),
+      'user.id': id,
+      'user.name': attempt.username,
+      ...addressOf('source', attempt.remote_ip ?? undefined),
+      [time]: attempt.attempt_time,
+      [userId]: id,
+      [address]: attempt.remote_ip,
+      [result]: attempt.attempt_result,
+      [method]: attempt.attempt_method,
+    });
+  };
 }
 
 /** A Map, because a vendor's word may be the name of a member that every object has. */

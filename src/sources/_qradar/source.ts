@@ -1,5 +1,5 @@
 import { defineSource, type Scope } from '../../core/source.ts';
-import { loginAttemptFields, normalise, record } from './normalise.ts';
+import { loginAttemptFields, normaliser, record } from './normalise.ts';
 import { poll, readPast } from './poll.ts';
 import { probe } from './probe.ts';
 import { authorise, cursor, options, rewind, slackOf } from './schemas.ts';
@@ -36,7 +36,7 @@ export function consoleSource({ module, ...names }: Vendor) {
     rewind,
     settledUntil: ({ settle }, now) => now - settle,
     clockTolerance: slackOf,
-    normalise: (attempt) => normalise(module, attempt),
+    normalise: normaliser(module),
   });
 }
 

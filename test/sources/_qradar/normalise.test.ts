@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { normalise } from '../../../src/sources/_qradar/normalise.ts';
+import { normaliser } from '../../../src/sources/_qradar/normalise.ts';
 
-describe('normalise', () => {
+describe('normaliser', () => {
   it.each(['toString', 'constructor', '__proto__', 'PENDING'])(
     'the result %s is not mistaken for a known one',
     (attempt_result) => {
-      const event = normalise('qradar', { attempt_time: 42, attempt_result });
+      const event = normaliser('qradar')({ attempt_time: 42, attempt_result });
 
       expect(event['event.outcome']).toBe('unknown');
       expect(event['qradar.login_attempt.attempt_result']).toBe(attempt_result);
@@ -19,7 +19,7 @@ describe('normalise', () => {
     [{ attempt_result: 'FAILURE', remote_ip: '' }, 'An unknown user failed to log in'],
     [{ username: 'goran', attempt_result: 'PENDING' }, 'goran tried to log in from 10.20.0.9'],
   ])('the message of %j is %s', (attempt, message) => {
-    const event = normalise('qradar', { attempt_time: 42, remote_ip: '10.20.0.9', ...attempt });
+    const event = normaliser('qradar')({ attempt_time: 42, remote_ip: '10.20.0.9', ...attempt });
 
     expect(event['message']).toBe(message);
   });
@@ -27,7 +27,7 @@ describe('normalise', () => {
   it.each(['LOGIN_PAGE', 'HTTP_BASIC', undefined])(
     'event.action is login by any method (%s), which stays in the vendor’s field',
     (attempt_method) => {
-      const event = normalise('jsa', { attempt_time: 42, attempt_method });
+      const event = normaliser('jsa')({ attempt_time: 42, attempt_method });
 
       expect(event['event.action']).toBe('login');
       expect(event['jsa.login_attempt.attempt_method']).toBe(attempt_method);
