@@ -13,8 +13,9 @@ export interface Usage {
   readonly peakMiB: number;
 }
 
-/** The program as it is built. */
-export const PENSTOCK = join(import.meta.dirname, '..', 'dist', 'main.js');
+/** The program as it is built; `PENSTOCK_BENCH_MAIN` names another build, such as one from before a change. */
+export const PENSTOCK =
+  process.env['PENSTOCK_BENCH_MAIN'] ?? join(import.meta.dirname, '..', 'dist', 'main.js');
 
 export const PRELOAD = join(import.meta.dirname, 'usage.mjs');
 
