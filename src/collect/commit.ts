@@ -7,14 +7,17 @@ import { gapEvent } from '../ecs/own-events.ts';
 import type { PageCommit } from '../journal/journal.ts';
 import { buildPage } from './build-page.ts';
 import type { OpenStream, PollContext } from './context.ts';
+import type { PollRecorder } from './poll-record.ts';
 import { reportGap, reportLedger } from './report.ts';
 
 /** A page to commit. Without a cursor, the stored one is kept. */
 export type PageToCommit = Omit<Page<unknown>, 'cursor'> & { readonly cursor?: unknown };
 
-interface CommitOptions {
+export interface CommitOptions {
   /** Receives what the page added, when it is durable. */
   readonly stats: PollStats;
+  /** Of the poll that the page is read by. */
+  readonly recorder?: Pick<PollRecorder, 'completedWith'>;
   readonly lane?: Lane;
   /** Emits what the ledger knows once more, under the same ids. */
   readonly again?: boolean;
@@ -28,7 +31,7 @@ export function commitPage(
   context: PollContext,
   stream: OpenStream,
   page: PageToCommit,
-  { stats, lane = 'live', again = false }: CommitOptions,
+  { stats, recorder, lane = 'live', again = false }: CommitOptions,
 ): Promise<void> {
   return context.commits.run(async () => {
     const { journal, config, clock, observer } = context;
@@ -59,6 +62,7 @@ export function commitPage(
       gaps: page.gaps ?? [],
       closedGaps: page.closedGaps ?? [],
       complete: page.complete,
+      poll: page.complete === true ? recorder?.completedWith(sumOf(stats, built.stats)) : undefined,
       deferred: built.stats.deferred,
     });
     observer?.commit(clock.now() - began);
@@ -66,10 +70,17 @@ export function commitPage(
     stats.add(built.stats);
     stats.deferred = built.stats.deferred;
     observer?.page(built.stats);
-    if (built.ledger.length > 0) await boundLedger(context);
+    await boundLedger(context, built.ledger.length);
     // The pages of one long answer follow each other without any other wait: delivery and `/livez` take their turn here.
     await nextTurn();
   });
+}
+
+function sumOf(one: PollStats, other: PollStats): PollStats {
+  const sum = new PollStats();
+  sum.add(one);
+  sum.add(other);
+  return sum;
 }
 
 /** What every commit of a stream names. */
@@ -137,8 +148,9 @@ export async function emitOpenGaps(context: PollContext, stream: OpenStream): Pr
   return stats;
 }
 
-/** Entries that one transaction forgets; others take their turn between two. */
+/** Entries that one transaction forgets; others take their turn between two. A ledger exceeds its bound by as many. */
 const FORGET_AT_ONCE = 1_000;
+const UNMEASURED = 'penstock.ledger-unmeasured';
 /** At its bound, the ledger is shortened to this share of it: not at every page, and each time with one event. */
 const SHORTENED = 0.9;
 
@@ -146,9 +158,15 @@ const SHORTENED = 0.9;
  * Keeps the ledger of a source within `ledger.max`: the oldest entries are forgotten, and a gap says for which span. If
  * the vendor returns those records again they are sent again, which is better than a source that stops.
  */
-async function boundLedger(context: PollContext): Promise<void> {
-  const { journal, config } = context;
+async function boundLedger(context: PollContext, written: number): Promise<void> {
+  const { journal, config, source } = context;
   const { max } = config.options.ledger;
+  // Measuring costs as much as the source has streams: not for each of their pages.
+  const known = source.memo.get(UNMEASURED) as number | undefined;
+  const unmeasured = known === undefined ? FORGET_AT_ONCE : known + written;
+  const isDue = unmeasured >= FORGET_AT_ONCE;
+  source.memo.set(UNMEASURED, isDue ? 0 : unmeasured);
+  if (!isDue) return;
   const { bytes } = await journal.ledger.sizeOf(config.name);
   reportLedger(context, bytes);
   if (bytes <= max) return;

@@ -131,7 +131,13 @@ export class DryRunJournal implements PollJournal {
       const key = streamKey(identity);
       const held = (await this.streams.all()).find((stream) => stream.key === key);
       const fresh = { ledger: 0, ledgerBytes: 0, knownSince: undefined, asked: undefined };
-      const idle = { lastComplete: undefined, lastError: undefined, deferred: 0, orphaned: false };
+      const idle = {
+        lastComplete: undefined,
+        readUpTo: undefined,
+        lastError: undefined,
+        deferred: 0,
+        orphaned: false,
+      };
       return { ...fresh, ...idle, cursor: this.#of(key).cursor, ...held, ...identity, key };
     },
   };

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StateError } from '../core/errors.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Scope } from '../core/source.ts';
@@ -60,6 +61,9 @@ export async function longestWaitingFirst<Unit extends { readonly context: Colle
   return byAsked(units, ({ context }) => asked.get(context.config.name));
 }
 
+/** Streams that one transaction opens; others take their turn between two. */
+const OPENED_AT_ONCE = 250;
+
 /**
  * Makes the streams known, and orders them by when they were asked last, those never asked first: a quota below the
  * demand, or a deadline, must not keep the same streams waiting for ever.
@@ -69,8 +73,13 @@ export async function longestWaitingScopes(
   scopes: readonly Scope[],
 ): Promise<readonly Scope[]> {
   if (scopes.length < 2) return scopes;
-  const states = await journal.streams.openAll(scopes.map((scope) => streamOf(config, scope)));
-  const asked = new Map(scopes.map((scope, index) => [scope, states[index]?.asked]));
+  const asked = new Map<Scope, number | undefined>();
+  for (let from = 0; from < scopes.length; from += OPENED_AT_ONCE) {
+    const some = scopes.slice(from, from + OPENED_AT_ONCE);
+    const states = await journal.streams.openAll(some.map((scope) => streamOf(config, scope)));
+    for (const [index, scope] of some.entries()) asked.set(scope, states[index]?.asked);
+    await nextTurn();
+  }
   return byAsked(scopes, (scope) => asked.get(scope));
 }
 

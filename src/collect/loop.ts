@@ -1,8 +1,8 @@
-import { explain, OutOfBudgetError, StateError, TooLargeError } from '../core/errors.ts';
+import { OutOfBudgetError, StateError, TooLargeError } from '../core/errors.ts';
 import { type PollOutcome, type PollResult, PollStats, type SourcePollResult } from '../core/observers.ts';
 import type { Schedule } from '../core/schedule.ts';
 import { GAP_REASON, type Scope } from '../core/source.ts';
-import { commitPage, emitOpenGaps, type PageToCommit, requireRoom } from './commit.ts';
+import { type CommitOptions, commitPage, emitOpenGaps, type PageToCommit, requireRoom } from './commit.ts';
 import {
   type CollectContext,
   decodeCursor,
@@ -12,6 +12,7 @@ import {
   streamContext,
 } from './context.ts';
 import { firstDue, longestWaitingScopes, nextDue, storeDue } from './due.ts';
+import { type Ending, PollRecorder } from './poll-record.ts';
 import { reportPoll, reportRefusal } from './report.ts';
 
 /**
@@ -145,40 +146,29 @@ async function pollUnlessRefused(context: CollectContext, scope: Scope): Promise
  * result.
  */
 export async function pollStream(context: PollContext, scope: Scope): Promise<PollResult> {
-  const { config, journal, clock, http } = context;
   const stream = await openStream(context, scope);
   const stats = new PollStats();
-  const started = clock.now();
-  const requestsBefore = http.requests;
-  const ended = await readPages(context, stream, stats);
-  await journal.polls.record({
-    stream: stream.state.key,
-    source: config.name,
-    at: started,
-    durationMs: Math.max(0, clock.now() - started),
-    requests: http.requests - requestsBefore,
-    rows: stats.rows,
-    new: stats.new,
-    changed: stats.updated,
-    outcome: ended.error instanceof Error ? ended.error.name : ended.outcome,
-    error: ended.outcome === 'failed' ? explain(ended.error) : undefined,
-  });
+  const recorder = new PollRecorder(context, stream);
+  const ended = await readPages(context, stream, { stats, recorder });
+  await recorder.end(stats, ended);
   return { scope, stats, failedBefore: stream.state.lastError, ...ended };
 }
-
-type Ending = Pick<PollResult, 'outcome' | 'error'>;
 
 /**
  * Each page is committed before the next is requested, so the cursor is never ahead of durable data. When the journal
  * is full the stream waits for a later poll, or what it misses is recorded as a gap.
  */
-async function readPages(context: PollContext, stream: OpenStream, stats: PollStats): Promise<Ending> {
+async function readPages(
+  context: PollContext,
+  stream: OpenStream,
+  { stats, recorder }: Required<Pick<CommitOptions, 'stats' | 'recorder'>>,
+): Promise<Ending> {
   const { signal } = context;
   try {
     await requireRoom(context, stream);
     stats.add(await context.commits.run(() => emitOpenGaps(context, stream)));
     for await (const page of pages(context, stream, stats)) {
-      await commitPage(context, stream, page, { stats });
+      await commitPage(context, stream, page, { stats, recorder });
       signal.throwIfAborted();
       await requireRoom(context, stream);
     }

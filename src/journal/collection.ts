@@ -47,6 +47,8 @@ export interface StreamState extends StreamIdentity {
   readonly asked: number | undefined;
   /** Our clock: when the page was committed that ended its last complete poll. */
   readonly lastComplete: number | undefined;
+  /** The end of the last span that was completely read. */
+  readonly readUpTo: number | undefined;
   readonly lastError: string | undefined;
   readonly deferred: number;
   readonly orphaned: boolean;
@@ -57,7 +59,10 @@ export interface StreamStore {
   open(identity: StreamIdentity): Promise<StreamState>;
   /** Opens many streams at once. */
   openAll(identities: readonly StreamIdentity[]): Promise<readonly StreamState[]>;
-  /** All but those of Penstock's own events (`OWN_TYPE`). */
+  /**
+   * All but those of Penstock's own events (`OWN_TYPE`). They are read some at a time, and others take their turn between
+   * two: a stream that changes meanwhile is as it was or as it is.
+   */
   all(): Promise<readonly StreamState[]>;
   /** The cursors of one source's streams by scope; cheap also for a thousand of them. */
   cursors(source: Omit<SourceIdentity, 'name'>): Promise<ReadonlyMap<string, unknown>>;
@@ -154,6 +159,7 @@ export interface PollRecord {
 }
 
 export interface PollStore {
+  /** Records a poll that did not end with a page: see `PageCommit.poll`. */
   record(poll: PollRecord): Promise<void>;
   /** Newest first. */
   last(stream: string, limit: number): Promise<readonly PollRecord[]>;

@@ -8,6 +8,7 @@ import type {
   GapStore,
   LedgerStore,
   LedgerWrite,
+  PollRecord,
   PollStore,
   SourceStore,
   StateStore,
@@ -108,6 +109,8 @@ export interface PageCommit {
   readonly closedGaps?: readonly Gap[];
   /** A complete poll ended with this page: clears the last error. */
   readonly complete?: boolean | undefined;
+  /** The poll that ends with this page, so that it needs no transaction of its own. */
+  readonly poll?: PollRecord | undefined;
   /** Stored in the live lane only. */
   readonly deferred?: number | undefined;
 }

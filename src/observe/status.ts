@@ -125,7 +125,6 @@ function withState(status: Stateless, { now, reports, scheduleOf }: StatusMoment
 async function ofSource(journal: StatusJournal, config: SourceConfig, rows: StoredRows): Promise<Stateless> {
   const streams = rows.streams.filter(({ source, orphaned }) => source === config.name && !orphaned);
   const keys = new Set(streams.map(({ key }) => key));
-  const coverage = await Promise.all(streams.map(({ key }) => journal.coverage.of(key)));
   return {
     config,
     streams,
@@ -135,7 +134,7 @@ async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Stor
     deferred: streams.reduce((sum, { deferred }) => sum + deferred, 0),
     ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
     openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
-    readUpTo: earliest(coverage.map((spans) => spans.at(-1)?.to)),
+    readUpTo: earliest(streams.map(({ readUpTo }) => readUpTo)),
   };
 }
 

@@ -17,7 +17,8 @@ import { SqliteQuotas } from './quotas.ts';
 import { LastNote, Presence } from './guard.ts';
 import { SqliteLedger } from './ledger.ts';
 import { SqlitePages } from './pages.ts';
-import { SqlitePolls, SqliteSources, SqliteStreams } from './streams.ts';
+import { SqlitePolls } from './polls.ts';
+import { SqliteSources, SqliteStreams } from './streams.ts';
 
 /** How often `trim` also renews the configured destinations and forgets old requests, by its `now`. Milliseconds. */
 const TIDIED_EVERY = 60 * 60 * 1000;
@@ -98,6 +99,7 @@ export class SqliteJournal implements Journal {
       this.streams.move(stream, page, now);
       if (page.covered !== undefined) this.coverage.add(stream, page.covered);
       this.#writeGaps(stream, page, now);
+      if (page.poll !== undefined) this.polls.write(stream, page.poll);
       return pages;
     });
     this.pages.announce(appended);

@@ -1,10 +1,10 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
 import { parseJson, toJson } from '../../core/json.ts';
 import { type SourceIdentity, streamKey } from '../../core/stream-key.ts';
 import {
   OWN_TYPE,
   type PollRecord,
-  type PollStore,
   type SourceStore,
   type StreamIdentity,
   type StreamState,
@@ -100,6 +100,7 @@ interface StreamRow extends StreamIdentity {
   readonly knownSince: number | null;
   readonly asked: number | null;
   readonly lastComplete: number | null;
+  readonly readUpTo: number | null;
   readonly lastError: string | null;
   readonly deferred: number;
   readonly orphaned: number;
@@ -108,11 +109,14 @@ interface StreamRow extends StreamIdentity {
 const SELECT = `
   SELECT key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor,
     last_complete AS lastComplete, last_error AS lastError, deferred, orphaned, known_since AS knownSince, asked,
-    coalesce((SELECT entries FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledger,
-    coalesce((SELECT bytes FROM ledger_size WHERE ledger_size.stream = stream.id), 0) AS ledgerBytes
-  FROM stream`;
+    coalesce(entries, 0) AS ledger, coalesce(bytes, 0) AS ledgerBytes,
+    (SELECT to_at FROM coverage WHERE coverage.stream = stream.id ORDER BY from_at DESC LIMIT 1) AS readUpTo
+  FROM stream LEFT JOIN ledger_size ON ledger_size.stream = stream.id`;
 const SELECT_ONE = `${SELECT} WHERE key = :key`;
-const SELECT_ALL = `${SELECT} WHERE type <> :own ORDER BY key`;
+const SELECT_SOME = `${SELECT} WHERE type <> :own AND key > :after ORDER BY key LIMIT :limit`;
+
+/** Streams that are read before others take their turn. */
+const AT_ONCE = 500;
 
 /** The streams, their cursors, and how their last poll went. Other tables name a stream by its row id. */
 export class SqliteStreams implements StreamStore {
@@ -138,7 +142,15 @@ export class SqliteStreams implements StreamStore {
   }
 
   async all(): Promise<readonly StreamState[]> {
-    return this.#connection.all<StreamRow>(SELECT_ALL, { own: OWN_TYPE }).map(toState);
+    const found: StreamState[] = [];
+    for (let after = ''; ;) {
+      const rows = this.#connection.all<StreamRow>(SELECT_SOME, { own: OWN_TYPE, after, limit: AT_ONCE });
+      found.push(...rows.map(toState));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < AT_ONCE) return found;
+      after = last.key;
+      await turn();
+    }
   }
 
   async cursors({
@@ -242,51 +254,8 @@ function toState(row: StreamRow): StreamState {
     asked: orUndefined(row.asked),
     cursor: row.cursor === null ? undefined : parseJson(row.cursor),
     lastComplete: orUndefined(row.lastComplete),
+    readUpTo: orUndefined(row.readUpTo),
     lastError: orUndefined(row.lastError),
     orphaned: row.orphaned === 1,
   };
-}
-
-/** Polls kept of each stream. */
-const POLLS_KEPT = 50;
-
-interface PollRow extends Omit<PollRecord, 'error'> {
-  readonly error: string | null;
-}
-
-/** The last polls of each stream, for `status`. */
-export class SqlitePolls implements PollStore {
-  readonly #connection: Connection;
-  readonly #streams: SqliteStreams;
-
-  constructor(connection: Connection, streams: SqliteStreams) {
-    this.#connection = connection;
-    this.#streams = streams;
-  }
-
-  async record(poll: PollRecord): Promise<void> {
-    const stream = this.#streams.require(poll.stream);
-    this.#connection.transact(() => {
-      this.#connection.run(
-        `INSERT INTO poll (stream, source, at, duration_ms, requests, rows, new, changed, outcome, error)
-         VALUES (:stream, :source, :at, :durationMs, :requests, :rows, :new, :changed, :outcome, :error)`,
-        { ...poll, stream, error: poll.error ?? null },
-      );
-      this.#connection.run(
-        `DELETE FROM poll WHERE stream = :stream AND id <=
-           (SELECT id FROM poll WHERE stream = :stream ORDER BY id DESC LIMIT 1 OFFSET :kept)`,
-        { stream, kept: POLLS_KEPT },
-      );
-      this.#streams.noteOutcome(stream, poll);
-    });
-  }
-
-  async last(stream: string, limit: number): Promise<readonly PollRecord[]> {
-    const rows = this.#connection.all<PollRow>(
-      `SELECT poll.source, at, duration_ms AS durationMs, requests, rows, new, changed, outcome, error
-       FROM poll WHERE stream = :id ORDER BY id DESC LIMIT :limit`,
-      { id: this.#streams.find(stream), limit },
-    );
-    return rows.map((row) => ({ ...row, stream, error: orUndefined(row.error) }));
-  }
 }

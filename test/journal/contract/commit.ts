@@ -79,6 +79,37 @@ export function describeCommit(subject: Subject): void {
       ]);
     });
 
+    test('a stream says up to when it was read', async () => {
+      await subject.journal.commit(page({ covered: { from: 20, to: 30 } }));
+      await subject.journal.commit(page({ covered: { from: 5, to: 10 } }));
+
+      expect(await subject.journal.streams.all()).toMatchObject([{ readUpTo: 30 }]);
+    });
+
+    test('the poll that ends with a page is recorded with it, or not at all', async () => {
+      const poll = {
+        stream: KEY,
+        source: 'console',
+        at: 7,
+        durationMs: 1,
+        requests: 1,
+        rows: 2,
+        new: 2,
+        changed: 0,
+      };
+      const complete = { ...poll, outcome: 'complete' };
+      const gap = { from: 0, to: 1, part: '', reason: undefined as unknown as string };
+
+      const failed = subject.journal.commit(page({ poll: complete, gaps: [gap] }));
+      await expect(failed).rejects.toBeInstanceOf(Error);
+      const none = await subject.journal.polls.last(KEY, 5);
+      await subject.journal.commit(page({ poll: complete, complete: true }));
+
+      expect(none).toEqual([]);
+      expect(await subject.journal.polls.last(KEY, 5)).toEqual([{ ...complete, error: undefined }]);
+      expect(await subject.journal.streams.all()).toMatchObject([{ asked: 7 }]);
+    });
+
     test('nothing of a page is stored when a part of it cannot be written', async () => {
       await subject.journal.commit(page({ cursor: { at: 1 } }));
       const broken = page({

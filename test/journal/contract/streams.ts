@@ -47,6 +47,7 @@ export function describeStreams(subject: Subject): void {
         cursor: undefined,
         ledger: 0,
         lastComplete: undefined,
+        readUpTo: undefined,
         lastError: undefined,
         deferred: 0,
         orphaned: false,
