@@ -101,28 +101,3 @@ export function setBackBy(known: number | undefined, { ahead, waited }: ClockRea
   // A `Date` is up to a second older than the clock that it was taken from.
   return known - ahead + 1_000;
 }
-
-/** How far a stream of dated records was read. Epoch ms of the vendor's clock. */
-export interface Reached {
-  /** Every record before this was read, by the `Date` of the answers. */
-  readonly next: number;
-  /** The ledger holds every key from here on: nothing before this is read again. */
-  readonly known: number;
-  /** The time of the newest record seen; of the first moment asked about, before there was one. */
-  readonly newest: number;
-  /** Nothing newer came for `overlap` of our time. */
-  readonly quiet: boolean;
-}
-
-/**
- * Where a poll begins to read. A wrong `Date` cannot make it skip a record, because it begins `overlap` before the newest
- * record seen (at that record when nothing newer came for a while). It begins at least `overlap` before `next`, and at
- * most a window of `slice` ms before `settled`, the time up to which it reads.
- */
-export function readingStart(
-  { next, known, newest, quiet }: Reached,
-  { overlap, slice, settled }: { readonly overlap: number; readonly slice: number; readonly settled: number },
-): number {
-  const seen = Math.max(quiet ? newest : newest - overlap, settled - slice);
-  return Math.max(known, Math.min(seen, next - overlap));
-}

@@ -2,6 +2,7 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { Observation, SourceContext, Span } from '../../core/source.ts';
 import { digest } from '../../ecs/uid.ts';
 import { Ordinals } from '../_kit/keys.ts';
+import { NEVER, YEAR } from '../_kit/windows.ts';
 import { getPart, type ListPart } from './list.ts';
 import { timeOf } from './normalise.ts';
 import type { Options } from './schemas.ts';
@@ -116,15 +117,6 @@ export interface Asked {
   /** The last time read before. Epoch ms. */
   readonly after: number;
 }
-
-/** Later than anything that is ever forgotten. */
-const NEVER = Number.MAX_SAFE_INTEGER;
-
-/**
- * How long the ledger keeps a row without a time: no filter excludes it, so every window may show it, for years. Not for
- * ever, or a vendor that changes its format would fill the ledger. Milliseconds.
- */
-const YEAR = 365 * 86_400_000;
 
 /** Looks at rows in the console's order. */
 export function conformityOf(

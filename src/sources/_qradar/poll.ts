@@ -1,12 +1,13 @@
 import { RefusedError, TimedOutError, UnauthorisedError } from '../../core/errors.ts';
 import type { BackfillPage, Observation, Page, Span } from '../../core/source.ts';
 import { KeptClock } from '../_kit/clock.ts';
+import { doubled, halved } from '../_kit/windows.ts';
 import { type Attempt, isMalformed } from './attempts.ts';
 import { explained, isSortRefusal } from './list.ts';
 import { type Context, type Cursor, slackOf } from './schemas.ts';
 import { readDirectory, withNames } from './users.ts';
 import { type Stretch, UnsortedError, walkSorted, walkUnsorted } from './walk.ts';
-import { SHORTEST_SLICE, warnOfBasic, warnOfOwnRows, WindowPosition } from './window-position.ts';
+import { warnOfBasic, warnOfOwnRows, WindowPosition } from './window-position.ts';
 
 /**
  * Reads what is new since the cursor, window by window, up to what is settled now. When nothing is new that is one request,
@@ -145,14 +146,15 @@ export async function* readPast(outer: Context, span: Span): AsyncGenerator<Back
     }
     // The console's clock is not past the window yet: polls read the rest when it is settled.
     if (at < window.to) return;
-    manner.slice = Math.min(context.options.slice, manner.slice * 2);
+    manner.slice = doubled(manner.slice, context.options.slice) ?? context.options.slice;
   }
 }
 
 /** Keeps what a failure taught of the console. Other failures are thrown. */
 function adapt(manner: Manner, left: number, error: unknown): void {
-  if (error instanceof TimedOutError && left > SHORTEST_SLICE) {
-    manner.slice = Math.max(SHORTEST_SLICE, Math.floor(left / 2));
+  const slice = error instanceof TimedOutError ? halved(left) : undefined;
+  if (slice !== undefined) {
+    manner.slice = slice;
     return;
   }
   if (!cannotSort(error) || manner.walk === walkUnsorted) throw explained(error);

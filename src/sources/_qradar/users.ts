@@ -1,5 +1,6 @@
 import { VendorError } from '../../core/errors.ts';
 import { isId } from '../_kit/keys.ts';
+import { Cached, isFirst } from '../_kit/memo.ts';
 import { type Attempt, isMalformed } from './attempts.ts';
 import { getPart } from './list.ts';
 import { userIdOf } from './normalise.ts';
@@ -18,11 +19,8 @@ const REFUSED = 'users refused';
 /** How long the names are cached. Milliseconds. */
 const CACHED_FOR = 3_600_000;
 
-interface Directory {
-  readonly names: ReadonlyMap<string, string>;
-  /** Epoch ms. */
-  readonly readAt: number;
-}
+/** Names by id. */
+const DIRECTORY = new Cached<ReadonlyMap<string, string>>(USERS.route, CACHED_FOR);
 
 /**
  * Adds the user's name to each record whose user is in the console's directory. The directory is read at most once an
@@ -30,9 +28,9 @@ interface Directory {
  */
 export async function withNames(context: Context, attempts: readonly Attempt[]): Promise<readonly Attempt[]> {
   if (!context.options.resolve_users) return attempts;
-  if (!isFresh(context, directoryOf(context)) && (await needsNames(context, attempts)))
+  if (DIRECTORY.fresh(context) === undefined && (await needsNames(context, attempts)))
     await readDirectory(context);
-  const names = directoryOf(context)?.names;
+  const names = DIRECTORY.last(context);
   return names === undefined ? attempts : attempts.map((attempt) => withName(attempt, names));
 }
 
@@ -48,7 +46,7 @@ function userOf(attempt: Attempt): string | undefined {
 }
 
 async function needsNames(context: Context, attempts: readonly Attempt[]): Promise<boolean> {
-  const names = directoryOf(context)?.names;
+  const names = DIRECTORY.last(context);
   const nameless = attempts.filter((attempt) => {
     const id = userOf(attempt);
     return id !== undefined && names?.has(id) !== true;
@@ -63,7 +61,7 @@ async function needsNames(context: Context, attempts: readonly Attempt[]): Promi
  * credential (401) ends the poll.
  */
 export async function readDirectory(context: Context): Promise<void> {
-  const names = new Map(directoryOf(context)?.names);
+  const names = new Map(DIRECTORY.last(context));
   try {
     if (!context.memo.has(REFUSED)) for await (const [id, name] of users(context)) names.set(id, name);
   } catch (error) {
@@ -71,7 +69,7 @@ export async function readDirectory(context: Context): Promise<void> {
     if (error.status === 422) context.memo.set(REFUSED, true);
     warnOnce(context, error);
   }
-  context.memo.set(USERS.route, { names, readAt: context.now() } satisfies Directory);
+  DIRECTORY.keep(context, names, context.now());
 }
 
 async function* users(context: Context): AsyncGenerator<readonly [string, string]> {
@@ -91,14 +89,6 @@ async function* users(context: Context): AsyncGenerator<readonly [string, string
   }
 }
 
-function directoryOf(context: Context): Directory | undefined {
-  return context.memo.get(USERS.route) as Directory | undefined;
-}
-
-function isFresh(context: Context, directory: Directory | undefined): boolean {
-  return directory !== undefined && Math.abs(context.now() - directory.readAt) < CACHED_FOR;
-}
-
 /** What to do when the directory cannot be read. Only a 403 means that a right is missing. */
 export function namelessAdvice({ status }: VendorError): string {
   if (status === 403) return 'Give the credential the right to read the users, or set resolve_users: false.';
@@ -108,8 +98,7 @@ export function namelessAdvice({ status }: VendorError): string {
 }
 
 function warnOnce(context: Context, error: VendorError): void {
-  if (context.memo.has('no names')) return;
-  context.memo.set('no names', true);
+  if (!isFirst(context, 'no names')) return;
   context.log.warn(
     {
       error: { type: error.name, message: `${error.message} ${namelessAdvice(error)}` },

@@ -1,15 +1,11 @@
 import type { Gap, Span } from '../../core/source.ts';
 import { isoTime } from '../../ecs/common.ts';
-import { type KeptClock, PRECISION, readingStart } from '../_kit/clock.ts';
+import { type KeptClock, PRECISION } from '../_kit/clock.ts';
+import { isFirst } from '../_kit/memo.ts';
+import { doubled, halved, readingStart, SHORTEST_LAG } from '../_kit/windows.ts';
 import { userIdOf } from './normalise.ts';
 import type { Context, Cursor } from './schemas.ts';
 import type { Stretch } from './walk.ts';
-
-/** No window is made shorter than this when requests time out. Milliseconds. */
-export const SHORTEST_SLICE = 1_000;
-
-/** A poll continues when it is further behind than this at the end of a window, even if `settle` is shorter. Milliseconds. */
-const SHORTEST_LAG = 10_000;
 
 /** `reason` of a gap: the console's clock was set back further than the ledger reaches. */
 const SET_BACK = 'clock-set-back';
@@ -83,9 +79,9 @@ export class WindowPosition {
 
   /** Halves the span of a window. False: it already is the shortest one. */
   shorten({ to }: Span): boolean {
-    const span = to - this.#at;
-    if (span <= SHORTEST_SLICE) return false;
-    this.#cursor = { ...this.#cursor, slice: Math.max(SHORTEST_SLICE, Math.floor(span / 2)) };
+    const slice = halved(to - this.#at);
+    if (slice === undefined) return false;
+    this.#cursor = { ...this.#cursor, slice };
     return true;
   }
 
@@ -144,9 +140,10 @@ export class WindowPosition {
   }
 
   #lengthen(): void {
-    const { slice, ...rest } = this.#cursor;
-    if (slice === undefined) return;
-    this.#cursor = slice * 2 < this.#context.options.slice ? { ...rest, slice: slice * 2 } : rest;
+    const { slice: before, ...rest } = this.#cursor;
+    if (before === undefined) return;
+    const slice = doubled(before, this.#context.options.slice);
+    this.#cursor = { ...rest, ...(slice !== undefined && { slice }) };
   }
 
   /**
@@ -212,10 +209,4 @@ export function warnOfStaleAnswer(context: Context, date: number): void {
     { event: { created: isoTime(date) } },
     'A cache in front of the console gave an old answer; newer attempts are read later. Exclude /api/ from the cache.',
   );
-}
-
-function isFirst(context: Context, notice: string): boolean {
-  const first = !context.memo.has(notice);
-  context.memo.set(notice, true);
-  return first;
 }
