@@ -1,12 +1,14 @@
 import * as z from 'zod';
 import type { Tenants } from '../../config/options.ts';
-import { UnavailableError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { UnexpectedAnswerError } from '../../core/errors.ts';
+import type { HttpResponse } from '../../core/http.ts';
 import { readRecord } from '../../core/read-record.ts';
-import { Rows, type Shape } from '../../core/rows.ts';
+import type { Rows, Shape } from '../../core/rows.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { CommonOptions, Finding, Quota, SourceContext } from '../../core/source.ts';
 import { counted } from '../../core/text.ts';
 import { errorIn, isEmpty, list } from '../_kit/answer.ts';
+import { chosenTenants, type ListedTenant, type Tenant, TenantDirectory } from '../_kit/tenants.ts';
 
 /** Petra Security's API, without the version with which every path begins. */
 export const BASE_URL = 'https://api.petrasecurity.com';
@@ -35,21 +37,9 @@ export function urlOf({ base_url }: Pick<CommonOptions, 'base_url'>, path: strin
   return `${base_url}${path}`;
 }
 
-/** A tenant to read. */
-export interface Tenant {
-  /** Petra's own id, the canonical one. */
-  readonly id: string;
-  /** The ids by which the options may name it: Petra's, and Microsoft's. */
-  readonly ids: readonly string[];
-  readonly name: string | undefined;
-  /** False: the options name it, but Petra does not list it. */
-  readonly listed: boolean;
-}
-
 const PATH = '/v1/tenants';
 /** How long the list of tenants is cached. Milliseconds. */
 const CACHED_FOR = 600_000;
-const CACHE = 'petra.tenants';
 
 /** Only the members that are needed: a list may be long. */
 const listed = z.object({
@@ -60,79 +50,35 @@ const listed = z.object({
 const SHAPE: Shape = { members: { tenants: { rows: true } } };
 const answered = z.looseObject({ tenants: list });
 
-interface Directory {
-  readonly readAt: number;
-  readonly tenants: readonly z.output<typeof listed>[];
-}
-
 /** The context of any Petra source. */
 export type PetraContext = SourceContext<CommonOptions & { readonly tenants: Tenants }>;
 
+const DIRECTORY = new TenantDirectory('petra.tenants', CACHED_FOR, ask);
+
 /**
- * The tenants to read, ordered by id: all, or those that the options name by Petra or Microsoft id. One that Petra does
- * not list keeps the id in the options, so that the operator sees its 404.
+ * The tenants to read, ordered by id: all, or those that the options name by Petra or Microsoft id. Paused tenants are
+ * read like the others: their past incidents can still be read.
  *
  * @throws VendorError when the list cannot be read, and no earlier one is known.
  */
 export async function readTenants(context: PetraContext): Promise<readonly Tenant[]> {
-  const { tenants } = await directory(context);
-  const { only } = context.options.tenants;
-  const chosen = only?.map(
-    (id) =>
-      tenants.find((tenant) => [tenant.petraTenantId, tenant.microsoftTenantId].includes(id)) ?? {
-        petraTenantId: id,
-        microsoftTenantId: undefined,
-        name: undefined,
-      },
-  );
-  const listedIds = new Set(tenants.map(({ petraTenantId }) => petraTenantId));
-  const byId = new Map((chosen ?? tenants).map((tenant) => [tenant.petraTenantId, tenant]));
-  return [...byId]
-    .map(([id, { microsoftTenantId, name }]) => ({
-      id,
-      ids: [id, ...(typeof microsoftTenantId === 'string' ? [microsoftTenantId] : [])],
-      name: name ?? undefined,
-      listed: listedIds.has(id),
-    }))
-    .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  return chosenTenants(await DIRECTORY.read(context), context.options.tenants);
 }
 
-/** Paused tenants are listed and read like the others: their past incidents can still be read. */
-async function directory(context: PetraContext): Promise<Directory> {
-  const known = context.memo.get(CACHE) as Directory | undefined;
-  if (known !== undefined && Math.abs(context.now() - known.readAt) < CACHED_FOR) return known;
-  try {
-    const fresh = await ask(context);
-    context.memo.set(CACHE, fresh);
-    return fresh;
-  } catch (error) {
-    if (known === undefined || !(error instanceof UnavailableError)) throw error;
-    context.log.warn(
-      { error: { type: error.name, message: error.message } },
-      'The list of tenants could not be read; the last known list is used. Tenants added since then are read later.',
-    );
-    return known;
-  }
-}
-
-async function ask(context: PetraContext): Promise<Directory> {
+async function ask(
+  context: PetraContext,
+): Promise<{ readonly tenants: readonly ListedTenant[]; readonly date: number }> {
   const answer = await context.http.get({ path: PATH, route: ROUTES.tenants, rows: SHAPE });
-  if (isEmpty(answer)) return { readAt: answer.date, tenants: [] };
-  const body = answer.json();
-  const parsed = answered.safeParse(body);
-  const failure = errorIn(body) ?? (parsed.success ? undefined : z.prettifyError(parsed.error));
-  if (failure === undefined)
-    return { readAt: answer.date, tenants: withIds(context, parsed.data?.tenants ?? Rows.of()) };
-  throw new UnexpectedAnswerError(
-    `The list of tenants is not in the format that Petra documents: ${failure}`,
-    urlOf(context.options, PATH),
-    answer.status,
-    { cause: parsed.error },
-  );
+  const { tenants } = documented(answer, answered, {
+    what: 'The list of tenants is',
+    url: urlOf(context.options, PATH),
+    empty: { tenants: null },
+  });
+  return { date: answer.date, tenants: withIds(context, tenants) };
 }
 
 /** A tenant without an id cannot be read; the others can. */
-function withIds(context: PetraContext, rows: Rows): Directory['tenants'] {
+function withIds(context: PetraContext, rows: Rows): readonly ListedTenant[] {
   const readings = [...rows].map((row) => readRecord(listed, row));
   const nameless = readings.flatMap((reading) => ('problem' in reading ? [reading.problem] : []));
   if (nameless.length > 0)
@@ -140,7 +86,44 @@ function withIds(context: PetraContext, rows: Rows): Directory['tenants'] {
       { error: { message: nameless[0] }, penstock: { tenants: nameless.length } },
       'Some tenants in Petra’s list have no id and cannot be read; the others are read. Report this to Petra.',
     );
-  return readings.flatMap((reading) => ('problem' in reading ? [] : [reading.data]));
+  return readings.flatMap((reading) => {
+    if ('problem' in reading) return [];
+    const { petraTenantId: id, microsoftTenantId, name } = reading.data;
+    return [{ id, otherId: microsoftTenantId ?? undefined, name: name ?? undefined }];
+  });
+}
+
+/**
+ * An answer in the form that Petra documents; `empty` is what one without content means.
+ * @throws UnexpectedAnswerError when it has another form, or holds an error
+ */
+export function documented<T extends z.ZodType>(
+  answer: HttpResponse,
+  schema: T,
+  {
+    what,
+    url,
+    empty,
+    lacks = () => undefined,
+  }: {
+    /** Subject and verb of the message: `The list of tenants is`. */
+    readonly what: string;
+    readonly url: string;
+    readonly empty: unknown;
+    /** What else is wrong with a body that fits; undefined when nothing is. */
+    readonly lacks?: (body: unknown) => string | undefined;
+  },
+): z.output<T> {
+  const body = isEmpty(answer) ? empty : answer.json();
+  const parsed = schema.safeParse(body);
+  const failure = errorIn(body) ?? (parsed.success ? lacks(body) : z.prettifyError(parsed.error));
+  if (parsed.success && failure === undefined) return parsed.data;
+  throw new UnexpectedAnswerError(
+    `${what} not in the format that Petra documents: ${failure}`,
+    url,
+    answer.status,
+    { cause: parsed.error },
+  );
 }
 
 /** For `penstock check`: the tenants that are read, and those that the options name but Petra does not list. */

@@ -1,14 +1,7 @@
 import * as z from 'zod';
-import {
-  RefusedError,
-  ThrottledError,
-  TooLargeError,
-  UnauthorisedError,
-  UnavailableError,
-  UnexpectedAnswerError,
-} from '../../core/errors.ts';
 import type { BackfillPage, Observation, Page, Scope, SourceContext, Span } from '../../core/source.ts';
 import { inParts } from '../_kit/answer.ts';
+import { concernsTenant } from '../_kit/tenants.ts';
 import { readTenants } from '../_petra/api.ts';
 import { readDay, type Report, warnOfWindow } from './report.ts';
 import { compareDue, dueOf, type Task, type Turn } from './schedule.ts';
@@ -42,7 +35,8 @@ export async function* poll(context: Context, before: Cursor | undefined): Pages
   try {
     report = await readDay(context, turn.day);
   } catch (error) {
-    if (isOfTenant(error)) yield pageOf(context, { ...state, failedAt: context.now() });
+    // The cursor remembers the failure, so that other tenants come first.
+    if (concernsTenant(error) !== undefined) yield pageOf(context, { ...state, failedAt: context.now() });
     throw error;
   }
   yield* pagesOf(context, state, report);
@@ -51,13 +45,6 @@ export async function* poll(context: Context, before: Cursor | undefined): Pages
 /** The tenant's own order, where no schedule chose a task. */
 function mostUrgent({ options, now }: Context, state: Cursor): Task | 'progress' {
   return dueOf(state, options, { now: now(), againBefore: 0 }).toSorted(compareDue)[0] ?? 'progress';
-}
-
-/** Whether the cursor remembers the failure, so that other tenants come first. */
-function isOfTenant(error: unknown): boolean {
-  if (error instanceof UnauthorisedError) return error.status === 403;
-  if (error instanceof UnavailableError) return !(error instanceof ThrottledError);
-  return [RefusedError, TooLargeError, UnexpectedAnswerError].some((type) => error instanceof type);
 }
 
 /** The vendor's clock at the answer decides whether the day is closed: our clock may have been ahead. */

@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { toJson } from '../../core/json.ts';
 import type { Shape } from '../../core/rows.ts';
 import type { Span } from '../../core/source.ts';
-import { errorIn, isEmpty, optionalList } from '../_kit/answer.ts';
+import { optionalList } from '../_kit/answer.ts';
 import { membersOf } from '../_kit/keys.ts';
-import { ROUTES, urlOf } from '../_petra/api.ts';
+import { documented, ROUTES, urlOf } from '../_petra/api.ts';
 import { parseTime, vendorTime } from '../_petra/fields.ts';
 import { type Context, type Day, isoDay, spanOf } from './schemas.ts';
 
@@ -68,22 +67,17 @@ export async function readDay(context: Context, day: Day): Promise<Report> {
     rows: SHAPE,
     asked: spanOf(day),
   });
-  const body = isEmpty(answer) ? nothingOn(iso) : answer.json();
-  const parsed = envelope.safeParse(body);
-  const failure = errorIn(body) ?? (parsed.success ? withoutCounts(body) : z.prettifyError(parsed.error));
-  if (failure !== undefined || parsed.data === undefined) {
-    throw new UnexpectedAnswerError(
-      `The failed attacks are not in the format that Petra documents: ${failure}`,
-      urlOf(context.options, PATH),
-      answer.status,
-      { cause: parsed.error },
-    );
-  }
-  const { dateRange, tenant } = parsed.data;
+  const counts = documented(answer, envelope, {
+    what: 'The failed attacks are',
+    url: urlOf(context.options, PATH),
+    empty: nothingOn(iso),
+    lacks: withoutCounts,
+  });
+  const { dateRange, tenant } = counts;
   const isLong = toJson(tenant ?? null).length > LONGEST_TENANT;
   return {
     day,
-    counts: { ...parsed.data, tenant: isLong ? undefined : tenant },
+    counts: { ...counts, tenant: isLong ? undefined : tenant },
     body: () => answer.whole(),
     date: answer.date,
     at: answer.at,

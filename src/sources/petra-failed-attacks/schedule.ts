@@ -1,5 +1,6 @@
 import type { Scope, SourceContext } from '../../core/source.ts';
-import { readTenants, ROUTES, type Tenant } from '../_petra/api.ts';
+import type { Tenant } from '../_kit/tenants.ts';
+import { readTenants, ROUTES } from '../_petra/api.ts';
 import {
   cursor,
   type Cursor,

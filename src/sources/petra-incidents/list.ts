@@ -1,21 +1,14 @@
 import * as z from 'zod';
-import {
-  RefusedError,
-  ThrottledError,
-  TooLargeError,
-  UnauthorisedError,
-  UnavailableError,
-  UnexpectedAnswerError,
-  VendorError,
-} from '../../core/errors.ts';
-import type { ClockReading, HttpResponse } from '../../core/http.ts';
+import { VendorError } from '../../core/errors.ts';
+import type { ClockReading } from '../../core/http.ts';
 import { readRecord } from '../../core/read-record.ts';
 import type { RowBatch } from '../../core/row-batches.ts';
-import { Rows, type Shape } from '../../core/rows.ts';
+import type { Rows, Shape } from '../../core/rows.ts';
 import type { Observation, SourceContext } from '../../core/source.ts';
-import { errorIn, isEmpty, list } from '../_kit/answer.ts';
+import { list } from '../_kit/answer.ts';
 import { isId, malformedKeys, membersOf } from '../_kit/keys.ts';
-import { ROUTES, urlOf } from '../_petra/api.ts';
+import { concernsTenant } from '../_kit/tenants.ts';
+import { documented, ROUTES, urlOf } from '../_petra/api.ts';
 import { parseTime } from '../_petra/fields.ts';
 import { comparedValues, type Incident, record } from './normalise.ts';
 import type { Context, Options } from './schemas.ts';
@@ -67,7 +60,11 @@ export async function readList(
     rows: SHAPE,
     asked: { from, to: context.now() },
   });
-  const rows = rowsOf(context, answer);
+  const { incidents: rows } = documented(answer, envelope, {
+    what: 'The list of incidents is',
+    url: urlOf(context.options, PATH),
+    empty: { incidents: null },
+  });
   return {
     parts: observe(context, rows, answer.date),
     length: rows.length,
@@ -76,20 +73,6 @@ export async function readList(
     at: answer.at,
     clock: answer.clock,
   };
-}
-
-function rowsOf({ options }: SourceContext<Options>, answer: HttpResponse): Rows {
-  if (isEmpty(answer)) return Rows.of();
-  const body = answer.json();
-  const parsed = envelope.safeParse(body);
-  const failure = errorIn(body) ?? (parsed.success ? undefined : z.prettifyError(parsed.error));
-  if (failure === undefined) return parsed.data?.incidents ?? Rows.of();
-  throw new UnexpectedAnswerError(
-    `The list of incidents is not in the format that Petra documents: ${failure}`,
-    urlOf(options, PATH),
-    answer.status,
-    { cause: parsed.error },
-  );
 }
 
 /** A full list may lack others of its oldest millisecond, so it reaches back only to the next one. */
@@ -165,21 +148,10 @@ export async function readTenantList(
   try {
     return { list: await readList(context, { tenantId, from }) };
   } catch (error) {
-    if (error instanceof VendorError && isOfTenant(error)) return { error, doubtful: false };
-    if (error instanceof VendorError && isDoubtful(error)) return { error, doubtful: true };
-    throw error;
+    const concern = concernsTenant(error);
+    if (!(error instanceof VendorError) || concern === undefined) throw error;
+    return { error, doubtful: concern === 'doubtful' };
   }
-}
-
-/** 404 and the like. Also 403: the list of all tenants was answered a moment ago with the same key. */
-function isOfTenant(error: VendorError): boolean {
-  if (error instanceof UnauthorisedError) return error.status === 403;
-  return error instanceof RefusedError || error instanceof TooLargeError;
-}
-
-function isDoubtful(error: VendorError): boolean {
-  if (error instanceof UnavailableError) return !(error instanceof ThrottledError);
-  return error instanceof UnexpectedAnswerError;
 }
 
 /** Logs which tenant could not be read, and why: a gap's reason is only a word. */
