@@ -6,7 +6,8 @@ import { valueAt } from './path.ts';
 import type { CommonOptions, SourceContext } from '../../core/source.ts';
 import type { Definition, Expand } from './definition.ts';
 import { optionValues } from './terms.ts';
-import { canonical, type Observed } from './records.ts';
+import { canonical } from '../_kit/keys.ts';
+import type { Observed } from './records.ts';
 import type { Variables } from './template.ts';
 
 /** Fetches the details of records. */

@@ -2,7 +2,7 @@ import { toJson, type Json } from '../../core/json.ts';
 import { Unreadable } from '../../core/read-record.ts';
 import type { LedgerValue, Observation } from '../../core/source.ts';
 import { digest } from '../../ecs/uid.ts';
-import { Ordinals } from '../_kit/keys.ts';
+import { canonical, keyText, malformedKeys, Ordinals, sorted } from '../_kit/keys.ts';
 import type { Item } from './mapping.ts';
 import { replacedAt, type Steps, valueAt } from './path.ts';
 import { readTime, type TimeFormat } from './time.ts';
@@ -37,6 +37,7 @@ export interface Observed extends Observation {
 export class Reading {
   readonly #rules: RecordRules;
   readonly #ordinals = new Ordinals();
+  readonly #malformed = malformedKeys();
 
   constructor(rules: RecordRules) {
     this.#rules = rules;
@@ -123,8 +124,7 @@ export class Reading {
   }
 
   #malformedKey(record: unknown): string {
-    const hash = digest(record instanceof Unreadable ? record : sorted(record));
-    return `misfit|${hash}|${this.#ordinals.next(hash)}`;
+    return this.#malformed(record instanceof Unreadable ? record : sorted(record));
   }
 }
 
@@ -161,25 +161,4 @@ function problemOf(
   return found === undefined
     ? `\`${at.path.text}\`, its time, is absent`
     : `\`${at.path.text}\` is no time as ${at.format.pattern ?? at.format.kind}${shown}`;
-}
-
-/** A key's value as canonical text: 5 and "5" and 5.0 are the same. Undefined: absent, so it cannot identify a record. */
-export function canonical(value: unknown): string | undefined {
-  if (typeof value === 'string') return value === '' ? undefined : value;
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
-    return toJson(value);
-  return value === undefined || value === null ? undefined : toJson(sorted(value));
-}
-
-/** One value is the key itself; several are a list of texts. */
-function keyText(values: readonly string[], asList: boolean): string {
-  return !asList && values.length === 1 ? (values[0] ?? '') : toJson(values);
-}
-
-/** A value whose members are in alphabetical order, so that the same content always has the same hash. */
-export function sorted(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(sorted);
-  const members = Object.entries(value).map(([name, member]) => [name, sorted(member)] as const);
-  return Object.fromEntries(members.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

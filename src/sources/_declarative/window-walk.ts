@@ -4,7 +4,7 @@ import { UnexpectedAnswerError } from '../../core/errors.ts';
 import type { HttpRequest } from '../../core/http.ts';
 import { Answer, shapeOf } from './answer.ts';
 import type { PollParts, WindowPlan } from './definition.ts';
-import { Keyset } from './keyset.ts';
+import { Keyset } from '../_kit/keyset.ts';
 import { Pager } from './pager.ts';
 import { Reading } from './records.ts';
 import { type Survey, surveyOf } from './survey.ts';

@@ -1,3 +1,4 @@
+import { toJson } from '../../core/json.ts';
 import { digest } from '../../ecs/uid.ts';
 
 /** Numbers equal names from 0, in the order in which they come. Use a new one for each reading of an answer. */
@@ -34,4 +35,25 @@ export function isId(value: unknown): value is string | number | bigint {
 /** The members of a value that a vendor sent; none when it is not an object. */
 export function membersOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** A key's value as canonical text: 5 and "5" and 5.0 are the same. Undefined: absent, so it cannot identify a record. */
+export function canonical(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return toJson(value);
+  return value === undefined || value === null ? undefined : toJson(sorted(value));
+}
+
+/** One value is the key itself; several are a list of texts. */
+export function keyText(values: readonly string[], asList: boolean): string {
+  return !asList && values.length === 1 ? (values[0] ?? '') : toJson(values);
+}
+
+/** A value whose members are in alphabetical order, so that the same content always has the same hash. */
+export function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const members = Object.entries(value).map(([name, member]) => [name, sorted(member)] as const);
+  return Object.fromEntries(members.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

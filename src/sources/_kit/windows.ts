@@ -14,8 +14,8 @@ export const NEVER = Number.MAX_SAFE_INTEGER;
 export const YEAR = 365 * 86_400_000;
 
 /** The next slice after a window of this length could not be answered; undefined when it already was the shortest. */
-export function halved(length: number): number | undefined {
-  return length <= SHORTEST_SLICE ? undefined : Math.max(SHORTEST_SLICE, Math.floor(length / 2));
+export function halved(length: number, shortest = SHORTEST_SLICE): number | undefined {
+  return length <= shortest ? undefined : Math.max(shortest, Math.floor(length / 2));
 }
 
 /** The next slice after one that was shortened was read; undefined when it is the configured one again. */

@@ -1,5 +1,4 @@
 import type { Span } from '../../core/span.ts';
-import { floorTo } from './time.ts';
 
 /** What one page of a keyset walk showed. */
 export interface KeysetPage {
@@ -81,7 +80,7 @@ export class Keyset {
     if (received === 0 || newest === undefined || (cap !== undefined && received < Math.min(cap, this.#size)))
       return END;
     const isFull = received >= Math.min(this.#size, cap ?? Infinity);
-    const target = floorTo(newest, this.#unit);
+    const target = Math.floor(newest / this.#unit) * this.#unit;
     if (target > from) {
       if (!isFull) this.#doubt = { received, newest, atNewest };
       return { from: target };
