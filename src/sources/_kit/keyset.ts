@@ -62,7 +62,8 @@ export class Keyset {
   next(page: KeysetPage): KeysetStep {
     const late = this.#settleDoubt(page);
     const step = this.#step(page);
-    return late === undefined ? step : { ...step, gap: late };
+    // What was left before ends where this page began, so the two are one.
+    return late === undefined ? step : { ...step, gap: { from: late.from, to: step.gap?.to ?? late.to } };
   }
 
   /** Whether the page before was cut, now that the records behind it are known. Returns what was left because of that. */
