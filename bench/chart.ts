@@ -1,4 +1,4 @@
-import type { VariantCost } from './cost.ts';
+import type { VariantCost } from './variants.ts';
 import type { Figure } from './measure.ts';
 
 const WIDTH = 880;
@@ -8,6 +8,8 @@ const PANEL = (WIDTH - LABELS) / 2;
 const MARGIN = 90;
 const ROW = 26;
 const TOP = 64;
+/** Between the two encodings. */
+const GAP = 12;
 
 /** Grey and blue of a contrast that is enough on white and on black. */
 const INK = '#768390';
@@ -28,31 +30,37 @@ const PANELS: readonly Panel[] = [
 /** The compressed variants as bars, with the spread of their runs as lines: an SVG without scripts and fonts of its own. */
 export function chartOf(variants: readonly VariantCost[]): string {
   const shown = variants.filter(({ compression }) => compression === 'gzip');
-  const height = TOP + shown.length * ROW + 34;
-  const names = shown.map((cost, row) => text(LABELS - 10, middleOf(row), labelOf(cost), 'end'));
-  const panels = PANELS.map((panel, index) => panelOf(panel, shown, LABELS + index * PANEL));
+  const rows = shown.map((cost, index) => ({ cost, y: middleOf(index, cost) }));
+  const height = (rows.at(-1)?.y ?? TOP) + 52;
+  const names = rows.map(({ cost, y }) => text(LABELS - 10, y, labelOf(cost), 'end'));
+  const panels = PANELS.map((panel, index) => panelOf(panel, rows, LABELS + index * PANEL));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" font-family="-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif" font-size="13">
 <title>CPU time and records a second of the floor and of Penstock</title>
 ${[...names, ...panels].join('\n')}
-${text(LABELS, height - 10, 'floor: a loop over the OpenTelemetry SDK without state and guarantees. Bars are medians, lines the spread of the runs; gzip.', 'start', 11)}
+${text(10, height - 14, 'floor: a loop over the OpenTelemetry SDK without state and guarantees. Bars are medians, lines the spread of the runs; gzip.', 'start', 11)}
 </svg>
 `;
 }
 
-function middleOf(row: number): number {
-  return TOP + row * ROW + ROW / 2 + 1;
+function middleOf(index: number, { encoding }: VariantCost): number {
+  return TOP + index * ROW + ROW / 2 + (encoding === 'json' ? GAP : 0);
+}
+
+interface Row {
+  readonly cost: VariantCost;
+  /** Of its middle. */
+  readonly y: number;
 }
 
 function labelOf({ tool, profile, encoding }: VariantCost): string {
   return `${tool === 'floor' ? 'floor' : profile}, ${encoding}`;
 }
 
-function panelOf({ title, figureOf, digits }: Panel, costs: readonly VariantCost[], left: number): string {
-  const most = Math.max(...costs.map((cost) => figureOf(cost).most));
-  const scale = (value: number) => (value / most) * (PANEL - MARGIN);
-  const bars = costs.map((cost, row) => {
+function panelOf({ title, figureOf, digits }: Panel, rows: readonly Row[], left: number): string {
+  const longest = Math.max(...rows.map(({ cost }) => figureOf(cost).most));
+  const scale = (value: number) => (value / longest) * (PANEL - MARGIN);
+  const bars = rows.map(({ cost, y }) => {
     const { median, least, most } = figureOf(cost);
-    const y = middleOf(row);
     const colour = cost.tool === 'floor' ? FLOOR : PENSTOCK;
     const value = Number(median.toFixed(digits)).toLocaleString('en');
     return `<rect x="${left}" y="${y - 9}" width="${scale(median).toFixed(1)}" height="18" rx="2" fill="${colour}"/>

@@ -2,31 +2,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { startConsole, TOKEN } from './console.ts';
-import { figureOf, type Figure, PENSTOCK, progress, runMeasured, type Usage } from './measure.ts';
+import { figureOf, PENSTOCK, progress, runMeasured, type Usage } from './measure.ts';
+import { isFloorOf, nameOf, type Variant, type VariantCost, VARIANTS } from './variants.ts';
 import { type Arrived, type Receiver, requireEach, startReceiver } from './receiver.ts';
-
-/** What is compared: the floor, or Penstock in one profile; in one encoding and compression. */
-interface Variant {
-  readonly tool: 'floor' | 'penstock';
-  /** The floor sends what `attributes` sends. */
-  readonly profile: (typeof PROFILES)[number];
-  readonly encoding: 'protobuf' | 'json';
-  readonly compression: 'gzip' | 'none';
-}
-
-/** What a variant cost in all its runs. */
-export interface VariantCost extends Variant {
-  /** Microseconds of CPU time a record. */
-  readonly cpu: Figure;
-  /** Records a second, from the start of the process to its end. */
-  readonly rate: Figure;
-  readonly peakMiB: Figure;
-  /** CPU time and rate, divided by those of the floor with the same encoding and compression. */
-  readonly cpuRatio: number;
-  readonly rateRatio: number;
-  /** Bytes of a record on the wire. */
-  readonly wireBytes: number;
-}
 
 export interface CostOptions {
   readonly rows: number;
@@ -38,20 +16,6 @@ export interface CostOptions {
 }
 
 const PAGE = 1_000;
-const PROFILES = ['attributes', 'elastic-ecs', 'elastic-bodymap', 'json-body'] as const;
-
-const VARIANTS: readonly Variant[] = (['protobuf', 'json'] as const).flatMap((encoding) =>
-  (['gzip', 'none'] as const).flatMap((compression) => [
-    { tool: 'floor' as const, profile: 'attributes' as const, encoding, compression },
-    ...PROFILES.map((profile) => ({ tool: 'penstock' as const, profile, encoding, compression })),
-  ]),
-);
-
-/** `penstock attributes protobuf gzip` */
-export function nameOf({ tool, profile, encoding, compression }: Variant): string {
-  return [tool, ...(tool === 'floor' ? [] : [profile]), encoding, compression].join(' ');
-}
-
 function chosen(only: readonly string[]): readonly Variant[] {
   const wanted = VARIANTS.filter(
     (variant) => only.length === 0 || only.some((part) => nameOf(variant).includes(part)),
@@ -59,10 +23,6 @@ function chosen(only: readonly string[]): readonly Variant[] {
   return VARIANTS.filter(
     (variant) => wanted.includes(variant) || wanted.some((one) => isFloorOf(variant, one)),
   );
-}
-
-function isFloorOf(floor: Variant, { encoding, compression }: Variant): boolean {
-  return floor.tool === 'floor' && floor.encoding === encoding && floor.compression === compression;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { VariantCost } from './cost.ts';
+import type { VariantCost } from './variants.ts';
 import type { JournalCost } from './journal.ts';
 import type { Machine } from './machine.ts';
 import type { MemoryCost } from './memory.ts';

@@ -38,7 +38,7 @@ const FULL = {
   rows: 100_000,
   runs: 3,
   starts: 20,
-  idle: { seconds: 20, everySeconds: 5, streams: 1_000 },
+  idle: { seconds: 30, everySeconds: 10, streams: 1_000 },
   memory: [100_000, 1_000_000],
   dueEverySeconds: 30,
   due: [
@@ -110,7 +110,8 @@ async function main(): Promise<void> {
   process.stdout.write(`${partTables(figures)}\n`);
   const slow = values.short || figures.start === undefined ? [] : tooSlow(figures.start);
   if (positionals.includes('start') && slow.length > 0) process.exitCode = 1;
-  const command = ['npm run bench', ...process.argv.slice(2)].join(' ');
+  const args = process.argv.slice(2);
+  const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
   if (positionals.length === 0) await write({ command, machine, figures, failed });
 }
 

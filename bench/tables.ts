@@ -1,4 +1,4 @@
-import { nameOf } from './cost.ts';
+import { nameOf } from './variants.ts';
 import type { Figure } from './measure.ts';
 import type { Figures, Part } from './results.ts';
 import { startTable } from './start.ts';
