@@ -127,7 +127,8 @@ export class WindowPosition {
     else if (!overlapped || settled - this.#at > Math.max(this.#context.options.settle, SHORTEST_LAG)) return;
     this.#ended = true;
     this.#complete = !stale;
-    this.#cursor = this.#rested(stretch.at);
+    // An old answer does not show what came since.
+    if (!stale) this.#cursor = this.#rested(stretch.at);
   }
 
   /** The poll saw everything: notes whether nothing newer came for `overlap` of our time. */
