@@ -58,6 +58,8 @@ export async function readRows(
   shape: Shape | undefined,
   options: ParseOptions = {},
 ): Promise<unknown> {
+  // Putting a long body together and scanning its beginning are two turns.
+  if (bytes.length > TURN) await turn();
   const scanner = new JsonScanner(bytes);
   const reading = new Reader(scanner, options).read(shape);
   let step = reading.next();
@@ -121,6 +123,7 @@ class Reader {
   /** The batch of a row that is too long to be scanned in one turn: what scanning it gives is kept. */
   *#largeRow(row: Extent, of: Shape | undefined): Steps<RowBatch> {
     const { bytes } = this.#scanner;
+    yield* this.#pause();
     let rows = () => [this.make(row)];
     if (of !== undefined) {
       const read = yield* new Reader(new JsonScanner(bytes, row.from), this.#options).read(of);
