@@ -7,8 +7,11 @@ import { BUSY_TIMEOUT, type Connection, isFull } from './connection.ts';
 import type { SqliteDestinations } from './destinations.ts';
 import { freeBytes, sizeInBytes, type StateFiles, type Statfs } from './files.ts';
 
-/** Pages removed in one transaction. Few, so that the log does not grow much: the disk may be full. */
-const BATCH = 100;
+/**
+ * Pages removed in one transaction, and their bytes. Few, so that the log does not grow much (the disk may be full), and
+ * that others have their turn soon: SQLite visits each 4 KiB that it frees.
+ */
+const BATCH = { pages: 100, bytes: 4 * 1024 * 1024 } as const;
 /** Pages of the file (4 KiB each) that are given back to the file system at a time, and that are kept for the next commits. */
 const VACUUM_STEP = 256;
 const KEPT_FREE = 1_024;
@@ -16,6 +19,7 @@ const KEPT_FREE = 1_024;
 interface Candidate {
   readonly sequence: number;
   readonly count: number;
+  readonly bytes: number;
   readonly committedAt: number;
 }
 
@@ -34,7 +38,8 @@ export class Trimmer {
   /** Removes the pages that every destination has passed and that were kept for `retain`. */
   async trim(now: number): Promise<void> {
     while (this.#removeBatch(now, this.#retain)) await turn();
-    await this.#giveBackFree();
+    // The file only becomes shorter when the log is checkpointed.
+    if (await this.#giveBackFree()) this.#truncateLog();
   }
 
   /** Removes pages that every destination has passed, whatever their age, oldest first, until there is `enough` room. */
@@ -48,8 +53,11 @@ export class Trimmer {
     this.#truncateLog();
   }
 
-  async #giveBackFree(): Promise<void> {
-    while (this.#freePages() > KEPT_FREE && this.#tryVacuum()) await turn();
+  /** Whether something was given back. */
+  async #giveBackFree(): Promise<boolean> {
+    let steps = 0;
+    for (; this.#freePages() > KEPT_FREE && this.#tryVacuum(); steps += 1) await turn();
+    return steps > 0;
   }
 
   /** False when the disk is so full that not even space can be given back. */
@@ -79,7 +87,7 @@ export class Trimmer {
   /** Whether there may be more to remove. */
   #removeBatch(now: number, retain: number): boolean {
     try {
-      return this.#removeOldest(now, retain, BATCH);
+      return this.#removeOldest(now, retain, BATCH.pages);
     } catch (error) {
       if (!ranOutOfSpace(error)) throw error;
       this.#truncateLog();
@@ -91,15 +99,17 @@ export class Trimmer {
     const slowest = this.#destinations.slowest(now);
     if (slowest === undefined) return false;
     const candidates = this.#connection.all<Candidate>(
-      `SELECT sequence, count, committed_at AS committedAt FROM page INDEXED BY page_outline
+      `SELECT sequence, count, bytes, committed_at AS committedAt FROM page INDEXED BY page_outline
        ORDER BY sequence LIMIT :limit`,
       { limit },
     );
     const keep = candidates.findIndex((page) => !passed(page, slowest) || page.committedAt > now - retain);
-    const last = candidates.at(keep === -1 ? -1 : keep - 1);
-    if (keep === 0 || last === undefined) return false;
+    const removable = keep === -1 ? candidates : candidates.slice(0, keep);
+    const batch = removable.slice(0, countWithin(removable, BATCH.bytes));
+    const last = batch.at(-1);
+    if (last === undefined) return false;
     this.#connection.run('DELETE FROM page WHERE sequence <= :sequence', { sequence: last.sequence });
-    return keep === -1;
+    return keep === -1 || batch.length < removable.length;
   }
 
   /** Checkpoints the write-ahead log and gives its space back, unless another process is reading. */
@@ -125,6 +135,13 @@ export class Trimmer {
 /** SQLite's own error, or the journal's about it. */
 function ranOutOfSpace(error: unknown): boolean {
   return isFull(error) || (error instanceof JournalWriteError && isFull(error.cause));
+}
+
+/** How many of these pages, from the first on, take no more than so many bytes; at least one. */
+function countWithin(pages: readonly Candidate[], most: number): number {
+  let bytes = 0;
+  const beyond = pages.findIndex((page) => (bytes += page.bytes) > most);
+  return beyond === -1 ? pages.length : Math.max(1, beyond);
 }
 
 function passed({ sequence, count }: Candidate, position: Position): boolean {
