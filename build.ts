@@ -2,7 +2,7 @@
  * Builds `dist/`: the program in one bundle with its dependencies, split by command, so that a command reads only what it
  * uses. Types are checked before (`npm run build`).
  */
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { sourceSummaries } from './src/sources/summaries.ts';
@@ -45,6 +45,49 @@ const summaries: Plugin = {
   },
 };
 
+/**
+ * Of undici only the client that `http/connections.ts` uses: its index loads `fetch`, WebSockets and all the rest. The
+ * index gives dispatchers their methods in the same way. HTTP/2, which no connection allows, is loaded on call.
+ */
+const undiciClient: Plugin = {
+  name: 'undici-client',
+  setup(bundler) {
+    const modules: Record<string, string> = {
+      undici: `
+        Object.assign(require('undici/lib/dispatcher/dispatcher.js').prototype, require('undici/lib/api'));
+        exports.Agent = require('undici/lib/dispatcher/agent.js');
+        exports.ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js');
+        exports.buildConnector = require('undici/lib/core/connect.js');
+      `,
+      './client-h2.js':
+        "module.exports = (...given) => require('undici/lib/dispatcher/client-h2.js')(...given);",
+    };
+    bundler.onResolve({ filter: /^(undici|\.\/client-h2\.js)$/ }, ({ path }) => ({
+      path,
+      namespace: 'undici-client',
+    }));
+    bundler.onLoad({ filter: /.*/, namespace: 'undici-client' }, ({ path }) => ({
+      contents: modules[path] ?? '',
+      resolveDir: ROOT,
+    }));
+  },
+};
+
+/** `import … from "node:…"` as esbuild writes it: the default, the named ones, the module. */
+const BUILTIN = /^import (?:(\w+)(?:, )?)?(?:\{([^}]*)\})? from "(node:[^"]+)";$/gm;
+
+/**
+ * Makes Node's own modules be loaded by `require`. An `import` would make an ES module of each, which reads all its members:
+ * for `node:http` that loads another HTTP client, which takes as long as the start of an empty Node.
+ */
+function requireBuiltins(code: string): string {
+  return code.replaceAll(BUILTIN, (_, whole?: string, names?: string, module?: string) => {
+    const load = `require("${module}")`;
+    const parts = names === undefined ? [] : [`{${names.replaceAll(' as ', ': ')}} = ${whole ?? load}`];
+    return `const ${[...(whole === undefined ? [] : [`${whole} = ${load}`]), ...parts].join(', ')};`;
+  });
+}
+
 /** The licences of all packages of which the bundle has a part: each asks to be handed on with it. */
 async function licences({ inputs }: Metafile): Promise<string> {
   const packages = Object.keys(inputs).flatMap(
@@ -62,7 +105,7 @@ async function licences({ inputs }: Metafile): Promise<string> {
 }
 
 await rm(DIST, { recursive: true, force: true });
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   absWorkingDir: ROOT,
   entryPoints: ['src/main.ts'],
   outdir: DIST,
@@ -74,9 +117,13 @@ const { metafile } = await build({
   sourcemap: true,
   sourcesContent: false,
   banner: { js: REQUIRE },
-  plugins: [sourceFolders, summaries],
+  plugins: [sourceFolders, summaries, undiciClient],
   metafile: true,
+  write: false,
   logLevel: 'warning',
 });
+await mkdir(DIST);
+for (const { path, text } of outputFiles)
+  await writeFile(path, path.endsWith('.js') ? requireBuiltins(text) : text);
 await writeFile(join(DIST, 'LICENSES.txt'), await licences(metafile));
 await chmod(join(DIST, 'main.js'), 0o755);

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { setFlagsFromString } from 'node:v8';
+import { keepCompiledCode } from './cli/compile-cache.ts';
+import { keepHeapSmall } from './cli/heap.ts';
 
 const OLDEST_NODE = 24;
 
@@ -15,9 +16,9 @@ if (nodeIsTooOld()) {
   );
   process.exitCode = 2;
 } else {
-  // On a large machine V8 lets the heap grow to five times what is in use, and its part for new objects to 128 MiB. Penstock
-  // runs beside other services. (`--optimize-for-size` needs as much memory as these two, and more time.)
-  for (const flag of ['--heap-growing-percent=30', '--semi-space-growth-factor=1']) setFlagsFromString(flag);
+  // Before the cache is opened, which has a directory for each set of flags. Commands that end by themselves do it later.
+  if (process.argv[2] === 'run') keepHeapSmall();
+  keepCompiledCode(process.env);
   const { runProcess } = await import('./cli/process.ts');
   await runProcess();
 }

@@ -1,4 +1,5 @@
 import { type JobStore, StateInUseError, type StoredJob } from '../journal/journal.ts';
+import { keepHeapSmall } from './heap.ts';
 import type { ExitCode, Io } from './io.ts';
 import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
@@ -71,7 +72,11 @@ async function runOrFollow(io: Io, command: JobCommand, show: Show): Promise<Fol
 async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): Promise<Followed> {
   const { clock, stop } = io;
   const parts = { ...io, config, log, mode: 'run', collecting: stop, delivering: stop } as const;
-  await using app = await openApp({ ...parts, command: COMMANDS[spec.kind] });
+  await using app = await openApp({
+    ...parts,
+    command: COMMANDS[spec.kind],
+    onResponse: keepHeapSmall,
+  });
   const { journal, delivering: signal } = app;
   const id = await enqueue(journal.jobs, spec, clock.now());
   return await runLocally(app, {

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { collectValues, configFlag, type PenstockCommand } from './command.ts';
 import { durationArgument } from './time-flags.ts';
+import { keepHeapSmall } from './heap.ts';
 import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, Progress, say, TerminalLine } from './output.ts';
 import { didYouMean } from '../config/problems.ts';
@@ -64,7 +65,10 @@ export const onceCommand: PenstockCommand = {
       collecting: signal,
       delivering: signal,
       onPage: progress.page,
-      onResponse: outages.onResponse,
+      onResponse: (report) => {
+        keepHeapSmall();
+        outages.onResponse(report);
+      },
     });
     const summary = await once(app, names);
     progress.end();

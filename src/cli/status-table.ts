@@ -1,4 +1,4 @@
-import { counted, showDuration } from '../core/text.ts';
+import { counted, grouped, showDuration } from '../core/text.ts';
 import type { Condition, State } from '../core/state.ts';
 import type { SourceState } from '../observe/states.ts';
 import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';
@@ -28,11 +28,11 @@ export function destinationTable(destinations: readonly DestinationStatus[], now
     ['destination', 'queued', 'dead letters', 'last response', 'oldest queued', 'skipped', 'state'],
     destinations.map(({ name, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
       name,
-      waiting.toLocaleString('en'),
-      deadLetters.toLocaleString('en'),
+      grouped(waiting),
+      grouped(deadLetters),
       lastResponseAt === undefined ? 'none yet' : `${lastResponse}, ${ago(lastResponseAt, now)}`,
       oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
-      gaps.reduce((sum, { events }) => sum + events, 0).toLocaleString('en'),
+      grouped(gaps.reduce((sum, { events }) => sum + events, 0)),
       stateInWords(state, now),
     ]),
   );
@@ -62,7 +62,7 @@ export function journalLine(
   const queued = `${counted(events, 'event')} queued`;
   const waits = `${queued}, oldest ${showDuration(Math.max(0, now - (oldest ?? now)))}`;
   if (rejected === 0) return oldest === undefined ? `${held}; nothing queued.` : `${held}; ${waits}.`;
-  const letters = `${rejected.toLocaleString('en')} rejected, see \`penstock dead-letters list\``;
+  const letters = `${grouped(rejected)} rejected, see \`penstock dead-letters list\``;
   return `${held}; ${oldest === undefined ? 'nothing queued' : waits}; ${letters}.`;
 }
 

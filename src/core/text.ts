@@ -43,7 +43,12 @@ export function percentEncoded(text: string): string {
 
 /** `1 stream`, `1,200 streams`. `many`: where it is not `one` and an s. */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+  return `${grouped(count)} ${count === 1 ? one : many}`;
+}
+
+/** A whole number with commas between its thousands; `toLocaleString` would load the data of all languages. */
+export function grouped(count: number): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',');
 }
 
 const UNITS = [

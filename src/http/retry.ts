@@ -155,7 +155,7 @@ function fromNumber(value: number, now: number): number {
 /** A date in any form of RFC 9110 §5.6.7 as epoch milliseconds; undefined for any other text. */
 export function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const date = DateTime.fromHTTP(text);
+  const date = DateTime.fromHTTP(text, { locale: 'en' });
   return date.isValid ? date.toMillis() : undefined;
 }
 

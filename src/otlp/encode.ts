@@ -1,4 +1,3 @@
-import { SeverityNumber } from '@opentelemetry/api';
 import type { EcsEvent, EncodedRecords, FieldTable, JournaledEvent } from '../core/event.ts';
 import { AttributeWriter } from './attributes.ts';
 import { LOG_RECORD, RECORD, VALUE } from './layout.ts';
@@ -91,11 +90,11 @@ export class RecordEncoder {
   }
 }
 
-/** INFO, and WARN for alerts. A vendor's own severity is in `event.severity`; it is not a log level. */
-const INFO = severity(SeverityNumber.INFO, 'INFO');
-const WARN = severity(SeverityNumber.WARN, 'WARN');
+/** INFO, and WARN for alerts, by their numbers in OTLP. A vendor's own severity is in `event.severity`; it is not a log level. */
+const INFO = severity(9, 'INFO');
+const WARN = severity(13, 'WARN');
 
-function severity(number: SeverityNumber, text: string): Uint8Array {
+function severity(number: number, text: string): Uint8Array {
   writer.byte(RECORD.severityNumber);
   writer.varint(number);
   writer.byte(RECORD.severityText);
