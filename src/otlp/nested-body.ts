@@ -1,70 +1,47 @@
-import { PAIR, VALUE } from './layout.ts';
-import type { ProtobufWriter } from './protobuf.ts';
+import { VALUE } from './layout.ts';
+import { Nesting } from './nesting.ts';
+import { type ProtobufWriter, sizeOfVarint } from './protobuf.ts';
 
-/** A document: names to the contents of AnyValues, or to documents. */
-type Tree = Map<string, Uint8Array | Tree>;
+const nesting = new Nesting();
 
 /**
- * Writes fields with dotted names as the content of an AnyValue that holds the nested document, without decoding their
- * values. Where a name is a field and has children too, the field is kept as `value` beside them, as the Collector's
- * Elasticsearch exporter does.
+ * Writes fields with dotted names as the content of an AnyValue that holds the nested document. The values are contents
+ * of AnyValues, and are not decoded.
  */
-export function writeNested(writer: ProtobufWriter, fields: Iterable<readonly [string, Uint8Array]>): void {
-  const root: Tree = new Map();
-  for (const [name, value] of fields) add(root, pathOf(name), value);
-  writeTree(writer, root);
-}
-
-/** Names come again with every record. Beyond so many, such as those of a vendor's own members, all are split anew. */
-const MOST_PATHS = 2_000;
-
-const paths = new Map<string, readonly string[]>();
-
-function pathOf(name: string): readonly string[] {
-  const known = paths.get(name);
-  if (known !== undefined) return known;
-  if (paths.size >= MOST_PATHS) paths.clear();
-  const path = name.split('.');
-  paths.set(name, path);
-  return path;
-}
-
-function add(root: Tree, path: readonly string[], value: Uint8Array): void {
-  const last = path.length - 1;
-  let tree = root;
-  for (let depth = 0; depth < last; depth += 1) tree = child(tree, path[depth] ?? '');
-  const leaf = path[last] ?? '';
-  const there = tree.get(leaf);
-  if (there instanceof Map) there.set('value', value);
-  else tree.set(leaf, value);
-}
-
-function child(tree: Tree, name: string): Tree {
-  const there = tree.get(name);
-  if (there instanceof Map) return there;
-  const made: Tree = new Map(there === undefined ? [] : [['value', there]]);
-  tree.set(name, made);
-  return made;
-}
-
-function writeTree(writer: ProtobufWriter, tree: Tree): void {
+export function writeNested(
+  writer: ProtobufWriter,
+  names: readonly string[],
+  values: readonly Uint8Array[],
+): void {
+  /** Where the messages start that are not closed yet. */
+  const open: number[] = [];
+  const start = () => void open.push(writer.open(1));
+  const end = () => writer.close(open.pop() ?? 0, 1);
   writer.byte(VALUE.pairs);
-  const pairs = writer.open(1);
-  for (const [name, node] of tree) {
-    writer.byte(VALUE.element);
-    const pair = writer.open(1);
-    writer.byte(PAIR.key);
-    writer.text(name);
-    writer.byte(PAIR.value);
-    if (node instanceof Map) {
-      const value = writer.open(1);
-      writeTree(writer, node);
-      writer.close(value, 1);
+  start();
+  for (const step of nesting.of(names)) {
+    if (step.kind === 'field') {
+      writeField(writer, step.key, values[step.index] ?? new Uint8Array());
+    } else if (step.kind === 'open') {
+      writer.byte(VALUE.element);
+      start();
+      writer.raw(step.key);
+      start();
+      writer.byte(VALUE.pairs);
+      start();
     } else {
-      writer.varint(node.length);
-      writer.raw(node);
+      end();
+      end();
+      end();
     }
-    writer.close(pair, 1);
   }
-  writer.close(pairs, 1);
+  end();
+}
+
+function writeField(writer: ProtobufWriter, key: Uint8Array, value: Uint8Array): void {
+  writer.byte(VALUE.element);
+  writer.varint(key.length + sizeOfVarint(value.length) + value.length);
+  writer.raw(key);
+  writer.varint(value.length);
+  writer.raw(value);
 }

@@ -58,12 +58,11 @@ function elasticBodymap(stored: Uint8Array, routing: () => Routing): Uint8Array 
   writer.raw(record.severity);
   writer.byte(RECORD.body);
   const body = writer.open(2);
-  writeNested(writer, [
-    ['@timestamp', timestamp],
-    ['message', record.body],
-    ...fields.map(({ name, value }) => [name, value] as const),
-    ...stream,
-  ]);
+  writeNested(
+    writer,
+    ['@timestamp', 'message', ...fields.map(({ name }) => name), ...stream.map(([name]) => name)],
+    [timestamp, record.body, ...fields.map(({ value }) => value), ...stream.map(([, value]) => value)],
+  );
   writer.close(body, 2);
   for (const [name, value] of stream) writeAttribute(name, value);
   if (uid !== undefined) {
