@@ -78,6 +78,11 @@ function readPair(reader: ProtobufReader): [string, EcsValue] {
 
 function readAnyValue(reader: ProtobufReader): EcsValue {
   reader.open();
+  return readContent(reader);
+}
+
+/** Reads the content of an AnyValue. */
+export function readContent(reader: ProtobufReader): EcsValue {
   const tag = reader.varint();
   if (tag === VALUE.string) return reader.text();
   if (tag === VALUE.bool) return reader.varint() === 1;

@@ -1,6 +1,7 @@
+import { readContent } from './decode.ts';
 import { VALUE } from './layout.ts';
 import { Nesting } from './nesting.ts';
-import { type ProtobufWriter, sizeOfVarint } from './protobuf.ts';
+import { ProtobufReader, type ProtobufWriter, sizeOfVarint } from './protobuf.ts';
 
 const nesting = new Nesting();
 
@@ -36,6 +37,26 @@ export function writeNested(
     }
   }
   end();
+}
+
+/** The nested document as JSON. `values`: contents of AnyValues. */
+export function nestedJson(names: readonly string[], values: readonly Uint8Array[]): string {
+  let text = '{';
+  let comma = '';
+  for (const step of nesting.of(names)) {
+    if (step.kind === 'close') {
+      text += '}';
+      comma = ',';
+    } else if (step.kind === 'open') {
+      text += `${comma}${step.json}{`;
+      comma = '';
+    } else {
+      const value = values[step.index];
+      text += `${comma}${step.json}${value === undefined ? 'null' : JSON.stringify(readContent(new ProtobufReader(value)))}`;
+      comma = ',';
+    }
+  }
+  return `${text}}`;
 }
 
 function writeField(writer: ProtobufWriter, key: Uint8Array, value: Uint8Array): void {

@@ -3,9 +3,17 @@ import { ProtobufWriter } from './protobuf.ts';
 
 /** One step of a walk over a document: into an object, to a field, or out of an object. */
 export type Step =
-  | { readonly kind: 'open'; readonly name: string; readonly key: Uint8Array }
-  | { readonly kind: 'field'; readonly name: string; readonly key: Uint8Array; readonly index: number }
+  | (Named & { readonly kind: 'open' })
+  | (Named & { readonly kind: 'field'; readonly index: number })
   | { readonly kind: 'close' };
+
+/** What stands before the value of a member. */
+interface Named {
+  /** In protobuf: the key of a KeyValue with tag and length, and the tag of its value. */
+  readonly key: Uint8Array;
+  /** In JSON: the name and a colon. */
+  readonly json: string;
+}
 
 /** A document by the names in it: objects, and fields by their index. */
 type Tree = Map<string, number | Tree>;
@@ -70,15 +78,14 @@ function childOf(tree: Tree, name: string): Tree {
 
 function stepsOf(tree: Tree): Step[] {
   return [...tree].flatMap(([name, node]): Step[] => {
-    const key = keyOf(name);
-    if (!(node instanceof Map)) return [{ kind: 'field', name, key, index: node }];
-    return [{ kind: 'open', name, key }, ...stepsOf(node), { kind: 'close' }];
+    const named = { key: keyOf(name), json: `${JSON.stringify(name)}:` };
+    if (!(node instanceof Map)) return [{ ...named, kind: 'field', index: node }];
+    return [{ ...named, kind: 'open' }, ...stepsOf(node), { kind: 'close' }];
   });
 }
 
 const writer = new ProtobufWriter();
 
-/** The key of a KeyValue with tag and length, and the tag of its value. */
 function keyOf(name: string): Uint8Array {
   writer.byte(PAIR.key);
   writer.text(name);

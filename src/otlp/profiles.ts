@@ -1,12 +1,8 @@
 import type { DestinationConfig } from '../config/types.ts';
-import { nest } from '../core/event.ts';
-import { toJson } from '../core/json.ts';
-import { decodeRecord } from './decode.ts';
 import { PAIR, RECORD, SEVERITY, TIMES, UID, VALUE } from './layout.ts';
-import { writeNested } from './nested-body.ts';
-import { ProtobufReader, ProtobufWriter } from './protobuf.ts';
-import { firstAttribute, readStored, type StoredRecord } from './stored-record.ts';
-import { isoOf, readTime } from './time.ts';
+import { nestedJson, writeNested } from './nested-body.ts';
+import { ProtobufWriter } from './protobuf.ts';
+import { readDocument, uidValue } from './stored-record.ts';
 
 /** Where a store puts a record. */
 export interface Routing {
@@ -38,65 +34,57 @@ const writer = new ProtobufWriter();
 
 /** Severity is left out, because the receiver would write it over `event.severity` and `log.level`. */
 function elasticEcs(stored: Uint8Array, routing: () => Routing): Uint8Array {
-  const uid = firstAttribute(stored);
+  const uid = uidValue(stored);
   const stream = dataStream(routing());
   writer.raw(stored.subarray(0, TIMES));
   writer.raw(stored.subarray(TIMES + SEVERITY));
   // Of an attribute that is there twice, the receiver keeps the last.
-  for (const [name, value] of stream) writeAttribute(name, value);
-  writeAttribute(DOCUMENT_ID, uid.value);
+  writeIdentity(stream, uid);
   return writer.take();
 }
 
 /** Values are moved as they are stored, so that a double stays a double. */
 function elasticBodymap(stored: Uint8Array, routing: () => Routing): Uint8Array {
-  const record = readStored(stored);
-  const [uid, ...fields] = record.attributes;
+  const { names, values, uid } = readDocument(stored);
   const stream = dataStream(routing());
-  const timestamp = timestampOf(record);
-  writer.raw(record.times);
-  writer.raw(record.severity);
+  for (const [name, value] of stream) {
+    names.push(name);
+    values.push(value);
+  }
+  writer.raw(stored.subarray(0, TIMES + SEVERITY));
   writer.byte(RECORD.body);
   const body = writer.open(2);
-  writeNested(
-    writer,
-    ['@timestamp', 'message', ...fields.map(({ name }) => name), ...stream.map(([name]) => name)],
-    [timestamp, record.body, ...fields.map(({ value }) => value), ...stream.map(([, value]) => value)],
-  );
+  writeNested(writer, names, values);
   writer.close(body, 2);
-  for (const [name, value] of stream) writeAttribute(name, value);
-  if (uid !== undefined) {
-    writer.raw(uid.whole);
-    writeAttribute(DOCUMENT_ID, uid.value);
-  }
+  writeAttribute(UID, uid);
+  writeIdentity(stream, uid);
   return writer.take();
 }
 
 /** What a receiver that gets the whole event as text can still search by. */
-const INDEXED: ReadonlySet<string> = new Set([
-  'event.kind',
-  'event.category',
-  'event.type',
-  'event.action',
-  'event.dataset',
-  UID,
-]);
+const INDEXED = new Set(['event.kind', 'event.category', 'event.type', 'event.action', 'event.dataset']);
 
 function jsonBody(stored: Uint8Array): Uint8Array {
-  const { times, severity, attributes } = readStored(stored);
-  const text = toJson(nest(decodeRecord(stored).event));
-  writer.raw(times);
-  writer.raw(severity);
+  const { names, values, uid } = readDocument(stored);
+  const text = nestedJson(names, values);
+  writer.raw(stored.subarray(0, TIMES + SEVERITY));
   writer.byte(RECORD.body);
   const body = writer.open(2);
   writer.byte(VALUE.string);
   writer.text(text);
   writer.close(body, 2);
-  for (const { name, whole } of attributes) if (INDEXED.has(name)) writer.raw(whole);
+  writeAttribute(UID, uid);
+  names.forEach((name, index) => {
+    const value = values[index];
+    if (value !== undefined && INDEXED.has(name)) writeAttribute(name, value);
+  });
   return writer.take();
 }
 
-const DOCUMENT_ID = 'elasticsearch.document_id';
+function writeIdentity(stream: Fields, uid: Uint8Array): void {
+  for (const [name, value] of stream) writeAttribute(name, value);
+  writeAttribute('elasticsearch.document_id', uid);
+}
 
 /** `value`: the content of its AnyValue. */
 function writeAttribute(name: string, value: Uint8Array): void {
@@ -117,7 +105,7 @@ const streams = new Map<string, Fields>();
 /** Beyond so many data streams, all are encoded anew. */
 const MOST_STREAMS = 1_000;
 
-/** The attributes that name the data stream `logs-<dataset>-<namespace>`. */
+/** The fields that name the data stream `logs-<dataset>-<namespace>`. */
 function dataStream({ dataset, namespace }: Routing): Fields {
   const key = `${namespace} ${dataset}`;
   const known = streams.get(key);
@@ -132,18 +120,9 @@ function dataStream({ dataset, namespace }: Routing): Fields {
   return made;
 }
 
-function timestampOf({ times }: StoredRecord): Uint8Array {
-  const reader = new ProtobufReader(times);
-  reader.at = 1;
-  return stringValue(isoOf(readTime(reader)));
-}
-
 /** The content of an AnyValue that is a string. */
 function stringValue(text: string): Uint8Array {
-  const start = writer.length;
   writer.byte(VALUE.string);
   writer.text(text);
-  const value = writer.copy(start);
-  writer.length = start;
-  return value;
+  return writer.take();
 }

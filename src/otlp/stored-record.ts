@@ -1,73 +1,80 @@
-import { PAIR, RECORD, SEVERITY, TIMES, UID } from './layout.ts';
+import { PAIR, RECORD, SEVERITY, TIMES, UID, VALUE } from './layout.ts';
 import { ProtobufReader } from './protobuf.ts';
+import { isoOf, readTime } from './time.ts';
 
-/** One attribute of a stored LogRecord, in place. */
-export interface StoredAttribute {
-  readonly name: string;
-  /** The whole attribute, with its tag and length. */
-  readonly whole: Uint8Array;
-  /** The content of its AnyValue. */
-  readonly value: Uint8Array;
+/** The document of a stored LogRecord (`layout.ts`). A value is the content of an AnyValue, in place and not decoded. */
+export interface StoredDocument {
+  /** Names of its fields, dotted, `@timestamp` and `message` first. */
+  readonly names: string[];
+  /** Their values, in the same order. */
+  readonly values: Uint8Array[];
+  /** The value of `log.record.uid`, which is not a field of the document. */
+  readonly uid: Uint8Array;
 }
 
-/** A stored LogRecord (`layout.ts`) in its parts. Nothing is copied, and no value is decoded. */
-export interface StoredRecord {
-  /** The two times with their tags. */
-  readonly times: Uint8Array;
-  /** Severity number and text with their tags. */
-  readonly severity: Uint8Array;
-  /** The content of the AnyValue of its body. */
-  readonly body: Uint8Array;
-  /** The first one is `log.record.uid`. */
-  readonly attributes: readonly StoredAttribute[];
-}
-
-export function readStored(record: Uint8Array): StoredRecord {
+export function readDocument(record: Uint8Array): StoredDocument {
   const reader = new ProtobufReader(record);
-  reader.at = TIMES + SEVERITY;
-  reader.expect(RECORD.body);
-  const endOfBody = reader.open();
-  const body = record.subarray(reader.at, endOfBody);
-  reader.at = endOfBody;
-  const attributes: StoredAttribute[] = [];
-  while (reader.at < record.length) attributes.push(readAttribute(reader, record));
-  return {
-    times: record.subarray(0, TIMES),
-    severity: record.subarray(TIMES, TIMES + SEVERITY),
-    body,
-    attributes,
-  };
+  const names = ['@timestamp', 'message'];
+  const values = [timestampOf(reader), bodyOf(reader)];
+  expectUid(reader);
+  const uid = valueOf(reader);
+  while (reader.at < record.length) {
+    names.push(nameOf(reader));
+    values.push(valueOf(reader));
+  }
+  return { names, values, uid };
 }
 
-/** The id of a stored LogRecord: its first attribute. */
+/** The id of a stored LogRecord. */
 export function uidOf(record: Uint8Array): string {
-  const { value } = firstAttribute(record);
-  const reader = new ProtobufReader(value);
-  reader.at = 1;
+  const reader = new ProtobufReader(uidValue(record));
+  reader.expect(VALUE.string);
   return reader.text();
 }
 
-/** `log.record.uid` of a stored LogRecord. */
-export function firstAttribute(record: Uint8Array): StoredAttribute {
+/** The value of `log.record.uid`, which is the first attribute. */
+export function uidValue(record: Uint8Array): Uint8Array {
   const reader = new ProtobufReader(record);
-  reader.at = TIMES + SEVERITY;
-  reader.expect(RECORD.body);
-  reader.at = reader.open();
-  const attribute = readAttribute(reader, record);
-  if (attribute.name !== UID)
-    throw new RangeError(`The first attribute of a record is ${attribute.name}, not ${UID}.`);
-  return attribute;
+  bodyOf(reader);
+  expectUid(reader);
+  return valueOf(reader);
 }
 
-function readAttribute(reader: ProtobufReader, record: Uint8Array): StoredAttribute {
-  const start = reader.at;
+/** The content of an AnyValue with the time in ISO 8601. */
+function timestampOf(reader: ProtobufReader): Uint8Array {
+  reader.expect(RECORD.time);
+  const text = isoOf(readTime(reader));
+  return Buffer.from(`${String.fromCharCode(VALUE.string, text.length)}${text}`, 'latin1');
+}
+
+function bodyOf(reader: ProtobufReader): Uint8Array {
+  reader.at = TIMES + SEVERITY;
+  reader.expect(RECORD.body);
+  return message(reader);
+}
+
+function expectUid(reader: ProtobufReader): void {
+  const name = nameOf(reader);
+  if (name !== UID) throw new RangeError(`The first attribute of a record is ${name}, not ${UID}.`);
+}
+
+/** The name of the attribute that comes next; its value follows. */
+function nameOf(reader: ProtobufReader): string {
   reader.expect(RECORD.attribute);
-  const end = reader.open();
-  reader.expect(PAIR.key);
-  const name = reader.text();
-  reader.expect(PAIR.value);
   reader.open();
-  const attribute = { name, whole: record.subarray(start, end), value: record.subarray(reader.at, end) };
+  reader.expect(PAIR.key);
+  return reader.text();
+}
+
+function valueOf(reader: ProtobufReader): Uint8Array {
+  reader.expect(PAIR.value);
+  return message(reader);
+}
+
+/** The message that comes next, behind its length. */
+function message(reader: ProtobufReader): Uint8Array {
+  const end = reader.open();
+  const bytes = reader.bytes.subarray(reader.at, end);
   reader.at = end;
-  return attribute;
+  return bytes;
 }
