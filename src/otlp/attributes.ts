@@ -8,7 +8,8 @@ import { safeValue, writeValue } from './values.ts';
 /** Beyond so many names, such as those of a vendor's own members, what is prepared for them is made anew. */
 const MOST_PREPARED = 2_000;
 
-/** A larger attribute is not kept. Bytes. */
+/** A value that comes so often one after another is kept as bytes, unless its attribute has more of them. */
+const OFTEN = 4;
 const LARGEST_PREPARED = 512;
 
 /** What is prepared for the attributes of one name. */
@@ -16,8 +17,9 @@ interface Prepared {
   /** The key of the KeyValue with its tag and length, and the tag of the value. */
   readonly key: Uint8Array;
   readonly double: boolean;
-  /** The value that was written last, and the whole attribute once the same value came again. */
+  /** The value that was written last, how often it came one after another, and the whole attribute when that is often. */
   last: unknown;
+  times: number;
   bytes: Uint8Array | undefined;
 }
 
@@ -74,7 +76,8 @@ export class AttributeWriter {
     if (safe === undefined) return;
     const start = this.#writer.length;
     this.#pair(prepared, safe);
-    prepared.bytes = again ? this.#writer.copy(start) : undefined;
+    prepared.times = again ? prepared.times + 1 : 1;
+    prepared.bytes = prepared.times === OFTEN ? this.#writer.copy(start) : undefined;
     prepared.last = this.#writer.length - start <= LARGEST_PREPARED ? value : undefined;
   }
 
@@ -105,7 +108,7 @@ export class AttributeWriter {
     writer.byte(PAIR.value);
     const key = writer.copy(start);
     writer.length = start;
-    return { key, double: this.#isDouble(name), last: undefined, bytes: undefined };
+    return { key, double: this.#isDouble(name), last: undefined, times: 0, bytes: undefined };
   }
 
   #isDouble(name: string): boolean {

@@ -111,12 +111,11 @@ function writeBody(text: string): void {
 }
 
 /** Never empty, because Splunk drops a record without a body. */
-function sentence(event: EcsEvent): string {
-  const { message, 'event.action': action, 'event.dataset': dataset } = event;
-  return (
-    [textOf(message), action, dataset].find((one) => typeof one === 'string' && one !== '')?.toString() ??
-    'event'
-  );
+function sentence({ message, 'event.action': action, 'event.dataset': dataset }: EcsEvent): string {
+  const text = textOf(message);
+  if (text !== '') return text;
+  if (typeof action === 'string' && action !== '') return action;
+  return typeof dataset === 'string' && dataset !== '' ? dataset : 'event';
 }
 
 /** The event, saying so where its own time cannot be that of its record, so that no profile loses it. */

@@ -4,7 +4,7 @@ import type { ProtobufReader, ProtobufWriter } from './protobuf.ts';
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.(\d{1,9})\d*)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** What `ISO` allows, in the form that events have nearly always. */
-const PLAIN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
+const PLAIN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d\.\d{3}Z$/;
 
 /** OTLP counts nanoseconds since 1970 in 64 bits without sign: the last whole second that fits (July 2554). */
 const LAST_SECOND = 18_446_744_073;
@@ -23,13 +23,25 @@ export interface OtlpTime {
 export function otlpTimeOf(text: unknown): OtlpTime | undefined {
   if (typeof text !== 'string') return undefined;
   if (PLAIN.test(text)) {
-    const millis = Date.parse(text);
+    const millis = plainMillis(text);
     return clamped(Math.floor(millis / 1000), (millis % 1000) * 1e6);
   }
   const match = ISO.exec(text);
   if (match === null) return undefined;
   const [whole, fraction = ''] = match;
   return clamped(Math.floor(Date.parse(whole) / 1000), Number(fraction.padEnd(9, '0')));
+}
+
+/** The minute of the plain time that was read last: the times of a page are near each other. `start`: epoch ms. */
+let minute = { text: ' ', start: 0 };
+
+/** Epoch ms of a plain time; NaN when there is no such day or hour. */
+function plainMillis(text: string): number {
+  if (!text.startsWith(minute.text)) {
+    const until = text.slice(0, -'00.000Z'.length);
+    minute = { text: until, start: Date.parse(`${until}00.000Z`) };
+  }
+  return minute.start + Number(text.slice(-7, -5)) * 1000 + Number(text.slice(-4, -1));
 }
 
 function clamped(seconds: number, nanos: number): OtlpTime | undefined {
