@@ -100,55 +100,57 @@ function hostOf(url: string): string {
   return host;
 }
 
-/** Addresses and users of an event, each once. A user without a name is listed by id. */
-function collectRelated(event: EcsEvent): { ips: string[]; users: string[] } {
-  const ips: string[] = [];
-  const users: string[] = [];
-  const named: string[] = [];
-  const ids: string[] = [];
-  for (const name of Object.keys(event)) {
+/** Addresses and users of an event, each once. A user without a name is listed by id, after the others. */
+function collectRelated(event: EcsEvent): { ips: readonly string[]; users: readonly string[] } {
+  let ips: readonly string[] = NONE;
+  let users: readonly string[] = NONE;
+  const ids: Role[] = [];
+  for (const name in event) {
     const role = roleOf(name);
-    if (role === undefined) continue;
-    if (role === 'id') ids.push(name);
-    else addTexts(role === 'ip' ? ips : users, event[name]);
-    if (role === 'name' && hasText(event[name])) named.push(userOf(name));
+    if (role.kind === 'ip') ips = withTexts(ips, event[name]);
+    else if (role.kind === 'user') users = withTexts(users, event[name]);
+    else if (role.kind === 'id') ids.push(role);
   }
-  for (const name of ids) if (!named.includes(userOf(name))) addTexts(users, event[name]);
+  for (const { field, names } of ids) {
+    const named = names.some((name) => withTexts(NONE, event[name]).length > 0);
+    if (!named) users = withTexts(users, event[field]);
+  }
   return { ips, users };
 }
 
-/** `source.user` of `source.user.id`. */
-function userOf(field: string): string {
-  return field.slice(0, field.lastIndexOf('.'));
+/** What a field says of the addresses and users of its event. */
+interface Role {
+  readonly field: string;
+  readonly kind: 'ip' | 'id' | 'user' | 'none';
+  /** Of an id: the fields with the name and the address of the same user. */
+  readonly names: readonly string[];
 }
 
-type Role = 'ip' | 'name' | 'id' | 'user' | undefined;
-
 /** A cache: there are few field names and many events. */
-const roles = new Map<string, Role | null>();
+const roles = new Map<string, Role>();
 
-function roleOf(name: string): Role {
-  const known = roles.get(name);
-  if (known !== undefined) return known ?? undefined;
-  const role = decideRole(name);
-  roles.set(name, role ?? null);
+function roleOf(field: string): Role {
+  const known = roles.get(field);
+  if (known !== undefined) return known;
+  const user = field.slice(0, field.lastIndexOf('.'));
+  const role = { field, kind: kindOf(field), names: [`${user}.name`, `${user}.email`] };
+  roles.set(field, role);
   return role;
 }
 
-function decideRole(name: string): Role {
-  if (name === 'related.ip' || ADDRESSES.test(name)) return 'ip';
-  if (name === 'related.user') return 'user';
-  if (USER_NAMES.test(name)) return 'name';
-  return USER_IDS.test(name) ? 'id' : undefined;
+function kindOf(field: string): Role['kind'] {
+  if (field === 'related.ip' || ADDRESSES.test(field)) return 'ip';
+  if (field === 'related.user' || USER_NAMES.test(field)) return 'user';
+  return USER_IDS.test(field) ? 'id' : 'none';
 }
 
-function addTexts(list: string[], value: EcsValue | undefined): void {
-  if (Array.isArray(value)) for (const one of value as readonly EcsValue[]) addTexts(list, one);
-  else if (typeof value === 'string' && value !== '' && !list.includes(value)) list.push(value);
-}
+const NONE: readonly string[] = [];
 
-function hasText(value: EcsValue | undefined): boolean {
-  return Array.isArray(value) ? value.some((one) => hasText(one)) : typeof value === 'string' && value !== '';
+/** The list with the texts of a value that it lacks. */
+function withTexts(list: readonly string[], value: EcsValue | undefined): readonly string[] {
+  if (Array.isArray(value)) return (value as readonly EcsValue[]).reduce(withTexts, list);
+  if (typeof value !== 'string' || value === '' || list.includes(value)) return list;
+  return list.length === 0 ? [value] : [...list, value];
 }
 
 /**
