@@ -61,16 +61,42 @@ export function buildPage(
   known: Known,
 ): BuiltPage {
   const { scope, observedAt } = page;
-  const common = inCommon(source, page);
   const observations = skipCovered(page.observations, known.covered);
+  const newGaps = (page.gaps ?? []).filter((gap) => !known.gaps.some((one) => isKnownGap(gap, one)));
   const stats = new PollStats();
-  const events: JournaledEvent[] = [];
   const ledger = new Map<string, LedgerWrite>();
+  function* events(): Generator<JournaledEvent> {
+    yield* emitted(inCommon(source, page), observations, { known: known.ledger, ledger, stats });
+    for (const gap of newGaps) yield gapEvent({ config: source, scope, gap, observedAt });
+  }
+  // Each event is encoded as soon as it is made, so that those of a page are not in memory together.
+  const records = encoder.encode(events(), observedAt);
+  stats.rows = observations.length;
+  stats.schemaChanged = stats.malformed * 2 > stats.rows;
+  stats.gaps = newGaps.length;
+  stats.deferred = page.deferred ?? 0;
+  return { records, ledger: [...ledger.values()], newGaps, stats };
+}
+
+/** What the ledger knew, and what the page adds to it and to the numbers of the poll. */
+interface Account {
+  readonly known: ReadonlyMap<string, LedgerEntry>;
+  readonly ledger: Map<string, LedgerWrite>;
+  readonly stats: PollStats;
+}
+
+/** The events of the observations that are new or changed; enters all of them into the account. */
+function* emitted(
+  common: InCommon,
+  observations: readonly Observation[],
+  { known, ledger, stats }: Account,
+): Generator<JournaledEvent> {
+  const { stream } = common.source.definition;
   for (const observation of observations) {
-    const { key, at = observedAt } = observation;
+    const { key, at = common.page.observedAt } = observation;
     // A key may come twice in one page.
-    const before = ledger.get(key) ?? known.ledger.get(key);
-    const decision = decide(source.definition.stream, observation, before);
+    const before = ledger.get(key) ?? known.get(key);
+    const decision = decide(stream, observation, before);
     if (decision.outcome === 'repeated') {
       stats.repeated += 1;
       continue;
@@ -78,22 +104,15 @@ export function buildPage(
     let uid = before?.uid ?? '';
     if (decision.outcome === 'emitted') {
       const { event, malformed } = eventOf(common, { observation, before, decision });
-      events.push(event);
       if (malformed) stats.malformed += 1;
       else if (before === undefined) stats.new += 1;
       else stats.updated += 1;
       // Only the id of an update depends on the event before it.
-      uid = source.definition.stream === 'append-only' ? '' : event.uid;
+      uid = stream === 'append-only' ? '' : event.uid;
+      yield event;
     }
     ledger.set(key, { key, value: remembered(observation), uid, at });
   }
-  const newGaps = (page.gaps ?? []).filter((gap) => !known.gaps.some((one) => isKnownGap(gap, one)));
-  events.push(...newGaps.map((gap) => gapEvent({ config: source, scope, gap, observedAt })));
-  stats.rows = observations.length;
-  stats.schemaChanged = stats.malformed * 2 > stats.rows;
-  stats.gaps = newGaps.length;
-  stats.deferred = page.deferred ?? 0;
-  return { records: encoder.encode(events, observedAt), ledger: [...ledger.values()], newGaps, stats };
 }
 
 /** An observation without a time of its own is never skipped. */

@@ -26,7 +26,7 @@ export class RecordEncoder {
   }
 
   /** Encodes events in their order; consecutive events of one dataset are together. `observedAt`: epoch ms. */
-  encode(events: readonly JournaledEvent[], observedAt: number): readonly EncodedRecords[] {
+  encode(events: Iterable<JournaledEvent>, observedAt: number): readonly EncodedRecords[] {
     // Nothing is left of a page whose encoding failed.
     writer.length = 0;
     const runs: EncodedRecords[] = [];
