@@ -47,7 +47,7 @@ class Client implements SourceHttp {
   readonly #settings: HttpSettings;
   readonly #authentication: Authentication;
   readonly #sender: Sender;
-  readonly #limits: ReadonlyMap<string, RateLimit>;
+  readonly #limits: ReadonlyMap<string, readonly RateLimit[]>;
   readonly #clock = new VendorClock();
 
   constructor(settings: HttpSettings) {
@@ -74,7 +74,8 @@ class Client implements SourceHttp {
   }
 
   capacity(route: string): number {
-    return this.#quota(route).limit?.requests ?? Infinity;
+    const { limit, also = [] } = this.#quota(route);
+    return Math.min(...[limit, ...also.map((one) => one.limit)].map((one) => one?.requests ?? Infinity));
   }
 
   quotaName(route: string): string {
@@ -125,7 +126,10 @@ class Client implements SourceHttp {
 
   #quota(route: string): RouteQuota {
     const shared = this.#limits.has(EVERY_ROUTE) ? EVERY_ROUTE : route;
-    return { name: this.quotaName(shared), route: shared, limit: this.#limits.get(shared) };
+    const [limit, ...more] = this.#limits.get(shared) ?? [];
+    const name = this.quotaName(shared);
+    const also = more.map((one) => ({ name: `${name}|${one.per}`, route: shared, limit: one }));
+    return { name, route: shared, limit, ...(also.length > 0 && { also }) };
   }
 
   async #read(raw: RawResponse, request: HttpRequest, url: URL): Promise<HttpResponse> {
@@ -135,8 +139,11 @@ class Client implements SourceHttp {
   }
 }
 
-function limitsByRoute({ options, quotas }: HttpSettings): ReadonlyMap<string, RateLimit> {
-  const byRoute = new Map(quotas.map((quota) => [quota.route, { requests: quota.requests, per: quota.per }]));
-  if (options.quota !== undefined) byRoute.set(quotas[0]?.route ?? EVERY_ROUTE, options.quota);
+/** A route may have several limits, such as one a minute and one an hour. */
+function limitsByRoute({ options, quotas }: HttpSettings): ReadonlyMap<string, readonly RateLimit[]> {
+  const byRoute = new Map<string, readonly RateLimit[]>();
+  for (const { route, requests, per } of quotas)
+    byRoute.set(route, [...(byRoute.get(route) ?? []), { requests, per }]);
+  if (options.quota !== undefined) byRoute.set(quotas[0]?.route ?? EVERY_ROUTE, [options.quota]);
   return byRoute;
 }

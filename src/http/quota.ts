@@ -13,6 +13,8 @@ export interface RouteQuota {
   readonly route: string;
   /** Undefined: unlimited, yet a 429 pauses it. */
   readonly limit: RateLimit | undefined;
+  /** Further limits that the same requests must keep: each is spent as well. */
+  readonly also?: readonly RouteQuota[];
 }
 
 interface SpenderParts {
@@ -76,6 +78,7 @@ export class QuotaSpender {
    * @throws OutOfBudgetError when aborted while the quota is exhausted; the signal's reason when it is not.
    */
   async acquire(quota: RouteQuota, waiter: Waiter): Promise<void> {
+    for (const further of quota.also ?? []) await this.acquire(further, waiter);
     const { signal } = waiter;
     const turn = this.#queues.get(quota.name) ?? Promise.resolve();
     const { promise: served, resolve: leave } = Promise.withResolvers<void>();
@@ -101,7 +104,11 @@ export class QuotaSpender {
   }
 
   /** How many requests could be sent now without waiting; Infinity without a limit. */
-  async available({ name, limit }: RouteQuota): Promise<number> {
+  async available({ name, limit, also = [] }: RouteQuota): Promise<number> {
+    if (also.length > 0) {
+      const all = [{ name, route: name, limit }, ...also].map((one) => this.available(one));
+      return Math.min(...(await Promise.all(all)));
+    }
     const now = this.#clock.now();
     if (limit !== undefined) return this.#quotas.available(name, withMargin(limit), now);
     return (await this.#quotas.pausedUntil(name)) > now ? 0 : Infinity;

@@ -52,6 +52,24 @@ describe('requests', () => {
     await second.http[Symbol.asyncDispose]();
   });
 
+  test('a route with a limit a minute and one an hour keeps both', async () => {
+    const clock = new DrivenClock();
+    await using server = await serve(ok, { clock });
+    const quotas = [QUOTA, { route: 'x', requests: 3, per: 10 * MINUTE }];
+    await using http = (await rig(server.url, { clock, quotas })).http;
+
+    await drive(
+      clock,
+      (async () => {
+        for (let n = 0; n < 4; n += 1) await http.get({ path: `/${n}`, route: 'x' });
+      })(),
+    );
+
+    expect(server.requests.map(({ at }) => at - START)).toEqual([0, 0, WINDOW, 10 * MINUTE + 500]);
+    expect(http.capacity('x')).toBe(2);
+    expect(await http.available('x')).toBe(1);
+  });
+
   test('every try and every redirect is spent before it is sent', async () => {
     const clock = new DrivenClock();
     const left: number[] = [];
