@@ -2,6 +2,7 @@
  * Builds `dist/`: the program in one bundle with its dependencies, split by command, so that a command reads only what it
  * uses. Types are checked before (`npm run build`).
  */
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
@@ -24,7 +25,7 @@ const sourceFolders: Plugin = {
       const ids = entries
         .filter((one) => one.isDirectory() && !one.name.startsWith('_'))
         .map(({ name }) => name);
-      const lines = ids.toSorted().map((id) => `['${id}', () => import('./${id}/index.ts')]`);
+      const lines = ids.toSorted().map((id) => `['${id}', ${loading(folder, id)}]`);
       return {
         contents: `const FOLDERS = new Map([${lines.join(', ')}]);\nexport const sourceFolders = async () => FOLDERS;\n`,
         loader: 'ts',
@@ -33,6 +34,16 @@ const sourceFolders: Plugin = {
     });
   },
 };
+
+/** How a bundle loads a source: its code, or its definition and what compiles it. */
+function loading(folder: string, id: string): string {
+  if (existsSync(join(folder, id, 'index.ts'))) return `() => import('./${id}/index.ts')`;
+  const [file, compiler] = [`./${id}/source.yaml`, './_declarative/compile.ts'];
+  return `async () => {
+    const [{ default: text }, { compileDefinition }] = await Promise.all([import('${file}'), import('${compiler}')]);
+    return { default: compileDefinition(text, '${id}/source.yaml') };
+  }`;
+}
 
 /** What `penstock sources` lists, so that it need not load them. */
 const summaries: Plugin = {
@@ -117,6 +128,7 @@ const { metafile, outputFiles } = await build({
   sourcemap: true,
   sourcesContent: false,
   banner: { js: REQUIRE },
+  loader: { '.yaml': 'text' },
   plugins: [sourceFolders, summaries, undiciClient],
   metafile: true,
   write: false,

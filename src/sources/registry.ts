@@ -24,6 +24,6 @@ async function loaded(id: string, load: LoadSource): Promise<Source> {
   const { default: source } = await load();
   if (source?.id === id) return source;
   throw new Error(
-    `sources/${id}/index.ts must export by default a source whose id is the folder's name, ${id}.`,
+    `sources/${id} must hold an index.ts that exports by default a source whose id is the folder's name, ${id}, or a source.yaml with that id.`,
   );
 }

@@ -10,6 +10,7 @@ import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { sourceFolders } from '../../src/sources/folders.ts';
 import { loadSources } from '../../src/sources/registry.ts';
+import { ACME } from './_declarative/definitions.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -69,10 +70,28 @@ describe('loadSources', () => {
     expect(vendor.requests.map(({ query }) => query.get('from'))).toEqual(['0', '2']);
   });
 
+  it('a folder with a source.yaml is a source type, and its mistakes are reported with their places', async () => {
+    await using directory = await temporaryDirectory();
+    const write = async (text: string) => {
+      await mkdir(join(directory.path, 'acme-audit'), { recursive: true });
+      await writeFile(join(directory.path, 'acme-audit/source.yaml'), text);
+    };
+    const load = () => sourceFolders(pathToFileURL(`${directory.path}/`)).then(loadSources);
+
+    await write(ACME);
+    const sources = await load();
+    await write(ACME.replace('records: data', 'recods: data'));
+
+    expect(sources.get('acme-audit')).toMatchObject({ id: 'acme-audit', dataset: 'acme.audit' });
+    await expect(load()).rejects.toThrow(
+      `${directory.path}/acme-audit/source.yaml:30:1 recods: unknown option \`recods\`; did you mean \`records\`?`,
+    );
+  });
+
   it.each([
-    ['no index.ts', undefined, /sources\/acme has no index\.ts/],
+    ['no index.ts', undefined, /sources\/acme has no index\.ts and no source\.yaml/],
     ['another id than its folder', "export default { id: 'other' };", /whose id is the folder's name, acme/],
-    ['no default export', "export const id = 'acme';", /must export by default/],
+    ['no default export', "export const id = 'acme';", /exports by default/],
   ])('loadSources rejects a folder with %s', async (_, text, problem) => {
     await using directory = await temporaryDirectory();
     await mkdir(join(directory.path, 'acme'));
