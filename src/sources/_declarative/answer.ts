@@ -91,7 +91,7 @@ export class Answer {
     const found = rawAt(this.#body, steps);
     if (found instanceof Rows) return found;
     if (Array.isArray(found)) return Rows.of(...(found as unknown[]));
-    if (this.#meansNone(found)) return Rows.of();
+    if (this.#meansNone(found) && errorIn(this.#body) === undefined) return Rows.of();
     if (single && typeof found === 'object' && found !== null && steps.length + Object.keys(found).length > 0)
       return Rows.of(found);
     const place = steps.length === 0 ? 'it' : `\`${steps.join('.')}\``;

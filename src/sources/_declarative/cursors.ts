@@ -12,6 +12,8 @@ export const windowCursor = z.object({
   ...shared,
   /** Everything before this was read, or is a gap. */
   next: instant,
+  /** Where the next poll begins, when the last one could not read all of the overlap. */
+  resume: instant.optional(),
   /** The length of a slice, when those of the definition do not fit into a poll. Milliseconds. */
   slice: z.int().optional(),
   /** The most records in a page, when the vendor sends fewer than asked for. */

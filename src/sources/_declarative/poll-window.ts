@@ -81,6 +81,7 @@ class WindowPoll {
       }
       const ended = yield* this.#shifts ? this.#repeated(window) : this.#walk(window);
       if (ended !== 'ended' || this.#state.complete) return ended;
+      if (this.#allowance.isSpent) return 'cut';
     }
   }
 
@@ -134,7 +135,14 @@ class WindowPoll {
       isEnd && settling.news > 0 ? [this.#state.noteMoved({ from: settling.began, to: date })] : [];
     const closedGaps = isEnd && settling.news === 0 ? this.#state.takeMoved() : [];
     this.#state.note({ ahead: this.#clock.ahead, cap: step.cap });
-    const tail = this.#state.advance({ date, oldest, newest, last: step.last, cut: step.cut });
+    const tail = this.#state.advance({
+      date,
+      oldest,
+      newest,
+      last: step.last,
+      cut: step.cut,
+      spent: this.#allowance.isSpent,
+    });
     const unreadable = step.gap === undefined ? [] : [gapOf(step.gap, 'more-than-a-page')];
     const gaps = [...moved, ...unreadable, ...(tail.gaps ?? [])];
     const covered = tail.covered &&

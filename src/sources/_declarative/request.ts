@@ -22,7 +22,7 @@ export interface BuiltRequest {
 }
 
 /** A JSON value with templates in place of its texts. */
-type BodyTemplate =
+export type BodyTemplate =
   | { readonly template: Template }
   | { readonly list: readonly BodyTemplate[] }
   | { readonly members: readonly (readonly [string, BodyTemplate])[] }

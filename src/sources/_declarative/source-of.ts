@@ -3,7 +3,7 @@ import type { EcsEvent } from '../../core/event.ts';
 import type { HttpResponse } from '../../core/http.ts';
 import { toJson } from '../../core/json.ts';
 import type { CommonOptions, Page, Scope, Source, SourceContext } from '../../core/source.ts';
-import { authorisationOf } from './authentication.ts';
+import { authenticationOf } from './authentication.ts';
 import { backfillOf } from './backfill.ts';
 import {
   type PositionCursor,
@@ -51,7 +51,7 @@ export function sourceOf(definition: Definition, limits: Limits = LIMITS): Sourc
     cursor: CURSORS[kind],
     record: item,
     quotas: () => definition.quotas.map((quota) => ({ route: ROUTE, ...quota })),
-    authorise: (options) => authorisationOf(definition, options),
+    authorise: (options) => authenticationOf(definition, options),
     ...(definition.throttled.length > 0 && { throttled: (response) => throttledBy(definition, response) }),
     streams,
     poll: (context, stored) => pollOf({ definition, context, limits }, stored),
@@ -86,7 +86,7 @@ function pagesOf(parts: PollParts, cursor: unknown): AsyncIterable<Page<unknown>
 }
 
 function rewind(cursor: unknown, to: number): WindowCursor {
-  const { pending: _, ...before } = cursor as WindowCursor;
+  const { pending: _, resume: __, ...before } = cursor as WindowCursor;
   return { ...before, next: Math.min(before.next, to) };
 }
 

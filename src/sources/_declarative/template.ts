@@ -80,6 +80,15 @@ export class Template {
     return typeof only === 'object' ? evaluate(only, variables) : only;
   }
 
+  /** What stands in a text in place of each expression; undefined when the text was not made by this template. */
+  capture(text: string): readonly { readonly expression: Expression; readonly text: string }[] | undefined {
+    const pattern = this.#parts.map((part) => (typeof part === 'object' ? '(.*?)' : escaped(String(part))));
+    const found = new RegExp(`^${pattern.join('')}$`, 's').exec(text);
+    return found === null
+      ? undefined
+      : this.expressions.map((expression, index) => ({ expression, text: found[index + 1] ?? '' }));
+  }
+
   /**
    * The text; what is absent is empty. `encode`: applied to the text of each expression.
    * @throws Error when an expression fails
@@ -89,6 +98,10 @@ export class Template {
       .map((part) => (typeof part === 'object' ? encode(textOf(evaluate(part, variables))) : String(part)))
       .join('');
   }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
 }
 
 function evaluate(expression: Expression, variables: Variables): unknown {

@@ -1,5 +1,6 @@
 import type { Gap, Page, Span } from '../../core/source.ts';
 import { PRECISION } from '../_kit/clock.ts';
+import { doubled, halved, NEVER, SHORTEST_LAG, SHORTEST_SLICE, YEAR } from '../_kit/windows.ts';
 import type { WindowCursor } from './cursors.ts';
 import type { WindowOptions, WindowPlan } from './definition.ts';
 import { floorTo } from './time.ts';
@@ -14,6 +15,8 @@ export interface Seen {
   readonly last: boolean;
   /** More follows, and the poll may not ask for it. */
   readonly cut: boolean;
+  /** The poll may send no further request. */
+  readonly spent: boolean;
 }
 
 /** Everything of a page but its records. */
@@ -29,18 +32,6 @@ interface StateParts {
   readonly mutable: boolean;
 }
 
-/** No slice is made shorter. Milliseconds. */
-const SHORTEST_SLICE = 1_000;
-
-/** A poll goes on when it is further behind than this at the end of a window, even if `settle` is shorter. Milliseconds. */
-const SHORTEST_LAG = 10_000;
-
-/** How long the ledger keeps a record that has no time, and the keys of a mutable stream. Milliseconds. */
-const YEAR = 365 * 86_400_000;
-
-/** Later than anything that is forgotten: a record from before all windows, which every answer may show again. */
-const NEVER = Number.MAX_SAFE_INTEGER;
-
 /** A gap of all of the stream. */
 export function gapOf(span: Span, reason: string): Gap {
   return { ...span, reason, part: '' };
@@ -50,7 +41,10 @@ export function gapOf(span: Span, reason: string): Gap {
 export class WindowState {
   readonly #parts: StateParts;
   #cursor: WindowCursor;
+  /** `next`, `slice` and the beginning of this poll. */
   #before: number;
+  #firstSlice: number | undefined;
+  #begun = 0;
   /** This poll has read everything before this time. */
   #at = 0;
   /** The part of a slice that an earlier poll left unread; undefined: new windows are read. */
@@ -105,7 +99,9 @@ export class WindowState {
   begin(): void {
     const { overlap } = this.#parts.options;
     this.#before = this.#cursor.next;
-    this.#at = Math.max(0, this.#cursor.next - overlap);
+    this.#firstSlice = this.#cursor.slice;
+    this.#at = Math.max(0, this.#cursor.resume ?? this.#cursor.next - overlap);
+    this.#begun = this.#at;
     this.#pending = this.#cursor.pending;
     this.#complete = false;
   }
@@ -144,16 +140,16 @@ export class WindowState {
     this.#end = Math.min(this.#end, seen.date - options.settle);
     this.#oldest = Math.min(this.#oldest, seen.oldest ?? Infinity);
     this.#newest = Math.max(this.#newest, seen.newest ?? -Infinity);
-    if (seen.last) return this.#finish(seen.date);
+    if (seen.last) return this.#finish(seen);
     if (whole) return seen.cut ? this.#cutShort() : {};
-    return plan.order === 'ascending' ? this.#rise(seen.newest) : this.#sink();
+    return plan.order === 'ascending' ? this.#rise(seen) : this.#sink(seen);
   }
 
   /** After the vendor's clock was set back, new records may be dated in what was read: it is read again. */
   followBack(setBack: number, date: number): Tail {
     const known = this.#forgetBefore();
     const wanted = Math.min(this.#before, this.#cursor.next) - setBack;
-    const { pending: _, ...cursor } = this.#cursor;
+    const { pending: _, resume: __, ...cursor } = this.#cursor;
     this.#cursor = { ...cursor, next: Math.max(0, known, wanted) };
     const isProven = date - this.#parts.options.settle < this.#before - PRECISION;
     if (wanted >= known || !isProven) return { cursor: this.#cursor };
@@ -194,6 +190,7 @@ export class WindowState {
 
   #forgetBefore(): number {
     const { initial_lookback: lookback, overlap } = this.#parts.options;
+    // Keys of a mutable stream come again with later times.
     const reach = this.#parts.mutable ? Math.max(YEAR, lookback) : lookback;
     return this.#cursor.next - reach - overlap;
   }
@@ -207,21 +204,36 @@ export class WindowState {
   }
 
   /** Ascending: everything before the newest record was read. */
-  #rise(newest: number | undefined): Tail {
+  #rise({ newest, cut }: Seen): Tail {
     if (newest === undefined) return {};
+    const { from } = this.#window;
+    const { resume: _, ...cursor } = this.#cursor;
     const to = Math.min(newest, this.#end);
-    this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, to) };
-    return this.#moved({ from: this.#window.from, to });
+    this.#cursor = { ...cursor, next: Math.max(cursor.next, to) };
+    const { from: unit } = this.#parts.plan.units;
+    if (!cut || floorTo(to, unit) > this.#before) return this.#moved({ from, to });
+    // All requests of this poll were spent on what an earlier one has read.
+    if (floorTo(to, unit) > from) {
+      this.#cursor = { ...this.#cursor, resume: to };
+      return this.#moved({ from, to });
+    }
+    const rest = { from: to, to: floorTo(to, unit) + unit };
+    this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, rest.to), resume: rest.to };
+    return { ...this.#moved({ from, to }), gaps: [gapOf(rest, 'too-many-pages')] };
   }
 
   /** Descending: everything above the oldest record was read, and the next poll goes on below. */
-  #sink(): Tail {
+  #sink({ cut }: Seen): Tail {
     const { to: unit } = this.#parts.plan.units;
     if (this.#oldest === Infinity) return {};
+    const read = this.#readTo();
     // Inclusive: more records may have the oldest one's time.
     const to = Math.min(this.#window.to, floorTo(this.#oldest, unit) + unit);
-    if (to > this.#window.from) this.#cursor = { ...this.#cursor, pending: { to, read: this.#readTo() } };
-    return this.#moved({ from: Math.max(this.#window.from, this.#oldest + 1), to: this.#end });
+    const isStuck = cut && to >= this.#window.to;
+    const rest = { from: Math.max(this.#window.from, to - unit), to };
+    this.#cursor = { ...this.#cursor, pending: { to: isStuck ? rest.from : to, read } };
+    const tail = this.#moved({ from: Math.max(this.#window.from, this.#oldest + 1), to: this.#end });
+    return isStuck ? { ...tail, gaps: [gapOf(rest, 'too-many-pages')] } : tail;
   }
 
   /** What is read when the window is: the end of the slice, of which an earlier poll read the upper part. */
@@ -236,9 +248,9 @@ export class WindowState {
     this.#pending = undefined;
   }
 
-  #finish(date: number): Tail {
+  #finish({ date, spent }: Seen): Tail {
     const { settle, overlap } = this.#parts.options;
-    const { pending: _, ...cursor } = this.#cursor;
+    const { pending: _, resume: __, ...cursor } = this.#cursor;
     const readTo = this.#readTo();
     this.#cursor = this.#lengthened({ ...cursor, next: Math.max(cursor.next, readTo) });
     const isPending = this.#pending !== undefined;
@@ -247,6 +259,7 @@ export class WindowState {
     this.#pending = undefined;
     const lag = date - settle - this.#end;
     this.#complete = !isPending && lag <= Math.max(settle, SHORTEST_LAG, this.#parts.plan.units.to);
+    if (!this.#complete && spent) this.#cursor = { ...this.#cursor, resume: this.#at };
     return {
       ...this.#moved({ from: this.#window.from, to: this.#end }),
       ...(this.#complete && { complete: true }),
@@ -257,25 +270,27 @@ export class WindowState {
   #cutShort(): Tail {
     const { plan } = this.#parts;
     const { from, to } = this.#window;
-    if (plan.filter === 'both' && to - from > Math.max(SHORTEST_SLICE, plan.units.to)) {
-      const slice = Math.max(SHORTEST_SLICE, plan.units.to, Math.floor((to - from) / 2));
-      this.#cursor = { ...this.#cursor, slice };
+    const length = Math.min(to - from, this.#firstSlice ?? Infinity);
+    const slice = halved(length, Math.max(SHORTEST_SLICE, plan.units.to));
+    const isWholePoll = from <= this.#begun;
+    if (plan.filter === 'both' && (slice !== undefined || !isWholePoll)) {
+      // The next poll begins with this window, so that all of its requests are for it.
+      this.#cursor = { ...this.#cursor, slice: slice ?? length, resume: from };
       return { cursor: this.#cursor };
     }
-    const unread =
-      plan.order === 'descending' ? Math.max(from, Math.min(this.#oldest, this.#end)) : this.#end;
-    this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, this.#end) };
+    const unread = plan.order === 'descending' ? Math.min(this.#oldest + 1, this.#end) : this.#end;
+    this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, this.#end), resume: this.#end };
     const gap = unread > from ? [gapOf({ from, to: unread }, 'too-many-pages')] : [];
     return {
-      ...this.#moved({ from: Math.min(unread + 1, this.#end), to: this.#end }),
+      ...this.#moved({ from: unread, to: this.#end }),
       ...(gap.length > 0 && { gaps: gap }),
     };
   }
 
   #lengthened(cursor: WindowCursor): WindowCursor {
     const { slice, ...rest } = cursor;
-    if (slice === undefined) return cursor;
-    return slice * 2 < this.#parts.options.slice ? { ...rest, slice: slice * 2 } : rest;
+    const longer = slice === undefined ? undefined : doubled(slice, this.#parts.options.slice);
+    return longer === undefined ? rest : { ...rest, slice: longer };
   }
 }
 

@@ -1,0 +1,290 @@
+import { DateTime } from 'luxon';
+import type { AnswerValue } from './answer.ts';
+import type { Definition } from './definition.ts';
+import { replacedAt, valueAt } from './path.ts';
+import { canonical } from '../_kit/keys.ts';
+import { timeOf } from './records.ts';
+import { parameterIn, printedIn, type SeenRequest, timeIn } from './simulated-request.ts';
+import { uses } from './request.ts';
+import type { TimeFormat } from './time.ts';
+
+/** What a simulated vendor answers. */
+export interface SimulatedAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+interface Settings {
+  /** The vendor's clock, epoch ms. */
+  readonly now: () => number;
+  /** The most records in a page, whatever is asked for. */
+  readonly cap?: number;
+}
+
+/** A record of the vendor, and from when on it is shown, epoch ms. */
+interface Stored {
+  readonly record: unknown;
+  readonly visibleAt: number;
+  readonly number: number;
+}
+
+/** Records in a page where neither the definition nor the request says how many. */
+const PAGE = 100;
+
+/**
+ * A vendor as a definition describes it: it reads times, tokens and positions out of the requests that the definition
+ * makes, and answers in the form that it reads. Values by `{ cel }` cannot be simulated.
+ */
+export class SimulatedVendor {
+  readonly #definition: Definition;
+  readonly #settings: Settings;
+  #stored: Stored[] = [];
+  #number = 0;
+  /** Called before each answer. */
+  onAnswer: (() => void) | undefined;
+  /** Positions from before this one are refused. */
+  #expiredBefore = 0;
+
+  constructor(definition: Definition, settings: Settings) {
+    this.#definition = definition;
+    this.#settings = settings;
+  }
+
+  /** Adds a record, shown from now on or later. */
+  add(record: unknown, visibleAt = this.#settings.now()): void {
+    this.#stored.push({ record, visibleAt, number: this.#number++ });
+  }
+
+  /** Puts a record in place of the one with the same key, as if it was new in the list. */
+  replace(keep: (record: unknown) => boolean, record: unknown): void {
+    this.#stored = this.#stored.filter((one) => !keep(one.record));
+    this.add(record);
+  }
+
+  /** Removes the records from before a time. */
+  forget(before: string): void {
+    const end = Date.parse(before);
+    this.#stored = this.#stored.filter(
+      ({ record }) => (timeOf(this.#definition.rules, record) ?? end) >= end,
+    );
+  }
+
+  /** Forgets every position that was given so far. */
+  expire(): void {
+    this.#expiredBefore = this.#number;
+  }
+
+  answer(request: SeenRequest): SimulatedAnswer {
+    this.onAnswer?.();
+    const { cursor, expand } = this.#definition;
+    if (expand !== undefined && printedIn(expand.request, request, 'ids') !== undefined)
+      return this.#details(request);
+    return cursor.kind === 'position' ? this.#fromPosition(request) : this.#page(request);
+  }
+
+  /** One page of a window or a snapshot. */
+  #page(request: SeenRequest): SimulatedAnswer {
+    const { paging } = this.#definition;
+    const token = this.#tokenIn(request);
+    const asked = token ?? this.#asked(request);
+    const all = this.#ordered(asked);
+    const start =
+      token?.after === undefined
+        ? this.#offset(request)
+        : all.findIndex(({ number }) => number === token.after) + 1;
+    const size = this.#size(request);
+    const page = all.slice(start, start + size);
+    const rest = all.length > start + page.length;
+    return this.#respond(page, request, {
+      rest,
+      total: all.length,
+      pages: Math.ceil(all.length / size),
+      token: rest && paging.kind !== 'none' ? { ...asked, after: page.at(-1)?.number } : undefined,
+    });
+  }
+
+  #asked(request: SeenRequest): Token {
+    const { cursor, request: template } = this.#definition;
+    if (cursor.kind !== 'window') return {};
+    const from = timeIn(template, request, 'from');
+    const to = cursor.filter === 'both' ? timeIn(template, request, 'to') : undefined;
+    return { from: from === undefined ? undefined : from + Number(cursor.exclusive), to };
+  }
+
+  /** The records that a walk shows, in the vendor's order. Those of one time are in the order in which they came. */
+  #ordered({ from = -Infinity, to = Infinity }: Token): readonly Stored[] {
+    const { cursor, rules } = this.#definition;
+    const visible = this.#visible();
+    if (cursor.kind !== 'window') return visible;
+    const time = (one: Stored) => timeOf(rules, one.record) ?? 0;
+    const within = visible.filter((one) => time(one) >= from && time(one) < to);
+    if (cursor.order === 'none') return within.toSorted((a, b) => mixed(a.number) - mixed(b.number));
+    const ascending = within.toSorted((a, b) => time(a) - time(b) || a.number - b.number);
+    return cursor.order === 'ascending' ? ascending : ascending.toReversed();
+  }
+
+  #visible(): readonly Stored[] {
+    const now = this.#settings.now();
+    return this.#stored
+      .filter(({ visibleAt }) => visibleAt <= now)
+      .toSorted((a, b) => a.visibleAt - b.visibleAt || a.number - b.number);
+  }
+
+  #size(request: SeenRequest): number {
+    const { paging, request: template } = this.#definition;
+    const printed = printedIn(template, request, 'size')?.text;
+    const asked = printed === undefined ? ('size' in paging ? paging.size : undefined) : Number(printed);
+    return Math.min(this.#settings.cap ?? Infinity, asked ?? PAGE);
+  }
+
+  #offset(request: SeenRequest): number {
+    const { paging, request: template } = this.#definition;
+    if (paging.kind === 'offset')
+      return Number(parameterIn(template, request, { at: paging.at, variable: 'offset' }) ?? 0);
+    if (paging.kind !== 'page') return 0;
+    const number = Number(
+      parameterIn(template, request, { at: paging.at, variable: 'page' }) ?? paging.first,
+    );
+    return (number - paging.first) * this.#size(request);
+  }
+
+  #tokenIn(request: SeenRequest): Token | undefined {
+    const { paging, request: template } = this.#definition;
+    const text =
+      paging.kind === 'next_token'
+        ? parameterIn(template, request, { at: paging.at, variable: 'token' })
+        : (request.query.get(TOKEN) ?? undefined);
+    return text === undefined ? undefined : readToken(text);
+  }
+
+  /** What follows a position: the order in which records came. */
+  #fromPosition(request: SeenRequest): SimulatedAnswer {
+    const { cursor, request: template } = this.#definition;
+    if (cursor.kind !== 'position') return { status: 500 };
+    const printed = printedIn(cursor.request, request, 'position')?.text;
+    const visible = this.#visible();
+    const size = this.#size(request);
+    let start = 0;
+    if (printed === undefined) {
+      const from = uses(template, 'from') ? timeIn(template, request, 'from') : undefined;
+      start =
+        from === undefined
+          ? 0
+          : visible.findIndex(({ record }) => (timeOf(this.#definition.rules, record) ?? 0) >= from);
+      if (start < 0) start = visible.length;
+    } else {
+      const at = visible.findIndex((one) => this.#positionOf(one) === printed);
+      if (Number(printed.replace('p', '')) < this.#expiredBefore || (at < 0 && printed !== 'p-1'))
+        return { status: cursor.expired[0] ?? 400, body: { message: 'The position is unknown.' } };
+      start = at + 1;
+    }
+    const page = visible.slice(start, start + size);
+    return this.#respond(page, request, {
+      rest: visible.length > start + page.length,
+      position: page.at(-1),
+      printed,
+    });
+  }
+
+  #positionOf(stored: Stored): string {
+    const { cursor } = this.#definition;
+    const from = cursor.kind === 'position' && 'last' in cursor.from ? cursor.from.last : undefined;
+    return from === undefined ? `p${stored.number}` : (canonical(valueAt(stored.record, from)) ?? '');
+  }
+
+  #respond(page: readonly Stored[], request: SeenRequest, facts: Facts): SimulatedAnswer {
+    const { records, paging, cursor } = this.#definition;
+    const list = page.map(({ record }) => record);
+    const building: Building = {
+      body: replacedAt(records.steps.length === 0 ? [] : {}, records.steps, list),
+      headers: {},
+    };
+    if (facts.token !== undefined && paging.kind === 'next_token')
+      put(building, paging.from, writeToken(facts.token));
+    if (facts.token !== undefined && paging.kind === 'next_url')
+      put(building, paging.from, `${request.path}?${TOKEN}=${writeToken(facts.token)}`);
+    if ('more' in paging && paging.more !== undefined) put(building, paging.more, facts.rest);
+    if ('total' in paging && paging.total !== undefined) put(building, paging.total, facts.total);
+    if (paging.kind === 'page' && paging.pages !== undefined) put(building, paging.pages, facts.pages);
+    if (cursor.kind === 'position') {
+      const position =
+        facts.position === undefined ? (facts.printed ?? 'p-1') : this.#positionOf(facts.position);
+      if (!('last' in cursor.from)) put(building, cursor.from, position);
+      if (cursor.more !== undefined) put(building, cursor.more, facts.rest);
+    }
+    return { status: 200, ...building };
+  }
+
+  #details(request: SeenRequest): SimulatedAnswer {
+    const { expand } = this.#definition;
+    if (expand === undefined) return { status: 500 };
+    const text = printedIn(expand.request, request, 'ids')?.text ?? '[]';
+    const asked: unknown = text.startsWith('[') ? JSON.parse(text) : text.split(',');
+    const ids = new Set((asked as unknown[]).map(canonical));
+    const details = this.#visible()
+      .map(({ record }) => record)
+      .filter((record) => ids.has(canonical(valueAt(record, expand.ids))))
+      .map((record) =>
+        replacedAt({ ...(record as object), detailed: true }, expand.key, valueAt(record, expand.ids)),
+      );
+    return {
+      status: 200,
+      body: replacedAt(expand.records.steps.length === 0 ? [] : {}, expand.records.steps, details),
+    };
+  }
+}
+
+/** The parameter of next URLs that the simulated vendor makes. */
+const TOKEN = 'simulated_page';
+
+/** What a token or a next URL stands for: what was asked, and the record after which it goes on. */
+interface Token {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly after?: number | undefined;
+}
+
+function writeToken(token: Token): string {
+  return Buffer.from(JSON.stringify(token)).toString('base64url');
+}
+
+function readToken(text: string): Token {
+  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Token;
+}
+
+interface Facts {
+  readonly rest: boolean;
+  readonly total?: number;
+  readonly pages?: number;
+  readonly token?: Token | undefined;
+  readonly position?: Stored | undefined;
+  readonly printed?: string | undefined;
+}
+
+interface Building {
+  body: unknown;
+  readonly headers: Record<string, string>;
+}
+
+/** Puts a value of the answer where the definition reads it. */
+function put(building: Building, at: AnswerValue, value: unknown): void {
+  if ('steps' in at) building.body = replacedAt(building.body, at.steps, value);
+  else if ('header' in at) building.headers[at.header.toLowerCase()] = String(value);
+  else if ('link' in at) building.headers['link'] = `<${String(value)}>; rel="${at.link}"`;
+}
+
+/** An order without any order, always the same. */
+function mixed(number: number): number {
+  return (Math.imul(number + 1, 2_654_435_761) >>> 0) % 1_000_003;
+}
+
+/** A time as a vendor writes it: for the records of a simulated vendor. */
+export function writtenTime(ms: number, { kind, pattern = '', zone = 'utc' }: TimeFormat): string | number {
+  if (kind === 'iso') return new Date(ms).toISOString();
+  if (kind === 'epoch_s') return ms / 1_000;
+  if (kind === 'epoch_ms') return ms;
+  if (kind === 'epoch_us') return ms * 1_000;
+  if (kind === 'epoch_ns') return `${ms}000000`;
+  return DateTime.fromMillis(ms, { zone, locale: 'en-US' }).toFormat(pattern);
+}
