@@ -1,34 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import { tenantSettings } from '../config/options.ts';
 import type { SourceConfig } from '../config/types.ts';
-import { explain } from '../core/errors.ts';
-import type { EcsEvent, EncodedRecords, JournaledEvent, Lane } from '../core/event.ts';
+import type { EncodedRecords, JournaledEvent } from '../core/event.ts';
 import { PollStats } from '../core/observers.ts';
-import { readRecord, Unreadable } from '../core/read-record.ts';
-import type {
-  Gap,
-  LedgerValue,
-  MappingContext,
-  Observation,
-  Page,
-  Scope,
-  Source,
-  Span,
-} from '../core/source.ts';
-import { identityOf, type StreamNames } from '../core/stream-key.ts';
-import { commonFields, completeEvent, malformedEvent, oddFields } from '../ecs/common.ts';
+import type { Gap, LedgerValue, Observation, Page, Source, Span } from '../core/source.ts';
 import { gapEvent } from '../ecs/own-events.ts';
-import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
 import { type GapState, isKnownGap, type LedgerEntry, type LedgerWrite } from '../journal/collection.ts';
 import type { PollContext } from './context.ts';
+import { type Change, EventMaker, type PageOrigin } from './event-maker.ts';
 
 /** A page as its source yielded it, and where and when it was read. */
-export interface ReadPage extends Pick<Page<unknown>, 'observations' | 'gaps' | 'deferred'> {
-  readonly scope: Scope;
-  readonly lane: Lane;
-  /** When the page was read, by the vendor's clock, epoch ms. */
-  readonly observedAt: number;
-}
+export interface ReadPage extends PageOrigin, Pick<Page<unknown>, 'observations' | 'gaps' | 'deferred'> {}
 
 /** What the journal holds of a page's stream. */
 export interface Known {
@@ -65,8 +46,9 @@ export function buildPage(
   const newGaps = (page.gaps ?? []).filter((gap) => !known.gaps.some((one) => isKnownGap(gap, one)));
   const stats = new PollStats();
   const ledger = new Map<string, LedgerWrite>();
+  const emitting = { source, page, known: known.ledger, ledger, stats };
   function* events(): Generator<JournaledEvent> {
-    yield* emitted(inCommon(source, page), observations, { known: known.ledger, ledger, stats });
+    yield* emitted(observations, emitting);
     for (const gap of newGaps) yield gapEvent({ config: source, scope, gap, observedAt });
   }
   // Each event is encoded as soon as it is made, so that those of a page are not in memory together.
@@ -78,22 +60,25 @@ export function buildPage(
   return { records, ledger: [...ledger.values()], newGaps, stats };
 }
 
-/** What the ledger knew, and what the page adds to it and to the numbers of the poll. */
-interface Account {
+interface Emitting {
+  readonly source: SourceConfig;
+  readonly page: PageOrigin;
+  /** What the ledger knew. */
   readonly known: ReadonlyMap<string, LedgerEntry>;
+  /** What the page adds to it, and to the numbers of the poll. */
   readonly ledger: Map<string, LedgerWrite>;
   readonly stats: PollStats;
 }
 
-/** The events of the observations that are new or changed; enters all of them into the account. */
+/** The events of the observations that are new or changed. */
 function* emitted(
-  common: InCommon,
   observations: readonly Observation[],
-  { known, ledger, stats }: Account,
+  { source, page, known, ledger, stats }: Emitting,
 ): Generator<JournaledEvent> {
-  const { stream } = common.source.definition;
+  const { stream } = source.definition;
+  const maker = new EventMaker(source, page);
   for (const observation of observations) {
-    const { key, at = common.page.observedAt } = observation;
+    const { key, at = page.observedAt } = observation;
     // A key may come twice in one page.
     const before = ledger.get(key) ?? known.get(key);
     const decision = decide(stream, observation, before);
@@ -103,7 +88,7 @@ function* emitted(
     }
     let uid = before?.uid ?? '';
     if (decision.outcome === 'emitted') {
-      const { event, malformed } = eventOf(common, { observation, before, decision });
+      const { event, malformed } = maker.make({ observation, before, change: decision });
       if (malformed) stats.malformed += 1;
       else if (before === undefined) stats.new += 1;
       else stats.updated += 1;
@@ -127,7 +112,7 @@ type Decision =
   | { readonly outcome: 'repeated' }
   /** Unchanged in all that an earlier release compared: the ledger takes over the fields that are new to it. */
   | { readonly outcome: 'adopted' }
-  | { readonly outcome: 'emitted'; readonly reason: MappingContext['reason']; readonly delta: number };
+  | ({ readonly outcome: 'emitted' } & Change);
 
 const REPEATED: Decision = { outcome: 'repeated' };
 
@@ -165,87 +150,4 @@ function compare(value: LedgerValue, known: LedgerValue): Decision {
  */
 export function remembered({ value = {}, final }: Observation): LedgerValue {
   return final === true ? { ...value, final: true } : value;
-}
-
-/** What is the same for all events of a page. */
-interface InCommon {
-  readonly source: SourceConfig;
-  readonly page: ReadPage;
-  readonly stream: StreamNames;
-  readonly fields: EcsEvent;
-}
-
-function inCommon(source: SourceConfig, page: ReadPage): InCommon {
-  return {
-    source,
-    page,
-    stream: { ...identityOf(source), scope: page.scope.id },
-    fields: commonFields(source.definition, { observedAt: page.observedAt, source }),
-  };
-}
-
-interface Emission {
-  readonly observation: Observation;
-  /** What the ledger knew; undefined for an unknown key. */
-  readonly before: LedgerEntry | undefined;
-  readonly decision: Extract<Decision, { outcome: 'emitted' }>;
-}
-
-function eventOf(common: InCommon, emission: Emission): { event: JournaledEvent; malformed: boolean } {
-  const { source, page, fields } = common;
-  const uid = uidOf(common, emission);
-  const { mapped, malformed } = map(source, page, emission);
-  const event = completeEvent(mapped, fields, { uid, labels: labelsOf(common, mapped) });
-  return { event: { uid, event }, malformed };
-}
-
-/** Labels of the source, of the event's tenant, and of a backfill; a later one of the same name counts. */
-function labelsOf({ source, page }: InCommon, mapped: EcsEvent): Readonly<Record<string, string>> {
-  const { labels } = source.options;
-  const own = tenantSettings(source.options, mapped)?.labels;
-  if (own === undefined && page.lane !== 'backfill') return labels;
-  return { ...labels, ...own, ...(page.lane === 'backfill' && { penstock_lane: page.lane }) };
-}
-
-/**
- * Maps a record to ECS. A value that does not fit its schema is left out, and the event has the whole record. A record
- * that lacks a required value, or that the mapping throws on, becomes a `pipeline_error` with the record in it: nothing
- * is dropped.
- */
-function map(
-  { definition }: SourceConfig,
-  { scope, observedAt }: ReadPage,
-  { observation, before, decision: { reason, delta } }: Emission,
-): { mapped: EcsEvent; malformed: boolean } {
-  const original = 'original' in observation ? observation.original : observation.record;
-  const failed = (problem: string) => ({ mapped: malformedEvent(original, problem), malformed: true });
-  if (original instanceof Unreadable) return failed(original.problem);
-  const reading = readRecord(definition.record, observation.record);
-  if ('problem' in reading) return failed(reading.problem);
-  const context: MappingContext = { scope, observedAt, reason, previous: before?.value, delta };
-  try {
-    const mapped = definition.normalise(reading.data, context);
-    if (reading.leftOut === undefined) return { mapped, malformed: false };
-    return { mapped: { ...mapped, ...oddFields(original, reading.leftOut) }, malformed: false };
-  } catch (error) {
-    return failed(`the mapping failed: ${explain(error)}`);
-  }
-}
-
-function uidOf({ source, stream }: InCommon, { observation, before, decision }: Emission): string {
-  const { key, value = {} } = observation;
-  if (source.definition.stream === 'counter' && observation.value !== undefined) {
-    const current = Number(value['count']);
-    const final = decision.reason === 'final';
-    const base = current - decision.delta;
-    return countUid(stream, key, { count: current, base, final, previous: before?.uid ?? '' });
-  }
-  if (before === undefined) return creationUid(stream, key);
-  return updateUid(stream, key, { changed: changedValues(value, before.value), previous: before.uid });
-}
-
-function changedValues(value: LedgerValue, before: LedgerValue): LedgerValue {
-  return Object.fromEntries(
-    Object.entries(value).filter(([name, now]) => !isDeepStrictEqual(now, before[name])),
-  );
 }

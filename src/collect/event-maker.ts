@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from 'node:util';
+import { tenantSettings } from '../config/options.ts';
+import type { SourceConfig } from '../config/types.ts';
+import { explain } from '../core/errors.ts';
+import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
+import { readRecord, Unreadable } from '../core/read-record.ts';
+import type { LedgerValue, MappingContext, Observation, Scope } from '../core/source.ts';
+import { identityOf, type StreamNames } from '../core/stream-key.ts';
+import { commonFields, completeEvent, malformedEvent, oddFields } from '../ecs/common.ts';
+import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
+import type { LedgerEntry } from '../journal/collection.ts';
+
+/** Where and when a page was read. */
+export interface PageOrigin {
+  readonly scope: Scope;
+  readonly lane: Lane;
+  /** When the page was read, by the vendor's clock, epoch ms. */
+  readonly observedAt: number;
+}
+
+/** Why a record is emitted, and by how much its count grew. */
+export type Change = Pick<MappingContext, 'reason' | 'delta'>;
+
+/** A record that becomes an event. */
+export interface Emission {
+  readonly observation: Observation;
+  /** What the ledger knew; undefined for an unknown key. */
+  readonly before: LedgerEntry | undefined;
+  readonly change: Change;
+}
+
+/** Makes the events of one page. What they have in common is made once. */
+export class EventMaker {
+  readonly #source: SourceConfig;
+  readonly #page: PageOrigin;
+  readonly #stream: StreamNames;
+  readonly #common: EcsEvent;
+
+  constructor(source: SourceConfig, page: PageOrigin) {
+    this.#source = source;
+    this.#page = page;
+    this.#stream = { ...identityOf(source), scope: page.scope.id };
+    this.#common = commonFields(source.definition, { observedAt: page.observedAt, source });
+  }
+
+  /** The finished event. `malformed`: it is a `pipeline_error`. */
+  make(emission: Emission): { readonly event: JournaledEvent; readonly malformed: boolean } {
+    const uid = this.#uidOf(emission);
+    const { mapped, malformed } = this.#map(emission);
+    const event = completeEvent(mapped, this.#common, { uid, labels: this.#labelsOf(mapped) });
+    return { event: { uid, event }, malformed };
+  }
+
+  /** Labels of the source, of the event's tenant, and of a backfill; a later one of the same name counts. */
+  #labelsOf(mapped: EcsEvent): Readonly<Record<string, string>> {
+    const { options } = this.#source;
+    const { lane } = this.#page;
+    const ofTenant = tenantSettings(options, mapped)?.labels;
+    if (ofTenant === undefined && lane !== 'backfill') return options.labels;
+    return { ...options.labels, ...ofTenant, ...(lane === 'backfill' && { penstock_lane: lane }) };
+  }
+
+  /**
+   * Maps a record to ECS. A value that does not fit its schema is left out, and the event has the whole record. A record
+   * that lacks a required value, or that the mapping throws on, becomes a `pipeline_error` with the record in it: nothing
+   * is dropped.
+   */
+  #map({ observation, before, change }: Emission): { mapped: EcsEvent; malformed: boolean } {
+    const { definition } = this.#source;
+    const { scope, observedAt } = this.#page;
+    const original = 'original' in observation ? observation.original : observation.record;
+    const failed = (problem: string) => ({ mapped: malformedEvent(original, problem), malformed: true });
+    if (original instanceof Unreadable) return failed(original.problem);
+    const reading = readRecord(definition.record, observation.record);
+    if ('problem' in reading) return failed(reading.problem);
+    const { reason, delta } = change;
+    const context: MappingContext = { scope, observedAt, reason, previous: before?.value, delta };
+    try {
+      const mapped = definition.normalise(reading.data, context);
+      if (reading.leftOut === undefined) return { mapped, malformed: false };
+      return { mapped: { ...mapped, ...oddFields(original, reading.leftOut) }, malformed: false };
+    } catch (error) {
+      return failed(`the mapping failed: ${explain(error)}`);
+    }
+  }
+
+  #uidOf({ observation, before, change }: Emission): string {
+    const { key, value = {} } = observation;
+    const stream = this.#stream;
+    if (this.#source.definition.stream === 'counter' && observation.value !== undefined) {
+      const current = Number(value['count']);
+      const final = change.reason === 'final';
+      const base = current - change.delta;
+      return countUid(stream, key, { count: current, base, final, previous: before?.uid ?? '' });
+    }
+    if (before === undefined) return creationUid(stream, key);
+    return updateUid(stream, key, { changed: changedValues(value, before.value), previous: before.uid });
+  }
+}
+
+function changedValues(value: LedgerValue, before: LedgerValue): LedgerValue {
+  return Object.fromEntries(
+    Object.entries(value).filter(([name, now]) => !isDeepStrictEqual(now, before[name])),
+  );
+}
