@@ -9,7 +9,7 @@ const FLAGS = ['--heap-growing-percent=30', '--semi-space-growth-factor=1'];
 /**
  * Keeps the heap near to what is in use. V8 discards all compiled code that was stored under other flags, that of Node's own
  * modules too: loading them then takes as long as the start of an empty Node. So a command that ends by itself calls this
- * at the first response of a destination: then all modules are loaded, and there are records to send.
+ * when its modules are loaded, before it reads the first page.
  */
 export function keepHeapSmall(): void {
   // On call, because this module of Node's loads many others.

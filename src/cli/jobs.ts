@@ -75,8 +75,8 @@ async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): P
   await using app = await openApp({
     ...parts,
     command: COMMANDS[spec.kind],
-    onResponse: keepHeapSmall,
   });
+  keepHeapSmall();
   const { journal, delivering: signal } = app;
   const id = await enqueue(journal.jobs, spec, clock.now());
   return await runLocally(app, {

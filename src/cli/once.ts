@@ -65,11 +65,9 @@ export const onceCommand: PenstockCommand = {
       collecting: signal,
       delivering: signal,
       onPage: progress.page,
-      onResponse: (report) => {
-        keepHeapSmall();
-        outages.onResponse(report);
-      },
+      onResponse: outages.onResponse,
     });
+    keepHeapSmall();
     const summary = await once(app, names);
     progress.end();
     ended.abort();
