@@ -7,9 +7,9 @@ WORKDIR /opt/penstock
 COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json build.ts ./
+COPY tsconfig.json tsconfig.types.json build.ts ./
 COPY src ./src
-RUN npm run build && rm dist/*.map
+RUN npm run build && rm -r dist/*.map dist/types
 
 FROM ${NODE_IMAGE}
 # Where this was built from: --build-arg SOURCE=… --build-arg VERSION=…

@@ -118,7 +118,8 @@ async function licences({ inputs }: Metafile): Promise<string> {
 await rm(DIST, { recursive: true, force: true });
 const { metafile, outputFiles } = await build({
   absWorkingDir: ROOT,
-  entryPoints: ['src/main.ts'],
+  // The program, and what a source outside this tree imports; their common parts are the same modules.
+  entryPoints: { main: 'src/main.ts', source: 'src/sources/_kit/index.ts' },
   outdir: DIST,
   bundle: true,
   splitting: true,

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { execPath } from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,7 +45,7 @@ afterAll(() => directory[Symbol.asyncDispose]());
 describe('the packed file', () => {
   it('holds the built program, its example and its documents, and nothing else', () => {
     const expected =
-      /^(dist\/[^/]+\.js(\.map)?|dist\/LICENSES\.txt|config\/penstock\.(yaml|schema\.json)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
+      /^(dist\/[^/]+\.js(\.map)?|dist\/types\/(core|config|ecs|sources\/_kit)\/[^/]+\.d\.ts|dist\/LICENSES\.txt|config\/(penstock\.yaml|(penstock|source)\.schema\.json)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
 
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((path) => !expected.test(path))).toEqual([]);
@@ -87,6 +87,41 @@ describe('the packed file', () => {
       .map((line) => JSON.parse(line) as { event?: { dataset: string } });
     expect(events.pop()).toMatchObject({ lost: 0, duplicates: 0 });
     expect(new Set(events.map(({ event }) => event?.dataset)).size).toBe(5);
+  });
+});
+
+/** Compiles the sample source against the package that is installed in `project`. */
+async function compile(text: string): Promise<Ended> {
+  const project = `${directory.path}/project`;
+  await writeFile(`${project}/package.json`, '{ "type": "module" }');
+  await writeFile(`${project}/source.ts`, text);
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--skipLibCheck'];
+  const types = ['--typeRoots', `${REPOSITORY}node_modules/@types`, '--types', 'node'];
+  const tsc = `${REPOSITORY}node_modules/.bin/tsc`;
+  return startProgram([tsc, ...options, ...types, 'source.ts'], { cwd: project }).ended;
+}
+
+describe('a source outside the tree', () => {
+  it('compiles against the types of the package, and runs with its functions', async () => {
+    const sample = await readFile(`${REPOSITORY}test/support/sample-source/index.ts`, 'utf8');
+    const imports = /^import \{ (\w+) \} from '\.\.\/.*$/gm;
+    const names = [...sample.matchAll(imports)].map(([, name]) => name);
+    const text = `import { ${names.join(', ')} } from 'penstock';\n${sample.replaceAll(imports, '')}`;
+    const wrong = text.replace("stream: 'append-only'", "stream: 'append'");
+
+    const [good, bad] = [await compile(text), await compile(wrong)];
+    await writeFile(`${directory.path}/project/source.ts`, text);
+    const shown = await run(
+      execPath,
+      '--input-type=module',
+      '--eval',
+      `const { default: source } = await import('${directory.path}/project/source.ts');
+       console.log(source.id, source.options.parse({ type: source.id, base_url: 'http://127.0.0.1', token: 't' }).timeout);`,
+    );
+
+    expect([good.code, good.stdout]).toEqual([0, '']);
+    expect(bad.stdout).toContain(`Type '"append"' is not assignable to type`);
+    expect(shown, shown.stderr).toMatchObject({ code: 0, stdout: 'sample-source 30000\n' });
   });
 });
 
