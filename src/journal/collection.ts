@@ -159,7 +159,7 @@ export interface PollRecord {
 }
 
 export interface PollStore {
-  /** Records a poll that did not end with a page: see `PageCommit.poll`. */
+  /** Records a poll, in place of what was recorded of it before (by its stream and `at`). See also `PageCommit.poll`. */
   record(poll: PollRecord): Promise<void>;
   /** Newest first. */
   last(stream: string, limit: number): Promise<readonly PollRecord[]>;

@@ -109,7 +109,7 @@ export interface PageCommit {
   readonly closedGaps?: readonly Gap[];
   /** A complete poll ended with this page: clears the last error. */
   readonly complete?: boolean | undefined;
-  /** The poll that ends with this page, so that it needs no transaction of its own. */
+  /** The poll that ends with this page, so that it needs no transaction of its own. As `polls.record`. */
   readonly poll?: PollRecord | undefined;
   /** Stored in the live lane only. */
   readonly deferred?: number | undefined;

@@ -27,14 +27,14 @@ export class SqlitePolls implements PollStore {
   /** Records a poll as a part of a transaction. */
   write(stream: number, poll: PollRecord): void {
     this.#connection.run(
+      `DELETE FROM poll WHERE stream = :stream AND (at = :at OR id <=
+         (SELECT id FROM poll WHERE stream = :stream ORDER BY id DESC LIMIT 1 OFFSET :others))`,
+      { stream, at: poll.at, others: POLLS_KEPT - 1 },
+    );
+    this.#connection.run(
       `INSERT INTO poll (stream, source, at, duration_ms, requests, rows, new, changed, outcome, error)
        VALUES (:stream, :source, :at, :durationMs, :requests, :rows, :new, :changed, :outcome, :error)`,
       { ...poll, stream, error: poll.error ?? null },
-    );
-    this.#connection.run(
-      `DELETE FROM poll WHERE stream = :stream AND id <=
-         (SELECT id FROM poll WHERE stream = :stream ORDER BY id DESC LIMIT 1 OFFSET :kept)`,
-      { stream, kept: POLLS_KEPT },
     );
     this.#streams.noteOutcome(stream, poll);
   }

@@ -27,6 +27,23 @@ export function describePolls(subject: Subject): void {
       expect(await subject.journal.polls.last(KEY, 2)).toHaveLength(2);
     });
 
+    test('a poll is recorded once, as it was recorded last', async () => {
+      await subject.journal.polls.record({ ...poll, at: 1, outcome: 'complete' });
+      await subject.journal.polls.record({ ...poll, at: 2, outcome: 'complete' });
+      await subject.journal.polls.record({
+        ...poll,
+        at: 2,
+        rows: 9,
+        outcome: 'RefusedError',
+        error: 'Refused: 422.',
+      });
+
+      expect(await subject.journal.polls.last(KEY, 5)).toMatchObject([
+        { at: 2, rows: 9, outcome: 'RefusedError' },
+        { at: 1, rows: 5, outcome: 'complete' },
+      ]);
+    });
+
     test('a poll that was cut leaves the last error, a complete one clears it', async () => {
       await subject.journal.polls.record({ ...poll, at: 1, outcome: 'RefusedError', error: 'Refused: 422.' });
       await subject.journal.polls.record({ ...poll, at: 2, outcome: 'cut' });
