@@ -80,7 +80,7 @@ export const cursor = z.object({
   newest: z.int().optional(),
   /** When that row came, by our clock. */
   newestAt: z.int().optional(),
-  /** The newest row from before the console's clock was set back; until a newer one comes, `newest` is where reading resumed. */
+  /** No row from before the console's clock was set back is newer; until one is, `newest` is where reading resumed. */
   passed: z.int().optional(),
   /** Nothing newer came for `overlap` of our time. */
   quiet: z.literal(true).optional(),

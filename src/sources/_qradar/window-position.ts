@@ -151,17 +151,22 @@ export class WindowPosition {
    * After the console's clock was set back, new rows are dated before what was read. The span in which they may be dated is
    * read again, once, as far back as the ledger knows what was emitted: `initial_lookback`.
    */
-  #followBack(before: Cursor, setBack: number, { at, date }: Dated): readonly Gap[] {
+  #followBack(before: Cursor, setBack: number, { at, date, newest }: Dated): readonly Gap[] {
     const wanted = this.#startOf(before, before.next) - setBack;
     const from = Math.max(before.known, Math.min(wanted, this.#at));
     const { quiet: _, ...cursor } = this.#cursor;
-    const passed = Math.max(before.newest ?? 0, before.passed ?? 0);
+    // Only a `Date` from before what was read proves that our clock was not set forward instead.
+    const isProven = date - this.#context.options.settle < before.next - PRECISION;
+    // What the console's clock showed before, at most: rows that it dated then may still be unread. Not where it was so
+    // far ahead that the `Date` was wrong rather than the clock: all of that time would be read again at every poll.
+    const isClock = isProven && setBack <= this.#context.options.slice;
+    const showed = isClock ? Math.max(date, at + (this.#clock.ahead ?? 0)) + setBack : 0;
+    const passed = Math.max(before.newest ?? 0, before.passed ?? 0, newest, showed);
     // A difference within the tolerance may be several servers whose clocks differ a little.
     if (setBack > this.#clock.tolerance) warnOfClock(this.#context, { from, to: before.next });
     this.#at = from;
     this.#cursor = { ...cursor, next: from, known: before.known, newest: from, passed, newestAt: at };
-    // Only a `Date` from before what was read proves that our clock was not set forward instead.
-    if (wanted >= from || date - this.#context.options.settle >= before.next - PRECISION) return [];
+    if (wanted >= from || !isProven) return [];
     return [{ from: Math.max(0, wanted), to: from, reason: SET_BACK, part: '' }];
   }
 }

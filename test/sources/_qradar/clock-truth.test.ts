@@ -48,6 +48,29 @@ const STALE_AND_QUIET = [
   { pass: 3_000, rows: [], set: 0, jump: 0, stale: [DAY_OLD] },
 ];
 
+/** A row from before the console's clock was set back is read only after that. */
+const READ_AFTER_SET_BACK = [
+  { pass: 0, rows: [0], set: 0, jump: 0, stale: [{ by: 3 * DAY, age: true }] },
+  { pass: 0, rows: [], set: -4_000, jump: 0, stale: [] },
+  { pass: 0, rows: [0], set: 0, jump: 0, stale: [] },
+];
+
+/** As before, and what is older than it comes after its time. */
+const SET_BACK_AND_FORWARD = [
+  { pass: 0, rows: [0], set: 0, jump: 0, stale: [{ by: 365 * DAY, age: true }] },
+  { pass: 0, rows: [], set: -3_253_066, jump: 0, stale: [] },
+  { pass: 12_877, rows: [1, 1], set: 0, jump: -7 * HOUR, stale: [] },
+  { pass: 16_391, rows: [2_000, 3_000, 1], set: 0, jump: 0, stale: [{ by: 3 * DAY, age: false }] },
+  {
+    pass: 1_669,
+    rows: [2_000, 2_000, 3_000, 2_000],
+    set: 3_202_346,
+    jump: 0,
+    stale: [{ by: 365 * DAY, age: true }],
+  },
+  { pass: 13_396, rows: [3_000, 0, 3_000, 2_000], set: 0, jump: 0, stale: [DAY_OLD, { by: 0, age: false }] },
+];
+
 describe('whatever the clocks and caches say, over many polls', () => {
   it('each row is emitted once, whatever the clocks and caches say, over many polls', async () => {
     await fc.assert(
@@ -97,7 +120,14 @@ describe('whatever the clocks and caches say, over many polls', () => {
           expect(multiset(emittedRows(lab))).toEqual(multiset(vendor.rows as never));
         },
       ),
-      { numRuns: 60, examples: [[STALE_AND_QUIET, 2_001, 0, 1]] },
+      {
+        numRuns: 60,
+        examples: [
+          [STALE_AND_QUIET, 2_001, 0, 1],
+          [READ_AFTER_SET_BACK, 7_001, 0, 1],
+          [SET_BACK_AND_FORWARD, 571_934, -78_101_036, 1],
+        ],
+      },
     );
   });
 });
