@@ -3,6 +3,7 @@ import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { type ExitCode, type Io, type Output, setUpVisibly } from './io.ts';
 import { examples, jsonLine, table, wantsJson } from './output.ts';
 import { openHttp, sourceContext } from '../collect/context.ts';
+import { requireSameDefinitions } from '../collect/same-definition.ts';
 import { probeSource, type SharedResponses } from '../collect/probe.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
@@ -68,6 +69,7 @@ interface Online {
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
   await using journal = await openJournalForQuotas({ ...config.state, clock: io.clock, log });
   await journal.sources.requireSame(config.sources.map(identityOf));
+  await requireSameDefinitions(journal.streams, config.sources);
   const shared: SharedResponses = new Map();
   const lent: Lent = {
     io,

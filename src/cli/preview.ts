@@ -1,5 +1,6 @@
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import { openHttp } from '../collect/context.ts';
+import { requireSameDefinitions } from '../collect/same-definition.ts';
 import { preview, type PreviewResult } from '../collect/dry-run.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { namespaceOf } from '../config/options.ts';
@@ -57,6 +58,7 @@ export const previewCommand: PenstockCommand = {
     const { clock, random, env, stop: signal } = io;
     await using view = await openJournalForQuotas({ ...config.state, clock, log });
     await view.sources.requireSame([identityOf(source)]);
+    await requireSameDefinitions(view.streams, [source]);
     const spender = new QuotaSpender({ quotas: view.quotas, clock });
     await using http = openHttp({ spender, clock, random, env, log, signal }, source);
     const json = wantsJson(io, flags);

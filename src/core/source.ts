@@ -46,6 +46,11 @@ export interface Source<
    * hash and the first 32 characters of such a key, enough to find it by a prefix.
    */
   readonly fullKeys?: boolean;
+  /**
+   * What of its definition changed since it stored this cursor (encoded), so that reading on would make other ids, in
+   * words; undefined: nothing did. A start is refused then. Absent: a source in code does not change by itself.
+   */
+  changedSince?(cursor: unknown): string | undefined;
   /** Whether a later poll can read what a full journal made us skip. Such sources stop polling first. */
   readonly canReread: boolean;
   /**

@@ -1,5 +1,6 @@
 import { Circuit } from '../collect/circuit.ts';
 import { type CollectContext, type HttpParts, Mutex, openHttp, sourceContext } from '../collect/context.ts';
+import { requireSameDefinitions } from '../collect/same-definition.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { namespaceOf } from '../config/options.ts';
 import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
@@ -129,6 +130,7 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
   const store = opened.use(await openJournal({ ...config.state, clock, log, command }));
   const journal = instrument?.journal?.(store) ?? store;
   await journal.sources.open(config.sources.map(identityOf));
+  await requireSameDefinitions(journal.streams, config.sources);
   await journal.destinations.open(
     config.destinations.map(({ name }) => name),
     clock.now(),

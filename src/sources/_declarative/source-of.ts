@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { EcsEvent } from '../../core/event.ts';
 import type { HttpResponse } from '../../core/http.ts';
@@ -6,6 +7,7 @@ import type { CommonOptions, Page, Scope, Source, SourceContext } from '../../co
 import { authenticationOf } from './authentication.ts';
 import { backfillOf } from './backfill.ts';
 import {
+  type Fingerprint,
   type PositionCursor,
   positionCursor,
   type SnapshotCursor,
@@ -49,6 +51,7 @@ export function sourceOf(definition: Definition, limits: Limits = LIMITS): Sourc
     ...(scope.length > 0 && { scopedBy: scope }),
     options: optionsOf(definition),
     cursor: CURSORS[kind],
+    changedSince: (stored) => changesOf(definition, stored),
     record: item,
     quotas: () => definition.quotas.map((quota) => ({ route: ROUTE, ...quota })),
     authorise: (options) => authenticationOf(definition, options),
@@ -83,6 +86,15 @@ function pagesOf(parts: PollParts, cursor: unknown): AsyncIterable<Page<unknown>
     default:
       return parts.definition.cursor satisfies never;
   }
+}
+
+/** What of a definition changed since a cursor was stored: the keys of `source.yaml`, in words. */
+function changesOf({ fingerprint }: Definition, stored: unknown): string | undefined {
+  const before = (stored as { readonly definition?: Fingerprint } | undefined)?.definition;
+  if (before === undefined) return undefined;
+  const names = [...new Set([...Object.keys(before), ...Object.keys(fingerprint)])];
+  const changed = names.filter((name) => !isDeepStrictEqual(before[name], fingerprint[name]));
+  return changed.length === 0 ? undefined : changed.map((name) => `\`${name}\``).join(', ');
 }
 
 function rewind(cursor: unknown, to: number): WindowCursor {
