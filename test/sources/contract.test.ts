@@ -14,14 +14,21 @@ import {
 import { toJson } from '../../src/core/json.ts';
 import type { Source } from '../../src/core/source.ts';
 import type { SimulatedAnswer, Simulator } from '../../src/simulators/server.ts';
-import { loadSources } from '../../src/sources/registry.ts';
 import { drive, failure, until } from '../http/support/rig.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
 import { type TestPipeline, testPipeline } from '../support/test-pipeline.ts';
-import { against, casesOf, exampleOf, fixturesOf, harnessOf } from './examples.ts';
+import {
+  against,
+  casesOf,
+  exampleOf,
+  fixturesOf,
+  folderOf,
+  harnessOf,
+  sourcesUnderContract,
+} from './examples.ts';
 
-const sources = [...(await loadSources()).values()];
+const sources = await sourcesUnderContract();
 
 /** A lab against the source's simulator. */
 async function simulated(
@@ -57,8 +64,8 @@ const MALFORMED_ANSWERS = Number(process.env['PENSTOCK_MALFORMED_ANSWERS'] ?? 40
 describe.each(sources.map((source) => [source.id, source] as const))('%s', (id, source) => {
   it('a source is named as its folder, in kebab case', () => {
     expect(id).toMatch(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);
-    expect(readdirSync(new URL('../../src/sources/', import.meta.url))).toContain(id);
-    expect(source.dataset).toMatch(/^[a-z]+\.[a-z_]+$/);
+    expect(readdirSync(new URL('../', folderOf(source)))).toContain(id);
+    expect(source.dataset).toMatch(/^[a-z0-9_]+\.[a-z0-9_]+$/);
   });
 
   it('a source describes every option, marks its secrets, and has a JSON Schema', () => {

@@ -4,15 +4,37 @@ import { serve } from '../../src/simulators/server.ts';
 import type { Source } from '../../src/core/source.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { testPipeline } from '../support/test-pipeline.ts';
+import { compileDefinition } from '../../src/sources/_declarative/compile.ts';
+import { loadSources } from '../../src/sources/registry.ts';
+import { declarativeHarness } from './declarative-harness.ts';
 import type { SourceHarness } from './harness.ts';
 
 /** What the contract must know of a source. */
-export async function harnessOf({ id }: Source): Promise<SourceHarness> {
-  return ((await import(`./${id}/harness.ts`)) as { harness: SourceHarness }).harness;
+export async function harnessOf(source: Source): Promise<SourceHarness> {
+  const folder = folderOf(source);
+  if (existsSync(new URL('source.yaml', folder))) return declarativeHarness(folder, DECLARATIVE_NOW);
+  return ((await import(`./${source.id}/harness.ts`)) as { harness: SourceHarness }).harness;
 }
 
-export function fixturesOf({ id }: Source): URL {
-  return new URL(`../../src/sources/${id}/fixtures/`, import.meta.url);
+/** The fixtures of declarative sources are settled and new then. */
+const DECLARATIVE_NOW = '2026-03-02T12:00:00Z';
+
+const SAMPLE = new URL('../support/sample-definition/', import.meta.url);
+
+/** All source types, and a definition that is not shipped. */
+export async function sourcesUnderContract(): Promise<readonly Source[]> {
+  const file = new URL('source.yaml', SAMPLE);
+  const sample = compileDefinition(readFileSync(file, 'utf8'), file.pathname);
+  return [...(await loadSources()).values(), sample];
+}
+
+/** The folder of a source. */
+export function folderOf({ id }: Pick<Source, 'id'>): URL {
+  return id === 'sample-definition' ? SAMPLE : new URL(`../../src/sources/${id}/`, import.meta.url);
+}
+
+export function fixturesOf(source: Pick<Source, 'id'>): URL {
+  return new URL('fixtures/', folderOf(source));
 }
 
 /** The names of a source's examples. */

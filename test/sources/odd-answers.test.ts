@@ -4,13 +4,12 @@ import { UnexpectedAnswerError } from '../../src/core/errors.ts';
 import { toJson } from '../../src/core/json.ts';
 import type { SimulatedAnswer } from '../../src/simulators/server.ts';
 import type { Source } from '../../src/core/source.ts';
-import { loadSources } from '../../src/sources/registry.ts';
 import { drive, failure } from '../http/support/rig.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
-import { against, exampleOf, harnessOf } from './examples.ts';
+import { against, exampleOf, harnessOf, sourcesUnderContract } from './examples.ts';
 import type { Place } from './harness.ts';
 
-const sources = [...(await loadSources()).values()];
+const sources = await sourcesUnderContract();
 
 /** A copy of the body with another value at a place; without one, the place is removed. */
 function changed(body: unknown, place: Place, change?: (value: unknown) => unknown): unknown {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { EcsFlat } from '@elastic/ecs';
 import type { EcsEvent, EcsValue } from '../../src/core/event.ts';
-import { ownFields } from './own-fields.ts';
+import { openNamespaces, ownFields } from './own-fields.ts';
 
 /** What `@elastic/ecs` says of one field, as far as the rules need it. */
 interface Field {
@@ -20,6 +20,13 @@ const FIELDS = EcsFlat as unknown as Readonly<Record<string, Field>>;
 
 /** Fields that ECS does not define: the vendors' own, and ours. */
 const OWN = await ownFields();
+
+/** Begin the names of fields that declarative sources take over from their vendors, most as keywords. */
+const OPEN = await openNamespaces();
+
+function isOpen(name: string): boolean {
+  return OPEN.some((namespace) => name.startsWith(namespace));
+}
 
 /** Every event has them. */
 const REQUIRED = [
@@ -75,6 +82,7 @@ function fieldProblems(name: string, value: EcsValue): string[] {
 
 function ownProblems(name: string, value: EcsValue): string[] {
   const type = OWN[name];
+  if (type === undefined && isOpen(name)) return [];
   if (type === undefined) return [`${name} is no field of ECS, and in no source's \`fields\``];
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   return values.filter((one) => !hasType(type, one)).map((one) => `${name} is no ${type}: ${String(one)}`);

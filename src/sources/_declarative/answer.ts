@@ -89,15 +89,18 @@ export class Answer {
   #records(): Rows {
     const { steps, single } = this.#at;
     const found = rawAt(this.#body, steps);
-    if (found instanceof Rows) return found;
-    if (Array.isArray(found)) return Rows.of(...(found as unknown[]));
-    if (this.#meansNone(found) && errorIn(this.#body) === undefined) return Rows.of();
-    if (single && typeof found === 'object' && found !== null && steps.length + Object.keys(found).length > 0)
-      return Rows.of(found);
+    const problem = steps[0] === 'error' ? undefined : errorIn(this.#body);
     const place = steps.length === 0 ? 'it' : `\`${steps.join('.')}\``;
-    const problem = errorIn(this.#body);
+    // Beside an error, records may be only a part.
+    if (problem === undefined || !isObject(this.#body)) {
+      if (found instanceof Rows) return found;
+      if (Array.isArray(found)) return Rows.of(...(found as unknown[]));
+      if (this.#meansNone(found)) return Rows.of();
+      if (single && isObject(found)) return Rows.of(found);
+    } else if (found instanceof Rows || Array.isArray(found)) throw this.unexpected(problem);
+    const what = found === undefined ? 'is absent' : `is ${kindOf(found)}`;
     throw this.unexpected(
-      `${place} ${found === undefined ? 'is absent' : `is ${kindOf(found)}`}, not a list of records${problem === undefined ? '' : `; ${problem}`}`,
+      `${place} ${what}, not a list of records${problem === undefined ? '' : `; ${problem}`}`,
     );
   }
 

@@ -131,7 +131,9 @@ function originOf({ checks, terms, split }: MapParts, path: Path, written: Writt
     checks.add(path, steps.message, steps.at);
     return undefined;
   }
-  return split && steps[0] === 'item' ? { steps: steps.slice(1), of: 'item' } : { steps, of: 'record' };
+  return split && steps[0] === 'item'
+    ? { steps: steps.slice(1), of: 'item', text }
+    : { steps, of: 'record', text };
 }
 
 function formatOf({ checks, format }: MapParts, path: Path, { as, zone }: Written): TimeFormat | undefined {

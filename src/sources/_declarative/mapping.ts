@@ -23,7 +23,7 @@ export interface Item {
 
 /** Where a field's value comes from. */
 export type Origin =
-  | { readonly steps: Steps; readonly of: 'record' | 'item' }
+  | { readonly steps: Steps; readonly of: 'record' | 'item'; readonly text: string }
   | { readonly constant: unknown }
   | { readonly cel: Expression };
 
@@ -102,7 +102,8 @@ function setField(field: MappedField, item: Item, { event, problems, variables }
     return;
   }
   const { value: kept, problems: found } = converted(value, target, format);
-  for (const problem of found) problems.push(`${name}: ${problem}`);
+  const place = 'text' in origin && origin.text !== '' ? `${name} (${origin.text})` : name;
+  for (const problem of found) problems.push(`${place}: ${problem}`);
   if (kept !== undefined) event[name] = kept;
 }
 

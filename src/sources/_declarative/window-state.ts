@@ -217,7 +217,8 @@ export class WindowState {
       this.#cursor = { ...this.#cursor, resume: to };
       return this.#moved({ from, to });
     }
-    const rest = { from: to, to: floorTo(to, unit) + unit };
+    // An exclusive bound is printed a unit earlier, and shows again what is before the window.
+    const rest = { from: to, to: floorTo(Math.max(to, from), unit) + unit };
     this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, rest.to), resume: rest.to };
     return { ...this.#moved({ from, to }), gaps: [gapOf(rest, 'too-many-pages')] };
   }

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { serve } from '../../src/simulators/server.ts';
+import type { Definition } from '../../src/sources/_declarative/definition.ts';
+import { parseDefinition } from '../../src/sources/_declarative/parse.ts';
+import { replacedAt, type Steps, valueAt } from '../../src/sources/_declarative/path.ts';
+import type { SeenRequest } from '../../src/sources/_declarative/simulated-request.ts';
+import { SimulatedVendor, writtenTime } from '../../src/sources/_declarative/simulated-vendor.ts';
+import type { SourceHarness } from './harness.ts';
+
+/** Records of the simulated vendor, and the most in one of its pages. */
+const [RECORDS, PAGE] = [100, 40];
+
+/** What the contract must know of a declarative source: all of it follows from its `source.yaml` and its fixtures. */
+export function declarativeHarness(folder: URL, now: string): SourceHarness {
+  const file = new URL('source.yaml', folder);
+  const definition = parseDefinition({ file: file.pathname, text: readFileSync(file, 'utf8') });
+  const { records, rules } = definition;
+  const secret = `secret-of-${definition.id}`;
+  const list = (body: unknown) => (valueAt(body, records.steps) ?? []) as unknown[];
+  const time = rules.time?.path.steps;
+  return {
+    config: configOf(definition, secret),
+    secret,
+    now,
+    start: (clock) => {
+      const vendor = new SimulatedVendor(definition, { now: () => clock.now(), cap: PAGE });
+      const example = list(fixture(folder))[0];
+      for (let number = 0; number < RECORDS; number += 1)
+        vendor.add(
+          variantOf(definition, example, { number, at: clock.now() - (2 * RECORDS - number) * 60_000 }),
+          0,
+        );
+      return serve((request) => vendor.answer(request), { clock });
+    },
+    answer: (request, { body }) =>
+      followsOn(definition, request)
+        ? new SimulatedVendor(definition, { now: () => 0 }).answer(request)
+        : { status: 200, body },
+    insert: (body, inserted) => replacedAt(body, records.steps, [...list(body), ...inserted]),
+    malformed: fc.oneof(
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.record({ [String(rules.key?.[0]?.steps[0] ?? time?.[0] ?? 'id')]: fc.constantFrom('', null) }),
+    ),
+    odd: definition.mapping.fields.flatMap(({ name, origin, target }) => {
+      const isRequired =
+        'steps' in origin &&
+        isPrefix(origin.steps, [...(rules.key ?? []).map(({ steps }) => steps), time ?? []]);
+      if (!('steps' in origin) || origin.of !== 'record' || isRequired || name.endsWith('.ip')) return [];
+      return [
+        [
+          [...records.steps, 0, ...origin.steps],
+          ...(target.type === 'keyword' ? [{}] : ['odd', {}]),
+        ] as const,
+      ];
+    }),
+    lists: records.nullIsEmpty ? { main: records.steps } : {},
+  };
+}
+
+function fixture(folder: URL): unknown {
+  return JSON.parse(readFileSync(new URL('fixtures/events.json', folder), 'utf8'));
+}
+
+/** Its secrets, and a value for each required option. */
+function configOf({ optionTypes, options }: Definition, secret: string): Record<string, unknown> {
+  const values: Readonly<Record<string, unknown>> = {
+    string: 'sample',
+    integer: 1,
+    boolean: true,
+    duration: '1m',
+    list: ['sample'],
+  };
+  const required = Object.entries(options).filter(([, { required: isRequired }]) => isRequired);
+  const secrets = [...optionTypes].filter(([, type]) => type === 'secret').map(([name]) => [name, secret]);
+  return {
+    ...Object.fromEntries(
+      required.map(([name, { type, values: words }]) => [name, values[type] ?? words?.[0]]),
+    ),
+    ...(Object.fromEntries(secrets) as object),
+  };
+}
+
+/** The example with another key and another time. */
+function variantOf(
+  { rules }: Definition,
+  example: unknown,
+  { number, at }: { readonly number: number; readonly at: number },
+): unknown {
+  let record = example;
+  for (const { steps } of (rules.key ?? []).filter(({ of }) => of === 'record'))
+    record = replacedAt(record, steps, `id-${String(number).padStart(4, '0')}`);
+  return rules.time === undefined
+    ? record
+    : replacedAt(record, rules.time.path.steps, writtenTime(at, rules.time.format));
+}
+
+/** Whether a request asks for what follows another answer. */
+function followsOn({ cursor, paging }: Definition, request: SeenRequest): boolean {
+  const text = `${request.query.toString()} ${request.body.toString('utf8')}`;
+  if (paging.kind === 'next_token' && paging.at !== undefined && 'query' in paging.at)
+    return request.query.has(paging.at.query);
+  if (paging.kind === 'offset' || paging.kind === 'page') return !/(?:^|[^0-9])[01](?:[^0-9]|$)/.test(text);
+  return cursor.kind === 'position' && /\bp\d/.test(text);
+}
+
+function isPrefix(steps: Steps, others: readonly Steps[]): boolean {
+  return others.some((other) => steps.every((step, index) => other[index] === step));
+}
