@@ -1,6 +1,6 @@
 import type { JournalPage, Position } from './delivery.ts';
 
-/** Bytes of records that are kept. A delivery that keeps up is a few pages behind. */
+/** Bytes that are kept in memory. A delivery that keeps up is a few pages behind. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** The pages that this process committed last, so that a delivery that keeps up need not read and decompress them. */
@@ -11,11 +11,11 @@ export class RecentPages {
   /** Keeps a page. Call it when the page is durable: what was rolled back has no sequence number. */
   add(page: JournalPage): void {
     this.#pages.set(page.sequence, page);
-    this.#bytes += page.bytes.length;
-    for (const [sequence, { bytes }] of this.#pages) {
+    this.#bytes += bytesHeld(page);
+    for (const [sequence, oldest] of this.#pages) {
       if (this.#bytes <= MOST_BYTES) break;
       this.#pages.delete(sequence);
-      this.#bytes -= bytes.length;
+      this.#bytes -= bytesHeld(oldest);
     }
   }
 
@@ -24,4 +24,9 @@ export class RecentPages {
     const page = this.#pages.get(sequence);
     return page !== undefined && offset < page.count ? page : undefined;
   }
+}
+
+/** The whole buffer stays in memory, whatever part of it the records take. */
+function bytesHeld({ bytes }: JournalPage): number {
+  return bytes.buffer.byteLength;
 }

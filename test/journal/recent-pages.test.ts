@@ -37,6 +37,14 @@ test('the oldest pages are forgotten, so that no more than 8 MiB of records are 
   expect(kept).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
 });
 
+test('a page counts with the whole buffer that its records are a part of', () => {
+  const recent = new RecentPages();
+  const part = { ...page(1, 0), bytes: new Uint8Array(9 * MIB).subarray(0, 10) };
+  recent.add(part);
+
+  expect(recent.at({ sequence: 1, offset: 0 })).toBeUndefined();
+});
+
 test('a page that is larger than all that may be kept is not kept', () => {
   const recent = new RecentPages();
   recent.add(page(1, 9 * MIB));
