@@ -15,18 +15,16 @@ const WRITABLE_BY_OTHERS = 0o022;
  */
 export function keepCompiledCode(env: Readonly<Record<string, string | undefined>>): void {
   if (env['NODE_COMPILE_CACHE'] || env['NODE_DISABLE_COMPILE_CACHE']) return;
-  const directory = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'penstock');
-  if (isOurs(directory)) module.enableCompileCache(directory);
+  try {
+    const directory = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'penstock');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (isOurs(directory)) module.enableCompileCache(directory);
+  } catch {
+    // The directory cannot be made, or this user has no home directory.
+  }
 }
 
-/** Makes the directory if it is absent. */
 function isOurs(directory: string): boolean {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const { uid, mode } = statSync(directory);
-    return uid === process.geteuid?.() && (mode & WRITABLE_BY_OTHERS) === 0;
-  } catch {
-    // Read-only, or in the home directory of nobody.
-    return false;
-  }
+  const { uid, mode } = statSync(directory);
+  return uid === process.geteuid?.() && (mode & WRITABLE_BY_OTHERS) === 0;
 }

@@ -128,4 +128,13 @@ describe('compiled code', () => {
 
     expect(await readdir(`${cache}/penstock`)).toEqual([]);
   });
+
+  it.skipIf(process.getuid?.() !== 0)('is not kept for a user who has no home directory', async () => {
+    const under = ['setpriv', '--reuid=54321', '--clear-groups'];
+
+    const { code, stdout, stderr } = await runCli(['--version'], { under });
+
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^\d/);
+  });
 });
