@@ -75,6 +75,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./sources.ts')).sourcesCommand,
   },
   {
+    name: 'source',
+    description: 'Write, test and record source types that are defined by a source.yaml.',
+    load: async () => (await import('./source.ts')).sourceCommands,
+  },
+  {
     name: 'schema',
     description: 'Print the JSON Schema of the configuration.',
     load: async () => (await import('./schema.ts')).schemaCommand,

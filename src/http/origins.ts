@@ -2,7 +2,7 @@ import type { HttpRequest } from '../core/http.ts';
 import { Connections } from './connections.ts';
 import { exchange, GivenUpError, type RawResponse, type SentRequest } from './exchange.ts';
 import type { HttpSettings } from './settings.ts';
-import { sourceWay, type Way } from './way.ts';
+import { bareUrl, sourceWay, type Way } from './way.ts';
 
 /** How an origin is reached. */
 interface Reach {
@@ -39,17 +39,15 @@ export class Origins implements AsyncDisposable {
 
   /** Sends one request, without retries and redirects. @throws whatever `exchange` throws */
   async exchange(request: SentRequest, target: Target): Promise<RawResponse> {
-    const { options, clock, signal, log } = this.#settings;
+    const { options, clock, signal, log, standIn } = this.#settings;
     const { way, connections } = this.#reach(request.url, target);
+    const { pathname, search } = request.url;
+    const url = standIn === undefined ? request.url : new URL(pathname + search, standIn);
+    const limits = { clock, timeout: options.timeout, maxBytes: options.max_response_bytes, signal };
     try {
-      return await exchange(connections, request, {
-        clock,
-        timeout: options.timeout,
-        maxBytes: options.max_response_bytes,
-        signal,
-        asked: target.asked,
-        way,
-      });
+      const sent = { ...request, url };
+      const raw = await exchange(connections, sent, { ...limits, asked: target.asked, way });
+      return { ...raw, url: bareUrl(request.url) };
     } catch (error) {
       if (error instanceof GivenUpError) {
         connections.abandon();

@@ -30,6 +30,8 @@ export interface HttpSettings {
   readonly userAgent: string;
   /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly env: Environment;
+  /** A server that gets every request instead, whatever its origin: the vendor of a trial. Absent: none. */
+  readonly standIn?: string | undefined;
   /** Called after the end of every request that was sent. */
   readonly onRequest?: (report: RequestReport) => void;
   /** Called with the duration of every request, from sending it to the end of its response. Milliseconds. */

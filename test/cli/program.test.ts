@@ -10,7 +10,7 @@ async function listed(path: readonly string[]): Promise<string[][]> {
 }
 
 const top = await listed([]);
-const groups = ['state', 'dead-letters'];
+const groups = ['state', 'dead-letters', 'source'];
 const commands = [
   ...top.filter(([name = '']) => !groups.includes(name)),
   ...(await Promise.all(groups.map((group) => listed([group])))).flat(),

@@ -1,4 +1,3 @@
-import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { Circuit } from '../../src/collect/circuit.ts';
 import {
@@ -21,9 +20,7 @@ import { GAPS_DATASET } from '../../src/ecs/own-events.ts';
 import { QuotaSpender } from '../../src/http/quota.ts';
 import type { SourceHttp } from '../../src/http/client.ts';
 import type { Journal } from '../../src/journal/journal.ts';
-import { stateFiles } from '../../src/journal/sqlite/files.ts';
-import { applyMigrations, MIGRATIONS } from '../../src/journal/sqlite/schema.ts';
-import { SqliteJournal } from '../../src/journal/sqlite/sqlite-journal.ts';
+import { memoryJournal } from '../../src/journal/sqlite/memory.ts';
 import { RecordEncoder } from '../../src/otlp/encode.ts';
 import { decoded } from './records.ts';
 
@@ -42,17 +39,6 @@ interface Setup {
   readonly mode?: Mode;
   /** Called when a commit became durable. */
   readonly onCommit?: () => void;
-}
-
-/** A disk with room. */
-const statfs = () => ({ type: 0, bavail: 2 ** 30, blocks: 2 ** 30, bsize: 4096 });
-
-/** A journal of SQLite in memory, which nothing outlives. */
-function memoryJournal(clock: Clock): Journal {
-  const database = new DatabaseSync(':memory:');
-  applyMigrations(database, MIGRATIONS);
-  const files = stateFiles('/nonexistent');
-  return new SqliteJournal({ database, files, statfs, clock, maxBytes: 2 ** 30, retain: 0 });
 }
 
 /** Collects from one source with the real loop into a journal in memory. */

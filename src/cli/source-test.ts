@@ -1,0 +1,51 @@
+import { writeFile } from 'node:fs/promises';
+import { absolutePath } from '../config/files.ts';
+import { EXIT } from '../core/errors.ts';
+import { counted } from '../core/text.ts';
+import { type Difference, inWords } from '../sources/_declarative/difference.ts';
+import { withEvents } from '../sources/_declarative/fixture-events.ts';
+import type { ExitCode, Io } from './io.ts';
+import { jsonLine, say, wantsJson } from './output.ts';
+import { runFixture } from './source-fixture.ts';
+import { readSourceFolder } from './source-folder.ts';
+
+/** Exit code: the definition does something else than its fixtures say. */
+const DIFFERS = 1;
+
+/** `penstock source test PATH`. @throws ConfigError for a definition or a fixture that cannot be read */
+export async function sourceTest(
+  io: Io,
+  flags: Readonly<Record<string, unknown>>,
+  [path = '']: readonly string[],
+): Promise<ExitCode> {
+  const { definition, fixtures } = await readSourceFolder(io.cwd, path);
+  const json = wantsJson(io, flags);
+  let code: ExitCode = EXIT.done;
+  for (const { file, text, fixture } of fixtures) {
+    const { events, requests, differences: inEvents } = await runFixture(definition, fixture);
+    const updated = flags['update'] === true && (inEvents.length > 0 || fixture.events === undefined);
+    if (updated) await writeFile(absolutePath(io.cwd, file), withEvents(text, events));
+    const differences = updated ? requests : [...requests, ...inEvents];
+    if (differences.length > 0) code = DIFFERS;
+    const result = { fixture: file, events: events.length, updated, differences };
+    if (json) jsonLine(io.stdout, result);
+    else say(io.stdout, report(result));
+  }
+  if (fixtures.length === 0) say(io.stderr, `${path} has no fixtures/*.yaml, so nothing was run.\n`);
+  return code;
+}
+
+interface Result {
+  readonly fixture: string;
+  readonly events: number;
+  readonly updated: boolean;
+  readonly differences: readonly Difference[];
+}
+
+function report({ fixture, events, updated, differences }: Result): string {
+  const what = updated ? `${counted(events, 'event')} written: read them` : counted(events, 'event');
+  const verdict = differences.length === 0 ? 'ok' : counted(differences.length, 'difference');
+  return [`${fixture}: ${verdict} (${what})`, ...differences.map((one) => `  ${inWords(one)}`), ''].join(
+    '\n',
+  );
+}

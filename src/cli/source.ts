@@ -1,0 +1,30 @@
+import { Argument, Option } from 'commander';
+import { type CommandGroup, jsonFlag, type PenstockCommand } from './command.ts';
+import { examples } from './output.ts';
+
+/** `penstock source test PATH`: runs a definition against its fixtures. */
+const sourceTestCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('test')
+      .description('Run the fixtures of a source.yaml, and print what differs, field by field. No network.')
+      .addArgument(new Argument('<path>', 'a folder with a source.yaml, or the file'))
+      .addOption(new Option('--update', 'write the events that the definition makes into the fixtures'))
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nExit codes: 0 all is as expected, 1 something differs, 2 the definition or a fixture cannot be read.',
+      );
+    return examples(command, [
+      'penstock source test ./acme-audit',
+      'penstock source test ./acme-audit --update',
+    ]);
+  },
+  run: async (...given) => (await import('./source-test.ts')).sourceTest(...given),
+};
+
+/** `penstock source`: what the author of a definition needs. */
+export const sourceCommands: CommandGroup = {
+  describe: (command) => examples(command, ['penstock source test ./acme-audit']),
+  commands: [sourceTestCommand],
+};
