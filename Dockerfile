@@ -31,8 +31,8 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
     && mkdir -p /etc/penstock /var/lib/penstock \
     && chown 65532:65532 /var/lib/penstock \
     && chmod 0750 /var/lib/penstock
-# The demo and SQLite put what is temporary where they may write.
-ENV NODE_ENV=production TMPDIR=/var/lib/penstock
+# The demo and SQLite put what is temporary, and Node compiled code, where they may write.
+ENV NODE_ENV=production TMPDIR=/var/lib/penstock XDG_CACHE_HOME=/var/lib/penstock/.cache
 USER 65532:65532
 # So the default state.path, ./state, is /var/lib/penstock/state.
 WORKDIR /var/lib/penstock
