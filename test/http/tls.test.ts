@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { explain, UnavailableError } from '../../src/core/errors.ts';
+import { oauth2 } from '../../src/http/auth/oauth2.ts';
 import type { HttpSettings } from '../../src/http/settings.ts';
 import { failure, rig } from './support/rig.ts';
 
@@ -18,12 +19,12 @@ function fixture(name: string): string {
   return new URL(`fixtures/${name}`, import.meta.url).pathname;
 }
 
-/** A TLS server that answers with the common name of the client's certificate. */
-async function secure(name: string, options: ServerOptions = {}) {
+/** A TLS server that answers with the common name of the client's certificate, or with `body`. */
+async function secure(name: string, options: ServerOptions = {}, body?: unknown) {
   const [cert, key] = await Promise.all([readFile(fixture(`${name}.pem`)), readFile(fixture(`${name}.key`))]);
   const server = createServer({ cert, key, ...options }, (request, response) => {
     const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-    response.end(JSON.stringify({ client: subject?.CN ?? null }));
+    response.end(JSON.stringify(body ?? { client: subject?.CN ?? null }));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -154,5 +155,45 @@ describe('the files', () => {
     expect(explain(missing)).toMatch(/tls\.ca_file cannot be read: it does not exist/);
     expect(explain(unusable)).toMatch(/tls\.cert_file/);
     expect(explain(useless)).toMatch(/tls\.ca_file/);
+  });
+});
+
+describe('other origins than that of base_url', () => {
+  const tls = {
+    ca_file,
+    server_name: 'console.internal',
+    cert_file: fixture('client.pem'),
+    key_file: fixture('client.key'),
+  };
+
+  test.each([
+    ['with the credential', true, 'penstock'],
+    ['without the credential', false, null],
+  ])(
+    '%s, the authority counts, the server name does not, and our certificate is shown where the credential goes',
+    async (_how, credential, shown) => {
+      const options = { ca: await readFile(ca_file), requestCert: true, rejectUnauthorized: false };
+      await using home = await secure('console', options);
+      await using other = await secure('localhost', options);
+      await using http = (await rig(home.url, { options: { tls, retries: 0 } })).http;
+
+      const first = await http.get({ path: '/x', route: 'x' });
+      const origins = [{ origin: other.url, credential }];
+      const second = await http.get({ url: `${other.url}/next`, origins, route: 'x' });
+
+      expect([first.json(), second.json()]).toEqual([{ client: 'penstock' }, { client: shown }]);
+    },
+  );
+
+  test('a token endpoint on another host is verified by its own name', async () => {
+    const token = { access_token: 'token-over-tls' };
+    await using home = await secure('console');
+    await using endpoint = await secure('localhost', {}, token);
+    const client = { id: () => 'us', proof: { by: 'post' as const, secret: () => 'secret-over-tls' } };
+    const authentication = oauth2({ tokenUrl: `${endpoint.url}/token`, client, identity: () => ({}) });
+    const settings = { authorise: () => authentication, options: { tls, retries: 0 } };
+    await using http = (await rig(home.url, settings)).http;
+
+    expect((await http.get({ path: '/x', route: 'x' })).json()).toEqual({ client: null });
   });
 });
