@@ -72,10 +72,16 @@ function unprobed({ name }: SourceConfig): Finding {
 
 /** Whether the vendor answered at all, and whether it accepted the credential. */
 function reachability(config: SourceConfig, { answered }: ProbeClient, failure: unknown): Finding[] {
-  const met = answered || (failure instanceof VendorError && failure.status !== undefined);
+  const met = answered || isAnswerOf(config.options, failure);
   const findings = met ? [connection(config.options)] : [];
   if (!answered || failure instanceof UnauthorisedError) return findings;
   return [...findings, { probe: 'credentials', verdict: 'ok', detail: 'accepted', advice: '' }];
+}
+
+/** An endpoint for tokens may be elsewhere, and says nothing of `base_url`. */
+function isAnswerOf({ base_url }: CommonOptions, failure: unknown): boolean {
+  if (!(failure instanceof VendorError) || failure.status === undefined) return false;
+  return URL.parse(failure.url)?.origin === new URL(base_url).origin;
 }
 
 function connection(options: CommonOptions & { readonly tls?: TlsConfig | undefined }): Finding {
