@@ -23,8 +23,28 @@ const sourceTestCommand: PenstockCommand = {
   run: async (...given) => (await import('./source-test.ts')).sourceTest(...given),
 };
 
+/** `penstock source new ID`: writes a definition to begin with. */
+const sourceNewCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('new')
+      .description(
+        'Write a commented source.yaml with a README and a fixture, to be changed. Overwrites nothing.',
+      )
+      .addArgument(new Argument('<id>', 'the name of the source type, such as acme-audit'))
+      .addOption(new Option('--dir <dir>', 'where its folder is made').default('.'))
+      .addOption(jsonFlag());
+    return examples(command, [
+      'penstock source new acme-audit',
+      'penstock source new acme-audit --dir types',
+    ]);
+  },
+  run: async (...given) => (await import('./source-new.ts')).sourceNew(...given),
+};
+
 /** `penstock source`: what the author of a definition needs. */
 export const sourceCommands: CommandGroup = {
-  describe: (command) => examples(command, ['penstock source test ./acme-audit']),
-  commands: [sourceTestCommand],
+  describe: (command) =>
+    examples(command, ['penstock source new acme-audit', 'penstock source test ./acme-audit']),
+  commands: [sourceNewCommand, sourceTestCommand],
 };
