@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { parse } from 'yaml';
 import { serve } from '../../src/simulators/server.ts';
 import type { Definition } from '../../src/sources/_declarative/definition.ts';
 import { parseDefinition } from '../../src/sources/_declarative/parse.ts';
@@ -13,8 +14,7 @@ const [RECORDS, PAGE] = [100, 40];
 
 /** What the contract must know of a declarative source: all of it follows from its `source.yaml` and its fixtures. */
 export function declarativeHarness(folder: URL, now: string): SourceHarness {
-  const file = new URL('source.yaml', folder);
-  const definition = parseDefinition({ file: file.pathname, text: readFileSync(file, 'utf8') });
+  const definition = definitionIn(folder);
   const { records, rules } = definition;
   const secret = `secret-of-${definition.id}`;
   const list = (body: unknown) => (valueAt(body, records.steps) ?? []) as unknown[];
@@ -25,7 +25,7 @@ export function declarativeHarness(folder: URL, now: string): SourceHarness {
     now,
     start: (clock) => {
       const vendor = new SimulatedVendor(definition, { now: () => clock.now(), cap: PAGE });
-      const example = list(fixture(folder))[0];
+      const example = list(sampleOf(folder))[0];
       for (let number = 0; number < RECORDS; number += 1)
         vendor.add(
           variantOf(definition, example, { number, at: clock.now() - (2 * RECORDS - number) * 60_000 }),
@@ -58,8 +58,32 @@ export function declarativeHarness(folder: URL, now: string): SourceHarness {
   };
 }
 
-function fixture(folder: URL): unknown {
-  return JSON.parse(readFileSync(new URL('fixtures/events.json', folder), 'utf8'));
+/** The answer from which the simulated vendor's records are made. */
+function sampleOf(folder: URL): unknown {
+  const fixtures = new URL('fixtures/', folder);
+  const answers = readdirSync(fixtures).filter((name) => /^(?:events\.json|pages\.yaml)$/.test(name));
+  const file = new URL(answers[0] ?? 'pages.yaml', fixtures);
+  return file.pathname.endsWith('.yaml')
+    ? answerOf(folder, file)
+    : (JSON.parse(readFileSync(file, 'utf8')) as unknown);
+}
+
+interface RawFixture {
+  readonly exchanges: readonly { readonly response: { readonly body?: unknown } }[];
+}
+
+/** The first answer of a fixture that has records. */
+export function answerOf(folder: URL, fixture: URL): unknown {
+  const { records } = definitionIn(folder);
+  const { exchanges } = parse(readFileSync(fixture, 'utf8')) as RawFixture;
+  return exchanges
+    .map(({ response }) => response.body)
+    .find((body) => Array.isArray(valueAt(body, records.steps)));
+}
+
+function definitionIn(folder: URL): Definition {
+  const file = new URL('source.yaml', folder);
+  return parseDefinition({ file: file.pathname, text: readFileSync(file, 'utf8') });
 }
 
 /** Its secrets, and a value for each required option. */

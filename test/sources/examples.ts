@@ -6,7 +6,7 @@ import { DrivenClock } from '../support/driven-clock.ts';
 import { testPipeline } from '../support/test-pipeline.ts';
 import { compileDefinition } from '../../src/sources/_declarative/compile.ts';
 import { loadSources } from '../../src/sources/registry.ts';
-import { declarativeHarness } from './declarative-harness.ts';
+import { answerOf, declarativeHarness } from './declarative-harness.ts';
 import type { SourceHarness } from './harness.ts';
 
 /** What the contract must know of a source. */
@@ -44,7 +44,10 @@ export function casesOf(source: Source): string[] {
   return readdirSync(fixturesOf(source)).flatMap((file) => golden.exec(file)?.[1] ?? []);
 }
 
+/** An example: of a definition that is shipped, an answer of the fixture with its name. */
 export function exampleOf(source: Source, name = casesOf(source)[0] ?? ''): { name: string; body: unknown } {
+  const fixture = new URL(`${name}.yaml`, fixturesOf(source));
+  if (existsSync(fixture)) return { name, body: answerOf(folderOf(source), fixture) };
   return { name, body: parseJson(readFileSync(new URL(`${name}.json`, fixturesOf(source)), 'utf8')) };
 }
 
