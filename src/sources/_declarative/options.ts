@@ -30,11 +30,19 @@ export function optionsOf(definition: Definition): z.ZodType<CommonOptions> {
     },
     { tokenRequired: false },
   );
-  return schema.refine((value) => hasCredentials(definition, value), {
-    path: ['token'],
-    error: 'set `token`, or `token_file` to the path of a file that holds it',
-    when: () => true,
-  }) as unknown as z.ZodType<CommonOptions>;
+  const secrets = [...definition.optionTypes].filter(([, type]) => type === 'secret').map(([name]) => name);
+  return secrets.reduce<z.ZodType>(
+    (checked, name) =>
+      checked.refine((value) => !isMissing(definition, value, name), {
+        path: [name],
+        error:
+          name === 'token'
+            ? 'set `token`, or `token_file` to the path of a file that holds it'
+            : 'the chosen authentication needs it',
+        when: () => true,
+      }),
+    schema,
+  ) as z.ZodType<CommonOptions>;
 }
 
 function windowFields(
@@ -110,16 +118,17 @@ export function chosenForm({ auth }: Pick<Definition, 'auth'>, options: object):
   return auth.isChoice ? auth.forms.get(String(chosen)) : auth.forms.get('');
 }
 
-/** Whether `token` is set where it is used: `token_file` was read before. */
-function hasCredentials(definition: Definition, options: unknown): boolean {
-  if (typeof options !== 'object' || options === null) return true;
-  const { token, token_file: file } = options as { token?: unknown; token_file?: unknown };
-  if (token !== undefined || file !== undefined) return true;
-  const names = [...definition.auth.forms.keys()];
-  const form = chosenForm(definition, { auth: names[0], ...options });
-  return form?.options.has('token') !== true && !usesToken(definition);
+/** Whether a secret that requests of this source need is not set. */
+function isMissing(definition: Definition, options: unknown, name: string): boolean {
+  if (typeof options !== 'object' || options === null) return false;
+  if (Reflect.get(options, name) !== undefined) return false;
+  // A `token_file` is read before the options are checked.
+  if (name === 'token' && Reflect.get(options, 'token_file') !== undefined) return false;
+  const [first] = definition.auth.forms.keys();
+  const form = chosenForm(definition, { auth: first, ...options });
+  return form?.options.has(name) === true || optionsIn(definition).includes(name);
 }
 
-function usesToken({ request }: Definition): boolean {
-  return expressionsOf(request).some(({ ast }) => membersUsed(ast, 'options').includes('token'));
+function optionsIn({ request }: Definition): readonly (string | undefined)[] {
+  return expressionsOf(request).flatMap(({ ast }) => membersUsed(ast, 'options'));
 }
