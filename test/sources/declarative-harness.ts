@@ -6,7 +6,8 @@ import type { Definition } from '../../src/sources/_declarative/definition.ts';
 import { parseDefinition } from '../../src/sources/_declarative/parse.ts';
 import { replacedAt, type Steps, valueAt } from '../../src/sources/_declarative/path.ts';
 import type { SeenRequest } from '../../src/sources/_declarative/simulated-request.ts';
-import { SimulatedVendor, writtenTime } from '../../src/sources/_declarative/simulated-vendor.ts';
+import { writtenTime } from '../../src/sources/_declarative/simulated-answer.ts';
+import { SimulatedVendor } from '../../src/sources/_declarative/simulated-vendor.ts';
 import type { SourceHarness } from './harness.ts';
 
 /** Records of the simulated vendor, and the most in one of its pages. */

@@ -1,12 +1,10 @@
-import { DateTime } from 'luxon';
-import type { AnswerValue } from './answer.ts';
 import type { Definition } from './definition.ts';
 import { replacedAt, valueAt } from './path.ts';
 import { canonical } from '../_kit/keys.ts';
 import { timeOf } from './records.ts';
 import { parameterIn, printedIn, type SeenRequest, timeIn } from './simulated-request.ts';
 import { uses } from './request.ts';
-import type { TimeFormat } from './time.ts';
+import { type Building, mixed, put, readToken, type Token, TOKEN, writeToken } from './simulated-answer.ts';
 
 /** What a simulated vendor answers. */
 export interface SimulatedAnswer {
@@ -39,7 +37,9 @@ const PAGE = 100;
 export class SimulatedVendor {
   readonly #definition: Definition;
   readonly #settings: Settings;
-  #stored: Stored[] = [];
+  readonly #stored: Stored[] = [];
+  /** The numbers of removed records. */
+  readonly #removed = new Set<number>();
   #number = 0;
   /** Called before each answer. */
   onAnswer: (() => void) | undefined;
@@ -57,17 +57,20 @@ export class SimulatedVendor {
   }
 
   /** Puts a record in place of the one with the same key, as if it was new in the list. */
-  replace(keep: (record: unknown) => boolean, record: unknown): void {
-    this.#stored = this.#stored.filter((one) => !keep(one.record));
+  replace(which: (record: unknown) => boolean, record: unknown): void {
+    this.remove(which);
     this.add(record);
+  }
+
+  /** Removes records. */
+  remove(which: (record: unknown) => boolean): void {
+    for (const { record, number } of this.#stored) if (which(record)) this.#removed.add(number);
   }
 
   /** Removes the records from before a time. */
   forget(before: string): void {
     const end = Date.parse(before);
-    this.#stored = this.#stored.filter(
-      ({ record }) => (timeOf(this.#definition.rules, record) ?? end) >= end,
-    );
+    this.remove((record) => (timeOf(this.#definition.rules, record) ?? end) < end);
   }
 
   /** Forgets every position that was given so far. */
@@ -89,17 +92,20 @@ export class SimulatedVendor {
     const token = this.#tokenIn(request);
     const asked = token ?? this.#asked(request);
     const all = this.#ordered(asked);
-    const start =
-      token?.after === undefined
-        ? this.#offset(request)
-        : all.findIndex(({ number }) => number === token.after) + 1;
+    const shown = ({ number }: Stored) => !this.#removed.has(number);
+    // A token goes on behind its record, even if that was removed.
+    const before = all
+      .slice(0, all.findIndex(({ number }) => number === token?.after) + 1)
+      .filter(shown).length;
+    const start = token?.after === undefined ? this.#offset(request) : before;
     const size = this.#size(request);
-    const page = all.slice(start, start + size);
-    const rest = all.length > start + page.length;
+    const list = all.filter(shown);
+    const page = list.slice(start, start + size);
+    const rest = list.length > start + page.length;
     return this.#respond(page, request, {
       rest,
-      total: all.length,
-      pages: Math.ceil(all.length / size),
+      total: list.length,
+      pages: Math.ceil(list.length / size),
       token: rest && paging.kind !== 'none' ? { ...asked, after: page.at(-1)?.number } : undefined,
     });
   }
@@ -112,10 +118,10 @@ export class SimulatedVendor {
     return { from: from === undefined ? undefined : from + Number(cursor.exclusive), to };
   }
 
-  /** The records that a walk shows, in the vendor's order. Those of one time are in the order in which they came. */
+  /** The records that a walk may show, with removed ones, in the vendor's order. Those of one time are in the order in which they came. */
   #ordered({ from = -Infinity, to = Infinity }: Token): readonly Stored[] {
     const { cursor, rules } = this.#definition;
-    const visible = this.#visible();
+    const visible = this.#arrived();
     if (cursor.kind !== 'window') return visible;
     const time = (one: Stored) => timeOf(rules, one.record) ?? 0;
     const within = visible.filter((one) => time(one) >= from && time(one) < to);
@@ -125,6 +131,11 @@ export class SimulatedVendor {
   }
 
   #visible(): readonly Stored[] {
+    return this.#arrived().filter(({ number }) => !this.#removed.has(number));
+  }
+
+  /** In the order in which they came, with those that were removed since. */
+  #arrived(): readonly Stored[] {
     const now = this.#settings.now();
     return this.#stored
       .filter(({ visibleAt }) => visibleAt <= now)
@@ -235,24 +246,6 @@ export class SimulatedVendor {
   }
 }
 
-/** The parameter of next URLs that the simulated vendor makes. */
-const TOKEN = 'simulated_page';
-
-/** What a token or a next URL stands for: what was asked, and the record after which it goes on. */
-interface Token {
-  readonly from?: number | undefined;
-  readonly to?: number | undefined;
-  readonly after?: number | undefined;
-}
-
-function writeToken(token: Token): string {
-  return Buffer.from(JSON.stringify(token)).toString('base64url');
-}
-
-function readToken(text: string): Token {
-  return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Token;
-}
-
 interface Facts {
   readonly rest: boolean;
   readonly total?: number;
@@ -260,31 +253,4 @@ interface Facts {
   readonly token?: Token | undefined;
   readonly position?: Stored | undefined;
   readonly printed?: string | undefined;
-}
-
-interface Building {
-  body: unknown;
-  readonly headers: Record<string, string>;
-}
-
-/** Puts a value of the answer where the definition reads it. */
-function put(building: Building, at: AnswerValue, value: unknown): void {
-  if ('steps' in at) building.body = replacedAt(building.body, at.steps, value);
-  else if ('header' in at) building.headers[at.header.toLowerCase()] = String(value);
-  else if ('link' in at) building.headers['link'] = `<${String(value)}>; rel="${at.link}"`;
-}
-
-/** An order without any order, always the same. */
-function mixed(number: number): number {
-  return (Math.imul(number + 1, 2_654_435_761) >>> 0) % 1_000_003;
-}
-
-/** A time as a vendor writes it: for the records of a simulated vendor. */
-export function writtenTime(ms: number, { kind, pattern = '', zone = 'utc' }: TimeFormat): string | number {
-  if (kind === 'iso') return new Date(ms).toISOString();
-  if (kind === 'epoch_s') return ms / 1_000;
-  if (kind === 'epoch_ms') return ms;
-  if (kind === 'epoch_us') return ms * 1_000;
-  if (kind === 'epoch_ns') return `${ms}000000`;
-  return DateTime.fromMillis(ms, { zone, locale: 'en-US' }).toFormat(pattern);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { writtenTime } from '../../../src/sources/_declarative/simulated-vendor.ts';
+import { writtenTime } from '../../../src/sources/_declarative/simulated-answer.ts';
 import {
   floorTo,
   isoText,
