@@ -3,7 +3,7 @@ import type { CommonOptions, Source } from '../core/source.ts';
 import { checkProxies } from './proxy.ts';
 import { parseFiles, type ParsedFile } from './yaml.ts';
 import { findConfig, readConfig, absolutePath } from './files.ts';
-import { fileReader, openFiles } from './referenced-files.ts';
+import { fileReader, openFileOptions, openFiles } from './referenced-files.ts';
 import { checkBlock, quoted } from './schema-errors.ts';
 import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
 import {
@@ -58,7 +58,7 @@ async function check(
   const tree = readTree(files, { env, readFile: fileReader(cwd) }, problems);
   openFiles(tree, cwd, problems);
   const settings = checkBlock(settingsSchema, [], tree, problems);
-  const sources = await readSources(tree, types, problems);
+  const sources = await readSources(tree, { types, cwd }, problems);
   checkDefaults(tree, [...types.keys()], problems);
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
@@ -124,11 +124,16 @@ export type SourceTypes = ReadonlyMap<string, Source>;
 export type LoadableTypes = ReadonlyMap<string, Source | (() => Promise<Source>)>;
 
 /** Checks each source against the options of its type. Invalid ones are added to `problems` and left out. */
-async function readSources(tree: Tree, types: LoadableTypes, problems: Problems): Promise<SourceConfig[]> {
+async function readSources(
+  tree: Tree,
+  { types, cwd }: Pick<LoadOptions, 'types' | 'cwd'>,
+  problems: Problems,
+): Promise<SourceConfig[]> {
   const sources: SourceConfig[] = [];
   for (const [name, block] of membersOf(tree.value['sources'])) {
     const definition = isRecord(block) ? await typeOf(block, name, { tree, types, problems }) : undefined;
-    if (definition === undefined) continue;
+    if (definition === undefined || !isRecord(block)) continue;
+    openFileOptions(block, ['sources', name], { tree, cwd, problems, names: definition.fileOptions ?? [] });
     const options = checkBlock(definition.options, ['sources', name], tree, problems);
     if (options !== undefined) sources.push({ name, definition, options, namespace: namespaceOf(options) });
   }

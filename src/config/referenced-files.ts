@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { absolutePath, readRegularFile, whyNotRead } from './files.ts';
 import { readSecretFile, whyNoHeader } from './secrets.ts';
 import { type Problems, identify, type Path } from './problems.ts';
@@ -73,6 +74,27 @@ export function whyUnreadable(file: string): string | undefined {
     return `cannot read ${file}: it is not a regular file`;
   } catch (error) {
     return `cannot read ${file}: ${whyNotRead(error)}`;
+  }
+}
+
+/**
+ * Makes the paths in these options of a source absolute: they are relative to the configuration file. Reports files that
+ * cannot be read.
+ */
+export function openFileOptions(
+  block: Record<string, unknown>,
+  path: Path,
+  { names, ...context }: Context & { readonly names: readonly string[] },
+): void {
+  for (const name of names) {
+    const file = block[name];
+    if (typeof file !== 'string' || file === '') continue;
+    const place = context.tree.places.value([...path, name]);
+    const folder = place === undefined ? context.cwd : dirname(absolutePath(context.cwd, place.file));
+    const absolute = absolutePath(folder, file);
+    block[name] = absolute;
+    const problem = whyUnreadable(absolute);
+    if (problem !== undefined) addProblem([...path, name], problem, absolute, context);
   }
 }
 

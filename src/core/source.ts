@@ -62,6 +62,8 @@ export interface Source<
   readonly accountOption?: string;
   /** Its block of the configuration: `sourceOptions(…)` of `config/options.ts`. Every option MUST have a description. */
   readonly options: Options;
+  /** Its options that are paths of files, relative to the configuration file. Absent: none. */
+  readonly fileOptions?: readonly string[];
   /** What is stored between polls. Nothing else survives a restart. */
   readonly cursor: Cursor;
   /** One raw record. It SHOULD be tolerant: unknown fields and unknown values of an enumeration pass. */

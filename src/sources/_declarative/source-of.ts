@@ -37,6 +37,7 @@ export function sourceOf(definition: Definition, limits: Limits = LIMITS): Sourc
   const streams = async function* ({ options }: Pick<SourceContext<CommonOptions>, 'options'>) {
     yield scopeOf(definition, options);
   };
+  const files = [...definition.optionTypes].filter(([, type]) => type === 'file').map(([name]) => name);
   const backfill = backfillOf(definition, streams);
   const source: Source = {
     id: definition.id,
@@ -50,6 +51,7 @@ export function sourceOf(definition: Definition, limits: Limits = LIMITS): Sourc
     canReread: kind !== 'snapshot',
     ...(scope.length > 0 && { scopedBy: scope }),
     options: optionsOf(definition),
+    ...(files.length > 0 && { fileOptions: files }),
     cursor: CURSORS[kind],
     changedSince: (stored) => changesOf(definition, stored),
     record: item,
