@@ -1,6 +1,8 @@
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { type Expression, withoutNulls } from '../../core/cel/expression.ts';
 import type { HttpResponse } from '../../core/http.ts';
+import { Unreadable } from '../../core/read-record.ts';
+import { PAGE } from '../../core/row-batches.ts';
 import { Rows, type Shape } from '../../core/rows.ts';
 import { errorIn, isEmpty } from '../_kit/answer.ts';
 import { replacedAt, type Steps, valueAt } from './path.ts';
@@ -49,6 +51,7 @@ export class Answer {
     this.response = response;
     this.#at = at;
     this.#body = isEmpty(response) ? null : response.json();
+    if (this.#body instanceof Unreadable) throw this.unexpected(this.#body.problem);
     this.rows = isEmpty(response) ? Rows.of() : this.#records();
   }
 
@@ -94,7 +97,7 @@ export class Answer {
     // Beside an error, records may be only a part.
     if (problem === undefined || !isObject(this.#body)) {
       if (found instanceof Rows) return found;
-      if (Array.isArray(found)) return Rows.of(...(found as unknown[]));
+      if (Array.isArray(found)) return rowsOf(found);
       if (this.#meansNone(found)) return Rows.of();
       if (single && isObject(found)) return Rows.of(found);
     } else if (found instanceof Rows || Array.isArray(found)) throw this.unexpected(problem);
@@ -138,6 +141,14 @@ function isObject(value: unknown): value is object {
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** A list in memory as rows, some at a time. */
+function rowsOf(list: readonly unknown[]): Rows {
+  const batches: Rows['batches'][number][] = [];
+  for (let from = 0; from < list.length; from += PAGE.rows)
+    batches.push(...Rows.of(...list.slice(from, from + PAGE.rows)).batches);
+  return new Rows(batches);
 }
 
 /** Whether a value of an answer says yes: `more`. */

@@ -103,7 +103,12 @@ class WindowPoll {
     for await (const step of walkWindow(walk)) {
       const { date } = step.answer.response;
       if (this.#isMisplaced(date)) return 'again';
-      this.#requireOrder(step, window);
+      const disorder = this.#disorderOf(step, window);
+      if (disorder !== undefined) {
+        // What came before it moved the cursor past records that are still to come.
+        yield { observations: [], cursor: this.#state.reset() };
+        throw step.answer.unexpected(disorder);
+      }
       const onNews = settling && ((count: number) => void (settling.news += count));
       yield* pagesOf<WindowCursor>(
         {
@@ -169,12 +174,12 @@ class WindowPoll {
     const { ahead } = this.#clock;
     if (ahead === undefined || Math.abs(ahead) <= this.#clock.tolerance) return false;
     this.#clock.takeSetBack();
-    this.#state.restart({ ...cursor, ahead });
+    this.#state.reset({ ...cursor, ahead });
     return true;
   }
 
-  /** A poll that is stopped goes on at the last record, so records in another order would be missed. */
-  #requireOrder({ answer, survey: { oldest, newest, fallsBack } }: Step, window: Span): void {
+  /** A poll that is stopped goes on at the last record, so records in another order would be missed: says that they are. */
+  #disorderOf({ survey: { oldest, newest, fallsBack } }: Step, window: Span): string | undefined {
     const { order } = this.#plan;
     const { overlap } = this.#options;
     const { seen } = this.#state;
@@ -182,13 +187,10 @@ class WindowPoll {
     const follows = this.#parts.definition.paging.kind.startsWith('next_');
     const falls = follows && oldest !== undefined && oldest >= window.from && seen.newest - oldest > overlap;
     if (order === 'ascending' && (fallsBack > overlap || falls))
-      throw answer.unexpected(
-        'its records are not in ascending order: set `order` to `descending` or `none`',
-      );
+      return 'its records are not in ascending order: set `order` to `descending` or `none`';
     if (order === 'descending' && follows && newest !== undefined && newest > seen.oldest + overlap)
-      throw answer.unexpected(
-        'its records are not in descending order: set `order` to `ascending` or `none`',
-      );
+      return 'its records are not in descending order: set `order` to `ascending` or `none`';
+    return undefined;
   }
 }
 

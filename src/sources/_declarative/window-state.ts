@@ -159,9 +159,10 @@ export class WindowState {
     };
   }
 
-  /** Begins anew from another time. */
-  restart(cursor: WindowCursor): void {
+  /** Puts the cursor back to where the poll began, or to another place. */
+  reset(cursor = this.#parts.cursor): WindowCursor {
     this.#cursor = cursor;
+    return cursor;
   }
 
   /** Keeps the span in which records moved during a walk, until a quiet walk. */
