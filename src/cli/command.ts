@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ExitCode, Io } from './io.ts';
 
 /** A command: its options, and what it does. */
@@ -29,4 +29,10 @@ export function jsonFlag(): Option {
 /** Collects the values of a flag that may be repeated. */
 export function collectValues(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
+}
+
+/** A number of at least 1. */
+export function countArgument(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Must be a number of at least 1.');
 }

@@ -1,4 +1,4 @@
-import { Argument, InvalidArgumentError, Option } from 'commander';
+import { Argument, Option } from 'commander';
 import { openHttp } from '../collect/context.ts';
 import { requireSameDefinitions } from '../collect/same-definition.ts';
 import { preview, type PreviewResult } from '../collect/dry-run.ts';
@@ -12,7 +12,7 @@ import { PROFILES } from '../otlp/profiles.ts';
 import { EXIT } from '../core/errors.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
-import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
+import { configFlag, countArgument, jsonFlag, type PenstockCommand } from './command.ts';
 import { sourceNamed } from './names.ts';
 import { type ExitCode, type Io, setUpVisibly } from './io.ts';
 import { examples, jsonLine, say, table, wantsJson } from './output.ts';
@@ -75,11 +75,6 @@ export const previewCommand: PenstockCommand = {
     return ended(io, source.name, result);
   },
 };
-
-function countArgument(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Must be a number of at least 1.');
-}
 
 function rowOf(record: Uint8Array): string[] {
   const { event } = decodeRecord(record);

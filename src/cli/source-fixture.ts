@@ -1,13 +1,12 @@
 import { explain } from '../core/errors.ts';
 import type { EcsEvent } from '../core/event.ts';
 import { Trial, TrialClock } from '../runtime/trial.ts';
-import { serve } from '../simulators/server.ts';
-import type { Definition } from '../sources/_declarative/definition.ts';
+import { serve, type SimulatedRequest } from '../simulators/server.ts';
+import type { Source } from '../core/source.ts';
 import { type Difference, differencesOf } from '../sources/_declarative/difference.ts';
 import type { Fixture, FixturePoll } from '../sources/_declarative/fixture.ts';
 import { shownEvent } from '../sources/_declarative/fixture-events.ts';
 import { FixtureVendor } from '../sources/_declarative/fixture-vendor.ts';
-import { sourceOf } from '../sources/_declarative/source-of.ts';
 
 /** What a definition did with a fixture. */
 export interface FixtureRun {
@@ -19,19 +18,26 @@ export interface FixtureRun {
 }
 
 /** Polls a server of this process that answers as the fixture says, with the whole pipeline up to the journal. */
-export async function runFixture(definition: Definition, fixture: Fixture): Promise<FixtureRun> {
+export async function runFixture(
+  source: Source,
+  fixture: Fixture,
+  onRequest: (request: SimulatedRequest) => void = () => undefined,
+): Promise<FixtureRun> {
   const clock = new TrialClock(fixture.polls[0]?.now ?? 0);
   let vendor: FixtureVendor | undefined;
-  await using server = await serve((request) => vendor?.answer(request) ?? { status: 500 }, { clock });
-  const source = sourceOf(definition);
+  const answer = (request: SimulatedRequest) => {
+    onRequest(request);
+    return vendor?.answer(request) ?? { status: 500 };
+  };
+  await using server = await serve(answer, { clock });
   const trial = new Trial({ source, options: fixture.options, server: server.url, clock });
   const requests: Difference[] = [];
   for (const poll of fixture.polls) {
     clock.set(poll.now);
-    vendor = new FixtureVendor(poll);
+    vendor = new FixtureVendor(poll, fixture.partial);
     requests.push(...(await polled(trial, vendor, poll)));
   }
-  const events = trial.events.map((event) => shownEvent(event, definition.dataset));
+  const events = trial.events.map((event) => shownEvent(event, source.dataset));
   return { events, requests, differences: differencesOf('events', fixture.events ?? [], events) };
 }
 

@@ -3,9 +3,11 @@ import { dirname, join } from 'node:path';
 import { absolutePath, readConfigurationFile, whyNotRead } from '../config/files.ts';
 import type { SourceFile } from '../config/yaml.ts';
 import { ConfigError } from '../core/errors.ts';
+import type { Source } from '../core/source.ts';
 import type { Definition } from '../sources/_declarative/definition.ts';
 import { type Fixture, readFixture } from '../sources/_declarative/fixture.ts';
 import { parseDefinition } from '../sources/_declarative/parse.ts';
+import { sourceOf } from '../sources/_declarative/source-of.ts';
 
 /** A fixture of a definition, and the file that it is in. */
 export interface FixtureFile extends SourceFile {
@@ -15,6 +17,7 @@ export interface FixtureFile extends SourceFile {
 /** A definition, and its fixtures in the order of their names. */
 export interface SourceFolder {
   readonly definition: Definition;
+  readonly source: Source;
   readonly fixtures: readonly FixtureFile[];
 }
 
@@ -39,7 +42,7 @@ export async function readSourceFolder(cwd: string, path: string): Promise<Sourc
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return { definition, fixtures };
+  return { definition, source: sourceOf(definition), fixtures };
 }
 
 async function isFolder(at: string, path: string): Promise<boolean> {

@@ -18,11 +18,11 @@ export async function sourceTest(
   flags: Readonly<Record<string, unknown>>,
   [path = '']: readonly string[],
 ): Promise<ExitCode> {
-  const { definition, fixtures } = await readSourceFolder(io.cwd, path);
+  const { source, fixtures } = await readSourceFolder(io.cwd, path);
   const json = wantsJson(io, flags);
   let code: ExitCode = EXIT.done;
   for (const { file, text, fixture } of fixtures) {
-    const { events, requests, differences: inEvents } = await runFixture(definition, fixture);
+    const { events, requests, differences: inEvents } = await runFixture(source, fixture);
     const updated = flags['update'] === true && (inEvents.length > 0 || fixture.events === undefined);
     if (updated) await writeFile(absolutePath(io.cwd, file), withEvents(text, events));
     const differences = updated ? requests : [...requests, ...inEvents];

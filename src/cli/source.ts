@@ -1,5 +1,5 @@
 import { Argument, Option } from 'commander';
-import { type CommandGroup, jsonFlag, type PenstockCommand } from './command.ts';
+import { type CommandGroup, configFlag, countArgument, jsonFlag, type PenstockCommand } from './command.ts';
 import { examples } from './output.ts';
 
 /** `penstock source test PATH`: runs a definition against its fixtures. */
@@ -42,9 +42,31 @@ const sourceNewCommand: PenstockCommand = {
   run: async (...given) => (await import('./source-new.ts')).sourceNew(...given),
 };
 
+/** `penstock source record SOURCE`: writes a fixture from the real API. */
+const sourceRecordCommand: PenstockCommand = {
+  describe(command) {
+    command
+      .name('record')
+      .description(
+        'Write a fixture from the real API: the first pages of a first poll. Secrets and personal values are replaced by others of the same shape.',
+      )
+      .addArgument(new Argument('<source>', 'a source of the configuration'))
+      .addOption(configFlag())
+      .addOption(new Option('--pages <n>', 'stop after so many requests').argParser(countArgument).default(3))
+      .addOption(new Option('--out <dir>', 'where recorded.yaml is written').makeOptionMandatory())
+      .addOption(jsonFlag())
+      .addHelpText(
+        'after',
+        '\nIt uses the same quotas as polling, and neither reads nor moves a cursor. Read the file before you share it.\nExit codes: 0 done, 2 usage, configuration or a file that exists, 3 the poll failed, 5 the state cannot be used.',
+      );
+    return examples(command, ['penstock source record acme --pages 3 --out acme-audit/fixtures']);
+  },
+  run: async (...given) => (await import('./source-record.ts')).sourceRecord(...given),
+};
+
 /** `penstock source`: what the author of a definition needs. */
 export const sourceCommands: CommandGroup = {
   describe: (command) =>
     examples(command, ['penstock source new acme-audit', 'penstock source test ./acme-audit']),
-  commands: [sourceNewCommand, sourceTestCommand],
+  commands: [sourceNewCommand, sourceTestCommand, sourceRecordCommand],
 };

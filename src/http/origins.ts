@@ -39,7 +39,7 @@ export class Origins implements AsyncDisposable {
 
   /** Sends one request, without retries and redirects. @throws whatever `exchange` throws */
   async exchange(request: SentRequest, target: Target): Promise<RawResponse> {
-    const { options, clock, signal, log, standIn } = this.#settings;
+    const { options, clock, signal, log, standIn, onExchange } = this.#settings;
     const { way, connections } = this.#reach(request.url, target);
     const { pathname, search } = request.url;
     const url = standIn === undefined ? request.url : new URL(pathname + search, standIn);
@@ -47,7 +47,9 @@ export class Origins implements AsyncDisposable {
     try {
       const sent = { ...request, url };
       const raw = await exchange(connections, sent, { ...limits, asked: target.asked, way });
-      return { ...raw, url: bareUrl(request.url) };
+      const response = { ...raw, url: bareUrl(request.url) };
+      onExchange?.(request, response);
+      return response;
     } catch (error) {
       if (error instanceof GivenUpError) {
         connections.abandon();

@@ -5,6 +5,7 @@ import type { ThrottleTest } from '../core/http.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { CommonOptions, Quota } from '../core/source.ts';
+import type { RawResponse, SentRequest } from './exchange.ts';
 import type { QuotaSpender } from './quota.ts';
 
 /** What the HTTP client of one source needs. */
@@ -32,6 +33,8 @@ export interface HttpSettings {
   readonly env: Environment;
   /** A server that gets every request instead, whatever its origin: the vendor of a trial. Absent: none. */
   readonly standIn?: string | undefined;
+  /** Called with each exchange, those of tokens too. It holds credentials: it MUST not be kept or shown as it is. */
+  readonly onExchange?: (request: SentRequest, response: RawResponse) => void;
   /** Called after the end of every request that was sent. */
   readonly onRequest?: (report: RequestReport) => void;
   /** Called with the duration of every request, from sending it to the end of its response. Milliseconds. */

@@ -1,9 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { existsSync, readdirSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { runFixture } from '../../src/cli/source-fixture.ts';
-import { readSourceFolder } from '../../src/cli/source-folder.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { ACME } from '../sources/_declarative/definitions.ts';
 import { command } from './support/command.ts';
@@ -233,19 +230,4 @@ polls:
   expect(stderr).toBe('');
   expect(differencesIn({ rows })).toEqual([]);
   expect([code, rows[0]?.['events']]).toEqual([0, 1]);
-});
-
-/** The definitions that are shipped. */
-const sources = new URL('../../src/sources/', import.meta.url).pathname;
-const definitions = readdirSync(sources).filter((name) => existsSync(join(sources, name, 'source.yaml')));
-
-it.each(definitions)('%s has fixtures, and does what they say', async (id) => {
-  const { definition, fixtures } = await readSourceFolder(sources, id);
-
-  expect(fixtures.length).toBeGreaterThan(0);
-  for (const { file, fixture } of fixtures) {
-    const { requests, differences } = await runFixture(definition, fixture);
-    expect([...requests, ...differences], file).toEqual([]);
-    expect(fixture.events, file).toBeDefined();
-  }
 });

@@ -11,7 +11,7 @@ const definitions = [...(await loadSources()).keys()].filter((id) =>
 );
 
 describe.each(definitions)('%s', async (id) => {
-  const { definition, fixtures } = await readSourceFolder(SOURCES.pathname, id);
+  const { source, fixtures } = await readSourceFolder(SOURCES.pathname, id);
 
   it('a definition has fixtures of several pages and of an empty answer', () => {
     const names = fixtures.map(({ file }) => file.replace(/^.*\//, ''));
@@ -20,7 +20,7 @@ describe.each(definitions)('%s', async (id) => {
   });
 
   it.each(fixtures)('makes the requests and the events of $file', async ({ fixture }) => {
-    const { requests, differences } = await runFixture(definition, fixture);
+    const { requests, differences } = await runFixture(source, fixture);
 
     expect(fixture.events).toBeDefined();
     expect(requests).toEqual([]);

@@ -8,10 +8,13 @@ export class FixtureVendor {
   /** What was asked in another way than expected, so far. */
   readonly differences: Difference[] = [];
   readonly #poll: FixturePoll;
+  readonly #isPartial: boolean;
   #answered = 0;
 
-  constructor(poll: FixturePoll) {
+  /** `isPartial`: what is asked after the last exchange is no difference. */
+  constructor(poll: FixturePoll, isPartial: boolean) {
     this.#poll = poll;
+    this.#isPartial = isPartial;
   }
 
   answer(request: SeenRequest): SimulatedAnswer {
@@ -20,7 +23,7 @@ export class FixtureVendor {
     const expected = exchanges[this.#answered];
     this.#answered += 1;
     if (expected === undefined) {
-      this.differences.push({ at: place, got: lineOf(request.method, urlOf(request)) });
+      if (!this.#isPartial) this.differences.push({ at: place, got: lineOf(request.method, urlOf(request)) });
       return { status: 404, body: { error: 'The fixture has no more exchanges.' } };
     }
     this.differences.push(...compared(`${place}.request`, expected.request, request));
@@ -47,6 +50,19 @@ export class FixtureVendor {
           expected: lineOf(request.method ?? 'GET', request.path ?? ''),
         });
   }
+}
+
+/** A request as a fixture expects it. An assertion is never the same twice, so it is left out. */
+export function requestOf(request: SeenRequest): Exchange['request'] {
+  const { method, path, query, body } = request;
+  const text = body.toString('utf8');
+  const found = bodyOf(request, undefined);
+  return {
+    method,
+    path,
+    ...(query.size > 0 && { query: parametersOf(query) as Exchange['request']['query'] }),
+    ...(text !== '' && !/assertion=/.test(text) && { body: found }),
+  };
 }
 
 function lineOf(method: string, url: string): string {

@@ -39,6 +39,7 @@ const schema = z.strictObject({
   now: now.optional(),
   exchanges: z.array(exchange).optional(),
   polls: z.array(poll).optional(),
+  partial: z.boolean().default(false),
   events: z
     .array(z.record(z.string(), z.union([scalar, z.array(scalar)])))
     .nullable()
@@ -58,12 +59,17 @@ export interface FixturePoll {
 export interface Fixture {
   readonly options: CommonOptions;
   readonly polls: readonly FixturePoll[];
+  /** The vendor had more: what is asked after the last exchange is no difference. */
+  readonly partial: boolean;
   /** Undefined: not written yet. */
   readonly events: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
 
 /** `base_url` of a fixture whose definition has none, and that names none. */
-const ORIGIN = 'https://vendor.example.com';
+export const ORIGIN = 'https://vendor.example.com';
+
+/** The token of a fixture that names none. */
+export const TOKEN = 'token-of-the-fixture';
 
 /**
  * Reads and checks a fixture. `fileAt`: the path of a file that an option of type `file` names.
@@ -77,12 +83,12 @@ export function readFixture(
   const checks = Checks.of(file);
   const raw = checks.read(schema);
   if (raw === undefined) checks.throwIfAny();
-  const { options = {}, events, ...times } = raw ?? {};
+  const { options = {}, events, partial = false, ...times } = raw ?? {};
   const polls = pollsOf(checks, times);
   const checked = optionsOf(checks, definition, withPaths(definition, options, fileAt));
   checks.throwIfAny();
   if (checked === undefined) throw new Error(`No mistake was found in ${file.file}, yet it cannot be used.`);
-  return { options: checked, polls, events: events ?? undefined };
+  return { options: checked, polls, partial, events: events ?? undefined };
 }
 
 function pollsOf(
@@ -121,7 +127,7 @@ function optionsOf(
   const block = {
     type: definition.id,
     base_url: definition.baseUrl ?? ORIGIN,
-    token: 'token-of-the-fixture',
+    token: TOKEN,
     ...given,
   };
   const result = sourceOf(definition).options.safeParse(block);

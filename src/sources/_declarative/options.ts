@@ -49,12 +49,12 @@ function windowFields(
   defaults: Readonly<Record<'settle' | 'overlap' | 'initial_lookback' | 'slice', number>>,
 ) {
   return {
-    settle: duration(shown(defaults.settle)).describe('How late records may appear at the vendor.'),
-    overlap: duration(shown(defaults.overlap)).describe('What each poll reads again.'),
-    initial_lookback: duration(shown(defaults.initial_lookback)).describe(
+    settle: duration(durationText(defaults.settle)).describe('How late records may appear at the vendor.'),
+    overlap: duration(durationText(defaults.overlap)).describe('What each poll reads again.'),
+    initial_lookback: duration(durationText(defaults.initial_lookback)).describe(
       'How far back the first poll begins.',
     ),
-    slice: duration(shown(defaults.slice), { from: '1s' }).describe(
+    slice: duration(durationText(defaults.slice), { from: '1s' }).describe(
       'The longest span that is asked for at once.',
     ),
   };
@@ -68,7 +68,7 @@ const UNITS = [
 ] as const;
 
 /** A duration as an operator would write it. */
-function shown(ms: number): string {
+export function durationText(ms: number): string {
   const [unit, length] = UNITS.find(([, one]) => ms % one === 0) ?? ['ms', 1];
   return `${ms / length}${unit}`;
 }
