@@ -7,11 +7,14 @@ import { parseDefinition } from '../../src/sources/_declarative/parse.ts';
 import { replacedAt, type Steps, valueAt } from '../../src/sources/_declarative/path.ts';
 import type { SeenRequest } from '../../src/sources/_declarative/simulated-request.ts';
 import { writtenTime } from '../../src/sources/_declarative/simulated-answer.ts';
-import { SimulatedVendor } from '../../src/sources/_declarative/simulated-vendor.ts';
+import { type SimulatedAnswer, SimulatedVendor } from '../../src/sources/_declarative/simulated-vendor.ts';
 import type { SourceHarness } from './harness.ts';
 
 /** Records of the simulated vendor, and the most in one of its pages. */
 const [RECORDS, PAGE] = [100, 40];
+
+/** The types that take any text. */
+const TEXTS = new Set(['keyword', 'constant_keyword', 'wildcard', 'text', 'match_only_text']);
 
 /** What the contract must know of a declarative source: all of it follows from its `source.yaml` and its fixtures. */
 export function declarativeHarness(folder: URL, now: string): SourceHarness {
@@ -23,6 +26,7 @@ export function declarativeHarness(folder: URL, now: string): SourceHarness {
   return {
     config: configOf(definition, secret),
     secret,
+    needsToken: [...definition.auth.forms.values()][0]?.oauth2 !== undefined,
     now,
     start: (clock) => {
       const vendor = new SimulatedVendor(definition, { now: () => clock.now(), cap: PAGE });
@@ -32,12 +36,13 @@ export function declarativeHarness(folder: URL, now: string): SourceHarness {
           variantOf(definition, example, { number, at: clock.now() - (2 * RECORDS - number) * 60_000 }),
           0,
         );
-      return serve((request) => vendor.answer(request), { clock });
+      return serve((request) => tokenFor(request) ?? vendor.answer(request), { clock });
     },
     answer: (request, { body }) =>
-      followsOn(definition, request)
+      tokenFor(request) ??
+      (followsOn(definition, request)
         ? new SimulatedVendor(definition, { now: () => 0 }).answer(request)
-        : { status: 200, body },
+        : { status: 200, body }),
     insert: (body, inserted) => replacedAt(body, records.steps, [...list(body), ...inserted]),
     malformed: fc.oneof(
       fc.jsonValue({ maxDepth: 1 }),
@@ -48,11 +53,9 @@ export function declarativeHarness(folder: URL, now: string): SourceHarness {
         'steps' in origin &&
         isPrefix(origin.steps, [...(rules.key ?? []).map(({ steps }) => steps), time ?? []]);
       if (!('steps' in origin) || origin.of !== 'record' || isRequired || name.endsWith('.ip')) return [];
+      if (isRead(definition, origin.text)) return [];
       return [
-        [
-          [...records.steps, 0, ...origin.steps],
-          ...(target.type === 'keyword' ? [{}] : ['odd', {}]),
-        ] as const,
+        [[...records.steps, 0, ...origin.steps], ...(TEXTS.has(target.type) ? [{}] : ['odd', {}])] as const,
       ];
     }),
     lists: records.nullIsEmpty ? { main: records.steps } : {},
@@ -73,18 +76,24 @@ interface RawFixture {
   readonly exchanges: readonly { readonly response: { readonly body?: unknown } }[];
 }
 
-/** The first answer of a fixture that has records. */
+/** The last answer of a fixture that has records, with those of all its answers: one that nothing follows. */
 export function answerOf(folder: URL, fixture: URL): unknown {
   const { records } = definitionIn(folder);
   const { exchanges } = parse(readFileSync(fixture, 'utf8')) as RawFixture;
-  return exchanges
-    .map(({ response }) => response.body)
-    .find((body) => Array.isArray(valueAt(body, records.steps)));
+  const answers = exchanges.map(({ response }) => response.body);
+  const lists = answers.map((body) => valueAt(body, records.steps)).filter((list) => Array.isArray(list));
+  return replacedAt(answers.at(-1), records.steps, lists.flat());
 }
 
 function definitionIn(folder: URL): Definition {
   const file = new URL('source.yaml', folder);
   return parseDefinition({ file: file.pathname, text: readFileSync(file, 'utf8') });
+}
+
+/** The answer of a token endpoint of OAuth 2; undefined: something else was asked. */
+function tokenFor({ method, body }: SeenRequest): SimulatedAnswer | undefined {
+  if (method !== 'POST' || !/(?:^|&)grant_type=/.test(body.toString('utf8'))) return undefined;
+  return { status: 200, body: { access_token: 'access-token', token_type: 'Bearer', expires_in: 3_600 } };
 }
 
 /** Its secrets, and a value for each required option. */
@@ -118,6 +127,15 @@ function variantOf(
   return rules.time === undefined
     ? record
     : replacedAt(record, rules.time.path.steps, writtenTime(at, rules.time.format));
+}
+
+/** Whether an expression of a definition reads a path: an odd value there changes more than one field. */
+function isRead({ mapping }: Definition, path: string): boolean {
+  const texts = mapping.fields.flatMap(({ origin, when }) => [
+    ...('cel' in origin ? [origin.cel.text] : []),
+    ...(when === undefined ? [] : [when.text]),
+  ]);
+  return texts.some((text) => `${text.replaceAll('.?', '.')} `.includes(`record.${path}`));
 }
 
 /** Whether a request asks for what follows another answer. */

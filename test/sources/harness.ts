@@ -15,6 +15,8 @@ export interface SourceHarness {
   readonly config: Readonly<Record<string, unknown>>;
   /** The credential in it: no log line and no error may show it. */
   readonly secret: string;
+  /** Its first request is for a token: one that is throttled is an outage, and pauses no quota. */
+  readonly needsToken?: boolean;
   /** When the clocks show it, the fixtures are settled and new. ISO 8601. */
   readonly now: string;
   /** Starts the vendor's simulator, with data that fill at least two pages. */

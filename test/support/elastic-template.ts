@@ -15,11 +15,11 @@ type Mapping = Readonly<Record<string, unknown>>;
 
 /** The field sets whose fields our mappings use, whole, so that one more of them needs no new template. */
 const SETS =
-  /^(?:@timestamp|message|tags|ecs\.|event\.|error\.|observer\.|organization\.|related\.|rule\.|source\.|url\.|user\.|user_agent\.|group\.(?:id|name)$|http\.request\.(?:id|method)$|http\.response\.status_code$|host\.hostname$|cloud\.(?:account|provider|region|service)\b|data_stream\.|agent\.|service\.(?:name|type)$)/;
+  /^(?:@timestamp|message|tags|ecs\.|event\.|error\.|observer\.|organization\.|related\.|rule\.|source\.|url\.|user\.|user_agent\.|group\.(?:id|name)$|http\.request\.(?:id|method)$|http\.response\.status_code$|host\.hostname$|log\.level$|cloud\.(?:account|provider|region|service)\b|data_stream\.|agent\.|service\.(?:name|type)$)/;
 
 /** Reuses of a set within another one, which multiply the fields and which nothing here fills. */
 const NESTED =
-  /^(?:user\.(?:changes|effective|entity|risk|target\.(?:entity|group|risk))|observer\.(?:egress|ingress|geo|os))\.|\.entity\./;
+  /^(?:user\.(?:changes|effective|entity|target\.(?:entity|group|risk))|observer\.(?:egress|ingress|geo|os))\.|\.entity\./;
 
 /** Types that have no values of their own: objects, and sets of fields by a name prefix (`labels`). */
 const NO_VALUES = new Set(['object', 'nested', 'flattened']);
