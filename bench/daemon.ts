@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PENSTOCK, PRELOAD, type Usage } from './measure.ts';
+import { endedWithUs, PENSTOCK, PRELOAD, type Usage } from './measure.ts';
 
 /** How late the event loop was, milliseconds. */
 export interface LoopDelay {
@@ -29,10 +29,12 @@ export class Daemon implements AsyncDisposable {
   readonly admin: string;
   readonly #child: ChildProcess;
   readonly #usage: string;
+  readonly #endedWithUs: Disposable;
   #stderr = '';
 
   private constructor(child: ChildProcess, { admin, usage }: { admin: string; usage: string }) {
     this.#child = child;
+    this.#endedWithUs = endedWithUs(child);
     this.admin = admin;
     this.#usage = usage;
     child.stderr?.on('data', (chunk) => (this.#stderr = `${this.#stderr}${chunk}`.slice(-20_000)));
@@ -103,6 +105,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    using _ended = this.#endedWithUs;
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, 'close');
     this.#child.kill('SIGKILL');

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,10 +27,18 @@ export async function runMeasured(args: readonly string[], directory: string): P
     env: { ...process.env, PENSTOCK_BENCH_USAGE: out },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  using _ended = endedWithUs(child);
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
   const wallSeconds = (performance.now() - started) / 1000;
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${String(code)}:\n${stderr}`);
   return { ...(JSON.parse(await readFile(out, 'utf8')) as Omit<Usage, 'wallSeconds'>), wallSeconds };
+}
+
+/** Kills a process when this one ends, however it ends. Disposed of when the process has ended by itself. */
+export function endedWithUs(child: ChildProcess): Disposable {
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  return { [Symbol.dispose]: () => process.off('exit', kill) };
 }
 
 /** A figure of several runs. */

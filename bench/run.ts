@@ -124,6 +124,9 @@ async function write(results: Results): Promise<void> {
   await writeFile(join(folder, 'REPORT.md'), reportOf(results, gains));
 }
 
+// So that the processes that are measured end with this one (`endedWithUs`).
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
 try {
   await main();
 } finally {
