@@ -9,14 +9,17 @@ import { serve, type Simulator } from '../src/simulators/server.ts';
 /** The token that the console accepts; it accepts any. */
 export const TOKEN = 'token-of-the-bench';
 
-/** How far back the oldest row is. Milliseconds. */
+/** The rows are of one hour. Milliseconds. */
 const SPAN = 3_600_000;
+
+/** The newest row is so old that every source reads it at once: `settle` is a minute, and a `Date` has no milliseconds. */
+const AGE = 300_000;
 
 const FIELDS: FieldTypes = { attempt_time: 'long' };
 
 /** A QRadar console with any number of login attempts. It makes each row when it is asked for, so none takes memory. */
 export async function startConsole(rows: number): Promise<Simulator> {
-  const table = new Table(rows, Date.now() - SPAN - 60_000);
+  const table = new Table(rows, Date.now() - SPAN - AGE);
   return serve(
     (request) => {
       if (request.path !== '/api/access/login_attempts') return { status: 404 };

@@ -95,24 +95,29 @@ async function main(): Promise<void> {
   if (unknown.length > 0)
     throw new Error(`There is no part ${unknown.join(', ')}. Parts: ${ALL.join(', ')}.`);
   const chosen = positionals.length === 0 ? ALL : (positionals as Part[]);
-  const machine = describeMachine(directory);
-  const figures: Partial<Figures> = {};
-  const failed: Partial<Record<Part, string>> = {};
+  const args = process.argv.slice(2);
+  const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
+  const results = { command, machine: describeMachine(directory), figures: {}, failed: {} };
   for (const part of chosen) {
-    try {
-      Object.assign(figures, { [part]: await MEASURE[part]() });
-    } catch (error) {
-      failed[part] = String(error);
-      progress(`${part} failed: ${String(error)}`);
-      process.exitCode = 1;
-    }
+    await measure(part, results);
+    // After each part, so that a run that is stopped leaves what it has measured.
+    if (positionals.length === 0) await write(results);
   }
+  const { figures }: Results = results;
   process.stdout.write(`${partTables(figures)}\n`);
   const slow = values.short || figures.start === undefined ? [] : tooSlow(figures.start);
   if (positionals.includes('start') && slow.length > 0) process.exitCode = 1;
-  const args = process.argv.slice(2);
-  const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
-  if (positionals.length === 0) await write({ command, machine, figures, failed });
+}
+
+/** Adds what a part measured, or why it failed: then the others are measured all the same. */
+async function measure(part: Part, { figures, failed }: Pick<Results, 'figures' | 'failed'>): Promise<void> {
+  try {
+    Object.assign(figures, { [part]: await MEASURE[part]() });
+  } catch (error) {
+    failed[part] = String(error);
+    progress(`${part} failed: ${String(error)}`);
+    process.exitCode = 1;
+  }
 }
 
 /** A short run writes its report, too, so that CI sees that it can be written, but not in place of the real one. */

@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { chartOf } from '../bench/chart.ts';
+import { reportOf } from '../bench/report.ts';
+import type { Results } from '../bench/results.ts';
 import { configSchema } from '../src/config/schema.ts';
 import { GAPS_DATASET } from '../src/ecs/own-events.ts';
 import { definitionJsonSchema } from '../src/sources/_declarative/json-schema.ts';
@@ -67,6 +71,17 @@ test('docs/configuration.md lists the options of today', async () => {
   await expect(await renewed('docs/configuration.md', parts)).toMatchFileSnapshot('../docs/configuration.md');
 });
 
+test('bench/REPORT.md and its picture are what bench/report.json says', async () => {
+  const results = JSON.parse(await ofBench('report.json')) as Results;
+
+  await expect(reportOf(results, await ofBench('gains.md'))).toMatchFileSnapshot('../bench/REPORT.md');
+  await expect(chartOf(results.figures.cost?.variants ?? [])).toMatchFileSnapshot('../bench/report.svg');
+});
+
 function written(document: object): string {
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function ofBench(name: string): Promise<string> {
+  return readFile(new URL(`../bench/${name}`, import.meta.url), 'utf8');
 }
