@@ -2,7 +2,7 @@ import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../observe/log.ts';
 import type { Host } from '../runtime/app.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
-import { sourceLoaders } from '../sources/registry.ts';
+import { loadType, sourceLoaders } from '../sources/registry.ts';
 
 /** What the process gives a command, so that a test can give its own. */
 export interface Io extends Host {
@@ -33,7 +33,8 @@ export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
 /** Reads the configuration that the flags name, and makes the log that it asks for. Throws ConfigError. */
 export async function setUp(io: Io, flags: Readonly<Record<string, unknown>>): Promise<LoadedConfig> {
   const file = flags['config'] as string | undefined;
-  const config = await loadConfig({ file, env: io.env, types: await sourceLoaders(), cwd: io.cwd });
+  const { env, cwd } = io;
+  const config = await loadConfig({ file, env, types: await sourceLoaders(), loadType, cwd });
   return { config, log: await createLogger({ ...config.log, stream: io.stderr }) };
 }
 

@@ -14,15 +14,35 @@ interface Search {
   readonly cwd: string;
 }
 
+const DEFAULT_FILES = ['penstock.yaml', '/etc/penstock/penstock.yaml'];
+
+/** As `findConfig`; undefined when there is none. */
+async function findAnyConfig({ file, env, cwd }: Search): Promise<string | undefined> {
+  const named = namedConfig({ file, env });
+  for (const candidate of named === undefined ? DEFAULT_FILES : [named])
+    if (await exists(absolutePath(cwd, candidate))) return candidate;
+  return undefined;
+}
+
+/** As `findConfig`; undefined when none is named and there is none at the default places. */
+export async function findOptionalConfig(search: Search): Promise<string | undefined> {
+  return namedConfig(search) === undefined ? findAnyConfig(search) : findConfig(search);
+}
+
+function namedConfig({ file, env }: Pick<Search, 'file' | 'env'>): string | undefined {
+  return file ?? (env['PENSTOCK_CONFIG'] || undefined);
+}
+
 /**
  * Where the configuration is: `--config`, else `$PENSTOCK_CONFIG`, else `./penstock.yaml`, else
  * `/etc/penstock/penstock.yaml`.
  * @throws ConfigError that lists where it looked.
  */
 export async function findConfig({ file, env, cwd }: Search): Promise<string> {
-  const named = file ?? (env['PENSTOCK_CONFIG'] || undefined);
-  const candidates = named === undefined ? ['penstock.yaml', '/etc/penstock/penstock.yaml'] : [named];
-  for (const candidate of candidates) if (await exists(absolutePath(cwd, candidate))) return candidate;
+  const found = await findAnyConfig({ file, env, cwd });
+  if (found !== undefined) return found;
+  const named = namedConfig({ file, env });
+  const candidates = named === undefined ? DEFAULT_FILES : [named];
   if (file !== undefined)
     throw new ConfigError([`There is no file or directory ${file} (from --config). Check the path.`]);
   const by = named === undefined ? '' : ' (from PENSTOCK_CONFIG)';

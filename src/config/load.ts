@@ -12,18 +12,21 @@ import {
   metricsReceiver,
   namesEndpoint,
 } from './otel-environment.ts';
+import { type LoadType, loadOutsideTypes } from './outside-types.ts';
 import { Problems, identify, didYouMean } from './problems.ts';
 import { settingsSchema, toDestination } from './settings.ts';
 import { isRecord, type Tree, membersOf, readTree } from './tree.ts';
-import type { Config, DestinationConfig, SourceConfig, Environment } from './types.ts';
+import type { Config, DestinationConfig, Environment, LoadableTypes, SourceConfig } from './types.ts';
 
 /** What a configuration is read from and checked against. */
 export interface LoadOptions {
   /** `--config`: a file, or a directory whose `*.yaml` make one configuration. */
   readonly file?: string | undefined;
   readonly env: Environment;
-  /** Only those that the configuration names are loaded. */
+  /** The shipped source types. Only those that the configuration names are loaded. */
   readonly types: LoadableTypes;
+  /** Loads the source types that `types` names. Absent: an entry of `types` is an error. */
+  readonly loadType?: LoadType;
   /** The working directory, to which paths are relative. */
   readonly cwd: string;
 }
@@ -32,12 +35,12 @@ export interface LoadOptions {
  * Finds, reads and checks the configuration. Writes nothing and uses no network.
  * @throws ConfigError with everything that is wrong, one line each: `file:line:column path: what is wrong`.
  */
-export async function loadConfig({ file, env, types, cwd }: LoadOptions): Promise<Config> {
-  const path = await findConfig({ file, env, cwd });
+export async function loadConfig({ file, cwd, ...options }: LoadOptions): Promise<Config> {
+  const path = await findConfig({ file, env: options.env, cwd });
   const problems = new Problems();
   const files = parseFiles(await readConfig(path, cwd), problems);
   problems.throwIfAny();
-  const parts = await check(files, { env, types, cwd }, problems);
+  const parts = await check(files, { cwd, ...options }, problems);
   problems.throwIfAny();
   return assemble(path, cwd, parts);
 }
@@ -52,14 +55,20 @@ interface Parts {
 /** Runs every check, whatever the others find, so that all problems show at once. */
 async function check(
   files: readonly ParsedFile[],
-  { env, types, cwd }: Omit<LoadOptions, 'file'>,
+  { env, types: shipped, loadType, cwd }: Omit<LoadOptions, 'file'>,
   problems: Problems,
 ): Promise<Parts> {
   const tree = readTree(files, { env, readFile: fileReader(cwd) }, problems);
   openFiles(tree, cwd, problems);
   const settings = checkBlock(settingsSchema, [], tree, problems);
-  const sources = await readSources(tree, { types, cwd }, problems);
-  checkDefaults(tree, [...types.keys()], problems);
+  const outside = await loadOutsideTypes(
+    tree,
+    { types: shipped, loadType: loadType ?? noType, cwd },
+    problems,
+  );
+  const types = new Map([...shipped, ...[...outside.types].map(([id, { source }]) => [id, source] as const)]);
+  const sources = await readSources(tree, { types, complete: outside.complete, cwd }, problems);
+  if (outside.complete) checkDefaults(tree, [...types.keys()], problems);
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
@@ -117,21 +126,25 @@ function definedOnly(record: Readonly<Record<string, number | undefined>>): Reco
   );
 }
 
-/** Source types by id. */
-export type SourceTypes = ReadonlyMap<string, Source>;
+function noType(): never {
+  throw new Error('this program loads no source types from outside');
+}
 
-/** The source types that a configuration may name, by id: each as it is, or a function that loads it. */
-export type LoadableTypes = ReadonlyMap<string, Source | (() => Promise<Source>)>;
+interface KnownTypes {
+  readonly types: LoadableTypes;
+  /** False: one that the configuration names could not be loaded, which was reported. */
+  readonly complete: boolean;
+}
 
 /** Checks each source against the options of its type. Invalid ones are added to `problems` and left out. */
 async function readSources(
   tree: Tree,
-  { types, cwd }: Pick<LoadOptions, 'types' | 'cwd'>,
+  { cwd, ...known }: KnownTypes & Pick<LoadOptions, 'cwd'>,
   problems: Problems,
 ): Promise<SourceConfig[]> {
   const sources: SourceConfig[] = [];
   for (const [name, block] of membersOf(tree.value['sources'])) {
-    const definition = isRecord(block) ? await typeOf(block, name, { tree, types, problems }) : undefined;
+    const definition = isRecord(block) ? await typeOf(block, name, { tree, ...known, problems }) : undefined;
     if (definition === undefined || !isRecord(block)) continue;
     openFileOptions(block, ['sources', name], { tree, cwd, problems, names: definition.fileOptions ?? [] });
     const options = checkBlock(definition.options, ['sources', name], tree, problems);
@@ -140,22 +153,21 @@ async function readSources(
   return sources;
 }
 
-interface Context {
+interface Context extends KnownTypes {
   readonly tree: Tree;
-  readonly types: LoadableTypes;
   readonly problems: Problems;
 }
 
 async function typeOf(
   block: Record<string, unknown>,
   name: string,
-  { tree, types, problems }: Context,
+  { tree, types, complete, problems }: Context,
 ): Promise<Source | undefined> {
   const type = block['type'];
   const definition = typeof type === 'string' ? types.get(type) : undefined;
   if (definition !== undefined) return typeof definition === 'function' ? definition() : definition;
   const path = ['sources', name, 'type'];
-  if (tree.unfilled.has(identify(path))) return undefined;
+  if (tree.unfilled.has(identify(path)) || (typeof type === 'string' && !complete)) return undefined;
   const ids = [...types.keys()].toSorted();
   const known = ids.join(', ');
   const message =

@@ -24,6 +24,11 @@ export class Problems {
     this.#problems.push({ place: undefined, line, mistake: line });
   }
 
+  /** Adds the problems of another file, which have their places in them. */
+  include({ problems }: ConfigError): void {
+    for (const line of problems) this.#problems.push({ place: undefined, line, mistake: line });
+  }
+
   /** @throws ConfigError one line a problem, in the order of the files; those without a place last. */
   throwIfAny(): void {
     if (this.#problems.length === 0) return;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { SourceTypes } from './load.ts';
+import type { SourceTypes } from './types.ts';
 import { EVERY_TYPE } from './tree.ts';
 import { settingsSchema } from './settings.ts';
 

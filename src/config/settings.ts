@@ -185,6 +185,12 @@ export const settingsSchema = z.strictObject({
     .record(name, destinationSchema)
     .optional()
     .describe('Where events are sent. Default: as set by the OTEL_EXPORTER_OTLP_* variables.'),
+  types: z
+    .array(z.string().min(1, 'must not be empty'), 'expected a list of folders, files and packages')
+    .optional()
+    .describe(
+      'Source types from outside: folders, `*.source.yaml` files (both relative to this file), and npm packages.',
+    ),
   sources: z
     .record(name, z.looseObject({}), 'expected a map from a name of your choice to the options of a source')
     .describe('What is polled: a name of your choice, and the options of its `type`.'),

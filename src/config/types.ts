@@ -4,6 +4,12 @@ import type { Secret } from '../core/secret.ts';
 /** The environment variables of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Source types by id. */
+export type SourceTypes = ReadonlyMap<string, Source>;
+
+/** The source types that a configuration may name, by id: each as it is, or a function that loads it. */
+export type LoadableTypes = ReadonlyMap<string, Source | (() => Promise<Source>)>;
+
 /** A whole configuration, checked; durations and sizes are numbers (ms, bytes). */
 export interface Config {
   /** Where it was read from, for messages; undefined for the demo's. */

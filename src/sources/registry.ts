@@ -1,3 +1,4 @@
+import type { LoadType } from '../config/outside-types.ts';
 import type { Source } from '../core/source.ts';
 import { sourceFolders, type LoadSource } from './folders.ts';
 
@@ -19,6 +20,9 @@ export async function loadSources(
   const loaders = await sourceLoaders(folders);
   return new Map(await Promise.all([...loaders].map(async ([id, load]) => [id, await load()] as const)));
 }
+
+/** Loads a source type that the configuration names. What does so is loaded only then. */
+export const loadType: LoadType = async (type) => (await import('./outside.ts')).loadOutside(type);
 
 async function loaded(id: string, load: LoadSource): Promise<Source> {
   const { default: source } = await load();

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
-import { loadConfig, type SourceTypes } from '../../src/config/load.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import type { Config } from '../../src/config/types.ts';
+import type { Config, SourceTypes } from '../../src/config/types.ts';
 import type { CommonOptions, Source } from '../../src/core/source.ts';
 import { loadSources } from '../../src/sources/registry.ts';
 

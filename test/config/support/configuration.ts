@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import * as z from 'zod';
-import { loadConfig, type SourceTypes } from '../../../src/config/load.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { duration, httpUrl, sourceOptions, tenants } from '../../../src/config/options.ts';
-import type { Config } from '../../../src/config/types.ts';
+import type { Config, SourceTypes } from '../../../src/config/types.ts';
 import { ConfigError } from '../../../src/core/errors.ts';
 import { defineSource, type Source } from '../../../src/core/source.ts';
 
