@@ -64,12 +64,21 @@ export function mappingOf(
   return {
     fields: mapped,
     namespace,
+    objects: parentsOf(mapped.map(({ name }) => name).filter((name) => name.startsWith(namespace))),
     rest: raw.rest === 'drop' ? undefined : rest,
     restOfItem:
       raw.rest === 'drop' || !split
         ? undefined
         : { ...rest, dataset: `${dataset}.item`, except: pathsOf(named('item')) },
   };
+}
+
+/** The names above these: `a.b` and `a` of `a.b.c`. */
+function parentsOf(names: readonly string[]): readonly string[] {
+  const parents = names.flatMap((name) =>
+    name.split('.').map((_, index, steps) => steps.slice(0, index).join('.')),
+  );
+  return [...new Set(parents)].filter((name) => name !== '');
 }
 
 /** Checks one line of `map`; undefined after its mistakes were reported. */

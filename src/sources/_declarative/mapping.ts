@@ -41,6 +41,8 @@ export interface Mapping {
   readonly fields: readonly MappedField[];
   /** The vendor's namespace with a dot: `acme.`. */
   readonly namespace: string;
+  /** The names that have a vendor field of `map` below them. */
+  readonly objects: readonly string[];
   /** Undefined: unmapped fields are dropped. */
   readonly rest: Rest | undefined;
   /** The same for the element of `split`, below `<dataset>.item`. */
@@ -60,10 +62,10 @@ export function mapItem(mapping: Mapping, item: Item, { reason }: Pick<MappingCo
   }));
   for (const field of mapping.fields) setField(field, item, { event, problems, variables });
   const rest = restOf(mapping, item, problems);
-  for (const [name, value] of rest) if (!(name in event)) event[name] = value;
+  for (const [name, value] of rest?.values ?? []) if (!(name in event)) event[name] = value;
   if (item.id !== undefined && !('event.id' in event)) event['event.id'] = item.id;
   addHosts(event);
-  const mapped = compact(withoutConflicts(event, mapping.namespace));
+  const mapped = compact(withoutConflicts(event, [...mapping.objects, ...(rest?.objects ?? [])]));
   if (problems.length === 0) return mapped;
   return {
     ...mapped,
@@ -135,22 +137,19 @@ function valueOf(
   return 'value' in outcome ? outcome.value : undefined;
 }
 
-function restOf(
-  { rest, restOfItem }: Mapping,
-  item: Item,
-  problems: string[],
-): ReadonlyMap<string, EcsValue> {
-  if (rest === undefined) return new Map();
+function restOf({ rest, restOfItem }: Mapping, item: Item, problems: string[]): RestFields | undefined {
+  if (rest === undefined) return undefined;
   const fields = new RestFields(rest);
   if (typeof item.record === 'object') fields.add(item.record, rest.dataset, rest.except);
   if (restOfItem !== undefined && item.item !== undefined)
     fields.add(item.item, restOfItem.dataset, restOfItem.except);
   problems.push(...fields.problems);
   if (fields.leftOut > 0) problems.push(`${fields.leftOut} more vendor fields`);
-  return fields.values;
+  return fields;
 }
 
 const HOSTS = [
+  'related.hosts',
   'host.name',
   'host.hostname',
   'source.domain',
@@ -162,8 +161,11 @@ const HOSTS = [
 
 function addHosts(event: Record<string, EcsValue>): void {
   const hosts = new Set<string>();
-  for (const name of ['related.hosts', ...HOSTS])
-    for (const value of [event[name] ?? []].flat())
-      if (typeof value === 'string' && value !== '') hosts.add(value);
+  for (const name of HOSTS) {
+    const value = event[name];
+    if (value === undefined) continue;
+    for (const host of Array.isArray(value) ? value : [value])
+      if (typeof host === 'string' && host !== '') hosts.add(host);
+  }
   if (hosts.size > 0) event['related.hosts'] = [...hosts];
 }

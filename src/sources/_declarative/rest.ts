@@ -38,6 +38,8 @@ export function pathsOf(all: readonly Steps[]): Paths {
 export class RestFields {
   readonly values = new Map<string, EcsValue>();
   readonly problems: string[] = [];
+  /** The names that objects have, whether or not a field is left in them. */
+  readonly objects = new Set<string>();
   /** Fields that were left out: a second path with one name, or beyond the limit. */
   leftOut = 0;
   readonly #rest: Rest;
@@ -50,57 +52,68 @@ export class RestFields {
   add(value: unknown, prefix: string, except: Paths | undefined): void {
     if (value === null || value === undefined || except?.whole === true) return;
     if (typeof value !== 'object' || Array.isArray(value)) return this.#set(prefix, value);
-    for (const [name, member] of Object.entries(value))
-      this.add(member, `${prefix}.${snakeCase(name)}`, except?.below.get(name));
+    this.objects.add(prefix);
+    const members = value as Readonly<Record<string, unknown>>;
+    for (const name of Object.keys(members))
+      this.add(members[name], nameBelow(prefix, name), except?.below.get(name));
   }
 
   #set(name: string, value: unknown): void {
     const { fields, format } = this.#rest;
     const type = fields[name] ?? 'keyword';
+    if (type === 'keyword' && typeof value === 'string') return this.#keep(name, value);
     const isDeep = Array.isArray(value) && value.some((one) => typeof one === 'object' && one !== null);
     const given = isDeep ? toJson(value) : value;
     const { value: kept, problems } = converted(given, { type, array: Array.isArray(given) }, format);
     for (const problem of problems) this.problems.push(`${name}: ${problem}`);
-    if (kept === undefined) return;
+    if (kept !== undefined) this.#keep(name, kept);
+  }
+
+  #keep(name: string, kept: EcsValue): void {
+    if (kept === '') return;
     if (this.values.has(name) || this.values.size >= MOST_FIELDS) this.leftOut += 1;
     else this.values.set(name, kept);
   }
 }
 
-/** `actorName`, `Actor-Name` and `actor name` as `actor_name`; `IPAddress` as `ip_address`. */
-export function snakeCase(name: string): string {
-  const known = names.get(name);
+/** The name of a field in an object: `acme.audit.actor` and `ipAddress` are `acme.audit.actor.ip_address`. */
+function nameBelow(prefix: string, name: string): string {
+  const known = names.get(prefix)?.get(name);
   if (known !== undefined) return known;
-  const snake =
-    name
-      .replaceAll(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1_$2')
-      .replaceAll(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1_$2')
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}]+/gu, '_')
-      .replaceAll(/^_+|_+$/g, '') || '_';
-  if (names.size < MOST_NAMES) names.set(name, snake);
-  return snake;
+  const full = `${prefix}.${snakeCase(name)}`;
+  if (size < MOST_NAMES) {
+    const below = names.get(prefix) ?? new Map<string, string>();
+    names.set(prefix, below.set(name, full));
+    size += 1;
+  }
+  return full;
 }
 
 /** A cache: there are few names and many records. It stops growing where a vendor makes names up. */
-const names = new Map<string, string>();
-const MOST_NAMES = 10_000;
+const names = new Map<string, Map<string, string>>();
+let size = 0;
+const MOST_NAMES = 20_000;
 
-/** Where one name is both a value and an object, the value becomes `<name>._value`. Only below `namespace`. */
+/** `actorName`, `Actor-Name` and `actor name` as `actor_name`; `IPAddress` as `ip_address`. */
+function snakeCase(name: string): string {
+  const snake = name
+    .replaceAll(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1_$2')
+    .replaceAll(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1_$2')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, '_')
+    .replaceAll(/^_+|_+$/g, '');
+  return snake === '' ? '_' : snake;
+}
+
+/** Where one of these names is a value and has fields below it, the value becomes `<name>._value`. */
 export function withoutConflicts(
   event: Readonly<Record<string, EcsValue>>,
-  namespace: string,
-): Record<string, EcsValue> {
-  const objects = new Set<string>();
-  const own = Object.keys(event).filter((name) => name.startsWith(namespace));
-  for (const name of own)
-    for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
-      const parent = name.slice(0, dot);
-      if (objects.has(parent)) break;
-      objects.add(parent);
-    }
-  if (!own.some((name) => objects.has(name))) return event;
+  objects: Iterable<string>,
+): Readonly<Record<string, EcsValue>> {
+  const all = Object.keys(event);
+  const both = [...objects].filter((name) => name in event && all.some((one) => one.startsWith(`${name}.`)));
+  if (both.length === 0) return event;
   return Object.fromEntries(
-    Object.entries(event).map(([name, value]) => [objects.has(name) ? `${name}._value` : name, value]),
+    Object.entries(event).map(([name, value]) => [both.includes(name) ? `${name}._value` : name, value]),
   );
 }
