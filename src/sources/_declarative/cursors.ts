@@ -26,7 +26,7 @@ export type WindowCursor = z.output<typeof windowCursor>;
 /** The cursor where the vendor keeps the place. */
 export const positionCursor = z.object({
   ...shared,
-  position: z.unknown(),
+  position: z.unknown().optional(),
   /** The latest time of a committed record. */
   latest: instant.optional(),
   /** When everything was read last. */

@@ -43,8 +43,9 @@ export class SimulatedVendor {
   #number = 0;
   /** Called before each answer. */
   onAnswer: (() => void) | undefined;
-  /** Positions from before this one are refused. */
-  #expiredBefore = 0;
+  /** The positions that were given, and those of them that are refused. */
+  readonly #given = new Set<string>();
+  readonly #expired = new Set<string>();
 
   constructor(definition: Definition, settings: Settings) {
     this.#definition = definition;
@@ -75,7 +76,7 @@ export class SimulatedVendor {
 
   /** Forgets every position that was given so far. */
   expire(): void {
-    this.#expiredBefore = this.#number;
+    for (const position of this.#given) this.#expired.add(position);
   }
 
   answer(request: SeenRequest): SimulatedAnswer {
@@ -178,15 +179,15 @@ export class SimulatedVendor {
     const size = this.#size(request);
     let start = 0;
     if (printed === undefined) {
-      const from = uses(template, 'from') ? timeIn(template, request, 'from') : undefined;
+      const { rules } = this.#definition;
+      const isTimed = rules.time !== undefined && uses(template, 'from');
+      const from = isTimed ? timeIn(template, request, 'from') : undefined;
       start =
-        from === undefined
-          ? 0
-          : visible.findIndex(({ record }) => (timeOf(this.#definition.rules, record) ?? 0) >= from);
+        from === undefined ? 0 : visible.findIndex(({ record }) => (timeOf(rules, record) ?? 0) >= from);
       if (start < 0) start = visible.length;
     } else {
       const at = visible.findIndex((one) => this.#positionOf(one) === printed);
-      if (Number(printed.replace('p', '')) < this.#expiredBefore || (at < 0 && printed !== 'p-1'))
+      if (this.#expired.has(printed) || (at < 0 && printed !== 'p-1'))
         return { status: cursor.expired[0] ?? 400, body: { message: 'The position is unknown.' } };
       start = at + 1;
     }
@@ -221,6 +222,8 @@ export class SimulatedVendor {
     if (cursor.kind === 'position') {
       const position =
         facts.position === undefined ? (facts.printed ?? 'p-1') : this.#positionOf(facts.position);
+      this.#given.add(position);
+      this.#expired.delete(position);
       if (!('last' in cursor.from)) put(building, cursor.from, position);
       if (cursor.more !== undefined) put(building, cursor.more, facts.rest);
     }
