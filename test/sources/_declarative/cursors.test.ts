@@ -30,6 +30,22 @@ it('a position moves with the page that it follows, and a process that dies betw
   expect(JSON.parse(String(sample.server.requests.at(-1)?.body))).toEqual({ limit: 2, cursor: 'p7' });
 });
 
+it('a stream whose first answer was empty has no position, and asks by time again', async () => {
+  await using sample = await simulated(POSITION, { cap: 2 });
+  const empty = { data: [], cursor: 'p0', has_more: false };
+  sample.server.script.push({ status: 200, body: empty });
+
+  await sample.poll();
+  sample.vendor.add({ id: 0, at: at(-60), action: 'a0' });
+  await sample.poll();
+
+  expect(sample.actions()).toEqual(['a0']);
+  expect(sample.server.requests.map(({ body }) => Object.keys(JSON.parse(String(body)) as object))).toEqual([
+    ['limit', 'start'],
+    ['limit', 'start'],
+  ]);
+});
+
 it('a position that expired is a gap up to the first record that is read again', async () => {
   await using sample = await simulated(POSITION, { cap: 2 });
   for (let n = 0; n < 3; n += 1) sample.vendor.add({ id: n, at: at(-60 + n), action: `a${n}` });
