@@ -72,14 +72,15 @@ function sampleOf(folder: URL): unknown {
     : (JSON.parse(readFileSync(file, 'utf8')) as unknown);
 }
 
-interface RawFixture {
-  readonly exchanges: readonly { readonly response: { readonly body?: unknown } }[];
+interface RawPoll {
+  readonly exchanges?: readonly { readonly response: { readonly body?: unknown } }[];
 }
 
 /** The last answer of a fixture that has records, with those of all its answers: one that nothing follows. */
 export function answerOf(folder: URL, fixture: URL): unknown {
   const { records } = definitionIn(folder);
-  const { exchanges } = parse(readFileSync(fixture, 'utf8')) as RawFixture;
+  const raw = parse(readFileSync(fixture, 'utf8')) as RawPoll & { readonly polls?: readonly RawPoll[] };
+  const exchanges = (raw.polls ?? [raw]).flatMap((poll) => poll.exchanges ?? []);
   const answers = exchanges.map(({ response }) => response.body);
   const lists = answers.map((body) => valueAt(body, records.steps)).filter((list) => Array.isArray(list));
   return replacedAt(answers.at(-1), records.steps, lists.flat());
