@@ -1,7 +1,7 @@
 import type { JournalPage, Position } from './delivery.ts';
 
-/** Bytes that are kept in memory. A delivery that keeps up is a few pages behind. */
-const MOST_BYTES = 8 * 1024 * 1024;
+/** Bytes that are kept in memory: two pages of a thousand login attempts. A delivery that keeps up is no further behind. */
+const MOST_BYTES = 3 * 1024 * 1024;
 
 /** The pages that this process committed last, so that a delivery that keeps up need not read and decompress them. */
 export class RecentPages {

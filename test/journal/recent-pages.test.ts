@@ -26,7 +26,7 @@ test('a page is found by the positions of its records, and by no other', () => {
   expect(recent.at({ sequence: 5, offset: 0 })).toBe(pages[1]);
 });
 
-test('the oldest pages are forgotten, so that no more than 8 MiB of records are kept', () => {
+test('the oldest pages are forgotten, so that no more than 3 MiB of records are kept', () => {
   const recent = new RecentPages();
   for (let sequence = 1; sequence <= 20; sequence += 1) recent.add(page(sequence, MIB));
 
@@ -34,12 +34,12 @@ test('the oldest pages are forgotten, so that no more than 8 MiB of records are 
     (sequence) => recent.at({ sequence, offset: 0 }) !== undefined,
   );
 
-  expect(kept).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
+  expect(kept).toEqual([18, 19, 20]);
 });
 
 test('a page counts with the whole buffer that its records are a part of', () => {
   const recent = new RecentPages();
-  const part = { ...page(1, 0), bytes: new Uint8Array(9 * MIB).subarray(0, 10) };
+  const part = { ...page(1, 0), bytes: new Uint8Array(4 * MIB).subarray(0, 10) };
   recent.add(part);
 
   expect(recent.at({ sequence: 1, offset: 0 })).toBeUndefined();
@@ -47,7 +47,7 @@ test('a page counts with the whole buffer that its records are a part of', () =>
 
 test('a page that is larger than all that may be kept is not kept', () => {
   const recent = new RecentPages();
-  recent.add(page(1, 9 * MIB));
+  recent.add(page(1, 4 * MIB));
 
   expect(recent.at({ sequence: 1, offset: 0 })).toBeUndefined();
 });
