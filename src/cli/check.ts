@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { type ExitCode, type Io, type Output, setUpVisibly } from './io.ts';
+import { shapeFindings } from './shape-findings.ts';
 import { examples, jsonLine, table, wantsJson } from './output.ts';
 import { openHttp, sourceContext } from '../collect/context.ts';
 import { requireSameDefinitions } from '../collect/same-definition.ts';
@@ -128,9 +129,9 @@ interface Subject {
 
 function subjects({ sources, destinations }: Config, env: Io['env']): Subject[] {
   return [
-    ...sources.map(({ name, options }) => ({
+    ...sources.map(({ name, definition, options }) => ({
       name: `source ${name}`,
-      exposure: exposureFindings(sourceExposure(options, env)),
+      exposure: [...exposureFindings(sourceExposure(options, env)), ...shapeFindings(definition, options)],
     })),
     ...destinations.map((destination) => ({
       name: `destination ${destination.name}`,

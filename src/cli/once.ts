@@ -99,6 +99,7 @@ function fieldsOf({ polls, undelivered, rejected, overdue, states }: OnceSummary
     updated: stats.updated,
     malformed: stats.malformed,
     repeated: stats.repeated,
+    dropped: stats.dropped,
     gaps: stats.gaps,
     owed: stats.deferred,
     overdue: overdue.filter((stream) => stream.source === source).map(({ name }) => name),
@@ -116,11 +117,12 @@ function inWords(
   const delivered = config.destinations.map(
     ({ name }) => `${live.destination(name).delivered} delivered${several ? ` to ${name}` : ''}`,
   );
-  const { collected, gaps } = totalsOf(live);
+  const { collected, gaps, dropped } = totalsOf(live);
   const counts = [
     `${collected} collected`,
     ...delivered,
     `${undelivered} waiting`,
+    ...(dropped === 0 ? [] : [`${dropped} dropped by shape.drop`]),
     ...(rejected === 0 ? [] : [`${rejected} rejected (see \`penstock dead-letters list\`)`]),
     ...(gaps === 0 ? [] : [`${counted(gaps, 'gap')} (see \`penstock gaps\`)`]),
   ];

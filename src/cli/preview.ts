@@ -10,6 +10,7 @@ import { attributesOf, decodeRecord } from '../otlp/decode.ts';
 import { type JsonAnyValue, type JsonKeyValue, toJsonRecord } from '../otlp/json-record.ts';
 import { PROFILES } from '../otlp/profiles.ts';
 import { EXIT } from '../core/errors.ts';
+import { counted } from '../core/text.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { openJournalForQuotas } from '../journal/sqlite/open.ts';
 import { configFlag, countArgument, jsonFlag, type PenstockCommand } from './command.ts';
@@ -103,11 +104,16 @@ function plainValue(value: JsonAnyValue): unknown {
   return 'kvlistValue' in value ? plainFields(value.kvlistValue.values) : Object.values(value)[0];
 }
 
-function ended({ stderr, stop }: Io, name: string, { shown, errors, partial }: PreviewResult): ExitCode {
+function ended(
+  { stderr, stop }: Io,
+  name: string,
+  { shown, dropped, errors, partial }: PreviewResult,
+): ExitCode {
   for (const error of errors) say(stderr, `The poll failed: ${error}\nSee: penstock check\n`);
   if (partial)
     stderr.write('The quota is used up, so the remaining streams were not read. Try again later.\n');
+  if (dropped > 0) say(stderr, `Not shown: ${counted(dropped, 'event')} that \`shape.drop\` drops.\n`);
   if (errors.length > 0 || stop.aborted) return EXIT.incomplete;
-  if (shown === 0) stderr.write(`Source ${name} has no new events.\n`);
+  if (shown === 0 && dropped === 0) stderr.write(`Source ${name} has no new events.\n`);
   return EXIT.done;
 }

@@ -7,14 +7,26 @@ import { table } from './output.ts';
 /** The sources as a table. `now`: epoch ms, as in all functions of this file. */
 export function sourceTable(sources: readonly SourceStatus[], now: number): string {
   return table(
-    ['source', 'type', 'streams', 'last complete poll', 'next poll', 'owed', 'open gaps', 'ledger', 'state'],
-    sources.map(({ config, streams, lastComplete, nextDue, deferred, openGaps, ledger, state }) => [
+    [
+      'source',
+      'type',
+      'streams',
+      'last complete poll',
+      'next poll',
+      'owed',
+      'dropped',
+      'open gaps',
+      'ledger',
+      'state',
+    ],
+    sources.map(({ config, streams, lastComplete, nextDue, deferred, dropped, openGaps, ledger, state }) => [
       config.name,
       config.definition.id,
       String(streams.length),
       ago(lastComplete, now),
       nextTry(state, nextDue, now),
       String(deferred),
+      grouped(dropped),
       String(openGaps),
       mebibytes(ledger.bytes),
       stateInWords(state, now),

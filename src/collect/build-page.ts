@@ -3,6 +3,7 @@ import type { SourceConfig } from '../config/types.ts';
 import type { EncodedRecords, JournaledEvent } from '../core/event.ts';
 import { PollStats } from '../core/observers.ts';
 import type { Gap, LedgerValue, Observation, Page, Source, Span } from '../core/source.ts';
+import type { FailedRule } from '../ecs/drop-rules.ts';
 import { gapEvent } from '../ecs/own-events.ts';
 import { type GapState, isKnownGap, type LedgerEntry, type LedgerWrite } from '../journal/collection.ts';
 import type { PollContext } from './context.ts';
@@ -70,7 +71,7 @@ interface Emitting {
   readonly stats: PollStats;
 }
 
-/** The events of the observations that are new or changed. */
+/** The events of the observations that are new or changed. The ledger remembers also those that are dropped. */
 function* emitted(
   observations: readonly Observation[],
   { source, page, known, ledger, stats }: Emitting,
@@ -88,16 +89,24 @@ function* emitted(
     }
     let uid = before?.uid ?? '';
     if (decision.outcome === 'emitted') {
-      const { event, malformed } = maker.make({ observation, before, change: decision });
-      if (malformed) stats.malformed += 1;
+      const made = maker.make({ observation, before, change: decision });
+      const { event, malformed, drop } = made;
+      noteFailures(stats, made.failed);
+      if (drop) stats.dropped += 1;
+      else if (malformed) stats.malformed += 1;
       else if (before === undefined) stats.new += 1;
       else stats.updated += 1;
       // Only the id of an update depends on the event before it.
       uid = stream === 'append-only' ? '' : event.uid;
-      yield event;
+      if (!drop) yield event;
     }
     ledger.set(key, { key, value: remembered(observation), uid, at });
   }
+}
+
+function noteFailures(stats: PollStats, failed: readonly FailedRule[] = []): void {
+  stats.ruleFailures += failed.length;
+  for (const { rule, reason } of failed) stats.failedRules.set(rule, reason);
 }
 
 /** An observation without a time of its own is never skipped. */

@@ -8,7 +8,7 @@ import type { PageCommit } from '../journal/journal.ts';
 import { buildPage } from './build-page.ts';
 import type { OpenStream, PollContext } from './context.ts';
 import type { PollRecorder } from './poll-record.ts';
-import { reportGap, reportLedger } from './report.ts';
+import { reportFailedRules, reportGap, reportLedger } from './report.ts';
 
 /** A page to commit. Without a cursor, the stored one is kept. */
 export type PageToCommit = Omit<Page<unknown>, 'cursor'> & { readonly cursor?: unknown };
@@ -64,9 +64,11 @@ export function commitPage(
       complete: page.complete,
       poll: page.complete === true ? recorder?.completedWith(sumOf(stats, built.stats)) : undefined,
       deferred: built.stats.deferred,
+      dropped: built.stats.dropped,
     });
     observer?.commit(clock.now() - began);
     for (const gap of built.newGaps) reportGap(context, scope, gap);
+    reportFailedRules(context, built.stats.failedRules);
     stats.add(built.stats);
     stats.deferred = built.stats.deferred;
     observer?.page(built.stats);

@@ -2,7 +2,7 @@ import { explain, PenstockError, StateError } from '../core/errors.ts';
 import type { LedgerEntry } from '../journal/collection.ts';
 import type { JournalView, PageCommit, Room } from '../journal/journal.ts';
 import { Mutex, type PollContext, type PollJournal, sourceContext } from './context.ts';
-import type { PollOutcome, PollResult } from '../core/observers.ts';
+import type { PollOutcome, PollResult, PollStats } from '../core/observers.ts';
 import { pollStream } from './loop.ts';
 import { streamKey } from '../core/stream-key.ts';
 import { eachRecord } from '../otlp/decode.ts';
@@ -20,6 +20,8 @@ interface PreviewParts extends Omit<PollContext, 'journal' | 'source' | 'commits
 /** How a preview ended. */
 export interface PreviewResult {
   readonly shown: number;
+  /** Events that `shape.drop` matched. */
+  readonly dropped: number;
   /** What failed, in words: one text for each stream. */
   readonly errors: readonly string[];
   /** Streams were skipped because the quota is spent. */
@@ -52,8 +54,10 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
   };
   const errors: string[] = [];
   let partial = false;
+  let dropped = 0;
   try {
-    for await (const { outcome, error } of polls(context)) {
+    for await (const { outcome, error, stats } of polls(context)) {
+      dropped += stats?.dropped ?? 0;
       if (outcome === 'skipped') partial = true;
       if (outcome === 'failed') errors.push(explain(error));
     }
@@ -61,7 +65,7 @@ export async function preview({ view, limit, show, ...parts }: PreviewParts): Pr
     if (error instanceof StateError || !(error instanceof PenstockError)) throw error;
     errors.push(explain(error));
   }
-  return { shown, errors, partial };
+  return { shown, dropped, errors, partial };
 }
 
 /** The records of a page, each with its dataset. */
@@ -69,7 +73,10 @@ function* recordsOf({ records = [] }: PageCommit): Generator<[Uint8Array, string
   for (const { dataset, bytes } of records) for (const record of eachRecord(bytes)) yield [record, dataset];
 }
 
-type Ending = Pick<PollResult, 'error'> & { readonly outcome: PollOutcome | 'skipped' };
+type Ending = Pick<PollResult, 'error'> & {
+  readonly outcome: PollOutcome | 'skipped';
+  readonly stats?: PollStats;
+};
 
 async function* polls(context: PollContext): AsyncGenerator<Ending> {
   const { config, http, source, signal } = context;
@@ -136,6 +143,7 @@ export class DryRunJournal implements PollJournal {
         readUpTo: undefined,
         lastError: undefined,
         deferred: 0,
+        dropped: 0,
         orphaned: false,
       };
       return { ...fresh, ...idle, cursor: this.#of(key).cursor, ...held, ...identity, key };

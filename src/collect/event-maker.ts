@@ -6,8 +6,10 @@ import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
 import { readRecord, Unreadable } from '../core/read-record.ts';
 import type { LedgerValue, MappingContext, Observation, Scope } from '../core/source.ts';
 import { identityOf, type StreamNames } from '../core/stream-key.ts';
+import { toJson } from '../core/json.ts';
 import { commonFields, completeEvent, malformedEvent, oddFields } from '../ecs/common.ts';
 import { countUid, creationUid, updateUid } from '../ecs/uid.ts';
+import type { Verdict } from '../ecs/drop-rules.ts';
 import type { LedgerEntry } from '../journal/collection.ts';
 
 /** Where and when a page was read. */
@@ -29,6 +31,15 @@ export interface Emission {
   readonly change: Change;
 }
 
+/** An event and what becomes of it. */
+interface Made extends Partial<Pick<Verdict, 'failed'>> {
+  readonly event: JournaledEvent;
+  /** It is a `pipeline_error`. */
+  readonly malformed: boolean;
+  /** It is not to be stored. */
+  readonly drop: boolean;
+}
+
 /** Makes the events of one page. What they have in common is made once. */
 export class EventMaker {
   readonly #source: SourceConfig;
@@ -43,12 +54,38 @@ export class EventMaker {
     this.#common = commonFields(source.definition, { observedAt: page.observedAt, source });
   }
 
-  /** The finished event. `malformed`: it is a `pipeline_error`. */
-  make(emission: Emission): { readonly event: JournaledEvent; readonly malformed: boolean } {
+  /** The finished event, after the source's `shape`. */
+  make(emission: Emission): Made {
     const uid = this.#uidOf(emission);
     const { mapped, malformed } = this.#map(emission);
     const event = completeEvent(mapped, this.#common, { uid, labels: this.#labelsOf(mapped) });
-    return { event: { uid, event }, malformed };
+    const { shape } = this.#source;
+    if (shape === undefined) return { event: { uid, event }, malformed, drop: false };
+    if (malformed) {
+      const attempt = shape.redacts ? this.#attempt(emission) : undefined;
+      return { event: { uid, event: shape.redact(event, uid, attempt) }, malformed, drop: false };
+    }
+    const original = shape.original && { 'event.original': originalOf(emission.observation) };
+    const verdict = shape.judge(event);
+    const shaped = verdict.drop ? event : shape.redact({ ...original, ...event }, uid);
+    return { event: { uid, event: shaped }, malformed, ...verdict };
+  }
+
+  /** What the mapping makes of a malformed record; undefined when it fails. */
+  #attempt({ observation: { record }, before, change }: Emission): EcsEvent | undefined {
+    const { scope, observedAt } = this.#page;
+    try {
+      return this.#source.definition.normalise(record, {
+        scope,
+        observedAt,
+        reason: change.reason,
+        previous: before?.value,
+        delta: change.delta,
+      });
+    } catch {
+      // Nothing is known of the record then.
+      return undefined;
+    }
   }
 
   /** Labels of the source, of the event's tenant, and of a backfill; a later one of the same name counts. */
@@ -68,7 +105,7 @@ export class EventMaker {
   #map({ observation, before, change }: Emission): { mapped: EcsEvent; malformed: boolean } {
     const { definition } = this.#source;
     const { scope, observedAt } = this.#page;
-    const original = 'original' in observation ? observation.original : observation.record;
+    const original = rawOf(observation);
     const failed = (problem: string) => ({ mapped: malformedEvent(original, problem), malformed: true });
     if (original instanceof Unreadable) return failed(original.problem);
     const reading = readRecord(definition.record, observation.record);
@@ -96,6 +133,16 @@ export class EventMaker {
     if (before === undefined) return creationUid(stream, key);
     return updateUid(stream, key, { changed: changedValues(value, before.value), previous: before.uid });
   }
+}
+
+/** What the vendor sent. */
+function rawOf(observation: Observation): unknown {
+  return 'original' in observation ? observation.original : observation.record;
+}
+
+function originalOf(observation: Observation): string {
+  const raw = rawOf(observation);
+  return raw instanceof Unreadable ? raw.text : toJson(raw);
 }
 
 function changedValues(value: LedgerValue, before: LedgerValue): LedgerValue {

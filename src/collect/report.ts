@@ -20,6 +20,7 @@ export function reportPoll({ log, config }: PollContext, result: PollResult): vo
       rows: stats.rows,
       new: stats.new,
       updated: stats.updated,
+      ...(stats.dropped > 0 && { dropped: stats.dropped }),
     },
   };
   if (outcome === 'complete' && failedBefore !== undefined) {
@@ -82,6 +83,26 @@ export function reportGap({ log, config }: PollContext, scope: Scope, gap: Gap):
     GAPS[gap.reason] ??
       'A gap: this span could not be read completely. `penstock gaps` lists what is missing and why.',
   );
+}
+
+const RULES_REPORTED = 'penstock.failed-rules';
+
+/** Warns once of each expression of `shape.drop` that failed. */
+export function reportFailedRules(
+  { config, log, source }: PollContext,
+  failed: ReadonlyMap<string, string>,
+): void {
+  if (failed.size === 0) return;
+  const reported = (source.memo.get(RULES_REPORTED) ?? new Set()) as Set<string>;
+  source.memo.set(RULES_REPORTED, reported);
+  for (const [rule, reason] of failed) {
+    if (reported.has(rule)) continue;
+    reported.add(rule);
+    log.warn(
+      { penstock: { source: config.name, rule }, error: { message: reason } },
+      'An expression of shape.drop failed for an event, which is sent. Correct the expression: see the error. It is not logged again until the next start.',
+    );
+  }
 }
 
 /** The log warns when the ledger holds more than this share of its bound. */

@@ -67,7 +67,7 @@ async function check(
     problems,
   );
   const types = new Map([...shipped, ...[...outside.types].map(([id, { source }]) => [id, source] as const)]);
-  const sources = await readSources(tree, { types, complete: outside.complete, cwd }, problems);
+  const sources = await readSources(tree, { types, complete: outside.complete, files, cwd }, problems);
   if (outside.complete) checkDefaults(tree, [...types.keys()], problems);
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
@@ -139,7 +139,7 @@ interface KnownTypes {
 /** Checks each source against the options of its type. Invalid ones are added to `problems` and left out. */
 async function readSources(
   tree: Tree,
-  { cwd, ...known }: KnownTypes & Pick<LoadOptions, 'cwd'>,
+  { cwd, files, ...known }: KnownTypes & Pick<LoadOptions, 'cwd'> & { readonly files: readonly ParsedFile[] },
   problems: Problems,
 ): Promise<SourceConfig[]> {
   const sources: SourceConfig[] = [];
@@ -148,7 +148,15 @@ async function readSources(
     if (definition === undefined || !isRecord(block)) continue;
     openFileOptions(block, ['sources', name], { tree, cwd, problems, names: definition.fileOptions ?? [] });
     const options = checkBlock(definition.options, ['sources', name], tree, problems);
-    if (options !== undefined) sources.push({ name, definition, options, namespace: namespaceOf(options) });
+    if (options === undefined) continue;
+    const source = { name, definition, options, namespace: namespaceOf(options) };
+    const { shape } = options;
+    if (shape === undefined) sources.push(source);
+    else {
+      // It loads the names of ECS, and CEL where there are expressions.
+      const { readShape } = await import('./shape.ts');
+      sources.push({ ...source, shape: await readShape({ source, shape, tree, files, problems }) });
+    }
   }
   return sources;
 }

@@ -16,6 +16,7 @@ import {
   password,
 } from './fields.ts';
 import { parseProxy } from './proxy.ts';
+import { shape } from './shape-option.ts';
 import type { SourceConfig } from './types.ts';
 
 export { duration, httpUrl, password, timezone } from './fields.ts';
@@ -118,6 +119,7 @@ const common = {
   namespace: namespace()
     .optional()
     .describe('`data_stream.namespace` of its events; `default` if nothing sets it.'),
+  shape: shape(),
 };
 
 type Common = typeof common;
@@ -194,8 +196,11 @@ export function tenants() {
     );
 }
 
-/** The fields that identify an event's tenant: the vendor's id, Microsoft's id, and the part of a gap. */
-const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part'] as const;
+/** The fields of an event that choose the settings of a tenant, and the destinations that take one: the vendor's id, and Microsoft's. */
+export const ROUTING_FIELDS = ['organization.id', 'cloud.account.id'] as const;
+
+/** The fields that identify an event's tenant: also the part of a gap. */
+const TENANT_FIELDS = [...ROUTING_FIELDS, 'penstock.gap.part'] as const;
 
 type TenantSettings = Tenants['settings'][string];
 

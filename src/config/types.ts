@@ -1,5 +1,6 @@
 import type { CommonOptions, Source } from '../core/source.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Shape } from '../ecs/shape.ts';
 
 /** The environment variables of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -78,6 +79,8 @@ export interface SourceConfig {
   readonly options: CommonOptions;
   /** `data_stream.namespace` for all of it, or per tenant. */
   readonly namespace: string | undefined;
+  /** Its `shape`, checked and compiled; undefined when it sets none. */
+  readonly shape?: Shape | undefined;
 }
 
 export interface LogConfig {

@@ -11,11 +11,13 @@ export interface SourceFile {
 export class ParsedFile {
   readonly file: string;
   readonly document: Document;
+  readonly #text: string;
   readonly #lines = new LineCounter();
   readonly #targets = new Map<Alias, unknown>();
 
   constructor({ file, text }: SourceFile) {
     this.file = file;
+    this.#text = text;
     // Duplicate keys are found later, where both places are known.
     this.document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false });
     this.#findTargets();
@@ -35,6 +37,28 @@ export class ParsedFile {
         else if (node.anchor !== undefined) anchors.set(node.anchor, node);
       },
     });
+  }
+
+  /**
+   * The place of a character of a scalar's value, counted from 0. `start`: where the scalar begins, from 0. Quotes, escapes,
+   * indentation and folding are skipped.
+   */
+  placeIn(start: number, value: string, offset: number): Place {
+    const text = this.#text;
+    let at = /^[|>]/.test(text.slice(start, start + 1)) ? text.indexOf('\n', start) + 1 : start;
+    for (let index = 0; index <= offset && index < value.length; index += 1) {
+      const wanted = value[index] ?? '';
+      while (at < text.length && text[at] !== wanted && !(/\s/.test(wanted) && /\s/.test(text[at] ?? '')))
+        at += 1;
+      if (index < offset) at += 1;
+    }
+    return this.place(offset < value.length ? at : Math.min(at, text.length));
+  }
+
+  /** As `placeIn`, for the scalar at a place. An alias has the place of the alias. */
+  placeWithin(place: Place, value: string, offset: number): Place {
+    const start = (this.#lines.lineStarts[place.line - 1] ?? 0) + place.column - 1;
+    return this.#text[start] === '*' ? place : this.placeIn(start, value, offset);
   }
 
   /** The place of a character, counted from 0. */

@@ -3,14 +3,23 @@ import { FormIndex } from './form-index.ts';
 
 const MASK = '[secret]';
 
-/** A range to mask in the original text: from (inclusive), to (exclusive). */
-type Range = readonly [from: number, to: number];
+/** A range to mask in the original text: from (inclusive), to (exclusive), and what takes its place. */
+type Range = readonly [from: number, to: number, replacement: string];
 
-/** Masks known forms of secrets in a text. The time depends on the text only, not on how many forms there are. */
+/**
+ * Masks known forms of secrets, or of other values, in a text. The time depends on the text only, not on how many forms
+ * there are.
+ */
 export class Masking {
+  readonly #replacementOf: (form: string) => string;
   /** How often each form was added, and not removed since. */
   readonly #known = new Map<string, number>();
   readonly #index = new FormIndex();
+
+  /** `replacementOf`: what takes the place of a form; where forms overlap, that of the first. */
+  constructor(replacementOf: (form: string) => string = () => MASK) {
+    this.#replacementOf = replacementOf;
+  }
 
   add(form: string): void {
     const times = this.#known.get(form) ?? 0;
@@ -36,7 +45,9 @@ export class Masking {
     const ranges: Range[] = [];
     for (let at = 0; at <= text.length - SHORTEST; at += 1) {
       const length = this.#index.lengthAt(text, at, isCut);
-      if (length > 0) ranges.push([origins[at] ?? 0, origins[at + length] ?? 0]);
+      if (length === 0) continue;
+      const replacement = this.#replacementOf(text.slice(at, at + length));
+      ranges.push([origins[at] ?? 0, origins[at + length] ?? 0, replacement]);
     }
     return ranges;
   }
@@ -44,16 +55,16 @@ export class Masking {
 
 /** Replaces ranges, merging those that overlap, so that nothing is left of a secret that contains another one. */
 function replace(text: string, ranges: readonly Range[]): string {
-  const united: [number, number][] = [];
-  for (const [from, to] of ranges.toSorted((a, b) => a[0] - b[0])) {
+  const united: [number, number, string][] = [];
+  for (const [from, to, replacement] of ranges.toSorted((a, b) => a[0] - b[0])) {
     const last = united.at(-1);
     if (last !== undefined && from < last[1]) last[1] = Math.max(last[1], to);
-    else united.push([from, to]);
+    else united.push([from, to, replacement]);
   }
   let masked = '';
   let end = 0;
-  for (const [from, to] of united) {
-    masked += text.slice(end, from) + MASK;
+  for (const [from, to, replacement] of united) {
+    masked += text.slice(end, from) + replacement;
     end = to;
   }
   return masked + text.slice(end);

@@ -8,6 +8,12 @@ export class PollStats {
   updated = 0;
   repeated = 0;
   malformed = 0;
+  /** Events that `shape.drop` matched. */
+  dropped = 0;
+  /** The expressions of `shape.drop` that failed, with the reason; their events were kept. */
+  readonly failedRules = new Map<string, string>();
+  /** How often one failed. */
+  ruleFailures = 0;
   gaps = 0;
   /** Requests that still wait for the quota, by the latest page; not summed, because a later page has the newer number. */
   deferred = 0;
@@ -21,6 +27,9 @@ export class PollStats {
     this.updated += other.updated;
     this.repeated += other.repeated;
     this.malformed += other.malformed;
+    this.dropped += other.dropped;
+    this.ruleFailures += other.ruleFailures;
+    for (const [rule, reason] of other.failedRules) this.failedRules.set(rule, reason);
     this.gaps += other.gaps;
     this.schemaChanged ||= other.schemaChanged;
   }

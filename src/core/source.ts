@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { Authorisation } from './authentication.ts';
 import type { EcsEvent, FieldTable } from './event.ts';
 import type { ThrottleTest } from './http.ts';
+import type { Secret } from './secret.ts';
 import type { LedgerValue, Scope, SourceContext, StreamContext } from './source-context.ts';
 import type { Span } from './span.ts';
 
@@ -34,6 +35,13 @@ export interface Source<
   readonly categorisation: Categorisation;
   /** MUST name every field of its events that ECS does not define, with the type in which a store keeps it. */
   readonly fields: FieldTable;
+  /** It also writes fields below the first part of `dataset` that `fields` does not name. They are keywords. */
+  readonly openNamespace?: boolean;
+  /**
+   * The fields of its events whose values its ledger keeps, in keys or values: `shape` does not change them there, and
+   * `check` says so. Absent: none.
+   */
+  readonly keyFields?: readonly string[];
   /**
    * `append-only`: a key that the ledger holds is dropped. `mutable`: a changed value is an update. `counter`: a changed
    * `count` is an event with the count and the delta.
@@ -146,6 +154,19 @@ export interface CommonOptions {
   /** The most bytes that the source's ledger may use. */
   readonly ledger: { readonly max: number };
   readonly labels: Readonly<Record<string, string>>;
+  readonly shape?: ShapeOptions | undefined;
+}
+
+/** What is dropped, removed or hashed before an event is stored. */
+export interface ShapeOptions {
+  /** CEL over the event. An event that one of them matches is dropped. */
+  readonly drop: readonly string[];
+  /** Fields that are left out. */
+  readonly remove: readonly string[];
+  /** Fields whose values are replaced by their HMAC-SHA-256. */
+  readonly hash?: { readonly fields: readonly string[]; readonly key: Secret } | undefined;
+  /** Whether every event has its raw record as `event.original`. */
+  readonly original: boolean;
 }
 
 /** The ECS categorisation of a source's events. A `pipeline_error` keeps category and type. */

@@ -153,13 +153,16 @@ function withTexts(list: readonly string[], value: EcsValue | undefined): readon
   return list.length === 0 ? [value] : [...list, value];
 }
 
+/** `event.kind` of a malformed record. */
+export const MALFORMED = 'pipeline_error';
+
 /**
  * The event of a record that does not fit its schema, with the whole record, so that nothing is dropped. Dataset,
  * category, type and the observed time are added with the common fields.
  */
 export function malformedEvent(record: unknown, problem: string): EcsEvent {
   return compact({
-    'event.kind': 'pipeline_error',
+    'event.kind': MALFORMED,
     'event.original': record instanceof Unreadable ? record.text : toJson(record),
     'error.message': problem,
     message: `A record did not fit its schema: ${problem}`,
@@ -168,7 +171,14 @@ export function malformedEvent(record: unknown, problem: string): EcsEvent {
 
 /** Fields to add when values of a record did not fit and were left out: the whole record, and what was left out. */
 export function oddFields(record: unknown, leftOut: string): EcsEvent {
-  return { 'event.original': toJson(record), 'error.message': `Left out, since it does not fit: ${leftOut}` };
+  return { 'event.original': toJson(record), 'error.message': `${LEFT_OUT}${leftOut}` };
+}
+
+const LEFT_OUT = 'Left out, since it does not fit: ';
+
+/** Whether an event has what `oddFields` adds. */
+export function isOdd(event: EcsEvent): boolean {
+  return String(event['error.message']).startsWith(LEFT_OUT);
 }
 
 /** Fields that have both `address` and `ip` in ECS. */

@@ -51,6 +51,8 @@ export interface StreamState extends StreamIdentity {
   readonly readUpTo: number | undefined;
   readonly lastError: string | undefined;
   readonly deferred: number;
+  /** Events that `shape.drop` matched since the stream is known. */
+  readonly dropped: number;
   readonly orphaned: boolean;
 }
 

@@ -113,6 +113,8 @@ export interface PageCommit {
   readonly poll?: PollRecord | undefined;
   /** Stored in the live lane only. */
   readonly deferred?: number | undefined;
+  /** Events that `shape.drop` matched: added to those of the stream. */
+  readonly dropped?: number | undefined;
 }
 
 /** How far a destination has responded. */

@@ -20,6 +20,7 @@ const stream = z.object({
   cursor: json,
   last_complete: time.nullable(),
   owed: z.int(),
+  dropped: z.int().default(0),
   orphaned: z.boolean(),
   ledger: z.array(
     z.object({

@@ -73,8 +73,13 @@ function seconds(ms: number | undefined, labels: Point['labels'] = {}): readonly
 export const FAMILIES: readonly Family[] = [
   counter(
     'penstock_events_total',
-    'Rows read, by outcome: new, updated, repeated or malformed.',
+    'Rows read, by outcome: new, updated, repeated, malformed or dropped (by `shape.drop`).',
     ofSources(({ watch }, labels) => by('outcome', Object.entries(watch.events), labels)),
+  ),
+  counter(
+    'penstock_drop_rule_failures_total',
+    'Expressions of `shape.drop` that failed for an event, which was sent.',
+    ofSources(({ watch }, labels) => [{ value: watch.ruleFailures, labels }]),
   ),
   counter(
     'penstock_polls_total',

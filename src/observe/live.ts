@@ -95,6 +95,8 @@ export interface Totals {
   readonly rejected: number;
   /** Recorded. */
   readonly gaps: number;
+  /** Read, and dropped by `shape.drop`. */
+  readonly dropped: number;
 }
 
 /** What this process has done since it started, across reloads. */
@@ -105,6 +107,7 @@ export function totalsOf({ watched }: Live): Totals {
     delivered: sum(destinations.map(({ delivered }) => delivered)),
     rejected: sum(destinations.map(({ deadLetters }) => deadLetters)),
     gaps: sum(sources.map(({ gaps }) => gaps)),
+    dropped: sum(sources.map(({ events }) => events.dropped)),
   };
 }
 
@@ -115,6 +118,7 @@ export function since(before: Totals, now: Totals): Totals {
     delivered: now.delivered - before.delivered,
     rejected: now.rejected - before.rejected,
     gaps: now.gaps - before.gaps,
+    dropped: now.dropped - before.dropped,
   };
 }
 

@@ -31,6 +31,8 @@ export interface SourceStatus extends Polled {
   readonly nextDue: number | undefined;
   /** Requests that wait for the quota. */
   readonly deferred: number;
+  /** Events that `shape.drop` matched, since the state knows the source. */
+  readonly dropped: number;
   readonly openGaps: number;
   /** Known records, including those of streams that are gone. */
   readonly ledger: LedgerSize;
@@ -132,6 +134,7 @@ async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Stor
     lastError: streams.find(({ lastError }) => lastError !== undefined)?.lastError,
     nextDue: await journal.sources.nextDue(config.name),
     deferred: streams.reduce((sum, { deferred }) => sum + deferred, 0),
+    dropped: streams.reduce((sum, { dropped }) => sum + dropped, 0),
     ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
     openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
     readUpTo: earliest(streams.map(({ readUpTo }) => readUpTo)),

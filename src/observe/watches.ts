@@ -36,7 +36,9 @@ export interface EndedPoll {
 
 /** What this process has observed of one source: counts for metrics and what needs attention. The collect loop reports to it. */
 export class SourceWatch {
-  readonly events = { new: 0, updated: 0, repeated: 0, malformed: 0 };
+  readonly events = { new: 0, updated: 0, repeated: 0, malformed: 0, dropped: 0 };
+  /** How often an expression of `shape.drop` failed. */
+  ruleFailures = 0;
   readonly polls: Record<PollOutcome, number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
   /** Requests by status: `200`, `timed-out`, `failed`. */
   readonly requests = new Map<string, number>();
@@ -68,9 +70,10 @@ export class SourceWatch {
   /** A page is durable. */
   page(added: PollStats): void {
     this.eventsLastHour.add(added.emitted);
-    for (const outcome of ['new', 'updated', 'repeated', 'malformed'] as const)
+    for (const outcome of ['new', 'updated', 'repeated', 'malformed', 'dropped'] as const)
       this.events[outcome] += added[outcome];
     this.gaps += added.gaps;
+    this.ruleFailures += added.ruleFailures;
     if (added.schemaChanged) {
       this.#note('schema-changed', `${added.malformed} of the ${added.rows} rows of a page did not fit.`);
     } else if (added.new + added.updated > 0) {

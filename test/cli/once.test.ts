@@ -26,6 +26,7 @@ it('once prints its summary on stdout with --json, and nothing there without', a
           updated: 0,
           malformed: 0,
           repeated: expect.any(Number) as number,
+          dropped: 0,
           gaps: 0,
           owed: 0,
           overdue: [],
@@ -37,6 +38,7 @@ it('once prints its summary on stdout with --json, and nothing there without', a
       collected: 0,
       delivered: 0,
       gaps: 0,
+      dropped: 0,
       summary: 'Done: 0 collected, 0 delivered, 0 waiting.',
     },
   ]);

@@ -32,6 +32,7 @@ it('status --json is one object before the first run, and creates no state', asy
           next_due: null,
           read_up_to: null,
           owed: 0,
+          dropped: 0,
           gaps_open: 0,
           ledger: { entries: 0, bytes: 0 },
           overdue: [],

@@ -3,7 +3,7 @@ import { registerAuth, registerCommon } from './functions.ts';
 import { beginEvaluation, limitSteps, partsOf, refusalOf } from './limits.ts';
 
 /** Type of a variable: a name of CEL, or the members of an object with their types. */
-export type VariableType = string | { readonly [member: string]: string };
+export type VariableType = string | { readonly [member: string]: VariableType };
 
 /** What an expression may use. */
 export interface Vocabulary {
@@ -113,7 +113,13 @@ function outcomeOf(evaluate: () => unknown): Outcome {
   }
 }
 
-const ABSENCES = new Set(['no_such_key', 'optional_value_missing', 'index_out_of_bounds']);
+/** A variable that nobody defined is an error at compiling, so here one that has no value now. */
+const ABSENCES = new Set([
+  'no_such_key',
+  'optional_value_missing',
+  'index_out_of_bounds',
+  'unknown_variable',
+]);
 
 function isAbsence(error: unknown): boolean {
   return error instanceof EvaluationError && ABSENCES.has(error.code);
@@ -136,6 +142,22 @@ export function membersUsed(ast: ASTNode, variable: string): readonly (string | 
     }
   }
   return partsOf(args).flatMap((part) => membersUsed(part, variable));
+}
+
+/** The values that an expression names, as lists of members from a variable on: `user.name`, `a[?"b"].c`. */
+export function pathsUsed(ast: ASTNode): readonly (readonly string[])[] {
+  const path = pathOf(ast);
+  return path === undefined ? partsOf(ast.args).flatMap(pathsUsed) : [path];
+}
+
+/** Undefined when a node is no chain of members with fixed names. */
+function pathOf({ op, args }: ASTNode): readonly string[] | undefined {
+  if (op === 'id') return [args];
+  if (op !== '.' && op !== '.?' && op !== '[]' && op !== '[?]') return undefined;
+  const [object, member] = args;
+  const name = typeof member === 'string' ? member : member.op === 'value' ? member.args : undefined;
+  const before = typeof name === 'string' ? pathOf(object) : undefined;
+  return before && [...before, String(name)];
 }
 
 /** A value without the members of objects that are null: null counts as absent. Copies only what changes. */

@@ -39,6 +39,7 @@ export const MIGRATIONS: readonly string[] = [
     last_complete INTEGER,
     last_error TEXT,
     deferred INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0,
     orphaned INTEGER NOT NULL DEFAULT 0,
     -- When it was first offered, and when the vendor was last asked: the stream that waited longest is polled first.
     known_since INTEGER,

@@ -103,12 +103,13 @@ interface StreamRow extends StreamIdentity {
   readonly readUpTo: number | null;
   readonly lastError: string | null;
   readonly deferred: number;
+  readonly dropped: number;
   readonly orphaned: number;
 }
 
 const SELECT = `
   SELECT key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor,
-    last_complete AS lastComplete, last_error AS lastError, deferred, orphaned, known_since AS knownSince, asked,
+    last_complete AS lastComplete, last_error AS lastError, deferred, dropped, orphaned, known_since AS knownSince, asked,
     coalesce(entries, 0) AS ledger, coalesce(bytes, 0) AS ledgerBytes,
     (SELECT to_at FROM coverage WHERE coverage.stream = stream.id ORDER BY from_at DESC LIMIT 1) AS readUpTo
   FROM stream LEFT JOIN ledger_size ON ledger_size.stream = stream.id`;
@@ -181,18 +182,23 @@ export class SqliteStreams implements StreamStore {
   }
 
   /** What a page changes of its stream. `now` is our clock, by which readiness judges the age of a complete poll. */
-  move(id: number, { stream, lane = 'live', cursor, deferred, complete }: PageCommit, now: number): void {
+  move(
+    id: number,
+    { stream, lane = 'live', cursor, deferred, dropped = 0, complete }: PageCommit,
+    now: number,
+  ): void {
     const moved = cursor !== undefined;
     this.#connection.run(
       `UPDATE stream SET cursor = coalesce(:cursor, cursor), cursor_version = coalesce(:version, cursor_version),
          deferred = coalesce(:deferred, deferred), last_complete = coalesce(:complete, last_complete),
-         last_error = iif(:complete IS NULL, last_error, NULL)
+         dropped = dropped + :dropped, last_error = iif(:complete IS NULL, last_error, NULL)
        WHERE id = :id`,
       {
         id,
         cursor: moved ? toJson(cursor) : null,
         version: (moved ? this.#versions.get(stream) : undefined) ?? null,
         deferred: lane === 'live' ? (deferred ?? null) : null,
+        dropped,
         complete: complete === true ? now : null,
       },
     );

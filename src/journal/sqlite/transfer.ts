@@ -52,7 +52,7 @@ type GapRow = ExportedStream['gaps'][number];
 
 function streamsOf(connection: Connection): ExportedStream[] {
   const rows = connection.all<StreamRow>(
-    `SELECT id, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred AS owed, orphaned
+    `SELECT id, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred AS owed, dropped, orphaned
      FROM stream ORDER BY key`,
   );
   return rows.map(({ id, cursor, orphaned, ...row }) => ({
@@ -96,8 +96,8 @@ function write(
   { cursor, orphaned, ledger, coverage, gaps, ...row }: ExportedStream,
 ): number {
   const { id } = connection.first<{ id: number }>(
-    `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred, orphaned)
-     VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :orphaned)
+    `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred, dropped, orphaned)
+     VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :dropped, :orphaned)
      RETURNING id`,
     {
       ...row,
@@ -151,7 +151,7 @@ export function forgetSource(options: StateOptions, name: string): Forgotten {
       connection.run(`DELETE FROM ${table} WHERE stream ${OWN}`, { name });
     connection.run(`DELETE FROM stream WHERE source = :name AND NOT (${HELD})`, { name });
     connection.run(
-      `UPDATE stream SET cursor = NULL, last_complete = NULL, last_error = NULL, deferred = 0, orphaned = 1
+      `UPDATE stream SET cursor = NULL, last_complete = NULL, last_error = NULL, deferred = 0, dropped = 0, orphaned = 1
        WHERE source = :name`,
       { name },
     );

@@ -10,12 +10,10 @@ export class Checks {
   readonly value: Readonly<Record<string, unknown>>;
   readonly #tree: Tree;
   readonly #parsed: ParsedFile;
-  readonly #text: string;
   readonly #problems: Problems;
 
-  private constructor(parsed: ParsedFile, text: string, problems: Problems) {
+  private constructor(parsed: ParsedFile, problems: Problems) {
     this.#parsed = parsed;
-    this.#text = text;
     this.#problems = problems;
     this.#tree = readTree([parsed], undefined, problems);
     this.value = this.#tree.value;
@@ -26,7 +24,7 @@ export class Checks {
     const problems = new Problems();
     const [parsed] = parseFiles([file], problems);
     problems.throwIfAny();
-    return new Checks(parsed ?? new ParsedFile(file), file.text, problems);
+    return new Checks(parsed ?? new ParsedFile(file), problems);
   }
 
   /** Adds a problem. `offset`: the character of the text at `path` at which it is. */
@@ -57,24 +55,8 @@ export class Checks {
   #inText(path: Path, offset: number): Place | undefined {
     const node = this.#parsed.target(this.#parsed.document.getIn(path, true));
     if (!isScalar(node) || typeof node.value !== 'string' || node.range == null) return undefined;
-    return this.#parsed.place(offsetInFile(this.#text, node.range[0], { value: node.value, offset }));
+    return this.#parsed.placeIn(node.range[0], node.value, offset);
   }
-}
-
-/** Where a character of a scalar's value is in the file: quotes, escapes, indentation and folding are skipped. */
-function offsetInFile(
-  text: string,
-  start: number,
-  { value, offset }: { readonly value: string; readonly offset: number },
-): number {
-  let at = /^[|>]/.test(text.slice(start, start + 1)) ? text.indexOf('\n', start) + 1 : start;
-  for (let index = 0; index <= offset && index < value.length; index += 1) {
-    const wanted = value[index] ?? '';
-    while (at < text.length && text[at] !== wanted && !(/\s/.test(wanted) && /\s/.test(text[at] ?? '')))
-      at += 1;
-    if (index < offset) at += 1;
-  }
-  return offset < value.length ? at : Math.min(at, text.length);
 }
 
 /** So often what does not fit is left out. */

@@ -47,6 +47,8 @@ export function sourceOf(definition: Definition, limits: Limits = LIMITS): Sourc
     dataset: definition.dataset,
     categorisation: definition.event,
     fields: fieldsOf(definition),
+    ...(mapping.rest !== undefined && { openNamespace: true }),
+    keyFields: keyFieldsOf(definition),
     stream: rules.compare === undefined ? 'append-only' : 'mutable',
     canReread: kind !== 'snapshot',
     ...(scope.length > 0 && { scopedBy: scope }),
@@ -123,6 +125,16 @@ function textOf(value: unknown): string {
 function fieldsOf({ fields, mapping }: Definition): Source['fields'] {
   const mapped = mapping.fields.filter(({ name }) => name.startsWith(mapping.namespace));
   return { ...Object.fromEntries(mapped.map(({ name }) => [name, 'keyword'] as const)), ...fields };
+}
+
+/** The fields whose values its keys hold, or the values that tell a changed record. Content alone is a hash. */
+function keyFieldsOf({ mapping, rules: { key = [], compare } }: Definition): readonly string[] {
+  const kept = [...key, ...(typeof compare === 'object' ? compare : [])];
+  return mapping.fields.flatMap(({ name, origin }) => {
+    if (!('steps' in origin)) return [];
+    const isKept = kept.some(({ of, steps }) => of === origin.of && isDeepStrictEqual(steps, origin.steps));
+    return isKept ? [name] : [];
+  });
 }
 
 function throttledBy(

@@ -21,6 +21,14 @@ export function consoleSource({ module, ...names }: Vendor) {
     dataset: `${module}.login_attempts`,
     categorisation: { kind: 'event', category: ['authentication'], type: ['start'] },
     fields: loginAttemptFields(module),
+    // As a hash.
+    keyFields: [
+      'user.id',
+      'source.address',
+      'source.ip',
+      'event.outcome',
+      ...Object.keys(loginAttemptFields(module)),
+    ],
     stream: 'append-only',
     canReread: true,
     options,

@@ -12,6 +12,18 @@ export default defineSource({
   dataset: 'botbye.declined_requests',
   categorisation: { kind: 'metric', category: ['web'], type: ['info'] },
   fields: DECLINED_FIELDS,
+  // The ledger keeps the row, so that a bucket can be closed without it.
+  keyFields: [
+    'event.reason',
+    'source.address',
+    'source.ip',
+    'source.geo.country_iso_code',
+    'url.path',
+    'url.query',
+    'rule.id',
+    'rule.name',
+    ...Object.keys(DECLINED_FIELDS),
+  ],
   stream: 'counter',
   canReread: false,
   accountOption: 'account_id',

@@ -16,6 +16,13 @@ export default defineSource({
   dataset: 'petra.incidents',
   categorisation: { kind: 'alert', category: ['intrusion_detection'], type: ['info'] },
   fields: { ...TENANT_FIELDS, ...INCIDENT_FIELDS },
+  keyFields: [
+    'petra.incident.id',
+    'petra.incident.remediation_status',
+    'petra.incident.previous.remediation_status',
+    'petra.incident.user.account_enabled',
+    'petra.incident.user.last_password_change_date_time',
+  ],
   stream: 'mutable',
   canReread: true,
   options,

@@ -79,6 +79,15 @@ export function describeCommit(subject: Subject): void {
       ]);
     });
 
+    test('dropped events are added up with the pages that they were on, and outlast a restart', async () => {
+      await subject.journal.commit(page({ dropped: 3 }));
+      await subject.journal.commit(page({ dropped: 2, lane: 'backfill' }));
+      await subject.journal.commit(page({}));
+      await subject.reopen();
+
+      expect(await subject.journal.streams.all()).toMatchObject([{ dropped: 5 }]);
+    });
+
     test('a stream says up to when it was read', async () => {
       await subject.journal.commit(page({ covered: { from: 20, to: 30 } }));
       await subject.journal.commit(page({ covered: { from: 5, to: 10 } }));

@@ -50,6 +50,7 @@ export function describeStreams(subject: Subject): void {
         readUpTo: undefined,
         lastError: undefined,
         deferred: 0,
+        dropped: 0,
         orphaned: false,
       });
     });
