@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { FAMILIES } from '../../src/observe/families.ts';
 import { parseListenAddress } from '../../src/config/fields.ts';
+import { ACME } from '../sources/_declarative/definitions.ts';
 import { CHART, helm, template, type Values } from './support/helm.ts';
 import {
   containerOf,
@@ -41,6 +42,22 @@ it('the chart has the version of the package', async () => {
   ) as Record<string, string>;
 
   expect([chart['version'], chart['appVersion']]).toEqual([version, version]);
+});
+
+describe.skipIf(skipped !== '')(`definitions${skipped}`, () => {
+  it('stand beside the configuration, whole', async () => {
+    const text = `${ACME}# the end\n`;
+
+    const all = manifests(await template(folders.helm, { definitions: { 'acme-audit': text } }));
+
+    expect(dataOf(all, 'penstock')).toMatchObject({ 'acme-audit.source.yaml': text });
+  });
+
+  it('have ids that may be ids', async () => {
+    const made = template(folders.helm, { definitions: { Acme_Audit: ACME } });
+
+    await expect(made).rejects.toThrow(/definitions.*Acme_Audit/s);
+  });
 });
 
 /** The labels and annotations of everything that is made: objects, Jobs and Pods. By kind, and name where there are two. */

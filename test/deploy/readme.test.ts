@@ -1,5 +1,6 @@
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACME } from '../sources/_declarative/definitions.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { type ApiServer, startApiServer } from './support/api-server.ts';
 import { run } from './support/run.ts';
@@ -15,6 +16,7 @@ const FILES = {
   'penstock.yaml':
     'sources: {console: {type: qradar-login-attempts, base_url: https://qradar.example.com, ' +
     'token: "${file:/run/secrets/penstock/qradar-token}"}}\n',
+  'acme-audit/source.yaml': ACME,
   'collector.yaml': await readFile(`${REPOSITORY}deploy/collector/victorialogs.yaml`, 'utf8'),
 };
 
@@ -38,6 +40,7 @@ describe.skipIf(skipped !== '')(`commands in documents${skipped}`, () => {
   async function follow(lines: readonly string[]): Promise<void> {
     await using directory = await temporaryDirectory();
     const { path } = directory;
+    await mkdir(`${path}/acme-audit`);
     for (const [name, content] of Object.entries(FILES)) await writeFile(`${path}/${name}`, content);
     await symlink(`${REPOSITORY}deploy`, `${path}/deploy`);
     await mkdir(`${path}/home`);
@@ -65,10 +68,10 @@ describe.skipIf(skipped !== '')(`commands in documents${skipped}`, () => {
     ]);
   });
 
-  it('the command of the chart’s README installs it', async () => {
+  it('the commands of the chart’s README install it, and add a definition', async () => {
     const lines = commands(await readFile(`${REPOSITORY}deploy/helm/README.md`, 'utf8'));
 
-    expect(lines).toHaveLength(1);
+    expect(lines).toHaveLength(2);
     await follow(lines);
   });
 });
