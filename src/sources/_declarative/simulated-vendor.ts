@@ -27,6 +27,9 @@ interface Stored {
   readonly number: number;
 }
 
+/** The token or session that it gives. */
+const SESSION = 'simulated-session';
+
 /** Records in a page where neither the definition nor the request says how many. */
 const PAGE = 100;
 
@@ -80,11 +83,24 @@ export class SimulatedVendor {
   }
 
   answer(request: SeenRequest): SimulatedAnswer {
+    const credential = this.credential(request);
+    if (credential !== undefined) return credential;
     this.onAnswer?.();
     const { cursor, expand } = this.#definition;
     if (expand !== undefined && printedIn(expand.request, request, 'ids') !== undefined)
       return this.#details(request);
     return cursor.kind === 'position' ? this.#fromPosition(request) : this.#page(request);
+  }
+
+  /** The answer to a request for a token or a session; undefined for any other request. */
+  credential({ method, path, body }: SeenRequest): SimulatedAnswer | undefined {
+    for (const { oauth2, login } of this.#definition.auth.forms.values()) {
+      if (oauth2 !== undefined && /(?:^|&)grant_type=/.test(body.toString('utf8')))
+        return { status: 200, body: { access_token: SESSION, token_type: 'Bearer', expires_in: 3_600 } };
+      const isLogin = login?.request.method === method && login.request.path.capture(path) !== undefined;
+      if (isLogin) return { status: 200, body: replacedAt({}, login.token, SESSION) };
+    }
+    return undefined;
   }
 
   /** One page of a window or a snapshot. */

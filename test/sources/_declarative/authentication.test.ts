@@ -5,7 +5,7 @@ import { compileDefinition } from '../../../src/sources/_declarative/compile.ts'
 import { drive } from '../../http/support/rig.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { testPipeline } from '../../support/test-pipeline.ts';
-import { definition, NOW } from './lab.ts';
+import { definition, NOW, simulated } from './lab.ts';
 
 const REQUEST = '{ path: /records, query: { b: "x y", a: "1" } }';
 
@@ -116,6 +116,20 @@ it('a token is fetched by OAuth 2 with the client’s secret', async () => {
     tenant: '7',
   });
   expect(requests[1]?.headers['authorization']).toBe('Bearer at-1');
+});
+
+it('a simulated vendor gives tokens and sessions', async () => {
+  const text = definition({
+    cursor: '{ snapshot: {} }',
+    auth: '{ one_of: { token: { oauth2: { token_url: /t, client_id: c, client_secret: "{{ options.token }}" } }, session: { login: { request: { path: /login, body: {} }, token: a.b, headers: { X-S: "{{ session }}" } } } } }',
+  });
+  for (const auth of ['token', 'session']) {
+    await using sample = await simulated(text, { config: { auth } });
+    sample.vendor.add({ id: 1, action: 'a1' });
+    await sample.poll();
+    expect(sample.actions()).toEqual(['a1']);
+    expect(sample.server.requests).toHaveLength(2);
+  }
 });
 
 const ONE_OF = `{ one_of: { plain: { bearer: "{{ options.token }}" }, oauth2: { oauth2: { token_url: /t, client_id: c, client_secret: "{{ options.secret }}" } } } }`;
