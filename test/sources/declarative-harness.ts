@@ -7,7 +7,7 @@ import { parseDefinition } from '../../src/sources/_declarative/parse.ts';
 import { replacedAt, type Steps, valueAt } from '../../src/sources/_declarative/path.ts';
 import type { SeenRequest } from '../../src/sources/_declarative/simulated-request.ts';
 import { writtenTime } from '../../src/sources/_declarative/simulated-answer.ts';
-import { type SimulatedAnswer, SimulatedVendor } from '../../src/sources/_declarative/simulated-vendor.ts';
+import { SimulatedVendor } from '../../src/sources/_declarative/simulated-vendor.ts';
 import type { SourceHarness } from './harness.ts';
 
 /** Records of the simulated vendor, and the most in one of its pages. */
@@ -36,13 +36,13 @@ export function declarativeHarness(folder: URL, now: string): SourceHarness {
           variantOf(definition, example, { number, at: clock.now() - (2 * RECORDS - number) * 60_000 }),
           0,
         );
-      return serve((request) => tokenFor(request) ?? vendor.answer(request), { clock });
+      return serve((request) => vendor.answer(request), { clock });
     },
-    answer: (request, { body }) =>
-      tokenFor(request) ??
-      (followsOn(definition, request)
-        ? new SimulatedVendor(definition, { now: () => 0 }).answer(request)
-        : { status: 200, body }),
+    answer: (request, { body }) => {
+      const vendor = new SimulatedVendor(definition, { now: () => 0 });
+      if (followsOn(definition, request)) return vendor.answer(request);
+      return vendor.credential(request) ?? { status: 200, body };
+    },
     insert: (body, inserted) => replacedAt(body, records.steps, [...list(body), ...inserted]),
     malformed: fc.oneof(
       fc.jsonValue({ maxDepth: 1 }),
@@ -89,12 +89,6 @@ export function answerOf(folder: URL, fixture: URL): unknown {
 function definitionIn(folder: URL): Definition {
   const file = new URL('source.yaml', folder);
   return parseDefinition({ file: file.pathname, text: readFileSync(file, 'utf8') });
-}
-
-/** The answer of a token endpoint of OAuth 2; undefined: something else was asked. */
-function tokenFor({ method, body }: SeenRequest): SimulatedAnswer | undefined {
-  if (method !== 'POST' || !/(?:^|&)grant_type=/.test(body.toString('utf8'))) return undefined;
-  return { status: 200, body: { access_token: 'access-token', token_type: 'Bearer', expires_in: 3_600 } };
 }
 
 /** Its secrets, and a value for each required option. */
