@@ -6,7 +6,7 @@ import type { Definition } from '../../src/sources/_declarative/definition.ts';
 import { parseDefinition } from '../../src/sources/_declarative/parse.ts';
 import { replacedAt, type Steps, valueAt } from '../../src/sources/_declarative/path.ts';
 import type { SeenRequest } from '../../src/sources/_declarative/simulated-request.ts';
-import { writtenTime } from '../../src/sources/_declarative/simulated-answer.ts';
+import { variantOf } from '../../src/sources/_declarative/sample-records.ts';
 import { SimulatedVendor } from '../../src/sources/_declarative/simulated-vendor.ts';
 import type { SourceHarness } from './harness.ts';
 
@@ -108,20 +108,6 @@ function configOf({ optionTypes, options }: Definition, secret: string): Record<
     ),
     ...(Object.fromEntries(secrets) as object),
   };
-}
-
-/** The example with another key and another time. */
-function variantOf(
-  { rules }: Definition,
-  example: unknown,
-  { number, at }: { readonly number: number; readonly at: number },
-): unknown {
-  let record = example;
-  for (const { steps } of (rules.key ?? []).filter(({ of }) => of === 'record'))
-    record = replacedAt(record, steps, `id-${String(number).padStart(4, '0')}`);
-  return rules.time === undefined
-    ? record
-    : replacedAt(record, rules.time.path.steps, writtenTime(at, rules.time.format));
 }
 
 /** Whether an expression of a definition reads a path: an odd value there changes more than one field. */
