@@ -8,6 +8,7 @@ import type { ExitCode, Io } from './io.ts';
 import { jsonLine, say, wantsJson } from './output.ts';
 import { runFixture } from './source-fixture.ts';
 import { readSourceFolder } from './source-folder.ts';
+import { simulate } from './source-simulation.ts';
 
 /** Exit code: the definition does something else than its fixtures say. */
 const DIFFERS = 1;
@@ -18,7 +19,7 @@ export async function sourceTest(
   flags: Readonly<Record<string, unknown>>,
   [path = '']: readonly string[],
 ): Promise<ExitCode> {
-  const { source, fixtures } = await readSourceFolder(io.cwd, path);
+  const { definition, source, fixtures } = await readSourceFolder(io.cwd, path);
   const json = wantsJson(io, flags);
   let code: ExitCode = EXIT.done;
   for (const { file, text, fixture } of fixtures) {
@@ -30,6 +31,15 @@ export async function sourceTest(
     const result = { fixture: file, events: events.length, updated, differences };
     if (json) jsonLine(io.stdout, result);
     else say(io.stdout, report(result));
+  }
+  const simulated = await simulate(
+    definition,
+    fixtures.map(({ fixture }) => fixture),
+  );
+  for (const run of simulated) {
+    if (run.differences.length > 0) code = DIFFERS;
+    if (json) jsonLine(io.stdout, run);
+    else say(io.stdout, report({ fixture: `simulated vendor, ${run.simulated}`, updated: false, ...run }));
   }
   if (fixtures.length === 0) say(io.stderr, `${path} has no fixtures/*.yaml, so nothing was run.\n`);
   return code;

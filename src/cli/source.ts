@@ -7,7 +7,9 @@ const sourceTestCommand: PenstockCommand = {
   describe(command) {
     command
       .name('test')
-      .description('Run the fixtures of a source.yaml, and print what differs, field by field. No network.')
+      .description(
+        'Run the fixtures of a source.yaml, then vendors simulated from it, and print what differs, field by field. No network.',
+      )
       .addArgument(new Argument('<path>', 'a folder with a source.yaml, or the file'))
       .addOption(new Option('--update', 'write the events that the definition makes into the fixtures'))
       .addOption(jsonFlag())

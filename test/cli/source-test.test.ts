@@ -56,7 +56,7 @@ it('a fixture without events is written, and then the definition agrees with it'
   expect(before.code).toBe(1);
   expect(differencesIn(before).map(({ at }) => at)).toEqual(['events[0]', 'events[1]']);
   expect([updated.code, after.code, after.stderr]).toEqual([0, 0, '']);
-  expect(after.rows).toEqual([
+  expect(after.rows.filter(({ fixture }) => fixture !== undefined)).toEqual([
     { fixture: 'acme-audit/fixtures/changes.yaml', events: 2, updated: false, differences: [] },
   ]);
   const text = await readFile(file, 'utf8');
@@ -120,7 +120,8 @@ it('a terminal shows each difference on a line', async () => {
   });
 
   expect(code).toBe(1);
-  expect(stdout).toBe(`acme-audit/fixtures/changes.yaml: 1 difference (2 events written: read them)
+  expect(stdout.slice(0, stdout.indexOf('simulated vendor')))
+    .toBe(`acme-audit/fixtures/changes.yaml: 1 difference (2 events written: read them)
   exchanges[0].request.query.limit: expected "7", got "1000"
 `);
 });
@@ -230,4 +231,43 @@ polls:
   expect(stderr).toBe('');
   expect(differencesIn({ rows })).toEqual([]);
   expect([code, rows[0]?.['events']]).toEqual([0, 1]);
+});
+
+it('the definition also reads a simulated vendor, whose records are made of the fixture', async () => {
+  const { test } = await folder();
+  await test('--update');
+
+  const { code, rows } = await test();
+
+  expect(code).toBe(0);
+  expect(rows.slice(1)).toEqual([
+    { simulated: 'pages, records of one time', events: 101, differences: [] },
+    { simulated: 'a last page that is exactly full', events: 60, differences: [] },
+    { simulated: 'late records, new ones during the walk', events: 66, differences: [] },
+    { simulated: 'kills between pages', events: 60, differences: [] },
+    { simulated: '429, an answer that is cut off', events: 60, differences: [] },
+  ]);
+});
+
+it('a poll of the simulated vendor that fails is a difference', async () => {
+  const { test } = await folder({
+    fixture: FIXTURE.replace('initial_lookback: 1h', 'initial_lookback: 1h, retries: 0'),
+  });
+  await test('--update');
+
+  const result = await test();
+
+  expect(result.code).toBe(1);
+  expect(differencesIn(result)).toEqual([
+    {
+      at: 'simulated vendor (429, an answer that is cut off)',
+      expected: 'a complete poll',
+      got: expect.any(String) as string,
+    },
+    {
+      at: 'simulated vendor (429, an answer that is cut off)',
+      expected: { events: 60, repeated: 0, malformed: 0 },
+      got: { events: 0, repeated: 0, malformed: 0 },
+    },
+  ]);
 });
