@@ -45,7 +45,7 @@ afterAll(() => directory[Symbol.asyncDispose]());
 describe('the packed file', () => {
   it('holds the built program, its example and its documents, and nothing else', () => {
     const expected =
-      /^(dist\/[^/]+\.js(\.map)?|dist\/types\/(core|config|ecs|sources\/_kit)\/[^/]+\.d\.ts|dist\/LICENSES\.txt|config\/(penstock\.yaml|(penstock|source)\.schema\.json)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
+      /^(dist\/[^/]+\.js(\.map)?|dist\/types\/(core|core\/cel|config|ecs|sources\/_kit)\/[^/]+\.d\.ts|dist\/LICENSES\.txt|config\/(penstock\.yaml|(penstock|source)\.schema\.json)|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/;
 
     expect(files.length).toBeGreaterThan(20);
     expect(files.filter((path) => !expected.test(path))).toEqual([]);
@@ -122,6 +122,24 @@ describe('a source outside the tree', () => {
     expect([good.code, good.stdout]).toEqual([0, '']);
     expect(bad.stdout).toContain(`Type '"append"' is not assignable to type`);
     expect(shown, shown.stderr).toMatchObject({ code: 0, stdout: 'sample-source 30000\n' });
+  });
+
+  it('is a type of an installed Penstock when the configuration names its folder', async () => {
+    const project = `${directory.path}/project`;
+    const sample = await readFile(`${REPOSITORY}test/support/sample-source/index.ts`, 'utf8');
+    await mkdir(`${project}/types/sample-source`, { recursive: true });
+    await writeFile(
+      `${project}/types/sample-source/index.ts`,
+      sample.replaceAll(/^import \{ (\w+) \} from '\.\.\/.*$/gm, "import { $1 } from 'penstock';"),
+    );
+    await writeFile(`${project}/penstock.yaml`, 'types: [./types/sample-source]\n');
+
+    const penstock = `${project}/node_modules/.bin/penstock`;
+    const listed = await run(penstock, 'sources', '--json', '--config', `${project}/penstock.yaml`);
+
+    expect([listed.code, listed.stderr]).toEqual([0, '']);
+    const last = listed.stdout.trim().split('\n').at(-1) ?? '';
+    expect(JSON.parse(last)).toMatchObject({ type: 'sample-source', from: './types/sample-source' });
   });
 });
 
