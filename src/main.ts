@@ -17,7 +17,7 @@ if (nodeIsTooOld()) {
   process.exitCode = 2;
 } else {
   // Before the cache is opened, which has a directory for each set of flags. Commands that end by themselves do it later.
-  if (process.argv[2] === 'run') keepHeapSmall();
+  if (process.argv[2] === 'run') keepHeapSmall('daemon');
   keepCompiledCode(process.env);
   const { runProcess } = await import('./cli/process.ts');
   await runProcess();

@@ -76,7 +76,7 @@ async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): P
     ...parts,
     command: COMMANDS[spec.kind],
   });
-  keepHeapSmall();
+  keepHeapSmall('command');
   const { journal, delivering: signal } = app;
   const id = await enqueue(journal.jobs, spec, clock.now());
   return await runLocally(app, {

@@ -67,7 +67,7 @@ export const onceCommand: PenstockCommand = {
       onPage: progress.page,
       onResponse: outages.onResponse,
     });
-    keepHeapSmall();
+    keepHeapSmall('command');
     const summary = await once(app, names);
     progress.end();
     ended.abort();
