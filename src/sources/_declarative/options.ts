@@ -30,8 +30,7 @@ export function optionsOf(definition: Definition): z.ZodType<CommonOptions> {
     },
     { tokenRequired: false },
   );
-  const secrets = [...definition.optionTypes].filter(([, type]) => type === 'secret').map(([name]) => name);
-  return secrets.reduce<z.ZodType>(
+  return neededOptions(definition).reduce<z.ZodType>(
     (checked, name) =>
       checked.refine((value) => !isMissing(definition, value, name), {
         path: [name],
@@ -118,7 +117,22 @@ export function chosenForm({ auth }: Pick<Definition, 'auth'>, options: object):
   return auth.isChoice ? auth.forms.get(String(chosen)) : auth.forms.get('');
 }
 
-/** Whether a secret that requests of this source need is not set. */
+/** The options that a source may need, depending on its authentication: secrets, client ids, files of keys. */
+function neededOptions({ optionTypes, options, auth }: Definition): readonly string[] {
+  const secrets = [...optionTypes].filter(([, type]) => type === 'secret').map(([name]) => name);
+  const others = [...auth.forms.values()].flatMap(clientOptions);
+  return [...new Set([...secrets, ...others])].filter((name) => options[name]?.required !== true);
+}
+
+/** The options without which OAuth 2 has no client: those in its id, and the file of its key. */
+function clientOptions({ oauth2 }: AuthForm): readonly string[] {
+  const { client, assertion } = oauth2 ?? {};
+  const inId = client?.id.expressions.flatMap(({ ast }) => membersUsed(ast, 'options')) ?? [];
+  const keys = [client !== undefined && 'key' in client ? client.key : undefined, assertion?.key];
+  return [...inId, ...keys.map((key) => key?.file)].filter((name) => name !== undefined);
+}
+
+/** Whether an option that requests of this source need is not set. */
 function isMissing(definition: Definition, options: unknown, name: string): boolean {
   if (typeof options !== 'object' || options === null) return false;
   if (Reflect.get(options, name) !== undefined) return false;
@@ -126,7 +140,9 @@ function isMissing(definition: Definition, options: unknown, name: string): bool
   if (name === 'token' && Reflect.get(options, 'token_file') !== undefined) return false;
   const [first] = definition.auth.forms.keys();
   const form = chosenForm(definition, { auth: first, ...options });
-  return form?.options.has(name) === true || optionsIn(definition).includes(name);
+  if (form !== undefined && clientOptions(form).includes(name)) return true;
+  const isSecret = definition.optionTypes.get(name) === 'secret';
+  return isSecret && (form?.options.has(name) === true || optionsIn(definition).includes(name));
 }
 
 function optionsIn({ request }: Definition): readonly (string | undefined)[] {

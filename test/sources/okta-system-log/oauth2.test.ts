@@ -13,6 +13,18 @@ function decoded(part = ''): unknown {
   return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
 }
 
+it('with OAuth 2 the client id and the key are required, and with an API token they are not', async () => {
+  const source = (await loadSources()).get('okta-system-log');
+  const missing = (block: object) =>
+    source?.options
+      .safeParse({ type: 'okta-system-log', base_url: 'https://acme.okta.com', ...block })
+      .error?.issues.map(({ path }) => path.join('.'));
+
+  expect(missing({ auth: 'oauth2' })?.toSorted()).toEqual(['client_id', 'key_file']);
+  expect(missing({})).toEqual(['token']);
+  expect(missing({ token: 'any' })).toBeUndefined();
+});
+
 it('with a private key a token is asked for with a signed assertion, and no `token` is needed', async () => {
   const source = (await loadSources()).get('okta-system-log');
   if (source === undefined) throw new Error('There is no okta-system-log.');
