@@ -10,6 +10,7 @@ import { arrivedTuple, distinct, multiset, tupleOf } from '../support/truth.ts';
 
 const TOKEN = 'token-of-the-kill-test';
 const HOUR = 3_600_000;
+const NOTHING: Step = () => undefined;
 
 it.each([1, 2, 3, 4].map((seed) => ({ seed })))(
   'killed before, at and after commits, it never sends a dropped event and loses no other (seed $seed)',
@@ -29,7 +30,7 @@ it.each([1, 2, 3, 4].map((seed) => ({ seed })))(
       }),
     });
     await using receiver = await startReceiver({ clock });
-    let onStep: Step = () => undefined;
+    let onStep = NOTHING;
     let commits = 0;
     await using lab = await openLab({
       clock,
@@ -64,7 +65,7 @@ it.each([1, 2, 3, 4].map((seed) => ({ seed })))(
       if (lab.killed) kills += 1;
       else await lab.stop();
     }
-    onStep = () => undefined;
+    onStep = NOTHING;
     const app = await lab.open();
     lab.start();
     await lab.advance(5 * 60_000);
