@@ -77,6 +77,19 @@ describe('what a command loads', () => {
     expect(loaded).toEqual(['commander', ...CONFIGURATION, ...LOG, ...POLLING].toSorted());
     expect(vendor.requests.length).toBeGreaterThan(0);
   });
+
+  it('once loads the language of expressions only for a source that drops', async () => {
+    const cel = '@marcbachmann/cel-js';
+    const text = await readFile(place.config, 'utf8');
+    const file = `${place.path}/shaped.yaml`;
+    const loadedWith = async (shape: string) => {
+      await writeFile(file, text.replace(/ \} \}\n$/, `, shape: ${shape} } }\n`));
+      return loadedBy('once', '-c', file);
+    };
+
+    expect(await loadedWith('{ remove: [user.name] }')).not.toContain(cel);
+    expect(await loadedWith('{ drop: [event.outcome == "success"] }')).toContain(cel);
+  });
 });
 
 async function version(env: Readonly<Record<string, string>>) {
