@@ -89,7 +89,7 @@ function* emitted(
     }
     let uid = before?.uid ?? '';
     if (decision.outcome === 'emitted') {
-      const made = maker.make({ observation, before, change: decision });
+      const made = maker.make({ observation, before, change: decision, losses: stats });
       const { event, malformed, drop } = made;
       noteFailures(stats, made.failed);
       if (drop) stats.dropped += 1;

@@ -8,7 +8,7 @@ import type { PageCommit } from '../journal/journal.ts';
 import { buildPage } from './build-page.ts';
 import type { OpenStream, PollContext } from './context.ts';
 import type { PollRecorder } from './poll-record.ts';
-import { reportFailedRules, reportGap, reportLedger } from './report.ts';
+import { reportFailedRules, reportGap, reportLedger, reportShortened } from './report.ts';
 
 /** A page to commit. Without a cursor, the stored one is kept. */
 export type PageToCommit = Omit<Page<unknown>, 'cursor'> & { readonly cursor?: unknown };
@@ -69,6 +69,7 @@ export function commitPage(
     observer?.commit(clock.now() - began);
     for (const gap of built.newGaps) reportGap(context, scope, gap);
     reportFailedRules(context, built.stats.failedRules);
+    reportShortened(context, built.stats.shortenedFields);
     stats.add(built.stats);
     stats.deferred = built.stats.deferred;
     observer?.page(built.stats);

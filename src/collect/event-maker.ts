@@ -4,7 +4,7 @@ import type { SourceConfig } from '../config/types.ts';
 import { explain } from '../core/errors.ts';
 import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
 import { readRecord, Unreadable } from '../core/read-record.ts';
-import type { LedgerValue, MappingContext, Observation, Scope } from '../core/source.ts';
+import type { LedgerValue, MappingContext, MappingLosses, Observation, Scope } from '../core/source.ts';
 import { identityOf, type StreamNames } from '../core/stream-key.ts';
 import { toJson } from '../core/json.ts';
 import { commonFields, completeEvent, malformedEvent, oddFields } from '../ecs/common.ts';
@@ -29,6 +29,8 @@ export interface Emission {
   /** What the ledger knew; undefined for an unknown key. */
   readonly before: LedgerEntry | undefined;
   readonly change: Change;
+  /** Undefined: nobody counts. */
+  readonly losses?: MappingLosses | undefined;
 }
 
 /** An event and what becomes of it. */
@@ -102,7 +104,7 @@ export class EventMaker {
    * that lacks a required value, or that the mapping throws on, becomes a `pipeline_error` with the record in it: nothing
    * is dropped.
    */
-  #map({ observation, before, change }: Emission): { mapped: EcsEvent; malformed: boolean } {
+  #map({ observation, before, change, losses }: Emission): { mapped: EcsEvent; malformed: boolean } {
     const { definition } = this.#source;
     const { scope, observedAt } = this.#page;
     const original = rawOf(observation);
@@ -111,10 +113,11 @@ export class EventMaker {
     const reading = readRecord(definition.record, observation.record);
     if ('problem' in reading) return failed(reading.problem);
     const { reason, delta } = change;
-    const context: MappingContext = { scope, observedAt, reason, previous: before?.value, delta };
+    const context: MappingContext = { scope, observedAt, reason, previous: before?.value, delta, losses };
     try {
       const mapped = definition.normalise(reading.data, context);
       if (reading.leftOut === undefined) return { mapped, malformed: false };
+      losses?.leftOut(reading.leftOutCount);
       return { mapped: { ...mapped, ...oddFields(original, reading.leftOut) }, malformed: false };
     } catch (error) {
       return failed(`the mapping failed: ${explain(error)}`);

@@ -105,6 +105,23 @@ export function reportFailedRules(
   }
 }
 
+const FIELDS_REPORTED = 'penstock.shortened-fields';
+
+/** Warns once of each field that takes one value and got a list. */
+export function reportShortened({ config, log, source }: PollContext, fields: ReadonlySet<string>): void {
+  if (fields.size === 0) return;
+  const reported = (source.memo.get(FIELDS_REPORTED) ?? new Set()) as Set<string>;
+  source.memo.set(FIELDS_REPORTED, reported);
+  for (const field of fields) {
+    if (reported.has(field)) continue;
+    reported.add(field);
+    log.warn(
+      { penstock: { source: config.name, field } },
+      'A field that takes one value got a list, and has its first element. Map it to a field that takes a list, or choose an element. It is not logged again until the next start.',
+    );
+  }
+}
+
 /** The log warns when the ledger holds more than this share of its bound. */
 const WARN_ABOVE = 0.8;
 const WARNED = 'penstock.ledger-warned';

@@ -1,8 +1,8 @@
 import type { Lane } from './event.ts';
-import type { Scope } from './source.ts';
+import type { MappingLosses, Scope } from './source.ts';
 
 /** What a poll has read so far. */
-export class PollStats {
+export class PollStats implements MappingLosses {
   rows = 0;
   new = 0;
   updated = 0;
@@ -14,6 +14,10 @@ export class PollStats {
   readonly failedRules = new Map<string, string>();
   /** How often one failed. */
   ruleFailures = 0;
+  /** Values that events lack. */
+  valuesLeftOut = 0;
+  /** The fields that have the first element of a list. */
+  readonly shortenedFields = new Set<string>();
   gaps = 0;
   /** Requests that still wait for the quota, by the latest page; not summed, because a later page has the newer number. */
   deferred = 0;
@@ -30,8 +34,19 @@ export class PollStats {
     this.dropped += other.dropped;
     this.ruleFailures += other.ruleFailures;
     for (const [rule, reason] of other.failedRules) this.failedRules.set(rule, reason);
+    this.valuesLeftOut += other.valuesLeftOut;
+    for (const field of other.shortenedFields) this.shortenedFields.add(field);
     this.gaps += other.gaps;
     this.schemaChanged ||= other.schemaChanged;
+  }
+
+  leftOut(count: number): void {
+    this.valuesLeftOut += count;
+  }
+
+  shortened(field: string): void {
+    this.valuesLeftOut += 1;
+    this.shortenedFields.add(field);
   }
 
   /** Events journaled. */

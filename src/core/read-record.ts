@@ -5,7 +5,8 @@ import type * as z from 'zod';
 /** What reading a record by its schema gives. */
 export type RecordReading<Data> =
   /** `leftOut`: the values that do not fit and were left out, in words; undefined when the whole record fits. */
-  | { readonly data: Data; readonly leftOut: string | undefined }
+  | { readonly data: Data; readonly leftOut: undefined }
+  | { readonly data: Data; readonly leftOut: string; readonly leftOutCount: number }
   /** The record is malformed: a required value is missing or does not fit. */
   | { readonly problem: string };
 
@@ -36,7 +37,7 @@ export function readRecord<Schema extends z.ZodType>(
     issues.push(...result.error.issues);
     rest = without(rest, unfit);
   }
-  return { data: result.data, leftOut: inWords(issues) };
+  return { data: result.data, leftOut: inWords(issues), leftOutCount: issues.length };
 }
 
 /** What to leave out because of these issues; undefined when the record requires one of these values. */

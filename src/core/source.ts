@@ -273,4 +273,14 @@ export interface MappingContext {
   readonly previous: LedgerValue | undefined;
   /** Counters: the count minus what was already emitted. */
   readonly delta: number;
+  /** Undefined: nobody counts. */
+  readonly losses?: MappingLosses | undefined;
+}
+
+/** Counts what events lack of their records. */
+export interface MappingLosses {
+  /** So many values of a record are not in its event, or the details of a record were not to be had. */
+  leftOut(count: number): void;
+  /** A field that takes one value got a list, and has its first element. */
+  shortened(field: string): void;
 }

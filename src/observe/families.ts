@@ -82,6 +82,11 @@ export const FAMILIES: readonly Family[] = [
     ofSources(({ watch }, labels) => [{ value: watch.ruleFailures, labels }]),
   ),
   counter(
+    'penstock_values_left_out_total',
+    'Values that events lack: they did not fit, were not the first of a list for a single field, or are details that the vendor did not send.',
+    ofSources(({ watch }, labels) => [{ value: watch.valuesLeftOut, labels }]),
+  ),
+  counter(
     'penstock_polls_total',
     'Polls of streams, by how they ended.',
     ofSources(({ watch }, labels) => by('outcome', Object.entries(watch.polls), labels)),

@@ -39,6 +39,8 @@ export class SourceWatch {
   readonly events = { new: 0, updated: 0, repeated: 0, malformed: 0, dropped: 0 };
   /** How often an expression of `shape.drop` failed. */
   ruleFailures = 0;
+  /** Values that events lack. */
+  valuesLeftOut = 0;
   readonly polls: Record<PollOutcome, number> = { complete: 0, owed: 0, cut: 0, failed: 0 };
   /** Requests by status: `200`, `timed-out`, `failed`. */
   readonly requests = new Map<string, number>();
@@ -74,6 +76,7 @@ export class SourceWatch {
       this.events[outcome] += added[outcome];
     this.gaps += added.gaps;
     this.ruleFailures += added.ruleFailures;
+    this.valuesLeftOut += added.valuesLeftOut;
     if (added.schemaChanged) {
       this.#note('schema-changed', `${added.malformed} of the ${added.rows} rows of a page did not fit.`);
     } else if (added.new + added.updated > 0) {

@@ -170,6 +170,13 @@ describe('buildPage', () => {
     expect(stats).toMatchObject({ malformed: 2, schemaChanged: true });
   });
 
+  it('values that do not fit are counted', () => {
+    const { events, stats } = build({ ...page, observations: [row('a', 'x'), row('b', 2)] }, nothing);
+
+    expect(stats.valuesLeftOut).toBe(1);
+    expect(events[0]?.event['error.message']).toMatch(/door/);
+  });
+
   it('an observation whose time is covered is skipped, and one without a time is not', () => {
     const observations = [row('a', 1, { at: NOW - 2 }), row('b', 2, { at: NOW }), row('c', 3)];
     const covered = [{ from: NOW - 2, to: NOW }];

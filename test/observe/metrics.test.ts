@@ -76,6 +76,7 @@ it('the metrics are all there after a poll, with the labels of the contract and 
   );
   expect(labels).toMatchObject({
     penstock_events_total: 'outcome,source',
+    penstock_values_left_out_total: 'source',
     penstock_polls_total: 'outcome,source',
     penstock_requests_total: 'source,status',
     penstock_retries_total: 'source',

@@ -10,6 +10,8 @@ export type Target = Pick<EcsField, 'type' | 'array'> & Partial<Pick<EcsField, '
 export interface Converted {
   readonly value: EcsValue | undefined;
   readonly problems: readonly string[];
+  /** It is the first of several values. */
+  readonly shortened?: boolean;
 }
 
 type Scalar = string | number | boolean;
@@ -31,8 +33,9 @@ export function converted(value: unknown, target: Target, format: TimeFormat): C
     else values.push(result.value);
   }
   const [first] = values;
-  if (first === undefined) return { value: undefined, problems };
-  return { value: target.array ? ([...new Set(values)] as EcsValue) : first, problems };
+  const shortened = !target.array && given.length > 1;
+  if (first === undefined) return { value: undefined, problems, shortened };
+  return { value: target.array ? ([...new Set(values)] as EcsValue) : first, problems, shortened };
 }
 
 function convertOne(value: unknown, { type, allowed, pattern }: Target, format: TimeFormat): One {

@@ -40,14 +40,13 @@ export class Expansion {
 
   /** The observations, with details in place of the records whose keys are in `news`. Those without a detail stay. */
   async detail(observed: readonly Observed[], news: ReadonlySet<string>): Promise<readonly Observed[]> {
+    const isWanted = ({ key, record }: Observed) => news.has(key) && record.problem === undefined;
     const ids = new Map<string, unknown>();
-    for (const { key, record, original } of observed) {
+    for (const { record } of observed.filter(isWanted)) {
       const id = valueAt(record.record, this.#expand.ids);
       const name = canonical(id);
-      if (news.has(key) && record.problem === undefined && original !== undefined && name !== undefined)
-        ids.set(name, id);
+      if (name !== undefined) ids.set(name, id);
     }
-    if (ids.size === 0) return observed;
     const details = await this.#fetch([...ids.values()]);
     const missing = ids.size - details.size;
     if (missing > 0)
@@ -56,8 +55,9 @@ export class Expansion {
         'The vendor sent no detail for some records; they are shipped as listed.',
       );
     return observed.map((one) => {
+      if (!isWanted(one)) return one;
       const detail = details.get(canonical(valueAt(one.record.record, this.#expand.ids)) ?? '');
-      if (detail === undefined || !news.has(one.key) || one.record.problem !== undefined) return one;
+      if (detail === undefined) return { ...one, record: { ...one.record, isUndetailed: true } };
       return { ...one, record: { ...one.record, record: detail }, original: detail };
     });
   }

@@ -2,7 +2,7 @@ import type { Expression } from '../../core/cel/expression.ts';
 import { withoutNulls } from '../../core/cel/expression.ts';
 import type { EcsEvent, EcsValue } from '../../core/event.ts';
 import { compact } from '../../core/event.ts';
-import type { MappingContext } from '../../core/source.ts';
+import type { MappingContext, MappingLosses } from '../../core/source.ts';
 import { oddFields } from '../../ecs/common.ts';
 import { converted, isAddress, type Target } from './ecs-values.ts';
 import { type Steps, valueAt } from './path.ts';
@@ -19,6 +19,8 @@ export interface Item {
   readonly id?: string | undefined;
   /** Why it is malformed. */
   readonly problem?: string | undefined;
+  /** The vendor sent no detail for it. */
+  readonly isUndetailed?: boolean;
 }
 
 /** Where a field's value comes from. */
@@ -51,8 +53,12 @@ export interface Mapping {
 
 const PARTY_IP = /^(source|destination|client|server)\.ip$/;
 
-/** Maps a record to ECS. Pure. What does not fit is left out and named in `error.message`. */
-export function mapItem(mapping: Mapping, item: Item, { reason }: Pick<MappingContext, 'reason'>): EcsEvent {
+/** Maps a record to ECS. What does not fit is left out, named in `error.message` and counted. */
+export function mapItem(
+  mapping: Mapping,
+  item: Item,
+  { reason, losses }: Pick<MappingContext, 'reason' | 'losses'>,
+): EcsEvent {
   const event: Record<string, EcsValue> = {};
   const problems: string[] = [];
   const variables = lazily(() => ({
@@ -60,12 +66,16 @@ export function mapItem(mapping: Mapping, item: Item, { reason }: Pick<MappingCo
     ...('item' in item && { item: withoutNulls(item.item) }),
     change: reason === 'new' ? 'new' : 'updated',
   }));
-  for (const field of mapping.fields) setField(field, item, { event, problems, variables });
+  for (const field of mapping.fields) setField(field, item, { event, problems, variables, losses });
   const rest = restOf(mapping, item, problems);
   for (const [name, value] of rest?.values ?? []) if (!(name in event)) event[name] = value;
   if (item.id !== undefined && !('event.id' in event)) event['event.id'] = item.id;
   addHosts(event);
   const mapped = compact(withoutConflicts(event, [...mapping.objects, ...(rest?.objects ?? [])]));
+  // The vendor fields beyond the limit are one problem.
+  losses?.leftOut(
+    problems.length + Math.max(0, (rest?.leftOut ?? 0) - 1) + (item.isUndetailed === true ? 1 : 0),
+  );
   if (problems.length === 0) return mapped;
   return {
     ...mapped,
@@ -90,9 +100,10 @@ interface Building {
   readonly event: Record<string, EcsValue>;
   readonly problems: string[];
   readonly variables: () => Readonly<Record<string, unknown>>;
+  readonly losses: MappingLosses | undefined;
 }
 
-function setField(field: MappedField, item: Item, { event, problems, variables }: Building): void {
+function setField(field: MappedField, item: Item, { event, problems, variables, losses }: Building): void {
   const { name, origin, when, target, format } = field;
   if (when !== undefined && !holds(when, variables(), name, problems)) return;
   const value = valueOf(origin, item, { name, problems, variables });
@@ -103,7 +114,8 @@ function setField(field: MappedField, item: Item, { event, problems, variables }
     if (isAddress(value)) event[name] = value;
     return;
   }
-  const { value: kept, problems: found } = converted(value, target, format);
+  const { value: kept, problems: found, shortened } = converted(value, target, format);
+  if (shortened === true) losses?.shortened(name);
   const place = 'text' in origin && origin.text !== '' ? `${name} (${origin.text})` : name;
   for (const problem of found) problems.push(`${place}: ${problem}`);
   if (kept !== undefined) event[name] = kept;
@@ -128,7 +140,7 @@ function holds(
 function valueOf(
   origin: Origin,
   item: Item,
-  { name, problems, variables }: Omit<Building, 'event'> & { readonly name: string },
+  { name, problems, variables }: Omit<Building, 'event' | 'losses'> & { readonly name: string },
 ): unknown {
   if ('constant' in origin) return origin.constant;
   if ('steps' in origin) return valueAt(origin.of === 'item' ? item.item : item.record, origin.steps);
