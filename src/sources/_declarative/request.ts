@@ -90,8 +90,12 @@ export function headerTemplates(
   raw: Readonly<Record<string, string | number | boolean>>,
   terms: Terms,
 ): RequestTemplate['headers'] | undefined {
+  const names = new Set<string>();
   const all = Object.entries(raw).map(([name, value]) => {
     if (!HEADER.test(name)) checks.addKey([...path, name], 'is no name of a header');
+    // The case of a header's name does not count (RFC 9110, section 5.1).
+    if (names.has(name.toLowerCase())) checks.addKey([...path, name], `the header ${name} is set twice`);
+    names.add(name.toLowerCase());
     return [name, terms.template([...path, name], value)] as const;
   });
   return all.some(([, template]) => template === undefined) ? undefined : (all as RequestTemplate['headers']);

@@ -132,6 +132,16 @@ it.each<[string, (readonly [string, string])[], string[]]>([
     ['12:51 auth.headers.Authorization: the header Authorization is set twice'],
   ],
   [
+    'a header that is written in two ways',
+    [['limit: "1000" }', 'limit: "1000" }\n  headers: { X-Org: a, x-org: b }']],
+    ['19:24 request.headers.x-org: the header x-org is set twice'],
+  ],
+  [
+    'a header that is written in two ways in a form of authentication',
+    [['bearer: "{{ options.token }}"', 'headers: { X-Key: "{{ options.token }}", x-key: b }']],
+    ['12:50 auth.headers.x-key: the header x-key is set twice'],
+  ],
+  [
     'a paging that needs another order',
     [
       ['next_url: { from: { link: next } }', 'keyset: { size: 10 }'],
