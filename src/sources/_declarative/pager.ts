@@ -187,16 +187,17 @@ export class Pager {
   }
 }
 
-/** A request with one more parameter, which replaces one of the same name. `only`: without the other parameters. */
+/** A request with one more parameter, which replaces one of the same name. `only`: without the others, in query and body. */
 function withParameter(
   built: BuiltRequest,
   at: Parameter,
   { value, only = false }: { readonly value: string | number | bigint; readonly only?: boolean },
 ): BuiltRequest {
   if (at === undefined) return built;
-  if ('body' in at) return { ...built, body: replacedAt(only ? {} : built.body, at.body, value) };
-  const others = only ? [] : built.query.filter(([name]) => name !== at.query);
-  return { ...built, query: [...others, [at.query, String(value)]] };
+  const { query, body } = only ? { query: [], body: undefined } : built;
+  if ('body' in at) return { ...built, query, body: replacedAt(body, at.body, value) };
+  const others = query.filter(([name]) => name !== at.query);
+  return { ...built, query: [...others, [at.query, String(value)]], body };
 }
 
 function countOf(answer: Answer, value: AnswerValue): number {

@@ -163,6 +163,31 @@ it('a list that does not fit into a poll is a gap until it does', async () => {
   expect(sample.actions()).toHaveLength(4);
 });
 
+it.each([
+  ['query: token', '/records?token=t1', ''],
+  ['body: page.token', '/records', '{"page":{"token":"t1"}}'],
+])('a token that is sent alone replaces all parameters, in query and body: %s', async (at, url, body) => {
+  const text = definition({
+    cursor: '{ snapshot: {} }',
+    request: '{ method: POST, path: /records, query: { limit: "2" }, body: { kind: all } }',
+    paging: `{ next_token: { from: next, ${at}, only: true } }`,
+  });
+  await using sample = await simulated(text);
+  const page = (id: number, next?: string) => ({
+    status: 200,
+    body: { data: [{ id, action: `a${id}` }], next },
+  });
+  sample.server.script.push(page(1, 't1'), page(2));
+
+  await sample.poll();
+
+  const [first, second] = sample.server.requests;
+  expect([first?.query.toString(), String(first?.body)]).toEqual(['limit=2', '{"kind":"all"}']);
+  const query = second?.query.toString() ?? '';
+  expect([`/records${query === '' ? '' : `?${query}`}`, String(second?.body)]).toEqual([url, body]);
+  expect(sample.actions()).toEqual(['a1', 'a2']);
+});
+
 it('records are expanded by their ids, those that the ledger does not know only', async () => {
   const text = definition({
     cursor: '{ snapshot: {} }',
