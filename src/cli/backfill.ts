@@ -50,7 +50,7 @@ export const backfillCommand: PenstockCommand = {
 function requireBackfill({ name, definition }: SourceConfig): void {
   if (definition.backfill !== undefined) return;
   throw new ConfigError([
-    `Source ${name} cannot be backfilled: ${definition.id} has no way to ask its vendor for a past span. See what is missing with: penstock gaps ${name}`,
+    `Source ${name} cannot be backfilled: ${definition.id} ${definition.noPast ?? 'has no way to ask its vendor for a past span'}. See what is missing with: penstock gaps ${name}`,
   ]);
 }
 

@@ -60,7 +60,7 @@ export async function rewindSource(
 export function requireRewindable({ name, definition }: SourceConfig): void {
   if (definition.rewind !== undefined) return;
   throw new ConfigError([
-    `Source ${name} cannot be rewound: ${definition.id} returns only the current data and cannot be asked for the past.`,
+    `Source ${name} cannot be rewound: ${definition.id} ${definition.noPast ?? 'returns only the current data and cannot be asked for the past'}.`,
   ]);
 }
 

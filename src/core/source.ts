@@ -61,6 +61,8 @@ export interface Source<
   changedSince?(cursor: unknown): string | undefined;
   /** Whether a later poll can read what a full journal made us skip. Such sources stop polling first. */
   readonly canReread: boolean;
+  /** Why there is neither `backfill` nor `rewind`, as a predicate of the type's id. Absent: the usual words. */
+  readonly noPast?: string;
   /**
    * The options whose values (a text or a list) are part of its scopes. Two sources of one type, `base_url` and account
    * MUST NOT overlap in all of them. Absent: its streams do not depend on the options, so only one source may read them.

@@ -63,12 +63,20 @@ export function sourceOf(definition: Definition, limits: Limits = LIMITS): Sourc
     streams,
     poll: (context, stored) => pollOf({ definition, context, limits }, stored),
     probe: (context) => probe(definition, context),
-    ...(backfill !== undefined && { backfill, rewind }),
+    ...(backfill === undefined ? { noPast: NO_PAST[kind] } : { backfill, rewind }),
     ...(kind === 'window' && { settledUntil: (options, now) => now - (options as WindowOptions).settle }),
     normalise: (record, context): EcsEvent => mapItem(mapping, record as Item, context),
   };
   return source;
 }
+
+/** Why a source cannot be asked for a past span, by its cursor. */
+const NO_PAST = {
+  window:
+    'names only the beginning of what it asks for (`filter: from`), and a past span needs its end as well',
+  position: 'reads on at a position that the vendor keeps, and cannot ask for a past span',
+  snapshot: 'reads the whole list at each poll, and the vendor keeps no earlier one',
+} as const;
 
 const CURSORS = { window: windowCursor, position: positionCursor, snapshot: snapshotCursor } as const;
 

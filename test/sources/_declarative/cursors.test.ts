@@ -163,6 +163,12 @@ it('a list that does not fit into a poll is a gap until it does', async () => {
   expect(sample.actions()).toHaveLength(4);
 });
 
+/** A page of one record, and the token of the next. */
+const page = (id: number, next?: string) => ({
+  status: 200,
+  body: { data: [{ id, action: `a${id}` }], next },
+});
+
 it.each([
   ['query: token', '/records?token=t1', ''],
   ['body: page.token', '/records', '{"page":{"token":"t1"}}'],
@@ -173,10 +179,6 @@ it.each([
     paging: `{ next_token: { from: next, ${at}, only: true } }`,
   });
   await using sample = await simulated(text);
-  const page = (id: number, next?: string) => ({
-    status: 200,
-    body: { data: [{ id, action: `a${id}` }], next },
-  });
   sample.server.script.push(page(1, 't1'), page(2));
 
   await sample.poll();
