@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JournalPage, PageStore, Position } from '../journal/delivery.ts';
 import { eachRecord } from '../otlp/decode.ts';
 
@@ -12,6 +13,8 @@ export function pageReader(
   pages: Pick<PageStore, 'read'>,
 ): (position: Position) => Promise<RecordPage | undefined> {
   return async (position) => {
+    // Reading a page does not wait for anything: a walk over many pages would hold up all other work.
+    await nextTurn();
     const page = await pages.read(position);
     if (page === undefined) return undefined;
     const { bytes, count: _, ...head } = page;
