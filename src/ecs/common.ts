@@ -126,15 +126,16 @@ interface Role {
   readonly names: readonly string[];
 }
 
-/** A cache: there are few field names and many events. */
+/** A cache: there are few field names and many events. It stops growing where a vendor makes names up. */
 const roles = new Map<string, Role>();
+const MOST_ROLES = 10_000;
 
 function roleOf(field: string): Role {
   const known = roles.get(field);
   if (known !== undefined) return known;
   const user = field.slice(0, field.lastIndexOf('.'));
   const role = { field, kind: kindOf(field), names: [`${user}.name`, `${user}.email`] };
-  roles.set(field, role);
+  if (roles.size < MOST_ROLES) roles.set(field, role);
   return role;
 }
 
