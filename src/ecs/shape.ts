@@ -80,10 +80,10 @@ export class Shape {
   #replacements(event: EcsEvent): Map<string, string> {
     const { hash } = this.#parts;
     const found = new Map<string, string>();
+    for (const name of this.#removed) for (const text of textsIn(event[name])) found.set(text, REMOVED);
+    // A value that is both removed and hashed is hashed: its field in `hash` must hold the hash.
     for (const name of hash?.fields ?? [])
       for (const text of textsIn(event[name])) found.set(text, hashOf(text, hash?.key));
-    // What is both removed and hashed is removed.
-    for (const name of this.#removed) for (const text of textsIn(event[name])) found.set(text, REMOVED);
     found.delete('');
     return found;
   }

@@ -126,6 +126,29 @@ describe('remove and hash', () => {
     expect(shaped).toEqual({ 'user.name': hash, 'related.user': [hash], message: `${hash} failed` });
   });
 
+  it('a value that one field removes and another one hashes is hashed', () => {
+    const shaped = shapeOf({
+      remove: ['source.ip', 'user.email'],
+      hash: ['source.address', 'user.name'],
+    }).redact(
+      {
+        'source.ip': '192.0.2.10',
+        'source.address': '192.0.2.10',
+        'user.email': 'ada@acme.com',
+        'user.name': 'ada@acme.com',
+        'related.ip': ['192.0.2.10'],
+        'related.user': ['ada@acme.com'],
+      },
+      UID,
+    );
+
+    expect(shaped).toEqual({
+      'source.address': hashOf('192.0.2.10'),
+      'user.name': hashOf('ada@acme.com'),
+      'related.user': [hashOf('ada@acme.com')],
+    });
+  });
+
   it('a value of three characters is replaced only where it is a whole field', () => {
     const shaped = shapeOf({ remove: ['user.name'] }).redact(
       {
