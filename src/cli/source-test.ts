@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { absolutePath } from '../config/files.ts';
-import { EXIT } from '../core/errors.ts';
+import { ConfigError, EXIT } from '../core/errors.ts';
 import { counted } from '../core/text.ts';
 import { type Difference, inWords } from '../sources/_declarative/difference.ts';
 import { withEvents } from '../sources/_declarative/fixture-events.ts';
@@ -20,6 +20,10 @@ export async function sourceTest(
   [path = '']: readonly string[],
 ): Promise<ExitCode> {
   const { definition, source, fixtures } = await readSourceFolder(io.cwd, path);
+  if (fixtures.length === 0)
+    throw new ConfigError([
+      `${path} is valid, but nothing was tested: it has no fixtures/*.yaml. Make one: see penstock source record --help`,
+    ]);
   const json = wantsJson(io, flags);
   let code: ExitCode = EXIT.done;
   for (const { file, text, fixture } of fixtures) {
@@ -41,7 +45,6 @@ export async function sourceTest(
     if (json) jsonLine(io.stdout, run);
     else say(io.stdout, report({ fixture: `simulated vendor, ${run.simulated}`, updated: false, ...run }));
   }
-  if (fixtures.length === 0) say(io.stderr, `${path} has no fixtures/*.yaml, so nothing was run.\n`);
   return code;
 }
 

@@ -15,7 +15,7 @@ const sourceTestCommand: PenstockCommand = {
       .addOption(jsonFlag())
       .addHelpText(
         'after',
-        '\nExit codes: 0 all is as expected, 1 something differs, 2 the definition or a fixture cannot be read.',
+        '\nExit codes: 0 all is as expected, 1 something differs, 2 the definition or a fixture cannot be read, or there is no fixture.',
       );
     return examples(command, [
       'penstock source test ./acme-audit',

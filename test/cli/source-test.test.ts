@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -187,8 +187,22 @@ it('what cannot be read is shown with its place, all at once, and nothing is run
 
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toContain('acme-audit/fixtures/changes.yaml:4:6 now: expected a time such as');
-  expect(stderr).toContain('acme-audit/fixtures/changes.yaml:3:10 options');
+  expect(stderr).toContain(
+    'acme-audit/fixtures/changes.yaml:3:12 options.organization: unknown option `organization`; did you mean `organisation`?',
+  );
   expect(await readFile(file, 'utf8')).toBe(text);
+});
+
+it('a definition without fixtures is no success', async () => {
+  const { test, file } = await folder();
+  await rm(file);
+
+  const { code, stderr } = await test();
+
+  expect(code).toBe(2);
+  expect(stderr).toBe(
+    'acme-audit is valid, but nothing was tested: it has no fixtures/*.yaml. Make one: see penstock source record --help\n',
+  );
 });
 
 it('a definition that cannot be read, or that is not there, ends with exit 2', async () => {

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { findings } from '../../config/schema-errors.ts';
+import { valueAt } from '../../config/tree.ts';
 import type { SourceFile } from '../../config/yaml.ts';
 import type { CommonOptions } from '../../core/source.ts';
 import { Checks } from './checks.ts';
@@ -130,8 +132,12 @@ function optionsOf(
     token: TOKEN,
     ...given,
   };
-  const result = sourceOf(definition).options.safeParse(block);
-  for (const { path, message } of result.error?.issues ?? [])
-    checks.add(['options', ...(path as (string | number)[])], message);
+  const { options } = sourceOf(definition);
+  const result = options.safeParse(block);
+  for (const { path, atKey, message } of findings(result.error?.issues ?? [], options)) {
+    const isMissing = !atKey && valueAt(block, path) === undefined;
+    if (atKey || isMissing) checks.addKey(['options', ...path], isMissing ? `missing; ${message}` : message);
+    else checks.add(['options', ...path], message);
+  }
   return result.data;
 }
