@@ -24,6 +24,8 @@ export function cursorKind(checks: Checks, raw: Readonly<Record<string, unknown>
   // `snapshot:` without a value is null.
   const given = KINDS.filter((kind) => kind in raw && (kind === 'snapshot' || raw[kind] !== undefined));
   if (given.length === 1) return given[0];
+  // What is wrong inside of it was reported.
+  if (given.length === 0 && Object.keys(checks.value['cursor'] ?? {}).length > 0) return undefined;
   checks.add(
     ['cursor'],
     `expected exactly one of ${KINDS.join(', ')}${given.length === 0 ? '' : ` (got ${given.join(' and ')})`}`,
@@ -36,6 +38,8 @@ export function cursorVariables(raw: RawDefinition): Readonly<Record<string, str
   const time = 'google.protobuf.Timestamp';
   const { window, position } = raw.cursor;
   if (window !== undefined) return { from: time, to: time };
+  // A cursor that is wrong was reported. What uses its variables is not wrong because of that.
+  if (position === undefined && !('snapshot' in raw.cursor)) return { from: time, to: time };
   return position?.initial_lookback !== undefined ? { from: time } : {};
 }
 

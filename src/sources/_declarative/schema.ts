@@ -373,12 +373,12 @@ export const definitionSchema = z.strictObject({
   records,
   split: path('One event for each element of this list of a record.').optional(),
   key: z
-    .array(path('A part of the key.'))
+    .array(path('A part of the key.'), 'expected a list of paths, such as [id]')
     .min(1, 'must not be empty; leave `key` out for records without ids')
     .optional()
     .describe('What identifies a record.'),
   compare: z
-    .array(path('A value.'))
+    .array(path('A value.'), 'expected a list of paths, such as [status]')
     .min(1, 'must not be empty')
     .optional()
     .describe('A change of these is an update.'),

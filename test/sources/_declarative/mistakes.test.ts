@@ -91,6 +91,12 @@ it.each<[string, (readonly [string, string])[], string[]]>([
     ['18:46 request.query.until: `{{` without `}}`'],
   ],
   [
+    'a cursor that is wrong, whose variables are used',
+    [['order: ascending', 'order: upwards']],
+    ['22:12 cursor.window.order: expected ascending, descending or none (got upwards)'],
+  ],
+  ['a key that is no list', [['key: [id]', 'key: id']], ['31:6 key: expected a list of paths, such as [id]']],
+  [
     'two cursors',
     [['cursor:\n', 'cursor:\n  snapshot:\n']],
     ['20:3 cursor: expected exactly one of window, position, snapshot (got window and snapshot)'],
