@@ -164,7 +164,7 @@ function whatFailed(error: PenstockError): Failed {
       probe: 'credentials',
       advice:
         error.status === 401
-          ? 'Put a valid token into the configuration or its secret file, then run penstock check again.'
+          ? 'Put a valid credential into the configuration or its secret file, then run penstock check again.'
           : 'Grant the owner of the credential access to this API, then run penstock check again.',
     };
   }

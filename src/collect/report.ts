@@ -7,7 +7,7 @@ const ADVICE = {
   operator: 'Poll failed; its cursor is kept. Action required: see the error.',
   nobody: 'Poll failed; its cursor is kept. The next poll tries again.',
   developer:
-    'Poll failed; its cursor is kept. The vendor sent a response that this release does not expect: see the error, and report it.',
+    'Poll failed; its cursor is kept. The vendor sent a response that the source type does not expect: see the error. Correct its definition if it is yours; report it otherwise.',
 } as const;
 
 /** Logs how the poll of a stream ended. A poll that ended well writes nothing above debug. */

@@ -67,7 +67,9 @@ it('check shows a table with advice on a terminal', async () => {
   const { code, stdout } = await world.run('check', { tty: true });
 
   expect(code).toBe(3);
-  expect(stdout).toMatch(/^✗ {2}source console {4}credentials {2}.* answered 401.* → Put a valid token/m);
+  expect(stdout).toMatch(
+    /^✗ {2}source console {4}credentials {2}.* answered 401.* → Put a valid credential/m,
+  );
   expect(stdout).toMatch(/^✓ {2}destination siem {2}encoding/m);
   expect(stdout).toMatch(/\d+ ok, 0 warnings, 1 failed/);
 });
