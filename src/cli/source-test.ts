@@ -3,6 +3,7 @@ import { absolutePath } from '../config/files.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { counted } from '../core/text.ts';
 import { type Difference, inWords } from '../sources/_declarative/difference.ts';
+import { failuresOnEmptyRecord } from '../sources/_declarative/empty-record.ts';
 import { withEvents } from '../sources/_declarative/fixture-events.ts';
 import type { ExitCode, Io } from './io.ts';
 import { jsonLine, say, wantsJson } from './output.ts';
@@ -45,6 +46,10 @@ export async function sourceTest(
     if (json) jsonLine(io.stdout, run);
     else say(io.stdout, report({ fixture: `simulated vendor, ${run.simulated}`, updated: false, ...run }));
   }
+  const onEmpty = { record: '{}', differences: failuresOnEmptyRecord(definition) };
+  if (onEmpty.differences.length > 0) code = DIFFERS;
+  if (json) jsonLine(io.stdout, onEmpty);
+  else say(io.stdout, lines('map on a record without fields', onEmpty.differences));
   return code;
 }
 
@@ -57,8 +62,10 @@ interface Result {
 
 function report({ fixture, events, updated, differences }: Result): string {
   const what = updated ? `${counted(events, 'event')} written: read them` : counted(events, 'event');
+  return lines(fixture, differences, ` (${what})`);
+}
+
+function lines(title: string, differences: readonly Difference[], what = ''): string {
   const verdict = differences.length === 0 ? 'ok' : counted(differences.length, 'difference');
-  return [`${fixture}: ${verdict} (${what})`, ...differences.map((one) => `  ${inWords(one)}`), ''].join(
-    '\n',
-  );
+  return [`${title}: ${verdict}${what}`, ...differences.map((one) => `  ${inWords(one)}`), ''].join('\n');
 }

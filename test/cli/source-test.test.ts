@@ -111,6 +111,25 @@ it('a wrong path in the definition is shown as the fields that differ, and the f
   expect(await readFile(file, 'utf8')).toBe(text);
 });
 
+it('an expression that fails on a record without fields is a difference', async () => {
+  const { test } = await folder({
+    source: ACME.replace(
+      'record.?result.orValue("") == "ok"',
+      'timestamp(record.?result.orValue("")) == timestamp(0)',
+    ),
+  });
+
+  const { code, rows } = await test('--update');
+
+  expect(code).toBe(1);
+  expect(rows.at(-1)).toEqual({
+    record: '{}',
+    differences: [
+      { at: 'map', got: expect.stringMatching(/^Left out.*event\.outcome: the expression failed: /) },
+    ],
+  });
+});
+
 it('a terminal shows each difference on a line', async () => {
   await folder({ fixture: FIXTURE.replace('limit: 1000', 'limit: 7') });
 
@@ -260,6 +279,7 @@ it('the definition also reads a simulated vendor, whose records are made of the 
     { simulated: 'late records, new ones during the walk', events: 66, differences: [] },
     { simulated: 'kills between pages', events: 60, differences: [] },
     { simulated: '429, an answer that is cut off', events: 60, differences: [] },
+    { record: '{}', differences: [] },
   ]);
 });
 
