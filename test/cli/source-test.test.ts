@@ -206,6 +206,7 @@ it('what cannot be read is shown with its place, all at once, and nothing is run
 
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toContain('acme-audit/fixtures/changes.yaml:4:6 now: expected a time such as');
+  expect(stderr).not.toContain('needs `now`');
   expect(stderr).toContain(
     'acme-audit/fixtures/changes.yaml:3:12 options.organization: unknown option `organization`; did you mean `organisation`?',
   );

@@ -103,7 +103,10 @@ function pollsOf(
     return polls.map((one, index) => ({ at: `polls[${index}].exchanges`, ...one }));
   }
   if (now === undefined || exchanges === undefined) {
-    checks.add([], 'needs `now` and `exchanges`, or `polls`');
+    // One that is written was left out because it is wrong, which was reported.
+    const isMissing =
+      (now ?? checks.value['now']) === undefined || (exchanges ?? checks.value['exchanges']) === undefined;
+    if (isMissing) checks.add([], 'needs `now` and `exchanges`, or `polls`');
     return [];
   }
   return [{ at: 'exchanges', now, exchanges }];
