@@ -6,7 +6,7 @@ import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, Progress, say, TerminalLine } from './output.ts';
 import { didYouMean } from '../config/problems.ts';
 import type { Config } from '../config/types.ts';
-import type { ResponseReport } from '../core/observers.ts';
+import type { PollOutcome, ResponseReport } from '../core/observers.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { counted, showDuration } from '../core/text.ts';
@@ -126,10 +126,15 @@ function inWords(
     ...(rejected === 0 ? [] : [`${rejected} rejected (see \`penstock dead-letters list\`)`]),
     ...(gaps === 0 ? [] : [`${counted(gaps, 'gap')} (see \`penstock gaps\`)`]),
   ];
-  const failed = polls.filter(({ outcome }) => outcome === 'failed' || outcome === 'cut');
-  const names = failed.map(({ source }) => source).join(', ');
-  const incomplete = names === '' ? '' : ` Not complete: ${names}.`;
-  return `${code === EXIT.done ? 'Done' : 'Not done'}: ${counts.join(', ')}.${incomplete}`;
+  const namesOf = (...outcomes: readonly PollOutcome[]) =>
+    polls.filter(({ outcome }) => outcomes.includes(outcome)).map(({ source }) => source);
+  const incomplete = namesOf('failed', 'cut').join(', ');
+  const limited = namesOf('owed').join(', ');
+  return [
+    `${code === EXIT.done ? 'Done' : 'Not done'}: ${counts.join(', ')}.`,
+    ...(incomplete === '' ? [] : [`Not complete: ${incomplete}.`]),
+    ...(limited === '' ? [] : [`Left for the next pass, because of a rate limit: ${limited}.`]),
+  ].join(' ');
 }
 
 /** The sources that `--source` names; undefined: all. The state keeps the others, and they are not polled. */

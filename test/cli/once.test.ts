@@ -43,3 +43,20 @@ it('once prints its summary on stdout with --json, and nothing there without', a
     },
   ]);
 });
+
+it('once names the sources that a rate limit left for the next pass', async () => {
+  await world.configure({ console: { ...world.blocks['console'], quota: { requests: 1, per: '1h' } } });
+  await world.run('once --deadline 2s');
+
+  const { code, rows } = await world.run('once --json --deadline 2s');
+
+  expect(code).toBe(0);
+  expect(rows).toMatchObject([
+    {
+      sources: [{ source: 'console', outcome: 'owed' }],
+      summary: expect.stringMatching(
+        /^Done: .* Left for the next pass, because of a rate limit: console\.$/,
+      ) as string,
+    },
+  ]);
+});
