@@ -161,8 +161,8 @@ export const stateResetCommand: PenstockCommand = {
 };
 
 const CONSEQUENCES =
-  'The next poll starts at initial_lookback and sends those records again: creations and login attempts under the same ids,\n' +
-  'updates and counters under new ids, because theirs depend on the state. Queued events are still delivered.';
+  'The next poll starts at initial_lookback and sends those records again: new records under the same ids, unless the key in\n' +
+  'their definition changed; updates and counters under new ids, because theirs depend on the state. Queued events are still delivered.';
 
 /** Asks on a terminal; true when the answer is exactly `expected`. */
 export async function confirm({ stdin, stderr }: Io, question: string, expected: string): Promise<boolean> {

@@ -83,6 +83,13 @@ async function streamRows(view: JournalView) {
 /** The widest cursor in a cell; `state show` shows all of it. */
 const WIDEST = 60;
 
+/** A cursor as far as it moves: the part of a definition that must not change would fill the cell. */
+function withoutDefinition(cursor: unknown): unknown {
+  if (typeof cursor !== 'object' || cursor === null || !('definition' in cursor)) return cursor;
+  const { definition: _, ...position } = cursor;
+  return position;
+}
+
 function show(
   { stdout, stderr }: Io,
   streams: Awaited<ReturnType<typeof streamRows>>,
@@ -95,7 +102,7 @@ function show(
   const streamLines = streams.map((row) => [
     row.source,
     scopeOf(row.stream),
-    clip(toJson(row.cursor), WIDEST),
+    clip(toJson(withoutDefinition(row.cursor)), WIDEST),
     String(row.ledger),
     row.last_complete ?? 'never',
     row.next_due ?? '',
