@@ -48,6 +48,9 @@ function enlarged(size: RequestSize, records: number): RequestSize {
   return most >= LARGEST_LIMIT ? ANY_SIZE : { most, proven, successes: 0, searching: false };
 }
 
+/** A batch that is rejected whole gets no more records when it has so many, or so many bytes. */
+const FULL = { records: 5_000, bytes: 16_777_216 } as const;
+
 /** What a response did to a batch. */
 export interface Effect {
   /** Records that the destination accepted. */
@@ -99,6 +102,12 @@ export class InFlightBatch {
 
   get size(): number {
     return this.#entries.length;
+  }
+
+  /** Whether it gets no more records, however many of these are rejected. */
+  get isFull(): boolean {
+    const bytes = this.#entries.reduce((sum, { size }) => sum + size, 0);
+    return this.size >= FULL.records || bytes >= FULL.bytes;
   }
 
   /** Where the next batch begins. */

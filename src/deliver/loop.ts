@@ -61,9 +61,6 @@ interface SentRequest extends Pick<ResponseReport, 'deadLetters' | 'duration' | 
   readonly entries: readonly BatchEntry[];
 }
 
-/** A batch that is rejected whole gets no more records when it has this many. */
-const LONGEST_BATCH = 5_000;
-
 /** The warning about dead letters is repeated when there are this many times as many. */
 const WARN_AGAIN = 10;
 
@@ -290,7 +287,7 @@ export class Delivery {
   /** Adds later records to a batch that is rejected whole: one of them that is accepted proves these at fault. */
   async #lengthen(batch: InFlightBatch): Promise<void> {
     // Nothing needs to be proven for a redelivery, and what comes after its records is not next in the journal.
-    if (batch.redelivered || batch.size >= LONGEST_BATCH) return;
+    if (batch.redelivered || batch.isFull) return;
     const { clock } = this.#parts;
     const more = await this.#state.persist(() => this.#batcher.next(batch.end, clock.now()));
     if (more !== undefined) batch.append(more, clock.now());

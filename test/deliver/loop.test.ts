@@ -329,6 +329,28 @@ describe('a paused destination', () => {
     expect(running.receiver.received()).toHaveLength(2);
   });
 
+  test('a receiver that rejects everything does not fill the memory with large records to try', async () => {
+    await using running = await startDelivery();
+    running.receiver.answer = () => ({ status: 400 });
+    for (let number = 0; number < 60; number += 1)
+      running.journal.add([event(number, { message: 'x'.repeat(500_000) })]);
+    const { pages } = running.journal;
+    const read = pages.read.bind(pages);
+    let last = 0;
+    pages.read = async (position) => {
+      last = Math.max(last, position.sequence);
+      return read(position);
+    };
+
+    running.start();
+    for (let minutes = 0; minutes < 60; minutes += 1) await running.clock.advance(await running.asleep());
+    await running.asleep();
+
+    // 16 MiB, and the next record, which did not fit.
+    expect(last).toBeLessThan(40);
+    expect(running.journal.letters).toEqual([]);
+  });
+
   test('a receiver that rejected everything and was repaired has every record', async () => {
     await using running = await startDelivery();
     running.receiver.answer = () => ({ status: 400, words: 'json encoding is not supported' });
