@@ -60,7 +60,7 @@ export class DropRules {
       const last = path.pop() ?? name;
       if (!this.#roots.has(path[0] ?? last)) continue;
       const parent = objectAt(variables, path);
-      if (parent !== undefined) parent[last] = value;
+      if (parent !== undefined && canHave(parent, last)) parent[last] = value;
     }
     return variables;
   }
@@ -70,9 +70,15 @@ export class DropRules {
 function objectAt(root: Members, path: readonly string[]): Members | undefined {
   let object = root;
   for (const step of path) {
+    if (!canHave(object, step)) return undefined;
     const next = (object[step] ??= {});
     if (typeof next !== 'object' || Array.isArray(next)) return undefined;
     object = next as Members;
   }
   return object;
+}
+
+/** A vendor's name may be one that every object has, such as `__proto__`: no rule sees it. */
+function canHave(object: Members, name: string): boolean {
+  return Object.hasOwn(object, name) || !(name in object);
 }

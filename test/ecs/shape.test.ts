@@ -67,6 +67,13 @@ describe('drop', () => {
     expect(judged(rule)).toEqual({ drop, failed: [] });
   });
 
+  it('the name of a field reaches nothing but the event', () => {
+    const hostile = { 'acme.__proto__.polluted': 'yes', 'acme.constructor': 'x', 'acme.owner': 'anna' };
+
+    expect(judged('acme.owner == "anna"', hostile)).toEqual({ drop: true, failed: [] });
+    expect({}).not.toHaveProperty('polluted');
+  });
+
   it('a list or a message that is absent makes nothing fail', () => {
     expect(judged('"a" in tags', { 'event.kind': 'event' })).toEqual({ drop: false, failed: [] });
     expect(judged('message == ""', { 'event.kind': 'event' })).toEqual({ drop: false, failed: [] });
