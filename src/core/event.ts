@@ -50,15 +50,20 @@ interface Nested {
 
 /** The document as a nested object, as `preview --json` prints it. */
 export function nest(event: EcsEvent): Nested {
-  const root: Nested = {};
+  const root = emptyObject();
   for (const [name, value] of Object.entries(event)) {
     const path = name.split('.');
     const leaf = path.pop() ?? name;
     let node = root;
-    for (const step of path) node = (node[step] ??= {}) as Nested;
+    for (const step of path) node = (node[step] ??= emptyObject()) as Nested;
     node[leaf] = value;
   }
   return root;
+}
+
+/** Without what every object has: a vendor's name may be `constructor` or `__proto__`. */
+function emptyObject(): Nested {
+  return Object.create(null) as Nested;
 }
 
 /** The type in which a store keeps a field, by Elasticsearch's names. */
