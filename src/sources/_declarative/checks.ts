@@ -38,6 +38,15 @@ export class Checks {
     this.#problems.add(this.#tree.places.nearestKey(path), path, message);
   }
 
+  /** The members of a map as they are written: an object has names like integers first. */
+  inOrder<Member>(path: Path, members: Readonly<Record<string, Member>>): readonly [string, Member][] {
+    const placeOf = (name: string) => this.#tree.places.key([...path, name]);
+    return Object.entries(members).toSorted(([one], [other]) => {
+      const [a, b] = [placeOf(one), placeOf(other)];
+      return a === undefined || b === undefined ? 0 : a.line - b.line || a.column - b.column;
+    });
+  }
+
   /** @throws ConfigError with all problems */
   throwIfAny(): void {
     this.#problems.throwIfAny();

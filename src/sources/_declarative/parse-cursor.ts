@@ -86,7 +86,9 @@ export function positionPlan({ checks, options, raw, request }: CursorParts): Po
   const secret = new Terms(checks, options, { variables, secrets: true });
   const { query, body } = position.request ?? {};
   const replaced = {
-    ...(query !== undefined && { query: queryTemplates([...path, 'request', 'query'], query, open) ?? [] }),
+    ...(query !== undefined && {
+      query: queryTemplates(checks, [...path, 'request', 'query'], { raw: query, terms: open }) ?? [],
+    }),
     ...(body !== undefined && { body: bodyTemplate([...path, 'request', 'body'], body, secret) }),
   };
   if (body !== undefined && raw.request.method === 'GET')

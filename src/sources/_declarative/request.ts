@@ -54,7 +54,7 @@ export function requestTemplate(
   const place = terms.path.template([...path, 'path'], raw.path);
   if (place !== undefined && !place.beginning.startsWith('/'))
     checks.add([...path, 'path'], 'must begin with `/`; it is joined to `base_url`');
-  const query = queryTemplates([...path, 'query'], raw.query, terms.open);
+  const query = queryTemplates(checks, [...path, 'query'], { raw: raw.query, terms: terms.open });
   const headers = headerTemplates(checks, [...path, 'headers'], raw.headers, terms.secret);
   const body = raw.body === undefined ? undefined : bodyTemplate([...path, 'body'], raw.body, terms.secret);
   if (raw.body !== undefined && raw.method === 'GET')
@@ -66,11 +66,11 @@ export function requestTemplate(
 
 /** Checks query parameters; undefined after their mistakes were reported. */
 export function queryTemplates(
+  checks: Checks,
   path: Path,
-  raw: RawRequest['query'],
-  terms: Terms,
+  { raw, terms }: { readonly raw: RawRequest['query']; readonly terms: Terms },
 ): RequestTemplate['query'] | undefined {
-  const all = Object.entries(raw).map(([name, value]) => {
+  const all = checks.inOrder(path, raw).map(([name, value]) => {
     const given = Array.isArray(value) ? value : [value];
     const made = given.map((one, index) =>
       terms.template(Array.isArray(value) ? [...path, name, index] : [...path, name], one),

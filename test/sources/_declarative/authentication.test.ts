@@ -70,6 +70,15 @@ it('a query parameter carries a credential, and parameters keep their order and 
   ]);
 });
 
+it('parameters whose names are integers keep their order too', async () => {
+  const [request] = await requestsOf(
+    { request: '{ path: /records, query: { b: x, 10: y, a: z, 2: ["1", "0"] } }' },
+    { token: 't-1' },
+  );
+
+  expect(request?.query.toString()).toBe('b=x&10=y&a=z&2=1&2=0');
+});
+
 it('a signature covers method, host, path and sorted parameters', async () => {
   const sign = `{ sign: { headers: { Date: "{{ date }}", Authorization: '{{ "Basic " + base64(options.ikey + ":" + hex(hmac_sha1(options.token, join([date, method, host, path, sorted_query], "\\n")))) }}' } } }`;
   const [request] = await requestsOf(
