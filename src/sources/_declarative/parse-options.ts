@@ -1,9 +1,11 @@
-import { didYouMean } from '../../config/problems.ts';
+import { didYouMean, type Path } from '../../config/problems.ts';
 import type { AuthForms } from './auth.ts';
 import type { Checks } from './checks.ts';
+import type { Expand } from './definition.ts';
 import { fieldOf } from './options.ts';
 import { expressionsOf, type RequestTemplate, type RequestTerms } from './request.ts';
 import type { RawDefinition } from './schema.ts';
+import type { Template } from './template.ts';
 import type { OptionTypes } from './terms.ts';
 import { membersUsed } from '../../core/cel/expression.ts';
 
@@ -56,7 +58,9 @@ interface ScopeParts {
   readonly options: OptionTypes;
   readonly terms: RequestTerms;
   readonly auth: AuthForms;
-  readonly request: RequestTemplate | undefined;
+  /** All that ask for records or details. Those with mistakes are undefined. */
+  readonly requests: readonly (RequestTemplate | undefined)[];
+  readonly expand: Pick<Expand, 'request'> | undefined;
 }
 
 /** Options that name the vendor's place by themselves. */
@@ -68,7 +72,7 @@ const IDENTIFYING = new Set(['base_url', 'account', 'token']);
  */
 export function checkScope(
   checks: Checks,
-  { raw, options, terms, auth, request }: ScopeParts,
+  { raw, options, terms, auth, requests, expand }: ScopeParts,
 ): readonly string[] {
   for (const [index, name] of raw.scope.entries()) {
     const type = options.get(name);
@@ -81,19 +85,34 @@ export function checkScope(
   const outside = (name: string) =>
     options.get(name) !== 'secret' && !IDENTIFYING.has(name) && !raw.scope.includes(name);
   for (const [name, path] of terms.path.used) if (outside(name)) checks.add(path, missing(name));
-  for (const [name, form] of auth.forms)
-    for (const { ast } of form.oauth2?.tokenUrl.expressions ?? [])
-      for (const option of new Set(membersUsed(ast, 'options')))
-        if (option !== undefined && outside(option))
-          checks.add(
-            ['auth', ...(auth.isChoice ? ['one_of', name] : []), 'oauth2', 'token_url'],
-            missing(option),
-          );
-  const sent =
-    request === undefined ? [] : expressionsOf(request).flatMap(({ ast }) => membersUsed(ast, 'options'));
+  for (const [path, template] of placesIn(auth, expand))
+    for (const name of new Set(optionsIn(template)))
+      if (name !== undefined && outside(name)) checks.add(path, missing(name));
+  const sent = requests.flatMap((request) =>
+    request === undefined ? [] : expressionsOf(request).flatMap(({ ast }) => membersUsed(ast, 'options')),
+  );
   return [...new Set(sent)].filter((name): name is string => name !== undefined && outside(name));
 }
 
 function missing(name: string): string {
   return `the option \`${name}\` names what is read, so \`scope\` must list it`;
+}
+
+/** The templates of places besides the path of `request`, and where they are. */
+function placesIn(
+  auth: AuthForms,
+  expand: ScopeParts['expand'],
+): readonly (readonly [Path, Template | undefined])[] {
+  const ofForms = [...auth.forms].flatMap(([name, { oauth2, login }]): [Path, Template | undefined][] => {
+    const path = ['auth', ...(auth.isChoice ? ['one_of', name] : [])];
+    return [
+      [[...path, 'oauth2', 'token_url'], oauth2?.tokenUrl],
+      [[...path, 'login', 'request', 'path'], login?.request.path],
+    ];
+  });
+  return [...ofForms, [['expand', 'request', 'path'], expand?.request.path]];
+}
+
+function optionsIn(template: Template | undefined): readonly (string | undefined)[] {
+  return template?.expressions.flatMap(({ ast }) => membersUsed(ast, 'options')) ?? [];
 }

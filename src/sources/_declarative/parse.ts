@@ -56,7 +56,8 @@ function check(checks: Checks, raw: RawDefinition): Definition | undefined {
   const secretBody = [...terms.secret.used.keys()].some((name) => options.get(name) === 'secret');
   const paging = pagingOf({ checks, options, request, secretBody }, raw.paging);
   const mapping = mappingOf(checks, options, { raw, format });
-  const unscoped = checkScope(checks, { raw, options, terms, auth, request });
+  const requests = [request, position?.request, expand?.request];
+  const unscoped = checkScope(checks, { raw, options, terms, auth, requests, expand });
   const throttled = throttleRules(checks, raw);
   if (request === undefined || cursor === undefined || kind === undefined) return undefined;
   return {

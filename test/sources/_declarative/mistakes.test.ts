@@ -86,6 +86,17 @@ it.each<[string, (readonly [string, string])[], string[]]>([
     ['17:9 request.path: the option `organisation` names what is read, so `scope` must list it'],
   ],
   [
+    'an option in the path of another request that is not in scope',
+    [
+      ['scope: [organisation]', '  region: { type: string }\nscope: [organisation]'],
+      [
+        'map:\n',
+        'expand: { ids: id, request: { path: "/{{ options.region }}/{{ ids[0] }}" }, records: data, key: id }\nmap:\n',
+      ],
+    ],
+    ['33:37 expand.request.path: the option `region` names what is read, so `scope` must list it'],
+  ],
+  [
     'a template that is not closed',
     [['{{ iso(to) }}', '{{ iso(to)']],
     ['18:46 request.query.until: `{{` without `}}`'],
