@@ -1,5 +1,4 @@
 import type { Authentication, TokenAnswer } from '../../core/authentication.ts';
-import { membersUsed } from '../../core/cel/expression.ts';
 import type { CommonOptions } from '../../core/source.ts';
 import { type ClientProof, oauth2, type OAuth2Settings } from '../../http/auth/oauth2.ts';
 import {
@@ -15,9 +14,9 @@ import { session } from '../../http/auth/session.ts';
 import { signature } from '../../http/auth/signature.ts';
 import type { AuthForm, KeyFiles, LoginForm, OAuth2Form } from './auth.ts';
 import type { Definition } from './definition.ts';
-import { chosenForm } from './options.ts';
+import { chosenForm, optionsSent } from './options.ts';
 import { valueAt } from './path.ts';
-import { buildHeaders, buildRequest, expressionsOf } from './request.ts';
+import { buildHeaders, buildRequest } from './request.ts';
 import { type Template, textOf, type Variables } from './template.ts';
 import { optionValues } from './terms.ts';
 
@@ -57,9 +56,8 @@ class Maker {
 
   /** The secrets that requests of this source hold, by option. */
   #identity(): Record<string, string> {
-    const { optionTypes, request } = this.#definition;
-    const inRequest = expressionsOf(request).flatMap(({ ast }) => membersUsed(ast, 'options'));
-    const used = new Set([...(this.#form?.options ?? []), ...inRequest]);
+    const { optionTypes } = this.#definition;
+    const used = new Set([...(this.#form?.options ?? []), ...optionsSent(this.#definition)]);
     const values = optionValues(optionTypes, this.#options);
     const secrets = [...optionTypes].filter(([name, type]) => type === 'secret' && used.has(name));
     return Object.fromEntries(secrets.map(([name]) => [name, textOf(values[name])]));

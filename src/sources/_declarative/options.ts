@@ -6,7 +6,7 @@ import { membersUsed } from '../../core/cel/expression.ts';
 import type { AuthForm } from './auth.ts';
 import type { Definition } from './definition.ts';
 import type { RawOption } from './schema.ts';
-import { expressionsOf } from './request.ts';
+import { optionsUsed } from './request.ts';
 
 /** The options of a definition's sources: the common ones, those of its cursor and its own. */
 export function optionsOf(definition: Definition): z.ZodType<CommonOptions> {
@@ -142,9 +142,20 @@ function isMissing(definition: Definition, options: unknown, name: string): bool
   const form = chosenForm(definition, { auth: first, ...options });
   if (form !== undefined && clientOptions(form).includes(name)) return true;
   const isSecret = definition.optionTypes.get(name) === 'secret';
-  return isSecret && (form?.options.has(name) === true || optionsIn(definition).includes(name));
+  return isSecret && (form?.options.has(name) === true || optionsSent(definition).has(name));
 }
 
-function optionsIn({ request }: Definition): readonly (string | undefined)[] {
-  return expressionsOf(request).flatMap(({ ast }) => membersUsed(ast, 'options'));
+/** The options that the requests for records, for what follows a position, and for details use. */
+export function optionsSent({
+  request,
+  cursor,
+  expand,
+  optionTypes,
+}: Pick<Definition, 'request' | 'cursor' | 'expand' | 'optionTypes'>): ReadonlySet<string> {
+  const requests = [
+    request,
+    ...(cursor.kind === 'position' ? [cursor.request] : []),
+    ...(expand === undefined ? [] : [expand.request]),
+  ];
+  return optionsUsed(requests, optionTypes);
 }

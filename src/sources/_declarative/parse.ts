@@ -17,7 +17,7 @@ import {
 import { checkOptions, checkScope } from './parse-options.ts';
 import { pagingKind, pagingOf } from './parse-paging.ts';
 import { recordPath, recordsAt, steps } from './parse-values.ts';
-import { requestTemplate, type RequestTerms, uses } from './request.ts';
+import { optionsUsed, requestTemplate, type RequestTerms, uses } from './request.ts';
 import { definitionSchema, type RawDefinition } from './schema.ts';
 import { type OptionTypes, optionTypes, type Position, Terms } from './terms.ts';
 import type { TimeFormat } from './time.ts';
@@ -53,7 +53,8 @@ function check(checks: Checks, raw: RawDefinition): Definition | undefined {
   checkKey(checks, raw, kind);
   const auth = authForms(checks, options, raw.auth);
   const expand = raw.expand && expandOf(checks, options, raw.expand);
-  const secretBody = [...terms.secret.used.keys()].some((name) => options.get(name) === 'secret');
+  const inBody = [...terms.secret.used.keys(), ...optionsUsed(position ? [position.request] : [], options)];
+  const secretBody = inBody.some((name) => options.get(name) === 'secret');
   const paging = pagingOf({ checks, options, request, secretBody }, raw.paging);
   const mapping = mappingOf(checks, options, { raw, format });
   const requests = [request, position?.request, expand?.request];

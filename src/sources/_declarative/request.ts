@@ -5,7 +5,7 @@ import type { Checks } from './checks.ts';
 import { partsOf } from '../../core/cel/limits.ts';
 import type { RawRequest } from './schema.ts';
 import { type Template, textOf, type Variables } from './template.ts';
-import type { Terms } from './terms.ts';
+import type { OptionTypes, Terms } from './terms.ts';
 import { unitOf } from './time.ts';
 
 /** A value of a query parameter; a list repeats the parameter. */
@@ -194,6 +194,17 @@ export function expressionsOf(template: Partial<RequestTemplate>): readonly { re
     ...headers.map(([, one]) => one),
     ...(body === undefined ? [] : inBody(body)),
   ].flatMap(({ expressions }) => expressions);
+}
+
+/** The options that requests use; all of them where an expression uses `options` as a whole. */
+export function optionsUsed(
+  requests: readonly Partial<RequestTemplate>[],
+  options: OptionTypes,
+): ReadonlySet<string> {
+  const used = requests
+    .flatMap((request) => expressionsOf(request))
+    .flatMap(({ ast }) => membersUsed(ast, 'options'));
+  return new Set(used.flatMap((name) => name ?? [...options.keys()]));
 }
 
 /** Whether a request uses a variable. */

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { authenticationOf } from '../../../src/http/auth/plain.ts';
 import { type SimulatedRequest, serve } from '../../../src/simulators/server.ts';
 import { compileDefinition } from '../../../src/sources/_declarative/compile.ts';
 import { drive } from '../../http/support/rig.ts';
@@ -162,4 +163,33 @@ it.each<[Readonly<Record<string, unknown>>, readonly string[]]>([
   });
 
   expect((checked.error?.issues ?? []).map(({ path }) => path.join('.'))).toEqual(missing);
+});
+
+it.each([
+  [
+    'the request behind a position',
+    {
+      request: '{ method: POST, path: /records }',
+      cursor:
+        '{ position: { from: next, request: { body: { at: "{{ position }}", key: "{{ options.secret }}" } } } }',
+    },
+  ],
+  [
+    'the request for details',
+    {
+      cursor: '{ snapshot: {} }',
+      expand:
+        '{ ids: id, request: { path: "/{{ ids[0] }}", headers: { X-Key: "{{ options.secret }}" } }, records: data, key: id }',
+    },
+  ],
+])('a secret that only %s uses is required, and names the budget', (_, parts) => {
+  const source = compileDefinition(
+    definition({ ...parts, auth: '', options: '{ secret: { type: secret } }' }),
+    'sample',
+  );
+  const block = { type: 'sample', base_url: 'https://api.example.com' };
+  const options = source.options.parse({ ...block, secret: 's-1' });
+
+  expect(source.options.safeParse(block).error?.issues.map(({ path }) => path)).toEqual([['secret']]);
+  expect(authenticationOf(() => source.authorise(options)).identity()).toEqual({ secret: 's-1' });
 });

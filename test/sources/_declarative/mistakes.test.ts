@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ConfigError } from '../../../src/core/errors.ts';
 import { compileDefinition } from '../../../src/sources/_declarative/compile.ts';
 import { ACME } from './definitions.ts';
+import { definition } from './lab.ts';
 
 function problemsOf(text: string): readonly string[] {
   try {
@@ -176,4 +177,17 @@ it.each<[string, (readonly [string, string])[], string[]]>([
   ],
 ])('%s is reported at its place', (_, changes, problems) => {
   expect(problemsOf(changed(...changes))).toEqual(problems.map((problem) => `acme/source.yaml:${problem}`));
+});
+
+it('another origin gets no secret of the request behind a position', () => {
+  const text = definition({
+    request: '{ method: POST, path: /records }',
+    cursor:
+      '{ position: { from: next, request: { body: { at: "{{ position }}", key: "{{ options.token }}" } } } }',
+    paging: '{ next_url: { from: url, allow_origins: ["https://other.example"] } }',
+  });
+
+  expect(problemsOf(text)).toEqual([
+    expect.stringContaining('paging.next_url.allow_origins: the body of the request holds a secret'),
+  ]);
 });
