@@ -87,6 +87,8 @@ function stepsOf(tree: Tree): Step[] {
 const writer = new ProtobufWriter();
 
 function keyOf(name: string): Uint8Array {
+  // Nothing is left of a key before it that failed: names may be nested deeper than the stack allows.
+  writer.length = 0;
   writer.byte(PAIR.key);
   writer.text(name);
   writer.byte(PAIR.value);

@@ -29,14 +29,20 @@ export const PROFILES: Readonly<Record<DestinationConfig['profile'], Profile>> =
   'json-body': { scope: {}, shape: jsonBody },
 };
 
-/** One buffer for all records, because shaping never waits. What may fail is done before anything is written to it. */
+/** One buffer for all records, because shaping never waits. What is written begins empty: a record before it may have failed. */
 const writer = new ProtobufWriter();
+
+/** Begins a record with bytes of the stored one. */
+function begin(bytes: Uint8Array): void {
+  writer.length = 0;
+  writer.raw(bytes);
+}
 
 /** Severity is left out, because the receiver would write it over `event.severity` and `log.level`. */
 function elasticEcs(stored: Uint8Array, routing: () => Routing): Uint8Array {
   const uid = uidValue(stored);
   const stream = dataStream(routing());
-  writer.raw(stored.subarray(0, TIMES));
+  begin(stored.subarray(0, TIMES));
   writer.raw(stored.subarray(TIMES + SEVERITY));
   // Of an attribute that is there twice, the receiver keeps the last.
   writeIdentity(stream, uid);
@@ -51,7 +57,7 @@ function elasticBodymap(stored: Uint8Array, routing: () => Routing): Uint8Array 
     names.push(name);
     values.push(value);
   }
-  writer.raw(stored.subarray(0, TIMES + SEVERITY));
+  begin(stored.subarray(0, TIMES + SEVERITY));
   writer.byte(RECORD.body);
   const body = writer.open(2);
   writeNested(writer, names, values);
@@ -67,7 +73,7 @@ const INDEXED = new Set(['event.kind', 'event.category', 'event.type', 'event.ac
 function jsonBody(stored: Uint8Array): Uint8Array {
   const { names, values, uid } = readDocument(stored);
   const text = nestedJson(names, values);
-  writer.raw(stored.subarray(0, TIMES + SEVERITY));
+  begin(stored.subarray(0, TIMES + SEVERITY));
   writer.byte(RECORD.body);
   const body = writer.open(2);
   writer.byte(VALUE.string);
@@ -122,6 +128,7 @@ function dataStream({ dataset, namespace }: Routing): Fields {
 
 /** The content of an AnyValue that is a string. */
 function stringValue(text: string): Uint8Array {
+  writer.length = 0;
   writer.byte(VALUE.string);
   writer.text(text);
   return writer.take();

@@ -4,9 +4,11 @@ import type { EcsEvent } from '../../src/core/event.ts';
 import { eachRecord } from '../../src/otlp/decode.ts';
 import { RecordEncoder } from '../../src/otlp/encode.ts';
 import type { Feed } from '../../src/otlp/feed.ts';
+import { PROFILES } from '../../src/otlp/profiles.ts';
 import { RequestMaker } from '../../src/otlp/request.ts';
 import { decode, type ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import { event } from '../deliver/support/events.ts';
+import { encodedAlone } from '../support/records.ts';
 
 type Profile = DestinationConfig['profile'];
 
@@ -257,6 +259,18 @@ describe('a document that OTLP nests', () => {
     expect(Object.keys(body)).toEqual(expect.arrayContaining(['constructor', 'vendor']));
     expect(body['vendor']).toEqual({ toString: 'text' });
   });
+});
+
+test('a record that cannot be shaped leaves nothing in the next one', () => {
+  const profile = PROFILES['elastic-bodymap'];
+  const shaped = (fields: EcsEvent) =>
+    profile.shape(encodedAlone(event(1, fields)), () => ({ dataset: 'd', namespace: 'default' }));
+  const before = shaped({});
+
+  // Objects that are nested so deep overflow the stack.
+  expect(() => shaped({ ['a.'.repeat(50_000)]: 1 })).toThrow(RangeError);
+
+  expect(shaped({})).toEqual(before);
 });
 
 test.each(['attributes', 'elastic-ecs', 'elastic-bodymap'] as const)(
