@@ -19,21 +19,28 @@ export interface Redelivery {
 }
 
 /**
- * Sends dead letters again; accepted ones are removed. `ids`: only these. All are sent, whatever the filters of the
+ * Sends dead letters again, read one by one; accepted ones are removed. `ids`: only these. All are sent, whatever the filters of the
  * destination are now.
  */
 export async function redeliverDeadLetters(
-  deadLetters: Pick<DeadLetterStore, 'of' | 'settle'>,
+  deadLetters: Pick<DeadLetterStore, 'ids' | 'get' | 'settle'>,
   destination: string,
   ids?: readonly number[],
 ): Promise<Redelivery> {
-  const held = await deadLetters.of(destination);
-  const wanted = held.filter(({ id }) => ids === undefined || ids.includes(id));
+  const wanted = ids && new Set(ids);
+  // Those of now: what becomes a dead letter meanwhile is not sent again.
+  const waiting = (await deadLetters.ids(destination)).filter((id) => wanted?.has(id) !== false);
+  let next = 0;
   return {
     selection: { sources: undefined, tenants: undefined },
+    // Positions only grow.
     read: async ({ sequence }) => {
-      const next = wanted.find(({ id }) => id >= sequence);
-      return next && asPage(next);
+      for (; next < waiting.length; next += 1) {
+        const id = waiting[next] ?? 0;
+        const letter = id < sequence ? undefined : await deadLetters.get(id);
+        if (letter !== undefined) return asPage(letter);
+      }
+      return undefined;
     },
     settle: ({ accepted, rejected }) =>
       deadLetters.settle(

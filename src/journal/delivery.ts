@@ -151,6 +151,10 @@ export interface DeadLetterOutline {
 export interface DeadLetterStore {
   /** Of one destination or of all, oldest first. */
   of(destination?: string): Promise<readonly HeldDeadLetter[]>;
+  /** The ids of one destination's, oldest first. */
+  ids(destination: string): Promise<readonly number[]>;
+  /** One of them; undefined when it is no dead letter any more. */
+  get(id: number): Promise<HeldDeadLetter | undefined>;
   /** About how many bytes all dead letters take. */
   bytes(): Promise<number>;
   count(destination: string): Promise<number>;

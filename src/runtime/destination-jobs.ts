@@ -66,10 +66,10 @@ export const replay: JobHandlers['replay'] = async (job) => {
 export const retry: JobHandlers['retry'] = async (job) => {
   const { app, spec } = job;
   const deliveries = app.deliveries.filter(({ destination }) => spec.destinations.includes(destination.name));
-  const letters = await Promise.all(
-    deliveries.map(({ destination }) => app.journal.deadLetters.of(destination.name)),
+  const ids = await Promise.all(
+    deliveries.map(({ destination }) => app.journal.deadLetters.ids(destination.name)),
   );
-  const total = letters.flat().filter(({ id }) => spec.ids === undefined || spec.ids.includes(id)).length;
+  const total = ids.flat().filter((id) => spec.ids === undefined || spec.ids.includes(id)).length;
   let accepted = 0;
   let rejected = 0;
   const retried = deliveries.map(async (delivery) =>

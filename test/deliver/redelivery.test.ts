@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Settled } from '../../src/deliver/in-flight-batch.ts';
-import type { Redelivery } from '../../src/deliver/redelivery.ts';
+import { redeliverDeadLetters, type Redelivery } from '../../src/deliver/redelivery.ts';
 import type { RecordPage } from '../../src/deliver/record-page.ts';
+import type { HeldDeadLetter } from '../../src/journal/delivery.ts';
 import { uidOf } from '../../src/otlp/stored-record.ts';
 import { ACCEPTED, type ReceiverAnswer } from '../../src/simulators/otlp-receiver.ts';
 import { events } from './support/events.ts';
@@ -66,4 +67,43 @@ describe.each([
       expect(running.journal.passed).toBe(6);
     },
   );
+});
+
+function letter(id: number): HeldDeadLetter {
+  return {
+    id,
+    destination: 'siem',
+    stream: 'qradar-login-attempts|https://qradar.example.com|',
+    source: 'console',
+    dataset: 'qradar.login_attempts',
+    lane: 'live',
+    observedAt: 0,
+    uid: `uid-${id}`,
+    record: new Uint8Array(),
+    status: 400,
+    reason: 'no',
+    at: 0,
+  };
+}
+
+test('dead letters are read when they are sent, and not all at once', async () => {
+  const got: number[] = [];
+  const redelivery = await redeliverDeadLetters(
+    {
+      ids: async () => [3, 5, 8, 9],
+      // The second was removed meanwhile.
+      get: async (id) => (got.push(id), id === 5 ? undefined : letter(id)),
+      settle: async () => undefined,
+    },
+    'siem',
+    [3, 5, 8],
+  );
+
+  const first = await redelivery.read({ sequence: 0, offset: 0 });
+  const before = [...got];
+  const second = await redelivery.read({ sequence: 4, offset: 0 });
+  const end = await redelivery.read({ sequence: 9, offset: 0 });
+
+  expect(before).toEqual([3]);
+  expect([first?.sequence, second?.sequence, end]).toEqual([3, 8, undefined]);
 });

@@ -17,6 +17,13 @@ interface DeadLetterRow {
   readonly record: Uint8Array;
 }
 
+const SELECT = `
+  SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
+    reason, at, record
+  FROM dead_letter JOIN stream ON stream.id = dead_letter.stream`;
+const SELECT_OF = `${SELECT} WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`;
+const SELECT_ONE = `${SELECT} WHERE dead_letter.id = :id`;
+
 /** Records that a destination rejected for good, with the reason. */
 export class SqliteDeadLetters implements DeadLetterStore {
   readonly #connection: Connection;
@@ -26,18 +33,18 @@ export class SqliteDeadLetters implements DeadLetterStore {
   }
 
   async of(destination?: string): Promise<readonly HeldDeadLetter[]> {
-    const rows = this.#connection.all<DeadLetterRow>(
-      `SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
-         reason, at, record
-       FROM dead_letter JOIN stream ON stream.id = dead_letter.stream
-       WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`,
-      { destination: destination ?? null },
-    );
-    return rows.map((row) => ({
-      ...row,
-      stream: fromStored(row.stream),
-      status: orUndefined(row.status),
-    }));
+    const parameters = { destination: destination ?? null };
+    return this.#connection.all<DeadLetterRow>(SELECT_OF, parameters).map(toHeld);
+  }
+
+  async ids(destination: string): Promise<readonly number[]> {
+    const sql = 'SELECT id FROM dead_letter WHERE destination = :destination ORDER BY id';
+    return this.#connection.all<{ id: number }>(sql, { destination }).map(({ id }) => id);
+  }
+
+  async get(id: number): Promise<HeldDeadLetter | undefined> {
+    const row = this.#connection.first<DeadLetterRow>(SELECT_ONE, { id });
+    return row && toHeld(row);
   }
 
   async bytes(): Promise<number> {
@@ -111,4 +118,8 @@ export class SqliteDeadLetters implements DeadLetterStore {
     );
     return counted?.letters ?? 0;
   }
+}
+
+function toHeld({ stream, status, ...row }: DeadLetterRow): HeldDeadLetter {
+  return { ...row, stream: fromStored(stream), status: orUndefined(status) };
 }

@@ -195,6 +195,10 @@ export function describeDelivery(subject: Subject): void {
         ['event-1', 'still no'],
         ['event-2', 'no'],
       ]);
+      expect(await subject.journal.deadLetters.ids('siem')).toEqual(left.map(({ id }) => id));
+      expect(await subject.journal.deadLetters.ids('other')).toEqual([]);
+      expect(await subject.journal.deadLetters.get(left[1]?.id ?? 0)).toEqual(left[1]);
+      expect(await subject.journal.deadLetters.get(1)).toBeUndefined();
       expect(await subject.journal.deadLetters.bytes()).toBeLessThan(bytes);
       expect(await subject.journal.deadLetters.bytes()).toBeGreaterThan(0);
     });
