@@ -48,7 +48,9 @@ async function reopen(
   previous: LoadedConfig,
 ): Promise<DaemonInstance | undefined> {
   try {
-    return await DaemonInstance.open(parts, next, { waitsForDisk: true });
+    const instance = await DaemonInstance.open(parts, next, { waitsForDisk: true });
+    if (instance !== undefined) next.log.info('Configuration reloaded.');
+    return instance;
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof StateError)) throw error;
     reportRejected({ log: previous.log, live: parts.services.live }, error);

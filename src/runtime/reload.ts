@@ -56,7 +56,6 @@ export async function nextConfig(
       const loaded = await load();
       requireSameState(current, loaded);
       if (signal.aborted) return undefined;
-      current.log.info('Configuration reloaded.');
       live.reloaded(undefined);
       return loaded;
     } catch (error) {
