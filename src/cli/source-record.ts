@@ -29,6 +29,9 @@ import { runFixture } from './source-fixture.ts';
 /** The fixture that a recording is written to. */
 const FILE = 'recorded.yaml';
 
+/** A wrong path in `paging` finds no next page, which is how a list ends. */
+const ENDED = ' The list ended here: if the vendor has more records, correct `paging`.';
+
 /** `penstock source record SOURCE`: a fixture of what the vendor answers, without secrets and personal values. */
 export async function sourceRecord(
   io: Io,
@@ -57,7 +60,7 @@ export async function sourceRecord(
   else
     say(
       io.stdout,
-      `${file}: ${counted(result.exchanges, 'exchange')}, ${counted(result.events, 'event')}. Read it before you share it.\n`,
+      `${file}: ${counted(result.exchanges, 'exchange')}, ${counted(result.events, 'event')}.${recording.partial ? '' : ENDED} Read it before you share it.\n`,
     );
   return EXIT.done;
 }

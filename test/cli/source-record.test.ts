@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -82,7 +82,10 @@ afterEach(async () => {
 });
 
 /** Records from the vendor, with `flags` in place of the defaults. */
-async function recorded(flags: readonly string[] = ['--pages', '9']) {
+async function recorded(
+  flags: readonly string[] = ['--pages', '9'],
+  setting: { readonly tty?: boolean } = {},
+) {
   const { path } = directory;
   await writeFile(
     join(path, 'penstock.yaml'),
@@ -94,10 +97,21 @@ sources: { okta: { type: okta-system-log, base_url: "${vendor.url}", token: "${T
   return command(['source', 'record', 'okta', '--out', 'fixtures', ...flags], {
     cwd: path,
     clock: new DrivenClock('2026-03-02T12:00:00Z'),
+    ...setting,
   });
 }
 
 const text = () => readFile(join(directory.path, 'fixtures/recorded.yaml'), 'utf8');
+
+it('a recording says when the list ended, because a wrong paging looks the same', async () => {
+  const whole = await recorded(['--pages', '9'], { tty: true });
+  await rm(join(directory.path, 'fixtures'), { recursive: true });
+  const part = await recorded(['--pages', '1'], { tty: true });
+
+  expect(whole.stdout).toContain('The list ended here: if the vendor has more records, correct `paging`.');
+  expect(part.stdout).toContain('Read it before you share it.');
+  expect(part.stdout).not.toContain('The list ended');
+});
 
 it('nothing personal and no secret is in the bytes that are written, and what happened still is', async () => {
   const { code, rows, stderr } = await recorded();
