@@ -118,8 +118,10 @@ function inWords(
     ({ name }) => `${live.destination(name).delivered} delivered${several ? ` to ${name}` : ''}`,
   );
   const { collected, gaps, dropped } = totalsOf(live);
+  const malformed = polls.reduce((sum, { stats }) => sum + stats.malformed, 0);
   const counts = [
     `${collected} collected`,
+    ...(malformed === 0 ? [] : [`${malformed} of them malformed (sent as pipeline errors)`]),
     ...delivered,
     `${undelivered} waiting`,
     ...(dropped === 0 ? [] : [`${dropped} dropped by shape.drop`]),

@@ -60,3 +60,16 @@ it('once names the sources that a rate limit left for the next pass', async () =
     },
   ]);
 });
+
+it('once counts malformed records in its summary', async () => {
+  world.console.addRaw(Date.now() - 300_000, { attempt_time: 'never' });
+
+  const { code, rows } = await world.run('once --json');
+
+  expect(code).toBe(0);
+  expect(rows).toMatchObject([
+    {
+      summary: 'Done: 41 collected, 1 of them malformed (sent as pipeline errors), 41 delivered, 0 waiting.',
+    },
+  ]);
+});
