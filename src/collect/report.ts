@@ -41,7 +41,7 @@ export function reportPoll({ log, config }: PollContext, result: PollResult): vo
   if (stats.schemaChanged) {
     log.warn(
       fields,
-      'More than half of the rows of a page did not fit their schema: the vendor may have changed its answer. The rows are sent as pipeline errors.',
+      'More than half of the rows of a page did not fit their schema: the vendor may have changed its answer, or a path of the definition is wrong. The rows are sent as pipeline errors.',
     );
   }
 }
