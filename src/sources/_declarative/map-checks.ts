@@ -60,7 +60,14 @@ export function mappingOf(
     mapped.flatMap(({ origin }) => ('steps' in origin && origin.of === of ? [origin.steps] : []));
   const list = raw.split === undefined ? undefined : parsePath(raw.split);
   const own = list === undefined || 'message' in list ? [] : [list];
-  const rest = { dataset, fields, format, except: pathsOf([...named('record'), ...own]) };
+  const byPath = mapped.flatMap(({ name, origin }) => ('steps' in origin ? [name] : []));
+  const rest = {
+    dataset,
+    fields,
+    format,
+    except: pathsOf([...named('record'), ...own]),
+    named: new Set(byPath),
+  };
   return {
     fields: mapped,
     namespace,

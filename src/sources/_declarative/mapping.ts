@@ -67,8 +67,7 @@ export function mapItem(
     change: reason === 'new' ? 'new' : 'updated',
   }));
   for (const field of mapping.fields) setField(field, item, { event, problems, variables, losses });
-  const rest = restOf(mapping, item, problems);
-  for (const [name, value] of rest?.values ?? []) if (!(name in event)) event[name] = value;
+  const rest = addRest(mapping, item, { event, problems });
   if (item.id !== undefined && !('event.id' in event)) event['event.id'] = item.id;
   addHosts(event);
   const mapped = compact(withoutConflicts(event, [...mapping.objects, ...(rest?.objects ?? [])]));
@@ -149,12 +148,18 @@ function valueOf(
   return 'value' in outcome ? outcome.value : undefined;
 }
 
-function restOf({ rest, restOfItem }: Mapping, item: Item, problems: string[]): RestFields | undefined {
+/** Adds the fields that `map` does not name. */
+function addRest(
+  { rest, restOfItem }: Mapping,
+  item: Item,
+  { event, problems }: Pick<Building, 'event' | 'problems'>,
+): RestFields | undefined {
   if (rest === undefined) return undefined;
-  const fields = new RestFields(rest);
+  const fields = new RestFields(rest, event);
   if (typeof item.record === 'object') fields.add(item.record, rest.dataset, rest.except);
   if (restOfItem !== undefined && item.item !== undefined)
     fields.add(item.item, restOfItem.dataset, restOfItem.except);
+  for (const [name, value] of fields.values) event[name] = value;
   problems.push(...fields.problems);
   if (fields.leftOut > 0) problems.push(`${fields.leftOut} more vendor fields`);
   return fields;

@@ -1,4 +1,4 @@
-import type { EcsValue, FieldTable } from '../../core/event.ts';
+import type { EcsEvent, EcsValue, FieldTable } from '../../core/event.ts';
 import { toJson } from '../../core/json.ts';
 import { converted } from './ecs-values.ts';
 import type { Steps } from './path.ts';
@@ -17,6 +17,8 @@ export interface Rest {
   readonly format: TimeFormat;
   /** Paths that `map` names, and the list of `split`: they are left out. */
   readonly except: Paths;
+  /** The fields that `map` sets by a path. */
+  readonly named: ReadonlySet<string>;
 }
 
 /** A set of paths, as a tree. */
@@ -43,9 +45,12 @@ export class RestFields {
   /** Fields that were left out: a second path with one name, or beyond the limit. */
   leftOut = 0;
   readonly #rest: Rest;
+  readonly #mapped: EcsEvent;
 
-  constructor(rest: Rest) {
+  /** `mapped`: what `map` has set. It stays, whatever a field of the same name holds. */
+  constructor(rest: Rest, mapped: EcsEvent) {
     this.#rest = rest;
+    this.#mapped = mapped;
   }
 
   /** Adds the fields of an object, below `prefix`. */
@@ -59,7 +64,12 @@ export class RestFields {
   }
 
   #set(name: string, value: unknown): void {
-    const { fields, format } = this.#rest;
+    const { fields, format, named } = this.#rest;
+    if (name in this.#mapped) {
+      // An expression may be there to replace the field; another path has its name by chance.
+      if (named.has(name)) this.leftOut += 1;
+      return;
+    }
     const type = fields[name] ?? 'keyword';
     if (type === 'keyword' && typeof value === 'string') return this.#keep(name, value);
     const isDeep = Array.isArray(value) && value.some((one) => typeof one === 'object' && one !== null);

@@ -196,3 +196,20 @@ it('an element of a list has its fields below `item`, and says why it is sent', 
     'sample.records.item.more.x': '1',
   });
 });
+
+it('a vendor field whose name another path of `map` has is counted and left out; an expression may replace one', () => {
+  const event = mapped(
+    { id: 1, user: 'anna', login: 'a-1', size: '7 kB' },
+    {
+      rest: 'vendor',
+      fields: '{ sample.records.size: long }',
+      map: `{ sample.records.user: login, sample.records.size: { cel: 'int(record.size.split(" ")[0])' } }`,
+    },
+  );
+
+  expect(event).toMatchObject({
+    'sample.records.user': 'a-1',
+    'sample.records.size': 7,
+    'error.message': expect.stringMatching(/: 1 more vendor fields$/),
+  });
+});
