@@ -77,8 +77,12 @@ export class Terms {
     const compiled = this.#compiler.compile(text.trim());
     if ('at' in compiled) {
       const near = /^there is no `(\w+)`$/.exec(compiled.message)?.[1];
-      const hint = near === undefined ? '' : didYouMean(near, [...this.#options.keys()], '`');
-      this.#checks.add(path, compiled.message + hint, offset + lead + compiled.at);
+      const known = [...this.#options.keys()];
+      const message =
+        near === undefined
+          ? compiled.message
+          : `there is no option \`${near}\`${didYouMean(near, known, '`')}`;
+      this.#checks.add(path, message, offset + lead + compiled.at);
       return undefined;
     }
     return this.#allowsSecrets(path, compiled, offset + lead) ? compiled : undefined;

@@ -50,7 +50,7 @@ it.each<[string, (readonly [string, string])[], string[]]>([
   [
     'an option that does not exist',
     [['options.token', 'options.tokn']],
-    ['12:29 auth.bearer: there is no `tokn`; did you mean `token`?'],
+    ['12:29 auth.bearer: there is no option `tokn`; did you mean `token`?'],
   ],
   [
     'a forbidden regular expression',
