@@ -22,8 +22,8 @@ const NOTHING: Converted = { value: undefined, problems: [] };
 /** Converts a value of a record, or a result of CEL, to the type of its field. A single field takes a list's first element. */
 export function converted(value: unknown, target: Target, format: TimeFormat): Converted {
   if (value === undefined || value === null) return NOTHING;
-  const isList = Array.isArray(value);
-  const given: readonly unknown[] = isList ? value : [value];
+  const all: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const given = all.filter((one) => one !== null && one !== undefined);
   const values: Scalar[] = [];
   const problems: string[] = [];
   for (const one of target.array ? given : given.slice(0, 1)) {

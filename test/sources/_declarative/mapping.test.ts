@@ -36,6 +36,7 @@ it.each<[string, string, unknown, EcsEvent]>([
     { names: ['anna', 'boris'] },
     { 'user.name': 'anna' },
   ],
+  ['null in a list counts as absent', 'user.name: names', { names: [null, 'anna'] }, { 'user.name': 'anna' }],
   [
     'a date is read as the cursor says',
     'event.start: begun',
