@@ -14,8 +14,10 @@ export interface ReadPage extends PageOrigin, Pick<Page<unknown>, 'observations'
 
 /** What the journal holds of a page's stream. */
 export interface Known {
-  /** The entries of the page's keys. Empty: everything is emitted as if it were new. */
+  /** The entries of the page's keys. */
   readonly ledger: ReadonlyMap<string, LedgerEntry>;
+  /** Emits what is known and unchanged once more, as if it were new. */
+  readonly again?: boolean;
   readonly gaps: readonly GapState[];
   /**
    * Spans whose observations were emitted by others, so that they are skipped even when the ledger has forgotten them.
@@ -47,7 +49,7 @@ export function buildPage(
   const newGaps = (page.gaps ?? []).filter((gap) => !known.gaps.some((one) => isKnownGap(gap, one)));
   const stats = new PollStats();
   const ledger = new Map<string, LedgerWrite>();
-  const emitting = { source, page, known: known.ledger, ledger, stats };
+  const emitting = { source, page, known, ledger, stats };
   function* events(): Generator<JournaledEvent> {
     yield* emitted(observations, emitting);
     for (const gap of newGaps) yield gapEvent({ config: source, scope, gap, observedAt });
@@ -64,8 +66,7 @@ export function buildPage(
 interface Emitting {
   readonly source: SourceConfig;
   readonly page: PageOrigin;
-  /** What the ledger knew. */
-  readonly known: ReadonlyMap<string, LedgerEntry>;
+  readonly known: Pick<Known, 'ledger' | 'again'>;
   /** What the page adds to it, and to the numbers of the poll. */
   readonly ledger: Map<string, LedgerWrite>;
   readonly stats: PollStats;
@@ -81,13 +82,16 @@ function* emitted(
   for (const observation of observations) {
     const { key, at = page.observedAt } = observation;
     // A key may come twice in one page.
-    const before = ledger.get(key) ?? known.get(key);
-    const decision = decide(stream, observation, before);
+    const latest = ledger.get(key) ?? known.ledger.get(key);
+    const change = decide(stream, observation, latest);
+    const isAgain = known.again === true && change.outcome !== 'emitted' && !ledger.has(key);
+    const before = isAgain ? undefined : latest;
+    const decision = isAgain ? decide(stream, observation, before) : change;
     if (decision.outcome === 'repeated') {
       stats.repeated += 1;
       continue;
     }
-    let uid = before?.uid ?? '';
+    let uid = latest?.uid ?? '';
     if (decision.outcome === 'emitted') {
       const made = maker.make({ observation, before, change: decision, losses: stats });
       const { event, malformed, drop } = made;
@@ -96,8 +100,8 @@ function* emitted(
       else if (malformed) stats.malformed += 1;
       else if (before === undefined) stats.new += 1;
       else stats.updated += 1;
-      // Only the id of an update depends on the event before it.
-      uid = stream === 'append-only' ? '' : event.uid;
+      // Only the id of an update depends on the event before it. An event that is repeated is not the latest.
+      if (!isAgain) uid = stream === 'append-only' ? '' : event.uid;
       if (!drop) yield event;
     }
     ledger.set(key, { key, value: remembered(observation), uid, at });

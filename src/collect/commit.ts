@@ -37,12 +37,13 @@ export function commitPage(
     const { journal, config, clock, observer } = context;
     const { scope, state } = stream;
     const observedAt = context.source.now();
-    const keys = again ? [] : [...new Set(page.observations.map(({ key }) => key))];
+    const keys = [...new Set(page.observations.map(({ key }) => key))];
     const built = buildPage(
       context,
       { ...page, scope, lane, observedAt },
       {
         ledger: await journal.ledger.lookup(state.key, keys),
+        again,
         gaps: page.gaps === undefined ? [] : await journal.gaps.of(state.key),
         // Live polling may have emitted it in the meantime.
         covered: lane === 'live' || again ? [] : await journal.coverage.of(state.key),

@@ -129,6 +129,26 @@ function freeze<T>(value: T): T {
 }
 
 describe('buildPage', () => {
+  it('a record that is read once more repeats its first event, and no later update gets the id of an earlier one', () => {
+    let ledger: Known['ledger'] = new Map();
+    const read = (door: number, again = false) => {
+      const built = build(
+        { ...page, observations: [row('a', door), row('a', door)] },
+        { ...nothing, ledger, again },
+      );
+      ledger = new Map(built.ledger.map(({ key, value, uid }) => [key, { value, uid }]));
+      return built.events.map(({ uid }) => uid);
+    };
+
+    const before = [1, 2, 3].map((door) => read(door));
+    const repeated = read(3, true);
+    const later = [read(2), read(3)];
+    const changed = read(4, true);
+
+    expect(repeated).toEqual(before[0]);
+    expect(new Set([...before, ...later, changed].flat()).size).toBe(6);
+  });
+
   it('gives the same records and ledger for the same page, and changes nothing that it is given', () => {
     const observations = freeze([row('a', 1), row('b', 2), row('a', 3)]);
     const known = freeze({ ...nothing, ledger: new Map([['b', entry({ door: '2' })]]) });
