@@ -138,7 +138,7 @@ function tokenFailureOf(raw: RawResponse, now: number, address: string): VendorE
 function badCredential({ url, status, text }: RawResponse): UnauthorisedError {
   const words = wordsOf(text);
   const said = words === '' ? '' : `: ${words}`;
-  const message = `${url} answered ${status}${said}${/[.!?]$/.test(said) ? '' : '.'} It refused the credential. Check it: the client and its secret or key, or the user and the password.`;
+  const message = `${url} answered ${status}${said}${/[.!?]$/.test(said) ? '' : '.'} The credential was rejected. Check the client and its secret or key, or the user and the password.`;
   return new UnauthorisedError(message, url, 401);
 }
 
