@@ -35,7 +35,7 @@ function costGoals(variants: readonly VariantCost[]): Goal[] {
   );
   if (plain === undefined) return [];
   const others = variants.filter(({ tool, compression }) => tool === 'penstock' && compression === 'gzip');
-  const dearest = Math.max(...others.map(({ cpu }) => cpu.median)) / plain.cpu.median;
+  const most = Math.max(...others.map(({ cpu }) => cpu.median)) / plain.cpu.median;
   return [
     atMost('CPU a record, poll to acknowledged', plain.cpuRatio, 0.8, timesFloor),
     {
@@ -45,8 +45,8 @@ function costGoals(variants: readonly VariantCost[]): Goal[] {
       met: plain.rateRatio >= 1.2,
     },
     atMost(
-      'CPU of the dearest profile or encoding',
-      dearest,
+      'CPU of the most expensive profile or encoding',
+      most,
       2,
       (value) => `${value.toFixed(2)} × \`attributes\``,
     ),
