@@ -77,11 +77,7 @@ export class Terms {
     const compiled = this.#compiler.compile(text.trim());
     if ('at' in compiled) {
       const near = /^there is no `(\w+)`$/.exec(compiled.message)?.[1];
-      const known = [...this.#options.keys()];
-      const message =
-        near === undefined
-          ? compiled.message
-          : `there is no option \`${near}\`${didYouMean(near, known, '`')}`;
+      const message = near === undefined ? compiled.message : this.#whyNoOption(near);
       this.#checks.add(path, message, offset + lead + compiled.at);
       return undefined;
     }
@@ -109,6 +105,13 @@ export class Terms {
       typeof part === 'string' ? part : this.#piece(path, part.expression, part.at),
     );
     return parts.includes(undefined) ? undefined : new Template(parts as (string | Expression)[]);
+  }
+
+  #whyNoOption(name: string): string {
+    if (this.#options.get(name) === 'file')
+      return `\`${name}\` is a file, which \`auth\` names by \`file\`, \`key_file\` or \`certificate_file\`; no expression reads it`;
+    const known = [...this.#options].filter(([, type]) => type !== 'file').map(([one]) => one);
+    return `there is no option \`${name}\`${didYouMean(name, known, '`')}`;
   }
 
   #piece(path: Path, text: string, at: number): Expression | undefined {

@@ -98,6 +98,16 @@ it.each<[string, (readonly [string, string])[], string[]]>([
     ['33:37 expand.request.path: the option `region` names what is read, so `scope` must list it'],
   ],
   [
+    'a file in an expression',
+    [
+      ['scope: [organisation]', '  pem: { type: file }\nscope: [organisation]'],
+      ['options.token', 'options.pem'],
+    ],
+    [
+      '13:29 auth.bearer: `pem` is a file, which `auth` names by `file`, `key_file` or `certificate_file`; no expression reads it',
+    ],
+  ],
+  [
     'a template that is not closed',
     [['{{ iso(to) }}', '{{ iso(to)']],
     ['18:46 request.query.until: `{{` without `}}`'],
