@@ -3,8 +3,8 @@ import type { ProtobufReader, ProtobufWriter } from './protobuf.ts';
 
 const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.(\d{1,9})\d*)?(?:Z|[+-]\d{2}:\d{2})$/;
 
-/** What `ISO` allows, in the form that events have nearly always. */
-const PLAIN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d\.\d{3}Z$/;
+/** What `ISO` allows, in the form that events have nearly always. Only the first instant of hour 24 is a time. */
+const PLAIN = /^\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:[0-5]\d\.\d{3}Z$/;
 
 /** OTLP counts nanoseconds since 1970 in 64 bits without sign: the last whole second that fits (July 2554). */
 const LAST_SECOND = 18_446_744_073;

@@ -169,6 +169,7 @@ describe('times', () => {
     ['1969-12-31T23:59:59Z', undefined],
     ['9999-12-31T23:59:59Z', '18446744073000000000'],
     ['not a time', '1772452800000000000'],
+    ['2026-03-02T24:00:30.000Z', '1772452800000000000'],
   ])('a time that OTLP cannot express is told in words: %s', (time, nanoseconds) => {
     const { timeUnixNano, attributes } = encoded({ '@timestamp': time }) as Record<string, unknown>;
 
