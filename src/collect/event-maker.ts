@@ -74,20 +74,19 @@ export class EventMaker {
   }
 
   /** What the mapping makes of a malformed record; undefined when it fails. */
-  #attempt({ observation: { record }, before, change }: Emission): EcsEvent | undefined {
-    const { scope, observedAt } = this.#page;
+  #attempt(emission: Emission): EcsEvent | undefined {
+    const context = this.#contextOf({ ...emission, losses: undefined });
     try {
-      return this.#source.definition.normalise(record, {
-        scope,
-        observedAt,
-        reason: change.reason,
-        previous: before?.value,
-        delta: change.delta,
-      });
+      return this.#source.definition.normalise(emission.observation.record, context);
     } catch {
       // Nothing is known of the record then.
       return undefined;
     }
+  }
+
+  #contextOf({ before, change: { reason, delta }, losses }: Emission): MappingContext {
+    const { scope, observedAt } = this.#page;
+    return { scope, observedAt, reason, previous: before?.value, delta, losses };
   }
 
   /** Labels of the source, of the event's tenant, and of a backfill; a later one of the same name counts. */
@@ -104,18 +103,16 @@ export class EventMaker {
    * that lacks a required value, or that the mapping throws on, becomes a `pipeline_error` with the record in it: nothing
    * is dropped.
    */
-  #map({ observation, before, change, losses }: Emission): { mapped: EcsEvent; malformed: boolean } {
+  #map(emission: Emission): { mapped: EcsEvent; malformed: boolean } {
     const { definition } = this.#source;
-    const { scope, observedAt } = this.#page;
+    const { observation, losses } = emission;
     const original = rawOf(observation);
     const failed = (problem: string) => ({ mapped: malformedEvent(original, problem), malformed: true });
     if (original instanceof Unreadable) return failed(original.problem);
     const reading = readRecord(definition.record, observation.record);
     if ('problem' in reading) return failed(reading.problem);
-    const { reason, delta } = change;
-    const context: MappingContext = { scope, observedAt, reason, previous: before?.value, delta, losses };
     try {
-      const mapped = definition.normalise(reading.data, context);
+      const mapped = definition.normalise(reading.data, this.#contextOf(emission));
       if (reading.leftOut === undefined) return { mapped, malformed: false };
       losses?.leftOut(reading.leftOutCount);
       return { mapped: { ...mapped, ...oddFields(original, reading.leftOut) }, malformed: false };
