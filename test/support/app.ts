@@ -10,7 +10,7 @@ import { loadSources } from '../../src/sources/registry.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import { workspace } from './cli.ts';
 import type { DrivenClock } from './driven-clock.ts';
-import { atRest, passTime } from './network.ts';
+import { atRest, passTime, working } from './network.ts';
 
 /**
  * A method of the journal (`commit`) or of one of its stores (`destinations.skip`), before it is called (and what it is
@@ -62,6 +62,9 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   );
   return new TestLab(options, space);
 }
+
+/** Methods of the journal that wait for something to happen. */
+const WAITS: ReadonlySet<string> = new Set(['pages.changed']);
 
 class TestLab implements Lab {
   readonly directory: string;
@@ -152,11 +155,11 @@ class TestLab implements Lab {
     this.#store = journal;
     const life = { killed: () => this.#store !== journal || this.#killed };
     const never = new Promise<never>(() => {});
-    const call = async (name: string, method: () => unknown, args: readonly unknown[]) => {
+    const call = async (name: string, method: () => Promise<unknown>, args: readonly unknown[]) => {
       if (life.killed()) return never;
       this.#options.onStep?.(name, 'before', args);
       if (life.killed()) return never;
-      const result = await method();
+      const result = await (WAITS.has(name) ? method() : working(method));
       if (!life.killed()) this.#options.onStep?.(name, 'after', args);
       return life.killed() ? never : result;
     };
@@ -168,7 +171,7 @@ class TestLab implements Lab {
           if (typeof member === 'object' && member !== null) return watched(member, `${name}.`);
           if (typeof member !== 'function') return member;
           return (...args: unknown[]) =>
-            call(`${path}${name}`, () => Reflect.apply(member, target, args) as unknown, args);
+            call(`${path}${name}`, () => Reflect.apply(member, target, args) as Promise<unknown>, args);
         },
       });
     return watched(journal);

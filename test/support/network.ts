@@ -4,8 +4,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Sender } from '../../src/otlp/sender.ts';
 import type { DrivenClock } from './driven-clock.ts';
 
-/** Requests that this process has made and that have not ended, by either HTTP client (Node's and undici's). */
+/** Requests of this process, by either HTTP client (Node's and undici's), and calls of a journal that have not ended. */
 const inFlight = new Set<unknown>();
+/** How many have begun so far: one may begin and end within a turn. */
+let begun = 0;
 
 const CHANNELS: Readonly<Record<string, boolean>> = {
   'undici:request:create': true,
@@ -19,7 +21,7 @@ const CHANNELS: Readonly<Record<string, boolean>> = {
 for (const [channel, begins] of Object.entries(CHANNELS)) {
   subscribe(channel, (message) => {
     const { request } = message as { request: object };
-    if (begins) inFlight.add(request);
+    if (begins) begin(request);
     else inFlight.delete(request);
     // Node's own tell of no end on these channels when a response switches protocols.
     if (begins && request instanceof ClientRequest) request.once('close', () => inFlight.delete(request));
@@ -29,24 +31,36 @@ for (const [channel, begins] of Object.entries(CHANNELS)) {
 // Node tells nothing of a compression, which comes before the request.
 // oxlint-disable-next-line typescript/unbound-method -- it is called with its sender
 const { send } = Sender.prototype;
-Sender.prototype.send = async function counted(...args) {
-  const token = {};
+Sender.prototype.send = function (...args) {
+  return working(() => send.apply(this, args));
+};
+
+function begin(token: unknown): void {
   inFlight.add(token);
+  begun += 1;
+}
+
+/** Does work that `atRest` waits for. */
+export async function working<T>(work: () => Promise<T>): Promise<T> {
+  const token = {};
+  begin(token);
   try {
-    return await send.apply(this, args);
+    return await work();
   } finally {
     inFlight.delete(token);
   }
-};
+}
 
-/** So many turns of the event loop without a request, and what runs waits for time alone. */
+/** So many turns of the event loop without a request or a call of the journal, and what runs waits for time alone. */
 const QUIET_TURNS = 12;
 
-/** Resolves when no request is under way and none was begun for some turns: whatever runs here waits for its clock. */
+/** Resolves when no work is under way and none was begun for some turns: whatever runs here waits for its clock. */
 export async function atRest(): Promise<void> {
+  let before = begun;
   for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
     await turn();
-    if (inFlight.size > 0) quiet = 0;
+    if (inFlight.size > 0 || begun !== before) quiet = 0;
+    before = begun;
   }
 }
 
