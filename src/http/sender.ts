@@ -89,10 +89,11 @@ export class Sender implements AsyncDisposable {
     outgoing: Outgoing,
     { route, asked, quota, attempt }: Attempt,
   ): Promise<{ readonly raw: RawResponse; readonly credential: Credential }> {
-    const { spender, clock, signal, log, throttled: says, onRequest, onWait } = this.#settings;
+    const { spender, clock, signal, log, throttled: says, onRequest, onWait, requireValid } = this.#settings;
     await this.prepare(outgoing, false);
     await spender.acquire(quota, { signal, log, onWait: (until) => onWait?.(until, quota.route) });
     const credential = await this.#credential(outgoing);
+    requireValid?.();
     this.#requests += 1;
     const report = { route, retry: attempt > 1 };
     let raw: RawResponse;

@@ -27,6 +27,8 @@ export interface HttpSettings {
   readonly log: Logger;
   /** Ends requests and waits: the stop of the daemon, the deadline of `once`. */
   readonly signal: AbortSignal;
+  /** Called right before a request is sent, after its quota was spent. When it throws, nothing is sent. */
+  readonly requireValid?: (() => void) | undefined;
   /** Always sent, because one vendor answers 403 to requests without it. */
   readonly userAgent: string;
   /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */

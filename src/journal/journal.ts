@@ -15,6 +15,7 @@ import type {
   StreamStore,
 } from './collection.ts';
 import type { DeadLetter, DeadLetterStore, DestinationStore, PageStore, Position } from './delivery.ts';
+import type { Leases, Replica, Subject } from './leases.ts';
 
 /**
  * The durable queue between the two loops: what was collected and not yet delivered everywhere, and every cursor, position
@@ -38,6 +39,8 @@ export interface Journal extends AsyncDisposable {
   readonly deadLetters: DeadLetterStore;
   readonly jobs: JobStore;
   readonly states: StateStore;
+  /** Undefined when one process holds the whole state. */
+  readonly leases: Leases | undefined;
 
   /** A page is in the journal with its ledger entries, cursor, coverage and gaps, or it never happened. */
   commit(page: PageCommit): Promise<void>;
@@ -49,6 +52,8 @@ export interface Journal extends AsyncDisposable {
   /** Removes pages that every destination has passed and whose `retain` is over. Small transactions. */
   trim(now: number): Promise<void>;
   stats(): Promise<JournalStats>;
+  /** The processes that share the state now, oldest first; none when one process holds it whole. */
+  replicas(): Promise<readonly Replica[]>;
 
   /** @throws StateError when a file of the state was removed or replaced. Every method that writes checks it first. */
   requirePresent(): Promise<void>;
@@ -72,6 +77,7 @@ export interface JournalView extends AsyncDisposable {
   readonly deadLetters: Pick<DeadLetterStore, 'of' | 'count' | 'outline'>;
   readonly states: Pick<StateStore, 'all'>;
   stats(): Promise<JournalStats>;
+  replicas(): Promise<readonly Replica[]>;
 }
 
 /** A view that can also spend quotas: all that `check` and `preview` may write. */
@@ -178,8 +184,22 @@ export interface JobStore {
  * It can be tried again, so a poll fails and is repeated.
  */
 export class JournalWriteError extends PenstockError {
-  override readonly name = 'JournalWriteError' as const;
+  override readonly name: 'JournalWriteError' | 'LeaseLostError' = 'JournalWriteError';
   readonly blame = 'nobody' as const;
+}
+
+/**
+ * This replica no longer holds the source or destination that the work is for, or cannot be sure of it, so nothing of it
+ * was written. The signal of the hold was aborted before: the work ends as at a stop, and the next holder goes on.
+ */
+export class LeaseLostError extends JournalWriteError {
+  override readonly name = 'LeaseLostError' as const;
+  readonly subject: Subject;
+
+  constructor(subject: Subject, why: string, options?: ErrorOptions) {
+    super(`The lease of ${subject.kind} ${subject.name} was lost: ${why}.`, options);
+    this.subject = subject;
+  }
 }
 
 /** The disk of the state is full or fails. This may pass. */

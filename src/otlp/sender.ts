@@ -23,6 +23,8 @@ interface SenderSettings {
   readonly proxyEnv: Readonly<Record<string, string | undefined>>;
   /** Gets a line for each request that is given up. */
   readonly log?: Logger;
+  /** Called right before a request is sent. When it throws, nothing is sent. */
+  readonly requireValid?: (() => void) | undefined;
 }
 
 /**
@@ -43,11 +45,13 @@ export class Sender implements AsyncDisposable {
 
   /**
    * Sends a request (`RequestMaker`) and resolves with its outcome: after `timeout` at the latest, and soon after `ending`
-   * aborts. A request that has not ended five seconds after that is given up, with its connection.
+   * aborts. A request that has not ended five seconds after that is given up, with its connection. Rejects with what
+   * `requireValid` throws.
    */
   async send(request: Uint8Array, ending?: AbortSignal): Promise<ExporterOutcome> {
     const body = await coded(request, this.#settings.destination.compression);
     this.#exporter ??= await this.#open();
+    this.#settings.requireValid?.();
     const done = new AbortController();
     const { promise, resolve } = Promise.withResolvers<Error | undefined>();
     const bound = this.#bound(done.signal, ending, () => resolve(this.#giveUp()));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { OutOfBudgetError } from '../../src/core/errors.ts';
 import { quotaName, QuotaSpender, COURTESY } from '../../src/http/quota.ts';
+import { LeaseLostError } from '../../src/journal/journal.ts';
 import { serve } from '../../src/simulators/server.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { openAt, sharedJournal, stateFolder } from './support/journal.ts';
@@ -50,6 +51,27 @@ describe('requests', () => {
       event: { reason: 'x', end: '2026-03-02T12:01:00.500Z' },
     });
     await second.http[Symbol.asyncDispose]();
+  });
+
+  test('a request is not sent when the lease was lost while it waited for its quota, and is not tried again', async () => {
+    const clock = new DrivenClock();
+    await using server = await serve(ok, { clock });
+    const lost = new LeaseLostError({ kind: 'source', name: 'console' }, 'another replica took it');
+    let checks = 0;
+    const requireValid = () => {
+      checks += 1;
+      if (clock.now() > START) throw lost;
+    };
+    const quotas = [{ ...QUOTA, requests: 1 }];
+    const { http, reports } = await rig(server.url, { clock, quotas, requireValid });
+    await using client = http;
+    await client.get({ path: '/1', route: 'x' });
+
+    await expect(drive(clock, client.get({ path: '/2', route: 'x' }))).rejects.toBe(lost);
+
+    expect(server.requests.map(({ path }) => path)).toEqual(['/1']);
+    expect(checks).toBe(2);
+    expect([client.requests, reports.length]).toEqual([1, 1]);
   });
 
   test('a route with a limit a minute and one an hour keeps both', async () => {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { DestinationConfig } from '../../src/config/types.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { LeaseLostError } from '../../src/journal/journal.ts';
 import type { ExporterOutcome } from '../../src/otlp/exchange.ts';
 import { Sender } from '../../src/otlp/sender.ts';
 import { serve, type SimulatedAnswer, type Simulator } from '../../src/simulators/server.ts';
@@ -35,6 +36,23 @@ function senderTo(
     proxyEnv,
   });
 }
+
+test('nothing is sent when the lease of the destination was lost', async () => {
+  await using server = await answering({ status: 200 });
+  const lost = new LeaseLostError({ kind: 'destination', name: 'siem' }, 'another replica took it');
+  let isValid = true;
+  const requireValid = () => {
+    if (!isValid) throw lost;
+  };
+  const settings = { destination: destination(server.url), clock: systemClock, proxyEnv: {}, requireValid };
+  await using sender = new Sender(settings);
+  await sender.send(requestOf([event(1)]));
+  isValid = false;
+
+  await expect(sender.send(requestOf([event(2)]))).rejects.toBe(lost);
+
+  expect(server.requests).toHaveLength(1);
+});
 
 describe.each(WAYS)('$protocol, $compression', (way) => {
   test.each(STATUSES)('an export is one request and returns its response: %i', async (status) => {

@@ -49,6 +49,8 @@ export class SqliteJournal implements Journal {
   readonly deadLetters: SqliteDeadLetters;
   readonly jobs: SqliteJobs;
   readonly states: SqliteStates;
+  /** One process holds the whole state. */
+  readonly leases: undefined;
   readonly #parts: JournalParts;
   readonly #connection: Connection;
   readonly #backlog: SqliteBacklog;
@@ -134,6 +136,10 @@ export class SqliteJournal implements Journal {
       bytes: this.#disk.bytes(),
       oldest: this.#backlog.outline(slowest)?.observedAt,
     };
+  }
+
+  async replicas(): Promise<readonly []> {
+    return [];
   }
 
   async requirePresent(): Promise<void> {
