@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { tenantSettings } from '../config/options.ts';
+import { ROUTING_FIELDS, tenantSettings } from '../config/options.ts';
 import type { SourceConfig } from '../config/types.ts';
 import { explain } from '../core/errors.ts';
 import type { EcsEvent, JournaledEvent, Lane } from '../core/event.ts';
@@ -84,6 +84,17 @@ export class EventMaker {
     }
   }
 
+  /** Whose record a malformed one is, where that can be told: other tenants' destinations must not receive it. */
+  #tenantOf(emission: Emission): EcsEvent {
+    const attempt = this.#attempt(emission) ?? {};
+    return Object.fromEntries(
+      ROUTING_FIELDS.flatMap((field) => {
+        const id = attempt[field];
+        return typeof id === 'string' && id !== '' ? [[field, id]] : [];
+      }),
+    );
+  }
+
   #contextOf({ before, change: { reason, delta }, losses }: Emission): MappingContext {
     const { scope, observedAt } = this.#page;
     return { scope, observedAt, reason, previous: before?.value, delta, losses };
@@ -107,7 +118,10 @@ export class EventMaker {
     const { definition } = this.#source;
     const { observation, losses } = emission;
     const original = rawOf(observation);
-    const failed = (problem: string) => ({ mapped: malformedEvent(original, problem), malformed: true });
+    const failed = (problem: string) => ({
+      mapped: { ...malformedEvent(original, problem), ...this.#tenantOf(emission) },
+      malformed: true,
+    });
     if (original instanceof Unreadable) return failed(original.problem);
     const reading = readRecord(definition.record, observation.record);
     if ('problem' in reading) return failed(reading.problem);

@@ -172,8 +172,8 @@ const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part
 
 /**
  * Whether a destination that names tenants receives a record, by the tenant in it (Petra's or Microsoft's id, or the
- * part of a gap). It receives records without a tenant, so that none is lost where every destination names tenants: a
- * `pipeline_error` is one of them, whichever tenant's record it was.
+ * part of a gap). It receives records without a tenant, so that none is lost where every destination names tenants: also
+ * a `pipeline_error` from which the mapping cannot tell whose record it is.
  */
 export function receivesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, stored: Uint8Array): boolean {
   if (tenants === undefined) return true;

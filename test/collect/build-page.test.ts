@@ -102,7 +102,7 @@ const source = {
     record: z.looseObject({ id: z.string(), door: z.number().optional() }),
     normalise: ({ id, door }: { id: string; door?: number }) => {
       if (door === 13) throw new Error('no such door');
-      return { 'event.id': id, message: `Door ${door}` };
+      return { 'event.id': id, 'organization.id': id, message: `Door ${door}` };
     },
   },
   options: { base_url: 'https://doors.example.com', account: '', labels: {} },
@@ -114,8 +114,8 @@ const nothing: Known = { ledger: new Map(), gaps: [], covered: [] };
 const encoder = new RecordEncoder({});
 
 /** What is built of a page, with its events. */
-function build(read: ReadPage, known: Known) {
-  const built = buildPage({ config: source, encoder }, read, known);
+function build(read: ReadPage, known: Known, config = source) {
+  const built = buildPage({ config, encoder }, read, known);
   return { ...built, events: built.records.flatMap(decoded) };
 }
 
@@ -188,6 +188,23 @@ describe('buildPage', () => {
     ]);
     expect(events[1]?.event['error.message']).toBe('the mapping failed: no such door');
     expect(stats).toMatchObject({ malformed: 2, schemaChanged: true });
+  });
+
+  it('a pipeline error names the tenant of its record where the mapping still finds it', () => {
+    const unfit = { key: 'a', record: { id: 'acme', door: { shut: true }, extra: 1 } };
+    const nameless = { key: 'b', record: { door: 5 } };
+    const strict = z.looseObject({ id: z.string(), extra: z.string() });
+    const definition = { ...source.definition, record: strict };
+
+    const { events } = build({ ...page, observations: [unfit, nameless] }, nothing, {
+      ...source,
+      definition,
+    });
+
+    expect(events.map(({ event }) => [event['event.kind'], event['organization.id']])).toEqual([
+      ['pipeline_error', 'acme'],
+      ['pipeline_error', undefined],
+    ]);
   });
 
   it('values that do not fit are counted', () => {
