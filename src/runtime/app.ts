@@ -36,10 +36,16 @@ export interface Host {
   readonly lostLogLines?: () => number;
   /** Calls the listener at each SIGHUP, which ends the process while nobody listens. Disposing stops listening. */
   readonly onReload?: (listener: () => void) => Disposable;
+  /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
+  readonly instrument?: {
+    readonly journal?: (journal: Journal) => Journal;
+    readonly http?: (http: SourceHttp) => SourceHttp;
+    readonly sender?: (sender: Sender) => Sender;
+  };
 }
 
 /** What the pipeline of one configuration is made of. */
-export interface AppParts extends Pick<Host, 'env' | 'clock' | 'random'> {
+export interface AppParts extends Pick<Host, 'env' | 'clock' | 'random' | 'instrument'> {
   readonly config: Config;
   readonly log: Logger;
   readonly mode: SourceContext<CommonOptions>['mode'];
@@ -55,12 +61,6 @@ export interface AppParts extends Pick<Host, 'env' | 'clock' | 'random'> {
   readonly onResponse?: (report: ResponseReport) => void;
   /** What this process has observed so far; kept over a reload. Default: nothing. */
   readonly live?: Live;
-  /** Wraps what the app makes, for a test that watches or kills it at an exact step. */
-  readonly instrument?: {
-    readonly journal?: (journal: Journal) => Journal;
-    readonly http?: (http: SourceHttp) => SourceHttp;
-    readonly sender?: (sender: Sender) => Sender;
-  };
 }
 
 /** One source, ready to be polled. */
