@@ -18,7 +18,7 @@ import { probeDestination } from '../deliver/probe.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
 import type { QuotaJournal } from '../journal/journal.ts';
-import { openJournalForQuotas } from '../journal/sqlite/open.ts';
+import { openJournalForQuotas } from '../journal/open.ts';
 import { RequestMaker } from '../otlp/request.ts';
 import { Sender } from '../otlp/sender.ts';
 
@@ -68,7 +68,7 @@ interface Online {
 
 /** Runs all checks at once, because one may wait for its quota; reports in the order of the configuration. */
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
-  await using journal = await openJournalForQuotas({ ...config.state, clock: io.clock, log });
+  await using journal = await openJournalForQuotas(config.state, { clock: io.clock, log });
   await journal.sources.requireSame(config.sources.map(identityOf));
   await requireSameDefinitions(journal.streams, config.sources);
   const shared: SharedResponses = new Map();

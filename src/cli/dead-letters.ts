@@ -12,7 +12,7 @@ import { isoTime } from '../ecs/common.ts';
 import type { HeldDeadLetter } from '../journal/delivery.ts';
 import { decodeRecord } from '../otlp/decode.ts';
 import type { JournalView } from '../journal/journal.ts';
-import { openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { openJournalReadOnly } from '../journal/open.ts';
 
 /** `penstock dead-letters retry [ID…]`: sends dead letters again. */
 export const deadLettersRetryCommand: PenstockCommand = {
@@ -62,7 +62,7 @@ async function lettersOf(
   { state }: Config,
   destination?: string,
 ): Promise<readonly HeldDeadLetter[]> {
-  await using view = await openJournalReadOnly(state.path, { clock });
+  await using view = await openJournalReadOnly(state, { clock });
   return view.deadLetters.of(destination);
 }
 
@@ -171,7 +171,7 @@ function destinationFlag(): Option {
 
 async function held(io: Io, flags: Flags): Promise<readonly HeldDeadLetter[]> {
   const { config, log } = await setUp(io, flags);
-  await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+  await using view = await openJournalReadOnly(config.state, { clock: io.clock, log });
   const destination = flags['destination'] as string | undefined;
   if (destination !== undefined) await requireDestination(view, config, destination);
   return await view.deadLetters.of(destination);

@@ -13,7 +13,7 @@ import { parseSchedule } from '../core/schedule.ts';
 import type { Span } from '../core/source.ts';
 import { isoTime } from '../ecs/common.ts';
 import { BACKLOG_FULL, type DestinationGap } from '../journal/delivery.ts';
-import { openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { openJournalReadOnly } from '../journal/open.ts';
 import { staleAfter } from '../observe/states.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -50,13 +50,13 @@ export const gapsCommand: PenstockCommand = {
     const { config, log } = await setUp(io, flags);
     const now = io.clock.now();
     const asked = askedSpan(flags, now);
-    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    await using view = await openJournalReadOnly(config.state, { clock: io.clock, log });
     const known = await knownSources(view.streams, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const closed = flags['closed'] === true;
     const spans = await missing(view, config, { source, asked, closed, now, staleAfter: allowances(io) });
     const missed = missedBy(await view.destinations.gaps(), { source, asked });
-    const isEmpty = asked === undefined && sayIfEmpty(io.stderr, config.state.path);
+    const isEmpty = asked === undefined && (await sayIfEmpty(io.stderr, config.state));
     show(io, { spans, missed, isEmpty }, wantsJson(io, flags));
     return missed.length > 0 || spans.some(isMissing) ? EXIT.incomplete : EXIT.done;
   },

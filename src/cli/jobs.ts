@@ -5,7 +5,7 @@ import { jsonLine, say, TerminalLine } from './output.ts';
 import type { Clock } from '../core/clock.ts';
 import { EXIT } from '../core/errors.ts';
 import { counted, showDuration } from '../core/text.ts';
-import { isStateHeld, openJournalForJobs } from '../journal/sqlite/open.ts';
+import { isStateHeld, openJournalForJobs } from '../journal/open.ts';
 import { openApp } from '../runtime/app.ts';
 import {
   enqueue,
@@ -82,7 +82,7 @@ async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): P
   return await runLocally(app, {
     job: id,
     polls: spec.kind === 'backfill',
-    follow: () => follow(journal.jobs, id, { clock, signal, show, isServed: () => true }),
+    follow: () => follow(journal.jobs, id, { clock, signal, show, isServed: () => Promise.resolve(true) }),
   });
 }
 
@@ -93,9 +93,9 @@ export async function enqueueAndFollow(
   options: Pick<FollowOptions, 'show' | 'startWithin'>,
 ): Promise<Followed> {
   const { clock, stop: signal } = io;
-  await using journal = await openJournalForJobs({ ...config.state, clock, log });
+  await using journal = await openJournalForJobs(config.state, { clock, log });
   const id = await enqueue(journal.jobs, spec, clock.now());
-  const isServed = () => isStateHeld(config.state.path);
+  const isServed = () => isStateHeld(config.state);
   return await follow(journal.jobs, id, { clock, signal, isServed, ...options });
 }
 
@@ -117,7 +117,7 @@ interface FollowOptions {
   /** Called with the job each time it was read. */
   readonly show: (job: StoredJob) => void;
   /** Whether there is a process that could work on it. */
-  readonly isServed: () => boolean;
+  readonly isServed: () => Promise<boolean>;
   /** How long it may take until a process starts it, milliseconds; then it is withdrawn. Default: no limit. */
   readonly startWithin?: number;
 }
@@ -142,7 +142,7 @@ export async function follow(
       await jobs.finish(id, WITHDRAWN, clock.now());
       return { kind: 'unstarted' };
     }
-    if (isServed()) servedAt = clock.now();
+    if (await isServed()) servedAt = clock.now();
     if (clock.now() - servedAt >= LONGEST_RESTART) return { kind: 'abandoned' };
     await clock.sleep(LOOK_EVERY, signal).catch(() => undefined);
     if (signal.aborted) return { kind: 'stopped' };

@@ -12,7 +12,7 @@ import { PROFILES } from '../otlp/profiles.ts';
 import { EXIT } from '../core/errors.ts';
 import { counted } from '../core/text.ts';
 import { QuotaSpender } from '../http/quota.ts';
-import { openJournalForQuotas } from '../journal/sqlite/open.ts';
+import { openJournalForQuotas } from '../journal/open.ts';
 import { configFlag, countArgument, jsonFlag, type PenstockCommand } from './command.ts';
 import { sourceNamed } from './names.ts';
 import { type ExitCode, type Io, setUpVisibly } from './io.ts';
@@ -57,7 +57,7 @@ export const previewCommand: PenstockCommand = {
     const { config, log } = await setUpVisibly(io, flags);
     const source = sourceNamed(config, name);
     const { clock, random, env, stop: signal } = io;
-    await using view = await openJournalForQuotas({ ...config.state, clock, log });
+    await using view = await openJournalForQuotas(config.state, { clock, log });
     await view.sources.requireSame([identityOf(source)]);
     await requireSameDefinitions(view.streams, [source]);
     const spender = new QuotaSpender({ quotas: view.quotas, clock });

@@ -35,7 +35,7 @@ export const replayCommand: PenstockCommand = {
     const now = io.clock.now();
     const from = (flags['from'] as TimeFlag)(now);
     if (from > now) throw new ConfigError([`--from ${isoTime(from)}: must be in the past`]);
-    requireState(loaded.config.state.path);
+    await requireState(loaded.config.state);
     const json = wantsJson(io, flags);
     return runJob(io, { ...loaded, json, spec: { kind: 'replay', destination, from } });
   },

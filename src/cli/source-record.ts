@@ -11,7 +11,7 @@ import { identityOf } from '../core/stream-key.ts';
 import { counted } from '../core/text.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { memoryJournal } from '../journal/sqlite/memory.ts';
-import { openJournalForQuotas } from '../journal/sqlite/open.ts';
+import { openJournalForQuotas } from '../journal/open.ts';
 import type { SimulatedRequest } from '../simulators/server.ts';
 import type { Exchange } from '../sources/_declarative/fixture.ts';
 import { requestOf } from '../sources/_declarative/fixture-vendor.ts';
@@ -82,7 +82,7 @@ async function record(
   const { clock, random, env } = io;
   const enough = new AbortController();
   const signal = AbortSignal.any([io.stop, enough.signal]);
-  await using view = await openJournalForQuotas({ ...config.state, clock, log });
+  await using view = await openJournalForQuotas(config.state, { clock, log });
   await view.sources.requireSame([identityOf(source)]);
   const spender = new QuotaSpender({ quotas: view.quotas, clock });
   const exchanges: RecordedExchange[] = [];

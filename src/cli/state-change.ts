@@ -11,8 +11,7 @@ import type { SourceConfig } from '../config/types.ts';
 import { ConfigError, EXIT, StateError } from '../core/errors.ts';
 import { counted } from '../core/text.ts';
 import { isoTime } from '../ecs/common.ts';
-import { forgetSource } from '../journal/sqlite/transfer.ts';
-import { openJournal, openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { forgetSource, openJournal, openJournalReadOnly, placeInWords } from '../journal/open.ts';
 import { StateInUseError } from '../journal/journal.ts';
 import { resultsOf } from '../runtime/jobs.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
@@ -47,7 +46,7 @@ export const stateRewindCommand: PenstockCommand = {
     const to = (flags['to'] as TimeFlag)(now);
     requireRewindable(source);
     if (to > now) throw new ConfigError([`--to ${isoTime(to)}: must be in the past`]);
-    requireState(loaded.config.state.path);
+    await requireState(loaded.config.state);
     const rewound = await rewind(io, loaded, { source, to, now });
     if (wantsJson(io, flags)) {
       for (const { source: of, stream, before, cursor } of rewound)
@@ -74,8 +73,7 @@ async function rewind(io: Io, loaded: LoadedConfig, rewinding: Rewinding): Promi
   const { config, log } = loaded;
   const { source, to, now } = rewinding;
   try {
-    await using journal = await openJournal({
-      ...config.state,
+    await using journal = await openJournal(config.state, {
       clock: io.clock,
       log,
       command: 'state rewind',
@@ -129,9 +127,9 @@ export const stateResetCommand: PenstockCommand = {
 
   async run(io, flags, [name = '']) {
     const { config, log } = await setUp(io, flags);
-    const { path } = config.state;
+    const { state } = config;
     {
-      await using view = await openJournalReadOnly(path, { clock: io.clock, log });
+      await using view = await openJournalReadOnly(state, { clock: io.clock, log });
       const known = await knownSources(view.streams, config);
       if (!known.includes(name)) throw unknownName('source', name, known);
     }
@@ -140,15 +138,16 @@ export const stateResetCommand: PenstockCommand = {
         throw new ConfigError([
           `state reset ${name}: --yes is required, because there is no terminal to ask on. ${CONSEQUENCES}`,
         ]);
-      const question = `This deletes everything that the state in ${path} knows about source ${name}.\n${CONSEQUENCES}\nType the name of the source to continue: `;
+      const question = `This deletes everything that the state in ${placeInWords(state.place)} knows about source ${name}.\n${CONSEQUENCES}\nType the name of the source to continue: `;
       if (!(await confirm(io, question, name))) {
         io.stderr.write('Nothing was changed.\n');
         return EXIT.usage;
       }
     }
-    requireState(path);
-    const { streams, ledger } = forgetSource(
-      { ...config.state, clock: io.clock, log, command: 'state reset' },
+    await requireState(state);
+    const { streams, ledger } = await forgetSource(
+      state,
+      { clock: io.clock, log, command: 'state reset' },
       name,
     );
     if (wantsJson(io, flags)) jsonLine(io.stdout, { source: name, streams, ledger });

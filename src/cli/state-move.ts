@@ -11,8 +11,7 @@ import { ConfigError, EXIT, explain } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { counted } from '../core/text.ts';
-import { isStateHeld, openJournalReadOnly } from '../journal/sqlite/open.ts';
-import { exportState, importState } from '../journal/sqlite/transfer.ts';
+import { exportState, importState, isStateHeld, openJournalReadOnly } from '../journal/open.ts';
 import { type ExportedStream, StateDocument } from '../journal/state-document.ts';
 import { examples, jsonLine, say, wantsJson } from './output.ts';
 
@@ -37,14 +36,14 @@ export const stateExportCommand: PenstockCommand = {
 
   async run(io, flags) {
     const { config, log } = await setUp(io, flags);
-    requireState(config.state.path);
-    jsonLine(io.stdout, exportState({ ...config.state, clock: io.clock, log }, io.clock.now()));
-    if (isStateHeld(config.state.path)) {
+    await requireState(config.state);
+    jsonLine(io.stdout, await exportState(config.state, { clock: io.clock, log }));
+    if (await isStateHeld(config.state)) {
       io.stderr.write(
         'A running process uses this state: what it sends from now on would be sent again by the other machine. To move, stop it and export again.\n',
       );
     }
-    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    await using view = await openJournalReadOnly(config.state, { clock: io.clock, log });
     const { events } = await view.stats();
     if (events > 0) {
       io.stderr.write(
@@ -73,7 +72,7 @@ export const stateImportCommand: PenstockCommand = {
   async run(io, flags, [file = '-']) {
     const { config, log } = await setUp(io, flags);
     const document = parse(file, await read(io, file));
-    importState({ ...config.state, clock: io.clock, log, command: 'state import' }, document);
+    await importState(config.state, { clock: io.clock, log, command: 'state import' }, document);
     warnOfUnread(io, config, document);
     const streams = document.streams.length;
     const ledger = document.streams.reduce((sum, stream) => sum + stream.ledger.length, 0);

@@ -15,7 +15,7 @@ import { printableValue } from '../core/text.ts';
 import { isoTime } from '../ecs/common.ts';
 import type { JournalView } from '../journal/journal.ts';
 import type { StreamState } from '../journal/collection.ts';
-import { openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { openJournalReadOnly, placeInWords } from '../journal/open.ts';
 
 /** A stream as `state list` shows it. */
 export function streamRow(
@@ -61,7 +61,7 @@ export const stateListCommand: PenstockCommand = {
 
   async run(io, flags) {
     const { config, log } = await setUp(io, flags);
-    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    await using view = await openJournalReadOnly(config.state, { clock: io.clock, log });
     const streams = await streamRows(view);
     const destinations = await destinationRows(view.destinations, config);
     if (wantsJson(io, flags)) {
@@ -141,7 +141,7 @@ export const stateShowCommand: PenstockCommand = {
 
   async run(io, flags, [source]) {
     const { config, log } = await setUp(io, flags);
-    await using view = await openJournalReadOnly(config.state.path, { clock: io.clock, log });
+    await using view = await openJournalReadOnly(config.state, { clock: io.clock, log });
     const known = await knownSources(view.streams, config);
     if (source !== undefined && !known.includes(source)) throw unknownName('source', source, known);
     const streams = await view.streams.all();
@@ -150,7 +150,13 @@ export const stateShowCommand: PenstockCommand = {
       print(io.stdout, await everything(view, stream), json);
     const { events, bytes, oldest } = await view.stats();
     const destinations = await destinationRows(view.destinations, config);
-    const state = { state: config.state.path, events, bytes, oldest: timeOrNull(oldest), destinations };
+    const state = {
+      state: placeInWords(config.state.place),
+      events,
+      bytes,
+      oldest: timeOrNull(oldest),
+      destinations,
+    };
     print(io.stdout, state, json);
     return EXIT.done;
   },

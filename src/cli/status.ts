@@ -11,7 +11,7 @@ import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { mask } from '../core/secret.ts';
 import type { State } from '../core/state.ts';
 import { printableLines } from '../core/text.ts';
-import { openJournalReadOnly } from '../journal/sqlite/open.ts';
+import { openJournalReadOnly } from '../journal/open.ts';
 import { type OverdueStream, overdueStreams } from '../observe/states.ts';
 import { readStatus, type SourceStatus, type Status, storedReports } from '../observe/status.ts';
 
@@ -48,13 +48,13 @@ export const statusCommand: PenstockCommand = {
     do {
       if (!json && flags['watch'] === true) io.stdout.write(CLEAR);
       // Opened each time, because a daemon may create or migrate the state meanwhile.
-      await using journal = await openJournalReadOnly(config.state.path, { clock, log });
+      await using journal = await openJournalReadOnly(config.state, { clock, log });
       const status = await readStatus(journal, config, {
         now: clock.now(),
         reports: storedReports(await journal.states.all()),
         scheduleOf: schedules(io.random),
       });
-      sayIfEmpty(json ? io.stderr : io.stdout, config.state.path);
+      await sayIfEmpty(json ? io.stderr : io.stdout, config.state);
       if (json) jsonLine(io.stdout, toObject(status, overdueOf(status.sources, io)));
       else io.stdout.write(toText(status, clock.now()));
       if (flags['check'] === true) return reportStale(io, status);

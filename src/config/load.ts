@@ -103,10 +103,13 @@ function assemble(file: string, cwd: string, { settings, sources, environment, m
   return {
     file,
     state: {
-      path: absolutePath(cwd, settings.state.path),
+      place: {
+        kind: 'directory',
+        path: absolutePath(cwd, settings.state.path),
+        allowNetworkFs: settings.state.allow_network_fs,
+      },
       maxBytes: settings.state.max_bytes,
       retain: settings.state.retain,
-      allowNetworkFs: settings.state.allow_network_fs,
     },
     destinations: environment === undefined ? named : [environment],
     sources,

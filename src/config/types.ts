@@ -28,12 +28,31 @@ export interface Config {
   readonly heartbeat: number | undefined;
 }
 
-export interface StateConfig {
+/** Where the state is: a directory of this machine, or a database that several replicas share. */
+export type StatePlace = DirectoryPlace | PostgresPlace;
+
+export interface DirectoryPlace {
+  readonly kind: 'directory';
   readonly path: string;
+  readonly allowNetworkFs: boolean;
+}
+
+export interface PostgresPlace {
+  readonly kind: 'postgres';
+  readonly url: Secret;
+  /** Where its tables are. */
+  readonly schema: string;
+  readonly tls: TlsConfig;
+  /** How long a replica works on a source or a destination without renewing its right to, milliseconds. */
+  readonly lease: number;
+}
+
+export interface StateConfig {
+  readonly place: StatePlace;
+  /** Cap on what the journal stores. */
   readonly maxBytes: number;
   /** Milliseconds that delivered pages are kept for `replay`. */
   readonly retain: number;
-  readonly allowNetworkFs: boolean;
 }
 
 /** What may wait for a destination: bytes in the journal, or the time since it was journaled (ms). */

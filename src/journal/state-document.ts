@@ -65,3 +65,9 @@ export type ExportedStream = StateDocument['streams'][number];
 export function stateDocument(streams: readonly ExportedStream[], exported: number): StateDocument {
   return { format: FORMAT, version: VERSION, exported, streams: [...streams] };
 }
+
+/** How much was forgotten of a source. */
+export interface Forgotten {
+  readonly streams: number;
+  readonly ledger: number;
+}

@@ -15,7 +15,7 @@ import type { SourceHttp } from '../http/client.ts';
 import { QuotaSpender, COURTESY } from '../http/quota.ts';
 import { bareUrl, destinationExposure, warnOfExposure } from '../http/way.ts';
 import type { Journal } from '../journal/journal.ts';
-import { openJournal } from '../journal/sqlite/open.ts';
+import { openJournal } from '../journal/open.ts';
 import { Live } from '../observe/live.ts';
 import { type Reports, storedReports } from '../observe/status.ts';
 import { attributesOf } from '../otlp/decode.ts';
@@ -127,7 +127,7 @@ export async function openApp(given: AppParts): Promise<App> {
 
 async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
   const { config, clock, log, instrument, mode, command = mode } = parts;
-  const store = opened.use(await openJournal({ ...config.state, clock, log, command }));
+  const store = opened.use(await openJournal(config.state, { clock, log, command }));
   const journal = instrument?.journal?.(store) ?? store;
   await journal.sources.open(config.sources.map(identityOf));
   await requireSameDefinitions(journal.streams, config.sources);

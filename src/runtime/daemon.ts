@@ -1,6 +1,7 @@
 import { untilAborted } from '../core/clock.ts';
 import { ConfigError, StateError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
+import { placeInWords } from '../journal/open.ts';
 import { AdminServices } from './admin-services.ts';
 import { openApp, type App, type Host } from './app.ts';
 import { runAll, runLoops } from './loops.ts';
@@ -142,7 +143,7 @@ function logStarted({ config, log }: LoadedConfig): void {
   const fields = {
     version: VERSION,
     ...(config.file !== undefined && { configuration: config.file }),
-    state: config.state.path,
+    state: placeInWords(config.state.place),
     sources: config.sources.map(({ name }) => name),
     destinations: config.destinations.map(({ name }) => name),
   };

@@ -1,6 +1,7 @@
 import type { Config } from '../config/types.ts';
 import { ConfigError, explain } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { placeInWords, settingOf } from '../journal/open.ts';
 import type { Live } from '../observe/live.ts';
 import type { Host } from './app.ts';
 
@@ -78,8 +79,9 @@ export function reportRejected(
 }
 
 function requireSameState(current: LoadedConfig, { config: { file, state } }: LoadedConfig): void {
-  if (state.path === current.config.state.path) return;
+  const [before, now] = [placeInWords(current.config.state.place), placeInWords(state.place)];
+  if (now === before) return;
   throw new ConfigError([
-    `${file} state.path: must stay ${current.config.state.path} (got ${state.path}), since a reload cannot change it. Restart Penstock to change it.`,
+    `${file} ${settingOf(state.place)}: must stay ${before} (got ${now}), since a reload cannot change it. Restart Penstock to change it.`,
   ]);
 }

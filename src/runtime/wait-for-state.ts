@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import process from 'node:process';
+import type { StateConfig } from '../config/types.ts';
 import type { Trouble } from '../core/state.ts';
 import { type Holder, JournalWriteError, StateDiskError, StateInUseError } from '../journal/journal.ts';
-import { stateHolder } from '../journal/sqlite/open.ts';
+import { holderOf } from '../journal/open.ts';
 import type { Host } from './app.ts';
 import type { LoadedConfig } from './reload.ts';
 
@@ -44,7 +45,7 @@ export async function openWhenAvailable<T>(parts: WaitParts<T>): Promise<T | und
       logged = detail;
       onWait({ reason: 'state-unavailable', since, detail });
       if (holder === undefined) await clock.sleep(TRY_EVERY, stop).catch(() => undefined);
-      else await untilReleased(host, loaded.config.state.path, holder);
+      else await untilReleased(host, loaded.config.state, holder);
     }
   }
   return undefined;
@@ -89,11 +90,11 @@ function hasEnded({ host, pid }: Holder): boolean {
 /** Only reads who holds the state: trying to lock it blocks the event loop, and so the probes. */
 async function untilReleased(
   { clock, stop }: Pick<Host, 'clock' | 'stop'>,
-  path: string,
+  state: StateConfig,
   before: Holder,
 ): Promise<void> {
   do await clock.sleep(LOOK_EVERY, stop).catch(() => undefined);
-  while (!stop.aborted && isSame(stateHolder(path), before));
+  while (!stop.aborted && isSame(await holderOf(state), before));
 }
 
 function isSame(a: Holder | undefined, b: Holder): boolean {

@@ -34,7 +34,7 @@ async function following(): Promise<{ id: number; ended: Promise<Followed>; show
     clock,
     signal: stop.signal,
     show: ({ progress }) => void shown.push(progress),
-    isServed: () => served,
+    isServed: () => Promise.resolve(served),
   });
   return { id, ended, shown };
 }
@@ -76,7 +76,7 @@ it('follow withdraws a job that no process starts in the time given', async () =
     clock,
     signal,
     show: () => {},
-    isServed: () => true,
+    isServed: () => Promise.resolve(true),
     startWithin: 5_000,
   });
   await clock.advance(6_000);

@@ -39,7 +39,11 @@ test('the example names every option there is', () => {
 test('what the example shows as a default is the default', () => {
   const [siem] = example.destinations;
 
-  expect(example.state).toMatchObject({ maxBytes: 2 ** 31, retain: 86_400_000, allowNetworkFs: false });
+  expect(example.state).toMatchObject({
+    place: { kind: 'directory', allowNetworkFs: false },
+    maxBytes: 2 ** 31,
+    retain: 86_400_000,
+  });
   expect(siem).toMatchObject({
     profile: 'attributes',
     compression: 'gzip',

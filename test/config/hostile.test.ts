@@ -117,7 +117,7 @@ test('thousands of sources are compared quickly', async () => {
 test('~ is the home directory in every path', async () => {
   const config = await load(`${SIEM}state: { path: ~/state }\nsources: {}\n`);
 
-  expect(config.state.path).toBe(join(homedir(), 'state'));
+  expect(config.state.place).toMatchObject({ path: join(homedir(), 'state') });
   expect(await problemsOf(SIEM + source('token_file: ~/no/such/token'))).toEqual([
     expect.stringContaining('it does not exist'),
   ]);

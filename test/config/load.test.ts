@@ -13,7 +13,11 @@ test('the smallest configuration is complete by its defaults', async () => {
 
   expect(config).toMatchObject({
     file: 'penstock.yaml',
-    state: { path: join(cwd, 'state'), maxBytes: 2 ** 31, retain: 86_400_000, allowNetworkFs: false },
+    state: {
+      place: { kind: 'directory', path: join(cwd, 'state'), allowNetworkFs: false },
+      maxBytes: 2 ** 31,
+      retain: 86_400_000,
+    },
     sources: [
       {
         name: 'console',
@@ -69,10 +73,9 @@ heartbeat: 15m
 `);
 
   expect(config.state).toEqual({
-    path: '/var/lib/penstock',
+    place: { kind: 'directory', path: '/var/lib/penstock', allowNetworkFs: true },
     maxBytes: 2 ** 23,
     retain: 0,
-    allowNetworkFs: true,
   });
   expect(config.destinations[0]).toMatchObject({
     url: 'https://siem.test/otlp/v1/logs',

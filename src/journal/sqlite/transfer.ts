@@ -2,7 +2,7 @@ import { StateError } from '../../core/errors.ts';
 import { type Json, parseJson, toJson } from '../../core/json.ts';
 import type { LedgerValue, Span } from '../../core/source.ts';
 import { streamKey } from '../../core/stream-key.ts';
-import { type ExportedStream, stateDocument, type StateDocument } from '../state-document.ts';
+import { type ExportedStream, type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
 import { type Connection, fromStored, toStored } from './connection.ts';
 import { hashedKey, isHashed, keyText, ledgerKey, recountLedger } from './ledger.ts';
 import { changeState, readState, type StateOptions } from './open.ts';
@@ -127,12 +127,6 @@ function write(
       { id, ...gap, part: toStored(gap.part) },
     );
   return id;
-}
-
-/** How much was forgotten of a source. */
-export interface Forgotten {
-  readonly streams: number;
-  readonly ledger: number;
 }
 
 const OWN = 'IN (SELECT id FROM stream WHERE source = :name)';

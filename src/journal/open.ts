@@ -1,0 +1,134 @@
+import type { DirectoryPlace, StateConfig, StatePlace } from '../config/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { Holder, JobJournal, Journal, JournalView, QuotaJournal } from './journal.ts';
+import type { Forgotten, StateDocument } from './state-document.ts';
+
+/** What opens a state besides its configuration. */
+export interface OpenOptions {
+  readonly clock: Clock;
+  readonly log?: Logger | undefined;
+  /** The command that opens it, for others that want the state: `run` for a daemon. */
+  readonly command?: string | undefined;
+}
+
+/**
+ * Opens a state for polling and delivering. It is created on a first run.
+ * @throws StateError when it cannot be used: in use by another process, lost, foreign, corrupt, newer, not writable.
+ */
+export async function openJournal(state: StateConfig, options: OpenOptions): Promise<Journal> {
+  const { maxBytes, retain } = state;
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.openJournal({ ...inDirectory(state, options), maxBytes, retain });
+}
+
+/**
+ * Opens a state for reading, beside those that use it. One that does not exist reads as empty, and is not created.
+ * @throws StateError lost, foreign, corrupt, of another schema version, not readable.
+ */
+export async function openJournalReadOnly(state: StateConfig, options: OpenOptions): Promise<JournalView> {
+  const { path, ...others } = inDirectory(state, options);
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.openJournalReadOnly(path, others);
+}
+
+/**
+ * Opens a state for reading and for spending quotas, beside those that use it. One that does not exist is not created:
+ * then spent requests are remembered for the life of the process.
+ * @throws StateError as `openJournal`
+ */
+export async function openJournalForQuotas(state: StateConfig, options: OpenOptions): Promise<QuotaJournal> {
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.openJournalForQuotas(inDirectory(state, options));
+}
+
+/**
+ * Opens a state in order to leave jobs for the process that does them, and to follow them.
+ * @throws StateError as `openJournal`
+ */
+export async function openJournalForJobs(state: StateConfig, options: OpenOptions): Promise<JobJournal> {
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.openJournalForJobs(inDirectory(state, options));
+}
+
+/**
+ * Whether there is a state. Writes nothing.
+ * @throws StateError lost, foreign, newer, not readable.
+ */
+export async function isStateThere({ place }: StateConfig): Promise<boolean> {
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.isStateThere(directoryOf(place).path);
+}
+
+/** Whether a process uses the state now that works on jobs. Takes no lock and creates nothing. */
+export async function isStateHeld({ place }: StateConfig): Promise<boolean> {
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.isStateHeld(directoryOf(place).path);
+}
+
+/** The process that alone holds the state; undefined when there is none, or when it is not known. */
+export async function holderOf({ place }: StateConfig): Promise<Holder | undefined> {
+  const sqlite = await import('./sqlite/open.ts');
+  return sqlite.stateHolder(directoryOf(place).path);
+}
+
+/**
+ * All streams of a state as of one moment.
+ * @throws StateError as `openJournalReadOnly`
+ */
+export async function exportState(state: StateConfig, options: OpenOptions): Promise<StateDocument> {
+  const transfer = await import('./sqlite/transfer.ts');
+  return transfer.exportState(inDirectory(state, options), options.clock.now());
+}
+
+/**
+ * Imports a document into an empty state, which is created if it does not exist: all of it, or nothing.
+ * @throws StateError when the state is not empty, and as `openJournal`
+ */
+export async function importState(
+  state: StateConfig,
+  options: OpenOptions,
+  document: StateDocument,
+): Promise<void> {
+  const transfer = await import('./sqlite/transfer.ts');
+  transfer.importState(inDirectory(state, options), document);
+}
+
+/**
+ * Forgets all that the state knows of a source, also its type and origin. Events in the journal are still delivered, and
+ * its dead letters and spent quotas stay.
+ * @throws StateError as `openJournal`
+ */
+export async function forgetSource(
+  state: StateConfig,
+  options: OpenOptions,
+  name: string,
+): Promise<Forgotten> {
+  const transfer = await import('./sqlite/transfer.ts');
+  return transfer.forgetSource(inDirectory(state, options), name);
+}
+
+/** The place of a state in words: the directory, or `host:port/database, schema penstock`. Shows no secret. */
+export function placeInWords(place: StatePlace): string {
+  if (place.kind === 'directory') return place.path;
+  const { hostname, port, pathname } = new URL(place.url.reveal());
+  return `${hostname}:${port || POSTGRES_PORT}${pathname}, schema ${place.schema}`;
+}
+
+/** The setting that names the place of a state, for advice. */
+export function settingOf({ kind }: StatePlace): 'state.path' | 'state.postgres' {
+  return kind === 'directory' ? 'state.path' : 'state.postgres';
+}
+
+/** Where PostgreSQL listens when a URL names no port. */
+const POSTGRES_PORT = 5432;
+
+function inDirectory({ place }: StateConfig, { clock, log, command }: OpenOptions) {
+  const { path, allowNetworkFs } = directoryOf(place);
+  return { path, allowNetworkFs, clock, ...(log && { log }), ...(command !== undefined && { command }) };
+}
+
+function directoryOf(place: StatePlace): DirectoryPlace {
+  if (place.kind === 'directory') return place;
+  throw new Error(`No journal opens a place of the kind ${place.kind}.`);
+}
