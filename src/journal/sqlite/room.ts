@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Position } from '../delivery.ts';
 import { JournalWriteError, type Room } from '../journal.ts';
+import { type Candidate, CRITICAL, trimBatch } from '../trimming.ts';
 import { BUSY_TIMEOUT, type Connection, isFull } from './connection.ts';
 import type { SqliteDestinations } from './destinations.ts';
 import { freeBytes, sizeInBytes, type StateFiles, type Statfs } from './files.ts';
@@ -15,13 +15,6 @@ const BATCH = { pages: 100, bytes: 4 * 1024 * 1024 } as const;
 /** Pages of the file (4 KiB each) that are given back to the file system at a time, and that are kept for the next commits. */
 const VACUUM_STEP = 256;
 const KEPT_FREE = 1_024;
-
-interface Candidate {
-  readonly sequence: number;
-  readonly count: number;
-  readonly bytes: number;
-  readonly committedAt: number;
-}
 
 /** Removes the oldest pages of the journal, in small transactions with a turn of the event loop between them. */
 export class Trimmer {
@@ -103,13 +96,11 @@ export class Trimmer {
        ORDER BY sequence LIMIT :limit`,
       { limit },
     );
-    const keep = candidates.findIndex((page) => !passed(page, slowest) || page.committedAt > now - retain);
-    const removable = keep === -1 ? candidates : candidates.slice(0, keep);
-    const batch = removable.slice(0, countWithin(removable, BATCH.bytes));
-    const last = batch.at(-1);
+    const limits = { slowest, committedBy: now - retain, bytes: BATCH.bytes };
+    const { last, more } = trimBatch(candidates, limits);
     if (last === undefined) return false;
-    this.#connection.run('DELETE FROM page WHERE sequence <= :sequence', { sequence: last.sequence });
-    return keep === -1 || batch.length < removable.length;
+    this.#connection.run('DELETE FROM page WHERE sequence <= :last', { last });
+    return more;
   }
 
   /** Checkpoints the write-ahead log and gives its space back, unless another process is reading. */
@@ -137,19 +128,6 @@ function ranOutOfSpace(error: unknown): boolean {
   return isFull(error) || (error instanceof JournalWriteError && isFull(error.cause));
 }
 
-/** How many of these pages, from the first on, take no more than so many bytes; at least one. */
-function countWithin(pages: readonly Candidate[], most: number): number {
-  let bytes = 0;
-  const beyond = pages.findIndex((page) => (bytes += page.bytes) > most);
-  return beyond === -1 ? pages.length : Math.max(1, beyond);
-}
-
-function passed({ sequence, count }: Candidate, position: Position): boolean {
-  return sequence < position.sequence || (sequence === position.sequence && count <= position.offset);
-}
-
-/** Sources that cannot be read again may exceed the cap by this factor. */
-const CRITICAL = 1.25;
 /** Bytes that must stay free on the file system, for the log and for other users of the disk; half of a small one. */
 const RESERVE = 64 * 1024 * 1024;
 

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import { GAP_REASON, type Span } from '../../core/source.ts';
-import { uncovered } from '../../core/span.ts';
+import { GAP_REASON } from '../../core/source.ts';
 import type { Acknowledgement, Journal, JournalStats, PageCommit, Room } from '../journal.ts';
+import { caughtUpTo, ledgerChanges } from '../page-changes.ts';
 import { SqliteBacklog } from './backlog.ts';
 import { Connection } from './connection.ts';
 import { SqliteDeadLetters } from './dead-letters.ts';
@@ -160,12 +160,8 @@ export class SqliteJournal implements Journal {
   }
 
   #writeLedger(stream: number, page: PageCommit): void {
-    const { ledger = [], hashLongKeys = false } = page;
-    const forgotten = forgottenBy(page);
-    // What would be forgotten at once need not be written first.
-    const isForgotten = (at: number) => forgotten.some(({ from, to }) => from <= at && at < to);
-    const kept = ledger.filter(({ at }) => !isForgotten(at));
-    this.ledger.write(stream, kept, hashLongKeys);
+    const { kept, forgotten } = ledgerChanges(page);
+    this.ledger.write(stream, kept, page.hashLongKeys ?? false);
     for (const span of forgotten) this.ledger.forget(stream, span);
   }
 
@@ -173,10 +169,7 @@ export class SqliteJournal implements Journal {
     const { gaps = [], unemittedGaps = [], closedGaps = [], forgetBefore, covered } = page;
     // What this page closes was open before it; what it opens stays open.
     for (const gap of closedGaps) this.gaps.close(stream, gap, now);
-    if (covered !== undefined) {
-      const isCaughtUp = page.complete === true && (page.deferred ?? 0) === 0;
-      this.gaps.closeCovered(stream, GAP_REASON.tooLarge, isCaughtUp ? covered.to : -Infinity, now);
-    }
+    if (covered !== undefined) this.gaps.closeCovered(stream, GAP_REASON.tooLarge, caughtUpTo(page), now);
     for (const gap of gaps) this.gaps.open(stream, gap, { now, emitted: true });
     for (const gap of unemittedGaps) this.gaps.open(stream, gap, { now, emitted: false });
     if (forgetBefore !== undefined) this.gaps.closeBefore(stream, GAP_REASON.ledgerFull, forgetBefore, now);
@@ -186,8 +179,4 @@ export class SqliteJournal implements Journal {
   #heldBytes(): number {
     return this.#connection.first<{ bytes: number }>('SELECT sum(bytes) AS bytes FROM held')?.bytes ?? 0;
   }
-}
-
-function forgottenBy({ forgetBefore, keep = [] }: PageCommit): readonly Span[] {
-  return forgetBefore === undefined ? [] : uncovered({ from: -Infinity, to: forgetBefore }, keep);
 }
