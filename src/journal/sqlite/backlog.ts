@@ -1,4 +1,5 @@
 import type { Position } from '../delivery.ts';
+import type { BacklogLimits } from '../destination-rules.ts';
 import { type Connection, orUndefined } from './connection.ts';
 
 /** What is known of a page without its records. */
@@ -8,12 +9,6 @@ export interface Outline {
   readonly committedAt: number;
   /** Bytes from this page on. */
   readonly bytes: number;
-}
-
-/** More than so many bytes, or committed before a time (epoch ms). */
-interface Limits {
-  readonly bytes: number;
-  readonly before: number;
 }
 
 /** That a page holds a record at or after the position. */
@@ -90,7 +85,7 @@ export class SqliteBacklog {
    * The newest page at or after a position that is not the newest and has more than so many bytes from it on, or that was
    * committed before a time. Of all sources or of these.
    */
-  beyond(position: Position, limits: Limits, sources?: readonly string[]): number | undefined {
+  beyond(position: Position, limits: BacklogLimits, sources?: readonly string[]): number | undefined {
     const first = this.outline(position);
     if (first === undefined) return undefined;
     const { bytes, before } = limits;

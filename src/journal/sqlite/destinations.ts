@@ -1,5 +1,4 @@
 import type { BacklogLimit } from '../../config/types.ts';
-import { hull } from '../../core/span.ts';
 import type {
   DestinationGap,
   StoredDestination,
@@ -8,19 +7,11 @@ import type {
   Position,
   Skip,
 } from '../delivery.ts';
+import { addMissed, backlogLimits, RENEWED_EVERY, slowestOf, START } from '../destination-rules.ts';
 import type { Acknowledgement } from '../journal.ts';
 import { type Connection, orUndefined } from './connection.ts';
 import type { SqliteDeadLetters } from './dead-letters.ts';
 import type { SqliteBacklog } from './backlog.ts';
-
-/** How long a destination that left the configuration still holds back trimming. Milliseconds. */
-const HOLDS_BACK_FOR = 7 * 24 * 60 * 60 * 1000;
-/** `last_named` of the configured destinations is renewed this often: a daemon may run for months. Milliseconds. */
-const RENEWED_EVERY = 60 * 60 * 1000;
-/** No backlog that has a limit may take more of `state.max_bytes`, so that there is room for the next pages. */
-const LARGEST_SHARE = 0.75;
-
-const START: Position = { sequence: 0, offset: 0 };
 
 interface DestinationRow {
   readonly name: string;
@@ -117,12 +108,8 @@ export class SqliteDestinations implements DestinationStore {
     now: number,
     sources?: readonly string[],
   ): Promise<Position | undefined> {
-    const cap = this.#parts.maxBytes * LARGEST_SHARE;
-    const most =
-      'bytes' in limit
-        ? { bytes: Math.min(cap, limit.bytes), before: 0 }
-        : { bytes: cap, before: now - limit.age };
-    const last = this.#parts.backlog.beyond(this.#positionOf(name), most, sources);
+    const limits = backlogLimits(limit, this.#parts.maxBytes, now);
+    const last = this.#parts.backlog.beyond(this.#positionOf(name), limits, sources);
     return last === undefined ? undefined : { sequence: last + 1, offset: 0 };
   }
 
@@ -146,17 +133,12 @@ export class SqliteDestinations implements DestinationStore {
   }
 
   async gaps(): Promise<readonly DestinationGap[]> {
-    return this.#connection
-      .all<GapRow>(SELECT_ALL_GAPS)
-      .map(({ destination, from, to, events, sources, opened, ended }) => ({
-        destination,
-        from,
-        to,
-        events,
-        opened,
-        sources: JSON.parse(sources) as DestinationGap['sources'],
-        ended: orUndefined(ended),
-      }));
+    return this.#connection.all<GapRow>(SELECT_ALL_GAPS).map((row) => ({
+      destination: row.destination,
+      ...toMissed(row),
+      opened: row.opened,
+      ended: orUndefined(row.ended),
+    }));
   }
 
   states(): readonly StoredDestination[] {
@@ -192,10 +174,7 @@ export class SqliteDestinations implements DestinationStore {
    * recently. Undefined when there is none, and then nothing may be trimmed.
    */
   slowest(now: number): Position | undefined {
-    return this.states()
-      .filter(({ name, lastNamed }) => this.#named.has(name) || now - lastNamed < HOLDS_BACK_FOR)
-      .map(({ position }) => position)
-      .toSorted((a, b) => a.sequence - b.sequence || a.offset - b.offset)[0];
+    return slowestOf(this.states(), this.#named, now);
   }
 
   #positionOf(name: string): Position {
@@ -204,28 +183,31 @@ export class SqliteDestinations implements DestinationStore {
   }
 
   /** Adds to the gap that has not ended, or begins one. Returns whether it began one. */
-  #addGap(destination: string, { from, to, events, sources }: MissedEvents, now: number): boolean {
+  #addGap(destination: string, missed: MissedEvents, now: number): boolean {
     const open = this.#connection.first<GapRow>(SELECT_OPEN_GAP, { destination });
     if (open === undefined) {
       this.#connection.run(
         `INSERT INTO destination_gap (destination, from_at, to_at, events, sources, opened)
          VALUES (:destination, :from, :to, :events, :sources, :now)`,
-        { destination, from, to, events, sources: JSON.stringify(sources), now },
+        { destination, ...toRow(missed), now },
       );
       return true;
     }
     this.#connection.run(
       `UPDATE destination_gap SET from_at = :from, to_at = :to, events = :events, sources = :sources
        WHERE id = :id`,
-      {
-        id: open.id,
-        ...hull([open, { from, to }]),
-        events: open.events + events,
-        sources: JSON.stringify(sum(JSON.parse(open.sources) as DestinationGap['sources'], sources)),
-      },
+      { id: open.id, ...toRow(addMissed(toMissed(open), missed)) },
     );
     return false;
   }
+}
+
+function toRow({ from, to, events, sources }: MissedEvents) {
+  return { from, to, events, sources: JSON.stringify(sources) };
+}
+
+function toMissed({ from, to, events, sources }: GapRow): MissedEvents {
+  return { from, to, events, sources: JSON.parse(sources) as MissedEvents['sources'] };
 }
 
 function toState({
@@ -249,9 +231,4 @@ function toState({
 
 function requireOpened(name: string, changes: number): void {
   if (changes === 0) throw new Error(`Destination ${name} must be opened before it is written to.`);
-}
-
-function sum(a: DestinationGap['sources'], b: DestinationGap['sources']): DestinationGap['sources'] {
-  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
-  return Object.fromEntries(names.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]));
 }
