@@ -104,6 +104,7 @@ export interface DestinationStore {
   ): Promise<Position | undefined>;
   /**
    * Moves a destination's position forward over events that it is not sent, and records the gap in the same transaction.
+   * A skip to where the position is already adds nothing to the gap: it may be the repeat of one whose answer was lost.
    * Returns whether that gap is a new one.
    */
   skip(destination: string, skip: Skip, now: number): Promise<boolean>;

@@ -116,12 +116,12 @@ export class SqliteDestinations implements DestinationStore {
   async skip(name: string, { position, missed, deadLetters }: Skip, now: number): Promise<boolean> {
     return this.#connection.transact(() => {
       for (const letter of deadLetters) this.#parts.deadLetters.put(name, letter);
-      this.#connection.run(
+      const moved = this.#connection.run(
         `UPDATE destination SET sequence = :sequence, page_offset = :offset
          WHERE name = :name AND (:sequence, :offset) > (sequence, page_offset)`,
         { name, sequence: position.sequence, offset: position.offset },
       );
-      return missed !== undefined && this.#addGap(name, missed, now);
+      return moved > 0 && missed !== undefined && this.#addGap(name, missed, now);
     });
   }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { BacklogLimit } from '../../../src/config/types.ts';
 import { BACKLOG_FULL } from '../../../src/journal/delivery.ts';
-import { firstUid, page, records, STREAM } from '../support/commits.ts';
+import { firstUid, letters, page, records, STREAM } from '../support/commits.ts';
 import type { Subject } from './subject.ts';
 
 const MINUTE = 60_000;
@@ -54,7 +54,7 @@ export function describeBacklog(subject: Subject): void {
     test('skipped events are one gap of their destination until it ends, with a count and a span', async () => {
       await subject.commitThree();
       const missed = { from: 5, to: 8, events: 2, sources: { console: 2 } };
-      const skip = { position: { sequence: 2, offset: 0 }, missed, deadLetters: [] };
+      const skip = { position: { sequence: 1, offset: 0 }, missed, deadLetters: [] };
 
       const began = await subject.journal.destinations.skip('siem', skip, 100);
       const grew = await subject.journal.destinations.skip(
@@ -62,12 +62,13 @@ export function describeBacklog(subject: Subject): void {
         {
           ...skip,
           missed: { from: 2, to: 6, events: 1, sources: { desk: 1 } },
-          position: { sequence: 1, offset: 0 },
+          position: { sequence: 2, offset: 0 },
         },
         200,
       );
       await subject.journal.destinations.endGap('siem', 300);
-      const anew = await subject.journal.destinations.skip('siem', skip, 400);
+      const last = { ...skip, position: { sequence: 3, offset: 0 } };
+      const anew = await subject.journal.destinations.skip('siem', last, 400);
       await subject.reopen();
 
       expect([began, grew, anew]).toEqual([true, false, true]);
@@ -83,9 +84,29 @@ export function describeBacklog(subject: Subject): void {
         },
         { destination: 'siem', ...missed, opened: 400, ended: undefined },
       ]);
-      expect(await subject.positionOf('siem')).toEqual({ sequence: 2, offset: 0 });
+      expect(await subject.positionOf('siem')).toEqual({ sequence: 3, offset: 0 });
       expect(await subject.positionOf('lake')).toEqual({ sequence: 0, offset: 0 });
       expect(BACKLOG_FULL).toBe('backlog-full');
+    });
+
+    test('a skip that is repeated, or that is behind the position, counts nothing twice', async () => {
+      await subject.commitThree();
+      const missed = { from: 5, to: 8, events: 2, sources: { console: 2 } };
+      const skip = { position: { sequence: 2, offset: 0 }, missed, deadLetters: letters(1, 'too old') };
+
+      const began = await subject.journal.destinations.skip('siem', skip, 100);
+      const repeated = await subject.journal.destinations.skip('siem', skip, 200);
+      const behind = { ...skip, position: { sequence: 1, offset: 0 } };
+      await subject.journal.destinations.skip('siem', behind, 300);
+      await subject.journal.destinations.endGap('siem', 400);
+      const after = await subject.journal.destinations.skip('siem', skip, 500);
+
+      expect([began, repeated, after]).toEqual([true, false, false]);
+      expect(await subject.journal.destinations.gaps()).toEqual([
+        { destination: 'siem', ...missed, opened: 100, ended: 400 },
+      ]);
+      expect(await subject.journal.deadLetters.count('siem')).toBe(1);
+      expect(await subject.positionOf('siem')).toEqual({ sequence: 2, offset: 0 });
     });
 
     test('events that the destination does not receive are skipped without a gap', async () => {
