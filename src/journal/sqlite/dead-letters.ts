@@ -1,6 +1,7 @@
 import type { Lane } from '../../core/event.ts';
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
-import { type Connection, fromStored, orUndefined, toStored } from './connection.ts';
+import { fromStored, toStored } from '../stored-text.ts';
+import { type Connection, orUndefined } from './connection.ts';
 
 interface DeadLetterRow {
   readonly id: number;

@@ -1,7 +1,8 @@
 import type { Gap, Span } from '../../core/source.ts';
 import { hull, joins, uncovered, within } from '../../core/span.ts';
 import type { CoverageStore, GapState, GapStore } from '../collection.ts';
-import { type Connection, fromStored, orUndefined, toStored } from './connection.ts';
+import { fromStored, toStored } from '../stored-text.ts';
+import { type Connection, orUndefined } from './connection.ts';
 import type { SqliteStreams } from './streams.ts';
 
 /** Disjoint half-open spans that never touch. */

@@ -3,7 +3,8 @@ import type { Clock } from '../../core/clock.ts';
 import { parseJson, toJson } from '../../core/json.ts';
 import type { Gap, LedgerValue, Span } from '../../core/source.ts';
 import type { LedgerEntry, LedgerPart, LedgerSize, LedgerStore, LedgerWrite } from '../collection.ts';
-import { type Connection, fromStored, toStored } from './connection.ts';
+import { fromStored, toStored } from '../stored-text.ts';
+import type { Connection } from './connection.ts';
 import type { SqliteGaps } from './gaps.ts';
 import type { SqliteStreams } from './streams.ts';
 

@@ -4,7 +4,8 @@ import type { JournalPage, PageStore, Position } from '../delivery.ts';
 import type { PageCommit } from '../journal.ts';
 import { RecentPages } from '../recent-pages.ts';
 import { FROM_POSITION, type SqliteBacklog } from './backlog.ts';
-import { type Connection, fromStored } from './connection.ts';
+import { fromStored } from '../stored-text.ts';
+import type { Connection } from './connection.ts';
 
 /** What a page takes besides its records: its row, and its entry in the index. Bytes, about. */
 const ROW = 100;

@@ -11,7 +11,8 @@ import {
   type StreamStore,
 } from '../collection.ts';
 import type { PageCommit } from '../journal.ts';
-import { type Connection, fromStored, orUndefined, toStored } from './connection.ts';
+import { fromStored, toStored } from '../stored-text.ts';
+import { type Connection, orUndefined } from './connection.ts';
 import { changedSource } from './problems.ts';
 
 interface SourceRow {

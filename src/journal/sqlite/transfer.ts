@@ -3,7 +3,8 @@ import { type Json, parseJson, toJson } from '../../core/json.ts';
 import type { LedgerValue, Span } from '../../core/source.ts';
 import { streamKey } from '../../core/stream-key.ts';
 import { type ExportedStream, type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
-import { type Connection, fromStored, toStored } from './connection.ts';
+import { fromStored, toStored } from '../stored-text.ts';
+import type { Connection } from './connection.ts';
 import { hashedKey, isHashed, keyText, ledgerKey, recountLedger } from './ledger.ts';
 import { changeState, readState, type StateOptions } from './open.ts';
 
