@@ -2,6 +2,7 @@ import type { SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { StateError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import type { Mutex } from '../core/mutex.ts';
 import type { CollectObserver } from '../core/observers.ts';
 import type { CommonOptions, LedgerValue, Scope, SourceContext, StreamContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';
@@ -55,32 +56,6 @@ export interface CollectContext extends PollContext {
 export interface OpenStream {
   readonly scope: Scope;
   readonly state: StreamState;
-}
-
-/** Runs one task at a time, in the order in which they were given. */
-export class Mutex {
-  #last: Promise<unknown> = Promise.resolve();
-  #pending = 0;
-
-  /** Whether a task runs or waits. */
-  get busy(): boolean {
-    return this.#pending > 0;
-  }
-
-  /** Settles as `task` does. */
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    this.#last = released;
-    this.#pending += 1;
-    try {
-      await before;
-      return await task();
-    } finally {
-      this.#pending -= 1;
-      release();
-    }
-  }
 }
 
 /** What the HTTP client of a source is made of, besides its configuration. */

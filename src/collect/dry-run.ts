@@ -1,7 +1,8 @@
+import { Mutex } from '../core/mutex.ts';
 import { explain, PenstockError, StateError } from '../core/errors.ts';
 import type { LedgerEntry } from '../journal/collection.ts';
 import type { JournalView, PageCommit, Room } from '../journal/journal.ts';
-import { Mutex, type PollContext, type PollJournal, sourceContext } from './context.ts';
+import { type PollContext, type PollJournal, sourceContext } from './context.ts';
 import type { PollOutcome, PollResult, PollStats } from '../core/observers.ts';
 import { pollStream } from './loop.ts';
 import { streamKey } from '../core/stream-key.ts';

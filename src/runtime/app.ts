@@ -1,5 +1,5 @@
 import { Circuit } from '../collect/circuit.ts';
-import { type CollectContext, type HttpParts, Mutex, openHttp, sourceContext } from '../collect/context.ts';
+import { type CollectContext, type HttpParts, openHttp, sourceContext } from '../collect/context.ts';
 import { requireSameDefinitions } from '../collect/same-definition.ts';
 import { resourceAttributes } from '../config/otel-environment.ts';
 import { namespaceOf } from '../config/options.ts';
@@ -7,6 +7,7 @@ import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts
 import type { Clock, Random } from '../core/clock.ts';
 import type { DeliveryObserver, ResponseReport, CollectObserver, PollStats } from '../core/observers.ts';
 import type { Logger } from '../core/log.ts';
+import { Mutex } from '../core/mutex.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import type { CommonOptions, SourceContext } from '../core/source.ts';
 import { identityOf } from '../core/stream-key.ts';

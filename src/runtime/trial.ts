@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Circuit } from '../collect/circuit.ts';
-import { Mutex, openHttp, sourceContext } from '../collect/context.ts';
+import { openHttp, sourceContext } from '../collect/context.ts';
+import { Mutex } from '../core/mutex.ts';
 import { pollSource } from '../collect/loop.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';

@@ -3,7 +3,6 @@ import { Circuit } from '../../src/collect/circuit.ts';
 import {
   type CollectContext,
   decodeCursor,
-  Mutex,
   openHttp,
   openStream,
   sourceContext,
@@ -14,6 +13,7 @@ import type { SourceConfig } from '../../src/config/types.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
 import type { Http } from '../../src/core/http.ts';
+import { Mutex } from '../../src/core/mutex.ts';
 import type { SourcePollResult } from '../../src/core/observers.ts';
 import type { CommonOptions, Gap, Page, Scope, Source, SourceContext, Span } from '../../src/core/source.ts';
 import { GAPS_DATASET } from '../../src/ecs/own-events.ts';

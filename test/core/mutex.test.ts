@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Mutex } from '../../src/collect/context.ts';
+import { Mutex } from '../../src/core/mutex.ts';
 
 it('a mutex runs tasks one at a time in the order given, also after one that failed', async () => {
   const mutex = new Mutex();
