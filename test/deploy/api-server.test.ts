@@ -4,12 +4,14 @@ import { type ApiServer, startApiServer } from './support/api-server.ts';
 import { template, type Values } from './support/helm.ts';
 import { manifests, podAlone } from './support/manifest.ts';
 import { refusal } from './support/judge.ts';
-import { SHAPES } from './support/render.ts';
+import { pathOf } from './support/kustomized.ts';
+import { FOLDERS } from './support/render.ts';
 import { tools } from './support/tools.ts';
 
 const { folders, skipped } = await tools('kubernetes', 'helm');
 
 const NAMESPACE = 'penstock';
+const REPLICAS = { mode: 'daemon', replicas: 3, 'state.postgres.secretName': 'database' };
 const CRDS = new URL('support/monitoring-crds.yaml', import.meta.url);
 
 /** Values that reach every branch of the templates. */
@@ -59,6 +61,29 @@ const VARIANTS: readonly { readonly name: string; readonly values: Values }[] = 
       serviceMonitor: { enabled: true },
     },
   },
+  {
+    name: 'three replicas, with every value that they have',
+    values: {
+      mode: 'daemon',
+      replicas: 3,
+      'state.postgres': { secretName: 'database', secretKey: 'DATABASE_URL', schema: 'soc', lease: '30s' },
+      'state.postgres.tls': { secretName: 'database-tls', ca: 'ca.crt', cert: 'tls.crt', key: 'tls.key' },
+      'networkPolicy.postgresPort': 6432,
+      'podDisruptionBudget.labels': { team: 'security' },
+      env: [{ name: 'HTTPS_PROXY', value: 'http://proxy:3128' }],
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} },
+      ],
+    },
+  },
+  {
+    name: 'two sidecars whose database’s URL is a value',
+    values: { mode: 'sidecar', replicas: 2, 'state.postgres.url': 'postgres://penstock:secret@database/soc' },
+  },
+  {
+    name: 'a CronJob beside replicas',
+    values: { mode: 'cronjob', 'state.postgres.secretName': 'database' },
+  },
 ];
 
 describe.skipIf(skipped !== '')(`Kubernetes' API server${skipped}`, () => {
@@ -80,15 +105,15 @@ describe.skipIf(skipped !== '')(`Kubernetes' API server${skipped}`, () => {
     expect(await refusal(server, NAMESPACE, text)).toBe('');
   });
 
-  it.each(SHAPES)('takes deploy/kubernetes/%s, built by its kustomization', async (shape) => {
-    const { code, stdout, stderr } = await server.kubectl(['kustomize', kustomization(shape)]);
+  it.each(FOLDERS)('takes deploy/kubernetes/%s, built by its kustomization', async (folder) => {
+    const { code, stdout, stderr } = await server.kubectl(['kustomize', pathOf(folder)]);
 
     expect(code, stderr).toBe(0);
     expect(await refusal(server, NAMESPACE, stdout)).toBe('');
   });
 
-  it.each(SHAPES)('takes the Pod of %s under Pod Security "restricted"', async (shape) => {
-    const { stdout } = await server.kubectl(['kustomize', kustomization(shape)]);
+  it.each(FOLDERS)('takes the Pod of %s under Pod Security "restricted"', async (folder) => {
+    const { stdout } = await server.kubectl(['kustomize', pathOf(folder)]);
     const pod = podAlone(manifests(stdout));
 
     expect(await refusal(server, NAMESPACE, pod)).toBe('');
@@ -103,6 +128,20 @@ describe.skipIf(skipped !== '')(`Kubernetes' API server${skipped}`, () => {
 
     expect(mistaken).not.toBe(text);
     expect(await refusal(server, NAMESPACE, mistaken)).toMatch(/unknown field "spec.concurrencyPolice"/);
+  });
+
+  it('refuses a rollout that could never go on, and a budget without a meaning', async () => {
+    const text = await template(folders.helm, REPLICAS);
+    const stuck = text.replace('maxSurge: 1', 'maxSurge: 0');
+    const both = text.replace('maxUnavailable: 1\n', 'maxUnavailable: 1\n  minAvailable: 1\n');
+
+    expect(await refusal(server, NAMESPACE, text)).toBe('');
+    expect(await refusal(server, NAMESPACE, stuck)).toMatch(
+      /maxUnavailable.*may not be 0 when `maxSurge` is 0/,
+    );
+    expect(await refusal(server, NAMESPACE, both)).toMatch(
+      /PodDisruptionBudget.*minAvailable and maxUnavailable cannot be both set/s,
+    );
   });
 
   it('refuses a privileged container', async () => {
@@ -123,7 +162,3 @@ describe.skipIf(skipped !== '')(`Kubernetes' API server${skipped}`, () => {
     );
   });
 });
-
-function kustomization(shape: string): string {
-  return new URL(`../../deploy/kubernetes/${shape}`, import.meta.url).pathname;
-}

@@ -120,7 +120,7 @@ describe.skipIf(skipped !== '')(`The chart${skipped}`, () => {
 
   it.each([
     { name: 'a mode that there is not', values: { mode: 'cron' }, words: /'cronjob', 'daemon', 'sidecar'/ },
-    { name: 'a value that there is not', values: { replicas: 2 }, words: /replicas/ },
+    { name: 'a value that there is not', values: { instances: 2 }, words: /instances/ },
     { name: 'a configuration that is no text', values: { config: { sources: {} } }, words: /config/ },
     {
       name: 'a configuration that is no YAML',

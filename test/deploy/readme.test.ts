@@ -13,6 +13,7 @@ const REPOSITORY = new URL('../..', import.meta.url).pathname;
 /** Files that the commands take, which a reader has. */
 const FILES = {
   'qradar-token': 'token-of-the-deploy-tests',
+  'database-url': 'postgres://penstock:password@database/penstock',
   'penstock.yaml':
     'sources: {console: {type: qradar-login-attempts, base_url: https://qradar.example.com, ' +
     'token: "${file:/run/secrets/penstock/qradar-token}"}}\n',

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CHART } from './support/helm.ts';
-import { render, SHAPES } from './support/render.ts';
+import { FOLDERS, render } from './support/render.ts';
 import { tools } from './support/tools.ts';
 import { withValues } from './support/values-table.ts';
 
@@ -15,12 +15,12 @@ function chartFile(name: string): Promise<string> {
 }
 
 describe.skipIf(skipped !== '')(`What the chart renders${skipped}`, () => {
-  it.each(SHAPES)('is what deploy/kubernetes/%s holds, and nothing else is there', async (shape) => {
-    const files = await render(folders.helm, shape);
+  it.each(FOLDERS)('is what deploy/kubernetes/%s holds, and nothing else is there', async (folder) => {
+    const files = await render(folders.helm, folder);
 
     for (const [name, content] of files)
-      await expect(content).toMatchFileSnapshot(`../../deploy/kubernetes/${shape}/${name}`);
-    const there = await readdir(new URL(`../../deploy/kubernetes/${shape}`, import.meta.url));
+      await expect(content).toMatchFileSnapshot(`../../deploy/kubernetes/${folder}/${name}`);
+    const there = await readdir(new URL(`../../deploy/kubernetes/${folder}`, import.meta.url));
     expect(there.toSorted()).toEqual([...files.keys()].toSorted());
   });
 });

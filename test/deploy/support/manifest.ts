@@ -20,7 +20,11 @@ export interface Container {
   readonly name: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+  }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
   readonly resources: {
     readonly requests: Readonly<Record<string, string>>;
@@ -42,6 +46,7 @@ export interface Volume {
   readonly configMap?: { readonly name: string };
   readonly secret?: { readonly secretName: string };
   readonly persistentVolumeClaim?: { readonly claimName: string };
+  readonly emptyDir?: object;
 }
 
 export interface PodSpec {

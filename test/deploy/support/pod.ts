@@ -1,7 +1,15 @@
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import process, { execPath, getuid } from 'node:process';
 import { temporaryDirectory } from '../../support/temporary.ts';
-import { containerOf, dataOf, type Manifest, podOf, type PodSpec, type Volume } from './manifest.ts';
+import {
+  type Container,
+  containerOf,
+  dataOf,
+  type Manifest,
+  podOf,
+  type PodSpec,
+  type Volume,
+} from './manifest.ts';
 
 /** What a cluster would have beside the manifests, and how the addresses in them are met on loopback. */
 export interface Surroundings {
@@ -11,6 +19,8 @@ export interface Surroundings {
   readonly addresses?: Readonly<Record<string, string>>;
   /** Instead of the Pod that a CronJob or a Deployment makes. */
   readonly spec?: PodSpec;
+  /** The Pod's name. */
+  readonly name?: string;
 }
 
 /** A Pod of some manifests whose containers a test runs as processes, with the Pod's volumes where they are mounted. */
@@ -38,6 +48,8 @@ export const IMAGE = [execPath, ...['dist', 'package.json'].map((name) => REPOSI
 
 const SCRIPT = new URL('in-pod.sh', import.meta.url).pathname;
 const SET_GROUP = 0o2775;
+/** The mode that the kubelet gives an `emptyDir`. */
+const OPEN = 0o2777;
 
 /**
  * Why Pods cannot be made here, for the title of tests that are skipped; '' when they can. It takes root.
@@ -53,7 +65,7 @@ export function podsSkipped(): string {
 /** Makes the volumes of the Pod among these manifests. */
 export async function makePod(
   all: readonly Manifest[],
-  { secrets, addresses = {}, spec = podOf(all) }: Surroundings,
+  { secrets, addresses = {}, spec = podOf(all), name: podName = 'penstock-0' }: Surroundings,
 ): Promise<Pod> {
   const directory = await temporaryDirectory();
   const root = `${directory.path}/root`;
@@ -89,14 +101,22 @@ export async function makePod(
           ...binds,
           '--',
         ],
-        env: Object.fromEntries(env.map((variable) => [variable.name, variable.value ?? ''])),
+        env: Object.fromEntries(env.map((variable) => [variable.name, valueOf(variable, podName)])),
       };
     },
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
 }
 
-interface Filling extends Required<Surroundings> {
+/** What a variable of a container is in a Pod of that name. */
+function valueOf({ value, valueFrom }: NonNullable<Container['env']>[number], podName: string): string {
+  if (valueFrom === undefined) return value ?? '';
+  if (valueFrom.fieldRef.fieldPath !== 'metadata.name')
+    throw new Error(`No test has ${valueFrom.fieldRef.fieldPath}.`);
+  return podName;
+}
+
+interface Filling extends Required<Omit<Surroundings, 'name'>> {
   readonly all: readonly Manifest[];
   readonly spec: PodSpec;
 }
@@ -120,7 +140,8 @@ async function fill(
     for (const [name, content] of Object.entries(secrets)) await write(name, content, 0o440);
     return;
   }
-  await asClaimed(place, fsGroup);
+  if (volume.emptyDir !== undefined) await chown(place, 0, fsGroup).then(() => chmod(place, OPEN));
+  else await asClaimed(place, fsGroup);
 }
 
 /** A new volume as the kubelet hands it over: root's, open to `fsGroup`, with what the file system keeps for itself. */

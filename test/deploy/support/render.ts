@@ -2,10 +2,20 @@ import { type Document, isMap, parseAllDocuments, stringify, visit } from 'yaml'
 import { template } from './helm.ts';
 import type { Manifest } from './manifest.ts';
 
-/** The values of `mode`, each a folder below deploy/kubernetes. */
+/** The values of `mode`. */
 export const SHAPES = ['cronjob', 'daemon', 'sidecar'] as const;
 
-export type Shape = (typeof SHAPES)[number];
+/** Values of the chart, by the folder below deploy/kubernetes that is rendered from them. */
+const VALUES = {
+  cronjob: { mode: 'cronjob' },
+  daemon: { mode: 'daemon' },
+  replicas: { mode: 'daemon', replicas: 3, 'state.postgres.secretName': 'penstock-postgres' },
+  sidecar: { mode: 'sidecar' },
+} as const;
+
+export type Folder = keyof typeof VALUES;
+
+export const FOLDERS = Object.keys(VALUES) as readonly Folder[];
 
 const MADE = `# Rendered from deploy/helm by \`npm run generate:deploy\`.\n`;
 
@@ -30,12 +40,10 @@ const OF_HELM = [
   'checksum/config',
 ];
 
-/** The files of deploy/kubernetes/<shape>, by their names. */
-export async function render(folder: string, shape: Shape): Promise<ReadonlyMap<string, string>> {
-  const text = (await template(folder, { mode: shape, 'test.enabled': false })).replaceAll(
-    /^# Source: .*\n/gm,
-    '',
-  );
+/** The files of deploy/kubernetes/<folder>, by their names; `tools` is what the recipe `helm` built. */
+export async function render(tools: string, folder: Folder): Promise<ReadonlyMap<string, string>> {
+  const whole = await template(tools, { ...VALUES[folder], 'test.enabled': false });
+  const text = whole.replaceAll(/^# Source: .*\n/gm, '');
   const documents = parseAllDocuments(text, { schema: 'yaml-1.1' });
   const configs = documents.filter((document) => document.get('kind') === 'ConfigMap').map(configOf);
   const objects = documents.filter((document) => document.get('kind') !== 'ConfigMap');
