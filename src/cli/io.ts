@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../observe/log.ts';
-import type { Host } from '../runtime/app.ts';
+import type { Host } from '../runtime/host.ts';
 import type { LoadedConfig } from '../runtime/reload.ts';
 import { loadType, sourceLoaders } from '../sources/registry.ts';
 

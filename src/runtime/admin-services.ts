@@ -5,7 +5,8 @@ import { Live } from '../observe/live.ts';
 import { pushMetrics } from '../observe/metrics-push.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { takeSnapshot } from '../observe/snapshot.ts';
-import type { App, Host } from './app.ts';
+import type { App } from './app.ts';
+import type { Host } from './host.ts';
 import type { LoadedConfig } from './reload.ts';
 
 /** What a daemon shows of itself. It outlives a reload: its memory, its metrics and the admin endpoint. */

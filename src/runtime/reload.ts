@@ -3,7 +3,7 @@ import { ConfigError, explain } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { placeInWords, settingOf } from '../journal/open.ts';
 import type { Live } from '../observe/live.ts';
-import type { Host } from './app.ts';
+import type { Host } from './host.ts';
 
 /** A configuration that was read and is valid, and the log that it asks for. */
 export interface LoadedConfig {

@@ -7,9 +7,10 @@ import type { Backfill, CommonOptions, Scope } from '../core/source.ts';
 import { counted } from '../core/text.ts';
 import type { Delivery } from '../deliver/loop.ts';
 import { isoTime } from '../ecs/common.ts';
-import type { App, SourceUnit } from './app.ts';
+import type { App } from './app.ts';
 import { LOOK_EVERY, whyNotAccepting } from './destination-jobs.ts';
 import type { JobHandlers, JobOutcome, JobProgress, RunningJob } from './jobs.ts';
+import type { SourceUnit } from './units.ts';
 
 /** A backfill pauses while more events than this wait for delivery: live events are journaled behind them. */
 const MOST_WAITING = 100_000;

@@ -4,7 +4,7 @@ import type { StateConfig } from '../config/types.ts';
 import type { Trouble } from '../core/state.ts';
 import { type Holder, JournalWriteError, StateDiskError, StateInUseError } from '../journal/journal.ts';
 import { holderOf } from '../journal/open.ts';
-import type { Host } from './app.ts';
+import type { Host } from './host.ts';
 import type { LoadedConfig } from './reload.ts';
 
 /** How often a daemon looks whether the command that holds the state has ended. Milliseconds. */

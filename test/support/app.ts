@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { openApp, type App, type AppParts } from '../../src/runtime/app.ts';
+import { openApp, type App } from '../../src/runtime/app.ts';
+import type { AppParts } from '../../src/runtime/host.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Journal } from '../../src/journal/journal.ts';
 import { runLoops } from '../../src/runtime/loops.ts';
