@@ -160,6 +160,9 @@ export interface PollRecord {
   readonly error?: string | undefined;
 }
 
+/** Polls kept of each stream. */
+export const POLLS_KEPT = 50;
+
 export interface PollStore {
   /** Records a poll, in place of what was recorded of it before (by its stream and `at`). See also `PageCommit.poll`. */
   record(poll: PollRecord): Promise<void>;

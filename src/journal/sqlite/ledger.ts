@@ -1,28 +1,23 @@
-import { hash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import { parseJson, toJson } from '../../core/json.ts';
-import type { Gap, LedgerValue, Span } from '../../core/source.ts';
+import { toJson } from '../../core/json.ts';
+import type { Span } from '../../core/source.ts';
 import type { LedgerEntry, LedgerPart, LedgerSize, LedgerStore, LedgerWrite } from '../collection.ts';
-import { fromStored, toStored } from '../stored-text.ts';
+import { keyRange, keyText, ledgerKey } from '../ledger-key.ts';
+import {
+  ENTRY_BYTES,
+  entryBytes,
+  forgottenGap,
+  forgottenUntil,
+  type LedgerRow,
+  PART,
+  toEntry,
+} from '../ledger-rules.ts';
+import { fromStored } from '../stored-text.ts';
 import type { Connection } from './connection.ts';
 import type { SqliteGaps } from './gaps.ts';
 import type { SqliteStreams } from './streams.ts';
 
-interface LedgerRow extends LedgerKey {
-  readonly uid: string;
-  readonly value: string;
-}
-
-/** How much of a prefix is in memory at once; at least one entry. */
-const PART = { entries: 1_000, bytes: 1_048_576 } as const;
-
-/** Entries within this share of the oldest entry's age are forgotten together with it. */
-const AGE_STEP = 1 / 20;
-
-/** What an entry takes besides its texts: row, index and the pages' free space. Bytes, about; measured. */
-const OVERHEAD = 48;
-const BYTES = `(2 * octet_length(key) + coalesce(octet_length(rest), 0) + octet_length(uid) + octet_length(value) + ${OVERHEAD})`;
-const SUM = `count(*) AS entries, coalesce(sum(${BYTES}), 0) AS bytes`;
+const SUM = `count(*) AS entries, coalesce(sum(${ENTRY_BYTES}), 0) AS bytes`;
 const OLDEST = 'SELECT key FROM ledger WHERE stream = :stream AND at <= :until ORDER BY at LIMIT :limit';
 
 // CROSS JOIN: SQLite looks up one key after another, whatever it thinks of the size of the list.
@@ -31,7 +26,7 @@ const SELECT_KNOWN = `
   CROSS JOIN ledger ON ledger.stream = :stream AND ledger.key = wanted.value`;
 const INSERT = `INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT (stream, key) DO NOTHING`;
-const BYTES_OF_KEY = `SELECT ${BYTES} AS bytes FROM ledger WHERE stream = :stream AND key = :key`;
+const BYTES_OF_KEY = `SELECT ${ENTRY_BYTES} AS bytes FROM ledger WHERE stream = :stream AND key = :key`;
 const SIZE_WITHIN = `SELECT ${SUM} FROM ledger WHERE stream = :stream AND at >= :from AND at < :to`;
 const SIZE_OF_OLDEST = `SELECT ${SUM}, min(at) AS first, max(at) AS last FROM ledger WHERE stream = :stream AND key IN (${OLDEST})`;
 const FORGET_OLDEST = `DELETE FROM ledger WHERE stream = :stream AND key IN (${OLDEST})`;
@@ -95,8 +90,7 @@ export class SqliteLedger implements LedgerStore {
     return this.#connection.transact(() => {
       const ages = this.#agesOf(source);
       const oldest = ages.reduce((least, { at }) => Math.min(least, at), Infinity);
-      // Many streams may have entries of about the same age: do not forget them one by one.
-      const until = oldest + Math.max(0, now - oldest) * AGE_STEP;
+      const until = forgottenUntil(oldest, now);
       const shortened: string[] = [];
       let left = limit;
       for (const { id, key, at } of ages) {
@@ -104,7 +98,7 @@ export class SqliteLedger implements LedgerStore {
         const forgotten = this.#forgetUntil(id, until, left);
         if (forgotten === undefined) continue;
         left -= forgotten.entries;
-        this.#gaps.extend(id, gapOf(forgotten, reason, now), now);
+        this.#gaps.extend(id, forgottenGap(forgotten, reason, now), now);
         shortened.push(key);
       }
       return shortened;
@@ -118,7 +112,7 @@ export class SqliteLedger implements LedgerStore {
       const { key, rest } = ledgerKey(text);
       const row = { stream, key, rest: hashLongKeys ? null : rest, at, uid, value: toJson(value) };
       const inserted = this.#connection.run(INSERT, [stream, key, row.rest, at, uid, row.value]);
-      added.bytes += sizeOf(row);
+      added.bytes += entryBytes(row);
       if (inserted === 1) added.entries += 1;
       else added.bytes -= this.#replace(row);
     }
@@ -191,74 +185,4 @@ export class SqliteLedger implements LedgerStore {
 /** Counts a stream's entries again, after they were written by other means. */
 export function recountLedger(connection: Connection, stream: number): void {
   connection.run(RECOUNT, { stream });
-}
-
-/** Some entries are dated far ahead, so that they are kept long. The gap that records them ends now. */
-function gapOf({ from, to }: Span, reason: string, now: number): Gap {
-  return { from: Math.min(from, now), to: Math.min(to, now), reason, part: '' };
-}
-
-/** As `BYTES`. */
-function sizeOf({ key, rest, uid, value }: LedgerRow): number {
-  const [once, twice] = [`${rest ?? ''}${uid}${value}`, key];
-  return Buffer.byteLength(once) + 2 * Buffer.byteLength(twice) + OVERHEAD;
-}
-
-function toEntry({ uid, value }: LedgerRow): LedgerEntry {
-  return { uid, value: parseJson(value) as LedgerValue };
-}
-
-/** Longer keys are stored as their beginning and a hash. Characters. */
-const LONGEST = 96;
-/** How much of a long key is stored as it is, so that a prefix finds it. Characters. */
-const HEAD = 32;
-/** Between beginning and hash. No result of `toStored` contains it. */
-const MARK = '\\#';
-/** Sorts behind every stored text that continues the same prefix. */
-const LAST = '\u{10FFFF}';
-
-/** A ledger key as the tables hold it. */
-export interface LedgerKey {
-  /** Unique in its stream, and never long: an index holds it a second time. */
-  readonly key: string;
-  /** The rest of a long key; null for a short one. */
-  readonly rest: string | null;
-}
-
-export function ledgerKey(text: string): LedgerKey {
-  const whole = toStored(text);
-  if (whole.length <= LONGEST) return { key: whole, rest: null };
-  const head = headOf(whole);
-  return {
-    key: `${head}${MARK}${hash('sha256', whole, 'base64url').slice(0, 27)}`,
-    rest: whole.slice(head.length),
-  };
-}
-
-/** The original key; of a long key that is stored as a hash, its beginning and the hash. */
-export function keyText({ key, rest }: LedgerKey): string {
-  return fromStored(rest === null ? key : key.slice(0, key.indexOf(MARK)) + rest);
-}
-
-/** Whether only a hash of the key is kept. */
-export function isHashed({ key, rest }: LedgerKey): boolean {
-  return rest === null && key.includes(MARK);
-}
-
-/** Reverses `keyText` for a key that is stored as a hash. */
-export function hashedKey(text: string): LedgerKey {
-  const mark = text.lastIndexOf(MARK);
-  return { key: toStored(text.slice(0, mark)) + text.slice(mark), rest: null };
-}
-
-/** The range of the stored keys with a prefix. It may hold others too, if the prefix is long or ends in half a pair. */
-export function keyRange(prefix: string): { readonly first: string; readonly last: string } {
-  const whole = toStored(prefix.replace(/[\uD800-\uDBFF]$/, ''));
-  const first = whole.length > HEAD ? headOf(whole) : whole;
-  return { first, last: first + LAST };
-}
-
-/** Never cuts an escape or a surrogate pair in two. */
-function headOf(whole: string): string {
-  return whole.slice(0, HEAD).replace(/(?:\\[0-9a-f]{0,3}|[\uD800-\uDBFF])$/, '');
 }

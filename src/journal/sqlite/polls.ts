@@ -1,9 +1,6 @@
-import type { PollRecord, PollStore } from '../collection.ts';
+import { type PollRecord, POLLS_KEPT, type PollStore } from '../collection.ts';
 import { type Connection, orUndefined } from './connection.ts';
 import type { SqliteStreams } from './streams.ts';
-
-/** Polls kept of each stream. */
-const POLLS_KEPT = 50;
 
 interface PollRow extends Omit<PollRecord, 'error'> {
   readonly error: string | null;

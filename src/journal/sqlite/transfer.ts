@@ -2,10 +2,11 @@ import { StateError } from '../../core/errors.ts';
 import { type Json, parseJson, toJson } from '../../core/json.ts';
 import type { LedgerValue, Span } from '../../core/source.ts';
 import { streamKey } from '../../core/stream-key.ts';
+import { hashedKey, isHashed, keyText, ledgerKey } from '../ledger-key.ts';
 import { type ExportedStream, type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
 import { fromStored, toStored } from '../stored-text.ts';
 import type { Connection } from './connection.ts';
-import { hashedKey, isHashed, keyText, ledgerKey, recountLedger } from './ledger.ts';
+import { recountLedger } from './ledger.ts';
 import { changeState, readState, type StateOptions } from './open.ts';
 
 /** All streams of a state as of one moment. `now`: epoch ms. */
