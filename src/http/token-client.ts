@@ -7,6 +7,7 @@ import {
   type VendorError,
 } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
+import { isLoopback } from '../core/loopback.ts';
 import type { Logger } from '../core/log.ts';
 import { maskForeign, PassingSecrets } from '../core/secret.ts';
 import { printable } from '../core/text.ts';
@@ -18,7 +19,7 @@ import { clockReadingOf, failureOf, htmlPage, isHtml, isRedirect } from './respo
 import { BusyError, isThrottled, retryAfter, withRetries } from './retry.ts';
 import type { HttpSettings } from './settings.ts';
 import type { VendorClock } from './vendor-clock.ts';
-import { bareUrl, isLoopback } from './way.ts';
+import { bareUrl } from './way.ts';
 
 interface TokenClientParts {
   readonly settings: HttpSettings;

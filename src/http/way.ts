@@ -1,6 +1,6 @@
-import { BlockList, isIP } from 'node:net';
 import { type Proxy, proxyFor } from '../config/proxy.ts';
 import type { DestinationConfig, TlsConfig, Environment } from '../config/types.ts';
+import { isLoopback } from '../core/loopback.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Finding } from '../core/source.ts';
@@ -116,20 +116,6 @@ export function exposureFindings(exposure: Exposure | undefined): Finding[] {
 export function warnOfExposure(exposure: Exposure | undefined, url: string, log: Logger): void {
   if (exposure === undefined) return;
   log.warn({ url: { full: url } }, `${exposure.detail} ${exposure.advice}`);
-}
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** Whether a URL's host is this machine, so that nothing is sent over a network. */
-export function isLoopback(host: string): boolean {
-  const name = host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
-  if (isIP(name) !== 0) return LOOPBACK.check(name, isIP(name) === 4 ? 'ipv4' : 'ipv6');
-  return name === 'localhost' || name.endsWith('.localhost');
 }
 
 /** A URL as errors and logs may show it: no query, no credentials, no fragment. */
