@@ -1,3 +1,4 @@
+import { readPostgresUrl } from '../config/postgres-url.ts';
 import type { DirectoryPlace, StateConfig, StatePlace } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
@@ -111,17 +112,14 @@ export async function forgetSource(
 /** The place of a state in words: the directory, or `host:port/database, schema penstock`. Shows no secret. */
 export function placeInWords(place: StatePlace): string {
   if (place.kind === 'directory') return place.path;
-  const { hostname, port, pathname } = new URL(place.url.reveal());
-  return `${hostname}:${port || POSTGRES_PORT}${pathname}, schema ${place.schema}`;
+  const { host, port, database } = readPostgresUrl(place.url.reveal());
+  return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}, schema ${place.schema}`;
 }
 
 /** The setting that names the place of a state, for advice. */
 export function settingOf({ kind }: StatePlace): 'state.path' | 'state.postgres' {
   return kind === 'directory' ? 'state.path' : 'state.postgres';
 }
-
-/** Where PostgreSQL listens when a URL names no port. */
-const POSTGRES_PORT = 5432;
 
 function inDirectory({ place }: StateConfig, { clock, log, command }: OpenOptions) {
   const { path, allowNetworkFs } = directoryOf(place);
