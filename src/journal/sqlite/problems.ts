@@ -158,13 +158,6 @@ export function lockReplaced(path: string): StateError {
   );
 }
 
-export function changedSource(name: string, was: string, is: string): StateError {
-  return new StateError(
-    `The state knows source ${name} as ${was}, but the configuration says ${is}. Choose: give the new source another name; ` +
-      `put type, base_url and account back; forget what is known of it with: penstock state reset ${name}; or use another state.path.`,
-  );
-}
-
 /** The process that holds the state, in words. */
 function holderWords(holder: Holder | undefined): string {
   if (holder === undefined) return 'another process (which one is not known yet)';

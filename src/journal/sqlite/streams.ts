@@ -11,14 +11,11 @@ import {
   type StreamStore,
 } from '../collection.ts';
 import type { PageCommit } from '../journal.ts';
+import { type KnownSource, requireSameSource } from '../source-identity.ts';
 import { fromStored, toStored } from '../stored-text.ts';
 import { type Connection, orUndefined } from './connection.ts';
-import { changedSource } from './problems.ts';
 
-interface SourceRow {
-  readonly type: string | null;
-  readonly origin: string | null;
-  readonly account: string | null;
+interface SourceRow extends KnownSource {
   readonly nextDue: number | null;
 }
 
@@ -72,13 +69,8 @@ export class SqliteSources implements SourceStore {
     return orUndefined(this.#find(name)?.nextDue);
   }
 
-  /** Otherwise its cursors would be read as another vendor's. */
   #requireSame(source: SourceIdentity): void {
-    const known = this.#find(source.name);
-    if (known === undefined || known.type === null) return;
-    const { type, origin, account } = source;
-    if (known.type === type && known.origin === origin && known.account === account) return;
-    throw changedSource(source.name, inWords(known), inWords(source));
+    requireSameSource(source, this.#find(source.name), 'state.path');
   }
 
   #find(name: string): SourceRow | undefined {
@@ -87,10 +79,6 @@ export class SqliteSources implements SourceStore {
       { name },
     );
   }
-}
-
-function inWords({ type, origin, account }: Pick<SourceRow, 'type' | 'origin' | 'account'>): string {
-  return `${type} at ${origin}${account === '' ? '' : `, account ${account}`}`;
 }
 
 interface StreamRow extends StreamIdentity {

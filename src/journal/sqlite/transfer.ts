@@ -1,10 +1,6 @@
 import { StateError } from '../../core/errors.ts';
-import { type Json, parseJson, toJson } from '../../core/json.ts';
-import type { LedgerValue, Span } from '../../core/source.ts';
-import { streamKey } from '../../core/stream-key.ts';
-import { hashedKey, isHashed, keyText, ledgerKey } from '../ledger-key.ts';
+import { fromExported, type StoredStream, toExported } from '../exported-stream.ts';
 import { type ExportedStream, type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
-import { fromStored, toStored } from '../stored-text.ts';
 import type { Connection } from './connection.ts';
 import { recountLedger } from './ledger.ts';
 import { changeState, readState, type StateOptions } from './open.ts';
@@ -36,86 +32,49 @@ function isFresh(connection: Connection): boolean {
   return held?.held === 0;
 }
 
-interface StreamRow extends Omit<ExportedStream, 'cursor' | 'orphaned' | 'ledger' | 'coverage' | 'gaps'> {
+interface StreamRow extends Omit<StoredStream, 'orphaned'> {
   readonly id: number;
-  readonly cursor: string | null;
   readonly orphaned: number;
 }
-
-interface LedgerRow {
-  readonly key: string;
-  readonly rest: string | null;
-  readonly at: number;
-  readonly uid: string;
-  readonly value: string;
-}
-
-type GapRow = ExportedStream['gaps'][number];
 
 function streamsOf(connection: Connection): ExportedStream[] {
   const rows = connection.all<StreamRow>(
     `SELECT id, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred AS owed, dropped, orphaned
      FROM stream ORDER BY key`,
   );
-  return rows.map(({ id, cursor, orphaned, ...row }) => ({
-    ...row,
-    cursor: cursor === null ? null : (parseJson(cursor) as Json),
-    orphaned: orphaned === 1,
-    scope: fromStored(row.scope),
-    ledger: connection
-      .all<LedgerRow>('SELECT key, rest, at, uid, value FROM ledger WHERE stream = :id ORDER BY key', { id })
-      .map(toExported),
-    coverage: connection
-      .all<Span>(
+  return rows.map(({ id, orphaned, ...row }) =>
+    toExported({
+      stream: { ...row, orphaned: orphaned === 1 },
+      ledger: connection.all('SELECT key, rest, at, uid, value FROM ledger WHERE stream = :id ORDER BY key', {
+        id,
+      }),
+      coverage: connection.all(
         'SELECT from_at AS "from", to_at AS "to" FROM coverage WHERE stream = :id ORDER BY from_at',
         { id },
-      )
-      .map((span) => ({ ...span })),
-    gaps: connection
-      .all<GapRow>(
+      ),
+      gaps: connection.all(
         `SELECT part, reason, from_at AS "from", to_at AS "to", opened, closed, emitted AS told FROM gap
          WHERE stream = :id ORDER BY gap.id`,
         { id },
-      )
-      .map((gap) => ({ ...gap, part: fromStored(gap.part) })),
-  }));
-}
-
-function toExported({ key, rest, at, uid, value }: LedgerRow): ExportedStream['ledger'][number] {
-  const stored = { key, rest };
-  return {
-    key: keyText(stored),
-    ...(isHashed(stored) && { hashed: true }),
-    at,
-    uid,
-    value: parseJson(value) as LedgerValue,
-  };
+      ),
+    }),
+  );
 }
 
 /** Returns the row id of the stream. */
-function write(
-  connection: Connection,
-  { cursor, orphaned, ledger, coverage, gaps, ...row }: ExportedStream,
-): number {
+function write(connection: Connection, exported: ExportedStream): number {
+  const { key, stream, ledger, coverage, gaps } = fromExported(exported);
   const { id } = connection.first<{ id: number }>(
     `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, cursor, last_complete, deferred, dropped, orphaned)
      VALUES (:key, :source, :type, :origin, :account, :scope, :cursor_version, :cursor, :last_complete, :owed, :dropped, :orphaned)
      RETURNING id`,
-    {
-      ...row,
-      key: toStored(streamKey(row)),
-      scope: toStored(row.scope),
-      cursor: cursor === null ? null : toJson(cursor),
-      orphaned: Number(orphaned),
-    },
+    { ...stream, key, orphaned: Number(stream.orphaned) },
   ) as { id: number };
-  for (const { key, hashed, value, ...entry } of ledger) {
-    const stored = hashed === true ? hashedKey(key) : ledgerKey(key);
+  for (const entry of ledger)
     connection.run(
       'INSERT INTO ledger (stream, key, rest, at, uid, value) VALUES (:id, :key, :rest, :at, :uid, :value)',
-      { id, ...entry, ...stored, value: toJson(value) },
+      { id, ...entry },
     );
-  }
   for (const { from, to } of coverage)
     connection.run('INSERT INTO coverage (stream, from_at, to_at) VALUES (:id, :from, :to)', {
       id,
@@ -126,7 +85,7 @@ function write(
     connection.run(
       `INSERT INTO gap (stream, part, reason, from_at, to_at, opened, closed, emitted)
        VALUES (:id, :part, :reason, :from, :to, :opened, :closed, :told)`,
-      { id, ...gap, part: toStored(gap.part) },
+      { id, ...gap },
     );
   return id;
 }
