@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { CommonOptions, Source } from '../core/source.ts';
 import { checkProxies } from './proxy.ts';
 import { parseFiles, type ParsedFile } from './yaml.ts';
-import { findConfig, readConfig, absolutePath } from './files.ts';
+import { findConfig, readConfig } from './files.ts';
 import { fileReader, openFileOptions, openFiles } from './referenced-files.ts';
 import { checkBlock, quoted } from './schema-errors.ts';
 import { checkDefaults, checkRouting, checkStreams } from './cross-checks.ts';
@@ -15,6 +15,7 @@ import {
 import { type LoadType, loadOutsideTypes } from './outside-types.ts';
 import { Problems, identify, didYouMean } from './problems.ts';
 import { settingsSchema, toDestination } from './settings.ts';
+import { checkState, toState } from './state-settings.ts';
 import { isRecord, type Tree, membersOf, readTree } from './tree.ts';
 import type { Config, DestinationConfig, Environment, LoadableTypes, SourceConfig } from './types.ts';
 
@@ -69,6 +70,7 @@ async function check(
   const types = new Map([...shipped, ...[...outside.types].map(([id, { source }]) => [id, source] as const)]);
   const sources = await readSources(tree, { types, complete: outside.complete, files, cwd }, problems);
   if (outside.complete) checkDefaults(tree, [...types.keys()], problems);
+  checkState(tree, problems);
   checkRouting(tree, problems);
   checkStreams(sources, tree, problems);
   checkResourceAttributes(env, problems);
@@ -102,15 +104,8 @@ function assemble(file: string, cwd: string, { settings, sources, environment, m
   );
   return {
     file,
-    state: {
-      place: {
-        kind: 'directory',
-        path: absolutePath(cwd, settings.state.path),
-        allowNetworkFs: settings.state.allow_network_fs,
-      },
-      maxBytes: settings.state.max_bytes,
-      retain: settings.state.retain,
-    },
+    state: toState(cwd, settings.state),
+    replica: settings.replica,
     destinations: environment === undefined ? named : [environment],
     sources,
     admin: settings.admin && {

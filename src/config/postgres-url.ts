@@ -1,3 +1,4 @@
+import { maskFromNowOn } from '../core/secret.ts';
 import { isLoopback } from '../core/loopback.ts';
 
 /** How a PostgreSQL server is reached. Only `password` may not be printed. */
@@ -32,6 +33,7 @@ const SSL_MODES: ReadonlyMap<string, boolean> = new Map([
  * Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…` (PostgreSQL manual, "Connection URIs"). Without `sslmode`
  * the connection is encrypted unless the server is on this machine. A host that begins with `%2F` is the directory of a
  * Unix socket.
+ * The password is masked in all output from now on.
  * @throws Error what is wrong, in words that show nothing of the URL
  */
 export function readPostgresUrl(text: string): PostgresAddress {
@@ -40,6 +42,8 @@ export function readPostgresUrl(text: string): PostgresAddress {
     // What follows an unencoded `#` or `/` in a password is no host and no port.
     throw new Error(`expected a URL such as ${EXAMPLE}. ${ENCODE}`);
   }
+  const password = url.password === '' ? undefined : decoded(url.password);
+  for (const hidden of [url.password, password ?? '']) maskFromNowOn(hidden);
   const database = decoded(url.pathname.slice(1));
   // An unencoded character ends the password early: its rest would be printed as a database, or as a parameter.
   if (/[@/]/.test(database) || url.hash !== '' || url.search.includes('@'))
@@ -55,7 +59,7 @@ export function readPostgresUrl(text: string): PostgresAddress {
     port: Number(url.port) || PORT,
     database,
     user: decoded(url.username),
-    password: url.password === '' ? undefined : decoded(url.password),
+    password,
     tls: isEncrypted(url.searchParams) ?? !(host.startsWith('/') || isLoopback(host)),
   };
 }

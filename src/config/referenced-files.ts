@@ -4,8 +4,9 @@ import { dirname } from 'node:path';
 import { absolutePath, readRegularFile, whyNotRead } from './files.ts';
 import { readSecretFile, whyNoHeader } from './secrets.ts';
 import { type Problems, identify, type Path } from './problems.ts';
-import { isRecord, membersOf, type Tree } from './tree.ts';
+import { isRecord, membersOf, type Tree, valueAt } from './tree.ts';
 
+const DATABASE = ['state', 'postgres'];
 const TLS_FILES = ['ca_file', 'cert_file', 'key_file'] as const;
 
 /** Reads files relative to the working directory. */
@@ -14,10 +15,12 @@ export function fileReader(cwd: string): (path: string) => string {
 }
 
 /**
- * Makes the paths in sources and destinations absolute, reports files that cannot be read, and puts the content of a
+ * Makes the paths in sources, destinations and `state.postgres` absolute, reports files that cannot be read, and puts the content of a
  * `token_file` into `token`.
  */
 export function openFiles(tree: Tree, cwd: string, problems: Problems): void {
+  const place = valueAt(tree.value, DATABASE);
+  if (isRecord(place)) openTlsFiles(place['tls'], [...DATABASE, 'tls'], { tree, cwd, problems });
   for (const section of ['sources', 'destinations']) {
     for (const [name, block] of membersOf(tree.value[section])) {
       if (!isRecord(block)) continue;

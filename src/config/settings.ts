@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { maskFromNowOn } from '../core/secret.ts';
 import { REASONS } from '../core/state.ts';
-import { bytes, duration, filePath, namespace, secret, sizeOrAge, parseListenAddress } from './fields.ts';
+import { bytes, duration, namespace, secret, sizeOrAge, parseListenAddress } from './fields.ts';
 import { tls } from './options.ts';
+import { stateSchema } from './state-settings.ts';
 import type { DestinationConfig } from './types.ts';
 
 const LOGS_PATH = '/v1/logs';
@@ -136,23 +137,10 @@ const name = z
   .string()
   .regex(NAME, 'expected a name of letters, digits, dots, dashes and underscores such as siem-1');
 
-const NO_LISTEN = 'expected HOST:PORT such as 127.0.0.1:9464, [::1]:9464, or :9464 for every address';
+const REPLICA = /^[A-Za-z0-9][\w.-]{0,252}$/;
+const NO_REPLICA = 'expected a name of letters, digits, dots, dashes and underscores such as ${HOSTNAME}';
 
-const state = z
-  .strictObject({
-    path: filePath()
-      .default('./state')
-      .describe('Directory of the database, created with mode 0700; relative to the working directory.'),
-    max_bytes: bytes('2GiB', '8MiB').describe(
-      'Limit on queued and retained events; the ledger of each source has its own limit.',
-    ),
-    retain: duration('24h').describe('How long delivered events are kept for `replay`; 0s keeps none.'),
-    allow_network_fs: z
-      .boolean()
-      .default(false)
-      .describe('Allow a network file system, which may corrupt the database.'),
-  })
-  .prefault({});
+const NO_LISTEN = 'expected HOST:PORT such as 127.0.0.1:9464, [::1]:9464, or :9464 for every address';
 
 const admin = z.strictObject({
   listen: z
@@ -180,7 +168,7 @@ const log = z
 
 /** The whole configuration except the options of sources, whose schemas come with their types. */
 export const settingsSchema = z.strictObject({
-  state: state.describe('Where everything that must survive a restart is stored.'),
+  state: stateSchema.describe('Where everything that must survive a restart is stored.'),
   destinations: z
     .record(name, destinationSchema)
     .optional()
@@ -202,6 +190,13 @@ export const settingsSchema = z.strictObject({
     )
     .optional()
     .describe('Default options for all sources of a type, or of every type (`*`).'),
+  replica: z
+    .string(NO_REPLICA)
+    .regex(REPLICA, NO_REPLICA)
+    .optional()
+    .describe(
+      'Name of this replica in status and logs, with `state.postgres`. Default: the host name and some random characters.',
+    ),
   admin: admin.optional().describe('HTTP endpoint for probes and metrics. Default: off.'),
   log: log.describe('The log, written to stderr.'),
   heartbeat: duration(undefined, { from: '1s' })

@@ -16,6 +16,8 @@ export interface Config {
   /** Where it was read from, for messages; undefined for the demo's. */
   readonly file: string | undefined;
   readonly state: StateConfig;
+  /** The name of this replica; undefined: it is made up. */
+  readonly replica: string | undefined;
   readonly destinations: readonly DestinationConfig[];
   readonly sources: readonly SourceConfig[];
   readonly admin:

@@ -1,6 +1,7 @@
 import { readPostgresUrl } from '../config/postgres-url.ts';
 import type { DirectoryPlace, StateConfig, StatePlace } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
+import { StateError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Holder, JobJournal, Journal, JournalView, QuotaJournal } from './journal.ts';
 import type { Forgotten, StateDocument } from './state-document.ts';
@@ -128,5 +129,5 @@ function inDirectory({ place }: StateConfig, { clock, log, command }: OpenOption
 
 function directoryOf(place: StatePlace): DirectoryPlace {
   if (place.kind === 'directory') return place;
-  throw new Error(`No journal opens a place of the kind ${place.kind}.`);
+  throw new StateError(`This build opens no state in ${placeInWords(place)}. Set state.path.`);
 }

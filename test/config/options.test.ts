@@ -269,6 +269,6 @@ test('top-level keys that begin with x- are ignored, others are not', async () =
   const problems = await problemsOf(`${SIEM}x-any: { token: "\${UNSET}" }\ny-any: 5\nsources: {}\n`);
 
   expect(problems).toEqual([
-    'penstock.yaml:3:1 y-any: unknown option `y-any`; expected state, destinations, types, sources, defaults, admin, log or heartbeat',
+    'penstock.yaml:3:1 y-any: unknown option `y-any`; expected state, destinations, types, sources, defaults, replica, admin, log or heartbeat',
   ]);
 });
