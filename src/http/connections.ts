@@ -1,14 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { isIP, type Socket } from 'node:net';
-import {
-  checkServerIdentity,
-  createSecureContext,
-  getCACertificates,
-  type ConnectionOptions,
-} from 'node:tls';
+import type { Socket } from 'node:net';
+import { createSecureContext, getCACertificates, type ConnectionOptions } from 'node:tls';
 import { Agent, buildConnector, ProxyAgent, type Dispatcher } from 'undici';
 import type { TlsConfig } from '../config/types.ts';
 import { MAX_HEADER_BYTES, type Phase } from './network-error.ts';
+import { unreadable, unusable, verificationOptions } from './tls-options.ts';
 import { type Way, ExplainedError } from './way.ts';
 
 interface ConnectionSettings {
@@ -125,19 +121,6 @@ function tlsOptions(
   };
 }
 
-/** How the certificate of a server is verified. */
-export function verificationOptions({
-  server_name: name,
-  insecure_skip_verify,
-}: TlsConfig): Pick<ConnectionOptions, 'servername' | 'checkServerIdentity' | 'rejectUnauthorized'> {
-  return {
-    // A server name that is an address may be checked, but not sent (RFC 6066 §3).
-    ...(name == null || isIP(name) !== 0 ? {} : { servername: name }),
-    ...(name == null ? {} : { checkServerIdentity: (_host, shown) => checkServerIdentity(name, shown) }),
-    rejectUnauthorized: insecure_skip_verify !== true,
-  };
-}
-
 function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: string | undefined }) {
   // OpenSSL silently accepts a file without certificates as an empty list.
   if (ca !== undefined && !ca.includes('CERTIFICATE-----')) {
@@ -153,37 +136,4 @@ function secureContext({ ca, cert, key, passphrase }: { [Name in keyof Pem]: str
   } catch (error) {
     throw unusable(error);
   }
-}
-
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  ENOTDIR: 'it does not exist',
-  EACCES: 'its permissions do not allow it',
-  EPERM: 'its permissions do not allow it',
-  EISDIR: 'it is a directory',
-};
-
-/** An explained error that keeps the code, by which callers distinguish errors. */
-function explained(message: string, cause: unknown): Error {
-  return Object.assign(new ExplainedError(message), {
-    code: (cause as NodeJS.ErrnoException | undefined)?.code,
-  });
-}
-
-/** The error for a file of `tls` that cannot be read. */
-export function unreadable(option: keyof TlsConfig, cause: unknown): Error {
-  const why = FILE_PROBLEMS[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'the system reports an error';
-  return explained(
-    `the file of tls.${option} cannot be read: ${why}. Check its path and its permissions`,
-    cause,
-  );
-}
-
-/** The error for files of `tls` that were read but cannot be used. */
-export function unusable(cause: unknown): Error {
-  const files = 'tls.ca_file, tls.cert_file and tls.key_file';
-  return explained(
-    `the files of ${files} do not match each other or tls.key_passphrase, or are not PEM. Replace the wrong one`,
-    cause,
-  );
 }

@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, type AgentOptions, type ClientRequest, type ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import type { DestinationConfig, TlsConfig } from '../config/types.ts';
-import { unreadable, unusable, verificationOptions } from '../http/connections.ts';
 import { MAX_HEADER_BYTES } from '../http/network-error.ts';
+import { connectionOptions, unusable } from '../http/tls-options.ts';
 import { ExplainedError } from '../http/way.ts';
 import type { Proxy } from '../config/proxy.ts';
 
@@ -120,26 +118,5 @@ class TlsAgent extends HttpsAgent {
       connected?.(failure, undefined as unknown as Duplex);
       return undefined;
     }
-  }
-}
-
-/** @throws ExplainedError when a file cannot be read */
-function connectionOptions(tls: TlsConfig): ConnectionOptions {
-  const { ca_file, cert_file, key_file, key_passphrase } = tls;
-  key_passphrase?.refresh();
-  return {
-    ...verificationOptions(tls),
-    ...(ca_file == null ? {} : { ca: [...getCACertificates('default'), read('ca_file', ca_file)] }),
-    ...(cert_file == null ? {} : { cert: read('cert_file', cert_file) }),
-    ...(key_file == null ? {} : { key: read('key_file', key_file) }),
-    ...(key_passphrase == null ? {} : { passphrase: key_passphrase.reveal() }),
-  };
-}
-
-function read(option: 'ca_file' | 'cert_file' | 'key_file', path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw unreadable(option, error);
   }
 }
