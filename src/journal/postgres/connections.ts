@@ -1,0 +1,102 @@
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { PostgresPlace } from '../../config/types.ts';
+import { connectionOptions } from '../../http/tls-options.ts';
+
+/** How long making a connection, or waiting for a free one, may take. Milliseconds. */
+const CONNECT_TIMEOUT = 10_000;
+
+/** Modes in the URL that ask for TLS, as libpq names them. The certificate is verified in all of them. */
+const TLS_MODES = ['require', 'verify-ca', 'verify-full'];
+
+export interface PoolSettings {
+  readonly connections: number;
+  /** How long a statement may take before its connection counts as dead. Milliseconds. */
+  readonly timeout: number;
+}
+
+/**
+ * Connections to the database of a state, made when they are needed. They send a statement without waiting for the answer
+ * to the one before (`pipeline`), and set nothing but their name: a PgBouncer refuses the rest.
+ */
+export class Connections implements AsyncDisposable {
+  readonly #pool: Pool;
+  readonly #place: PostgresPlace;
+
+  constructor(place: PostgresPlace, { connections, timeout }: PoolSettings) {
+    this.#place = place;
+    const config: PoolConfig = {
+      ...addressOf(place),
+      // Asked for each connection: the file that it came from may have changed.
+      password: () => passwordOf(place),
+      application_name: 'penstock',
+      pipeline: true,
+      max: connections,
+      connectionTimeoutMillis: CONNECT_TIMEOUT,
+      idleTimeoutMillis: 60_000,
+      query_timeout: timeout,
+      keepAlive: true,
+      types: { getTypeParser: parserOf as NonNullable<PoolConfig['types']>['getTypeParser'] },
+    };
+    this.#pool = new Pool(config);
+    // A dead connection fails its statements, or is replaced if it was idle. An unheard error would end the process.
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  /** A connection for one caller. `release` it, with an error if it must not be used again. */
+  async take(): Promise<PoolClient> {
+    // Read for each connection that may be made, so that a renewed certificate needs no restart.
+    this.#pool.options.ssl = isEncrypted(this.#place) && connectionOptions(this.#place.tls);
+    return this.#pool.connect();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** `host:port/database`, for messages. */
+export function serverInWords(place: PostgresPlace): string {
+  const { host, port, database } = addressOf(place);
+  return `${host}:${port}/${database}`;
+}
+
+/** The role that a place names. */
+export function roleOf(place: PostgresPlace): string {
+  return addressOf(place).user;
+}
+
+function addressOf({ url }: PostgresPlace) {
+  const { hostname, port, username, pathname, searchParams } = new URL(url.reveal());
+  const user = decodeURIComponent(username);
+  return {
+    // The directory of a Unix socket cannot stand where the host does. An IPv6 address stands in brackets there.
+    host: searchParams.get('host') ?? (hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'),
+    port: port === '' ? 5432 : Number(port),
+    database: decodeURIComponent(pathname.slice(1)) || user,
+    user,
+  };
+}
+
+function passwordOf({ url }: PostgresPlace): string {
+  url.refresh();
+  return decodeURIComponent(new URL(url.reveal()).password);
+}
+
+function isEncrypted({ url, tls }: PostgresPlace): boolean {
+  const mode = new URL(url.reveal()).searchParams.get('sslmode');
+  return (mode !== null && TLS_MODES.includes(mode)) || Object.values(tls).some((value) => value != null);
+}
+
+/** Object ids of PostgreSQL's types, from `pg_type`. */
+const BOOL = 16;
+const BYTEA = 17;
+const NUMBERS = [20, 21, 23, 700, 701, 1700];
+
+/** Numbers as numbers (none is beyond 2^53), bytes as bytes, and everything else as its text. */
+function parserOf(type: number): (text: string) => unknown {
+  if (NUMBERS.includes(type)) return Number;
+  if (type === BOOL) return (text) => text === 't';
+  if (type === BYTEA) return (text) => Buffer.from(text.slice(2), 'hex');
+  return (text) => text;
+}

@@ -1,0 +1,96 @@
+import { DatabaseError } from 'pg';
+import type { PostgresPlace } from '../../config/types.ts';
+import { explain, PenstockError, StateError } from '../../core/errors.ts';
+import { JournalWriteError } from '../journal.ts';
+import { roleOf, serverInWords } from './connections.ts';
+
+/** No answer came: the connection was not made, or it broke. */
+export class NoAnswerError extends Error {}
+
+/** The connection broke behind a COMMIT: it is not known whether the transaction was committed. */
+export class UnknownOutcomeError extends JournalWriteError {
+  constructor(place: PostgresPlace, cause: unknown) {
+    super(
+      `The connection to the database at ${serverInWords(place)} broke while a write was committed (${explain(cause)}). It is not known whether it was.`,
+      { cause },
+    );
+  }
+}
+
+/** The transaction was rolled back by the server although no statement failed. */
+export class RolledBackError extends Error {}
+
+/** SQLSTATE of an error that the server sent, https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined;
+}
+
+/** Codes and classes of what may pass by itself: the same can be tried again. */
+const MAY_PASS = [
+  '08', // the connection
+  '25006', // the server is read-only: a standby, or a primary that was replaced
+  '25P02', // a statement before failed
+  '25P03', // the transaction was idle for too long
+  '40', // serialization, deadlock
+  '53', // disk full, out of memory, too many connections
+  '55P03', // a lock was not available in time
+  '57', // cancelled, shutting down, starting up
+  '58', // I/O
+];
+
+/** What an error means to the rest of Penstock. Errors that tell of a bug come back as they are. */
+export function translated(error: unknown, place: PostgresPlace): unknown {
+  if (error instanceof PenstockError) return error;
+  if (error instanceof NoAnswerError) return noAnswer(error, place);
+  if (error instanceof RolledBackError) return failed(error, place);
+  const state = sqlState(error);
+  if (state === undefined) return error;
+  const refusal = refusalOf(state, error as DatabaseError, place);
+  if (refusal !== undefined) return new StateError(refusal, { cause: error });
+  return MAY_PASS.some((known) => state.startsWith(known)) ? failed(error, place) : error;
+}
+
+/** Why the database refuses this process for good, and what to do. Undefined when it does not. */
+function refusalOf(state: string, { message }: DatabaseError, place: PostgresPlace): string | undefined {
+  const [server, role, schema] = [serverInWords(place), roleOf(place), place.schema];
+  if (state.startsWith('28'))
+    return `The database at ${server} refuses role ${role}: ${message}. Check the user and the password in state.postgres.url, and pg_hba.conf of the server.`;
+  if (state === '3D000')
+    return `The server of the state has no database like that: ${message}. Create it, or correct state.postgres.url.`;
+  if (state === '42501')
+    return `Role ${role} may not use the state in ${server}, schema ${schema}: ${message}. Grant it what docs/operate.md lists.`;
+  if (state === '3F000' || state === '42P01')
+    return `The state in ${server}, schema ${schema}, has lost tables: ${message}. Restore them from a backup, or set state.postgres.schema to another schema to begin again.`;
+  if (state === 'XX001' || state === 'XX002')
+    return `The state in ${server}, schema ${schema}, is corrupt: ${message}. Restore it from a backup.`;
+  return undefined;
+}
+
+function failed(error: unknown, place: PostgresPlace): JournalWriteError {
+  const disk = sqlState(error) === '53100' ? ' The disk of the server is full. Free some space there.' : '';
+  return new JournalWriteError(
+    `The journal at ${serverInWords(place)} could not be read or written: ${explain(error)}.${disk} Nothing was changed.`,
+    { cause: error },
+  );
+}
+
+/** Codes of Node for certificates that do not verify, https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const CERTIFICATE = /CERT|SIGNATURE|ISSUER|HOSTNAME|ERR_TLS|ERR_SSL|^ERR_OSSL/;
+
+/** Messages of `pg` that no waiting helps against. */
+const NOT_ACCEPTED = [/^The server does not support SSL/, /^SASL: /];
+
+function noAnswer(error: NoAnswerError, place: PostgresPlace): PenstockError {
+  const { cause } = error;
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
+  const words = explain(cause);
+  if (CERTIFICATE.test(code) || NOT_ACCEPTED.some((known) => known.test(words)))
+    return new StateError(
+      `The database at ${serverInWords(place)} cannot be used: ${words}. Check the password in state.postgres.url and state.postgres.tls.`,
+      { cause },
+    );
+  return new JournalWriteError(
+    `The database at ${serverInWords(place)} does not answer: ${words || code}. Nothing was changed.`,
+    { cause },
+  );
+}
