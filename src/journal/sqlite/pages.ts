@@ -1,14 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { Changes } from '../changes.ts';
 import type { JournalPage, PageStore, Position } from '../delivery.ts';
 import type { PageCommit } from '../journal.ts';
+import { pack, ROW, unpack } from '../packing.ts';
 import { RecentPages } from '../recent-pages.ts';
 import { FROM_POSITION, type SqliteBacklog } from './backlog.ts';
 import { fromStored } from '../stored-text.ts';
 import type { Connection } from './connection.ts';
-
-/** What a page takes besides its records: its row, and its entry in the index. Bytes, about. */
-const ROW = 100;
 
 interface PageRow extends Omit<JournalPage, 'bytes'> {
   readonly records: Uint8Array;
@@ -84,50 +81,4 @@ export class SqlitePages implements PageStore {
     const stored = this.#connection.first<{ source: string }>(SELECT_SOURCE, { sequence });
     return stored && { ...page, source: stored.source };
   }
-}
-
-/** Wakes waiters when this process commits records, so that they need not poll. */
-export class Changes {
-  readonly #waiters = new Set<() => void>();
-
-  /** One turn of the event loop later: a reader that has just found nothing is waiting by then. */
-  announce(): void {
-    setImmediate(() => {
-      for (const wake of this.#waiters) wake();
-    });
-  }
-
-  /** Resolves at the next announcement, or at the signal's abort; one turn later when it came `already`. */
-  async next(signal: AbortSignal, already: boolean): Promise<void> {
-    if (signal.aborted) return;
-    if (already) {
-      // A caller in a loop must not block the event loop.
-      await turn();
-      return;
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    this.#waiters.add(wake);
-    signal.addEventListener('abort', wake, { once: true });
-    await promise;
-    signal.removeEventListener('abort', wake);
-    this.#waiters.delete(wake);
-  }
-}
-
-/** Measured on pages of 10 and 1000 records: level 1 is faster and smaller than deflate, and higher levels gain nothing. */
-const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-
-/** The first byte of a zstd frame (RFC 8878 §3.1.1). Encoded records begin with the tag 0x12. */
-const ZSTD = 0x28;
-
-/** A page's records as the journal stores them: compressed, or as they are where that is smaller. */
-export function pack(records: Uint8Array): Uint8Array {
-  const packed = zstdCompressSync(records, LEVEL);
-  return packed.length < records.length ? packed : records;
-}
-
-/** Reverses `pack`. */
-export function unpack(packed: Uint8Array): Uint8Array {
-  return packed[0] === ZSTD ? zstdDecompressSync(packed) : packed;
 }
