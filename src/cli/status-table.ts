@@ -1,15 +1,35 @@
 import { counted, grouped, showDuration } from '../core/text.ts';
 import type { Condition, State } from '../core/state.ts';
+import type { Replica } from '../journal/leases.ts';
 import type { SourceState } from '../observe/states.ts';
-import type { DestinationStatus, SourceStatus, Status } from '../observe/status.ts';
+import type { Status } from '../observe/status.ts';
 import { table } from './output.ts';
 
-/** The sources as a table. `now`: epoch ms, as in all functions of this file. */
-export function sourceTable(sources: readonly SourceStatus[], now: number): string {
+/** The replicas as a table. `now`: epoch ms, as in all functions of this file. */
+export function replicaTable(replicas: readonly Replica[], now: number): string {
+  return table(
+    ['replica', 'command', 'started', 'sources', 'destinations'],
+    replicas.map(({ name, command, since, sources, destinations }) => [
+      name,
+      command,
+      ago(since, now),
+      grouped(sources.length),
+      grouped(destinations.length),
+    ]),
+  );
+}
+
+/** The sources as a table. */
+export function sourceTable(
+  { sources, replicas }: Pick<Status, 'sources' | 'replicas'>,
+  now: number,
+): string {
+  const shared = replicas !== undefined;
   return table(
     [
       'source',
       'type',
+      ...(shared ? ['replica'] : []),
       'streams',
       'last complete poll',
       'next poll',
@@ -19,36 +39,58 @@ export function sourceTable(sources: readonly SourceStatus[], now: number): stri
       'ledger',
       'state',
     ],
-    sources.map(({ config, streams, lastComplete, nextDue, deferred, dropped, openGaps, ledger, state }) => [
-      config.name,
-      config.definition.id,
-      String(streams.length),
-      ago(lastComplete, now),
-      nextTry(state, nextDue, now),
-      String(deferred),
-      grouped(dropped),
-      String(openGaps),
-      mebibytes(ledger.bytes),
-      stateInWords(state, now),
-    ]),
+    sources.map(
+      ({ config, replica, streams, lastComplete, nextDue, deferred, dropped, openGaps, ledger, state }) => [
+        config.name,
+        config.definition.id,
+        ...(shared ? [replica ?? NOBODY] : []),
+        String(streams.length),
+        ago(lastComplete, now),
+        nextTry(state, nextDue, now),
+        String(deferred),
+        grouped(dropped),
+        String(openGaps),
+        mebibytes(ledger.bytes),
+        stateInWords(state, now),
+      ],
+    ),
   );
 }
 
 /** The destinations as a table. */
-export function destinationTable(destinations: readonly DestinationStatus[], now: number): string {
+export function destinationTable(
+  { destinations, replicas }: Pick<Status, 'destinations' | 'replicas'>,
+  now: number,
+): string {
+  const shared = replicas !== undefined;
   return table(
-    ['destination', 'queued', 'dead letters', 'last response', 'oldest queued', 'skipped', 'state'],
-    destinations.map(({ name, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
-      name,
-      grouped(waiting),
-      grouped(deadLetters),
-      lastResponseAt === undefined ? 'none yet' : `${lastResponse}, ${ago(lastResponseAt, now)}`,
-      oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
-      grouped(gaps.reduce((sum, { events }) => sum + events, 0)),
-      stateInWords(state, now),
-    ]),
+    [
+      'destination',
+      ...(shared ? ['replica'] : []),
+      'queued',
+      'dead letters',
+      'last response',
+      'oldest queued',
+      'skipped',
+      'state',
+    ],
+    destinations.map(
+      ({ name, replica, waiting, deadLetters, gaps, lastResponse, lastResponseAt, oldest, state }) => [
+        name,
+        ...(shared ? [replica ?? NOBODY] : []),
+        grouped(waiting),
+        grouped(deadLetters),
+        lastResponseAt === undefined ? 'none yet' : `${lastResponse}, ${ago(lastResponseAt, now)}`,
+        oldest === undefined ? 'none' : showDuration(Math.max(0, now - oldest)),
+        grouped(gaps.reduce((sum, { events }) => sum + events, 0)),
+        stateInWords(state, now),
+      ],
+    ),
   );
 }
+
+/** Where no replica works on a source or a destination now. */
+const NOBODY = 'none';
 
 /** A state with its duration and reason: `failing for 5m: console answered 500`. `now`: epoch ms. */
 export function stateInWords({ name, since, reason, until }: State<string>, now: number): string {

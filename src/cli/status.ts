@@ -3,15 +3,14 @@ import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { sayIfEmpty } from './state-presence.ts';
 import { type ExitCode, type Io, setUp } from './io.ts';
 import { examples, jsonLine, say, wantsJson } from './output.ts';
-import { timeOrNull } from './time-text.ts';
-import { destinationTable, journalLine, reloadLine, sourceTable } from './status-table.ts';
-import type { SourceConfig } from '../config/types.ts';
+import { statusObject } from './status-object.ts';
+import { destinationTable, journalLine, reloadLine, replicaTable, sourceTable } from './status-table.ts';
+import type { SourceConfig, StatePlace } from '../config/types.ts';
 import { EXIT } from '../core/errors.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { mask } from '../core/secret.ts';
-import type { State } from '../core/state.ts';
 import { printableLines } from '../core/text.ts';
-import { openJournalReadOnly } from '../journal/open.ts';
+import { openJournalReadOnly, placeInWords } from '../journal/open.ts';
 import { type OverdueStream, overdueStreams } from '../observe/states.ts';
 import { readStatus, type SourceStatus, type Status, storedReports } from '../observe/status.ts';
 
@@ -55,8 +54,8 @@ export const statusCommand: PenstockCommand = {
         scheduleOf: schedules(io.random),
       });
       await sayIfEmpty(json ? io.stderr : io.stdout, config.state);
-      if (json) jsonLine(io.stdout, toObject(status, overdueOf(status.sources, io)));
-      else io.stdout.write(toText(status, clock.now()));
+      if (json) jsonLine(io.stdout, statusObject(status, overdueOf(status.sources, io)));
+      else io.stdout.write(toText(status, config.state.place, clock.now()));
       if (flags['check'] === true) return reportStale(io, status);
     } while (flags['watch'] === true && (await again(io)));
     return EXIT.done;
@@ -74,83 +73,16 @@ function reportStale(io: Io, { sources }: Status): ExitCode {
   return stale.length === 0 ? EXIT.done : EXIT.incomplete;
 }
 
-function toText(status: Status, now: number): string {
-  const { sources, destinations, reloadFailed } = status;
+function toText(status: Status, place: StatePlace, now: number): string {
+  const { replicas, reloadFailed } = status;
   return [
-    sourceTable(sources, now),
-    destinationTable(destinations, now),
+    ...(replicas === undefined ? [] : [replicaTable(replicas, now)]),
+    sourceTable(status, now),
+    destinationTable(status, now),
+    ...(replicas === undefined ? [] : [`State in ${placeInWords(place)}.\n`]),
     `${journalLine(status, now)}\n`,
     ...(reloadFailed === undefined ? [] : [printableLines(mask(`${reloadLine(reloadFailed, now)}\n`))]),
   ].join('\n');
-}
-
-/** A state as JSON: its name, and times in RFC 3339 or null. */
-function stateObject({ name, since, reason, until }: State<string>) {
-  return {
-    state: name,
-    since: timeOrNull(since),
-    reason: reason ?? null,
-    until: timeOrNull(until),
-  };
-}
-
-function toObject(status: Status, overdue: readonly OverdueStream[]) {
-  const { sources, destinations, journal, undelivered, rejected, reloadFailed } = status;
-  return {
-    sources: sources.map(
-      ({
-        config,
-        state,
-        stale,
-        streams,
-        lastComplete,
-        lastError,
-        nextDue,
-        deferred,
-        dropped,
-        openGaps,
-        readUpTo,
-        ledger,
-      }) => ({
-        source: config.name,
-        type: config.definition.id,
-        ...stateObject(state),
-        stale: stale !== undefined,
-        streams: streams.length,
-        last_complete: timeOrNull(lastComplete),
-        last_error: lastError ?? null,
-        next_due: timeOrNull(nextDue),
-        read_up_to: timeOrNull(readUpTo),
-        owed: deferred,
-        dropped,
-        gaps_open: openGaps,
-        ledger: { entries: ledger.entries, bytes: ledger.bytes },
-        overdue: overdue.filter(({ source }) => source === config.name).map(({ name }) => name),
-      }),
-    ),
-    destinations: destinations.map(
-      ({ name, state, waiting, oldest, paused, lastResponse, lastResponseAt, deadLetters, gaps }) => ({
-        destination: name,
-        ...stateObject(state),
-        waiting,
-        oldest: timeOrNull(oldest),
-        paused: paused !== undefined,
-        last_answer: lastResponse ?? null,
-        last_answer_at: timeOrNull(lastResponseAt),
-        dead_letters: deadLetters,
-        gaps_open: gaps.length,
-        skipped: gaps.reduce((sum, { events }) => sum + events, 0),
-      }),
-    ),
-    journal: { events: journal.events, bytes: journal.bytes, oldest: timeOrNull(journal.oldest) },
-    undelivered,
-    rejected,
-    reload_failed:
-      reloadFailed === undefined
-        ? null
-        : { since: timeOrNull(reloadFailed.since), reason: reloadFailed.reason },
-    overdue: overdue.map(({ name }) => name),
-  };
 }
 
 interface StaleSource {

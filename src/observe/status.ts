@@ -6,6 +6,7 @@ import type { Condition, DestinationReport, SourceReport, Trouble } from '../cor
 import type { DestinationGap } from '../journal/delivery.ts';
 import type { GapState, LedgerSize, StreamState } from '../journal/collection.ts';
 import type { JournalStats, JournalView } from '../journal/journal.ts';
+import type { Replica } from '../journal/leases.ts';
 import {
   destinationState,
   type DestinationState,
@@ -20,7 +21,7 @@ import {
 /** The stores of the journal that the status is read from: a daemon's own, or a read-only view beside it. */
 export type StatusJournal = Pick<
   JournalView,
-  'streams' | 'coverage' | 'gaps' | 'sources' | 'destinations' | 'deadLetters' | 'stats'
+  'streams' | 'coverage' | 'gaps' | 'sources' | 'destinations' | 'deadLetters' | 'stats' | 'replicas'
 >;
 
 /** The status of a source. Times are epoch milliseconds. */
@@ -38,6 +39,8 @@ export interface SourceStatus extends Polled {
   readonly ledger: LedgerSize;
   /** Everything before this time was read, except gaps, in each stream that covers time; the vendor's clock. */
   readonly readUpTo: number | undefined;
+  /** The replica that reads it; undefined: none does now, or the state is not shared. */
+  readonly replica: string | undefined;
 }
 
 /** The status of a destination. Times are epoch milliseconds. */
@@ -56,6 +59,8 @@ export interface DestinationStatus {
   readonly deadLetters: number;
   /** Events that were skipped because its backlog was too large, oldest first. */
   readonly gaps: readonly DestinationGap[];
+  /** The replica that sends to it; undefined: none does now, or the state is not shared. */
+  readonly replica: string | undefined;
 }
 
 export interface Status {
@@ -68,6 +73,8 @@ export interface Status {
   readonly rejected: number;
   /** Why the configuration that was read last is not used; undefined when it is. */
   readonly reloadFailed: Condition | undefined;
+  /** Those that are alive, oldest first; undefined: the state is not shared. */
+  readonly replicas: readonly Replica[] | undefined;
 }
 
 /** What the states depend on besides the journal. */
@@ -86,11 +93,16 @@ export async function readStatus(
 ): Promise<Status> {
   const [streams, gaps] = [await journal.streams.all(), await journal.gaps.of()];
   const open = gaps.filter(({ closed }) => closed === undefined);
-  const destinations = await ofDestinations(journal, config, moment);
+  const replicas = config.state.place.kind === 'postgres' ? await journal.replicas() : undefined;
+  const destinations = await ofDestinations(journal, config, {
+    ...moment,
+    holders: holdersOf(replicas, 'destinations'),
+  });
+  const holders = holdersOf(replicas, 'sources');
   return {
     sources: await Promise.all(
       config.sources.map(async (source) =>
-        withState(await ofSource(journal, source, { streams, open }), moment),
+        withState(await ofSource(journal, source, { streams, open, holders }), moment),
       ),
     ),
     destinations,
@@ -98,6 +110,7 @@ export async function readStatus(
     undelivered: Math.max(0, ...destinations.map(({ waiting }) => waiting)),
     rejected: destinations.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
     reloadFailed: moment.reports.reloadFailed,
+    replicas,
   };
 }
 
@@ -105,6 +118,14 @@ export async function readStatus(
 interface StoredRows {
   readonly streams: readonly StreamState[];
   readonly open: readonly GapState[];
+  readonly holders: Holders;
+}
+
+/** Names of replicas, by what they hold. */
+type Holders = ReadonlyMap<string, string>;
+
+function holdersOf(replicas: readonly Replica[] = [], kind: 'sources' | 'destinations'): Holders {
+  return new Map(replicas.flatMap((replica) => replica[kind].map((name) => [name, replica.name] as const)));
 }
 
 type Stateless = Omit<SourceStatus, 'state' | 'stale'>;
@@ -138,6 +159,7 @@ async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Stor
     ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
     openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
     readUpTo: earliest(streams.map(({ readUpTo }) => readUpTo)),
+    replica: rows.holders.get(config.name),
   };
 }
 
@@ -151,7 +173,7 @@ function ledgerOf(streams: readonly StreamState[]): LedgerSize {
 async function ofDestinations(
   journal: StatusJournal,
   config: Config,
-  { reports, now }: StatusMoment,
+  { reports, now, holders }: StatusMoment & { readonly holders: Holders },
 ): Promise<DestinationStatus[]> {
   const known = await journal.destinations.all();
   const allGaps = await journal.destinations.gaps();
@@ -180,6 +202,7 @@ async function ofDestinations(
         lastResponseAt,
         deadLetters: deadLetters.count,
         gaps,
+        replica: holders.get(name),
       };
     }),
   );
