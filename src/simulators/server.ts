@@ -15,6 +15,8 @@ export interface SimulatedRequest {
   readonly body: Buffer;
   /** The simulator's clock, epoch ms. */
   readonly at: number;
+  /** When it was answered or its connection ended, epoch ms; undefined before. */
+  ended?: number;
 }
 
 /** What a simulator answers. Objects are sent as JSON. */
@@ -75,6 +77,9 @@ export async function serve(
   async function reply(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await read(incoming, clock);
     requests.push(request);
+    response.once('close', () => {
+      request.ended = clock.now();
+    });
     askers.check();
     const answered = script.shift() ?? (await answer(request));
     if (answered.delay !== undefined) await clock.sleep(answered.delay);
