@@ -195,10 +195,13 @@ export class JournalWriteError extends PenstockError {
 export class LeaseLostError extends JournalWriteError {
   override readonly name = 'LeaseLostError' as const;
   readonly subject: Subject;
+  /** In words. */
+  readonly why: string;
 
   constructor(subject: Subject, why: string, options?: ErrorOptions) {
     super(`The lease of ${subject.kind} ${subject.name} was lost: ${why}.`, options);
     this.subject = subject;
+    this.why = why;
   }
 }
 

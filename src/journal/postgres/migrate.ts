@@ -132,7 +132,7 @@ function foreign(place: PostgresPlace, tables: readonly string[]): StateError {
   );
 }
 
-function newer(place: PostgresPlace, found: number, known: number): StateError {
+export function newer(place: PostgresPlace, found: number, known: number): StateError {
   return new StateError(
     `The state in ${serverInWords(place)}, schema ${place.schema}, was migrated by a newer release (schema version ${found}, this release knows ${known}). Use that release, or restore a backup that was made before.`,
   );

@@ -196,13 +196,13 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (destination, uid)
   );
 
-  -- The processes that share the state. Those not seen for a while have ended.
+  -- The processes that share the state. Those that did not renew have ended.
   CREATE TABLE penstock.replica (
     id uuid PRIMARY KEY,
     name text NOT NULL,
     command text NOT NULL,
     since timestamptz NOT NULL,
-    seen timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
     shares boolean NOT NULL,
     wants_source integer NOT NULL,
     wants_destination integer NOT NULL
@@ -211,14 +211,15 @@ export const MIGRATIONS: readonly string[] = [
   -- Who works on a source or a destination, and until when. Each holder has a higher epoch; each write of one, a higher
   -- revision, by which it sees that the database went back.
   CREATE TABLE penstock.lease (
-    kind text NOT NULL,
-    name text NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
     holder uuid,
     epoch bigint NOT NULL,
     revision bigint NOT NULL,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (kind, name)
   ) WITH (fillfactor = 50);
+  CREATE INDEX lease_of ON penstock.lease (holder);
   `,
 ];
 
