@@ -161,7 +161,7 @@ function configurationOf(
   };
 }
 
-/** Resolves after some further requests to a console or a destination: a moment that only the work itself decides. */
+/** Resolves after some further requests to a console or a destination: a moment that only the work itself decides. @public */
 export async function someRequests({ consoles, destinations }: World, random: Random): Promise<void> {
   const simulator = pick(random, [...consoles.values(), ...destinations.values()]);
   await simulator.asked(simulator.requests.length + 1 + Math.floor(random() * 4));
