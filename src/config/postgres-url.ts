@@ -64,6 +64,11 @@ export function readPostgresUrl(text: string): PostgresAddress {
   };
 }
 
+/** A server and a database in words: `host:port/database`. */
+export function serverOf({ host, port, database }: PostgresAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;
+}
+
 /** Undefined: the URL does not say. */
 function isEncrypted(parameters: URLSearchParams): boolean | undefined {
   const unknown = [...parameters.keys()].find((name) => name !== 'sslmode');

@@ -1,4 +1,4 @@
-import { readPostgresUrl } from '../config/postgres-url.ts';
+import { readPostgresUrl, serverOf } from '../config/postgres-url.ts';
 import type { DirectoryPlace, StateConfig, StatePlace } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { StateError } from '../core/errors.ts';
@@ -113,8 +113,7 @@ export async function forgetSource(
 /** The place of a state in words: the directory, or `host:port/database, schema penstock`. Shows no secret. */
 export function placeInWords(place: StatePlace): string {
   if (place.kind === 'directory') return place.path;
-  const { host, port, database } = readPostgresUrl(place.url.reveal());
-  return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}, schema ${place.schema}`;
+  return `${serverOf(readPostgresUrl(place.url.reveal()))}, schema ${place.schema}`;
 }
 
 /** The setting that names the place of a state, for advice. */

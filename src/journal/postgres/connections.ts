@@ -1,12 +1,10 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { type PostgresAddress, readPostgresUrl, serverOf } from '../../config/postgres-url.ts';
 import type { PostgresPlace } from '../../config/types.ts';
 import { connectionOptions } from '../../http/tls-options.ts';
 
 /** How long making a connection, or waiting for a free one, may take. Milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
-
-/** Modes in the URL that ask for TLS, as libpq names them. The certificate is verified in all of them. */
-const TLS_MODES = ['require', 'verify-ca', 'verify-full'];
 
 export interface PoolSettings {
   readonly connections: number;
@@ -24,8 +22,12 @@ export class Connections implements AsyncDisposable {
 
   constructor(place: PostgresPlace, { connections, timeout }: PoolSettings) {
     this.#place = place;
+    const { host, port, database, user } = addressOf(place);
     const config: PoolConfig = {
-      ...addressOf(place),
+      host,
+      port,
+      database,
+      user,
       // Asked for each connection: the file that it came from may have changed.
       password: () => passwordOf(place),
       application_name: 'penstock',
@@ -46,7 +48,7 @@ export class Connections implements AsyncDisposable {
   /** A connection for one caller. `release` it, with an error if it must not be used again. */
   async take(): Promise<PoolClient> {
     // Read for each connection that may be made, so that a renewed certificate needs no restart.
-    this.#pool.options.ssl = isEncrypted(this.#place) && connectionOptions(this.#place.tls);
+    this.#pool.options.ssl = addressOf(this.#place).tls && connectionOptions(this.#place.tls);
     return this.#pool.connect();
   }
 
@@ -57,8 +59,7 @@ export class Connections implements AsyncDisposable {
 
 /** `host:port/database`, for messages. */
 export function serverInWords(place: PostgresPlace): string {
-  const { host, port, database } = addressOf(place);
-  return `${host}:${port}/${database}`;
+  return serverOf(addressOf(place));
 }
 
 /** The role that a place names. */
@@ -66,26 +67,13 @@ export function roleOf(place: PostgresPlace): string {
   return addressOf(place).user;
 }
 
-function addressOf({ url }: PostgresPlace) {
-  const { hostname, port, username, pathname, searchParams } = new URL(url.reveal());
-  const user = decodeURIComponent(username);
-  return {
-    // The directory of a Unix socket cannot stand where the host does. An IPv6 address stands in brackets there.
-    host: searchParams.get('host') ?? (hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'),
-    port: port === '' ? 5432 : Number(port),
-    database: decodeURIComponent(pathname.slice(1)) || user,
-    user,
-  };
+function addressOf({ url }: PostgresPlace): PostgresAddress {
+  return readPostgresUrl(url.reveal());
 }
 
-function passwordOf({ url }: PostgresPlace): string {
-  url.refresh();
-  return decodeURIComponent(new URL(url.reveal()).password);
-}
-
-function isEncrypted({ url, tls }: PostgresPlace): boolean {
-  const mode = new URL(url.reveal()).searchParams.get('sslmode');
-  return (mode !== null && TLS_MODES.includes(mode)) || Object.values(tls).some((value) => value != null);
+function passwordOf(place: PostgresPlace): string {
+  place.url.refresh();
+  return addressOf(place).password ?? '';
 }
 
 /** Object ids of PostgreSQL's types, from `pg_type`. */

@@ -58,7 +58,7 @@ function refusalOf(state: string, { message }: DatabaseError, place: PostgresPla
   if (state === '3D000')
     return `The server of the state has no database like that: ${message}. Create it, or correct state.postgres.url.`;
   if (state === '42501')
-    return `Role ${role} may not use the state in ${server}, schema ${schema}: ${message}. Grant it what docs/operate.md lists.`;
+    return `Role ${role} may not use the state in ${server}, schema ${schema}: ${message}. Grant it what docs/replicas.md lists.`;
   if (state === '3F000' || state === '42P01')
     return `The state in ${server}, schema ${schema}, has lost tables: ${message}. Restore them from a backup, or set state.postgres.schema to another schema to begin again.`;
   if (state === 'XX001' || state === 'XX002')
@@ -78,19 +78,29 @@ function failed(error: unknown, place: PostgresPlace): JournalWriteError {
 const CERTIFICATE = /CERT|SIGNATURE|ISSUER|HOSTNAME|ERR_TLS|ERR_SSL|^ERR_OSSL/;
 
 /** Messages of `pg` that no waiting helps against. */
-const NOT_ACCEPTED = [/^The server does not support SSL/, /^SASL: /];
+const NO_TLS = /^The server does not support SSL/;
+const NO_PASSWORD = /^SASL: /;
 
 function noAnswer(error: NoAnswerError, place: PostgresPlace): PenstockError {
   const { cause } = error;
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   const words = explain(cause);
-  if (CERTIFICATE.test(code) || NOT_ACCEPTED.some((known) => known.test(words)))
-    return new StateError(
-      `The database at ${serverInWords(place)} cannot be used: ${words}. Check the password in state.postgres.url and state.postgres.tls.`,
-      { cause },
-    );
+  const advice = adviceOn(code, words);
+  if (advice !== undefined)
+    return new StateError(`The database at ${serverInWords(place)} cannot be used: ${words}. ${advice}`, {
+      cause,
+    });
   return new JournalWriteError(
     `The database at ${serverInWords(place)} does not answer: ${words || code}. Nothing was changed.`,
     { cause },
   );
+}
+
+/** What to do about a connection that no waiting helps; undefined for others. */
+function adviceOn(code: string, words: string): string | undefined {
+  if (CERTIFICATE.test(code))
+    return 'Check state.postgres.tls: its ca_file must hold the authority of the server.';
+  if (NO_PASSWORD.test(words)) return 'Check the password in state.postgres.url.';
+  if (!NO_TLS.test(words)) return undefined;
+  return 'Turn TLS on there; or, where the network is trusted, add ?sslmode=disable to state.postgres.url.';
 }
