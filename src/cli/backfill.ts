@@ -6,7 +6,7 @@ import type { Span } from '../core/source.ts';
 import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { sourceNamed } from './names.ts';
 import { timeFlag, type TimeFlag } from './time-flags.ts';
-import { runJob } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { setUp } from './io.ts';
 import { examples, wantsJson } from './output.ts';
 
@@ -43,7 +43,7 @@ export const backfillCommand: PenstockCommand = {
     const { from, to } = askedSpan(flags, io.clock.now());
     const json = wantsJson(io, flags);
     const again = flags['again'] === true;
-    return runJob(io, { ...loaded, json, spec: { kind: 'backfill', source: name, from, to, again } });
+    return runJobs(io, { ...loaded, json, specs: [{ kind: 'backfill', source: name, from, to, again }] });
   },
 };
 

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { type CommandGroup, configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { destinationNamed, unknownName } from './names.ts';
 import { type Io, setUp } from './io.ts';
-import { runJob } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { clip, examples, jsonLine, say, table, wantsJson } from './output.ts';
 import type { Config } from '../config/types.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
@@ -50,10 +50,13 @@ export const deadLettersRetryCommand: PenstockCommand = {
       io.stderr.write('No dead letters to retry.\n');
       return EXIT.done;
     }
-    const destinations = [...new Set(known.map(({ destination }) => destination))].toSorted();
-    const json = wantsJson(io, flags);
-    const some = ids.length === 0 ? {} : { ids: known.map(({ id }) => id) };
-    return runJob(io, { ...loaded, json, spec: { kind: 'retry', destinations, ...some } });
+    const byDestination = Map.groupBy(known, ({ destination }) => destination);
+    const specs = [...byDestination].map(([destination, some]) => ({
+      kind: 'retry' as const,
+      destination,
+      ...(ids.length > 0 && { ids: some.map(({ id }) => id) }),
+    }));
+    return runJobs(io, { ...loaded, json: wantsJson(io, flags), specs });
   },
 };
 

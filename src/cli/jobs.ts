@@ -35,31 +35,39 @@ const COMMANDS = {
 } as const;
 
 interface JobCommand extends LoadedConfig {
-  readonly spec: JobSpec;
+  /** Of one kind. */
+  readonly specs: readonly JobSpec[];
   /** Progress as JSON lines on stdout, instead of a bar on the terminal. */
   readonly json: boolean;
 }
 
 /**
- * Runs a job to its end. If a process holds the state, that process does the job and the command follows it; else this
- * process does it. Returns the exit code of the job.
+ * Runs jobs to their ends. If a process holds the state, that process does them and the command follows them; else this
+ * process does them. Returns the largest of their exit codes.
  * @throws StateError when the state cannot be used
  */
-export async function runJob(io: Io, command: JobCommand): Promise<ExitCode> {
+export async function runJobs(io: Io, command: JobCommand): Promise<ExitCode> {
   const display = new JobDisplay(io, command.json);
-  const { show } = display;
-  for (;;) {
-    const followed = await runOrFollow(io, command, show);
-    // The process that held the state is gone: this one does the job, or another one that holds the state by now.
-    if (followed.kind === 'abandoned' || followed.kind === 'unstarted') continue;
+  let code: ExitCode = EXIT.done;
+  let { specs } = command;
+  while (specs.length > 0) {
+    const followed = await runOrFollow(io, { ...command, specs }, display.show);
     display.end();
-    return conclude(io, command, followed);
+    const open: JobSpec[] = [];
+    for (const [index, spec] of specs.entries()) {
+      const end = followed[index];
+      // The process that held the state is gone: this one does the job, or another one that holds the state by now.
+      if (end === undefined || isLeft(end)) open.push(spec);
+      else code = Math.max(code, conclude(io, command, spec, end)) as ExitCode;
+    }
+    specs = open;
   }
+  return code;
 }
 
 type Show = FollowOptions['show'];
 
-async function runOrFollow(io: Io, command: JobCommand, show: Show): Promise<Followed> {
+async function runOrFollow(io: Io, command: JobCommand, show: Show): Promise<readonly Followed[]> {
   try {
     return await runHere(io, command, show);
   } catch (error) {
@@ -69,34 +77,59 @@ async function runOrFollow(io: Io, command: JobCommand, show: Show): Promise<Fol
 }
 
 /** @throws StateInUseError when another process holds the state */
-async function runHere(io: Io, { config, log, spec }: JobCommand, show: Show): Promise<Followed> {
+async function runHere(io: Io, { config, log, specs }: JobCommand, show: Show): Promise<readonly Followed[]> {
   const { clock, stop } = io;
+  const [kind = 'retry'] = specs.map((spec) => spec.kind);
   const parts = { ...io, config, log, mode: 'run', collecting: stop, delivering: stop } as const;
-  await using app = await openApp({
-    ...parts,
-    command: COMMANDS[spec.kind],
-  });
+  await using app = await openApp({ ...parts, command: COMMANDS[kind] });
   keepHeapSmall('command');
   const { journal, delivering: signal } = app;
-  const id = await enqueue(journal.jobs, spec, clock.now());
+  const jobs = await enqueueAll(journal.jobs, specs, clock.now());
   return await runLocally(app, {
-    job: id,
-    polls: spec.kind === 'backfill',
-    follow: () => follow(journal.jobs, id, { clock, signal, show, isServed: () => Promise.resolve(true) }),
+    jobs,
+    polls: kind === 'backfill',
+    follow: () =>
+      followAll(journal.jobs, jobs, { clock, signal, show, isServed: () => Promise.resolve(true) }),
   });
 }
 
-/** Leaves a job for the process that holds the state, and follows it. */
+/** Leaves jobs for the process that holds the state, and follows them. */
 export async function enqueueAndFollow(
   io: Io,
-  { config, log, spec }: Omit<JobCommand, 'json'>,
+  { config, log, specs }: Omit<JobCommand, 'json'>,
   options: Pick<FollowOptions, 'show' | 'startWithin'>,
-): Promise<Followed> {
+): Promise<readonly Followed[]> {
   const { clock, stop: signal } = io;
   await using journal = await openJournalForJobs(config.state, { clock, log });
-  const id = await enqueue(journal.jobs, spec, clock.now());
+  const jobs = await enqueueAll(journal.jobs, specs, clock.now());
   const isServed = () => isStateHeld(config.state);
-  return await follow(journal.jobs, id, { clock, signal, isServed, ...options });
+  return await followAll(journal.jobs, jobs, { clock, signal, isServed, ...options });
+}
+
+async function enqueueAll(
+  jobs: JobStore,
+  specs: readonly JobSpec[],
+  now: number,
+): Promise<readonly number[]> {
+  const ids: number[] = [];
+  for (const spec of specs) ids.push(await enqueue(jobs, spec, now));
+  return ids;
+}
+
+/** Follows each job to its end, one after another: they run meanwhile. */
+async function followAll(
+  jobs: JobStore,
+  ids: readonly number[],
+  options: FollowOptions,
+): Promise<readonly Followed[]> {
+  const followed: Followed[] = [];
+  for (const id of ids) {
+    const end = await follow(jobs, id, options);
+    followed.push(end);
+    // Nobody works on the others either.
+    if (isLeft(end)) break;
+  }
+  return followed;
 }
 
 /** Why a command follows a job no longer. */
@@ -110,6 +143,13 @@ export type Followed =
   | { readonly kind: 'abandoned' }
   /** It is open, and the signal aborted. */
   | { readonly kind: 'stopped' };
+
+type Left = Extract<Followed, { readonly kind: 'abandoned' | 'unstarted' }>;
+
+/** Whether nobody works on the job. */
+function isLeft(followed: Followed): followed is Left {
+  return followed.kind === 'abandoned' || followed.kind === 'unstarted';
+}
 
 interface FollowOptions {
   readonly clock: Clock;
@@ -151,8 +191,9 @@ export async function follow(
 
 function conclude(
   io: Io,
-  { spec: { kind }, json }: JobCommand,
-  followed: Exclude<Followed, { kind: 'abandoned' | 'unstarted' }>,
+  { json }: Pick<JobCommand, 'json'>,
+  { kind }: JobSpec,
+  followed: Exclude<Followed, Left>,
 ): ExitCode {
   if (followed.kind === 'finished') {
     const { code, message } = followed.outcome;

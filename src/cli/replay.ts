@@ -5,7 +5,7 @@ import { configFlag, jsonFlag, type PenstockCommand } from './command.ts';
 import { destinationNamed } from './names.ts';
 import { requireState } from './state-presence.ts';
 import { timeFlag, type TimeFlag } from './time-flags.ts';
-import { runJob } from './jobs.ts';
+import { runJobs } from './jobs.ts';
 import { setUp } from './io.ts';
 import { examples, wantsJson } from './output.ts';
 
@@ -37,6 +37,6 @@ export const replayCommand: PenstockCommand = {
     if (from > now) throw new ConfigError([`--from ${isoTime(from)}: must be in the past`]);
     await requireState(loaded.config.state);
     const json = wantsJson(io, flags);
-    return runJob(io, { ...loaded, json, spec: { kind: 'replay', destination, from } });
+    return runJobs(io, { ...loaded, json, specs: [{ kind: 'replay', destination, from }] });
   },
 };

@@ -93,13 +93,13 @@ async function rewindInHolder(
   inUse: StateInUseError,
 ): Promise<readonly Rewound[]> {
   const spec = { kind: 'rewind', source: source.name, to } as const;
-  const followed = await enqueueAndFollow(
+  const [followed] = await enqueueAndFollow(
     io,
-    { ...loaded, spec },
+    { ...loaded, specs: [spec] },
     { show: () => undefined, startWithin: START_WITHIN },
   );
-  if (followed.kind === 'unstarted') throw inUse;
-  if (followed.kind !== 'finished') {
+  if (followed?.kind === 'unstarted') throw inUse;
+  if (followed?.kind !== 'finished') {
     throw new StateError(
       `The process that holds the state has not rewound ${source.name} yet. It will, or the next penstock run will. See: penstock state show ${source.name}`,
     );

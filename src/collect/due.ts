@@ -3,6 +3,7 @@ import { StateError } from '../core/errors.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Scope } from '../core/source.ts';
 import type { StreamStore } from '../journal/collection.ts';
+import type { Subject } from '../journal/leases.ts';
 import { type CollectContext, streamOf } from './context.ts';
 
 /**
@@ -47,18 +48,20 @@ export async function storeDue({ journal, config, log }: CollectContext, due: nu
 }
 
 /**
- * The sources in the order in which they are to begin: first the one whose stream waited longest, because sources may
- * share a quota. Sources that waited equally long keep their order.
+ * What is to begin, in its order: first the source whose stream waited longest, because sources may share a quota. Those
+ * that waited equally long keep their order, and so do others than sources, behind them.
  */
-export async function longestWaitingFirst<Unit extends { readonly context: CollectContext }>(
+export async function longestWaitingFirst(
   streams: Pick<StreamStore, 'all'>,
-  units: readonly Unit[],
-): Promise<readonly Unit[]> {
-  if (units.length < 2) return units;
+  subjects: readonly Subject[],
+): Promise<readonly Subject[]> {
+  const sources = subjects.filter(({ kind }) => kind === 'source');
+  if (sources.length < 2) return subjects;
   const asked = new Map<string, number>();
   for (const { source, orphaned, asked: at = -Infinity } of await streams.all())
     if (!orphaned) asked.set(source, Math.min(at, asked.get(source) ?? Infinity));
-  return byAsked(units, ({ context }) => asked.get(context.config.name));
+  const others = subjects.filter(({ kind }) => kind !== 'source');
+  return [...byAsked(sources, ({ name }) => asked.get(name)), ...others];
 }
 
 /** Streams that one transaction opens; others take their turn between two. */

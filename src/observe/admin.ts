@@ -10,7 +10,7 @@ import { maskLine } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { type PageFilter, readFilter } from './page-tables.ts';
 import { STYLE_SOURCE } from './page-html.ts';
-import { type Observed, takeSnapshot } from './snapshot.ts';
+import { type Observed, takeOwnSnapshot, takeSnapshot } from './snapshot.ts';
 import { statusPage, waitingPage } from './page.ts';
 
 /** A complete response of the endpoint. */
@@ -190,7 +190,7 @@ function waitingForState({ unavailable: { detail } }: Unavailable): AdminRespons
 }
 
 async function measured(observed: Observed, metrics: Metrics): Promise<AdminResponse> {
-  return { status: 200, type: PROMETHEUS, body: await metrics.text(await takeSnapshot(observed)) };
+  return { status: 200, type: PROMETHEUS, body: await metrics.text(await takeOwnSnapshot(observed)) };
 }
 
 /** Fails only for a loop that hangs, which a restart repairs; what needs an operator never fails it. */
@@ -208,7 +208,7 @@ function alive({ live }: Observed): AdminResponse {
 async function readinessOf(observed: Observed, scope: ReadinessScope): Promise<Readiness> {
   const { config, clock, live } = observed;
   try {
-    return readiness(await takeSnapshot(observed), config.admin?.allowances, scope);
+    return readiness(await takeOwnSnapshot(observed), config.admin?.allowances, scope);
   } catch (error) {
     const unreadable = { subject: 'journal', reason: 'state-unavailable', since: clock.now() } as const;
     const reasons = [{ ...unreadable, detail: explain(error) }, ...reloadComplaints(live.reloadFailed)];

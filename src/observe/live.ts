@@ -4,6 +4,7 @@ import type { DeliveryState, ResponseReport } from '../core/observers.ts';
 import { LONGEST_PAUSE } from '../http/retry.ts';
 import type { Condition } from '../core/state.ts';
 import type { Room } from '../journal/journal.ts';
+import type { Subject } from '../journal/leases.ts';
 import { DestinationWatch, SourceWatch } from './watches.ts';
 import { COMMIT_SECONDS, Histogram } from './counts.ts';
 
@@ -60,6 +61,12 @@ export class Live {
   /** A delivery that is idle or waits may be silent; one that is sending may not. */
   deliveryAlive({ name, timeout }: DestinationConfig, { kind }: DeliveryState): void {
     if (kind !== 'sending') this.pulse.expect(`destination ${name}`, GRACE + timeout);
+  }
+
+  /** Another process works on it from now on, so nothing that this one saw of it is true for long. */
+  left({ kind, name }: Subject): void {
+    this.pulse.forget(`${kind} ${name}`);
+    if (kind === 'source') this.#sources.get(name)?.left();
   }
 
   /** Since when the journal has had no room; `now` while it has room. Epoch ms. */
@@ -141,6 +148,11 @@ export class Pulse {
   /** A loop is alive, and must report again within so many milliseconds. */
   expect(loop: string, within: number): void {
     this.#latest.set(loop, this.#ticks + Math.ceil(within / TICK) + 1);
+  }
+
+  /** A loop has ended. */
+  forget(loop: string): void {
+    this.#latest.delete(loop);
   }
 
   /** No loop has to report any more: they have ended. */

@@ -1,9 +1,10 @@
-import type { Config, DestinationConfig, SourceConfig } from '../config/types.ts';
+import type { Config, SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Http } from '../core/http.ts';
 import type { Schedule } from '../core/schedule.ts';
 import type { Condition, DestinationReport, Refusal, SourceReport, Trouble } from '../core/state.ts';
 import type { Journal, JournalStats, Room } from '../journal/journal.ts';
+import type { Subject } from '../journal/leases.ts';
 import type { Histogram } from './counts.ts';
 import type { Live } from './live.ts';
 import {
@@ -13,19 +14,24 @@ import {
   type SourceStatus,
   type Status,
   type StatusJournal,
+  storedReports,
 } from './status.ts';
 import type { DestinationWatch, SourceWatch } from './watches.ts';
 
 /** What a snapshot reads of a running pipeline; the runtime's `App` is one. */
 export interface Observed {
   readonly config: Config;
-  readonly journal: StatusJournal & Pick<Journal, 'room'>;
+  readonly journal: StatusJournal & Pick<Journal, 'room' | 'states'>;
   readonly clock: Clock;
   readonly live: Live;
-  /** In the order of `config.sources`. */
-  readonly sources: readonly ObservedSource[];
-  /** In the order of `config.destinations`. */
-  readonly deliveries: readonly ObservedDelivery[];
+  readonly scheduleOf: (source: SourceConfig) => Schedule;
+  /** Which sources and destinations this process works on. */
+  readonly holds: { has(subject: Subject): boolean };
+  /** What it works on them with, while it does. */
+  readonly units: {
+    source(name: string): ObservedSource | undefined;
+    destination(name: string): ObservedDestination | undefined;
+  };
 }
 
 interface ObservedSource {
@@ -39,12 +45,11 @@ interface ObservedSource {
   readonly schedule: Schedule;
 }
 
-interface ObservedDelivery {
-  readonly destination: DestinationConfig;
-  readonly report: DestinationReport;
+interface ObservedDestination {
+  readonly delivery: { readonly report: DestinationReport };
 }
 
-/** Everything about a running pipeline at one moment: what is durable, and what this process has observed. */
+/** What is known of a running pipeline at one moment: what is durable, and what this process has observed. */
 export interface Snapshot extends Omit<Status, 'sources' | 'destinations' | 'journal'> {
   /** Epoch ms. */
   readonly at: number;
@@ -69,22 +74,34 @@ export interface DestinationSnapshot extends DestinationStatus {
   readonly troubles: readonly Trouble[];
 }
 
-/** @throws StateError, JournalWriteError when the journal cannot be read. */
-export async function takeSnapshot(observed: Observed): Promise<Snapshot> {
-  const { journal, live, config, clock } = observed;
+/**
+ * Everything in the configuration; of what other processes work on, what they reported last.
+ * @throws StateError, JournalWriteError when the journal cannot be read.
+ */
+export function takeSnapshot(observed: Observed): Promise<Snapshot> {
+  return snapshotOf(observed, observed.config);
+}
+
+/** As `takeSnapshot`, of the sources and destinations that this process works on. */
+export function takeOwnSnapshot(observed: Observed): Promise<Snapshot> {
+  const { config, holds } = observed;
+  return snapshotOf(observed, {
+    ...config,
+    sources: config.sources.filter(({ name }) => holds.has({ kind: 'source', name })),
+    destinations: config.destinations.filter(({ name }) => holds.has({ kind: 'destination', name })),
+  });
+}
+
+async function snapshotOf(observed: Observed, config: Config): Promise<Snapshot> {
+  const { journal, live, clock } = observed;
   const at = clock.now();
   const room = await journal.room(at);
-  const status = await readStatus(journal, config, {
-    now: at,
-    reports: currentReports(observed, room, at),
-    scheduleOf: ({ name }) => opened(observed, name).schedule,
-  });
+  const reports = await allReports(observed, config, room);
+  const status = await readStatus(journal, config, { now: at, reports, scheduleOf: observed.scheduleOf });
   return {
     ...status,
     at,
-    sources: await Promise.all(
-      status.sources.map((source) => ofSource(observed, source, opened(observed, source.config.name))),
-    ),
+    sources: await Promise.all(status.sources.map((source) => ofSource(observed, source, reports))),
     destinations: status.destinations.map((destination) => ({
       ...destination,
       watch: live.destination(destination.name),
@@ -95,30 +112,49 @@ export async function takeSnapshot(observed: Observed): Promise<Snapshot> {
   };
 }
 
-function opened({ sources }: Observed, name: string): ObservedSource {
-  const source = sources.find(({ context }) => context.config.name === name);
-  if (source === undefined) throw new Error(`Source ${name} was never opened.`);
-  return source;
+/** What this process reports of what it works on, and of the rest what the state holds. */
+async function allReports(
+  observed: Observed,
+  { sources, destinations }: Config,
+  room: Room,
+): Promise<Reports> {
+  const { journal, units, clock, live } = observed;
+  const own = ownReports(observed, room, clock.now());
+  const areOwn =
+    sources.every(({ name }) => units.source(name) !== undefined) &&
+    destinations.every(({ name }) => units.destination(name) !== undefined);
+  const stored = areOwn ? undefined : storedReports(await journal.states.all());
+  return {
+    source: (name) =>
+      own.source(name) ?? { conditions: {}, since: live.source(name).since, ...stored?.source(name) },
+    destination: (name) => own.destination(name) ?? stored?.destination(name) ?? {},
+    reloadFailed: own.reloadFailed,
+  };
 }
 
 async function ofSource(
-  { live }: Observed,
+  { live, units, scheduleOf }: Observed,
   status: SourceStatus,
-  { context, schedule }: ObservedSource,
+  reports: Reports,
 ): Promise<SourceSnapshot> {
-  const watch = live.source(status.config.name);
-  const [main] = context.config.definition.quotas(context.config.options);
-  const available = await context.http.available(main?.route ?? '*');
-  const { stale, readUpTo } = status;
+  const { config, stale, readUpTo } = status;
+  const { name, definition, options } = config;
+  const watch = live.source(name);
+  const context = units.source(name)?.context;
+  const { refused } = reports.source(name).conditions;
+  const refusals = context?.circuit.refusals ?? (refused === undefined ? [] : [refused]);
+  const [main] = definition.quotas(options);
+  const available = await context?.http.available(main?.route ?? '*');
+  const now = context?.source.now();
   return {
     ...status,
     watch,
     troubles: [
       ...(stale === undefined ? [] : [stale]),
-      ...watch.troublesWithin(schedule.interval, context.circuit.refusals),
+      ...watch.troublesWithin(scheduleOf(config).interval, refusals),
     ],
     quotaRemaining: Number.isFinite(available) ? available : undefined,
-    lag: readUpTo === undefined ? undefined : Math.max(0, context.source.now() - readUpTo),
+    lag: readUpTo === undefined || now === undefined ? undefined : Math.max(0, now - readUpTo),
   };
 }
 
@@ -142,18 +178,21 @@ function journalTroubles(room: Room, since: number): readonly Trouble[] {
   return room === 'free' ? [] : [{ reason: 'overflowing', since, detail: OVERFLOWING[room] }];
 }
 
+/** What this process reports of what it works on. */
+export interface OwnReports extends Pick<Reports, 'reloadFailed'> {
+  source(name: string): SourceReport | undefined;
+  destination(name: string): DestinationReport | undefined;
+}
+
 /** What this process reports at `now` (epoch ms), while the journal has this room. */
-export function currentReports(observed: Observed, room: Room, now: number): Reports {
-  const { live, sources, deliveries } = observed;
-  const byName = new Map(sources.map((source) => [source.context.config.name, source]));
+export function ownReports({ live, units }: Observed, room: Room, now: number): OwnReports {
   const since = live.roomSince(room, now);
   return {
     source(name) {
-      const source = byName.get(name);
-      if (source === undefined) return { conditions: {} };
-      return sourceReport(live, source, waiting(source, room, since));
+      const source = units.source(name);
+      return source && sourceReport(live, source, waiting(source, room, since));
     },
-    destination: (name) => deliveries.find(({ destination }) => destination.name === name)?.report ?? {},
+    destination: (name) => units.destination(name)?.delivery.report,
     reloadFailed: live.reloadFailed,
   };
 }

@@ -91,18 +91,20 @@ export async function readStatus(
   config: Config,
   moment: StatusMoment,
 ): Promise<Status> {
-  const [streams, gaps] = [await journal.streams.all(), await journal.gaps.of()];
-  const open = gaps.filter(({ closed }) => closed === undefined);
+  const streams = Map.groupBy(await journal.streams.all(), ({ source }) => source);
+  const open = (await journal.gaps.of()).filter(({ closed }) => closed === undefined);
+  const gaps = Map.groupBy(open, ({ stream }) => stream);
   const replicas = config.state.place.kind === 'postgres' ? await journal.replicas() : undefined;
   const destinations = await ofDestinations(journal, config, {
     ...moment,
     holders: holdersOf(replicas, 'destinations'),
   });
   const holders = holdersOf(replicas, 'sources');
+  const rowsOf = (name: string) => ({ streams: streams.get(name) ?? [], gaps, holders });
   return {
     sources: await Promise.all(
       config.sources.map(async (source) =>
-        withState(await ofSource(journal, source, { streams, open, holders }), moment),
+        withState(await ofSource(journal, source, rowsOf(source.name)), moment),
       ),
     ),
     destinations,
@@ -114,10 +116,11 @@ export async function readStatus(
   };
 }
 
-/** What the journal holds, for the status of all sources. */
+/** What the journal holds, for the status of a source. */
 interface StoredRows {
   readonly streams: readonly StreamState[];
-  readonly open: readonly GapState[];
+  /** Those that are open, by stream. */
+  readonly gaps: ReadonlyMap<string, readonly GapState[]>;
   readonly holders: Holders;
 }
 
@@ -146,8 +149,7 @@ function withState(status: Stateless, { now, reports, scheduleOf }: StatusMoment
 }
 
 async function ofSource(journal: StatusJournal, config: SourceConfig, rows: StoredRows): Promise<Stateless> {
-  const streams = rows.streams.filter(({ source, orphaned }) => source === config.name && !orphaned);
-  const keys = new Set(streams.map(({ key }) => key));
+  const streams = rows.streams.filter(({ orphaned }) => !orphaned);
   return {
     config,
     streams,
@@ -156,8 +158,8 @@ async function ofSource(journal: StatusJournal, config: SourceConfig, rows: Stor
     nextDue: await journal.sources.nextDue(config.name),
     deferred: streams.reduce((sum, { deferred }) => sum + deferred, 0),
     dropped: streams.reduce((sum, { dropped }) => sum + dropped, 0),
-    ledger: ledgerOf(rows.streams.filter(({ source }) => source === config.name)),
-    openGaps: rows.open.filter(({ stream }) => keys.has(stream)).length,
+    ledger: ledgerOf(rows.streams),
+    openGaps: streams.reduce((sum, { key }) => sum + (rows.gaps.get(key)?.length ?? 0), 0),
     readUpTo: earliest(streams.map(({ readUpTo }) => readUpTo)),
     replica: rows.holders.get(config.name),
   };

@@ -89,12 +89,21 @@ export class SourceWatch {
     this.polls[outcome] += 1;
   }
 
-  /** Takes over what the previous process reported; only the first call counts, so that a reload changes nothing. */
-  restore({ conditions }: SourceReport): void {
+  /** Takes over what was reported before; only the first call counts until `left`, so that a reload changes nothing. */
+  restore({ conditions, pollDuration = 0 }: SourceReport): void {
     if (this.#restored) return;
     this.#restored = true;
     const { throttled, failing } = conditions;
     this.#conditions = { throttled, failing };
+    this.pollDuration = pollDuration;
+  }
+
+  /** Another process polls it from now on. */
+  left(): void {
+    this.#troubles.clear();
+    this.#conditions = {};
+    this.pollDuration = 0;
+    this.#restored = false;
   }
 
   /** A poll of all streams ended. One that was cut changes no condition. */

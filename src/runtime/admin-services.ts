@@ -4,7 +4,7 @@ import { adminRoutes, AdminServer, type Unavailable } from '../observe/admin.ts'
 import { Live } from '../observe/live.ts';
 import { pushMetrics } from '../observe/metrics-push.ts';
 import { Metrics } from '../observe/metrics.ts';
-import { takeSnapshot } from '../observe/snapshot.ts';
+import { takeOwnSnapshot } from '../observe/snapshot.ts';
 import type { App } from './app.ts';
 import type { Host } from './host.ts';
 import type { LoadedConfig } from './reload.ts';
@@ -83,7 +83,7 @@ export class AdminServices implements AsyncDisposable {
     const { clock, env } = this.#host;
     const { log, config } = app;
     if (config.metrics === undefined) return;
-    const collect = async () => this.#metrics.collect(await takeSnapshot(app));
+    const collect = async () => this.#metrics.collect(await takeOwnSnapshot(app));
     await pushMetrics({ receiver: config.metrics, env, clock, log, collect }, app.delivering);
   }
 

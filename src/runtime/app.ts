@@ -1,16 +1,17 @@
 import { requireSameDefinitions } from '../collect/same-definition.ts';
-import type { Config } from '../config/types.ts';
+import type { Config, SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { identityOf } from '../core/stream-key.ts';
-import type { Delivery } from '../deliver/loop.ts';
 import { QuotaSpender, COURTESY } from '../http/quota.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import { Live } from '../observe/live.ts';
-import { storedReports } from '../observe/status.ts';
+import { type Holds, WholeState } from './holds.ts';
 import type { AppParts } from './host.ts';
-import { isDaemon, openDelivery, openSource, type SourceUnit } from './units.ts';
+import { isDaemon } from './make-units.ts';
+import { Units } from './units.ts';
 
 /** The pipeline, composed: sources and destinations over one journal. Disposing it closes them in reverse order. */
 export interface App extends AsyncDisposable {
@@ -18,8 +19,11 @@ export interface App extends AsyncDisposable {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly sources: readonly SourceUnit[];
-  readonly deliveries: readonly Delivery[];
+  /** Which sources and destinations this process works on, and when. */
+  readonly holds: Holds;
+  /** What was made for those that it holds now. */
+  readonly units: Units;
+  readonly scheduleOf: (source: SourceConfig) => Schedule;
   readonly live: Live;
   /** Whether this process notes in the state how far it is: `run` and `once` do. */
   readonly keepsLast: boolean;
@@ -45,25 +49,21 @@ export async function openApp(given: AppParts): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const journal = await openStore(parts, opened);
   const spender = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
-  const before = storedReports(await journal.states.all());
-  const sources = config.sources.map((source) =>
-    openSource({ ...parts, journal, spender, opened, before }, source),
-  );
-  const deliveries = config.destinations.map((destination) =>
-    openDelivery({ ...parts, journal, opened, before }, destination),
-  );
+  const scheduleOf = schedules(parts);
+  const abort = () => aborted.abort();
   const resources = opened.move();
   return {
     config,
     journal,
     clock,
     log,
-    sources,
-    deliveries,
+    holds: new WholeState({ journal, abort }),
+    units: new Units({ ...parts, journal, spender, scheduleOf }),
+    scheduleOf,
     live: parts.live,
     keepsLast: keepsLast(parts),
     delivering: parts.delivering,
-    abort: () => aborted.abort(),
+    abort,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
@@ -90,4 +90,14 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
 
 function keepsLast(parts: AppParts): boolean {
   return isDaemon(parts) || (parts.command ?? parts.mode) === 'once';
+}
+
+/** The schedule of each source, made when it is needed first. */
+function schedules({ random }: Pick<AppParts, 'random'>): App['scheduleOf'] {
+  const made = new Map<string, Schedule>();
+  return ({ name, options }) => {
+    const schedule = made.get(name) ?? parseSchedule(options.schedule, options.timezone, random);
+    made.set(name, schedule);
+    return schedule;
+  };
 }

@@ -5,8 +5,9 @@ import { placeInWords } from '../journal/open.ts';
 import { AdminServices } from './admin-services.ts';
 import { openApp, type App } from './app.ts';
 import type { Host } from './host.ts';
-import { runAll, runLoops } from './loops.ts';
+import { runLoops } from './loops.ts';
 import { nextConfig, ReloadSignals, reportRejected, type LoadedConfig } from './reload.ts';
+import { runAll } from './run-all.ts';
 import { openWhenAvailable } from './wait-for-state.ts';
 
 /** After a stop, delivery may take this long; what is not delivered by then waits for the next start. Milliseconds. */
@@ -134,7 +135,7 @@ class DaemonInstance {
     await untilAborted(AbortSignal.any([host.stop, app.delivering]));
     if (app.delivering.aborted) return;
     app.log.info('Stopping: polling has ended; delivering the backlog for at most 5 s.');
-    const idle = Promise.all(app.deliveries.map((delivery) => delivery.idle()));
+    const idle = Promise.all(app.units.deliveries.map((delivery) => delivery.idle()));
     await Promise.race([idle, host.clock.sleep(LONGEST_DRAIN)]);
     this.#delivering.abort();
   }

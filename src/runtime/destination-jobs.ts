@@ -6,7 +6,7 @@ import { redeliverDeadLetters, type Redelivery, redeliverSince } from '../delive
 import { isoTime } from '../ecs/common.ts';
 import type { DestinationStore } from '../journal/delivery.ts';
 import type { App } from './app.ts';
-import type { JobHandlers, RunningJob } from './jobs.ts';
+import type { JobHandlers, JobOutcome, RunningJob } from './jobs.ts';
 
 /** How often a job looks whether a destination accepts records. Milliseconds. */
 export const LOOK_EVERY = 1_000;
@@ -29,9 +29,8 @@ type ReplayPlace = NonNullable<NonNullable<RunningJob<'replay'>['before']>['plac
 export const replay: JobHandlers['replay'] = async (job) => {
   const { app, before } = job;
   const { destination: name, from } = job.spec;
-  const delivery = app.deliveries.find(({ destination }) => destination.name === name);
-  if (delivery === undefined)
-    return { code: 2, message: `The configuration no longer has a destination ${name}.` };
+  const delivery = job.destination?.delivery;
+  if (delivery === undefined) return unknownDestination(name);
   const whole = await redeliverSince(app.journal, delivery.destination, from);
   const start = before?.place ?? (await firstPlace(app.journal.destinations, name, whole));
   if (start === undefined) {
@@ -42,6 +41,7 @@ export const replay: JobHandlers['replay'] = async (job) => {
   const completed = await redeliver({
     app,
     delivery,
+    signal: job.signal,
     redelivery: within(whole, start),
     onSettled({ accepted, rejected }) {
       events += accepted.length;
@@ -62,30 +62,28 @@ export const replay: JobHandlers['replay'] = async (job) => {
   };
 };
 
-/** Sends dead letters again, to all their destinations at once. An accepted one is a dead letter no longer. */
+/** Sends dead letters of a destination again. An accepted one is a dead letter no longer. */
 export const retry: JobHandlers['retry'] = async (job) => {
-  const { app, spec } = job;
-  const deliveries = app.deliveries.filter(({ destination }) => spec.destinations.includes(destination.name));
-  const ids = await Promise.all(
-    deliveries.map(({ destination }) => app.journal.deadLetters.ids(destination.name)),
-  );
-  const total = ids.flat().filter((id) => spec.ids === undefined || spec.ids.includes(id)).length;
+  const { app, spec, signal } = job;
+  const delivery = job.destination?.delivery;
+  if (delivery === undefined) return unknownDestination(spec.destination);
+  const { deadLetters } = app.journal;
+  const ids = await deadLetters.ids(spec.destination);
+  const total = ids.filter((id) => spec.ids === undefined || spec.ids.includes(id)).length;
   let accepted = 0;
   let rejected = 0;
-  const retried = deliveries.map(async (delivery) =>
-    redeliver({
-      app,
-      delivery,
-      redelivery: await redeliverDeadLetters(app.journal.deadLetters, delivery.destination.name, spec.ids),
-      onSettled(settled) {
-        accepted += settled.accepted.length;
-        rejected += settled.rejected.length;
-      },
-      note: (stuck) => job.note({ done: accepted + rejected, total, events: accepted, stuck }),
-    }),
-  );
-  const completed = await Promise.all(retried);
-  if (completed.includes(false)) return undefined;
+  const completed = await redeliver({
+    app,
+    delivery,
+    signal,
+    redelivery: await redeliverDeadLetters(deadLetters, spec.destination, spec.ids),
+    onSettled(settled) {
+      accepted += settled.accepted.length;
+      rejected += settled.rejected.length;
+    },
+    note: (stuck) => job.note({ done: accepted + rejected, total, events: accepted, stuck }),
+  });
+  if (!completed) return undefined;
   const message = `${accepted} of ${counted(total, 'dead letter')} accepted.`;
   if (rejected === 0) return { code: 0, message };
   return {
@@ -93,6 +91,10 @@ export const retry: JobHandlers['retry'] = async (job) => {
     message: `${message} ${rejected} rejected again and kept. See: penstock dead-letters list`,
   };
 };
+
+function unknownDestination(name: string): JobOutcome {
+  return { code: 2, message: `The configuration no longer has a destination ${name}.` };
+}
 
 /** From the first page that is sent to the page that the destination is at now. */
 async function firstPlace(
@@ -120,6 +122,8 @@ function within(whole: Redelivery, { next, last }: ReplayPlace): Redelivery {
 interface RedeliveryParts {
   readonly app: App;
   readonly delivery: Delivery;
+  /** Ends the redelivery. */
+  readonly signal: AbortSignal;
   readonly redelivery: Redelivery;
   /** Called with what the destination accepted or rejected, when that is durable; `note` follows. */
   readonly onSettled: (settled: Settled) => void;
@@ -127,9 +131,15 @@ interface RedeliveryParts {
   readonly note: (stuck?: string) => Promise<void>;
 }
 
-/** Sends records behind live ones. Resolves with true when all are settled, with false when delivering ended before. */
-async function redeliver({ app, delivery, redelivery, onSettled, note }: RedeliveryParts): Promise<boolean> {
-  const { clock, delivering } = app;
+/** Sends records behind live ones. Resolves with true when all are settled, with false when the signal aborted before. */
+async function redeliver({
+  app: { clock },
+  delivery,
+  signal,
+  redelivery,
+  onSettled,
+  note,
+}: RedeliveryParts): Promise<boolean> {
   const ended = new AbortController();
   const sent = delivery.redeliver({
     ...redelivery,
@@ -140,7 +150,7 @@ async function redeliver({ app, delivery, redelivery, onSettled, note }: Redeliv
       await note();
     },
   });
-  const watching = noteOutages(delivery, clock, note, AbortSignal.any([delivering, ended.signal]));
+  const watching = noteOutages(delivery, clock, note, AbortSignal.any([signal, ended.signal]));
   try {
     return await Promise.race([
       sent.then(
@@ -148,7 +158,7 @@ async function redeliver({ app, delivery, redelivery, onSettled, note }: Redeliv
         () => false,
       ),
       // Records that were handed over after the delivery's end would never be settled.
-      untilAborted(delivering).then(() => false),
+      untilAborted(signal).then(() => false),
     ]);
   } finally {
     ended.abort();

@@ -4,6 +4,7 @@ import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
 import type { App } from './app.ts';
+import type { DestinationUnit, SourceUnit } from './make-units.ts';
 
 /** For kinds without a place or results. */
 const none = z.undefined().optional();
@@ -28,7 +29,7 @@ const KINDS = {
   },
   retry: {
     /** `ids`: of dead letters; undefined: all. */
-    spec: z.object({ destinations: z.array(z.string()), ids: z.array(z.int()).optional() }),
+    spec: z.object({ destination: z.string(), ids: z.array(z.int()).optional() }),
     place: none,
     results: none,
   },
@@ -81,9 +82,14 @@ const SCHEMAS: {
   };
 } = KINDS;
 
-/** A job that this process works on. */
+/** A job that this process works on, for as long as it holds the source or destination that the job is about. */
 export interface RunningJob<K extends Kind> {
   readonly app: App;
+  /** Aborts when the process that holds it next is to go on with the job. */
+  readonly signal: AbortSignal;
+  /** What the job is about; undefined when the configuration no longer has it. */
+  readonly source: SourceUnit | undefined;
+  readonly destination: DestinationUnit | undefined;
   readonly spec: Spec<K>;
   /** How far an earlier process came; undefined when there was none, or when its place cannot be read. */
   readonly before: JobProgress<JobPlace<K>> | undefined;
@@ -91,12 +97,12 @@ export interface RunningJob<K extends Kind> {
   readonly note: (progress: JobProgress<JobPlace<K>>) => Promise<void>;
 }
 
-/** Works on jobs of each kind. A handler resolves with undefined when the process ends before the job does. */
+/** Works on jobs of each kind. A handler resolves with undefined when its signal aborted before the job was done. */
 export type JobHandlers = {
   readonly [K in Kind]: (job: RunningJob<K>) => Promise<JobOutcome<Results<K>> | undefined>;
 };
 
-/** Leaves a job for the process that holds the state, and returns its id. An open job that asks for the same is joined. */
+/** Leaves a job for the process that holds what it is about, and returns its id. An open job that asks for the same is joined. */
 export function enqueue(jobs: JobStore, spec: JobSpec, now: number): Promise<number> {
   const { kind, ...details } = spec;
   return jobs.enqueue(
@@ -147,39 +153,60 @@ interface ServeOptions {
   readonly handlers: JobHandlers;
   /** How often the journal is asked for new jobs. Milliseconds. */
   readonly lookEvery?: number | undefined;
-  /** Works on this job alone. */
-  readonly only?: number | undefined;
+  /** Works on these jobs alone. */
+  readonly only?: readonly number[] | undefined;
 }
 
 /** A job whose progress or outcome did not fit on a full disk starts again after this. Milliseconds. */
 const RESTART_AFTER = 60_000;
 
 /**
- * Works on the jobs in the journal until delivering ends; the next process continues with those that are open then. Jobs
- * of one kind about one source or destination wait for one another. Rejects only when the state cannot be used.
+ * Works on the jobs in the journal about what this process holds, until delivering ends; whoever holds it next continues
+ * with those that are open then. Jobs of one kind about one source or destination wait for one another. Rejects only when
+ * the state cannot be used.
  */
 export async function serveJobs(
   app: App,
   { handlers, lookEvery = 1_000, only }: ServeOptions,
 ): Promise<void> {
-  const { clock, delivering: signal } = app;
+  const { clock, delivering: signal, units } = app;
   const queue = new JobQueue(app, handlers, only);
   while (!signal.aborted) {
+    const { next } = units;
     await queue.startOpen();
-    await clock.sleep(lookEvery, signal).catch(() => undefined);
+    await clock.sleep(lookEvery, AbortSignal.any([signal, next])).catch(() => undefined);
   }
   await queue.end();
+}
+
+type JobUnits = Pick<RunningJob<Kind>, 'source' | 'destination' | 'signal'>;
+
+/** What a job is worked on with; undefined: another process holds what it is about, or nobody does yet. */
+function unitsOf(
+  { config, units, delivering }: App,
+  { source, destination }: StoredJob,
+): JobUnits | undefined {
+  const held = {
+    source: source === undefined ? undefined : units.source(source),
+    destination: destination === undefined ? undefined : units.destination(destination),
+  };
+  const unit = held.source ?? held.destination;
+  if (unit !== undefined) return unit.signal.aborted ? undefined : { ...held, signal: unit.signal };
+  const isNamed = [...config.sources, ...config.destinations].some(
+    ({ name }) => name === source || name === destination,
+  );
+  return isNamed ? undefined : { ...held, signal: delivering };
 }
 
 class JobQueue {
   readonly #app: App;
   readonly #handlers: JobHandlers;
-  readonly #only: number | undefined;
+  readonly #only: readonly number[] | undefined;
   /** By what they are about. */
   readonly #running = new Map<string, Promise<void>>();
   #failure: StateError | JournalWriteError | undefined;
 
-  constructor(app: App, handlers: JobHandlers, only: number | undefined) {
+  constructor(app: App, handlers: JobHandlers, only: readonly number[] | undefined) {
     this.#app = app;
     this.#handlers = handlers;
     this.#only = only;
@@ -190,8 +217,10 @@ class JobQueue {
     if (this.#failure !== undefined) throw this.#failure;
     for (const job of await this.#open()) {
       const subject = `${job.kind}|${job.source ?? ''}|${job.destination ?? ''}`;
-      if (this.#running.has(subject) || (this.#only !== undefined && job.id !== this.#only)) continue;
-      const run = this.#run(job).finally(() => this.#running.delete(subject));
+      if (this.#running.has(subject) || this.#only?.includes(job.id) === false) continue;
+      const units = unitsOf(this.#app, job);
+      if (units === undefined) continue;
+      const run = this.#run(job, units).finally(() => this.#running.delete(subject));
       this.#running.set(subject, run);
     }
   }
@@ -211,15 +240,15 @@ class JobQueue {
     }
   }
 
-  /** Runs a job to its outcome, or until delivering ends. Never rejects. */
-  async #run(job: StoredJob): Promise<void> {
-    const { journal, clock, delivering } = this.#app;
+  /** Runs a job to its outcome, or until its signal aborts. Never rejects. */
+  async #run(job: StoredJob, units: JobUnits): Promise<void> {
+    const { journal, clock } = this.#app;
     const { id, kind, source, destination } = job;
     const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
     log.info('Job started.');
     try {
       await noteStarted(journal.jobs, id);
-      const ended = await this.#handle(kind, job, log);
+      const ended = await this.#handle(kind, job, { units, log });
       if (ended === undefined) return;
       await journal.jobs.finish(id, asJson(ended), clock.now());
       const fields = { process: { exit_code: ended.code }, event: { reason: ended.message } };
@@ -233,20 +262,21 @@ class JobQueue {
         return;
       }
       log.error({ err: error }, 'The job could not be noted in the journal; it starts again in a minute.');
-      await clock.sleep(RESTART_AFTER, delivering).catch(() => undefined);
+      await clock.sleep(RESTART_AFTER, units.signal).catch(() => undefined);
     }
   }
 
   async #handle<K extends Kind>(
     kind: K,
     job: StoredJob,
-    log: Logger,
+    { units, log }: { readonly units: JobUnits; readonly log: Logger },
   ): Promise<JobOutcome<Results<K>> | undefined> {
     const spec = kind in SCHEMAS ? SCHEMAS[kind].spec.safeParse(job.details).data : undefined;
     if (spec === undefined) return { code: 2, message: 'This release does not know this kind of job.' };
     try {
       return await this.#handlers[kind]({
         app: this.#app,
+        ...units,
         spec,
         before: progressWithPlace(kind, job),
         note: (now) => this.#note(job.id, now, log),

@@ -1,11 +1,12 @@
-import { longestWaitingFirst } from '../collect/due.ts';
-import { collectSource } from '../collect/loop.ts';
+import { untilAborted } from '../core/clock.ts';
 import { StateError } from '../core/errors.ts';
 import { GRACE, JOURNAL_LOOP, since, totalsOf } from '../observe/live.ts';
 import type { App } from './app.ts';
 import { replay, retry } from './destination-jobs.ts';
 import { heartbeats } from './heartbeat.ts';
+import { type Assignment, subjectsOf } from './holds.ts';
 import { noteStarted, serveJobs, type JobHandlers } from './jobs.ts';
+import { runAll } from './run-all.ts';
 import { backfill, rewind } from './source-jobs.ts';
 import { StateReports } from './state-reports.ts';
 
@@ -23,15 +24,14 @@ interface LoopOptions {
 }
 
 /**
- * The daemon's loops: polls each source when it is due, delivers, and works on jobs, until the app's signals have
- * aborted. The loops share nothing but the journal. Rejects when the state cannot be used: then all of them end, and
- * nothing is lost.
+ * The daemon's loops: polls each source that it holds when it is due, delivers to each destination that it holds, and
+ * works on jobs, until the app's signals have aborted. The loops share nothing but the journal. Rejects when the state
+ * cannot be used: then all of them end, and nothing is lost.
  */
 export async function runLoops(app: App, { lookEvery }: LoopOptions = {}): Promise<void> {
   const reports = new StateReports(app);
   await runAll(app, [
-    ...(await collectLoops(app)),
-    ...deliveryLoops(app),
+    app.holds.run(subjectsOf(app.config), (assignment) => workOn(app, assignment, reports)),
     trimJournal(app),
     serveJobs(app, { handlers: HANDLERS, lookEvery }),
     watchState(app, lookEvery),
@@ -44,53 +44,40 @@ export async function runLoops(app: App, { lookEvery }: LoopOptions = {}): Promi
   app.live.pulse.rest();
 }
 
-interface LocalJob<T> {
-  /** Its id. */
-  readonly job: number;
+/** Works on a source or a destination while it is held: makes what that needs, runs it, and closes it. */
+async function workOn(app: App, assignment: Assignment, reports: StateReports): Promise<void> {
+  await using unit = app.units.open(assignment);
+  await unit.run();
+  // Who holds it next begins with what is known of it.
+  await reports.write();
+}
+
+interface LocalJobs<T> {
+  /** Their ids. */
+  readonly jobs: readonly number[];
   /** Whether sources are polled meanwhile, when they are due. */
   readonly polls: boolean;
-  /** Waits for the job's end. All loops end when it settles. */
+  /** Waits for their ends. All loops end when it settles. */
   readonly follow: () => Promise<T>;
 }
 
-/** Works on one job without a daemon, and delivers meanwhile. Resolves with what `follow` does; rejects when the state cannot be used. */
-export async function runLocally<T>(app: App, { job, polls, follow }: LocalJob<T>): Promise<T> {
-  await noteStarted(app.journal.jobs, job);
+/** Works on some jobs without a daemon, and delivers meanwhile. Resolves with what `follow` does; rejects when the state cannot be used. */
+export async function runLocally<T>(app: App, { jobs, polls, follow }: LocalJobs<T>): Promise<T> {
+  for (const job of jobs) await noteStarted(app.journal.jobs, job);
   const followed = follow();
+  const work = async (assignment: Assignment) => {
+    await using unit = app.units.open(assignment);
+    if (polls || assignment.hold.subject.kind === 'destination') await unit.run();
+    else await untilAborted(unit.signal);
+  };
   await runAll(app, [
-    ...(polls ? await collectLoops(app) : []),
-    ...deliveryLoops(app),
+    app.holds.run(subjectsOf(app.config), work),
     trimJournal(app),
-    serveJobs(app, { handlers: HANDLERS, only: job }),
+    serveJobs(app, { handlers: HANDLERS, only: jobs }),
     watchState(app),
     followed.finally(() => app.abort()),
   ]);
   return followed;
-}
-
-/**
- * Waits until all loops of an app have ended. When one fails, the others are aborted; rejects with the first failure
- * once they have ended.
- */
-export async function runAll(app: Pick<App, 'abort'>, loops: readonly Promise<unknown>[]): Promise<void> {
-  let failure: { readonly error: unknown } | undefined;
-  const settled = loops.map((loop) =>
-    loop.catch((error: unknown) => {
-      failure ??= { error };
-      app.abort();
-    }),
-  );
-  await Promise.all(settled);
-  if (failure !== undefined) throw failure.error;
-}
-
-async function collectLoops({ journal, sources }: App): Promise<readonly Promise<void>[]> {
-  const first = await longestWaitingFirst(journal.streams, sources);
-  return first.map(({ context, schedule }) => collectSource(context, schedule));
-}
-
-export function deliveryLoops(app: App): readonly Promise<void>[] {
-  return app.deliveries.map((delivery) => delivery.run(app.delivering));
 }
 
 /** Frees the journal's space that nothing needs any more, until delivering ends. */
@@ -130,9 +117,9 @@ export async function watchState(
 }
 
 /** Reports deliveries as alive while they wait: `/livez` fails only when a loop hangs. */
-async function takePulse({ live, clock, delivering: signal, deliveries }: App): Promise<void> {
+async function takePulse({ live, clock, delivering: signal, units }: App): Promise<void> {
   await live.pulse.run(clock, signal, () => {
-    for (const { destination, state } of deliveries) live.deliveryAlive(destination, state);
+    for (const { destination, state } of units.deliveries) live.deliveryAlive(destination, state);
   });
 }
 

@@ -1,4 +1,3 @@
-import { longestWaitingFirst } from '../collect/due.ts';
 import { pollSource } from '../collect/loop.ts';
 import type { SourcePollResult } from '../core/observers.ts';
 import { JournalWriteError } from '../journal/journal.ts';
@@ -6,7 +5,9 @@ import { takeSnapshot } from '../observe/snapshot.ts';
 import { overdueStreams, type OverdueStream, type SourceState } from '../observe/states.ts';
 import type { App } from './app.ts';
 import { heartbeatIfDue } from './heartbeat.ts';
-import { deliveryLoops, runAll, watchState } from './loops.ts';
+import { subjectsOf } from './holds.ts';
+import { watchState } from './loops.ts';
+import { runAll } from './run-all.ts';
 import { StateReports } from './state-reports.ts';
 
 /** What one pass did. */
@@ -36,40 +37,46 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
     try {
       await pollAll(app, polls, names);
       if (heartbeat !== undefined) await heartbeatIfDue(app, heartbeat);
-      await Promise.all(app.deliveries.map((delivery) => delivery.idle()));
+      await Promise.all(app.units.deliveries.map((delivery) => delivery.idle()));
     } finally {
       app.abort();
     }
   };
   const reports = new StateReports(app);
-  await runAll(app, [pass(), watchState(app), reports.run(), ...deliveryLoops(app)]);
+  await runAll(app, [pass(), deliver(app), watchState(app), reports.run()]);
   await reports.write();
   await app.journal.trim(app.clock.now());
   return summaryOf(app, polls);
 }
 
 async function pollAll(
-  { sources, journal }: App,
+  app: App,
   polls: SourcePollResult[],
   names: readonly string[] | undefined,
 ): Promise<void> {
-  const wanted = sources.filter(({ context }) => names === undefined || names.includes(context.config.name));
-  const first = await longestWaitingFirst(journal.streams, wanted);
-  await Promise.all(
-    first.map(async ({ context }) => {
-      const result = await pollSource(context);
-      if (result !== undefined) polls.push(result);
-    }),
-  );
+  const sources = subjectsOf(app.config).filter(({ kind }) => kind === 'source');
+  const wanted = sources.filter(({ name }) => names === undefined || names.includes(name));
+  await app.holds.run(wanted, async (assignment) => {
+    await using unit = app.units.openSource(assignment);
+    const result = await pollSource(unit.context);
+    if (result !== undefined) polls.push(result);
+  });
+}
+
+async function deliver(app: App): Promise<void> {
+  const destinations = subjectsOf(app.config).filter(({ kind }) => kind === 'destination');
+  await app.holds.run(destinations, async (assignment) => {
+    await using unit = app.units.open(assignment);
+    await unit.run();
+  });
 }
 
 async function summaryOf(app: App, polls: readonly SourcePollResult[]): Promise<OnceSummary> {
   const { sources, undelivered, rejected } = await takeSnapshot(app);
   const now = app.clock.now();
-  const overdue = sources.flatMap((status, index) => {
-    const schedule = app.sources[index]?.schedule;
-    return schedule === undefined ? [] : overdueStreams({ status, schedule, now });
-  });
+  const overdue = sources.flatMap((status) =>
+    overdueStreams({ status, schedule: app.scheduleOf(status.config), now }),
+  );
   return {
     polls,
     undelivered,

@@ -10,7 +10,7 @@ import { isoTime } from '../ecs/common.ts';
 import type { App } from './app.ts';
 import { LOOK_EVERY, whyNotAccepting } from './destination-jobs.ts';
 import type { JobHandlers, JobOutcome, JobProgress, RunningJob } from './jobs.ts';
-import type { SourceUnit } from './units.ts';
+import type { SourceUnit } from './make-units.ts';
 
 /** A backfill pauses while more events than this wait for delivery: live events are journaled behind them. */
 const MOST_WAITING = 100_000;
@@ -22,8 +22,7 @@ type BackfillJob = RunningJob<'backfill'>;
 
 /** Reads a past span of a source, and waits until it is delivered. What is durable is not read again by a later process. */
 export const backfill: JobHandlers['backfill'] = async (job) => {
-  const { app, spec } = job;
-  const unit = unitOf(app, spec.source);
+  const { app, spec, source: unit } = job;
   const reader = unit?.context.config.definition.backfill;
   if (unit === undefined || reader === undefined) {
     return { code: 2, message: `The configuration has no source ${spec.source} that can be read again.` };
@@ -40,8 +39,8 @@ export const backfill: JobHandlers['backfill'] = async (job) => {
 };
 
 /** Moves a source's cursors back between two of its polls: a poll under way would commit the cursor that it began with. */
-export const rewind: JobHandlers['rewind'] = async ({ app, spec: { source, to } }) => {
-  const context = unitOf(app, source)?.context;
+export const rewind: JobHandlers['rewind'] = async ({ app, source: unit, spec: { source, to } }) => {
+  const context = unit?.context;
   if (context === undefined)
     return { code: 2, message: `The configuration no longer has a source ${source}.` };
   const others = app.config.sources.map(({ name }) => name).filter((name) => name !== source);
@@ -228,13 +227,9 @@ async function untilNotAccepting(delivery: Delivery, clock: Clock, signal: Abort
   }
 }
 
-function unitOf({ sources }: App, source: string): SourceUnit | undefined {
-  return sources.find(({ context }) => context.config.name === source);
-}
-
 /** The deliveries to destinations that take records of a source. */
-function deliveriesOf({ deliveries }: App, source: string): readonly Delivery[] {
-  return deliveries.filter(
+function deliveriesOf({ units }: App, source: string): readonly Delivery[] {
+  return units.deliveries.filter(
     ({ destination: { sources } }) => sources === undefined || sources.includes(source),
   );
 }

@@ -3,7 +3,7 @@ import { StateError } from '../core/errors.ts';
 import { asJson, type Json } from '../core/json.ts';
 import type { State } from '../core/state.ts';
 import { isoTime } from '../ecs/common.ts';
-import { currentReports, takeSnapshot } from '../observe/snapshot.ts';
+import { ownReports, takeOwnSnapshot } from '../observe/snapshot.ts';
 import { SUBJECTS } from '../observe/status.ts';
 import type { App } from './app.ts';
 
@@ -28,6 +28,8 @@ export class StateReports {
   readonly #logged = new Map<string, string>();
   #isLogDue = false;
   #loggedAt = -Infinity;
+  #writing: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   constructor(app: App) {
     this.#app = app;
@@ -42,16 +44,31 @@ export class StateReports {
     }
   }
 
-  /** Writes what has changed. When the disk is full, the next call tries again. */
-  async write(): Promise<void> {
+  /**
+   * Writes what has changed. When the disk is full, the next call tries again. One write at a time: calls during a write
+   * share the next one.
+   */
+  write(): Promise<void> {
+    this.#next ??= this.#writing
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        this.#writing = this.#write();
+        return this.#writing;
+      });
+    return this.#next;
+  }
+
+  async #write(): Promise<void> {
     const { journal, log } = this.#app;
     try {
       const written = (this.#written ??= new Map(await journal.states.all()));
-      const reports = await reportsOf(this.#app);
-      const changes = changesOf(written, reports);
+      const changes = changesOf(this.#app, written, await reportsOf(this.#app));
       if (changes.size > 0) {
         await journal.states.note(changes);
-        this.#written = new Map(reports);
+        for (const [subject, report] of changes)
+          if (report === undefined) written.delete(subject);
+          else written.set(subject, report);
         this.#isLogDue = true;
       }
       await this.#logStates();
@@ -67,7 +84,7 @@ export class StateReports {
     if (!this.#isLogDue || Math.abs(now - this.#loggedAt) < LOG_EVERY) return;
     this.#isLogDue = false;
     this.#loggedAt = now;
-    const { sources, destinations } = await takeSnapshot(this.#app);
+    const { sources, destinations } = await takeOwnSnapshot(this.#app);
     for (const { config, state } of sources) this.#logState('source', config.name, state);
     for (const { name, state } of destinations) this.#logState('destination', name, state);
   }
@@ -91,31 +108,45 @@ export class StateReports {
   }
 }
 
-/** What must be written so that the state holds these reports; undefined: to be removed. */
+/** What must be written so that the state holds these reports; undefined: to be removed, since nothing has the name. */
 function changesOf(
+  { config }: App,
   written: ReadonlyMap<string, Json>,
   reports: ReadonlyMap<string, Json>,
 ): ReadonlyMap<string, Json | undefined> {
   const changed = [...reports].filter(
     ([subject, report]) => !isDeepStrictEqual(report, written.get(subject)),
   );
-  const gone = [...written.keys()].filter((subject) => !reports.has(subject));
+  const named = new Set([
+    ...config.sources.map(({ name }) => SUBJECTS.source(name)),
+    ...config.destinations.map(({ name }) => SUBJECTS.destination(name)),
+    ...reports.keys(),
+  ]);
+  const gone = [...written.keys()].filter((subject) => !named.has(subject));
   return new Map<string, Json | undefined>([
     ...changed,
     ...gone.map((subject) => [subject, undefined] as const),
   ]);
 }
 
+/** What this process reports of what it works on. */
 async function reportsOf(app: App): Promise<ReadonlyMap<string, Json>> {
   const { config, journal, clock } = app;
   const now = clock.now();
-  const reports = currentReports(app, await journal.room(now), now);
-  const { reloadFailed } = reports;
+  const own = ownReports(app, await journal.room(now), now);
   return new Map<string, Json>([
-    ...config.sources.map(({ name }) => [SUBJECTS.source(name), asJson(reports.source(name))] as const),
-    ...config.destinations.map(
-      ({ name }) => [SUBJECTS.destination(name), asJson(reports.destination(name))] as const,
-    ),
-    ...(reloadFailed === undefined ? [] : [[SUBJECTS.reload, asJson(reloadFailed)] as const]),
+    ...present(config.sources, ({ name }) => [SUBJECTS.source(name), own.source(name)]),
+    ...present(config.destinations, ({ name }) => [SUBJECTS.destination(name), own.destination(name)]),
+    ...present([own.reloadFailed], (failed) => [SUBJECTS.reload, failed]),
   ]);
+}
+
+function present<T>(
+  all: readonly T[],
+  entryOf: (one: T) => readonly [string, object | undefined],
+): readonly (readonly [string, Json])[] {
+  return all.flatMap((one) => {
+    const [subject, report] = entryOf(one);
+    return report === undefined ? [] : [[subject, asJson(report)] as const];
+  });
 }

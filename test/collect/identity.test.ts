@@ -72,7 +72,7 @@ test('two organisations at one origin are read side by side when `account` disti
   await lab.open();
   const first = await lab.once();
   await lab.stop();
-  const { journal, sources } = await lab.open();
+  const { journal, config } = await lab.open();
   const again = await lab.once();
 
   expect(first.polls).toMatchObject([{ outcome: 'complete' }, { outcome: 'complete' }]);
@@ -87,7 +87,7 @@ test('two organisations at one origin are read side by side when `account` disti
   const keys = (await journal.streams.all()).map(({ key }) => key);
   expect(keys).toEqual(['north', 'south'].map((account) => `petra-incidents|${url}|${account}|`));
 
-  const [north] = sources.map(({ context }) => context.config);
+  const [north] = config.sources;
   if (north === undefined) throw new Error('There is no source.');
   const rewound = await rewindSource(journal, north, {
     to: clock.now() - 3_600_000,

@@ -34,9 +34,11 @@ const unexpected = () => Promise.reject(new Error('No job of this kind was enque
 async function serve(handlers: Partial<JobHandlers>): Promise<void> {
   const stop = new AbortController();
   const stream = { write: (line: string) => log.push(line) };
+  const held = { signal: stop.signal };
   const app = {
     journal,
     clock,
+    units: { source: () => held, destination: () => held, next: new AbortController().signal },
     log: await createLogger({ level: 'info', format: 'json', stream }),
     delivering: stop.signal,
   } as unknown as App;
