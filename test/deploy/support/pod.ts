@@ -25,7 +25,7 @@ export interface Surroundings {
 
 /** A Pod of some manifests whose containers a test runs as processes, with the Pod's volumes where they are mounted. */
 export interface Pod extends AsyncDisposable {
-  /** The directory behind the claim; empty without one. */
+  /** The directory that is mounted for the state, or for what is temporary beside a state on PostgreSQL. */
   readonly state: string;
   args(container: string): string[];
   /** How to start a container's command line as if in it; `programs` are the files and folders that its image has. */
@@ -79,7 +79,7 @@ export async function makePod(
   }
   const { runAsUser, fsGroup } = spec.securityContext;
   return {
-    state: places.get('state') ?? '',
+    state: places.get('state') ?? places.get('scratch') ?? '',
     args: (name) => (containerOf(spec, name).args ?? []).map((arg) => replaced(arg, addresses)),
     container(name, programs) {
       const { volumeMounts = [], env = [] } = containerOf(spec, name);
