@@ -36,18 +36,26 @@ async function* readPast(
   const { settle, overlap, slice } = context.options as WindowOptions;
   const clock = new KeptClock(context, { ahead: undefined, slack: settle + overlap });
   const expansion = Expansion.of(definition, clock.http, context);
+  let length = Math.max(slice, plan.units.to);
   for (let at = span.from; at < span.to;) {
     context.signal.throwIfAborted();
-    const end = Math.min(span.to, at + Math.max(slice, plan.units.to));
+    const end = Math.min(span.to, at + length);
     // `to` is printed in whole units, so the request asks up to the next one; later records are left out.
     const to = Math.ceil(end / plan.units.to) * plan.units.to;
     const walk = { definition, context, clock, allowance: new Allowance(UNBOUNDED), cap: undefined };
     let settled = end;
     const steps = walkWindow({ ...walk, window: { from: floorTo(at, plan.units.from), to } });
+    let isTooMuch = false;
     for await (const part of exactly(steps, { from: at, to: end, order: plan.order, settle })) {
+      isTooMuch = plan.order !== 'ascending' && part.held > MOST_HELD && length > plan.units.to;
+      if (isTooMuch) break;
       const detailed = await detail(part.observed, expansion, context);
       settled = part.settled;
       yield { observations: detailed, ...(part.covered !== undefined && { covered: part.covered }) };
+    }
+    if (isTooMuch) {
+      length = Math.max(plan.units.to, Math.floor(length / 2));
+      continue;
     }
     // Polls read what is not settled yet.
     if (settled < end) return;
@@ -69,8 +77,13 @@ async function detail(
   );
 }
 
+/** Records of a slice that is not in ascending order are in memory together; one with more is read in halves. */
+const MOST_HELD = 5_000;
+
 interface Part {
   readonly observed: readonly Observed[];
+  /** How many wait for a later part. */
+  readonly held: number;
   readonly covered: Span | undefined;
   /** Up to here the slice was settled when it was read. */
   readonly settled: number;
@@ -78,7 +91,8 @@ interface Part {
 
 /**
  * The records of a slice. In ascending order those of the last instant of an answer are held back, because the next answer
- * shows them again: each part covers exactly what it holds. In another order the slice counts as read at its end.
+ * shows them again: each part covers exactly what it holds. In another order nothing is covered before the slice ends, so
+ * all of it is held back: after a kill it is read again, when polls may have made the ledger forget what was emitted.
  */
 async function* exactly(
   steps: AsyncIterable<Step>,
@@ -94,11 +108,11 @@ async function* exactly(
       for (const one of batch().flatMap((record) => reading.observe(record)))
         if (one.time === undefined || (one.time >= from && one.time < settled)) held.set(one.key, one);
     const ready = [...held.values()].filter(
-      ({ time }) => order !== 'ascending' || last || (time ?? -Infinity) < edge,
+      ({ time }) => last || (order === 'ascending' && (time ?? -Infinity) < edge),
     );
     for (const { key } of ready) held.delete(key);
     const covered = edge > at ? { from: at, to: edge } : undefined;
     at = Math.max(at, edge);
-    yield { observed: ready, covered, settled };
+    yield { observed: ready, covered, settled, held: held.size };
   }
 }
