@@ -4,6 +4,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 export class Changes {
   readonly #waiters = new Set<() => void>();
 
+  /** Whether anybody waits. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   /** One turn of the event loop later: a reader that has just found nothing is waiting by then. */
   announce(): void {
     setImmediate(() => {

@@ -19,6 +19,11 @@ export class RecentPages {
     }
   }
 
+  /** All of them, oldest first. They may have been trimmed. */
+  all(): readonly JournalPage[] {
+    return [...this.#pages.values()];
+  }
+
   /** The page with the record at a position; undefined when it is not one of the last. It may have been trimmed. */
   at({ sequence, offset }: Position): JournalPage | undefined {
     const page = this.#pages.get(sequence);

@@ -145,11 +145,13 @@ class OpenTransaction implements Transaction {
   }
 
   async query<Row>(sql: string, parameters: Parameters = []): Promise<readonly Row[]> {
+    this.#requireOpen(sql);
     const { rows } = await this.#send(sql, parameters);
     return rows as Row[];
   }
 
   async run(sql: string, parameters: Parameters = []): Promise<number> {
+    this.#requireOpen(sql);
     const { rowCount } = await this.#send(sql, parameters);
     return rowCount ?? 0;
   }
@@ -178,6 +180,11 @@ class OpenTransaction implements Transaction {
     }
     await this.#committed.catch(() => undefined);
     return this.#isSettled ? reason : new UnknownOutcomeError(place, reason);
+  }
+
+  /** Behind COMMIT a statement would be a transaction of its own. */
+  #requireOpen(sql: string): void {
+    if (this.#committed !== undefined) throw new Error(`The transaction has ended before: ${sql}`);
   }
 
   async #commit(): Promise<void> {

@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto';
+import { type Json, parseJson, toJson } from '../../core/json.ts';
+import type { Job, JobStore, StoredJob } from '../journal.ts';
+import type { Database } from './database.ts';
+
+/** Finished jobs are forgotten after this. Milliseconds. */
+const KEPT_FOR = 7 * 24 * 60 * 60 * 1000;
+
+interface JobRow {
+  readonly id: number;
+  readonly kind: Job['kind'];
+  readonly source: string | null;
+  readonly destination: string | null;
+  readonly details: string;
+  readonly created: number;
+  readonly progress: string | null;
+  readonly finished: number | null;
+  readonly outcome: string | null;
+}
+
+const SELECT =
+  'SELECT id, kind, source, destination, details, created, progress, finished, outcome FROM penstock.job';
+const FORGET = 'DELETE FROM penstock.job WHERE finished < $1';
+const INSERT = `
+  INSERT INTO penstock.job (same, kind, source, destination, details, created) VALUES ($1, $2, $3, $4, $5, $6)
+  ON CONFLICT (same) WHERE finished IS NULL DO NOTHING`;
+const SELECT_OPEN = 'SELECT id FROM penstock.job WHERE same = $1 AND finished IS NULL';
+
+/** What commands leave for the replica that works on the source or the destination. */
+export class PostgresJobs implements JobStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async enqueue(job: Job, now: number): Promise<number> {
+    const { kind, source, destination } = job;
+    const details = toJson(job.details);
+    const same = hash('sha256', JSON.stringify([kind, source, destination, details]));
+    const [open] = await this.#database.transact(async (transaction) => {
+      const [, , rows] = await Promise.all([
+        transaction.run(FORGET, [now - KEPT_FOR]),
+        transaction.run(INSERT, [same, kind, source, destination, details, now]),
+        transaction.last<{ id: number }>(SELECT_OPEN, [same]),
+      ]);
+      return rows;
+    });
+    // The open one that asked for the same was finished between the two statements.
+    return open?.id ?? this.enqueue(job, now);
+  }
+
+  async open(): Promise<readonly StoredJob[]> {
+    const rows = await this.#database.query<JobRow>(`${SELECT} WHERE finished IS NULL ORDER BY id`);
+    return rows.map(toJob);
+  }
+
+  async find(id: number): Promise<StoredJob | undefined> {
+    const [row] = await this.#database.query<JobRow>(`${SELECT} WHERE id = $1`, [id]);
+    return row && toJob(row);
+  }
+
+  async noteProgress(id: number, progress: Json): Promise<void> {
+    await this.#write('UPDATE penstock.job SET progress = $2 WHERE id = $1', [id, toJson(progress)]);
+  }
+
+  async finish(id: number, outcome: Json, now: number): Promise<void> {
+    await this.#write('UPDATE penstock.job SET outcome = $2, finished = $3 WHERE id = $1', [
+      id,
+      toJson(outcome),
+      now,
+    ]);
+  }
+
+  async #write(sql: string, parameters: readonly unknown[]): Promise<void> {
+    await this.#database.transact((transaction) => transaction.last(sql, parameters));
+  }
+}
+
+function toJob({ source, destination, details, progress, finished, outcome, ...row }: JobRow): StoredJob {
+  return {
+    ...row,
+    source: source ?? undefined,
+    destination: destination ?? undefined,
+    details: parseJson(details) as Json,
+    progress: progress === null ? undefined : parseJson(progress),
+    finished: finished ?? undefined,
+    outcome: outcome === null ? undefined : parseJson(outcome),
+  };
+}
