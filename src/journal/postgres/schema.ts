@@ -86,7 +86,7 @@ export const MIGRATIONS: readonly string[] = [
   -- Kept beside the rows, which stay small: measuring and trimming do not read it.
   ALTER TABLE penstock.page ALTER COLUMN records SET STORAGE EXTERNAL;
   CREATE INDEX page_bytes ON penstock.page (bytes_before);
-  CREATE INDEX page_age ON penstock.page (committed_at);
+  CREATE INDEX page_age ON penstock.page (committed_at, sequence);
 
   CREATE TABLE penstock.destination (
     name text COLLATE "C" PRIMARY KEY,
@@ -96,7 +96,10 @@ export const MIGRATIONS: readonly string[] = [
     responded_at bigint,
     paused text,
     paused_at bigint,
-    last_named bigint NOT NULL
+    last_named bigint NOT NULL,
+    -- How many dead letters it has, and what they take, so that they need not be counted.
+    dead_letters bigint NOT NULL DEFAULT 0,
+    dead_letter_bytes bigint NOT NULL DEFAULT 0
   ) WITH (fillfactor = 50);
 
   -- Events skipped for a destination whose backlog was at its limit. Until it has ended it may grow. sources: a count of each.
@@ -195,6 +198,7 @@ export const MIGRATIONS: readonly string[] = [
     record bytea NOT NULL,
     UNIQUE (destination, uid)
   );
+  CREATE INDEX dead_letter_of ON penstock.dead_letter (destination, id);
 
   -- The processes that share the state. Those that did not renew have ended.
   CREATE TABLE penstock.replica (

@@ -138,7 +138,7 @@ export function describeStreams(subject: Subject): void {
         const refused = subject.journal.sources.open([added, changed]);
 
         await expect(refused).rejects.toThrow(StateError);
-        await expect(refused).rejects.toThrow(/another name.*state reset console.*state\.path/);
+        await expect(refused).rejects.toThrow(/another name.*state reset console.*state\.(path|postgres)/);
         await expect(subject.journal.sources.requireSame([changed])).rejects.toThrow(StateError);
         await expect(subject.journal.sources.open([{ ...added, type: 'z' }])).resolves.toBeUndefined();
       },

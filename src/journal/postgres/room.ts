@@ -1,0 +1,81 @@
+import type { Room } from '../journal.ts';
+import { type Candidate, CRITICAL, trimBatch } from '../trimming.ts';
+import type { Database } from './database.ts';
+import type { PostgresDestinations } from './destinations.ts';
+
+/** Pages removed in one transaction, and their bytes: few, so that no lock is held for long. */
+const BATCH = { pages: 1_000, bytes: 64 * 1024 * 1024 } as const;
+
+const SELECT_HELD = `
+  SELECT coalesce((SELECT head.bytes - bytes_before FROM penstock.page ORDER BY sequence LIMIT 1), 0)
+    + (SELECT coalesce(sum(dead_letter_bytes), 0) FROM penstock.destination) AS bytes
+  FROM penstock.head`;
+const SELECT_USED = `
+  SELECT coalesce(sum(pg_total_relation_size(oid)), 0) AS bytes FROM pg_class
+  WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'penstock.page'::regclass)`;
+const SELECT_OLDEST = `
+  SELECT sequence, count, bytes, committed_at AS "committedAt" FROM penstock.page ORDER BY sequence LIMIT $1`;
+/** Another replica may be removing them: it need not be waited for. */
+const REMOVE = `
+  DELETE FROM penstock.page WHERE sequence IN (
+    SELECT sequence FROM penstock.page WHERE sequence <= $1 ORDER BY sequence FOR UPDATE SKIP LOCKED)`;
+
+/** `state.max_bytes`, and how long delivered pages are kept, milliseconds. */
+export interface RoomLimits {
+  readonly maxBytes: number;
+  readonly retain: number;
+}
+
+/** How much the journal holds, and the removal of its oldest pages, in small transactions. */
+export class PostgresRoom {
+  readonly #database: Database;
+  readonly #destinations: PostgresDestinations;
+  readonly #limits: RoomLimits;
+
+  constructor(database: Database, destinations: PostgresDestinations, limits: RoomLimits) {
+    this.#database = database;
+    this.#destinations = destinations;
+    this.#limits = limits;
+  }
+
+  /** Whether a page may be written. Without room, delivered pages go before `retain` is over, the oldest first. */
+  async room(now: number): Promise<Room> {
+    let room = await this.#measured();
+    while (room !== 'free' && (await this.#removeBatch(now, -Infinity))) room = await this.#measured();
+    return room;
+  }
+
+  /** Removes the pages that every destination has passed and that were kept for `retain`. */
+  async trim(now: number): Promise<void> {
+    while (await this.#removeBatch(now, this.#limits.retain));
+  }
+
+  /** What the tables and their indexes take. */
+  async bytes(): Promise<number> {
+    return this.#sizeOf(SELECT_USED);
+  }
+
+  async #measured(): Promise<Room> {
+    const { maxBytes } = this.#limits;
+    const held = await this.#sizeOf(SELECT_HELD);
+    if (held >= maxBytes * CRITICAL) return 'critical';
+    return held >= maxBytes ? 'full' : 'free';
+  }
+
+  /** Whether something was removed, and there may be more. */
+  async #removeBatch(now: number, retain: number): Promise<boolean> {
+    const slowest = await this.#destinations.slowest(now);
+    if (slowest === undefined) return false;
+    const oldest = await this.#database.query<Candidate>(SELECT_OLDEST, [BATCH.pages]);
+    const limits = { slowest, committedBy: now - retain, bytes: BATCH.bytes };
+    const { last, more } = trimBatch(oldest, limits);
+    if (last === undefined) return false;
+    const removed = await this.#database.transact((transaction) => transaction.run(REMOVE, [last]));
+    return more && removed > 0;
+  }
+
+  async #sizeOf(sql: string): Promise<number> {
+    const [row] = await this.#database.query<{ bytes: number }>(sql);
+    return row?.bytes ?? 0;
+  }
+}
