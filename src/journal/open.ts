@@ -1,7 +1,6 @@
 import { readPostgresUrl, serverOf } from '../config/postgres-url.ts';
-import type { DirectoryPlace, StateConfig, StatePlace } from '../config/types.ts';
+import type { DirectoryPlace, PostgresPlace, StateConfig, StatePlace } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
-import { StateError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Holder, JobJournal, Journal, JournalView, QuotaJournal } from './journal.ts';
 import type { Forgotten, StateDocument } from './state-document.ts';
@@ -12,6 +11,10 @@ export interface OpenOptions {
   readonly log?: Logger | undefined;
   /** The command that opens it, for others that want the state: `run` for a daemon. */
   readonly command?: string | undefined;
+  /** The name of this process among replicas; made up when absent. */
+  readonly replica?: string | undefined;
+  /** `held`: this process takes the lease of whatever it works on. Default: it writes what nobody holds at the moment. */
+  readonly fencing?: 'held' | 'momentary' | undefined;
 }
 
 /**
@@ -19,7 +22,11 @@ export interface OpenOptions {
  * @throws StateError when it cannot be used: in use by another process, lost, foreign, corrupt, newer, not writable.
  */
 export async function openJournal(state: StateConfig, options: OpenOptions): Promise<Journal> {
-  const { maxBytes, retain } = state;
+  const { place, maxBytes, retain } = state;
+  if (place.kind === 'postgres') {
+    const postgres = await import('./postgres/open.ts');
+    return postgres.openPostgres({ ...options, place, maxBytes, retain });
+  }
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.openJournal({ ...inDirectory(state, options), maxBytes, retain });
 }
@@ -29,6 +36,7 @@ export async function openJournal(state: StateConfig, options: OpenOptions): Pro
  * @throws StateError lost, foreign, corrupt, of another schema version, not readable.
  */
 export async function openJournalReadOnly(state: StateConfig, options: OpenOptions): Promise<JournalView> {
+  if (state.place.kind === 'postgres') return openBeside(state.place, options);
   const { path, ...others } = inDirectory(state, options);
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.openJournalReadOnly(path, others);
@@ -40,6 +48,7 @@ export async function openJournalReadOnly(state: StateConfig, options: OpenOptio
  * @throws StateError as `openJournal`
  */
 export async function openJournalForQuotas(state: StateConfig, options: OpenOptions): Promise<QuotaJournal> {
+  if (state.place.kind === 'postgres') return openBeside(state.place, options);
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.openJournalForQuotas(inDirectory(state, options));
 }
@@ -49,6 +58,7 @@ export async function openJournalForQuotas(state: StateConfig, options: OpenOpti
  * @throws StateError as `openJournal`
  */
 export async function openJournalForJobs(state: StateConfig, options: OpenOptions): Promise<JobJournal> {
+  if (state.place.kind === 'postgres') return openBeside(state.place, options);
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.openJournalForJobs(inDirectory(state, options));
 }
@@ -58,18 +68,21 @@ export async function openJournalForJobs(state: StateConfig, options: OpenOption
  * @throws StateError lost, foreign, newer, not readable.
  */
 export async function isStateThere({ place }: StateConfig): Promise<boolean> {
+  if (place.kind === 'postgres') return (await import('./postgres/open.ts')).isPostgresThere({ place });
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.isStateThere(directoryOf(place).path);
 }
 
 /** Whether a process uses the state now that works on jobs. Takes no lock and creates nothing. */
 export async function isStateHeld({ place }: StateConfig): Promise<boolean> {
+  if (place.kind === 'postgres') return (await import('./postgres/open.ts')).isPostgresHeld(place);
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.isStateHeld(directoryOf(place).path);
 }
 
 /** The process that alone holds the state; undefined when there is none, or when it is not known. */
 export async function holderOf({ place }: StateConfig): Promise<Holder | undefined> {
+  if (place.kind === 'postgres') return undefined;
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.stateHolder(directoryOf(place).path);
 }
@@ -79,6 +92,10 @@ export async function holderOf({ place }: StateConfig): Promise<Holder | undefin
  * @throws StateError as `openJournalReadOnly`
  */
 export async function exportState(state: StateConfig, options: OpenOptions): Promise<StateDocument> {
+  if (state.place.kind === 'postgres') {
+    const postgres = await import('./postgres/open.ts');
+    return postgres.exportPostgres(state.place, options.clock.now());
+  }
   const transfer = await import('./sqlite/transfer.ts');
   return transfer.exportState(inDirectory(state, options), options.clock.now());
 }
@@ -92,6 +109,10 @@ export async function importState(
   options: OpenOptions,
   document: StateDocument,
 ): Promise<void> {
+  if (state.place.kind === 'postgres') {
+    const postgres = await import('./postgres/open.ts');
+    return postgres.importPostgres(state.place, document);
+  }
   const transfer = await import('./sqlite/transfer.ts');
   transfer.importState(inDirectory(state, options), document);
 }
@@ -106,6 +127,10 @@ export async function forgetSource(
   options: OpenOptions,
   name: string,
 ): Promise<Forgotten> {
+  if (state.place.kind === 'postgres') {
+    const postgres = await import('./postgres/open.ts');
+    return postgres.forgetInPostgres(state.place, name);
+  }
   const transfer = await import('./sqlite/transfer.ts');
   return transfer.forgetSource(inDirectory(state, options), name);
 }
@@ -121,6 +146,16 @@ export function settingOf({ kind }: StatePlace): 'state.path' | 'state.postgres'
   return kind === 'directory' ? 'state.path' : 'state.postgres';
 }
 
+/** Without a state, one in memory: it reads as empty, and nothing is created. */
+async function openBeside(
+  place: PostgresPlace,
+  options: OpenOptions,
+): Promise<JournalView & QuotaJournal & JobJournal> {
+  const postgres = await import('./postgres/open.ts');
+  const journal = await postgres.openPostgresBeside({ ...options, place });
+  return journal ?? (await import('./sqlite/memory.ts')).memoryJournal(options.clock);
+}
+
 function inDirectory({ place }: StateConfig, { clock, log, command }: OpenOptions) {
   const { path, allowNetworkFs } = directoryOf(place);
   return { path, allowNetworkFs, clock, ...(log && { log }), ...(command !== undefined && { command }) };
@@ -128,5 +163,5 @@ function inDirectory({ place }: StateConfig, { clock, log, command }: OpenOption
 
 function directoryOf(place: StatePlace): DirectoryPlace {
   if (place.kind === 'directory') return place;
-  throw new StateError(`This build opens no state in ${placeInWords(place)}. Set state.path.`);
+  throw new Error(`${placeInWords(place)} is no directory.`);
 }

@@ -25,6 +25,8 @@ export interface Transaction {
   /** As `query`, for the last statement: COMMIT is sent with it, so what it returns can stop nothing. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- rows are named as the columns of the statement are
   last<Row>(sql: string, parameters?: Parameters): Promise<readonly Row[]>;
+  /** Sends COMMIT, behind which nothing may be sent. Without it COMMIT waits until the work has all its answers. */
+  commit(): Promise<void>;
 }
 
 /** Refuses the writes of a process that does not hold their subject. */

@@ -137,10 +137,12 @@ export class PostgresDeadLetters implements DeadLetterStore {
       column('observedAt'),
       column('record'),
     ];
-    await Promise.all([
-      requireOpened(transaction, streams),
-      transaction.run(PUT, [destination, ...place, ...rejection]),
-    ]);
+    const opened = requireOpened(transaction, streams);
+    const written = transaction.run(PUT, [destination, ...place, ...rejection]);
+    await Promise.allSettled([opened, written]);
+    // Which stream it was says the first one alone.
+    await opened;
+    await written;
   }
 }
 

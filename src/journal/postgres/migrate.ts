@@ -137,3 +137,9 @@ export function newer(place: PostgresPlace, found: number, known: number): State
     `The state in ${serverInWords(place)}, schema ${place.schema}, was migrated by a newer release (schema version ${found}, this release knows ${known}). Use that release, or restore a backup that was made before.`,
   );
 }
+
+export function older(place: PostgresPlace, found: number, known: number): StateError {
+  return new StateError(
+    `The state in ${serverInWords(place)}, schema ${place.schema}, has schema version ${found}, but this release reads version ${known}. Start \`penstock run\` or \`penstock once\` of this release first: it migrates the state.`,
+  );
+}

@@ -4,22 +4,15 @@ import type { PageCommit } from '../journal.ts';
 import { pack, ROW, unpack } from '../packing.ts';
 import { RecentPages } from '../recent-pages.ts';
 import { fromStored } from '../stored-text.ts';
+import { FROM_POSITION } from './backlog.ts';
 import type { Database, Transaction } from './database.ts';
 import { HeadWatch } from './head-watch.ts';
-import { ReadAhead } from './read-ahead.ts';
-
-/** A page whose records are as `pack` made them, or as they were before. */
-export interface StoredPage extends Omit<JournalPage, 'bytes'> {
-  readonly records: Uint8Array;
-}
+import { ReadAhead, type StoredPage } from './read-ahead.ts';
 
 interface PageRow extends Omit<StoredPage, 'records'> {
   /** Null when this process has them in memory. */
   readonly records: Uint8Array | null;
 }
-
-/** That a page holds a record at or after the position `$1`, `$2`. */
-const FROM_POSITION = 'sequence >= $1 AND NOT (sequence = $1 AND count <= $2)';
 
 /** At most so much is read with one statement, yet one page at least. Compressed records take about a tenth. Bytes. */
 const READ_AHEAD = { pages: 64, bytes: 256 * 1024 } as const;
@@ -80,8 +73,8 @@ export class PostgresPages implements PageStore {
   }
 
   /**
-   * Appends the records of a page, a row for each dataset, as the last statement of a transaction: the head is locked
-   * while it is committed, and no longer. Returns what `read` returns of them.
+   * Appends the records of a page, a row for each dataset, and commits the transaction: the head is locked for the time of
+   * the commit alone, and not at all without records. Returns what `read` returns of them.
    */
   async append(
     transaction: Transaction,
@@ -95,7 +88,10 @@ export class PostgresPages implements PageStore {
     });
     const toEnd = rows.map((_, index) => totalOf(rows.slice(index)));
     const [total] = toEnd;
-    if (total === undefined) return [];
+    if (total === undefined) {
+      await transaction.commit();
+      return [];
+    }
     const parameters = [total.count, total.size, stream, lane, observedAt, committedAt];
     const ofEach = rows.flatMap(({ dataset, count, size, packed }, index) => {
       return [dataset, count, size, toEnd[index]?.count, toEnd[index]?.size, packed];
@@ -117,7 +113,12 @@ export class PostgresPages implements PageStore {
     this.#watch.announce(pages);
   }
 
-  /** Call it when pages were trimmed, or the database went back: what is in memory may not be there any more. */
+  /** Call it when pages were trimmed: those that were read ahead may be gone. */
+  forgetAhead(): void {
+    this.#ahead.clear();
+  }
+
+  /** Call it when the database went back: what is in memory may be gone, or other pages have its numbers. */
   forgetRead(): void {
     this.#ahead.clear();
     this.#recent = new RecentPages();

@@ -1,5 +1,9 @@
-import type { Position } from '../delivery.ts';
-import type { StoredPage } from './pages.ts';
+import type { JournalPage, Position } from '../delivery.ts';
+
+/** A page whose records are as `pack` made them, or as they were before. */
+export interface StoredPage extends Omit<JournalPage, 'bytes'> {
+  readonly records: Uint8Array;
+}
 
 /** How long a page that was read ahead may be used: its source may get another name. Milliseconds. */
 const USED_FOR = 1_000;

@@ -9,52 +9,52 @@ import { connect, ownDatabase } from '../support/databases.ts';
 
 const START = { sequence: 0, offset: 0 };
 
+/** A stream with the id 1, and pages that are appended to it. */
+async function ownPages() {
+  const own = await ownDatabase();
+  const { database } = own;
+  await database.transact((transaction) =>
+    transaction.last(
+      `INSERT INTO penstock.stream (key, source, type, origin, account, scope, cursor_version)
+       VALUES ($1, 'console', '', '', '', '', 1)`,
+      [KEY],
+    ),
+  );
+  return own;
+}
+
+/** Makes commits of pages of this dataset take a while, from when they have their numbers to when they are visible. */
+async function slowDownCommits(database: Database, dataset: string): Promise<void> {
+  const { schema } = database.place;
+  const server = await sharedPostgres();
+  await server.query(`
+    CREATE FUNCTION ${schema}.slow_down() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
+      PERFORM pg_sleep(0.02);
+      RETURN NULL;
+    END';
+    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON ${schema}.page DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW WHEN (NEW.dataset = '${dataset}') EXECUTE FUNCTION ${schema}.slow_down()`);
+}
+
+async function append(database: Database, pages: PostgresPages, name: string, count = 2) {
+  const appended = await database.transact((transaction) =>
+    pages.append(transaction, 1, page({ records: records(count, name) }), 5),
+  );
+  pages.announce(appended);
+  return appended;
+}
+
+async function readAll(pages: PostgresPages): Promise<readonly (JournalPage | undefined)[]> {
+  const read: JournalPage[] = [];
+  for (;;) {
+    const last = read.at(-1);
+    const next = await pages.read(last === undefined ? START : { sequence: last.sequence + 1, offset: 0 });
+    if (next === undefined) return read;
+    read.push(next);
+  }
+}
+
 describe.skipIf(NO_POSTGRES)('pages in PostgreSQL', () => {
-  /** A stream with the id 1, and pages that are appended to it. */
-  async function ownPages() {
-    const own = await ownDatabase();
-    const { database } = own;
-    await database.transact((transaction) =>
-      transaction.last(
-        `INSERT INTO penstock.stream (key, source, type, origin, account, scope, cursor_version)
-         VALUES ($1, 'console', '', '', '', '', 1)`,
-        [KEY],
-      ),
-    );
-    return own;
-  }
-
-  /** Makes commits of pages of this dataset take a while, from when they have their numbers to when they are visible. */
-  async function slowDownCommits(database: Database, dataset: string): Promise<void> {
-    const { schema } = database.place;
-    const server = await sharedPostgres();
-    await server.query(`
-      CREATE FUNCTION ${schema}.slow_down() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
-        PERFORM pg_sleep(0.02);
-        RETURN NULL;
-      END';
-      CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON ${schema}.page DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW WHEN (NEW.dataset = '${dataset}') EXECUTE FUNCTION ${schema}.slow_down()`);
-  }
-
-  async function append(database: Database, pages: PostgresPages, name: string, count = 2) {
-    const appended = await database.transact((transaction) =>
-      pages.append(transaction, 1, page({ records: records(count, name) }), 5),
-    );
-    pages.announce(appended);
-    return appended;
-  }
-
-  async function readAll(pages: PostgresPages): Promise<readonly (JournalPage | undefined)[]> {
-    const read: JournalPage[] = [];
-    for (;;) {
-      const last = read.at(-1);
-      const next = await pages.read(last === undefined ? START : { sequence: last.sequence + 1, offset: 0 });
-      if (next === undefined) return read;
-      read.push(next);
-    }
-  }
-
   test('numbers have no gaps, also where transactions were rolled back', async () => {
     await using own = await ownPages();
     using pages = new PostgresPages(own.database, new DrivenClock());
