@@ -9,7 +9,7 @@ import { identityOf } from '../core/stream-key.ts';
 import { VERSION } from '../core/version.ts';
 import { createHttp, type SourceHttp } from '../http/client.ts';
 import type { HttpSettings } from '../http/settings.ts';
-import type { Journal } from '../journal/journal.ts';
+import { type Journal, LeaseLostError } from '../journal/journal.ts';
 import type {
   LedgerEntry,
   PollStore,
@@ -119,6 +119,14 @@ export function streamContext(
 
 function valuesOf(entries: ReadonlyMap<string, LedgerEntry>): ReadonlyMap<string, LedgerValue> {
   return new Map([...entries].map(([key, { value }]) => [key, value]));
+}
+
+/**
+ * Whether this process lost the lease of the source, whatever error that led to. The work ends as at a stop: it is nobody's
+ * fault, and whoever holds the source next polls again.
+ */
+export function isLeaseLost({ signal }: Pick<PollContext, 'signal'>, error: unknown): boolean {
+  return error instanceof LeaseLostError || signal.reason instanceof LeaseLostError;
 }
 
 /** Makes a stream of the source known to the journal. */

@@ -4,7 +4,7 @@ import type { Schedule } from '../core/schedule.ts';
 import type { Scope } from '../core/source.ts';
 import type { StreamStore } from '../journal/collection.ts';
 import type { Subject } from '../journal/leases.ts';
-import { type CollectContext, streamOf } from './context.ts';
+import { type CollectContext, isLeaseLost, streamOf } from './context.ts';
 
 /**
  * When a source is due first in this process, epoch ms. The due time survives restarts; a source that was never polled,
@@ -37,12 +37,17 @@ export function nextDue({ config, clock, source }: CollectContext, schedule: Sch
   return early === undefined ? scheduled : Math.min(scheduled, now + early - vendorNow);
 }
 
-/** Stores the due time. One that cannot be stored (a full disk) costs an early poll at the next start, nothing else. */
-export async function storeDue({ journal, config, log }: CollectContext, due: number): Promise<void> {
+/**
+ * Stores the due time. One that cannot be stored (a full disk) costs an early poll at the next start, nothing else. After
+ * the lease was lost it is for the next holder to say.
+ */
+export async function storeDue(context: CollectContext, due: number): Promise<void> {
+  const { journal, config, log } = context;
   try {
     await journal.sources.setNextDue(config.name, due);
   } catch (error) {
     if (error instanceof StateError) throw error;
+    if (isLeaseLost(context, error)) return;
     log.error({ err: error }, 'The next due time could not be stored.');
   }
 }

@@ -6,6 +6,7 @@ import { type CommitOptions, commitPage, emitOpenGaps, type PageToCommit, requir
 import {
   type CollectContext,
   decodeCursor,
+  isLeaseLost,
   type OpenStream,
   openStream,
   type PollContext,
@@ -110,6 +111,7 @@ async function* streamPolls(context: CollectContext): AsyncIterable<PollResult> 
 function discoveryFailed(context: CollectContext, error: unknown): PollResult {
   const { signal, log, clock, circuit } = context;
   const ended = { scope: { id: '' }, stats: new PollStats(), error };
+  if (isLeaseLost(context, error)) return { ...ended, outcome: 'cut' };
   if (error instanceof OutOfBudgetError) {
     ended.stats.deferred = 1;
     return { ...ended, outcome: 'owed' };
@@ -150,8 +152,14 @@ export async function pollStream(context: PollContext, scope: Scope): Promise<Po
   const stats = new PollStats();
   const recorder = new PollRecorder(context, stream);
   const ended = await readPages(context, stream, { stats, recorder });
-  await recorder.end(stats, ended);
-  return { scope, stats, failedBefore: stream.state.lastError, ...ended };
+  const result = { scope, stats, failedBefore: stream.state.lastError, ...ended };
+  try {
+    await recorder.end(stats, ended);
+  } catch (error) {
+    if (!isLeaseLost(context, error)) throw error;
+    return { ...result, outcome: 'cut', error };
+  }
+  return result;
 }
 
 /**
@@ -175,6 +183,7 @@ async function readPages(
     return { outcome: 'complete' };
   } catch (error) {
     if (error instanceof StateError) throw error;
+    if (isLeaseLost(context, error)) return { outcome: 'cut', error };
     if (error instanceof OutOfBudgetError) {
       stats.deferred = Math.max(stats.deferred, 1);
       return { outcome: 'owed', error };

@@ -10,7 +10,7 @@ import {
   isBefore,
   type PageStore,
 } from '../journal/delivery.ts';
-import { type Journal, JournalWriteError } from '../journal/journal.ts';
+import { type Journal, JournalWriteError, LeaseLostError } from '../journal/journal.ts';
 import type { RequestMaker } from '../otlp/request.ts';
 import type { Sender } from '../otlp/sender.ts';
 import { Backlog } from './backlog.ts';
@@ -133,7 +133,7 @@ export class Delivery {
 
   /**
    * Delivers until the signal aborts; a request in flight then gets a few more seconds, and its response is committed. A
-   * destination that was paused is tried again at once.
+   * destination that was paused is tried again at once. Ends also when the lease of the destination was lost.
    * @throws StateError when the journal cannot be used
    */
   async run(signal: AbortSignal): Promise<void> {
@@ -141,8 +141,9 @@ export class Delivery {
       this.#lastResponse = (await this.#state.open(signal)) ?? this.#lastResponse;
       while (!signal.aborted) await this.#deliverNext(signal);
     } catch (error) {
-      // What could not be committed before the end is sent again at the next start.
-      if (!(error instanceof JournalWriteError && signal.aborted)) throw error;
+      // What could not be committed before the end is sent again at the next start, or by who holds the destination next.
+      const isCut = error instanceof LeaseLostError || (error instanceof JournalWriteError && signal.aborted);
+      if (!isCut) throw error;
     } finally {
       this.#redeliveries.end();
       this.#state.stop();

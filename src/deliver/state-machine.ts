@@ -3,7 +3,7 @@ import type { DeliveryState } from '../core/observers.ts';
 import type { Logger } from '../core/log.ts';
 import type { Condition, DestinationReport } from '../core/state.ts';
 import type { DestinationStore, Position } from '../journal/delivery.ts';
-import { JournalWriteError } from '../journal/journal.ts';
+import { JournalWriteError, LeaseLostError } from '../journal/journal.ts';
 import {
   type Accepted,
   type ClassifiedResponse,
@@ -209,7 +209,8 @@ export class DeliveryStateMachine {
 
   /**
    * Repeats work on the journal until it succeeds (its disk may be full for a while), since what the destination has
-   * accepted must not be sent again. Rejects with `JournalWriteError` at the end, or when `persistFor` is over.
+   * accepted must not be sent again. Rejects with `JournalWriteError` at the end, or when `persistFor` is over, and with
+   * `LeaseLostError` at once.
    */
   async persist<T>(work: () => Promise<T>): Promise<T> {
     const { clock, log, persistFor = Infinity } = this.#parts;
@@ -219,6 +220,7 @@ export class DeliveryStateMachine {
         return await work();
       } catch (error) {
         if (!(error instanceof JournalWriteError) || this.isEnding) throw error;
+        if (error instanceof LeaseLostError) throw error;
         if (clock.now() - began >= persistFor) throw error;
         log.error({ err: error }, 'The journal could not be written or read; it is tried again.');
         await this.#sleep(this.#nextDelay());

@@ -1,4 +1,4 @@
-import { type JobStore, JournalWriteError, type StoredJob } from '../journal/journal.ts';
+import { type JobStore, JournalWriteError, LeaseLostError, type StoredJob } from '../journal/journal.ts';
 import * as z from 'zod';
 import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
@@ -139,7 +139,6 @@ function progressWithPlace<K extends Kind>(kind: K, job: StoredJob): JobProgress
   return known !== undefined && success ? { ...known, place: data.place } : undefined;
 }
 
-/** The progress of a job of any kind, its place included. */
 const anyProgress = progress.loose();
 
 /** Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again. */
@@ -240,7 +239,7 @@ class JobQueue {
     }
   }
 
-  /** Runs a job to its outcome, or until its signal aborts. Never rejects. */
+  /** Runs a job to its outcome, or until its signal aborts; who holds its subject next goes on. Never rejects. */
   async #run(job: StoredJob, units: JobUnits): Promise<void> {
     const { journal, clock } = this.#app;
     const { id, kind, source, destination } = job;
@@ -282,6 +281,7 @@ class JobQueue {
         note: (now) => this.#note(job.id, now, log),
       });
     } catch (error) {
+      if (error instanceof LeaseLostError) return undefined;
       if (error instanceof StateError || error instanceof JournalWriteError) throw error;
       log.error({ err: error }, 'The job failed because of a bug in Penstock. Please report it.');
       return { code: 1, message: `The job failed because of a bug in Penstock: ${explain(error)}` };
