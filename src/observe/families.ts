@@ -1,6 +1,6 @@
 import { DESTINATION_STATES, SOURCE_STATES } from './states.ts';
 import type { Histogram } from './counts.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { ReplicaFigures, Snapshot } from './snapshot.ts';
 
 /** One value of a metric. */
 export interface Point {
@@ -62,6 +62,12 @@ function ofDestinations(
   read: (one: Snapshot['destinations'][number], labels: { readonly destination: string }) => readonly Point[],
 ): Family['read'] {
   return ({ destinations }) => destinations.flatMap((one) => read(one, { destination: one.name }));
+}
+
+/** One point for each kind that a replica holds, with its name; none when one process holds the whole state. */
+function ofReplica(read: (replica: ReplicaFigures) => ReplicaFigures['held']): Family['read'] {
+  return ({ replica }) =>
+    replica === undefined ? [] : by('kind', Object.entries(read(replica)), { replica: replica.name });
 }
 
 /** A point in seconds; none if the value is unknown. */
@@ -186,6 +192,26 @@ export const FAMILIES: readonly Family[] = [
     'penstock_destination_state',
     '1 for the current state of the destination, 0 for all others.',
     ofDestinations(({ state }, labels) => states(DESTINATION_STATES, state, labels)),
+  ),
+  gauge(
+    'penstock_replica_info',
+    'Always 1, with the name of this replica; absent when one process holds the whole state.',
+    ({ replica }) => (replica === undefined ? [] : [{ value: 1, labels: { replica: replica.name } }]),
+  ),
+  gauge(
+    'penstock_replica_held',
+    'Sources and destinations that this replica holds.',
+    ofReplica(({ held }) => held),
+  ),
+  counter(
+    'penstock_replica_takeovers_total',
+    'Sources and destinations that this replica took.',
+    ofReplica(({ takeovers }) => takeovers),
+  ),
+  counter(
+    'penstock_replica_leases_lost_total',
+    'Sources and destinations that this replica lost, because it could not renew their leases in time.',
+    ofReplica(({ lost }) => lost),
   ),
   gauge(
     'penstock_config_last_reload_successful',

@@ -26,13 +26,27 @@ export interface Observed {
   readonly live: Live;
   readonly scheduleOf: (source: SourceConfig) => Schedule;
   /** Which sources and destinations this process works on. */
-  readonly holds: { has(subject: Subject): boolean };
+  readonly holds: { has(subject: Subject): boolean; readonly replica: ReplicaFigures | undefined };
   /** What it works on them with, while it does. */
   readonly units: {
     source(name: string): ObservedSource | undefined;
     destination(name: string): ObservedDestination | undefined;
   };
 }
+
+/** One of the processes that share a state, as it sees itself. */
+export interface ReplicaFigures {
+  readonly name: string;
+  /** How many it holds now. */
+  readonly held: Figures;
+  /** How many other processes share the state. */
+  readonly others: number;
+  /** How often it took one, and lost one, since it started. */
+  readonly takeovers: Figures;
+  readonly lost: Figures;
+}
+
+type Figures = Readonly<Record<Subject['kind'], number>>;
 
 interface ObservedSource {
   readonly context: {
@@ -57,6 +71,8 @@ export interface Snapshot extends Omit<Status, 'sources' | 'destinations' | 'jou
   readonly destinations: readonly DestinationSnapshot[];
   /** Durations of commits of pages. */
   readonly commits: Histogram;
+  /** Undefined when this process holds the whole state. */
+  readonly replica: ReplicaFigures | undefined;
   readonly journal: JournalStats & { readonly room: Room; readonly troubles: readonly Trouble[] };
 }
 
@@ -108,6 +124,7 @@ async function snapshotOf(observed: Observed, config: Config): Promise<Snapshot>
       troubles: destinationTroubles(destination),
     })),
     commits: live.commits,
+    replica: observed.holds.replica,
     journal: { ...status.journal, room, troubles: journalTroubles(room, live.roomSince(room, at)) },
   };
 }

@@ -8,6 +8,7 @@ import { QuotaSpender, COURTESY } from '../http/quota.ts';
 import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import { Live } from '../observe/live.ts';
+import { FairShare } from './fair-share.ts';
 import { type Holds, WholeState } from './holds.ts';
 import type { AppParts } from './host.ts';
 import { isDaemon } from './make-units.ts';
@@ -57,7 +58,7 @@ export async function openApp(given: AppParts): Promise<App> {
     journal,
     clock,
     log,
-    holds: new WholeState({ journal, abort }),
+    holds: holdsOf(parts, journal, abort),
     units: new Units({ ...parts, journal, spender, scheduleOf }),
     scheduleOf,
     live: parts.live,
@@ -90,6 +91,15 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
 
 function keepsLast(parts: AppParts): boolean {
   return isDaemon(parts) || (parts.command ?? parts.mode) === 'once';
+}
+
+/** Beside other replicas a daemon holds its share; a command holds whatever nobody else works on at that moment. */
+function holdsOf(parts: AppParts, journal: Journal, abort: () => void): Holds {
+  const { leases } = journal;
+  const { place } = parts.config.state;
+  if (leases === undefined || place.kind !== 'postgres' || !isDaemon(parts))
+    return new WholeState({ journal, abort });
+  return new FairShare({ ...parts, leases, journal, lease: place.lease, abort });
 }
 
 /** The schedule of each source, made when it is needed first. */

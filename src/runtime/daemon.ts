@@ -128,12 +128,19 @@ class DaemonInstance {
     return next;
   }
 
-  /** At a stop, polling ends at once; delivery ends when everything is delivered, or after a limit. */
+  /**
+   * At a stop, polling ends at once; delivery ends when everything is delivered, or after a limit. Other replicas deliver
+   * the rest, if there are any.
+   */
   async #drain(): Promise<void> {
     const { host } = this.#parts;
     const app = this.#app;
     await untilAborted(AbortSignal.any([host.stop, app.delivering]));
     if (app.delivering.aborted) return;
+    if ((app.holds.replica?.others ?? 0) > 0) {
+      app.log.info('Stopping: other replicas go on.');
+      return this.#delivering.abort();
+    }
     app.log.info('Stopping: polling has ended; delivering the backlog for at most 5 s.');
     const idle = Promise.all(app.units.deliveries.map((delivery) => delivery.idle()));
     await Promise.race([idle, host.clock.sleep(LONGEST_DRAIN)]);

@@ -2,6 +2,7 @@ import { longestWaitingFirst } from '../collect/due.ts';
 import type { Config } from '../config/types.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Hold, Subject } from '../journal/leases.ts';
+import type { ReplicaFigures } from '../observe/snapshot.ts';
 import { type Reports, storedReports } from '../observe/status.ts';
 import { runAll } from './run-all.ts';
 
@@ -21,6 +22,8 @@ export type Work = (assignment: Assignment) => Promise<void>;
 export interface Holds {
   /** Whether this process works on it now. */
   has(subject: Subject): boolean;
+  /** This process as one of several replicas; undefined when it holds the whole state. */
+  readonly replica: ReplicaFigures | undefined;
   /**
    * Does the work on each subject while it is held. Resolves when the work on all of them has ended for good; when one
    * fails, all end, and it rejects with the first failure.
@@ -36,6 +39,7 @@ interface HoldsParts {
 
 /** One process holds the whole state, from its start to its end. */
 export class WholeState implements Holds {
+  readonly replica = undefined;
   readonly #parts: HoldsParts;
 
   constructor(parts: HoldsParts) {

@@ -6,6 +6,7 @@ import { isoTime } from '../ecs/common.ts';
 import { ownReports, takeOwnSnapshot } from '../observe/snapshot.ts';
 import { SUBJECTS } from '../observe/status.ts';
 import type { App } from './app.ts';
+import { subjectsOf } from './holds.ts';
 
 /** A change is in the state within a second. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -63,7 +64,8 @@ export class StateReports {
     const { journal, log } = this.#app;
     try {
       const written = (this.#written ??= new Map(await journal.states.all()));
-      const changes = changesOf(this.#app, written, await reportsOf(this.#app));
+      const reports = await reportsOf(this.#app);
+      const changes = changesOf(this.#app, written, reports);
       if (changes.size > 0) {
         await journal.states.note(changes);
         for (const [subject, report] of changes)
@@ -71,6 +73,8 @@ export class StateReports {
           else written.set(subject, report);
         this.#isLogDue = true;
       }
+      // Whoever held it meanwhile may have written something else.
+      for (const subject of written.keys()) if (!reports.has(subject)) written.delete(subject);
       await this.#logStates();
     } catch (error) {
       if (error instanceof StateError) throw error;
@@ -110,43 +114,33 @@ export class StateReports {
 
 /** What must be written so that the state holds these reports; undefined: to be removed, since nothing has the name. */
 function changesOf(
-  { config }: App,
+  { config, holds }: App,
   written: ReadonlyMap<string, Json>,
   reports: ReadonlyMap<string, Json>,
 ): ReadonlyMap<string, Json | undefined> {
-  const changed = [...reports].filter(
-    ([subject, report]) => !isDeepStrictEqual(report, written.get(subject)),
+  const changes = new Map<string, Json | undefined>(
+    [...reports].filter(([subject, report]) => !isDeepStrictEqual(report, written.get(subject))),
   );
-  const named = new Set([
-    ...config.sources.map(({ name }) => SUBJECTS.source(name)),
-    ...config.destinations.map(({ name }) => SUBJECTS.destination(name)),
-    ...reports.keys(),
-  ]);
-  const gone = [...written.keys()].filter((subject) => !named.has(subject));
-  return new Map<string, Json | undefined>([
-    ...changed,
-    ...gone.map((subject) => [subject, undefined] as const),
-  ]);
+  // Another replica may have another configuration.
+  if (holds.replica !== undefined) return changes;
+  const named = new Set(subjectsOf(config).map(({ kind, name }) => SUBJECTS[kind](name)));
+  for (const subject of written.keys())
+    if (!named.has(subject) && !reports.has(subject)) changes.set(subject, undefined);
+  return changes;
 }
 
 /** What this process reports of what it works on. */
 async function reportsOf(app: App): Promise<ReadonlyMap<string, Json>> {
-  const { config, journal, clock } = app;
+  const { config, journal, clock, holds } = app;
   const now = clock.now();
   const own = ownReports(app, await journal.room(now), now);
-  return new Map<string, Json>([
-    ...present(config.sources, ({ name }) => [SUBJECTS.source(name), own.source(name)]),
-    ...present(config.destinations, ({ name }) => [SUBJECTS.destination(name), own.destination(name)]),
-    ...present([own.reloadFailed], (failed) => [SUBJECTS.reload, failed]),
-  ]);
-}
-
-function present<T>(
-  all: readonly T[],
-  entryOf: (one: T) => readonly [string, object | undefined],
-): readonly (readonly [string, Json])[] {
-  return all.flatMap((one) => {
-    const [subject, report] = entryOf(one);
-    return report === undefined ? [] : [[subject, asJson(report)] as const];
-  });
+  const reports = new Map<string, Json>();
+  for (const { kind, name } of subjectsOf(config)) {
+    const report = own[kind](name);
+    if (report !== undefined) reports.set(SUBJECTS[kind](name), asJson(report));
+  }
+  // Each replica reads its configuration for itself: it shows a rejected one itself.
+  if (own.reloadFailed !== undefined && holds.replica === undefined)
+    reports.set(SUBJECTS.reload, asJson(own.reloadFailed));
+  return reports;
 }
