@@ -103,7 +103,7 @@ export async function forgetInPostgres(place: PostgresPlace, source: string): Pr
 
 async function withDatabase<T>(place: PostgresPlace, work: (database: Database) => Promise<T>): Promise<T> {
   await using database = new Database(place, (one) => new MomentaryFence(one));
-  return work(database);
+  return await work(database);
 }
 
 async function opened(
