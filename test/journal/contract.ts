@@ -8,6 +8,7 @@ import { describeGaps } from './contract/gaps.ts';
 import { describeLedger } from './contract/ledger.ts';
 import { describePolls } from './contract/polls.ts';
 import { describeJobs } from './contract/jobs.ts';
+import { describeProperties } from './contract/properties.ts';
 import { describeStreams } from './contract/streams.ts';
 import { describeTrimming } from './contract/trimming.ts';
 import { Subject, type JournalStore } from './contract/subject.ts';
@@ -27,5 +28,6 @@ export function describeJournal(name: string, makeStore: () => Promise<JournalSt
     describeJobs(subject);
     describeTrimming(subject);
     describeChanged(subject);
+    describeProperties(subject, makeStore);
   });
 }
