@@ -55,12 +55,14 @@ const FORGET = `
 /** The streams of a source whose ledgers hold something, and the time of their oldest entry. */
 const AGES = `
   SELECT id, at FROM penstock.stream
-  CROSS JOIN LATERAL (SELECT at FROM penstock.ledger WHERE stream = id ORDER BY at LIMIT 1) AS oldest WHERE source = $1`;
+  CROSS JOIN LATERAL (SELECT at FROM penstock.ledger WHERE stream = id ORDER BY at LIMIT 1) AS oldest
+  WHERE source = $1 ORDER BY at`;
+/** Stream by stream, in this order, as far as the limit goes: few streams have a gap then. */
 const FORGET_OLDEST = `
   WITH oldest AS (
     SELECT stream, key FROM unnest($1::bigint[]) AS id CROSS JOIN LATERAL (
-      SELECT stream, key, at FROM penstock.ledger WHERE stream = id AND at <= $2 ORDER BY at LIMIT $3) AS part
-    ORDER BY at LIMIT $3),
+      SELECT stream, key FROM penstock.ledger WHERE stream = id AND at <= $2 ORDER BY at LIMIT $3) AS part
+    LIMIT $3),
   gone AS (
     DELETE FROM penstock.ledger USING oldest WHERE ledger.stream = oldest.stream AND ledger.key = oldest.key
     RETURNING ledger.stream, at, ${ENTRY_BYTES.replaceAll('key', 'ledger.key')} AS bytes),
