@@ -71,7 +71,10 @@ export async function openApp(given: AppParts): Promise<App> {
 
 async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
   const { config, clock, log, instrument, mode, command = mode } = parts;
-  const store = opened.use(await openJournal(config.state, { clock, log, command }));
+  const fencing = isDaemon(parts) ? 'held' : 'momentary';
+  const store = opened.use(
+    await openJournal(config.state, { clock, log, command, replica: config.replica, fencing }),
+  );
   const journal = instrument?.journal?.(store) ?? store;
   await journal.sources.open(config.sources.map(identityOf));
   await requireSameDefinitions(journal.streams, config.sources);
