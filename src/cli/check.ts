@@ -18,7 +18,7 @@ import { probeDestination } from '../deliver/probe.ts';
 import { QuotaSpender } from '../http/quota.ts';
 import { destinationExposure, exposureFindings, sourceExposure } from '../http/way.ts';
 import type { QuotaJournal } from '../journal/journal.ts';
-import { openJournalForQuotas } from '../journal/open.ts';
+import { checkState, openJournalForQuotas } from '../journal/open.ts';
 import { RequestMaker } from '../otlp/request.ts';
 import { Sender } from '../otlp/sender.ts';
 
@@ -59,6 +59,9 @@ export const checkCommand: PenstockCommand = {
 
 const written: Finding = { probe: 'config', verdict: 'ok', detail: 'valid', advice: '' };
 
+/** What the findings about the database of the state are about. */
+const STATE = 'state';
+
 interface Online {
   readonly config: Config;
   readonly log: Logger;
@@ -68,6 +71,10 @@ interface Online {
 
 /** Runs all checks at once, because one may wait for its quota; reports in the order of the configuration. */
 async function checkOnline(io: Io, { config, log, report, sendTest }: Online): Promise<void> {
+  const findings = await checkState(config.state, { clock: io.clock, signal: io.stop });
+  report.add(STATE, findings);
+  // Without the state no request can be spent.
+  if (report.failed.includes(STATE)) return;
   await using journal = await openJournalForQuotas(config.state, { clock: io.clock, log });
   await journal.sources.requireSame(config.sources.map(identityOf));
   await requireSameDefinitions(journal.streams, config.sources);
@@ -142,12 +149,13 @@ function subjects({ sources, destinations }: Config, env: Io['env']): Subject[] 
 
 /** A failed source is worse than a failed destination: its events are not stored anywhere yet. */
 function exitCode({ failed }: CheckReport): ExitCode {
+  if (failed.includes(STATE)) return EXIT.state;
   if (failed.some((subject) => subject.startsWith('source '))) return EXIT.incomplete;
   return failed.length > 0 ? EXIT.undelivered : EXIT.done;
 }
 
 interface Row extends Finding {
-  /** `source console` or `destination siem`. */
+  /** `state`, `source console` or `destination siem`. */
   readonly subject: string;
 }
 

@@ -64,6 +64,7 @@ export const onceCommand: PenstockCommand = {
       mode: 'once',
       collecting: signal,
       delivering: signal,
+      patience: deadline - io.clock.now(),
       onPage: progress.page,
       onResponse: outages.onResponse,
     });

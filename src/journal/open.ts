@@ -1,13 +1,15 @@
 import { readPostgresUrl, serverOf } from '../config/postgres-url.ts';
 import type { DirectoryPlace, PostgresPlace, StateConfig, StatePlace } from '../config/types.ts';
-import type { Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import type { Finding } from '../core/source.ts';
 import type { Holder, JobJournal, Journal, JournalView, QuotaJournal } from './journal.ts';
+import type * as Postgres from './postgres/open.ts';
+import { type Patience, reached } from './reach.ts';
 import type { Forgotten, StateDocument } from './state-document.ts';
 
 /** What opens a state besides its configuration. */
-export interface OpenOptions {
-  readonly clock: Clock;
+export interface OpenOptions extends Patience {
   readonly log?: Logger | undefined;
   /** The command that opens it, for others that want the state: `run` for a daemon. */
   readonly command?: string | undefined;
@@ -24,8 +26,7 @@ export interface OpenOptions {
 export async function openJournal(state: StateConfig, options: OpenOptions): Promise<Journal> {
   const { place, maxBytes, retain } = state;
   if (place.kind === 'postgres') {
-    const postgres = await import('./postgres/open.ts');
-    return postgres.openPostgres({ ...options, place, maxBytes, retain });
+    return onPostgres(options, ({ openPostgres }) => openPostgres({ ...options, place, maxBytes, retain }));
   }
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.openJournal({ ...inDirectory(state, options), maxBytes, retain });
@@ -68,14 +69,15 @@ export async function openJournalForJobs(state: StateConfig, options: OpenOption
  * @throws StateError lost, foreign, newer, not readable.
  */
 export async function isStateThere({ place }: StateConfig): Promise<boolean> {
-  if (place.kind === 'postgres') return (await import('./postgres/open.ts')).isPostgresThere({ place });
+  if (place.kind === 'postgres')
+    return onPostgres(COMMAND, ({ isPostgresThere }) => isPostgresThere({ place }));
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.isStateThere(directoryOf(place).path);
 }
 
 /** Whether a process uses the state now that works on jobs. Takes no lock and creates nothing. */
 export async function isStateHeld({ place }: StateConfig): Promise<boolean> {
-  if (place.kind === 'postgres') return (await import('./postgres/open.ts')).isPostgresHeld(place);
+  if (place.kind === 'postgres') return onPostgres(COMMAND, ({ isPostgresHeld }) => isPostgresHeld(place));
   const sqlite = await import('./sqlite/open.ts');
   return sqlite.isStateHeld(directoryOf(place).path);
 }
@@ -92,10 +94,9 @@ export async function holderOf({ place }: StateConfig): Promise<Holder | undefin
  * @throws StateError as `openJournalReadOnly`
  */
 export async function exportState(state: StateConfig, options: OpenOptions): Promise<StateDocument> {
-  if (state.place.kind === 'postgres') {
-    const postgres = await import('./postgres/open.ts');
-    return postgres.exportPostgres(state.place, options.clock.now());
-  }
+  const { place } = state;
+  if (place.kind === 'postgres')
+    return onPostgres(options, ({ exportPostgres }) => exportPostgres(place, options.clock.now()));
   const transfer = await import('./sqlite/transfer.ts');
   return transfer.exportState(inDirectory(state, options), options.clock.now());
 }
@@ -109,9 +110,11 @@ export async function importState(
   options: OpenOptions,
   document: StateDocument,
 ): Promise<void> {
-  if (state.place.kind === 'postgres') {
-    const postgres = await import('./postgres/open.ts');
-    return postgres.importPostgres(state.place, document);
+  const { place } = state;
+  if (place.kind === 'postgres') {
+    // What changes the state is tried once: it may have happened although no answer came.
+    await onPostgres(options, ({ isPostgresThere }) => isPostgresThere({ place }));
+    return onPostgres({ ...options, patience: 0 }, ({ importPostgres }) => importPostgres(place, document));
   }
   const transfer = await import('./sqlite/transfer.ts');
   transfer.importState(inDirectory(state, options), document);
@@ -127,12 +130,19 @@ export async function forgetSource(
   options: OpenOptions,
   name: string,
 ): Promise<Forgotten> {
-  if (state.place.kind === 'postgres') {
-    const postgres = await import('./postgres/open.ts');
-    return postgres.forgetInPostgres(state.place, name);
+  const { place } = state;
+  if (place.kind === 'postgres') {
+    await onPostgres(options, ({ isPostgresThere }) => isPostgresThere({ place }));
+    return onPostgres({ ...options, patience: 0 }, ({ forgetInPostgres }) => forgetInPostgres(place, name));
   }
   const transfer = await import('./sqlite/transfer.ts');
   return transfer.forgetSource(inDirectory(state, options), name);
+}
+
+/** What would keep replicas from sharing the database of a state. A directory is inspected when it is opened. */
+export async function checkState({ place }: StateConfig, options: Patience): Promise<readonly Finding[]> {
+  if (place.kind === 'directory') return [];
+  return onPostgres(options, ({ checkPostgres }) => checkPostgres(place, options.clock));
 }
 
 /** The place of a state in words: the directory, or `host:port/database, schema penstock`. Shows no secret. */
@@ -151,9 +161,18 @@ async function openBeside(
   place: PostgresPlace,
   options: OpenOptions,
 ): Promise<JournalView & QuotaJournal & JobJournal> {
-  const postgres = await import('./postgres/open.ts');
-  const journal = await postgres.openPostgresBeside({ ...options, place });
+  const journal = await onPostgres(options, ({ openPostgresBeside }) =>
+    openPostgresBeside({ ...options, place }),
+  );
   return journal ?? (await import('./sqlite/memory.ts')).memoryJournal(options.clock);
+}
+
+const COMMAND: Patience = { clock: systemClock };
+
+/** `pg` is loaded when it is needed. */
+async function onPostgres<T>(options: Patience, work: (postgres: typeof Postgres) => Promise<T>): Promise<T> {
+  const postgres = await import('./postgres/open.ts');
+  return reached(() => work(postgres), options);
 }
 
 function inDirectory({ place }: StateConfig, { clock, log, command }: OpenOptions) {

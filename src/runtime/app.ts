@@ -72,9 +72,17 @@ export async function openApp(given: AppParts): Promise<App> {
 async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
   const { config, clock, log, instrument, mode, command = mode } = parts;
   const fencing = isDaemon(parts) ? 'held' : 'momentary';
-  const store = opened.use(
-    await openJournal(config.state, { clock, log, command, replica: config.replica, fencing }),
-  );
+  const { replica } = config;
+  const options = {
+    clock,
+    log,
+    command,
+    replica,
+    fencing,
+    patience: patienceOf(parts),
+    signal: parts.delivering,
+  } as const;
+  const store = opened.use(await openJournal(config.state, options));
   const journal = instrument?.journal?.(store) ?? store;
   await journal.sources.open(config.sources.map(identityOf));
   await requireSameDefinitions(journal.streams, config.sources);
@@ -90,6 +98,11 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
     });
   }
   return journal;
+}
+
+/** A daemon waits for the database elsewhere, and answers probes meanwhile. */
+function patienceOf(parts: AppParts): number | undefined {
+  return isDaemon(parts) ? 0 : parts.patience;
 }
 
 function keepsLast(parts: AppParts): boolean {

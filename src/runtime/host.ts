@@ -40,6 +40,8 @@ export interface AppParts extends Pick<Host, 'env' | 'clock' | 'random' | 'instr
   readonly collecting: AbortSignal;
   /** Ends delivering. */
   readonly delivering: AbortSignal;
+  /** How long a database that does not answer is tried again, milliseconds. Default: as `Patience`; a daemon waits by itself. */
+  readonly patience?: number | undefined;
   /** Called with what each durable page of a source added. */
   readonly onPage?: (source: string, added: PollStats) => void;
   /** Called with each response of a destination. */

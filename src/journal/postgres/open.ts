@@ -3,7 +3,9 @@ import { hostname } from 'node:os';
 import type { PostgresPlace } from '../../config/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
+import type { Finding } from '../../core/source.ts';
 import { type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
+import { checkDatabase } from './check.ts';
 import { serverInWords } from './connections.ts';
 import { Database } from './database.ts';
 import { HeldFence } from './fence.ts';
@@ -99,6 +101,11 @@ export async function forgetInPostgres(place: PostgresPlace, source: string): Pr
     await prepare(database, MIGRATIONS);
     return forgetSource(database, source);
   });
+}
+
+/** As `checkDatabase`. */
+export async function checkPostgres(place: PostgresPlace, clock: Clock): Promise<readonly Finding[]> {
+  return withDatabase(place, (database) => checkDatabase(database, clock));
 }
 
 async function withDatabase<T>(place: PostgresPlace, work: (database: Database) => Promise<T>): Promise<T> {
