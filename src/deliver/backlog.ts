@@ -25,7 +25,7 @@ const MOST_PAGES = 200;
 interface BacklogParts {
   readonly destination: DestinationConfig;
   readonly journal: {
-    readonly pages: PageStore;
+    readonly pages: Pick<PageStore, 'read' | 'changed'>;
     readonly destinations: Pick<DestinationStore, 'backlogBeyond' | 'skip' | 'endGap'>;
   };
   readonly clock: Clock;

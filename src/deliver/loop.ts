@@ -28,7 +28,7 @@ import { DeliveryStateMachine, type Rest } from './state-machine.ts';
 
 /** What a delivery needs of the journal. */
 export interface DeliveryJournal extends Pick<Journal, 'acknowledge' | 'room' | 'stats'> {
-  readonly pages: PageStore;
+  readonly pages: Pick<PageStore, 'read' | 'changed'>;
   readonly destinations: Pick<DestinationStore, 'all' | 'setPaused' | 'backlogBeyond' | 'skip' | 'endGap'>;
   readonly deadLetters: Pick<DeadLetterStore, 'bytes'>;
 }

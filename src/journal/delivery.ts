@@ -35,6 +35,8 @@ export interface PageStore {
    * the position that was read last it resolves at once when there is a page by now, so that no commit is missed.
    */
   changed(signal: AbortSignal, position?: Position): Promise<void>;
+  /** The number of the newest page, also of one that is trimmed; 0 before the first. */
+  newest(): Promise<number>;
 }
 
 export interface StoredDestination {

@@ -1,25 +1,50 @@
 import { untilAborted, type Clock } from '../core/clock.ts';
+import type { Condition } from '../core/state.ts';
 import { counted } from '../core/text.ts';
 import type { Delivery } from '../deliver/loop.ts';
 import type { Settled } from '../deliver/in-flight-batch.ts';
 import { redeliverDeadLetters, type Redelivery, redeliverSince } from '../deliver/redelivery.ts';
 import { isoTime } from '../ecs/common.ts';
 import type { DestinationStore } from '../journal/delivery.ts';
+import { storedReports } from '../observe/status.ts';
 import type { App } from './app.ts';
 import type { JobHandlers, JobOutcome, RunningJob } from './jobs.ts';
 
 /** How often a job looks whether a destination accepts records. Milliseconds. */
-export const LOOK_EVERY = 1_000;
+const LOOK_EVERY = 1_000;
 
 /** A job does not wait for a destination that accepted nothing for so long. Milliseconds. */
 const LONGEST_OUTAGE = 60_000;
 
-/** Why a destination accepts nothing for now; undefined while it may. */
-export function whyNotAccepting({ destination: { name }, state }: Delivery, now: number): string | undefined {
+/** Why a destination accepts nothing for now, whoever delivers to it; undefined while it may. */
+export async function whyNotAccepting(
+  { units, journal, clock }: App,
+  name: string,
+): Promise<string | undefined> {
+  const delivery = units.destination(name)?.delivery;
+  if (delivery !== undefined) return whyPausedOrAway(delivery, clock.now());
+  const { paused } = (await journal.destinations.all()).find((one) => one.name === name) ?? {};
+  const { unreachable } = storedReports(await journal.states.all()).destination(name);
+  return inWords(name, { paused, unreachable, now: clock.now() });
+}
+
+/** The same of a delivery of this process. */
+function whyPausedOrAway({ destination: { name }, state }: Delivery, now: number): string | undefined {
   const { kind, since, reason = '' } = state;
-  if (kind === 'paused') return `Destination ${name} is paused: ${reason}`;
-  if (kind === 'retrying' && now - since >= LONGEST_OUTAGE)
-    return `Destination ${name} accepts nothing: ${reason}`;
+  const paused = kind === 'paused' ? reason : undefined;
+  return inWords(name, { paused, unreachable: kind === 'retrying' ? { since, reason } : undefined, now });
+}
+
+interface Outage {
+  readonly paused: string | undefined;
+  readonly unreachable: Condition | undefined;
+  readonly now: number;
+}
+
+function inWords(name: string, { paused, unreachable, now }: Outage): string | undefined {
+  if (paused !== undefined) return `Destination ${name} is paused: ${paused}`;
+  if (unreachable !== undefined && now - unreachable.since >= LONGEST_OUTAGE)
+    return `Destination ${name} accepts nothing: ${unreachable.reason}`;
   return undefined;
 }
 
@@ -175,7 +200,7 @@ async function noteOutages(
 ): Promise<void> {
   let noted: string | undefined;
   while (!signal.aborted) {
-    const reason = whyNotAccepting(delivery, clock.now());
+    const reason = whyPausedOrAway(delivery, clock.now());
     if (reason !== noted) await note(reason);
     noted = reason;
     await clock.sleep(LOOK_EVERY, signal).catch(() => undefined);

@@ -3,7 +3,7 @@ import { PENSTOCK_FIELDS } from '../core/event.ts';
 import { healthEvent } from '../ecs/own-events.ts';
 import { OWN_TYPE } from '../journal/collection.ts';
 import type { PageCommit } from '../journal/journal.ts';
-import { takeSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
+import { takeOwnSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
 import { RecordEncoder } from '../otlp/encode.ts';
 import type { App } from './app.ts';
 
@@ -13,17 +13,27 @@ const FIRST = 60_000;
 /** CronJobs do not start to the second: one that starts early by this share of the interval still sends a heartbeat. */
 const EARLY = 0.1;
 
-/** Journals a `penstock.health` event of each source every `interval` milliseconds, until delivering ends. */
+/** A source that was taken over gets its heartbeat at most so much late. Milliseconds. */
+const LATEST = 60_000;
+
+/**
+ * Journals a `penstock.health` event of each source that this process holds every `interval` milliseconds, until
+ * delivering ends. Whoever holds a source next goes on by when its last one was.
+ */
 export async function heartbeats(app: App, interval: number): Promise<void> {
-  const { clock, delivering: signal } = app;
+  const { clock, delivering: signal, units } = app;
   await clock.sleep(Math.min(interval, FIRST), signal).catch(() => undefined);
   while (!signal.aborted) {
+    const { next: taken } = units;
     const next = (await tryHeartbeat(app, interval)) ?? clock.now() + interval;
-    await clock.sleep(next - clock.now(), signal).catch(() => undefined);
+    await clock.sleep(next - clock.now(), AbortSignal.any([signal, taken])).catch(() => undefined);
+    // Many are taken one after another.
+    if (!signal.aborted && taken.aborted)
+      await clock.sleep(Math.min(interval, LATEST), signal).catch(() => undefined);
   }
 }
 
-/** For `once`: journals a `penstock.health` event of each source whose last one is about `interval` milliseconds ago. */
+/** For `once`: journals a `penstock.health` event of each source that it holds and whose last one is about `interval` milliseconds ago. */
 export async function heartbeatIfDue(app: App, interval: number): Promise<void> {
   await tryHeartbeat(app, interval * (1 - EARLY));
 }
@@ -43,7 +53,7 @@ async function tryHeartbeat(app: App, interval: number): Promise<number | undefi
 async function heartbeat(app: App, interval: number): Promise<number> {
   const { journal, clock } = app;
   const now = clock.now();
-  const snapshot = await takeSnapshot(app);
+  const snapshot = await takeOwnSnapshot(app);
   // Heartbeats must not fill a journal that has no room; `journal.room` and readiness report that.
   if (snapshot.journal.room !== 'free') return now + interval;
   const due: number[] = [];

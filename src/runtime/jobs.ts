@@ -1,8 +1,6 @@
-import { type JobStore, JournalWriteError, LeaseLostError, type StoredJob } from '../journal/journal.ts';
+import type { JobStore, StoredJob } from '../journal/journal.ts';
 import * as z from 'zod';
-import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
-import type { Logger } from '../core/log.ts';
 import type { App } from './app.ts';
 import type { DestinationUnit, SourceUnit } from './make-units.ts';
 
@@ -46,7 +44,7 @@ const KINDS = {
 export type Kind = keyof typeof KINDS;
 type Spec<K extends Kind> = z.output<(typeof KINDS)[K]['spec']>;
 type JobPlace<K extends Kind> = z.output<(typeof KINDS)[K]['place']>;
-type Results<K extends Kind> = z.output<(typeof KINDS)[K]['results']>;
+export type Results<K extends Kind> = z.output<(typeof KINDS)[K]['results']>;
 
 /** What a command asks for. */
 export type JobSpec<K extends Kind = Kind> = { [P in K]: { readonly kind: P } & Readonly<Spec<P>> }[K];
@@ -133,7 +131,11 @@ export function resultsOf<K extends Kind>(kind: K, { outcome: stored }: StoredJo
   return z.object({ results: SCHEMAS[kind].results }).safeParse(stored).data?.results;
 }
 
-function progressWithPlace<K extends Kind>(kind: K, job: StoredJob): JobProgress<JobPlace<K>> | undefined {
+/** How far a job has come, with its place where that can be read. */
+export function progressWithPlace<K extends Kind>(
+  kind: K,
+  job: StoredJob,
+): JobProgress<JobPlace<K>> | undefined {
   const known = progressOf(job);
   const { success, data } = z.object({ place: SCHEMAS[kind].place }).safeParse(job.progress);
   return known !== undefined && success ? { ...known, place: data.place } : undefined;
@@ -148,153 +150,7 @@ export async function noteStarted(jobs: JobStore, id: number): Promise<void> {
   await jobs.noteProgress(id, asJson({ ...before, stuck: undefined }));
 }
 
-interface ServeOptions {
-  readonly handlers: JobHandlers;
-  /** How often the journal is asked for new jobs. Milliseconds. */
-  readonly lookEvery?: number | undefined;
-  /** Works on these jobs alone. */
-  readonly only?: readonly number[] | undefined;
-}
-
-/** A job whose progress or outcome did not fit on a full disk starts again after this. Milliseconds. */
-const RESTART_AFTER = 60_000;
-
-/**
- * Works on the jobs in the journal about what this process holds, until delivering ends; whoever holds it next continues
- * with those that are open then. Jobs of one kind about one source or destination wait for one another. Rejects only when
- * the state cannot be used.
- */
-export async function serveJobs(
-  app: App,
-  { handlers, lookEvery = 1_000, only }: ServeOptions,
-): Promise<void> {
-  const { clock, delivering: signal, units } = app;
-  const queue = new JobQueue(app, handlers, only);
-  while (!signal.aborted) {
-    const { next } = units;
-    await queue.startOpen();
-    await clock.sleep(lookEvery, AbortSignal.any([signal, next])).catch(() => undefined);
-  }
-  await queue.end();
-}
-
-type JobUnits = Pick<RunningJob<Kind>, 'source' | 'destination' | 'signal'>;
-
-/** What a job is worked on with; undefined: another process holds what it is about, or nobody does yet. */
-function unitsOf(
-  { config, units, delivering }: App,
-  { source, destination }: StoredJob,
-): JobUnits | undefined {
-  const held = {
-    source: source === undefined ? undefined : units.source(source),
-    destination: destination === undefined ? undefined : units.destination(destination),
-  };
-  const unit = held.source ?? held.destination;
-  if (unit !== undefined) return unit.signal.aborted ? undefined : { ...held, signal: unit.signal };
-  const isNamed = [...config.sources, ...config.destinations].some(
-    ({ name }) => name === source || name === destination,
-  );
-  return isNamed ? undefined : { ...held, signal: delivering };
-}
-
-class JobQueue {
-  readonly #app: App;
-  readonly #handlers: JobHandlers;
-  readonly #only: readonly number[] | undefined;
-  /** By what they are about. */
-  readonly #running = new Map<string, Promise<void>>();
-  #failure: StateError | JournalWriteError | undefined;
-
-  constructor(app: App, handlers: JobHandlers, only: readonly number[] | undefined) {
-    this.#app = app;
-    this.#handlers = handlers;
-    this.#only = only;
-  }
-
-  /** Starts the open jobs that do not run and need not wait. Throws what ended a job because the state cannot be used. */
-  async startOpen(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    for (const job of await this.#open()) {
-      const subject = `${job.kind}|${job.source ?? ''}|${job.destination ?? ''}`;
-      if (this.#running.has(subject) || this.#only?.includes(job.id) === false) continue;
-      const units = unitsOf(this.#app, job);
-      if (units === undefined) continue;
-      const run = this.#run(job, units).finally(() => this.#running.delete(subject));
-      this.#running.set(subject, run);
-    }
-  }
-
-  async end(): Promise<void> {
-    await Promise.all(this.#running.values());
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  async #open(): Promise<readonly StoredJob[]> {
-    try {
-      return await this.#app.journal.jobs.open();
-    } catch (error) {
-      if (error instanceof StateError) throw error;
-      this.#app.log.error({ err: error }, 'Could not read pending jobs; retrying.');
-      return [];
-    }
-  }
-
-  /** Runs a job to its outcome, or until its signal aborts; who holds its subject next goes on. Never rejects. */
-  async #run(job: StoredJob, units: JobUnits): Promise<void> {
-    const { journal, clock } = this.#app;
-    const { id, kind, source, destination } = job;
-    const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
-    log.info('Job started.');
-    try {
-      await noteStarted(journal.jobs, id);
-      const ended = await this.#handle(kind, job, { units, log });
-      if (ended === undefined) return;
-      await journal.jobs.finish(id, asJson(ended), clock.now());
-      const fields = { process: { exit_code: ended.code }, event: { reason: ended.message } };
-      if (ended.code === 0) log.info(fields, 'Job finished.');
-      else log.warn(fields, 'Job finished incompletely.');
-    } catch (error) {
-      // A command reports a full disk at once; a daemon waits for space.
-      const isFatal = error instanceof JournalWriteError && this.#only !== undefined;
-      if (error instanceof StateError || isFatal) {
-        this.#failure ??= error;
-        return;
-      }
-      log.error({ err: error }, 'The job could not be noted in the journal; it starts again in a minute.');
-      await clock.sleep(RESTART_AFTER, units.signal).catch(() => undefined);
-    }
-  }
-
-  async #handle<K extends Kind>(
-    kind: K,
-    job: StoredJob,
-    { units, log }: { readonly units: JobUnits; readonly log: Logger },
-  ): Promise<JobOutcome<Results<K>> | undefined> {
-    const spec = kind in SCHEMAS ? SCHEMAS[kind].spec.safeParse(job.details).data : undefined;
-    if (spec === undefined) return { code: 2, message: 'This release does not know this kind of job.' };
-    try {
-      return await this.#handlers[kind]({
-        app: this.#app,
-        ...units,
-        spec,
-        before: progressWithPlace(kind, job),
-        note: (now) => this.#note(job.id, now, log),
-      });
-    } catch (error) {
-      if (error instanceof LeaseLostError) return undefined;
-      if (error instanceof StateError || error instanceof JournalWriteError) throw error;
-      log.error({ err: error }, 'The job failed because of a bug in Penstock. Please report it.');
-      return { code: 1, message: `The job failed because of a bug in Penstock: ${explain(error)}` };
-    }
-  }
-
-  /** Progress that could not be noted costs some repeats after a restart, nothing else. */
-  async #note(id: number, now: JobProgress, log: Logger): Promise<void> {
-    try {
-      await this.#app.journal.jobs.noteProgress(id, asJson(now));
-    } catch (error) {
-      if (!(error instanceof JournalWriteError)) throw error;
-      log.warn({ err: error }, 'The progress of the job could not be noted.');
-    }
-  }
+/** What a command asked for; undefined: this release does not know it. */
+export function specOf<K extends Kind>(kind: K, { details }: StoredJob): Spec<K> | undefined {
+  return kind in SCHEMAS ? SCHEMAS[kind].spec.safeParse(details).data : undefined;
 }

@@ -1,14 +1,13 @@
 import { backfillStream, behindLive } from '../collect/backfill.ts';
 import { rewindSource } from '../collect/rewind.ts';
-import type { Clock } from '../core/clock.ts';
+import type { DestinationConfig } from '../config/types.ts';
 import { ConfigError, explain, StateError, VendorError } from '../core/errors.ts';
 import { PollStats } from '../core/observers.ts';
 import type { Backfill, CommonOptions, Scope } from '../core/source.ts';
 import { counted } from '../core/text.ts';
-import type { Delivery } from '../deliver/loop.ts';
 import { isoTime } from '../ecs/common.ts';
 import type { App } from './app.ts';
-import { LOOK_EVERY, whyNotAccepting } from './destination-jobs.ts';
+import { whyNotAccepting } from './destination-jobs.ts';
 import type { JobHandlers, JobOutcome, JobProgress, RunningJob } from './jobs.ts';
 import type { SourceUnit } from './make-units.ts';
 
@@ -17,6 +16,9 @@ const MOST_WAITING = 100_000;
 
 /** How often a backfill looks whether there is room again. Milliseconds. */
 const ROOM_EVERY = 5_000;
+
+/** How often it looks how far the destinations are, when everything was read. Milliseconds. */
+const DELIVERED_EVERY = 200;
 
 type BackfillJob = RunningJob<'backfill'>;
 
@@ -34,7 +36,7 @@ export const backfill: JobHandlers['backfill'] = async (job) => {
     if (error instanceof StateError || !unit.context.signal.aborted) throw error;
     return undefined;
   }
-  const undelivered = await untilDelivered(deliveriesOf(app, spec.source), app.clock);
+  const undelivered = await untilDelivered(app, spec.source, job.signal);
   return undelivered && outcomeOf(spec, reading, undelivered);
 };
 
@@ -151,12 +153,10 @@ class BackfillReading {
   async #untilRoom(): Promise<void> {
     const { app, note } = this.#job;
     const { clock, signal, config } = this.#unit.context;
-    const deliveries = deliveriesOf(app, config.name);
+    const destinations = destinationsOf(app, config.name);
     let noted: string | undefined;
-    while (!(await hasRoom(app, deliveries))) {
-      const stuck = deliveries
-        .map((delivery) => whyNotAccepting(delivery, clock.now()))
-        .find((reason) => reason !== undefined);
+    while (!(await hasRoom(app, destinations))) {
+      const stuck = (await reasons(app, destinations)).at(0);
       if (stuck !== undefined && stuck !== noted) await note({ ...this.#progress, stuck });
       noted = stuck;
       await clock.sleep(ROOM_EVERY, signal);
@@ -184,52 +184,48 @@ function outcomeOf(
   return { code: 4, message };
 }
 
-async function hasRoom({ journal, clock }: App, deliveries: readonly Delivery[]): Promise<boolean> {
+async function hasRoom({ journal, clock }: App, destinations: Destinations): Promise<boolean> {
   if ((await journal.room(clock.now())) !== 'free') return false;
-  const waiting = deliveries.map(({ destination: { name, sources } }) =>
-    journal.destinations.waiting(name, sources),
-  );
+  const waiting = destinations.map(({ name, sources }) => journal.destinations.waiting(name, sources));
   return Math.max(0, ...(await Promise.all(waiting))) < MOST_WAITING;
 }
 
 /**
- * Waits until the destinations have everything that is in the journal now. Returns why a destination accepts nothing,
- * for each that does not; undefined when delivering ended first.
+ * Waits until the destinations of a source have everything that is in the journal now, whoever delivers to them. Returns
+ * why a destination accepts nothing, for each that does not; undefined when the signal aborted first.
  */
 async function untilDelivered(
-  deliveries: readonly Delivery[],
-  clock: Clock,
+  app: App,
+  source: string,
+  signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
-  const ended = await Promise.all(deliveries.map((delivery) => untilIdle(delivery, clock)));
-  if (ended.includes('stopped')) return undefined;
-  return ended.filter((end) => end !== 'caught-up');
-}
-
-/** `caught-up`, `stopped`, or why the destination accepts nothing. */
-async function untilIdle(delivery: Delivery, clock: Clock): Promise<string> {
-  const ended = new AbortController();
-  const end = await Promise.race([delivery.idle(), untilNotAccepting(delivery, clock, ended.signal)]);
-  ended.abort();
-  if (end !== 'paused') return end;
-  return whyNotAccepting(delivery, clock.now()) ?? `Destination ${delivery.destination.name} is paused.`;
-}
-
-/** Never resolves while the destination accepts records, nor after the signal. */
-async function untilNotAccepting(delivery: Delivery, clock: Clock, signal: AbortSignal): Promise<string> {
-  for (;;) {
-    const reason = whyNotAccepting(delivery, clock.now());
-    if (reason !== undefined) return reason;
-    try {
-      await clock.sleep(LOOK_EVERY, signal);
-    } catch {
-      return new Promise<never>(() => {});
-    }
+  const { journal, clock } = app;
+  const newest = await journal.pages.newest();
+  const isDelivered = async ({ name, sources }: Destinations[number]) => {
+    const { position } = (await journal.destinations.all()).find((one) => one.name === name) ?? {};
+    if (position === undefined || position.sequence > newest) return true;
+    return (await journal.destinations.waiting(name, sources)) === 0;
+  };
+  let waiting = destinationsOf(app, source);
+  while (!signal.aborted) {
+    const delivered = await Promise.all(waiting.map(isDelivered));
+    waiting = waiting.filter((_, index) => delivered[index] !== true);
+    const undelivered = await reasons(app, waiting);
+    if (undelivered.length === waiting.length) return undelivered;
+    await clock.sleep(DELIVERED_EVERY, signal).catch(() => undefined);
   }
+  return undefined;
 }
 
-/** The deliveries to destinations that take records of a source. */
-function deliveriesOf({ units }: App, source: string): readonly Delivery[] {
-  return units.deliveries.filter(
-    ({ destination: { sources } }) => sources === undefined || sources.includes(source),
-  );
+/** Why some of these destinations accept nothing. */
+async function reasons(app: App, destinations: Destinations): Promise<readonly string[]> {
+  const all = await Promise.all(destinations.map(({ name }) => whyNotAccepting(app, name)));
+  return all.filter((reason) => reason !== undefined);
+}
+
+type Destinations = readonly DestinationConfig[];
+
+/** The destinations that take records of a source. */
+function destinationsOf({ config }: App, source: string): Destinations {
+  return config.destinations.filter(({ sources }) => sources === undefined || sources.includes(source));
 }

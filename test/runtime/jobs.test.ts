@@ -4,7 +4,8 @@ import type { Journal } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { createLogger } from '../../src/observe/log.ts';
 import type { App } from '../../src/runtime/app.ts';
-import { enqueue, outcomeOf, serveJobs, type JobHandlers } from '../../src/runtime/jobs.ts';
+import { serveJobs } from '../../src/runtime/job-queue.ts';
+import { enqueue, outcomeOf, type JobHandlers } from '../../src/runtime/jobs.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 

@@ -72,6 +72,11 @@ export class PostgresPages implements PageStore {
     await this.#watch.next(signal, position);
   }
 
+  async newest(): Promise<number> {
+    const [head] = await this.#database.query<{ sequence: number }>('SELECT sequence FROM penstock.head');
+    return head?.sequence ?? 0;
+  }
+
   /**
    * Appends the records of a page, a row for each dataset, and commits the transaction: the head is locked for the time of
    * the commit alone, and not at all without records. Returns what `read` returns of them.

@@ -24,6 +24,9 @@ const INSERT = `
   FROM (SELECT records_before, count, bytes_before, bytes FROM page ORDER BY sequence DESC LIMIT 1)
   RETURNING sequence`;
 
+/** SQLite keeps it when the pages are gone. */
+const SELECT_NEWEST = "SELECT seq AS sequence FROM sqlite_sequence WHERE name = 'page'";
+
 /** The pages that wait for delivery, or that are retained. */
 export class SqlitePages implements PageStore {
   readonly #connection: Connection;
@@ -48,6 +51,10 @@ export class SqlitePages implements PageStore {
   async changed(signal: AbortSignal, position?: Position): Promise<void> {
     const already = position !== undefined && this.#backlog.outline(position) !== undefined;
     await this.#changes.next(signal, already);
+  }
+
+  async newest(): Promise<number> {
+    return this.#connection.first<{ sequence: number }>(SELECT_NEWEST, {})?.sequence ?? 0;
   }
 
   /** Wakes the callers of `changed`. Call it when the transaction that appended these pages is committed. */

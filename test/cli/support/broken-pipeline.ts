@@ -30,6 +30,7 @@ const WAYS: Readonly<Record<string, (journal: Journal) => Partial<Journal>>> = {
   // What is sent again says who sends it.
   alters: (journal) => ({
     pages: {
+      newest: () => journal.pages.newest(),
       changed: (signal, position) => journal.pages.changed(signal, position),
       async read(position) {
         const page = await journal.pages.read(position);

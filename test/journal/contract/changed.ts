@@ -46,6 +46,20 @@ export function describeChanged(subject: Subject): void {
       expect(found).toBeUndefined();
     });
 
+    test('the newest page has its number also when it is trimmed', async () => {
+      const { journal } = subject;
+      const before = await journal.pages.newest();
+
+      await journal.commit(page({ records: records(1) }));
+      await journal.commit(page({ records: records(1) }));
+      const found = await journal.pages.read({ sequence: 2, offset: 0 });
+      await journal.trim(Number.MAX_SAFE_INTEGER);
+
+      expect(before).toBe(0);
+      expect(found?.sequence).toBe(2);
+      expect(await journal.pages.newest()).toBe(2);
+    });
+
     test('waiting ends without an error at the abort, and at once when it is aborted already', async () => {
       const abort = new AbortController();
       const waiting = subject.journal.pages.changed(abort.signal);
