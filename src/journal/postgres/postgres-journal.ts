@@ -4,6 +4,7 @@ import type { JournalPage } from '../delivery.ts';
 import type { Acknowledgement, Journal, JournalStats, PageCommit, Room } from '../journal.ts';
 import type { Replica } from '../leases.ts';
 import { ledgerChanges } from '../page-changes.ts';
+import { ROW } from '../packing.ts';
 import { PostgresBacklog } from './backlog.ts';
 import { PostgresCoverage } from './coverage.ts';
 import type { Database, Transaction } from './database.ts';
@@ -89,6 +90,7 @@ export class PostgresJournal implements Journal {
       this.#write(transaction, stream, page, now),
     );
     this.pages.announce(appended);
+    this.#room.appended(appended.reduce((sum, { bytes }) => sum + bytes.length + ROW, 0));
     const last = appended.at(-1);
     if (last !== undefined) this.leases?.sawHead(last.sequence);
   }

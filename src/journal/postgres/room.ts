@@ -20,6 +20,9 @@ const REMOVE = `
   DELETE FROM penstock.page WHERE sequence IN (
     SELECT sequence FROM penstock.page WHERE sequence <= $1 ORDER BY sequence FOR UPDATE SKIP LOCKED)`;
 
+/** How long a measurement holds. Each page asks for room: most need not ask the database. Milliseconds. */
+const MEASURED_FOR = 1_000;
+
 /** `state.max_bytes`, and how long delivered pages are kept, milliseconds. */
 export interface RoomLimits {
   readonly maxBytes: number;
@@ -31,6 +34,10 @@ export class PostgresRoom {
   readonly #database: Database;
   readonly #destinations: PostgresDestinations;
   readonly #limits: RoomLimits;
+  /** What could be appended at the last measurement, less what this process has appended since. Bytes. */
+  #left = 0;
+  /** By the monotonic clock, milliseconds. */
+  #measuredAt = -Infinity;
 
   constructor(database: Database, destinations: PostgresDestinations, limits: RoomLimits) {
     this.#database = database;
@@ -40,9 +47,18 @@ export class PostgresRoom {
 
   /** Whether a page may be written. Without room, delivered pages go before `retain` is over, the oldest first. */
   async room(now: number): Promise<Room> {
+    if (this.#left > 0 && performance.now() - this.#measuredAt < MEASURED_FOR) return 'free';
     let room = await this.#measured();
-    while (room !== 'free' && (await this.#removeBatch(now, -Infinity))) room = await this.#measured();
+    for (let more = true; more && room !== 'free';) {
+      more = await this.#removeBatch(now, -Infinity);
+      room = await this.#measured();
+    }
     return room;
+  }
+
+  /** Notes that this process has appended so many bytes, or fewer. */
+  appended(bytes: number): void {
+    this.#left -= bytes;
   }
 
   /** Removes the pages that every destination has passed and that were kept for `retain`. */
@@ -58,6 +74,8 @@ export class PostgresRoom {
   async #measured(): Promise<Room> {
     const { maxBytes } = this.#limits;
     const held = await this.#sizeOf(SELECT_HELD);
+    this.#left = maxBytes - held;
+    this.#measuredAt = performance.now();
     if (held >= maxBytes * CRITICAL) return 'critical';
     return held >= maxBytes ? 'full' : 'free';
   }
