@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 const root = new URL('..', import.meta.url).pathname;
 
 /**
- * `fast` is `npm test`; `system` runs the built CLI as real processes; `receivers` sends to real receivers; `image` builds
+ * `fast` is `npm test`; `system` runs the built CLI as real processes; `guarantees` kills it
+ * and breaks what is around it (`npm run test:guarantees`); `receivers` sends to real receivers; `image` builds
  * and runs the Dockerfile; `deploy` asks a real API server, and runs what the manifests would. All but the first are slow.
  */
 export default defineConfig({
@@ -17,7 +18,13 @@ export default defineConfig({
           isolate: false,
           setupFiles: ['test/support/setup.ts'],
           include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'test/receivers/**', 'test/deploy/**', 'test/image/**'],
+          exclude: [
+            'test/system/**',
+            'test/receivers/**',
+            'test/deploy/**',
+            'test/image/**',
+            'test/guarantees/**',
+          ],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -27,6 +34,16 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'guarantees',
+          include: ['test/guarantees/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

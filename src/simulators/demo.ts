@@ -27,8 +27,16 @@ interface DemoContext {
   readonly listen?: { readonly host: string; readonly port: number };
 }
 
+/** What the vendors have, or have shown. */
+export interface VendorData {
+  readonly qradar: Pick<SimulatedConsole, 'rows'>;
+  readonly jsa: Pick<SimulatedConsole, 'rows'>;
+  readonly petra: Pick<Petra, 'shown'> & { readonly incidents: Pick<Petra['incidents'], 'all'> };
+  readonly botbye: Pick<BotBye, 'shown'>;
+}
+
 /** Every vendor that the demo polls, simulated, and the `sources:` that poll them. */
-export interface DemoVendors extends AsyncDisposable {
+export interface DemoVendors extends VendorData, AsyncDisposable {
   readonly sources: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly qradar: SimulatedConsole;
   readonly jsa: SimulatedConsole;
@@ -171,7 +179,7 @@ type Facts = ReadonlyMap<string, number>;
 const EVER: Due = { loginsBefore: Infinity, incidentsBefore: Infinity, bucketOf: Infinity };
 
 /** Compares what arrived with the vendors' data, record by record, and repeats with the first copies. */
-export function judge(vendors: DemoVendors, received: readonly ReceivedRecord[], due: Due): Verdict {
+export function judge(vendors: VendorData, received: readonly ReceivedRecord[], due: Due): Verdict {
   const copies = [...Map.groupBy(received, ({ uid }) => uid).values()];
   const arrived = factsOf(copies.flatMap(([first]) => (first === undefined ? [] : arrivedFacts(first, due))));
   const repeats = copies.flatMap(([first, ...more]) => more.map(({ bytes }) => isSame(first?.bytes, bytes)));
@@ -200,7 +208,7 @@ function excess(one: Facts, other: Facts): number {
   return [...one].reduce((sum, [name, count]) => sum + Math.max(0, count - (other.get(name) ?? 0)), 0);
 }
 
-function vendorFacts({ qradar, jsa, petra, botbye }: DemoVendors, due: Due): Fact[] {
+function vendorFacts({ qradar, jsa, petra, botbye }: VendorData, due: Due): Fact[] {
   const logins = { qradar, jsa };
   const bucket = dayOf(due.bucketOf);
   return [

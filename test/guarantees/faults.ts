@@ -1,0 +1,140 @@
+/** A fault, and the test that puts the program into it. Tests are named by file and title; they are written once. */
+export interface Fault {
+  readonly fault: string;
+  readonly file: string;
+  /** As it stands in the file (`%s` and `$name` stand for anything); absent: all tests of the file. */
+  readonly title?: string;
+}
+
+const RESPONSES = 'test/deliver/response-table.test.ts';
+const ODD_RESPONSES = 'test/deliver/odd-responses.test.ts';
+const UNANSWERED = 'test/deliver/unanswered.test.ts';
+const VENDOR_ODD = 'test/http/odd-responses.test.ts';
+const THROTTLING = 'test/http/throttling.test.ts';
+const NETWORK = 'test/http/network.test.ts';
+const TLS = 'test/http/tls.test.ts';
+const DIRECTORY = 'test/journal/sqlite/state-directory.test.ts';
+const ROOM = 'test/journal/sqlite/room.test.ts';
+const DISK = 'test/journal/sqlite/full-disk.test.ts';
+const DAEMON_DISK = 'test/system/full-disk.test.ts';
+const APP = 'test/runtime/app.test.ts';
+
+function rows(file: string, titles: Readonly<Record<string, string | undefined>>): readonly Fault[] {
+  return Object.entries(titles).map(([fault, title]) => ({ fault, file, ...(title && { title }) }));
+}
+
+/** Faults of the destination, of vendors and the network, of the state and its disk, of clocks and processes. */
+export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
+  'the destination': [
+    { fault: 'every row of the response table', file: RESPONSES },
+    ...rows(ODD_RESPONSES, {
+      'statuses that are no answer': 'a status that is not an answer is retried like a 502',
+      'headers above 64 KiB': 'response headers that take more than 64 KiB are an error that says so',
+      'bytes that are no HTTP': 'a response that the HTTP library rejects is explained in words: %s',
+      'a request that never settles':
+        'a request that never settles is given up five seconds after its time-out',
+    }),
+    ...rows(UNANSWERED, {
+      'slower than the time-out':
+        'a receiver that needs longer than the time-out gets every record, with few repeats',
+      'a reset at one record': 'at which a receiver resets the connection, holds back no other',
+      'away, then back': 'a receiver that was down gets the same request when it is back',
+    }),
+    {
+      fault: 'away for a week of simulated time, with restarts',
+      file: 'test/system/week-away.test.ts',
+    },
+    { fault: 'away beyond `backlog.max`', file: 'test/deliver/backlog.test.ts' },
+  ],
+  'vendors and the network': [
+    {
+      fault: 'random sequences of all of these, on both sides, for every source',
+      file: 'test/guarantees/odd-sequences.test.ts',
+    },
+    { fault: 'every documented error of each vendor', file: 'test/sources/contract.test.ts' },
+    ...rows(THROTTLING, {
+      '429, with and without a time': '429 after all retries ends the poll and pauses the quota durably',
+      '503 with `Retry-After`': '503 waits as its retry-after says',
+      'time-outs': 'time-outs are retried',
+    }),
+    ...rows(VENDOR_ODD, {
+      'HTML instead of JSON': 'is not what a page is, whatever its label: %s',
+      'JSON that is cut or garbled': 'invalid JSON is retried within the poll and reported without its text',
+      'a coding that does not fit':
+        'a body that does not match its content-encoding is an error that names it',
+    }),
+    { fault: 'an answer above `max_response_bytes`', file: 'test/collect/too-large.test.ts' },
+    { fault: '401, 403, 422', file: 'test/collect/circuit.test.ts' },
+    ...rows(NETWORK, {
+      'a body that stops half-way': 'a body (%s) that stops half-way is a time-out',
+      'a refused connection': 'a port where nobody listens is a refused connection',
+      'DNS that fails, and other errors of the network': '%s is explained in words',
+    }),
+    ...rows(TLS, {
+      'a certificate that is expired, unknown or of another name':
+        '%s is rejected, and the error says what to set',
+      'a certificate that is renewed':
+        'the files are read again, so that a renewed certificate needs no restart',
+    }),
+  ],
+  'the state and its disk': [
+    {
+      fault: 'ENOSPC or EIO at the n-th write or the n-th sync, for a range of n',
+      file: 'test/guarantees/failing-disk.test.ts',
+    },
+    ...rows(DAEMON_DISK, {
+      'a full disk, under a daemon that is killed on it':
+        'is no corruption when the daemon is killed on it: all goes on when there is room',
+      'a full disk at a reload': 'ends no daemon, not even at a reload',
+      'a disk that is full from the start': 'with exit 5 and the words, where it is so from the start',
+    }),
+    ...rows(DISK, {
+      'a full disk, six times under a kill':
+        'a process that is killed on a full disk loses nothing, before and after there is space again',
+      'a state that nobody may write': 'a closed state can be read where nobody may write',
+    }),
+    ...rows(DIRECTORY, {
+      'a corrupt database': 'a database with damaged pages is refused',
+      'a truncated database': 'an empty database file is refused',
+      'a database that is lost':
+        'a state that has lost its database is refused, and the error lists the choices',
+      'a read-only state': 'a state that cannot be written is refused, and the error says why',
+      'a foreign lock': 'a foreign lock file is refused',
+      'a newer state': 'a state of a newer release is refused, and the error says how to go back',
+      'a file that is removed while it is open': 'was removed while it was open',
+    }),
+    {
+      fault: 'files that are removed, and copies that are restored',
+      file: 'test/system/state-files.test.ts',
+    },
+    ...rows(ROOM, {
+      'the journal at its cap': 'at the cap undelivered pages are kept, and there is no room',
+      'a journal above it': 'a journal that is a quarter above the cap is critical',
+    }),
+    {
+      fault: 'a commit before its sync',
+      file: 'test/system/durability.test.ts',
+    },
+  ],
+  'clocks and processes': [
+    ...rows(APP, {
+      'clocks that jump by a day, ours and the vendor’s':
+        'the daemon loses nothing when $whose clock jumps by $jump ms',
+      'a vendor’s clock that jumps ahead and back':
+        'the daemon loses nothing when the vendor’s clock jumps ahead and back',
+    }),
+    { fault: 'two processes on one state', file: 'test/system/waiting.test.ts' },
+    {
+      fault: 'a commit order that is broken on purpose is noticed by the kill matrix',
+      file: 'test/guarantees/broken-order.test.ts',
+    },
+  ],
+};
+
+/** Matches the full name of a test, whatever stands for `%s` and `$name`. */
+export function titlePattern(title: string): string {
+  return title
+    .split(/%[sijd]|\$\w+/)
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+    .join('.*');
+}

@@ -1,0 +1,139 @@
+import type { Cell } from './cell.ts';
+import { problemsOf } from './matrix.ts';
+import { CLAIMS, LIMITS } from './page-text.ts';
+import type { Results, Stamp } from './results.ts';
+import { type FaultOutcome, problemOf } from './run-faults.ts';
+import { STEP_NAMES, STEPS } from './steps.ts';
+
+/** The page of the guarantees, of what the last run found. */
+export function pageOf({ kills, random, faults }: Results): string {
+  return [
+    '# Guarantees',
+    '<!-- Written by `npm run test:guarantees`. Do not edit: change test/guarantees, and run it. -->',
+    INTRODUCTION,
+    summary({ kills, random, faults }),
+    CLAIMS,
+    killChapter(kills),
+    randomChapter(random),
+    faultChapter(faults),
+    LIMITS,
+  ]
+    .map((part) => `${part.trim()}\n`)
+    .join('\n');
+}
+
+const INTRODUCTION = `
+Each guarantee with what keeps it and the test that shows it, then what the last run of the suite found. \`npm run test:guarantees\`
+kills real processes and breaks what is around them, compares what the receiver has with what the vendors have, and writes this page and
+\`test/guarantees/results.json\`. Anyone can run it: no key and no network are needed, and it takes about half an hour on two cores. The
+other commands: \`npm run test:process\` builds Penstock first and runs the executable as real processes; \`npm test\` runs in the test's
+own process. A name behind \`--\` selects the test files whose path contains it.
+`;
+
+function summary({ kills: { cells }, random: { lanes }, faults: { outcomes } }: Results): string {
+  const all = [...cells, ...lanes];
+  const total = (of: (one: (typeof all)[number]) => number) => all.reduce((sum, one) => sum + of(one), 0);
+  const held = outcomes.filter((one) => problemOf(one) === undefined);
+  const tests = outcomes.reduce((sum, { passed }) => sum + passed, 0);
+  return `
+## What the last run found
+
+| kills with SIGKILL | lost | sent as new | repeats | not byte-identical | not explained by a cut acknowledgement |
+| --- | --- | --- | --- | --- | --- |
+| ${show(total(({ kills }) => kills))} | ${total(({ lost }) => lost)} | ${total(({ asNew }) => asNew)} | ${show(total(({ repeats }) => repeats))} | ${total(({ different }) => different)} | ${total(({ uncaused }) => uncaused)} |
+
+${held.length} of ${outcomes.length} faults did what is guaranteed, in ${show(tests)} tests.`;
+}
+
+function killChapter({ cells, ...stamp }: Results['kills']): string {
+  const sources = [...new Set(cells.map(({ source }) => source))];
+  return `
+## Killed at each step
+
+Each source polls a simulated vendor into a receiver. The process kills itself exactly before or after a step, up to three times one after
+the other; each time it is started again while new records come, and at the end it runs until nothing is missing. *Repeats* are records
+that arrived again under their own id, all of them in a request whose acknowledgement was cut. *Recovery* is the longest time from the last
+start to the end of everything, start of the process included.
+
+${stampOf(stamp)}
+
+| step | before | after |
+| --- | --- | --- |
+${STEP_NAMES.map((step) => `| ${step} | ${STEPS[step].before} | ${STEPS[step].after} |`).join('\n')}
+
+${sources.map((source) => sourceTable(source, cells)).join('\n\n')}`;
+}
+
+const HEAD = `| step | kills | records | lost | sent as new | repeats | not identical | recovery |
+| --- | --- | --- | --- | --- | --- | --- | --- |`;
+
+function sourceTable(source: string, cells: readonly Cell[]): string {
+  const rows = STEP_NAMES.map((step) => {
+    const own = cells.filter((cell) => cell.source === source && cell.step === step);
+    if (own.length === 0) return `| ${step} | does not occur: it has no past to read | | | | | | |`;
+    const figures = [
+      pair(own, ({ kills }) => kills),
+      pair(own, ({ records }) => records),
+      ...(['lost', 'asNew', 'repeats', 'different'] as const).map((name) => pair(own, (cell) => cell[name])),
+      `${(Math.max(...own.map(({ recovery }) => recovery)) / 1_000).toFixed(1)} s`,
+    ];
+    const problems = own.flatMap(problemsOf);
+    const name = problems.length === 0 ? step : `${step} **(${problems.join('; ')})**`;
+    return `| ${name} | ${figures.join(' | ')} |`;
+  });
+  return `### ${source}\n\nBefore / after the step.\n\n${HEAD}\n${rows.join('\n')}`;
+}
+
+/** A figure before and after the step; once where both are the same. */
+function pair(cells: readonly Cell[], of: (cell: Cell) => number): string {
+  return [...new Set(cells.map(of))].map(show).join(' / ');
+}
+
+function randomChapter({ lanes, ...stamp }: Results['random']): string {
+  const rows = lanes.map(
+    ({ seed, sources, kills, stops, records, lost, asNew, repeats, different, seconds }) =>
+      `| ${[seed, sources, kills, stops, records, lost, asNew, repeats, different, `${seconds} s`].map((one) => (typeof one === 'number' ? show(one) : one)).join(' | ')} |`,
+  );
+  return `
+## Killed and stopped at random
+
+All sources at once in one process, daemon or \`once\`, killed at random moments while one acknowledgement in ten is lost. Then the daemon
+stands still (SIGSTOP) for longer than every time-out, and goes on.
+
+${stampOf(stamp)}
+
+| seed | sources | kills | stops | records | lost | sent as new | repeats | not identical | time |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+${rows.join('\n')}`;
+}
+
+function faultChapter({ outcomes, ...stamp }: Results['faults']): string {
+  const sides = [...new Set(outcomes.map(({ side }) => side))];
+  return `
+## Faults
+
+Each fault is a test: nothing was lost, nothing was sent as new, and the error said what happened.
+
+${stampOf(stamp)}
+
+${sides.map((side) => faultTable(side, outcomes)).join('\n\n')}`;
+}
+
+function faultTable(side: string, outcomes: readonly FaultOutcome[]): string {
+  const rows = outcomes
+    .filter((outcome) => outcome.side === side)
+    .map(
+      (outcome) =>
+        `| ${outcome.fault} | ${problemOf(outcome) ?? 'held'} | ${outcome.passed} | \`${outcome.file}\` |`,
+    );
+  return `### Faults of ${side}\n\n| fault | result | tests | in |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
+}
+
+function stampOf({ command, date, seconds, seed, versions }: Stamp): string {
+  const parts = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `Last run: \`${command}\`, ${date}, seed ${seed}, ${Math.round(seconds / 60)} minutes. ${parts.join(', ')}.`;
+}
+
+function show(count: number): string {
+  return count.toLocaleString('en');
+}

@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+import process from 'node:process';
+import { DatabaseSync } from 'node:sqlite';
+import { VERSION } from '../../src/core/version.ts';
+import type { Cell } from './cell.ts';
+import type { RandomKills } from './random-kills.ts';
+import type { FaultOutcome } from './run-faults.ts';
+
+/** How and when a part of the suite was run. */
+export interface Stamp {
+  readonly command: string;
+  /** RFC 3339, to the second. */
+  readonly date: string;
+  readonly seconds: number;
+  readonly seed: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What the last run of each part found: `results.json`, of which `docs/guarantees.md` is drawn. */
+export interface Results {
+  readonly kills: Stamp & { readonly cells: readonly Cell[] };
+  readonly random: Stamp & { readonly lanes: readonly RandomKills[] };
+  readonly faults: Stamp & { readonly outcomes: readonly FaultOutcome[] };
+}
+
+export const RESULTS_FILE = new URL('results.json', import.meta.url).pathname;
+export const PAGE_FILE = new URL('../../docs/guarantees.md', import.meta.url).pathname;
+
+export async function readResults(): Promise<Partial<Results>> {
+  return existsSync(RESULTS_FILE)
+    ? (JSON.parse(await readFile(RESULTS_FILE, 'utf8')) as Partial<Results>)
+    : {};
+}
+
+/** What the figures depend on. */
+export function versions(): Readonly<Record<string, string>> {
+  using database = new DatabaseSync(':memory:');
+  const sqlite = database.prepare('SELECT sqlite_version() AS version').get()?.['version'];
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  return {
+    Penstock: `${VERSION} at ${commit}`,
+    Node: process.versions.node,
+    SQLite: String(sqlite),
+    [os.type()]: `${os.release().split('-')[0]}`,
+  };
+}

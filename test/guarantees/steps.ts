@@ -1,0 +1,50 @@
+/** The two sides of a step. */
+export const PHASES = ['before', 'after'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** A step of the pipeline at which a process is killed, and what its two sides mean exactly. */
+interface StepMeaning {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The steps in the order in which a record passes them. */
+export const STEPS = {
+  lock: { before: 'the lock is free', after: 'the lock is taken' },
+  migration: { before: 'a step of the schema begins', after: 'its statements ran, not yet committed' },
+  request: { before: 'a request to the vendor is made', after: 'its bytes were given to the system' },
+  answer: { before: 'the headers of the answer are there', after: 'its last byte is read' },
+  'ledger look-up': { before: 'the keys are not looked up', after: 'the ledger has answered' },
+  build: { before: 'the records of a page are not encoded', after: 'they are, in memory' },
+  begin: { before: 'the transaction of a page is not begun', after: 'it is begun' },
+  commit: { before: 'all of it is written, not committed', after: 'it is committed' },
+  'journal read': { before: 'delivery has not read', after: 'it has read a page of the journal' },
+  send: { before: 'a request to the destination is made', after: 'its bytes were given to the system' },
+  'answer received': { before: 'its response has begun', after: 'it is read, not applied' },
+  'position moved': { before: 'the position is not moved', after: 'it is' },
+  trim: { before: 'delivered pages are not deleted', after: 'the first of them are' },
+  reload: { before: 'SIGHUP arrived', after: 'the new configuration has opened the state' },
+  'backfill page': { before: 'a page of a backfill is not committed', after: 'it is' },
+  replay: { before: 'a page is not sent again', after: 'it was, and the response is read' },
+} as const satisfies Readonly<Record<string, StepMeaning>>;
+
+export type Step = keyof typeof STEPS;
+
+export const STEP_NAMES = Object.keys(STEPS) as readonly Step[];
+
+/** Where a process kills itself: at the `nth` time that it comes there. */
+export interface KillPoint {
+  readonly step: Step;
+  readonly phase: Phase;
+  readonly nth: number;
+}
+
+/** A commit order that breaks a guarantee on purpose; the matrix must notice each. */
+export const BROKEN_ORDERS = ['cursor first', 'records first', 'acknowledged first'] as const;
+export type BrokenOrder = (typeof BROKEN_ORDERS)[number];
+
+/** What the program under test is told, as JSON in `PENSTOCK_GUARANTEES`. */
+export interface ProcessPlan {
+  readonly kill?: KillPoint;
+  readonly broken?: BrokenOrder;
+}
