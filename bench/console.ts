@@ -1,4 +1,4 @@
-import { systemClock } from '../src/core/clock.ts';
+import { type Clock, systemClock } from '../src/core/clock.ts';
 import { Entry, type View } from '../src/simulators/qradar-attempts.ts';
 import type { FieldTypes } from '../src/simulators/qradar-filter.ts';
 import { consoleUsers, loginAttempt } from '../src/simulators/qradar-generator.ts';
@@ -17,8 +17,26 @@ const AGE = 300_000;
 
 const FIELDS: FieldTypes = { attempt_time: 'long' };
 
+/** The clock of consoles that have nothing at first: two hours behind until `open`, and the rows are newer than that. */
+export class ClosedClock implements Clock {
+  #behind = 2 * SPAN;
+
+  now(): number {
+    return Date.now() - this.#behind;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal);
+  }
+
+  /** From now on the consoles have all their rows. */
+  open(): void {
+    this.#behind = 0;
+  }
+}
+
 /** A QRadar console with any number of login attempts. It makes each row when it is asked for, so none takes memory. */
-export async function startConsole(rows: number): Promise<Simulator> {
+export async function startConsole(rows: number, clock: Clock = systemClock): Promise<Simulator> {
   const table = new Table(rows, Date.now() - SPAN - AGE);
   return serve(
     (request) => {
@@ -26,7 +44,7 @@ export async function startConsole(rows: number): Promise<Simulator> {
       const { span } = conditionOf(request.query, FIELDS, 'attempt_time');
       return listAnswer(request, table.between(span.from, span.to), undefined, {});
     },
-    { clock: systemClock },
+    { clock },
   );
 }
 

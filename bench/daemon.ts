@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endedWithUs, PENSTOCK, PRELOAD, type Usage } from './measure.ts';
+import { cpuSecondsOf, endedWithUs, PENSTOCK, PRELOAD, type Usage } from './measure.ts';
 
 /** How late the event loop was, milliseconds. */
 export interface LoopDelay {
@@ -20,9 +20,6 @@ export interface DaemonUsage extends Omit<Usage, 'wallSeconds'> {
 
 /** The longest that anything is waited for. Milliseconds. */
 const LONGEST_WAIT = 1_200_000;
-
-/** Clock ticks in a second, in which /proc counts CPU time: 100 on every Linux that Node runs on. */
-const TICKS = 100;
 
 /** A running `penstock run`, with its admin endpoint. Ended when it goes out of scope. */
 export class Daemon implements AsyncDisposable {
@@ -61,23 +58,37 @@ export class Daemon implements AsyncDisposable {
   async until(what: string, met: () => boolean | Promise<boolean>, every = 50): Promise<void> {
     const latest = performance.now() + LONGEST_WAIT;
     while (!(await met())) {
-      if (this.#child.exitCode !== null) throw new Error(`The daemon ended before ${what}:\n${this.#stderr}`);
+      this.requireRunning(what);
       if (performance.now() > latest) throw new Error(`Waited too long for ${what}:\n${this.#stderr}`);
       await sleep(every);
     }
   }
 
+  /** @throws when it has ended before what was waited for */
+  requireRunning(what: string): void {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`The daemon ended before ${what}:\n${this.#stderr}`);
+  }
+
   /** Resident memory now, MiB. */
-  async residentMiB(): Promise<number> {
+  residentMiB(): Promise<number> {
+    return this.#memory('VmRSS');
+  }
+
+  /** The most that was resident so far, MiB. */
+  peakMiB(): Promise<number> {
+    return this.#memory('VmHWM');
+  }
+
+  async #memory(field: 'VmRSS' | 'VmHWM'): Promise<number> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
   }
 
   /** CPU time of all its threads so far, in seconds. */
   async cpuSeconds(): Promise<number> {
-    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8');
-    const [, , , , , , , , , , , user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(user) + Number(system)) / TICKS;
+    return (await cpuSecondsOf(this.#child.pid ?? 0)).own;
   }
 
   /** The sum of a metric's values whose labels contain this text; 0 before the endpoint answers. */

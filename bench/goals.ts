@@ -1,4 +1,5 @@
 import type { VariantCost } from './variants.ts';
+import { unevenness } from './measure.ts';
 import type { Figures } from './results.ts';
 
 /** A figure beside its goal. */
@@ -18,6 +19,7 @@ export function goalsOf(figures: Partial<Figures>): readonly Goal[] {
     ...idleGoals(figures.idle ?? []),
     ...streamGoals(figures.streams ?? []),
     ...(figures.page === undefined ? [] : pageGoals(figures.page)),
+    ...(figures.spread === undefined ? [] : spreadGoals(figures.spread)),
   ];
 }
 
@@ -26,6 +28,8 @@ function atMost(figure: string, value: number, most: number, show: (value: numbe
 }
 
 const mebibytes = (value: number) => `${value.toFixed(0)} MiB`;
+const percentFromEven = (value: number) => `${(value * 100).toFixed(0)} % from even`;
+const leases = (value: number) => `${value.toFixed(2)} leases`;
 const timesFloor = (value: number) => `${value.toFixed(2)} × the floor`;
 
 function costGoals(variants: readonly VariantCost[]): Goal[] {
@@ -126,5 +130,14 @@ function pageGoals({ bytes, peakMiB, livez }: Figures['page']): Goal[] {
       PROBE_TIMEOUT,
       (value) => `${value.toFixed(0)} ms`,
     ),
+  ];
+}
+
+function spreadGoals({ sources, replicas, leaseSeconds, ...one }: Figures['spread']): Goal[] {
+  const what = `${sources.toLocaleString('en')} sources over ${replicas} replicas`;
+  return [
+    atMost(`${what}: shares`, unevenness(one.shares), 0.2, percentFromEven),
+    atMost(`${what}: takeover after SIGKILL`, one.takeoverSeconds / leaseSeconds, 2, leases),
+    atMost(`${what}: peak memory of each`, Math.max(...one.peakMiB), 200, mebibytes),
   ];
 }

@@ -41,6 +41,20 @@ export function endedWithUs(child: ChildProcess): Disposable {
   return { [Symbol.dispose]: () => process.off('exit', kill) };
 }
 
+/** Clock ticks in a second, in which /proc counts CPU time: 100 on every Linux that Node runs on. */
+const TICKS = 100;
+
+/** CPU time of all threads of a process so far, and of its children that have ended, in seconds. */
+export async function cpuSecondsOf(pid: number): Promise<{ readonly own: number; readonly ended: number }> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const [user = NaN, system = NaN, endedUser = NaN, endedSystem = NaN] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11)
+    .map(Number);
+  return { own: (user + system) / TICKS, ended: (endedUser + endedSystem) / TICKS };
+}
+
 /** A figure of several runs. */
 export interface Figure {
   readonly median: number;
@@ -54,6 +68,12 @@ export function figureOf(values: readonly number[]): Figure {
   const middle = (sorted.length - 1) / 2;
   const median = ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
   return { median, least: sorted[0] ?? NaN, most: sorted.at(-1) ?? NaN };
+}
+
+/** How far the share that differs most is from the mean, in parts of it. */
+export function unevenness(shares: readonly number[]): number {
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return Math.max(...shares.map((share) => Math.abs(share - mean))) / mean;
 }
 
 /** Tells somebody who waits what is being measured. */

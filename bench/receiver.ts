@@ -23,6 +23,8 @@ export interface Receiver extends AsyncDisposable {
   readonly requests: number;
   /** Answers 503 while true. */
   refuse: boolean;
+  /** How many different records arrived since the last `take`. It looks at what came since it was asked last. */
+  arrived(): Promise<number>;
   take(): Promise<Arrived>;
 }
 
@@ -37,7 +39,13 @@ interface Body {
 
 export async function startReceiver(): Promise<Receiver> {
   let bodies: Body[] = [];
+  let seen = new Seen();
   let requests = 0;
+  const lookAtAll = async () => {
+    const news = bodies;
+    bodies = [];
+    await seen.add(news);
+  };
   const receive = async (incoming: IncomingMessage): Promise<number> => {
     const bytes = await buffer(incoming);
     requests += 1;
@@ -60,10 +68,15 @@ export async function startReceiver(): Promise<Receiver> {
       return requests;
     },
     refuse: false,
+    async arrived() {
+      await lookAtAll();
+      return seen.ids.size;
+    },
     async take() {
-      const taken = bodies;
-      bodies = [];
-      return look(taken);
+      await lookAtAll();
+      const { ids, ...others } = seen;
+      seen = new Seen();
+      return { ...others, ids: ids.size };
     },
     async [Symbol.asyncDispose]() {
       server.close();
@@ -74,21 +87,27 @@ export async function startReceiver(): Promise<Receiver> {
   return receiver;
 }
 
-async function look(bodies: readonly Body[]): Promise<Arrived> {
-  const ids = new Set<string>();
-  let records = 0;
-  let fields: readonly string[] | undefined;
-  for (const { encoding, contentEncoding, bytes } of bodies) {
-    const plain = await decompress(bytes, contentEncoding);
-    for (const [, uid = ''] of plain.toString('latin1').matchAll(UID)) {
-      records += 1;
-      // A new string of bytes: a part of the request would keep all of it in memory.
-      ids.add(Buffer.from(uid, 'hex').toString('latin1'));
+/** What was looked at. */
+class Seen {
+  requests = 0;
+  bytes = 0;
+  records = 0;
+  readonly ids = new Set<string>();
+  fields: readonly string[] = [];
+
+  async add(bodies: readonly Body[]): Promise<void> {
+    for (const { encoding, contentEncoding, bytes } of bodies) {
+      const plain = await decompress(bytes, contentEncoding);
+      for (const [, uid = ''] of plain.toString('latin1').matchAll(UID)) {
+        this.records += 1;
+        // A new string of bytes: a part of the request would keep all of it in memory.
+        this.ids.add(Buffer.from(uid, 'hex').toString('latin1'));
+      }
+      if (this.requests === 0) this.fields = fieldsOf(plain, encoding);
+      this.requests += 1;
+      this.bytes += bytes.length;
     }
-    fields ??= fieldsOf(plain, encoding);
   }
-  const total = bodies.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  return { requests: bodies.length, bytes: total, records, ids: ids.size, fields: fields ?? [] };
 }
 
 function fieldsOf(body: Buffer, encoding: Encoding): readonly string[] {

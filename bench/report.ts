@@ -1,10 +1,11 @@
 import { goalsOf } from './goals.ts';
 import type { Machine } from './machine.ts';
 import type { Results } from './results.ts';
-import { partTables, table } from './tables.ts';
+import { partTables } from './tables.ts';
+import { table } from './text.ts';
 
 /** `bench/REPORT.md` of a run. `gains` is what is written by hand: what each change brought. */
-export function reportOf({ command, machine, figures, failed }: Results, gains: string): string {
+export function reportOf({ command, machine, figures, failed, added = {} }: Results, gains: string): string {
   const goals = goalsOf(figures).map(({ figure, goal, measured, met }) => [
     figure,
     goal,
@@ -14,10 +15,14 @@ export function reportOf({ command, machine, figures, failed }: Results, gains: 
   const failures = Object.entries(failed).map(
     ([part, why]) => `\n\`${part}\` could not be measured: ${why}\n`,
   );
+  const others = Object.entries(added).map(
+    ([part, { command, date, commit }]) =>
+      `\n\`${part}\` was measured on ${date} by \`${command}\`, commit ${commit}.\n`,
+  );
   return `# What Penstock costs
 
 Made by \`${command}\`, which writes this page, \`report.json\` and \`report.svg\` from one run. \`npm run bench -- cost\` (or
-\`start\`, \`idle\`, \`memory\`, \`streams\`, \`page\`, \`journal\`) measures one part and writes nothing.
+\`start\`, \`idle\`, \`memory\`, \`streams\`, \`page\`, \`journal\`, \`replicas\`, \`spread\`) measures one part and writes nothing.
 
 ${machineLines(machine)}
 
@@ -32,7 +37,7 @@ Vendor and receiver are one other process on the same machine; after each run, w
 ## Goals
 
 ${table(['figure', 'goal', 'measured', 'met'], goals)}
-${failures.join('')}
+${failures.join('')}${others.join('')}
 ${partTables(figures)}
 
 ${gains.trim()}

@@ -3,6 +3,7 @@
  *
  *     npm run bench                           # everything; writes REPORT.md, report.json and report.svg
  *     npm run bench -- cost idle              # some parts; prints them and writes nothing
+ *     npm run bench -- --add replicas         # some parts, in place of what the report has of them
  *     npm run bench -- cost --rows 50000 --runs 3 --only 'attributes protobuf gzip'
  *     npm run bench -- --short                # everything, small: fails only when something is wrong, not when it is slow
  */
@@ -16,9 +17,11 @@ import { measureJournal } from './journal.ts';
 import { describeMachine } from './machine.ts';
 import { progress } from './measure.ts';
 import { measureMemory } from './memory.ts';
+import { measureSpread } from './many-sources.ts';
 import { measurePage } from './page.ts';
+import { measureReplicas } from './replicas.ts';
 import { reportOf } from './report.ts';
-import type { Figures, Part, Results } from './results.ts';
+import type { Figures, Part, Provenance, Results } from './results.ts';
 import { measureStart, tooSlow } from './start.ts';
 import { measureIdle, measureRush } from './streams.ts';
 import { partTables } from './tables.ts';
@@ -30,6 +33,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
     short: { type: 'boolean', default: false },
+    add: { type: 'boolean', default: false },
   },
 });
 
@@ -47,6 +51,8 @@ const FULL = {
   ],
   pageBytes: 64 * 2 ** 20,
   backlog: 1_000_000,
+  replicas: { consoles: 8, rowsEach: 25_000, runs: 3, replicas: [1, 2, 4] },
+  spread: { sources: 2_000, replicas: 3, leaseSeconds: 15, everySeconds: 30 },
 };
 const SHORT: typeof FULL = {
   rows: 2_000,
@@ -61,6 +67,8 @@ const SHORT: typeof FULL = {
   ],
   pageBytes: 2 ** 20,
   backlog: 3_000,
+  replicas: { consoles: 4, rowsEach: 500, runs: 1, replicas: [1, 4] },
+  spread: { sources: 30, replicas: 3, leaseSeconds: 3, everySeconds: 2 },
 };
 const size = values.short ? SHORT : FULL;
 const runs = Number(values.runs ?? size.runs);
@@ -86,6 +94,9 @@ const MEASURE: { readonly [P in Part]: () => Promise<Figures[P]> } = {
   },
   page: () => measurePage(size.pageBytes, directory),
   journal: () => measureJournal(Number(values.rows ?? size.backlog), directory),
+  replicas: () =>
+    measureReplicas({ ...size.replicas, ...(values.runs !== undefined && { runs }) }, directory),
+  spread: () => measureSpread(size.spread, directory),
 };
 
 const ALL = Object.keys(MEASURE) as Part[];
@@ -97,11 +108,13 @@ async function main(): Promise<void> {
   const chosen = positionals.length === 0 ? ALL : (positionals as Part[]);
   const args = process.argv.slice(2);
   const command = ['npm run bench', ...(args.length > 0 ? ['--'] : []), ...args].join(' ');
-  const results = { command, machine: describeMachine(directory), figures: {}, failed: {} };
+  const machine = describeMachine(directory);
+  const results = { command, machine, figures: {}, failed: {} };
   for (const part of chosen) {
     await measure(part, results);
     // After each part, so that a run that is stopped leaves what it has measured.
-    if (positionals.length === 0) await write(results);
+    if (values.add) await write(await withAdded(results));
+    else if (positionals.length === 0) await write(results);
   }
   const { figures }: Results = results;
   process.stdout.write(`${partTables(figures)}\n`);
@@ -118,6 +131,19 @@ async function measure(part: Part, { figures, failed }: Pick<Results, 'figures' 
     progress(`${part} failed: ${String(error)}`);
     process.exitCode = 1;
   }
+}
+
+/** The report that is there, with the parts of this run in place of its own. */
+async function withAdded({ command, machine, figures, failed }: Results): Promise<Results> {
+  const before = JSON.parse(await readFile(join(import.meta.dirname, 'report.json'), 'utf8')) as Results;
+  const run: Provenance = { command, date: machine.date, commit: machine.commit };
+  const runs = Object.fromEntries(Object.keys(figures).map((part) => [part, run]));
+  return {
+    ...before,
+    figures: { ...before.figures, ...figures },
+    failed: { ...before.failed, ...failed },
+    added: { ...before.added, ...runs },
+  };
 }
 
 /** A short run writes its report, too, so that CI sees that it can be written, but not in place of the real one. */

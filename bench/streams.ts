@@ -5,7 +5,7 @@ import { systemClock } from '../src/core/clock.ts';
 import { serve, type Simulator } from '../src/simulators/server.ts';
 import { Daemon, type LoopDelay } from './daemon.ts';
 import { figureOf, progress } from './measure.ts';
-import { startReceiver } from './receiver.ts';
+import { type Receiver, startReceiver } from './receiver.ts';
 
 /** How many sources poll how many streams each. */
 export interface Layout {
@@ -40,8 +40,8 @@ export interface RushCost extends Layout {
 const TOKEN = 'token-of-the-bench';
 const TYPES = ['attack_source', 'country', 'endpoint', 'reason', 'rule'];
 
-/** Sources of BotBye: a stream for each project and type. One project with `types` below five. */
-function sourcesOf({ sources, streamsEach }: Layout, url: string, every: string): string {
+/** Sources of BotBye, s0, s1 and so on: a stream for each project and type. One project with `types` below five. */
+export function sourcesOf({ sources, streamsEach }: Layout, url: string, every: string): string {
   const types = TYPES.slice(0, Math.min(streamsEach, TYPES.length));
   const projects = Array.from({ length: Math.ceil(streamsEach / types.length) }, (_, index) => `p${index}`);
   const names = Array.from({ length: sources }, (_, index) => `s${index}`);
@@ -76,20 +76,21 @@ async function startVendor(): Promise<{ readonly vendor: Simulator; readonly ask
 }
 
 interface Ends extends AsyncDisposable {
-  /** The configuration without the sources. */
-  readonly base: string;
+  /** The configuration without the sources and the state. */
+  readonly destinations: string;
+  readonly receiver: Receiver;
   readonly vendorUrl: string;
   /** Requests by stream. */
   readonly asked: ReadonlyMap<string, number>;
 }
 
-async function startEnds(directory: string): Promise<Ends> {
+/** A vendor with one row in each stream, and a receiver. */
+export async function startEnds(): Promise<Ends> {
   const { vendor, asked } = await startVendor();
   const receiver = await startReceiver();
-  const state = join(directory, 'state');
-  await rm(state, { recursive: true, force: true });
   return {
-    base: `state: { path: ${state} }\ndestinations: { siem: { endpoint: "${receiver.url}" } }\n`,
+    destinations: `destinations: { siem: { endpoint: "${receiver.url}" } }\n`,
+    receiver,
     vendorUrl: vendor.url,
     asked,
     async [Symbol.asyncDispose]() {
@@ -97,6 +98,13 @@ async function startEnds(directory: string): Promise<Ends> {
       await receiver[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The setting of a new state. */
+async function newState(directory: string): Promise<string> {
+  const state = join(directory, 'state');
+  await rm(state, { recursive: true, force: true });
+  return `state: { path: ${state} }\n`;
 }
 
 const sum = (numbers: Iterable<number>) => Iterator.from(numbers).reduce((total, one) => total + one, 0);
@@ -110,9 +118,12 @@ export async function measureIdle(
 ): Promise<IdleCost> {
   const streams = layout.sources * layout.streamsEach;
   progress(`idle: ${streams} streams`);
-  await using ends = await startEnds(directory);
+  await using ends = await startEnds();
   const sources = sourcesOf(layout, ends.vendorUrl, `${everySeconds}s`);
-  await using daemon = await Daemon.start(ends.base + sources, directory);
+  await using daemon = await Daemon.start(
+    (await newState(directory)) + ends.destinations + sources,
+    directory,
+  );
   await daemon.until('two polls of each stream', async () => (await polls(daemon)) >= 2 * streams, 500);
   const [cpuBefore, pollsBefore, requestsBefore, began] = [
     await daemon.cpuSeconds(),
@@ -146,9 +157,13 @@ export async function measureRush(
 ): Promise<RushCost> {
   const streams = layout.sources * layout.streamsEach;
   progress(`streams: ${layout.sources} sources with ${layout.streamsEach} streams each`);
-  await using ends = await startEnds(directory);
+  await using ends = await startEnds();
   const sources = sourcesOf(layout, ends.vendorUrl, `${everySeconds}s`);
-  await using daemon = await Daemon.start(ends.base + sources, directory, { watchLoop: true });
+  await using daemon = await Daemon.start(
+    (await newState(directory)) + ends.destinations + sources,
+    directory,
+    { watchLoop: true },
+  );
   await daemon.until('a poll of each stream', () => ends.asked.size >= streams);
   await daemon.until('a rest', () => isQuiet(ends.asked));
   daemon.measureLoop();

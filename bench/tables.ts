@@ -1,11 +1,12 @@
 import { nameOf } from './variants.ts';
-import type { Figure } from './measure.ts';
 import type { Figures, Part } from './results.ts';
+import { replicasSection, spreadSection } from './replica-tables.ts';
 import { startTable } from './start.ts';
+import { count, spread, table } from './text.ts';
 
 /** The tables of the parts that were measured, each below its heading. */
 export function partTables(figures: Partial<Figures>): string {
-  const { cost, start, memory, idle, streams, page, journal } = figures;
+  const { cost, start, memory, idle, streams, page, journal, replicas } = figures;
   const tables = [
     cost && TABLES.cost(cost),
     start && TABLES.start(start),
@@ -14,6 +15,8 @@ export function partTables(figures: Partial<Figures>): string {
     streams && TABLES.streams(streams),
     page && TABLES.page(page),
     journal && TABLES.journal(journal),
+    replicas && TABLES.replicas(replicas),
+    figures.spread && TABLES.spread(figures.spread),
   ];
   return tables.filter((one) => one !== undefined).join('\n\n');
 }
@@ -135,16 +138,10 @@ ${table(
     ],
   ],
 )}`,
+
+  replicas: replicasSection,
+  spread: spreadSection,
 };
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en');
-}
-
-/** A median with its spread: `41.2 (40.9–43.0)`. */
-function spread({ median, least, most }: Figure, digits: number): string {
-  return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
-}
 
 function costTable(costs: Figures['cost']['variants']): string {
   const rows = costs.map((cost) => [
@@ -160,9 +157,4 @@ function costTable(costs: Figures['cost']['variants']): string {
     ['', 'µs CPU a record', '× floor', 'records a second', '× floor', 'peak MiB', 'bytes a record sent'],
     rows,
   );
-}
-
-/** A table in Markdown. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
