@@ -6,6 +6,8 @@ import type { PostgresBacklog } from './backlog.ts';
 import type { Database, Transaction } from './database.ts';
 import type { PostgresDeadLetters } from './dead-letters.ts';
 import { addGap, END_GAP, gapsOf } from './destination-gaps.ts';
+import type { PostgresLeases } from './leases.ts';
+import type { SeenPages } from './seen-pages.ts';
 
 interface DestinationRow extends Position {
   readonly name: string;
@@ -51,6 +53,9 @@ export interface DestinationParts {
   readonly deadLetters: PostgresDeadLetters;
   /** `state.max_bytes`. */
   readonly maxBytes: number;
+  readonly seen: SeenPages;
+  /** Only of a process that holds what it works on. */
+  readonly leases: Pick<PostgresLeases, 'behind'> | undefined;
 }
 
 /** How far each destination is, and what it was not sent because too much waited for it. */
@@ -104,6 +109,7 @@ export class PostgresDestinations implements DestinationStore {
       const [moved] = await Promise.all([
         transaction.run(MOVE, [name, position.sequence, position.offset]),
         this.#parts.deadLetters.put(transaction, name, deadLetters),
+        this.#requireSame(transaction, name, position),
       ]);
       return moved > 0 && missed !== undefined && addGap(transaction, name, missed, now);
     });
@@ -124,6 +130,7 @@ export class PostgresDestinations implements DestinationStore {
       const [moved] = await Promise.all([
         transaction.run(ACKNOWLEDGE, [name, position.sequence, position.offset, response, now]),
         this.#parts.deadLetters.put(transaction, name, deadLetters),
+        this.#requireSame(transaction, name, position),
       ]);
       requireOpened(name, moved);
     });
@@ -141,6 +148,13 @@ export class PostgresDestinations implements DestinationStore {
    */
   async slowest(now: number): Promise<Position | undefined> {
     return slowestOf(await this.all(), this.#named, now);
+  }
+
+  /** The pages that a new position passes are those that were sent. @throws LeaseLostError the database went back */
+  async #requireSame(transaction: Transaction, name: string, position: Position): Promise<void> {
+    const { leases, seen } = this.#parts;
+    if (leases === undefined || (await seen.isThere(transaction, position))) return;
+    throw leases.behind({ kind: 'destination', name }, 'a page that was sent is missing');
   }
 
   async #fenced<T>(name: string, work: (transaction: Transaction) => Promise<T>): Promise<T> {

@@ -8,8 +8,9 @@ import { FROM_POSITION } from './backlog.ts';
 import type { Database, Transaction } from './database.ts';
 import { HeadWatch } from './head-watch.ts';
 import { ReadAhead, type StoredPage } from './read-ahead.ts';
+import { type SeenPage, SeenPages } from './seen-pages.ts';
 
-interface PageRow extends Omit<StoredPage, 'records'> {
+interface PageRow extends Omit<StoredPage, 'records'>, SeenPage {
   /** Null when this process has them in memory. */
   readonly records: Uint8Array | null;
 }
@@ -20,7 +21,7 @@ const READ_AHEAD = { pages: 64, bytes: 256 * 1024 } as const;
 // The current name of the source, so that the filters of destinations follow a renamed source.
 const SELECT_NEXT = `
   SELECT sequence, stream.key AS stream, stream.source, dataset, lane, count, observed_at AS "observedAt",
-    CASE WHEN sequence <> ALL ($3) THEN records END AS records
+    committed_at AS "committedAt", bytes AS size, CASE WHEN sequence <> ALL ($3) THEN records END AS records
   FROM (
     SELECT *, sum(bytes) OVER (ORDER BY sequence) - bytes AS before FROM penstock.page
     WHERE ${FROM_POSITION} ORDER BY sequence LIMIT ${READ_AHEAD.pages}) AS page
@@ -54,6 +55,7 @@ export class PostgresPages implements PageStore {
   readonly #watch: HeadWatch;
   #recent = new RecentPages();
   readonly #ahead = new ReadAhead();
+  readonly seen = new SeenPages();
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -126,6 +128,7 @@ export class PostgresPages implements PageStore {
   /** Call it when the database went back: what is in memory may be gone, or other pages have its numbers. */
   forgetRead(): void {
     this.#ahead.clear();
+    this.seen.clear();
     this.#recent = new RecentPages();
   }
 
@@ -137,11 +140,12 @@ export class PostgresPages implements PageStore {
     const { sequence, offset } = position;
     const recent = new Map(this.#recent.all().map((page) => [page.sequence, page]));
     const rows = await this.#database.query<PageRow>(SELECT_NEXT, [sequence, offset, [...recent.keys()]]);
-    const pages = rows.map((row) => {
+    const pages = rows.map(({ committedAt, size, ...row }) => {
       const stream = fromStored(row.stream);
       const records = row.records ?? sameAs({ ...row, stream }, recent.get(row.sequence))?.bytes;
       return records && { ...row, stream, records };
     });
+    for (const row of rows) this.seen.add(row);
     if (!pages.includes(undefined)) return pages.filter((page) => page !== undefined);
     // The database went back, and has other pages under these numbers.
     this.forgetRead();
@@ -151,7 +155,7 @@ export class PostgresPages implements PageStore {
 
 /** The page in memory, if it is the one in the database. */
 function sameAs(
-  { stream, count, observedAt }: Omit<PageRow, 'records'>,
+  { stream, count, observedAt }: Omit<StoredPage, 'records'>,
   page: JournalPage | undefined,
 ): JournalPage | undefined {
   const isSame = page?.stream === stream && page.count === count && page.observedAt === observedAt;

@@ -75,9 +75,11 @@ export class PostgresJournal implements Journal {
       backlog: this.#backlog,
       deadLetters: this.deadLetters,
       maxBytes,
+      seen: this.pages.seen,
+      leases,
     });
     this.jobs = new PostgresJobs(database);
-    this.states = new PostgresStates(database);
+    this.states = new PostgresStates(database, leases?.replica.id);
     this.#room = new PostgresRoom(database, this.destinations, parts);
     leases?.onBehind(() => this.pages.forgetRead());
   }
