@@ -140,7 +140,7 @@ export class PostgresPages implements PageStore {
     const { sequence, offset } = position;
     const recent = new Map(this.#recent.all().map((page) => [page.sequence, page]));
     const rows = await this.#database.query<PageRow>(SELECT_NEXT, [sequence, offset, [...recent.keys()]]);
-    const pages = rows.map(({ committedAt, size, ...row }) => {
+    const pages = rows.map(({ committedAt: _at, size: _size, ...row }) => {
       const stream = fromStored(row.stream);
       const records = row.records ?? sameAs({ ...row, stream }, recent.get(row.sequence))?.bytes;
       return records && { ...row, stream, records };
