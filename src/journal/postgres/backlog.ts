@@ -31,9 +31,12 @@ const SELECT_BEYOND_AGE = `
   SELECT sequence FROM penstock.page WHERE committed_at < $1 AND sequence >= $2
   ORDER BY committed_at DESC, sequence DESC LIMIT 1`;
 
-// These read the outline of each page, also of other sources.
+/** One row of an index for each stream of these sources. */
 const SELECT_OLDEST_OF = `
-  SELECT observed_at AS "observedAt" FROM penstock.page WHERE ${FROM_POSITION} AND ${OF_SOURCES} ${FIRST}`;
+  SELECT observed_at AS "observedAt" FROM penstock.stream CROSS JOIN LATERAL (
+    SELECT sequence, observed_at FROM penstock.page WHERE page.stream = stream.id AND ${FROM_POSITION} ${FIRST}) AS page
+  WHERE source = ANY($3) ${FIRST}`;
+// These read an entry of an index for each page of these sources.
 const COUNT_OF = `
   SELECT coalesce(sum(CASE WHEN sequence = $1 THEN greatest(count - $2, 0) ELSE count END), 0) AS records
   FROM penstock.page WHERE sequence >= $1 AND ${OF_SOURCES}`;

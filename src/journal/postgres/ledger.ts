@@ -17,8 +17,14 @@ import type { Database, Transaction } from './database.ts';
 import type { PostgresGaps } from './gaps.ts';
 import { STREAM_ID } from './streams.ts';
 
-const SELECT_KNOWN = `
-  SELECT key, rest, uid, value FROM penstock.ledger WHERE stream = ${STREAM_ID} AND key = ANY($2)`;
+/**
+ * The entries of these keys ($2) of a stream, looked up one after another, whatever the statistics of a ledger that grew
+ * fast say: without LIMIT the whole ledger may be read.
+ */
+const KNOWN = (stream: string, columns: string) => `
+  SELECT ${columns} FROM unnest($2::text[]) AS wanted CROSS JOIN LATERAL (
+    SELECT * FROM penstock.ledger WHERE stream = ${stream} AND key = wanted LIMIT 1) AS known`;
+const SELECT_KNOWN = KNOWN(STREAM_ID, 'key, rest, uid, value');
 /** Of the next entries those whose values together are within a size, and one more. */
 const SELECT_PART = `
   SELECT key, rest, uid, value, before + octet_length(value) AS "upTo" FROM (
@@ -34,9 +40,7 @@ const GROW = `
   ON CONFLICT (stream) DO UPDATE SET entries = size.entries + excluded.entries, bytes = size.bytes + excluded.bytes`;
 /** $7: the bytes of all these entries. */
 const WRITE = `
-  WITH before AS (
-    SELECT count(*) AS entries, coalesce(sum(${ENTRY_BYTES}), 0) AS bytes
-    FROM penstock.ledger WHERE stream = $1 AND key = ANY($2::text[])),
+  WITH before AS (${KNOWN('$1', `count(*) AS entries, coalesce(sum(${ENTRY_BYTES}), 0) AS bytes`)}),
   written AS (
     INSERT INTO penstock.ledger (stream, key, rest, at, uid, value)
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
@@ -44,13 +48,14 @@ const WRITE = `
     SET rest = excluded.rest, at = excluded.at, uid = excluded.uid, value = excluded.value)
   INSERT INTO penstock.ledger_size AS size (stream, entries, bytes)
   SELECT $1, cardinality($2::text[]) - entries, $7 - bytes FROM before ${GROW}`;
+const SHRINK = `
+  UPDATE penstock.ledger_size AS size SET entries = size.entries - counted.entries, bytes = size.bytes - counted.bytes
+  FROM counted WHERE size.stream = counted.stream`;
 const FORGET = `
   WITH gone AS (
-    DELETE FROM penstock.ledger USING unnest($2::bigint[], $3::bigint[]) AS span (from_at, to_at)
-    WHERE stream = $1 AND at >= from_at AND at < to_at RETURNING ${ENTRY_BYTES} AS bytes)
-  UPDATE penstock.ledger_size AS size SET entries = size.entries - counted.entries, bytes = size.bytes - counted.bytes
-  FROM (SELECT count(*) AS entries, sum(bytes) AS bytes FROM gone) AS counted
-  WHERE stream = $1 AND counted.entries > 0`;
+    DELETE FROM penstock.ledger WHERE stream = $1 AND at >= $2 AND at < $3 RETURNING stream, ${ENTRY_BYTES} AS bytes),
+  counted AS (SELECT stream, count(*) AS entries, sum(bytes) AS bytes FROM gone GROUP BY stream)
+  ${SHRINK}`;
 
 /** The streams of a source whose ledgers hold something, and the time of their oldest entry. */
 const AGES = `
@@ -59,19 +64,15 @@ const AGES = `
   WHERE source = $1 ORDER BY at`;
 /** Stream by stream, in this order, as far as the limit goes: few streams have a gap then. */
 const FORGET_OLDEST = `
-  WITH oldest AS (
-    SELECT stream, key FROM unnest($1::bigint[]) AS id CROSS JOIN LATERAL (
-      SELECT stream, key FROM penstock.ledger WHERE stream = id AND at <= $2 ORDER BY at LIMIT $3) AS part
-    LIMIT $3),
-  gone AS (
-    DELETE FROM penstock.ledger USING oldest WHERE ledger.stream = oldest.stream AND ledger.key = oldest.key
-    RETURNING ledger.stream, at, ${ENTRY_BYTES.replaceAll('key', 'ledger.key')} AS bytes),
+  WITH gone AS (
+    DELETE FROM penstock.ledger WHERE ctid = ANY(ARRAY(
+      SELECT part.row FROM unnest($1::bigint[]) AS id CROSS JOIN LATERAL (
+        SELECT ctid AS row FROM penstock.ledger WHERE stream = id AND at <= $2 ORDER BY at LIMIT $3) AS part LIMIT $3))
+    RETURNING stream, at, ${ENTRY_BYTES} AS bytes),
   counted AS (
     SELECT stream, count(*) AS entries, sum(bytes) AS bytes, min(at) AS "from", max(at) + 1 AS "to"
     FROM gone GROUP BY stream),
-  shrunk AS (
-    UPDATE penstock.ledger_size AS size SET entries = size.entries - counted.entries, bytes = size.bytes - counted.bytes
-    FROM counted WHERE size.stream = counted.stream)
+  shrunk AS (${SHRINK})
   SELECT id, key, "from", "to" FROM counted JOIN penstock.stream ON id = counted.stream ORDER BY "from"`;
 
 interface ForgottenRow extends Span {
@@ -158,9 +159,9 @@ export class PostgresLedger implements LedgerStore {
 
   /** Forgets the entries whose times are within these spans. */
   async forget(transaction: Transaction, stream: number, spans: readonly Span[]): Promise<void> {
-    if (spans.length === 0) return;
-    const [from, to] = [spans.map((span) => finite(span.from)), spans.map((span) => finite(span.to))];
-    await transaction.run(FORGET, [stream, from, to]);
+    await Promise.all(
+      spans.map(({ from, to }) => transaction.run(FORGET, [stream, finite(from), finite(to)])),
+    );
   }
 }
 

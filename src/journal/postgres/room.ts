@@ -15,10 +15,13 @@ const SELECT_USED = `
   WHERE relkind = 'r' AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'penstock.page'::regclass)`;
 const SELECT_OLDEST = `
   SELECT sequence, count, bytes, committed_at AS "committedAt" FROM penstock.page ORDER BY sequence LIMIT $1`;
-/** Another replica may be removing them: it need not be waited for. */
+/**
+ * Another replica may be removing them: it need not be waited for. By their places, which a page keeps: joined with itself,
+ * the whole table may be read.
+ */
 const REMOVE = `
-  DELETE FROM penstock.page WHERE sequence IN (
-    SELECT sequence FROM penstock.page WHERE sequence <= $1 ORDER BY sequence FOR UPDATE SKIP LOCKED)`;
+  DELETE FROM penstock.page WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM penstock.page WHERE sequence <= $1 ORDER BY sequence LIMIT ${BATCH.pages} FOR UPDATE SKIP LOCKED))`;
 
 /** How long a measurement holds. Each page asks for room: most need not ask the database. Milliseconds. */
 const MEASURED_FOR = 1_000;

@@ -83,8 +83,10 @@ export const MIGRATIONS: readonly string[] = [
     -- OTLP log records, one after another, compressed with zstd where that is smaller.
     records bytea NOT NULL
   );
-  -- Kept beside the rows, which stay small: measuring and trimming do not read it.
+  -- Compressed already. Those of more than 2 kB are kept beside the rows.
   ALTER TABLE penstock.page ALTER COLUMN records SET STORAGE EXTERNAL;
+  -- What waits of some sources is read from this instead of the rows.
+  CREATE INDEX page_of ON penstock.page (stream, sequence) INCLUDE (count, bytes, committed_at);
   CREATE INDEX page_bytes ON penstock.page (bytes_before);
   CREATE INDEX page_age ON penstock.page (committed_at, sequence);
 
