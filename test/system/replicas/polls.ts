@@ -55,7 +55,7 @@ export function windowsAboveLimit({ source, requests, limit }: Asked): string[] 
   });
 }
 
-/** Who polls a source now: the process of its latest request; undefined before the first. @public */
+/** Who polls a source now: the process of its latest request; undefined before the first. */
 export function holderOf(world: World, source: string): string | undefined {
   const latest = askedBySource(world)
     .find((asked) => asked.source === source)

@@ -6,6 +6,7 @@ export interface ReplicaOptions {
   /** By how much its clock is wrong, in milliseconds. */
   readonly shift?: number;
   readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
 }
 
 /** A process of the built program that vendors know by its name (`x-replica`). */
@@ -17,20 +18,23 @@ export interface Replica extends Running {
 export function startAs(
   name: string,
   args: readonly string[],
-  { shift = 0, env = {} }: ReplicaOptions = {},
+  { shift = 0, env = {}, ...options }: ReplicaOptions = {},
 ): Replica {
   const names = { HOSTNAME: name, TEST_REPLICA: name, TEST_CLOCK_SHIFT: String(shift) };
-  return { name, ...startCli(args, { env: { ...names, NODE_OPTIONS: `--import ${PRELOAD}`, ...env } }) };
+  const own = { ...names, NODE_OPTIONS: `--import ${PRELOAD}`, ...env };
+  return { name, ...startCli(args, { env: own, ...options }) };
 }
 
 /** Several replicas of one configuration; those that still run at the end of the test are killed. */
 export class Replicas implements AsyncDisposable {
   readonly #config: string;
+  readonly #prefix: string;
   readonly #running = new Set<Replica>();
   #started = 0;
 
-  constructor(config: string) {
+  constructor(config: string, prefix = 'replica') {
     this.#config = config;
+    this.#prefix = prefix;
   }
 
   get running(): readonly Replica[] {
@@ -40,7 +44,7 @@ export class Replicas implements AsyncDisposable {
   /** Starts one under a name that none had before. */
   start(options?: ReplicaOptions): Replica {
     this.#started += 1;
-    const replica = startAs(`replica-${this.#started}`, ['run', '-c', this.#config], options);
+    const replica = startAs(`${this.#prefix}-${this.#started}`, ['run', '-c', this.#config], options);
     this.#running.add(replica);
     void replica.ended.then(() => this.#running.delete(replica));
     return replica;
@@ -55,6 +59,8 @@ export class Replicas implements AsyncDisposable {
   /** SIGTERM to all; throws what one wrote that did not end in order. */
   async stop(): Promise<void> {
     const all = this.running;
+    // Before that it does not hear a signal.
+    for (const replica of all) await Promise.race([replica.said('"Started."'), replica.ended]);
     for (const { child } of all) child.kill('SIGTERM');
     for (const { name, ended } of all) {
       const { code, signal, stderr } = await ended;

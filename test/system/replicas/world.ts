@@ -19,7 +19,7 @@ const HOUR = 3_600_000;
 /** The limit of each console. `per`: milliseconds. */
 export const CONSOLE_LIMIT = { requests: 15, per: 10_000 };
 /** The limit of each route of Petra. */
-export const PETRA_LIMIT = { requests: 60, per: 60_000 };
+export const PETRA_LIMIT = { requests: 240, per: 60_000 };
 
 /** Vendors under load, which keep the truth, and destinations, which keep every body that they received. */
 export interface World extends AsyncDisposable {
@@ -161,7 +161,7 @@ function configurationOf(
   };
 }
 
-/** Resolves after some further requests to a console or a destination: a moment that only the work itself decides. @public */
+/** Resolves after some further requests to a console or a destination: a moment that only the work itself decides. */
 export async function someRequests({ consoles, destinations }: World, random: Random): Promise<void> {
   const simulator = pick(random, [...consoles.values(), ...destinations.values()]);
   await simulator.asked(simulator.requests.length + 1 + Math.floor(random() * 4));

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { NO_POSTGRES, startPostgres } from '../../support/postgres.ts';
+import {
+  clusterOn,
+  everySourcePolled,
+  LEASE,
+  logsOf,
+  sourcesOf,
+  type Takeover,
+  takenOver,
+  until,
+} from './cluster.ts';
+import { faultsOf, figuresOf, report } from './judge.ts';
+import { holderOf, replicaOf } from './polls.ts';
+import { settle } from './settle.ts';
+import { startWorld, type World } from './world.ts';
+
+/** Resolves at a request of the process for a source: the vendor's answer is on its way to it then. */
+function requestOf(world: World, name: string, then: () => void): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const [, console] = [...world.consoles].find(([source]) => holderOf(world, source) === name) ?? [];
+  if (console === undefined) throw new Error(`${name} polls no console`);
+  const { onRequest } = console;
+  console.onRequest = (request) => {
+    if (replicaOf(request) === name && request.path.endsWith('login_attempts')) {
+      console.onRequest = onRequest;
+      then();
+      resolve();
+    }
+    return undefined;
+  };
+  return promise;
+}
+
+describe.skipIf(NO_POSTGRES)('a replica that is paused beyond its lease', () => {
+  it('commits nothing when it goes on, says so once for each lease, and works again', async () => {
+    await using world = await startWorld({ seed: 43 });
+    await using server = await startPostgres();
+    await using cluster = await clusterOn(world, server.url());
+    const { replicas } = cluster;
+    for (let number = 1; number <= 3; number += 1) replicas.start();
+    await everySourcePolled(world, cluster);
+    const takeovers: Takeover[] = [];
+
+    for (const paused of replicas.running) {
+      await until(
+        () => sourcesOf(world, paused).some((source) => source.startsWith('console')),
+        () => `${paused.name} polls a console\n${logsOf(cluster)}`,
+      );
+      const before = paused.stderr().length;
+      await requestOf(world, paused.name, () => paused.child.kill('SIGSTOP'));
+      takeovers.push(await takenOver(world, cluster, paused));
+      paused.child.kill('SIGCONT');
+      // It takes its share again.
+      await until(
+        () => sourcesOf(world, paused).length > 0,
+        () => `${paused.name} works again\n${logsOf(cluster)}`,
+      );
+      const lost = lostIn(paused.stderr().slice(before));
+      expect(lost).not.toEqual([]);
+      expect(lost).toEqual([...new Set(lost)]);
+    }
+    await replicas.stop();
+    await settle(world, cluster.config);
+
+    report('takeovers, ms', takeovers);
+    report('records', figuresOf(world));
+    expect(faultsOf(world)).toEqual([]);
+    const late = takeovers.flatMap((takeover) =>
+      Object.entries(takeover).filter(([source, ms]) => source.startsWith('console') && ms > 2 * LEASE),
+    );
+    expect(late).toEqual([]);
+  });
+});
+
+/** The sources and destinations of which a log says that their lease was lost, one for each time that it says so. */
+function lostIn(log: string): string[] {
+  return log
+    .split('\n')
+    .filter((line) => line.includes('Leases were lost'))
+    .flatMap((line) => {
+      const { penstock } = JSON.parse(line) as { penstock: { sources: string[]; destinations: string[] } };
+      return [...penstock.sources, ...penstock.destinations];
+    });
+}
