@@ -91,7 +91,14 @@ function exitCode({ polls, undelivered }: OnceSummary): ExitCode {
   return undelivered > 0 ? EXIT.undelivered : EXIT.done;
 }
 
-function fieldsOf({ polls, undelivered, rejected, overdue, states }: OnceSummary): Record<string, unknown> {
+function fieldsOf({
+  polls,
+  undelivered,
+  rejected,
+  overdue,
+  states,
+  waitedFor,
+}: OnceSummary): Record<string, unknown> {
   const sources = polls.map(({ source, outcome, stats }) => ({
     source,
     outcome,
@@ -105,13 +112,21 @@ function fieldsOf({ polls, undelivered, rejected, overdue, states }: OnceSummary
     owed: stats.deferred,
     overdue: overdue.filter((stream) => stream.source === source).map(({ name }) => name),
   }));
-  return { sources, undelivered, rejected, overdue: overdue.map(({ name }) => name) };
+  return {
+    sources,
+    undelivered,
+    rejected,
+    overdue: overdue.map(({ name }) => name),
+    ...(waitedFor.length > 0 && {
+      waited_for: waitedFor.map(({ kind, name, replica }) => ({ [kind]: name, replica })),
+    }),
+  };
 }
 
 /** `Done: 180 collected, 180 delivered, 0 waiting.`; with several destinations, what each accepted. */
 function inWords(
   { live, config }: Pick<App, 'live' | 'config'>,
-  { polls, undelivered, rejected }: OnceSummary,
+  { polls, undelivered, rejected, waitedFor }: OnceSummary,
   code: ExitCode,
 ): string {
   const several = config.destinations.length > 1;
@@ -133,9 +148,11 @@ function inWords(
     polls.filter(({ outcome }) => outcomes.includes(outcome)).map(({ source }) => source);
   const incomplete = namesOf('failed', 'cut').join(', ');
   const limited = namesOf('owed').join(', ');
+  const held = waitedFor.map(({ kind, name, replica }) => `${kind} ${name} (${replica})`).join(', ');
   return [
     `${code === EXIT.done ? 'Done' : 'Not done'}: ${counts.join(', ')}.`,
     ...(incomplete === '' ? [] : [`Not complete: ${incomplete}.`]),
+    ...(held === '' ? [] : [`Waited for what other replicas hold: ${held}.`]),
     ...(limited === '' ? [] : [`Left for the next pass, because of a rate limit: ${limited}.`]),
   ].join(' ');
 }

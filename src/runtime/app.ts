@@ -9,6 +9,7 @@ import type { Journal } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import { Live } from '../observe/live.ts';
 import { FairShare } from './fair-share.ts';
+import { FreeHolds } from './free-holds.ts';
 import { type Holds, WholeState } from './holds.ts';
 import type { AppParts } from './host.ts';
 import { isDaemon } from './make-units.ts';
@@ -71,14 +72,13 @@ export async function openApp(given: AppParts): Promise<App> {
 
 async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
   const { config, clock, log, instrument, mode, command = mode } = parts;
-  const fencing = isDaemon(parts) ? 'held' : 'momentary';
   const { replica } = config;
   const options = {
     clock,
     log,
     command,
     replica,
-    fencing,
+    fencing: 'held',
     patience: patienceOf(parts),
     signal: parts.delivering,
   } as const;
@@ -109,13 +109,13 @@ function keepsLast(parts: AppParts): boolean {
   return isDaemon(parts) || (parts.command ?? parts.mode) === 'once';
 }
 
-/** Beside other replicas a daemon holds its share; a command holds whatever nobody else works on at that moment. */
+/** Beside other replicas a daemon holds its share, and a command what nobody else holds. */
 function holdsOf(parts: AppParts, journal: Journal, abort: () => void): Holds {
   const { leases } = journal;
   const { place } = parts.config.state;
-  if (leases === undefined || place.kind !== 'postgres' || !isDaemon(parts))
-    return new WholeState({ journal, abort });
-  return new FairShare({ ...parts, leases, journal, lease: place.lease, abort });
+  if (leases === undefined || place.kind !== 'postgres') return new WholeState({ journal, abort });
+  const shared = { ...parts, leases, journal, lease: place.lease, abort };
+  return isDaemon(parts) ? new FairShare(shared) : new FreeHolds({ ...shared, signal: parts.delivering });
 }
 
 /** The schedule of each source, made when it is needed first. */

@@ -33,15 +33,18 @@ export async function heartbeats(app: App, interval: number): Promise<void> {
   }
 }
 
-/** For `once`: journals a `penstock.health` event of each source that it holds and whose last one is about `interval` milliseconds ago. */
-export async function heartbeatIfDue(app: App, interval: number): Promise<void> {
-  await tryHeartbeat(app, interval * (1 - EARLY));
+/**
+ * For `once`: journals a `penstock.health` event of each source that this process holds (`only`: of this one) and whose
+ * last one is about `interval` milliseconds ago.
+ */
+export async function heartbeatIfDue(app: App, interval: number, only?: string): Promise<void> {
+  await tryHeartbeat(app, interval * (1 - EARLY), only);
 }
 
 /** When a heartbeat cannot be journaled, it is missing in the SIEM, as it should be. */
-async function tryHeartbeat(app: App, interval: number): Promise<number | undefined> {
+async function tryHeartbeat(app: App, interval: number, only?: string): Promise<number | undefined> {
   try {
-    return await heartbeat(app, interval);
+    return await heartbeat(app, interval, only);
   } catch (error) {
     if (error instanceof StateError) throw error;
     app.log.error({ err: error }, 'The heartbeat could not be journaled; the next one follows as scheduled.');
@@ -50,14 +53,15 @@ async function tryHeartbeat(app: App, interval: number): Promise<number | undefi
 }
 
 /** Journals the heartbeats whose last one is `interval` ago. Returns when the next one is due, epoch ms. */
-async function heartbeat(app: App, interval: number): Promise<number> {
+async function heartbeat(app: App, interval: number, only?: string): Promise<number> {
   const { journal, clock } = app;
   const now = clock.now();
   const snapshot = await takeOwnSnapshot(app);
   // Heartbeats must not fill a journal that has no room; `journal.room` and readiness report that.
   if (snapshot.journal.room !== 'free') return now + interval;
   const due: number[] = [];
-  for (const source of snapshot.sources) {
+  const sources = snapshot.sources.filter(({ config }) => only === undefined || config.name === only);
+  for (const source of sources) {
     const stream = await openStream(app, source);
     const { beat: last } = (stream.cursor ?? {}) as { beat?: number };
     // A heartbeat in the future was noted before the clock was set back.

@@ -18,6 +18,9 @@ export interface Assignment {
 /** Works on a source or a destination until its `ending`, or until it is done. */
 export type Work = (assignment: Assignment) => Promise<void>;
 
+/** Whether what is to be done with a subject was done by another process meanwhile. */
+export type IsDone = (subject: Subject) => Promise<boolean>;
+
 /** Which sources and destinations this process works on, and when. */
 export interface Holds {
   /** Whether this process works on it now. */
@@ -26,9 +29,10 @@ export interface Holds {
   readonly replica: ReplicaFigures | undefined;
   /**
    * Does the work on each subject while it is held. Resolves when the work on all of them has ended for good; when one
-   * fails, all end, and it rejects with the first failure.
+   * fails, all end, and it rejects with the first failure. What another process holds is waited for, unless it is done
+   * there.
    */
-  run(subjects: readonly Subject[], work: Work): Promise<void>;
+  run(subjects: readonly Subject[], work: Work, isDoneElsewhere?: IsDone): Promise<void>;
 }
 
 interface HoldsParts {
