@@ -19,6 +19,9 @@ const DISK = 'test/journal/sqlite/full-disk.test.ts';
 const DAEMON_DISK = 'test/system/full-disk.test.ts';
 const APP = 'test/runtime/app.test.ts';
 
+/** Models of vendors, which draw histories and compare sets. */
+export const MODELS = 'vendors that change while they are read';
+
 function rows(file: string, titles: Readonly<Record<string, string | undefined>>): readonly Fault[] {
   return Object.entries(titles).map(([fault, title]) => ({ fault, file, ...(title && { title }) }));
 }
@@ -114,6 +117,40 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
     {
       fault: 'a commit before its sync',
       file: 'test/system/durability.test.ts',
+    },
+  ],
+  [MODELS]: [
+    {
+      fault: 'QRadar and JSA: late rows, ties, equal rows, page sizes, kills',
+      file: 'test/sources/_qradar/truth.test.ts',
+    },
+    {
+      fault: 'QRadar and JSA: clocks that are wrong, jump or come from a cache',
+      file: 'test/sources/_qradar/clock-truth.test.ts',
+    },
+    {
+      fault: 'Petra incidents: ties, changes, tenants that fail, lists that are full, a vendor away, kills',
+      file: 'test/sources/petra-incidents/truth.test.ts',
+    },
+    {
+      fault: 'Petra failed attacks: counters that grow and fall, kills',
+      file: 'test/sources/petra-failed-attacks/counting.test.ts',
+    },
+    {
+      fault: 'BotBye: counters that grow, fall and begin anew, kills',
+      file: 'test/sources/botbye-declined-requests/counting.test.ts',
+    },
+    {
+      fault: 'declarative windows: every order, filter and paging, late records, ties, failures, kills',
+      file: 'test/sources/_declarative/windows.test.ts',
+    },
+    {
+      fault: 'declarative positions: positions that expire, failures, kills',
+      file: 'test/sources/_declarative/positions.test.ts',
+    },
+    {
+      fault: 'declarative windows and snapshots: inserts, updates and deletes while a list is read, kills',
+      file: 'test/sources/_declarative/changing.test.ts',
     },
   ],
   'clocks and processes': [

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type Fault, FAULTS, titlePattern } from './faults.ts';
+import { type Fault, FAULTS, MODELS, titlePattern } from './faults.ts';
 
 /** What the tests of one fault found. */
 export interface FaultOutcome extends Fault {
@@ -23,17 +23,33 @@ interface TestResult {
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 
-/** Runs the tests of all faults, each once; `short`: only those of this suite, because CI runs the others anyway. */
-export async function runFaults({ short }: { readonly short: boolean }): Promise<readonly FaultOutcome[]> {
+/** Histories that each model draws. */
+const MODEL_RUNS = 500;
+
+interface FaultOptions {
+  /** Only the models and the tests of this suite: CI runs the others anyway. */
+  readonly short: boolean;
+  readonly seed: number;
+}
+
+/** Runs the tests of all faults, each once. */
+export async function runFaults({ short, seed }: FaultOptions): Promise<readonly FaultOutcome[]> {
   const faults = Object.entries(FAULTS)
     .flatMap(([side, some]) => some.map((fault) => ({ ...fault, side })))
-    .filter(({ file }) => !short || file.startsWith('test/guarantees/'));
-  const whole = new Set(faults.filter(({ title }) => title === undefined).map(({ file }) => file));
-  const parts = faults.filter(({ file }) => !whole.has(file));
+    .filter(({ file, side }) => !short || side === MODELS || file.startsWith('test/guarantees/'));
+  const models = new Set(faults.filter(({ side }) => side === MODELS).map(({ file }) => file));
+  const others = faults.filter(({ file }) => !models.has(file));
+  const whole = new Set(others.filter(({ title }) => title === undefined).map(({ file }) => file));
+  const parts = others.filter(({ file }) => !whole.has(file));
   const patterns = parts.map(({ title = '' }) => titlePattern(title));
+  const draws = { PENSTOCK_MODEL_RUNS: String(MODEL_RUNS), PENSTOCK_SEED: String(seed) };
   const results = [
-    ...(await runTests([...whole])),
-    ...(await runTests([...new Set(parts.map(({ file }) => file))], patterns.join('|'))),
+    ...(await runTests([...models], [], draws)),
+    ...(await runTests([...whole], ['--no-file-parallelism'])),
+    ...(await runTests(
+      [...new Set(parts.map(({ file }) => file))],
+      ['--no-file-parallelism', '-t', patterns.join('|')],
+    )),
   ];
   return faults.map((fault) => outcomeOf(fault, results));
 }
@@ -57,7 +73,12 @@ export function problemOf({ passed, failed }: FaultOutcome): string | undefined 
   return passed === 0 ? 'none of its tests ran' : undefined;
 }
 
-async function runTests(files: readonly string[], pattern?: string): Promise<readonly TestResult[]> {
+async function runTests(
+  files: readonly string[],
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly TestResult[]> {
+  if (files.length === 0) return [];
   const directory = await mkdtemp(join(tmpdir(), 'penstock-faults-'));
   try {
     const report = join(directory, 'report.json');
@@ -66,17 +87,17 @@ async function runTests(files: readonly string[], pattern?: string): Promise<rea
       [
         'run',
         '--config=test/vitest.config.ts',
-        '--no-file-parallelism',
         '--project=fast',
         '--project=system',
         '--project=guarantees',
+        '--testTimeout=3600000',
         '--reporter=default',
         '--reporter=json',
         `--outputFile.json=${report}`,
-        ...(pattern === undefined ? [] : ['-t', pattern]),
+        ...flags,
         ...files,
       ],
-      { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: process.env },
+      { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } },
     );
     await once(child, 'close');
     return testsOf(JSON.parse(await readFile(report, 'utf8')) as Report);

@@ -67,7 +67,7 @@ const RUN: { readonly [P in Part]: () => Promise<Omit<Results[P], keyof Stamp>> 
     return { lanes };
   },
   async faults() {
-    const outcomes = await runFaults({ short: values.short });
+    const outcomes = await runFaults({ short: values.short, seed });
     problems.push(
       ...outcomes.flatMap((outcome) => {
         const problem = problemOf(outcome);

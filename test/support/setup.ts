@@ -9,5 +9,9 @@ forgetSecrets();
 
 afterAll(cleanUpFile);
 
-/** In CI properties draw the same cases every time, so that a run can be repeated; elsewhere each run draws new ones. */
-if (process.env['CI'] === 'true') fc.configureGlobal({ seed: 20_261_124 });
+/**
+ * In CI properties draw the same cases every time, so that a run can be repeated; elsewhere each run draws new ones, or
+ * those of `PENSTOCK_SEED`.
+ */
+const seed = process.env['PENSTOCK_SEED'] ?? (process.env['CI'] === 'true' ? '20261124' : undefined);
+if (seed !== undefined) fc.configureGlobal({ seed: Number(seed) });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { definition, simulated } from './lab.ts';
+import { modelRuns } from '../../support/model-runs.ts';
 
 const MINUTE = 60_000;
 
@@ -92,7 +93,7 @@ it.each(
         expect(new Set(emitted).size).toBe(emitted.length);
         expect(new Set(sample.lab.events.map(({ uid }) => uid)).size).toBe(emitted.length);
       }),
-      { numRuns: Number(process.env['PENSTOCK_CHANGING_RUNS'] ?? 10) },
+      { numRuns: modelRuns(10) },
     );
   },
 );

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { definition, simulated } from './lab.ts';
+import { modelRuns } from '../../support/model-runs.ts';
+import { failure, type Failure } from './failures.ts';
 
 const POSITIONS = {
   'a cursor with has_more':
@@ -15,17 +17,19 @@ type Happening =
   | { readonly kind: 'add'; readonly count: number }
   | { readonly kind: 'poll'; readonly diesAfter: number }
   | { readonly kind: 'pass'; readonly ms: number }
-  | { readonly kind: 'expire' };
+  | { readonly kind: 'expire' }
+  | Failure;
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant('add' as const), count: fc.integer({ min: 1, max: 7 }) }),
   fc.record({ kind: fc.constant('poll' as const), diesAfter: fc.constantFrom(0, 1, 2, Infinity) }),
   fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 600_000 }) }),
   fc.record({ kind: fc.constant('expire' as const) }),
+  failure,
 );
 
 it.each(Object.entries(POSITIONS))(
-  'with %s as position each record is one event, whenever a process dies and whenever the position expires',
+  'with %s as position each record is one event, whenever a process dies, the vendor fails or the position expires',
   { timeout: 300_000 },
   async (_, cursor) => {
     const text = definition({
@@ -42,7 +46,8 @@ it.each(Object.entries(POSITIONS))(
           let added = 0;
           for (const one of happenings) {
             if (one.kind === 'pass') await sample.clock.advance(one.ms);
-            else if (one.kind === 'poll') await sample.poll(one.diesAfter);
+            else if (one.kind === 'poll') await sample.poll(one.diesAfter).catch(() => undefined);
+            else if (one.kind === 'fail') sample.server.script.push(one.answer);
             // Without `expired` such an answer is an error.
             else if (one.kind === 'expire' && cursor.includes('expired')) sample.vendor.expire();
             else if (one.kind === 'add')
@@ -51,6 +56,7 @@ it.each(Object.entries(POSITIONS))(
                 added += 1;
               }
           }
+          sample.server.script.length = 0;
           for (let polls = 0; polls < 100; polls += 1)
             if ((await sample.poll()).at(-1)?.complete === true) break;
 
@@ -62,7 +68,7 @@ it.each(Object.entries(POSITIONS))(
           ).toBe(true);
         },
       ),
-      { numRuns: Number(process.env['PENSTOCK_POSITION_RUNS'] ?? 20) },
+      { numRuns: modelRuns(20) },
     );
   },
 );

@@ -7,6 +7,8 @@ import { SimulatedVendor } from '../../../src/sources/_declarative/simulated-ven
 import { drive } from '../../http/support/rig.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { type TestPipeline, testPipeline } from '../../support/test-pipeline.ts';
+import { modelRuns } from '../../support/model-runs.ts';
+import { failure, type Failure } from './failures.ts';
 
 const START = '2026-03-02T12:00:00Z';
 const MINUTE = 60_000;
@@ -77,7 +79,8 @@ type Happening =
   /** Records with this many milliseconds before now, shown so many milliseconds later. */
   | { readonly kind: 'add'; readonly ago: number; readonly late: number; readonly count: number }
   | { readonly kind: 'poll'; readonly diesAfter: number }
-  | { readonly kind: 'pass'; readonly ms: number };
+  | { readonly kind: 'pass'; readonly ms: number }
+  | Failure;
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({
@@ -88,10 +91,11 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('poll' as const), diesAfter: fc.constantFrom(0, 1, 2, 3, Infinity) }),
   fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 10 * MINUTE }) }),
+  failure,
 );
 
 it(
-  'whatever order, filter and paging a vendor has, each record is one event, or lies in a gap',
+  'whatever order, filter and paging a vendor has, and whenever it fails, each record is one event, or lies in a gap',
   { timeout: 600_000 },
   async () => {
     await fc.assert(
@@ -115,6 +119,7 @@ it(
             await drive(clock, lab.once());
             for (const one of happenings) {
               if (one.kind === 'pass') await clock.advance(one.ms);
+              else if (one.kind === 'fail') vendor.script.push(one.answer);
               else if (one.kind === 'poll')
                 await drive(
                   clock,
@@ -131,6 +136,7 @@ it(
                   );
                 }
             }
+            vendor.script.length = 0;
             await clock.advance(3 * MINUTE);
             for (let polls = 0; polls < 300; polls += 1) {
               const pages = await drive(clock, lab.once());
@@ -148,7 +154,7 @@ it(
           }
         },
       ),
-      { endOnFailure: false, numRuns: Number(process.env['PENSTOCK_WINDOW_RUNS'] ?? 40) },
+      { endOnFailure: false, numRuns: modelRuns(40) },
     );
   },
 );

@@ -14,6 +14,7 @@ import {
   TOKEN,
   emittedRows,
 } from './support.ts';
+import { modelRuns } from '../../support/model-runs.ts';
 
 const utc = (at: number) => new Date(at).toUTCString();
 
@@ -121,7 +122,7 @@ describe('whatever the clocks and caches say, over many polls', () => {
         },
       ),
       {
-        numRuns: 60,
+        numRuns: modelRuns(60),
         examples: [
           [STALE_AND_QUIET, 2_001, 0, 1],
           [READ_AFTER_SET_BACK, 7_001, 0, 1],

@@ -5,6 +5,7 @@ import type { TestPipeline } from '../../support/test-pipeline.ts';
 import type { LoginAttempt } from '../../../src/simulators/qradar-attempts.ts';
 import { startConsole } from '../../../src/simulators/qradar.ts';
 import { attempt, DAY, labFor, MINUTE, multiset, NOW, passing, TOKEN, emittedRows } from './support.ts';
+import { modelRuns } from '../../support/model-runs.ts';
 
 /** Few values, so that times tie and rows repeat. */
 const row = fc
@@ -54,7 +55,7 @@ describe('whatever rows, page sizes, late rows and crashes', () => {
         expect(multiset(emittedRows(lab))).toEqual(multiset([...rows, ...added]));
         expect(new Set(lab.events.map(({ uid }) => uid)).size).toBe(lab.events.length);
       }),
-      { numRuns: 30 },
+      { numRuns: modelRuns(30) },
     );
   });
 });
@@ -109,7 +110,7 @@ describe('whatever our own clock shows, over many polls', () => {
           expect(multiset(emittedRows(lab))).toEqual(multiset(vendor.rows as LoginAttempt[]));
         },
       ),
-      { numRuns: 50 },
+      { numRuns: modelRuns(50) },
     );
   });
 });

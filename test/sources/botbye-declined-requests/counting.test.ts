@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Collector, counter, type Emitted } from './collector.ts';
 import { Vendor } from './vendor.ts';
+import { modelRuns } from '../../support/model-runs.ts';
 
 const GUARD = 30_000;
 const HOUR = 3_600_000;
@@ -105,7 +106,7 @@ describe('counting', () => {
         ]);
         expect(sumsBySeries(collector.emitted)).toEqual(Object.fromEntries(expected));
       }),
-      { numRuns: 200 },
+      { numRuns: modelRuns(200) },
     ));
 
   it('every run is emitted as final exactly once, last, with the count to which its deltas sum up', () =>
@@ -126,7 +127,7 @@ describe('counting', () => {
           expect(counters.every(({ delta }) => delta >= 0)).toBe(true);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: modelRuns(200) },
     ));
 
   it('a span is never both covered and a gap, and nothing is left out but the moments before an edge', () =>
@@ -144,6 +145,6 @@ describe('counting', () => {
           expect(next - to).toBeLessThanOrEqual(15_000 + GUARD);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: modelRuns(200) },
     ));
 });

@@ -9,6 +9,7 @@ import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import type { SimulatedRequest } from '../../../src/simulators/server.ts';
 import source from '../../../src/sources/petra-failed-attacks/index.ts';
+import { modelRuns } from '../../support/model-runs.ts';
 
 const HOUR = 3_600_000;
 const TENANTS = drawTenants(seeded(2), 2);
@@ -89,7 +90,7 @@ describe('the counters of petra-failed-attacks', () => {
 
         expect(untruths(petra, lab, read)).toEqual([]);
       }),
-      { numRuns: 25 },
+      { numRuns: modelRuns(25) },
     );
   });
 });

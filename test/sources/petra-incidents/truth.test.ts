@@ -8,6 +8,7 @@ import { drawTenants, type SimulatedIncident } from '../../../src/simulators/pet
 import { type Petra, startPetra } from '../../../src/simulators/petra.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import source from '../../../src/sources/petra-incidents/index.ts';
+import { modelRuns } from '../../support/model-runs.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -128,7 +129,7 @@ describe('petra-incidents', () => {
           expect(petra.busiestMinute('incidents')).toBeLessThanOrEqual(10);
         }),
       ),
-      { numRuns: 30, examples: [[TIED]] },
+      { numRuns: modelRuns(30), examples: [[TIED]] },
     );
   });
 
@@ -151,7 +152,7 @@ describe('petra-incidents', () => {
           }
         }),
       ),
-      { numRuns: 15 },
+      { numRuns: modelRuns(15) },
     );
   });
 });
