@@ -1,3 +1,4 @@
+import type { Availability } from '../core/availability.ts';
 import type { SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { StateError } from '../core/errors.ts';
@@ -41,6 +42,8 @@ export interface PollContext {
   readonly source: SourceContext<CommonOptions>;
   /** Held from reading the ledger to the commit: pages of one source are committed one at a time. */
   readonly commits: Mutex;
+  /** Whether the journal can be used. Default: it can, or each failure is news. */
+  readonly state?: Availability;
   readonly observer?: CollectObserver;
 }
 

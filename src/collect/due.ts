@@ -11,13 +11,13 @@ import { type CollectContext, isLeaseLost, streamOf } from './context.ts';
  * or whose due time has passed, is due now.
  */
 export async function firstDue(
-  { journal, clock, config, log }: CollectContext,
+  { journal, clock, config, log, state }: CollectContext,
   schedule: Schedule,
 ): Promise<number> {
   const now = clock.now();
   const stored = await journal.sources.nextDue(config.name).catch((error: unknown) => {
     if (error instanceof StateError) throw error;
-    log.error({ err: error }, 'The due time could not be read. Due now.');
+    log[state?.level ?? 'error']({ err: error }, 'The due time could not be read. Due now.');
     return undefined;
   });
   if (stored === undefined || stored <= now + schedule.interval) return stored ?? now;
@@ -42,13 +42,13 @@ export function nextDue({ config, clock, source }: CollectContext, schedule: Sch
  * the lease was lost it is for the next holder to say.
  */
 export async function storeDue(context: CollectContext, due: number): Promise<void> {
-  const { journal, config, log } = context;
+  const { journal, config, log, state } = context;
   try {
     await journal.sources.setNextDue(config.name, due);
   } catch (error) {
     if (error instanceof StateError) throw error;
     if (isLeaseLost(context, error)) return;
-    log.error({ err: error }, 'The next due time could not be stored.');
+    log[state?.level ?? 'error']({ err: error }, 'The next due time could not be stored.');
   }
 }
 

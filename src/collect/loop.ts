@@ -14,19 +14,21 @@ import {
 } from './context.ts';
 import { firstDue, longestWaitingScopes, nextDue, storeDue } from './due.ts';
 import { type Ending, PollRecorder } from './poll-record.ts';
-import { reportPoll, reportRefusal } from './report.ts';
+import { levelOf, reportPoll, reportRefusal } from './report.ts';
 
 /**
  * Collects from one source until the signal aborts: polls all its streams whenever it is due, one poll at a time.
  * Rejects only when the state cannot be used.
  */
 export async function collectSource(context: CollectContext, schedule: Schedule): Promise<void> {
-  const { clock, signal, observer } = context;
+  const { clock, signal, observer, state } = context;
   let due = await firstDue(context, schedule);
   let outcome: PollOutcome = 'complete';
   while (!signal.aborted) {
     observer?.alive(Math.max(0, due - clock.now()));
     await clock.sleep(due - clock.now(), signal).catch(() => undefined);
+    // A poll that could commit nothing is not begun.
+    await state?.untilBack(signal);
     if (signal.aborted) break;
     outcome = (await pollSource(context))?.outcome ?? 'failed';
     due = nextDue(context, schedule);
@@ -118,7 +120,7 @@ function discoveryFailed(context: CollectContext, error: unknown): PollResult {
   }
   if (signal.aborted) return { ...ended, outcome: 'cut' };
   discovered(context, false);
-  log.error({ err: error }, 'Stream discovery failed.');
+  log[levelOf(context, error)]({ err: error }, 'Stream discovery failed.');
   if (circuit.note(undefined, error, clock.now())) reportRefusal(context, error);
   return { ...ended, outcome: 'failed' };
 }

@@ -1,6 +1,7 @@
 import { explain, JournalFullError, PenstockError, UnauthorisedError } from '../core/errors.ts';
 import type { PollResult } from '../core/observers.ts';
 import { GAP_REASON, type Gap, type Scope } from '../core/source.ts';
+import { JournalWriteError } from '../journal/journal.ts';
 import type { CollectContext, PollContext } from './context.ts';
 
 const ADVICE = {
@@ -10,8 +11,14 @@ const ADVICE = {
     'Poll failed; its cursor is kept. The vendor sent a response that the source type does not expect: see the error. Correct its definition if it is yours; report it otherwise.',
 } as const;
 
+/** The level for an error of a poll: that the journal cannot be used is logged once for all. */
+export function levelOf({ state }: Pick<PollContext, 'state'>, error: unknown): 'error' | 'debug' {
+  return error instanceof JournalWriteError ? (state?.level ?? 'error') : 'error';
+}
+
 /** Logs how the poll of a stream ended. A poll that ended well writes nothing above debug. */
-export function reportPoll({ log, config }: PollContext, result: PollResult): void {
+export function reportPoll(context: PollContext, result: PollResult): void {
+  const { log, config } = context;
   const { scope, outcome, stats, error, failedBefore } = result;
   const fields = {
     penstock: {
@@ -31,7 +38,8 @@ export function reportPoll({ log, config }: PollContext, result: PollResult): vo
   } else if (error instanceof JournalFullError) {
     log.warn(fields, error.message);
   } else if (error instanceof PenstockError) {
-    log.error({ ...fields, error: { type: error.name, message: explain(error) } }, ADVICE[error.blame]);
+    const words = { type: error.name, message: explain(error) };
+    log[levelOf(context, error)]({ ...fields, error: words }, ADVICE[error.blame]);
   } else {
     log.error(
       { ...fields, err: error },

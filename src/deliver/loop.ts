@@ -1,4 +1,5 @@
 import type { DestinationConfig } from '../config/types.ts';
+import type { Availability } from '../core/availability.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { DeliveryObserver, DeliveryState, ResponseReport } from '../core/observers.ts';
 import type { Logger } from '../core/log.ts';
@@ -48,6 +49,8 @@ export interface DeliveryParts {
   /** The destination did not respond to the process before: since when, and why. */
   readonly unreachable?: Condition | undefined;
   readonly observer?: DeliveryObserver | undefined;
+  /** Whether the journal can be used. Default: it can, or each failure is news. */
+  readonly state?: Availability | undefined;
 }
 
 /** What is sent next. */

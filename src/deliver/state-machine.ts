@@ -1,3 +1,4 @@
+import type { Availability } from '../core/availability.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { DeliveryState } from '../core/observers.ts';
 import type { Logger } from '../core/log.ts';
@@ -25,6 +26,7 @@ interface StateParts {
   readonly log: Logger;
   readonly persistFor?: number | undefined;
   readonly unreachable?: Condition | undefined;
+  readonly state?: Availability | undefined;
 }
 
 /** A paused destination is tried again after this time. Milliseconds. */
@@ -213,7 +215,7 @@ export class DeliveryStateMachine {
    * `LeaseLostError` at once.
    */
   async persist<T>(work: () => Promise<T>): Promise<T> {
-    const { clock, log, persistFor = Infinity } = this.#parts;
+    const { clock, log, persistFor = Infinity, state } = this.#parts;
     const began = clock.now();
     for (;;) {
       try {
@@ -222,7 +224,10 @@ export class DeliveryStateMachine {
         if (!(error instanceof JournalWriteError) || this.isEnding) throw error;
         if (error instanceof LeaseLostError) throw error;
         if (clock.now() - began >= persistFor) throw error;
-        log.error({ err: error }, 'The journal could not be written or read; it is tried again.');
+        log[state?.level ?? 'error'](
+          { err: error },
+          'The journal could not be written or read; it is tried again.',
+        );
         await this.#sleep(this.#nextDelay());
       }
     }

@@ -3,7 +3,7 @@ import type { DirectoryPlace, PostgresPlace, StateConfig, StatePlace } from '../
 import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Finding } from '../core/source.ts';
-import type { Holder, JobJournal, Journal, JournalView, QuotaJournal } from './journal.ts';
+import type { Holder, JobJournal, Journal, JournalView, JournalWriteError, QuotaJournal } from './journal.ts';
 import type * as Postgres from './postgres/open.ts';
 import { type Patience, reached } from './reach.ts';
 import type { Forgotten, StateDocument } from './state-document.ts';
@@ -17,6 +17,8 @@ export interface OpenOptions extends Patience {
   readonly replica?: string | undefined;
   /** `held`: this process takes the lease of whatever it works on. Default: it writes what nobody holds at the moment. */
   readonly fencing?: 'held' | 'momentary' | undefined;
+  /** Called after each use of a database, with why it did not answer; undefined when it did. */
+  readonly onUse?: ((outage: JournalWriteError | undefined) => void) | undefined;
 }
 
 /**

@@ -148,7 +148,7 @@ const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 export function adminRoutes({ observed, metrics }: Parts): AdminRoutes {
   const route =
     (handle: (now: Observed) => Handled, otherwise: (now: Unavailable) => AdminResponse) => async () => {
-      const now = await observed();
+      const now = usable(await observed());
       return 'unavailable' in now ? otherwise(now) : handle(now);
     };
   const readyz = async (query = new URLSearchParams()) => {
@@ -157,11 +157,23 @@ export function adminRoutes({ observed, metrics }: Parts): AdminRoutes {
     return route(async (now) => readyResponse(await readinessOf(now, scope)), notReady)();
   };
   return new Map([
-    ['/livez', route(alive, () => json(200, { status: 'alive', reasons: [] }))],
+    ['/livez', async () => living(await observed())],
     ['/readyz', readyz],
     ['/metrics', route((now) => measured(now, metrics), waitingForState)],
     ['/', async (query?: URLSearchParams) => page(observed, readFilter(query ?? new URLSearchParams()))],
   ]);
+}
+
+/** What runs, unless its state cannot be used now: it is not asked again for each request. */
+function usable(now: Observed | Unavailable): Observed | Unavailable {
+  if ('unavailable' in now) return now;
+  const { outage } = now.live.state;
+  if (outage === undefined) return now;
+  const { since, reason: detail } = outage;
+  return {
+    unavailable: { reason: 'state-unavailable', since, detail },
+    reloadFailed: now.live.reloadFailed,
+  };
 }
 
 type Handled = AdminResponse | Promise<AdminResponse>;
@@ -194,8 +206,9 @@ async function measured(observed: Observed, metrics: Metrics): Promise<AdminResp
 }
 
 /** Fails only for a loop that hangs, which a restart repairs; what needs an operator never fails it. */
-function alive({ live }: Observed): AdminResponse {
-  const reasons = live.pulse.stuck.map((subject) => ({
+function living(now: Observed | Unavailable): AdminResponse {
+  const stuck = 'unavailable' in now ? [] : now.live.pulse.stuck;
+  const reasons = stuck.map((subject) => ({
     subject,
     reason: 'stuck',
     detail: 'A loop has reported no progress for longer than allowed; restart the process.',
@@ -225,7 +238,7 @@ function readyResponse({ ready, reasons }: Readiness): AdminResponse {
 
 /** Always a page, also while nothing can be read, so that a browser that shows it keeps reloading. */
 async function page(observed: Parts['observed'], filter: PageFilter): Promise<AdminResponse> {
-  const now = await observed();
+  const now = usable(await observed());
   if ('unavailable' in now) return markup(503, waitingPage(now.unavailable.detail, filter));
   try {
     const snapshot = await takeSnapshot(now);

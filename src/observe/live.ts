@@ -1,3 +1,4 @@
+import { Availability } from '../core/availability.ts';
 import type { DestinationConfig, SourceConfig } from '../config/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DeliveryState, ResponseReport } from '../core/observers.ts';
@@ -17,6 +18,8 @@ export const GRACE = 300_000;
 /** What this process has observed since it started, across reloads; the journal does not keep it. */
 export class Live {
   readonly pulse = new Pulse();
+  /** Whether the state can be used. */
+  readonly state = new Availability();
   /** Durations of commits of pages. */
   readonly commits = new Histogram(COMMIT_SECONDS);
   readonly #clock: Clock;

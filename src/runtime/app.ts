@@ -1,11 +1,12 @@
 import { requireSameDefinitions } from '../collect/same-definition.ts';
 import type { Config, SourceConfig } from '../config/types.ts';
+import type { Availability } from '../core/availability.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { parseSchedule, type Schedule } from '../core/schedule.ts';
 import { identityOf } from '../core/stream-key.ts';
 import { QuotaSpender, COURTESY } from '../http/quota.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Journal, JournalWriteError } from '../journal/journal.ts';
 import { openJournal } from '../journal/open.ts';
 import { Live } from '../observe/live.ts';
 import { FairShare } from './fair-share.ts';
@@ -70,9 +71,13 @@ export async function openApp(given: AppParts): Promise<App> {
   };
 }
 
-async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise<Journal> {
-  const { config, clock, log, instrument, mode, command = mode } = parts;
+async function openStore(
+  parts: AppParts & { readonly live: Live },
+  opened: AsyncDisposableStack,
+): Promise<Journal> {
+  const { config, clock, log, live, instrument, mode, command = mode } = parts;
   const { replica } = config;
+  let watched: Pick<Availability, 'used'> = { used: () => undefined };
   const options = {
     clock,
     log,
@@ -81,8 +86,11 @@ async function openStore(parts: AppParts, opened: AsyncDisposableStack): Promise
     fencing: 'held',
     patience: patienceOf(parts),
     signal: parts.delivering,
+    onUse: (outage?: JournalWriteError) => watched.used(outage?.message, { now: clock.now(), log }),
   } as const;
   const store = opened.use(await openJournal(config.state, options));
+  // Who waits for the state to be opened says why.
+  watched = live.state;
   const journal = instrument?.journal?.(store) ?? store;
   await journal.sources.open(config.sources.map(identityOf));
   await requireSameDefinitions(journal.streams, config.sources);

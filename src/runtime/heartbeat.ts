@@ -47,7 +47,10 @@ async function tryHeartbeat(app: App, interval: number, only?: string): Promise<
     return await heartbeat(app, interval, only);
   } catch (error) {
     if (error instanceof StateError) throw error;
-    app.log.error({ err: error }, 'The heartbeat could not be journaled; the next one follows as scheduled.');
+    app.log[app.live.state.level](
+      { err: error },
+      'The heartbeat could not be journaled; the next one follows as scheduled.',
+    );
     return undefined;
   }
 }

@@ -103,7 +103,8 @@ class JobQueue {
       return await this.#app.journal.jobs.open();
     } catch (error) {
       if (error instanceof StateError) throw error;
-      this.#app.log.error({ err: error }, 'Could not read pending jobs; retrying.');
+      const { log, live } = this.#app;
+      log[live.state.level]({ err: error }, 'Could not read pending jobs; retrying.');
       return [];
     }
   }
@@ -129,7 +130,10 @@ class JobQueue {
         this.#failure ??= error;
         return;
       }
-      log.error({ err: error }, 'The job could not be noted in the journal; it starts again in a minute.');
+      log[this.#app.live.state.level](
+        { err: error },
+        'The job could not be noted in the journal; it starts again in a minute.',
+      );
       await clock.sleep(RESTART_AFTER, units.signal).catch(() => undefined);
     }
   }

@@ -88,7 +88,7 @@ async function trimJournal({ journal, clock, log, live, delivering: signal }: Ap
       await journal.trim(clock.now());
     } catch (error) {
       if (error instanceof StateError) throw error;
-      log.error({ err: error }, 'The journal could not be trimmed; retrying in a minute.');
+      log[live.state.level]({ err: error }, 'The journal could not be trimmed; retrying in a minute.');
     }
     live.pulse.expect(JOURNAL_LOOP, TRIM_EVERY + GRACE);
     await clock.sleep(TRIM_EVERY, signal).catch(() => undefined);
@@ -100,7 +100,7 @@ async function trimJournal({ journal, clock, log, live, delivering: signal }: Ap
  * is. Rejects with a StateError when they are not: going on would lose or repeat data.
  */
 export async function watchState(
-  { journal, clock, log, keepsLast, delivering: signal }: App,
+  { journal, clock, log, live, keepsLast, delivering: signal }: App,
   lookEvery: number = LOOK_EVERY,
 ): Promise<void> {
   let noted = -Infinity;
@@ -111,7 +111,7 @@ export async function watchState(
       if (keepsLast && Math.abs(now - noted) >= NOTE_EVERY && (await journal.noteLast(now))) noted = now;
     } catch (error) {
       if (error instanceof StateError) throw error;
-      log.error({ err: error }, 'The files of the state could not be checked; retrying.');
+      log[live.state.level]({ err: error }, 'The files of the state could not be checked; retrying.');
     }
     await clock.sleep(lookEvery, signal).catch(() => undefined);
   }
@@ -140,7 +140,7 @@ async function summariseHourly(app: App): Promise<void> {
 }
 
 /** Events that wait for the destination with the longest backlog; undefined when the journal cannot be read now. */
-async function largestBacklog({ config, journal, log }: App): Promise<number | undefined> {
+async function largestBacklog({ config, journal, log, live }: App): Promise<number | undefined> {
   try {
     const waiting = config.destinations.map(({ name, sources }) =>
       journal.destinations.waiting(name, sources),
@@ -148,7 +148,7 @@ async function largestBacklog({ config, journal, log }: App): Promise<number | u
     return Math.max(0, ...(await Promise.all(waiting)));
   } catch (error) {
     if (error instanceof StateError) throw error;
-    log.error({ err: error }, 'The backlog could not be read for the hourly summary.');
+    log[live.state.level]({ err: error }, 'The backlog could not be read for the hourly summary.');
     return undefined;
   }
 }

@@ -83,6 +83,7 @@ export function makeSource(
     commits: new Mutex(),
     encoder: new RecordEncoder(definition.fields, definition.dataset),
     polls: new Mutex(),
+    state: live.state,
     observer: collectObserver(parts, config),
   };
   const schedule = parts.scheduleOf(config);
@@ -157,6 +158,7 @@ export function makeDestination(
       const from = config.sources.find((candidate) => candidate.name === source);
       return from && namespaceOf(from, (names) => attributesOf(stored, names));
     },
+    state: live.state,
     unreachable: reports.destination(name).unreachable,
     observer: deliveryObserver(parts, destination),
   });

@@ -1,8 +1,16 @@
 import type { PoolClient, QueryResult } from 'pg';
 import type { PostgresPlace } from '../../config/types.ts';
+import { JournalWriteError } from '../journal.ts';
 import type { Subject } from '../leases.ts';
 import { Connections } from './connections.ts';
-import { NoAnswerError, RolledBackError, sqlState, translated, UnknownOutcomeError } from './problems.ts';
+import {
+  isAway,
+  NoAnswerError,
+  RolledBackError,
+  sqlState,
+  translated,
+  UnknownOutcomeError,
+} from './problems.ts';
 
 /** Connections for the work. Renewals have one of their own, so that they never wait for a commit. */
 const WORK_CONNECTIONS = 4;
@@ -38,6 +46,8 @@ export interface Fence {
   fenced<T>(subject: Subject, work: (transaction: Transaction) => Promise<T>): Promise<T>;
 }
 
+export type OnUse = (outage: JournalWriteError | undefined) => void;
+
 /**
  * The database of a state. In the text of a statement its tables are `penstock.page` and so on, whatever the schema is
  * named. Parameters may hold any text: a NUL, which PostgreSQL does not know, becomes U+FFFD.
@@ -47,13 +57,16 @@ export interface Fence {
 export class Database implements AsyncDisposable {
   readonly place: PostgresPlace;
   readonly #fence: Fence;
+  readonly #onUse: OnUse;
   readonly #work: Connections;
   readonly #renewal: Connections;
   /** Statements with the name of the schema in them. */
   readonly #statements = new Map<string, string>();
 
-  constructor(place: PostgresPlace, fence: (database: Database) => Fence) {
+  /** `onUse` is called after each use, with why the database did not answer; undefined when it did. */
+  constructor(place: PostgresPlace, fence: (database: Database) => Fence, onUse: OnUse = () => undefined) {
     this.place = place;
+    this.#onUse = onUse;
     this.#work = new Connections(place, { connections: WORK_CONNECTIONS, timeout: STATEMENT_TIMEOUT });
     this.#renewal = new Connections(place, { connections: 1, timeout: place.lease / 3 });
     this.#fence = fence(this);
@@ -108,13 +121,16 @@ export class Database implements AsyncDisposable {
       try {
         const result = await work(client);
         client.release();
+        this.#onUse(undefined);
         return result;
       } catch (error) {
         client.release(isBroken(error) ? error : undefined);
         throw error;
       }
     } catch (error) {
-      throw translated(error, this.place);
+      const known = translated(error, this.place);
+      if (known instanceof JournalWriteError && isAway(error)) this.#onUse(known);
+      throw known;
     }
   }
 

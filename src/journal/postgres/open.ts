@@ -7,7 +7,7 @@ import type { Finding } from '../../core/source.ts';
 import { type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
 import { checkDatabase } from './check.ts';
 import { serverInWords } from './connections.ts';
-import { Database } from './database.ts';
+import { Database, type OnUse } from './database.ts';
 import { HeldFence } from './fence.ts';
 import { PostgresLeases, replicasIn } from './leases.ts';
 import { inspect, older, prepare } from './migrate.ts';
@@ -29,6 +29,8 @@ export interface PostgresOptions {
    * needs a source or a destination that nobody holds at that moment. Default: momentary.
    */
   readonly fencing?: 'held' | 'momentary' | undefined;
+  /** See `Database`. */
+  readonly onUse?: OnUse | undefined;
   /** See `PostgresQuotas`. Default: that of the database. */
   readonly quotaTime?: 'database' | 'caller' | undefined;
   /** The schema's steps; tests bring their own. */
@@ -134,15 +136,20 @@ function connected({
   replica,
   command = 'penstock',
   log,
+  onUse,
   migrations = MIGRATIONS,
 }: PostgresOptions) {
   let leases: PostgresLeases | undefined;
-  const database = new Database(place, (made) => {
-    if (fencing !== 'held') return new MomentaryFence(made);
-    const name = replica ?? `${hostname()}-${randomBytes(3).toString('hex')}`;
-    const version = migrations.length;
-    leases = new PostgresLeases({ database: made, version, id: randomUUID(), name, command, log });
-    return new HeldFence(made, leases);
-  });
+  const database = new Database(
+    place,
+    (made) => {
+      if (fencing !== 'held') return new MomentaryFence(made);
+      const name = replica ?? `${hostname()}-${randomBytes(3).toString('hex')}`;
+      const version = migrations.length;
+      leases = new PostgresLeases({ database: made, version, id: randomUUID(), name, command, log });
+      return new HeldFence(made, leases);
+    },
+    onUse,
+  );
   return { database, leases };
 }

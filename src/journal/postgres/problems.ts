@@ -38,6 +38,16 @@ const MAY_PASS = [
   '58', // I/O
 ];
 
+/** Of those, what no other use of the database at this moment would be spared. */
+const AWAY = ['08', '25006', '53', '57P', '58'];
+
+/** Whether the database could not be used at all: not that it refused one statement, for a lock or another transaction. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof NoAnswerError || error instanceof UnknownOutcomeError) return true;
+  const state = sqlState(error);
+  return state !== undefined && AWAY.some((known) => state.startsWith(known));
+}
+
 /** What an error means to the rest of Penstock. Errors that tell of a bug come back as they are. */
 export function translated(error: unknown, place: PostgresPlace): unknown {
   if (error instanceof PenstockError) return error;
