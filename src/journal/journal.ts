@@ -140,7 +140,7 @@ export type Room = 'free' | 'full' | 'critical';
 export interface JournalStats {
   /** Events that some destination still lacks. */
   readonly events: number;
-  /** Database and write-ahead log. */
+  /** What it takes on disk: the database with its indexes, and on SQLite the write-ahead log. */
   readonly bytes: number;
   /** Observed time of the oldest page that some destination still lacks. */
   readonly oldest: number | undefined;

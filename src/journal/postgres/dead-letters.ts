@@ -31,7 +31,7 @@ const SELECT_OUTLINE = `
     (SELECT reason FROM penstock.dead_letter WHERE destination = $1 ORDER BY id DESC LIMIT 1) AS "lastReason"
   FROM penstock.destination WHERE name = $1`;
 
-const BYTES = 'octet_length(record) + octet_length(reason)';
+const BYTES = 'octet_length(letter.record) + octet_length(letter.reason)';
 /** The destination knows how many it has and what they take, so that they need not be counted. $1 is its name. */
 const COUNT = (change: string) => `
   UPDATE penstock.destination SET dead_letters = dead_letters + letters, dead_letter_bytes = dead_letter_bytes + bytes
@@ -44,10 +44,10 @@ const PUT = `
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[], $8::text[], $9::bigint[],
       $10::bytea[]) AS letter (uid, stream, dataset, lane, at, status, reason, observed_at, record)),
   known AS (
-    SELECT count(*) AS letters, coalesce(sum(${BYTES}), 0) AS bytes
-    FROM penstock.dead_letter WHERE destination = $1 AND uid = ANY($2)),
+    SELECT count(*) AS letters, coalesce(sum(${BYTES}), 0) AS bytes FROM given CROSS JOIN LATERAL (
+      SELECT record, reason FROM penstock.dead_letter WHERE destination = $1 AND uid = given.uid LIMIT 1) AS letter),
   written AS (
-    INSERT INTO penstock.dead_letter (destination, stream, dataset, lane, uid, at, status, reason, observed_at, record)
+    INSERT INTO penstock.dead_letter AS letter (destination, stream, dataset, lane, uid, at, status, reason, observed_at, record)
     SELECT $1, (SELECT id FROM penstock.stream WHERE key = given.stream), dataset, lane, uid, at, status, reason,
       observed_at, record FROM given
     ON CONFLICT (destination, uid) DO UPDATE SET at = excluded.at, status = excluded.status, reason = excluded.reason
@@ -56,7 +56,7 @@ const PUT = `
     SELECT count(*) - min(known.letters) AS letters, sum(written.bytes) - min(known.bytes) AS bytes FROM written, known`)}`;
 const REMOVE = `
   WITH gone AS (
-    DELETE FROM penstock.dead_letter WHERE destination = $1 AND id = ANY($2) RETURNING ${BYTES} AS bytes)
+    DELETE FROM penstock.dead_letter AS letter WHERE destination = $1 AND id = ANY($2) RETURNING ${BYTES} AS bytes)
   ${COUNT('SELECT -count(*) AS letters, -coalesce(sum(bytes), 0) AS bytes FROM gone')}`;
 
 /** Records that a destination rejected for good, with the reason. */

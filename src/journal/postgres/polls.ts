@@ -28,7 +28,7 @@ export class PostgresPolls implements PollStore {
   }
 
   async record(poll: PollRecord): Promise<void> {
-    const stream = await this.#streams.idOf(poll.stream);
+    const stream = await this.#streams.idOf(poll.source, poll.stream);
     await this.#database.fenced({ kind: 'source', name: poll.source }, (transaction) =>
       this.write(transaction, stream, poll),
     );

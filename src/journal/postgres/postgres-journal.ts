@@ -85,7 +85,7 @@ export class PostgresJournal implements Journal {
   }
 
   async commit(page: PageCommit): Promise<void> {
-    const stream = await this.streams.idOf(page.stream);
+    const stream = await this.streams.idOf(page.source, page.stream);
     const now = this.#parts.clock.now();
     const subject = { kind: 'source', name: page.source } as const;
     const appended = await this.#parts.database.fenced(subject, (transaction) =>

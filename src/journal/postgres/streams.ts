@@ -8,7 +8,7 @@ import {
   type StreamState,
   type StreamStore,
 } from '../collection.ts';
-import type { PageCommit } from '../journal.ts';
+import { JournalWriteError, type PageCommit } from '../journal.ts';
 import { fromStored, toStored } from '../stored-text.ts';
 import type { Database, Transaction } from './database.ts';
 
@@ -37,12 +37,18 @@ const SELECT = `
 const SELECT_BY_KEY = `${SELECT} WHERE key = ANY($1)`;
 const SELECT_SOME = `${SELECT} WHERE type <> '${OWN_TYPE}' AND key > $1 ORDER BY key LIMIT $2`;
 
-const INSERT = `
-  INSERT INTO penstock.stream (key, source, type, origin, account, scope, cursor_version, known_since)
+/** Another replica holds the source that has the stream now. $2: the source that is to have it. */
+const IS_HELD = `
+  EXISTS (SELECT FROM penstock.lease AS theirs WHERE kind = 'source' AND name = known.source
+    AND holder IS NOT NULL AND expires_at > clock_timestamp() AND holder IS DISTINCT FROM (
+      SELECT holder FROM penstock.lease WHERE kind = 'source' AND name = $2))`;
+const CLAIM = `
+  INSERT INTO penstock.stream AS known (key, source, type, origin, account, scope, cursor_version, known_since)
   SELECT key, $2, type, origin, account, scope, version, $8
   FROM unnest($1::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[])
     AS given (key, type, origin, account, scope, version) ORDER BY key
-  ON CONFLICT (key) DO UPDATE SET source = excluded.source, orphaned = false`;
+  ON CONFLICT (key) DO UPDATE SET source = excluded.source, orphaned = false
+  WHERE known.source = excluded.source OR NOT ${IS_HELD}`;
 
 const MOVE = `
   UPDATE penstock.stream SET cursor = coalesce($2, cursor), cursor_version = coalesce($3, cursor_version),
@@ -65,8 +71,11 @@ export class PostgresStreams implements StreamStore {
   readonly #clock: Clock;
   /** Versions that this release writes cursors in, by stream key. */
   readonly #versions = new Map<string, number>();
-  /** Row ids as they were when the stream was last opened: the fence refuses writes to one that is not that row now. */
-  readonly #ids = new Map<string, number>();
+  /**
+   * Row ids by source and stream key, read since a stream of the source was last opened. They are kept no longer: a hold
+   * begins with opening, and before it the source may have been forgotten.
+   */
+  readonly #ids = new Map<string, Map<string, number>>();
   /** Cursors as they were last read: most of a thousand have not moved since. */
   readonly #parsed = new Map<string, { readonly text: string; readonly cursor: unknown }>();
 
@@ -88,14 +97,10 @@ export class PostgresStreams implements StreamStore {
     for (const [source, streams] of Map.groupBy(closed, ([, identity]) => identity.source))
       await this.#claim(source, streams);
     const opened = await this.#read(closed.map(([key]) => key));
+    for (const { source } of identities) this.#ids.set(source, new Map());
     return identities.map((identity) => {
-      const key = streamKey(identity);
-      const stored = toStored(key);
-      const row = opened.get(stored) ?? known.get(stored);
-      if (row === undefined) throw new Error(`Stream ${key} is gone right after it was opened.`);
-      this.#versions.set(key, identity.cursorVersion);
-      this.#ids.set(key, row.id);
-      return toState(row);
+      const stored = toStored(streamKey(identity));
+      return this.#noteOpened(identity, opened.get(stored) ?? known.get(stored));
     });
   }
 
@@ -127,15 +132,15 @@ export class PostgresStreams implements StreamStore {
    * The row id of a stream, for the transactions that write to it.
    * @throws Error when the stream was never opened: a bug of the caller
    */
-  async idOf(key: string): Promise<number> {
-    const known = this.#ids.get(key);
+  async idOf(source: string, key: string): Promise<number> {
+    const known = this.#ids.get(source)?.get(key);
     if (known !== undefined) return known;
     const [row] = await this.#database.query<{ id: number }>(
       'SELECT id FROM penstock.stream WHERE key = $1',
       [toStored(key)],
     );
     if (row === undefined) throw new Error(`Stream ${key} must be opened before it is written to.`);
-    this.#ids.set(key, row.id);
+    this.#ids.get(source)?.set(key, row.id);
     return row.id;
   }
 
@@ -162,12 +167,25 @@ export class PostgresStreams implements StreamStore {
     await transaction.run(NOTE_OUTCOME, [id, isAsked ? at : null, isDecided, last]);
   }
 
+  /** @throws JournalWriteError when the stream still is that of a source that another replica works on */
+  #noteOpened(identity: StreamIdentity, row: StreamRow | undefined): StreamState {
+    const { source, cursorVersion } = identity;
+    const key = streamKey(identity);
+    if (row === undefined || !isOpenFor(source, row))
+      throw new JournalWriteError(
+        `Another replica still reads ${key} as source ${row?.source ?? ''}. Source ${source} reads it once that one has ended.`,
+      );
+    this.#versions.set(key, cursorVersion);
+    this.#ids.get(source)?.set(key, row.id);
+    return toState(row);
+  }
+
   /** Makes the streams those of a source, which this process must hold. */
   async #claim(source: string, streams: readonly (readonly [string, StreamIdentity])[]): Promise<void> {
     const each = <T>(value: (identity: StreamIdentity) => T) =>
       streams.map(([, identity]) => value(identity));
     await this.#database.fenced({ kind: 'source', name: source }, (transaction) =>
-      transaction.last(INSERT, [
+      transaction.last(CLAIM, [
         streams.map(([key]) => key),
         source,
         each(({ type }) => type),
