@@ -89,7 +89,15 @@ export function views(text: string): readonly View[] {
 /** The forms to look for, in every view of a text, to find a secret in any encoding. */
 export function formsOf(secret: string): readonly string[] {
   const plain = views(secret).map(({ text }) => text);
-  const forms = [...plain, secret.replaceAll(' ', '+'), ...wholeBase64(secret), ...base64Within(secret)];
+  const hex = Buffer.from(secret).toString('hex');
+  const forms = [
+    ...plain,
+    secret.replaceAll(' ', '+'),
+    ...wholeBase64(secret),
+    ...base64Within(secret),
+    hex,
+    hex.toUpperCase(),
+  ];
   return forms.filter((form) => form.length >= SHORTEST);
 }
 

@@ -71,6 +71,13 @@ test('a secret is masked in every encoding and next to any text', () => {
   );
 });
 
+test('a secret is masked in hexadecimal digits, of either case', () => {
+  maskFromNowOn('token-in-hex');
+  const digits = Buffer.from('token-in-hex').toString('hex');
+
+  expect(mask(`<${digits}> <00${digits.toUpperCase()}ff>`)).toBe('<[secret]> <00[secret]ff>');
+});
+
 test('a secret with a replacement character is found in percent-encoding too', () => {
   const value = 'a secret \uFFFD with one';
   maskFromNowOn(value);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../../src/simulators/seeded.ts';
 import type { Running } from '../support/cli.ts';
+import { JOURNALS, type TestJournal } from './journals.ts';
 import { openStage, type Stage } from './lives.ts';
 import { CutAcknowledgements } from './repeats.ts';
 import type { BrokenOrder, KillPoint, Phase, Step } from './steps.ts';
@@ -8,6 +9,7 @@ import type { Subject } from './vendor.ts';
 
 /** One source, killed at one side of one step. */
 export interface Cell {
+  readonly journal: string;
   readonly source: string;
   readonly step: Step;
   readonly phase: Phase;
@@ -31,6 +33,7 @@ const MOST_PASSES = 8;
 
 interface CellOptions {
   readonly seed: number;
+  readonly journal?: TestJournal | undefined;
   readonly broken?: BrokenOrder | undefined;
 }
 
@@ -38,10 +41,11 @@ interface CellOptions {
 export async function runCell(
   subject: Subject,
   { step, phase }: Pick<KillPoint, 'step' | 'phase'>,
-  { seed, broken }: CellOptions,
+  { seed, journal = JOURNALS[0], broken }: CellOptions,
 ): Promise<Cell> {
   await using stage = await openStage([subject], {
     random: seeded(seed),
+    journal,
     source: step === 'backfill page' ? subject.past?.source : undefined,
     retain: step === 'trim' ? '0s' : undefined,
   });
@@ -54,6 +58,7 @@ export async function runCell(
   // A step that does not occur was not run to an end, so nothing is compared.
   const compared = kills > 0 ? stage.compare() : { lost: 0, asNew: 0 };
   return {
+    journal: journal.name,
     source: subject.name,
     step,
     phase,

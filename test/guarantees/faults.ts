@@ -119,6 +119,21 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       file: 'test/system/durability.test.ts',
     },
   ],
+  security: [
+    {
+      fault:
+        'secrets that vendors and receivers echo, in any spelling: searched in every byte that is written or sent',
+      file: 'test/guarantees/secrets.test.ts',
+    },
+    { fault: 'credentials that are echoed with each status', file: 'test/cli/echoed-credentials.test.ts' },
+    {
+      fault: 'redirects and links to other origins, for every source',
+      file: 'test/guarantees/origins.test.ts',
+    },
+    ...rows(DIRECTORY, {
+      'modes of the state’s files': 'a first run creates the directory and its files for the owner alone',
+    }),
+  ],
   [MODELS]: [
     {
       fault: 'QRadar and JSA: late rows, ties, equal rows, page sizes, kills',

@@ -6,6 +6,7 @@ import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.t
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { systemClock, type Random } from '../../src/core/clock.ts';
 import { type Running, startProgram, workspace } from '../support/cli.ts';
+import { JOURNALS, type TestJournal } from './journals.ts';
 import type { ProcessPlan } from './steps.ts';
 import type { Comparison, Subject, Vendor } from './vendor.ts';
 
@@ -28,6 +29,8 @@ interface LifeOptions extends ProcessPlan {
 }
 
 interface StageOptions {
+  /** Default: the first of them. */
+  readonly journal?: TestJournal | undefined;
   readonly random: Random;
   /** Added to the block of each source. */
   readonly source?: Readonly<Record<string, unknown>> | undefined;
@@ -44,8 +47,9 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
   for (const { start } of subjects) vendors.push(opened.use(await start(options.random)));
   const definitions = subjects.flatMap(({ definition }) => definition ?? []);
   for (const { id, text } of definitions) await writeFile(join(space.path, `${id}.source.yaml`), text);
+  const { state } = opened.use(await (options.journal ?? JOURNALS[0]).open(space.path));
   const settings = {
-    state: { path: join(space.path, 'state'), retain: options.retain ?? '24h' },
+    state: { ...state, retain: options.retain ?? '24h' },
     types: definitions.map(({ id }) => `./${id}.source.yaml`),
     // Small requests, so that there are several of them.
     destinations: { siem: { endpoint: receiver.url, max_request_bytes: '16KiB', timeout: '5s' } },

@@ -1,4 +1,5 @@
 import { type Cell, runCell } from './cell.ts';
+import { JOURNALS, type TestJournal } from './journals.ts';
 import { type KillPoint, PHASES, type Step, STEP_NAMES } from './steps.ts';
 import { SUBJECTS } from './subjects.ts';
 import type { Subject } from './vendor.ts';
@@ -15,29 +16,36 @@ interface MatrixOptions {
   readonly progress: (cell: Cell, done: number, total: number) => void;
 }
 
+/** A cell that is to be worked on. */
 interface Place extends Pick<KillPoint, 'step' | 'phase'> {
+  readonly journal: TestJournal;
   readonly subject: Subject;
 }
 
-/** Kills every source before and after every step. */
-export async function killMatrix({
-  seed,
-  share,
-  only = '',
-  progress,
-}: MatrixOptions): Promise<readonly Cell[]> {
-  const places = SUBJECTS.filter(({ name }) => name.includes(only)).flatMap((subject, row) =>
-    STEP_NAMES.filter((step, column) => mayOccur(subject, step) && (row + column) % share === 0).flatMap(
-      (step) => PHASES.map((phase): Place => ({ subject, step, phase })),
+/** Every source on every journal, before and after every step that it has. */
+export function places({ share, only = '' }: Pick<MatrixOptions, 'share' | 'only'>): readonly Place[] {
+  const subjects = SUBJECTS.filter(({ name }) => name.includes(only));
+  return JOURNALS.flatMap((journal) =>
+    subjects.flatMap((subject, row) =>
+      STEP_NAMES.filter((step, column) => mayOccur(subject, step) && (row + column) % share === 0).flatMap(
+        (step) => PHASES.map((phase): Place => ({ journal, subject, step, phase })),
+      ),
     ),
   );
+}
+
+/** Kills every source before and after every step. */
+export async function killMatrix({ seed, progress, ...which }: MatrixOptions): Promise<readonly Cell[]> {
+  const all = places(which);
   const cells: Cell[] = [];
-  const queue = places.entries();
+  let done = 0;
+  const queue = all.entries();
   const work = async () => {
-    for (const [index, { subject, ...point }] of queue) {
-      const cell = await runCell(subject, point, { seed: seed + index });
+    for (const [index, { subject, journal, ...point }] of queue) {
+      const cell = await runCell(subject, point, { seed: seed + index, journal });
       cells[index] = cell;
-      progress(cell, cells.filter((one) => one !== undefined).length, places.length);
+      done += 1;
+      progress(cell, done, all.length);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -45,7 +53,7 @@ export async function killMatrix({
 }
 
 /** A source without a past to read has no backfill. Every other step occurs in every source, and a cell without a kill fails. */
-export function mayOccur({ past }: Subject, step: Step): boolean {
+function mayOccur({ past }: Subject, step: Step): boolean {
   return step !== 'backfill page' || past !== undefined;
 }
 

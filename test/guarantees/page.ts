@@ -2,20 +2,21 @@ import type { Cell } from './cell.ts';
 import { problemsOf } from './matrix.ts';
 import { CLAIMS, LIMITS } from './page-text.ts';
 import type { Results, Stamp } from './results.ts';
-import { type FaultOutcome, problemOf } from './run-faults.ts';
+import { type FaultOutcome, MODEL_RUNS, problemOf } from './run-faults.ts';
 import { STEP_NAMES, STEPS } from './steps.ts';
 
 /** The page of the guarantees, of what the last run found. */
-export function pageOf({ kills, random, faults }: Results): string {
+export function pageOf({ kills, random, models, faults }: Results): string {
   return [
     '# Guarantees',
     '<!-- Written by `npm run test:guarantees`. Do not edit: change test/guarantees, and run it. -->',
     INTRODUCTION,
-    summary({ kills, random, faults }),
+    summary({ kills, random, models, faults }),
     CLAIMS,
     killChapter(kills),
     randomChapter(random),
     faultChapter(faults),
+    modelChapter(models),
     LIMITS,
   ]
     .map((part) => `${part.trim()}\n`)
@@ -30,7 +31,8 @@ other commands: \`npm run test:process\` builds Penstock first and runs the exec
 own process. A name behind \`--\` selects the test files whose path contains it.
 `;
 
-function summary({ kills: { cells }, random: { lanes }, faults: { outcomes } }: Results): string {
+function summary({ kills: { cells }, random: { lanes }, models, faults }: Results): string {
+  const outcomes = [...faults.outcomes, ...models.outcomes];
   const all = [...cells, ...lanes];
   const total = (of: (one: (typeof all)[number]) => number) => all.reduce((sum, one) => sum + of(one), 0);
   const held = outcomes.filter((one) => problemOf(one) === undefined);
@@ -46,7 +48,7 @@ ${held.length} of ${outcomes.length} faults did what is guaranteed, in ${show(te
 }
 
 function killChapter({ cells, ...stamp }: Results['kills']): string {
-  const sources = [...new Set(cells.map(({ source }) => source))];
+  const tables = Map.groupBy(cells, ({ source, journal }) => `${source}, on ${journal}`);
   return `
 ## Killed at each step
 
@@ -61,15 +63,15 @@ ${stampOf(stamp)}
 | --- | --- | --- |
 ${STEP_NAMES.map((step) => `| ${step} | ${STEPS[step].before} | ${STEPS[step].after} |`).join('\n')}
 
-${sources.map((source) => sourceTable(source, cells)).join('\n\n')}`;
+${[...tables].map(([name, own]) => sourceTable(name, own)).join('\n\n')}`;
 }
 
 const HEAD = `| step | kills | records | lost | sent as new | repeats | not identical | recovery |
 | --- | --- | --- | --- | --- | --- | --- | --- |`;
 
-function sourceTable(source: string, cells: readonly Cell[]): string {
+function sourceTable(name: string, cells: readonly Cell[]): string {
   const rows = STEP_NAMES.map((step) => {
-    const own = cells.filter((cell) => cell.source === source && cell.step === step);
+    const own = cells.filter((cell) => cell.step === step);
     if (own.length === 0) return `| ${step} | does not occur: it has no past to read | | | | | | |`;
     const figures = [
       pair(own, ({ kills }) => kills),
@@ -78,10 +80,10 @@ function sourceTable(source: string, cells: readonly Cell[]): string {
       `${(Math.max(...own.map(({ recovery }) => recovery)) / 1_000).toFixed(1)} s`,
     ];
     const problems = own.flatMap(problemsOf);
-    const name = problems.length === 0 ? step : `${step} **(${problems.join('; ')})**`;
-    return `| ${name} | ${figures.join(' | ')} |`;
+    const shown = problems.length === 0 ? step : `${step} **(${problems.join('; ')})**`;
+    return `| ${shown} | ${figures.join(' | ')} |`;
   });
-  return `### ${source}\n\nBefore / after the step.\n\n${HEAD}\n${rows.join('\n')}`;
+  return `### ${name}\n\nBefore / after the step.\n\n${HEAD}\n${rows.join('\n')}`;
 }
 
 /** A figure before and after the step; once where both are the same. */
@@ -119,14 +121,28 @@ ${stampOf(stamp)}
 ${sides.map((side) => faultTable(side, outcomes)).join('\n\n')}`;
 }
 
+function modelChapter({ outcomes, ...stamp }: Results['models']): string {
+  return `
+## Models of vendors
+
+Properties draw histories of a vendor (late records, ties, updates, deletes, failures, clocks, kills) against the real source, and
+compare the sets: ${MODEL_RUNS} histories for each test. \`npm run test:soak\` draws 10,000.
+
+${stampOf(stamp)}
+
+${tableOf(outcomes)}`;
+}
+
 function faultTable(side: string, outcomes: readonly FaultOutcome[]): string {
-  const rows = outcomes
-    .filter((outcome) => outcome.side === side)
-    .map(
-      (outcome) =>
-        `| ${outcome.fault} | ${problemOf(outcome) ?? 'held'} | ${outcome.passed} | \`${outcome.file}\` |`,
-    );
-  return `### Faults of ${side}\n\n| fault | result | tests | in |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
+  return `### ${side.replace(/^./, (first) => first.toUpperCase())}\n\n${tableOf(outcomes.filter((outcome) => outcome.side === side))}`;
+}
+
+function tableOf(outcomes: readonly FaultOutcome[]): string {
+  const rows = outcomes.map(
+    (outcome) =>
+      `| ${outcome.fault} | ${problemOf(outcome) ?? 'held'} | ${outcome.passed} | \`${outcome.file}\` |`,
+  );
+  return `| fault | result | tests | in |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
 }
 
 function stampOf({ command, date, seconds, seed, versions }: Stamp): string {

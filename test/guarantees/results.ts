@@ -23,6 +23,7 @@ export interface Stamp {
 export interface Results {
   readonly kills: Stamp & { readonly cells: readonly Cell[] };
   readonly random: Stamp & { readonly lanes: readonly RandomKills[] };
+  readonly models: Stamp & { readonly outcomes: readonly FaultOutcome[] };
   readonly faults: Stamp & { readonly outcomes: readonly FaultOutcome[] };
 }
 

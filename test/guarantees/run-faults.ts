@@ -24,34 +24,35 @@ interface TestResult {
 const ROOT = new URL('../..', import.meta.url).pathname;
 
 /** Histories that each model draws. */
-const MODEL_RUNS = 500;
+export const MODEL_RUNS = 500;
 
-interface FaultOptions {
-  /** Only the models and the tests of this suite: CI runs the others anyway. */
-  readonly short: boolean;
-  readonly seed: number;
+const ALL = Object.entries(FAULTS).flatMap(([side, some]) => some.map((fault) => ({ ...fault, side })));
+
+/** Draws the histories of all models of vendors. */
+export async function runModels(seed: number): Promise<readonly FaultOutcome[]> {
+  const models = ALL.filter(({ side }) => side === MODELS);
+  const draws = { PENSTOCK_MODEL_RUNS: String(MODEL_RUNS), PENSTOCK_SEED: String(seed) };
+  const results = await runTests(filesOf(models), [], draws);
+  return models.map((fault) => outcomeOf(fault, results));
 }
 
-/** Runs the tests of all faults, each once. */
-export async function runFaults({ short, seed }: FaultOptions): Promise<readonly FaultOutcome[]> {
-  const faults = Object.entries(FAULTS)
-    .flatMap(([side, some]) => some.map((fault) => ({ ...fault, side })))
-    .filter(({ file, side }) => !short || side === MODELS || file.startsWith('test/guarantees/'));
-  const models = new Set(faults.filter(({ side }) => side === MODELS).map(({ file }) => file));
-  const others = faults.filter(({ file }) => !models.has(file));
-  const whole = new Set(others.filter(({ title }) => title === undefined).map(({ file }) => file));
-  const parts = others.filter(({ file }) => !whole.has(file));
-  const patterns = parts.map(({ title = '' }) => titlePattern(title));
-  const draws = { PENSTOCK_MODEL_RUNS: String(MODEL_RUNS), PENSTOCK_SEED: String(seed) };
+/** Runs the tests of all other faults, each once. `short`: only those of this suite, because CI runs the others anyway. */
+export async function runFaults({ short }: { readonly short: boolean }): Promise<readonly FaultOutcome[]> {
+  const faults = ALL.filter(
+    ({ file, side }) => side !== MODELS && (!short || file.startsWith('test/guarantees/')),
+  );
+  const whole = filesOf(faults.filter(({ title }) => title === undefined));
+  const parts = faults.filter(({ file }) => !whole.includes(file));
+  const patterns = parts.map(({ title = '' }) => titlePattern(title)).join('|');
   const results = [
-    ...(await runTests([...models], [], draws)),
-    ...(await runTests([...whole], ['--no-file-parallelism'])),
-    ...(await runTests(
-      [...new Set(parts.map(({ file }) => file))],
-      ['--no-file-parallelism', '-t', patterns.join('|')],
-    )),
+    ...(await runTests(whole, ['--no-file-parallelism'])),
+    ...(await runTests(filesOf(parts), ['--no-file-parallelism', '-t', patterns])),
   ];
   return faults.map((fault) => outcomeOf(fault, results));
+}
+
+function filesOf(faults: readonly Fault[]): readonly string[] {
+  return [...new Set(faults.map(({ file }) => file))];
 }
 
 function outcomeOf(fault: Fault & { readonly side: string }, results: readonly TestResult[]): FaultOutcome {
