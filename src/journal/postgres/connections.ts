@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { type PostgresAddress, readPostgresUrl, serverOf } from '../../config/postgres-url.ts';
 import type { PostgresPlace } from '../../config/types.ts';
@@ -5,6 +6,9 @@ import { connectionOptions } from '../../http/tls-options.ts';
 
 /** How long making a connection, or waiting for a free one, may take. Milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
+
+/** How long the end of all connections may take. Milliseconds. */
+const END_TIMEOUT = 2_000;
 
 export interface PoolSettings {
   readonly connections: number;
@@ -35,6 +39,8 @@ export class Connections implements AsyncDisposable {
       max: connections,
       connectionTimeoutMillis: CONNECT_TIMEOUT,
       idleTimeoutMillis: 60_000,
+      // An idle connection, or one whose server does not let go of it, does not keep the process running.
+      allowExitOnIdle: true,
       query_timeout: timeout,
       keepAlive: true,
       types: { getTypeParser: parserOf as NonNullable<PoolConfig['types']>['getTypeParser'] },
@@ -52,8 +58,12 @@ export class Connections implements AsyncDisposable {
     return this.#pool.connect();
   }
 
+  /** A server that hangs does not answer the goodbye either: it is not waited for long. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool.end();
+    const waited = new AbortController();
+    const pause = sleep(END_TIMEOUT, undefined, { signal: waited.signal }).catch(() => undefined);
+    await Promise.race([this.#pool.end(), pause]);
+    waited.abort();
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StateError } from '../../../src/core/errors.ts';
 import { JournalWriteError } from '../../../src/journal/journal.ts';
@@ -58,8 +59,7 @@ describe.skipIf(NO_POSTGRES)('the database of a state', () => {
       await Promise.all([transaction.run(INSERT, ['late', '1']), transaction.last(INSERT, ['late', '2'])]);
     });
 
-    await expect(early).rejects.toThrow('duplicate key');
-    await expect(late).rejects.toThrow('duplicate key');
+    await Promise.all([early, late].map((one) => expect(one).rejects.toThrow('duplicate key')));
     expect([await stored('early'), await stored('late')]).toEqual([[], []]);
   });
 
@@ -114,6 +114,19 @@ describe.skipIf(NO_POSTGRES)('the database of a state', () => {
     await server.restart();
 
     expect(await away.query('SELECT 4 AS four')).toEqual([{ four: 4 }]);
+  });
+
+  test('a database that hangs does not hold up the end of the process', async () => {
+    await using server = await startPostgres();
+    const hanging = connect(placeAt(server.url()));
+    await hanging.query('SELECT 1');
+    await server.pause();
+    const unanswered = hanging.query('SELECT 2 AS two');
+    await turn();
+
+    await expect(hanging[Symbol.asyncDispose]()).resolves.toBeUndefined();
+    await server.resume();
+    expect(await unanswered).toEqual([{ two: 2 }]);
   });
 
   test('a role that is refused is told what to do, and no message has the password', async () => {
