@@ -4,7 +4,14 @@ import { printableValue } from '../core/text.ts';
 import { inSentence, type Line } from './sentences.ts';
 
 /** Fields that are useless on the process's own terminal. */
-const IGNORED = ['process.pid', 'host.hostname', 'ecs.version', 'service.name', 'event.dataset'];
+const IGNORED = [
+  'process.pid',
+  'host.hostname',
+  'ecs.version',
+  'service.name',
+  'service.node.name',
+  'event.dataset',
+];
 
 /** Turns a line of the log in ECS JSON into lines for people. `colorize`: with the escape codes of a terminal. */
 export function prettyLines(colorize: boolean): (line: string) => string {

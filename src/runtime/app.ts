@@ -42,15 +42,17 @@ export interface App extends AsyncDisposable {
  */
 export async function openApp(given: AppParts): Promise<App> {
   const aborted = new AbortController();
-  const parts = {
+  const opening = {
     ...given,
     live: given.live ?? new Live(given.clock),
     collecting: AbortSignal.any([given.collecting, aborted.signal]),
     delivering: AbortSignal.any([given.delivering, aborted.signal]),
   };
-  const { config, clock, log } = parts;
+  const { config, clock } = opening;
   await using opened = new AsyncDisposableStack();
-  const journal = await openStore(parts, opened);
+  const journal = await openStore(opening, opened);
+  const parts = { ...opening, log: namedLog(opening.log, journal) };
+  const { log } = parts;
   const spender = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
   const scheduleOf = schedules(parts);
   const abort = () => aborted.abort();
@@ -106,6 +108,11 @@ async function openStore(
     });
   }
   return journal;
+}
+
+/** Each line names the replica, if there may be several. */
+function namedLog(log: Logger, { leases }: Journal): Logger {
+  return leases === undefined ? log : log.child({ 'service.node.name': leases.replica.name });
 }
 
 /** A daemon waits for the database elsewhere, and answers probes meanwhile. */

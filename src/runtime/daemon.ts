@@ -104,7 +104,7 @@ class DaemonInstance {
     });
     if (app === undefined) return undefined;
     services.showApp(app);
-    logStarted(loaded);
+    logStarted(app);
     services.logListening();
     return new DaemonInstance(parts, loaded, app, delivering);
   }
@@ -148,7 +148,7 @@ class DaemonInstance {
   }
 }
 
-function logStarted({ config, log }: LoadedConfig): void {
+function logStarted({ config, log }: App): void {
   const fields = {
     version: VERSION,
     ...(config.file !== undefined && { configuration: config.file }),

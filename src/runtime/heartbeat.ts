@@ -2,7 +2,7 @@ import { StateError } from '../core/errors.ts';
 import { PENSTOCK_FIELDS } from '../core/event.ts';
 import { healthEvent } from '../ecs/own-events.ts';
 import { OWN_TYPE } from '../journal/collection.ts';
-import type { PageCommit } from '../journal/journal.ts';
+import { LeaseLostError, type PageCommit } from '../journal/journal.ts';
 import { takeOwnSnapshot, type Snapshot, type SourceSnapshot } from '../observe/snapshot.ts';
 import { RecordEncoder } from '../otlp/encode.ts';
 import type { App } from './app.ts';
@@ -57,22 +57,36 @@ async function tryHeartbeat(app: App, interval: number, only?: string): Promise<
 
 /** Journals the heartbeats whose last one is `interval` ago. Returns when the next one is due, epoch ms. */
 async function heartbeat(app: App, interval: number, only?: string): Promise<number> {
-  const { journal, clock } = app;
-  const now = clock.now();
+  const now = app.clock.now();
   const snapshot = await takeOwnSnapshot(app);
   // Heartbeats must not fill a journal that has no room; `journal.room` and readiness report that.
   if (snapshot.journal.room !== 'free') return now + interval;
   const due: number[] = [];
   const sources = snapshot.sources.filter(({ config }) => only === undefined || config.name === only);
   for (const source of sources) {
-    const stream = await openStream(app, source);
-    const { beat: last } = (stream.cursor ?? {}) as { beat?: number };
-    // A heartbeat in the future was noted before the clock was set back.
-    const isDue = last === undefined || last > now || now - last >= interval;
-    if (isDue) await journal.commit(pageOf(stream.key, source, snapshot));
-    due.push((isDue ? now : last) + interval);
+    try {
+      due.push(await beat(app, source, { snapshot, interval }));
+    } catch (error) {
+      // Who holds the source by now sends it.
+      if (!(error instanceof LeaseLostError)) throw error;
+    }
   }
   return Math.min(now + interval, ...due);
+}
+
+/** Journals the heartbeat of a source, if it is due. Returns when the next one is. */
+async function beat(
+  app: App,
+  source: SourceSnapshot,
+  { snapshot, interval }: { readonly snapshot: Snapshot; readonly interval: number },
+): Promise<number> {
+  const now = snapshot.at;
+  const stream = await openStream(app, source);
+  const { beat: last } = (stream.cursor ?? {}) as { beat?: number };
+  // A heartbeat in the future was noted before the clock was set back.
+  const isDue = last === undefined || last > now || now - last >= interval;
+  if (isDue) await app.journal.commit(pageOf(stream.key, source, snapshot));
+  return (isDue ? now : last) + interval;
 }
 
 /** Heartbeats have a stream of their own: a source that has no stream yet sends them too. */

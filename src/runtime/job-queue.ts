@@ -53,7 +53,7 @@ const UNKNOWN_AFTER = 120_000;
 
 /** What a job is worked on with; undefined: another process holds what it is about, or nobody does yet. */
 function unitsOf(app: App, { source, destination, created }: StoredJob): JobUnits | undefined {
-  const { config, units, delivering, clock, holds } = app;
+  const { config, units, delivering, clock, journal } = app;
   const held = {
     source: source === undefined ? undefined : units.source(source),
     destination: destination === undefined ? undefined : units.destination(destination),
@@ -62,7 +62,7 @@ function unitsOf(app: App, { source, destination, created }: StoredJob): JobUnit
   if (unit !== undefined) return unit.signal.aborted ? undefined : { ...held, signal: unit.signal };
   if (subjectsOf(config).some(({ name }) => name === source || name === destination)) return undefined;
   // Another replica may have another configuration, which has it.
-  if (holds.replica !== undefined && clock.now() - created < UNKNOWN_AFTER) return undefined;
+  if (journal.leases !== undefined && clock.now() - created < UNKNOWN_AFTER) return undefined;
   return { ...held, signal: delivering };
 }
 

@@ -114,7 +114,7 @@ export class StateReports {
 
 /** What must be written so that the state holds these reports; undefined: to be removed, since nothing has the name. */
 function changesOf(
-  { config, holds }: App,
+  { config, journal }: App,
   written: ReadonlyMap<string, Json>,
   reports: ReadonlyMap<string, Json>,
 ): ReadonlyMap<string, Json | undefined> {
@@ -122,7 +122,7 @@ function changesOf(
     [...reports].filter(([subject, report]) => !isDeepStrictEqual(report, written.get(subject))),
   );
   // Another replica may have another configuration.
-  if (holds.replica !== undefined) return changes;
+  if (journal.leases !== undefined) return changes;
   const named = new Set(subjectsOf(config).map(({ kind, name }) => SUBJECTS[kind](name)));
   for (const subject of written.keys())
     if (!named.has(subject) && !reports.has(subject)) changes.set(subject, undefined);
@@ -131,7 +131,7 @@ function changesOf(
 
 /** What this process reports of what it works on. */
 async function reportsOf(app: App): Promise<ReadonlyMap<string, Json>> {
-  const { config, journal, clock, holds } = app;
+  const { config, journal, clock } = app;
   const now = clock.now();
   const own = ownReports(app, await journal.room(now), now);
   const reports = new Map<string, Json>();
@@ -140,7 +140,7 @@ async function reportsOf(app: App): Promise<ReadonlyMap<string, Json>> {
     if (report !== undefined) reports.set(SUBJECTS[kind](name), asJson(report));
   }
   // Each replica reads its configuration for itself: it shows a rejected one itself.
-  if (own.reloadFailed !== undefined && holds.replica === undefined)
+  if (own.reloadFailed !== undefined && journal.leases === undefined)
     reports.set(SUBJECTS.reload, asJson(own.reloadFailed));
   return reports;
 }

@@ -26,6 +26,10 @@ interface ReplicaLabOptions {
   readonly lease: number;
   readonly consoles: number;
   readonly receivers: number;
+  /** More options of each source. */
+  readonly source?: Readonly<Record<string, unknown>>;
+  /** As in the configuration. Default: seldom. */
+  readonly heartbeat?: string;
 }
 
 /** Consoles and receivers, and apps in this process that share one state on PostgreSQL, by the real clock. */
@@ -49,7 +53,14 @@ export class ReplicaLab implements AsyncDisposable {
     this.#lease = lease;
   }
 
-  static async open({ url, schema, lease, ...counts }: ReplicaLabOptions): Promise<ReplicaLab> {
+  static async open({
+    url,
+    schema,
+    lease,
+    source,
+    heartbeat = '1h',
+    ...counts
+  }: ReplicaLabOptions): Promise<ReplicaLab> {
     const random = seeded(7);
     const now = Date.now();
     const clock = systemClock;
@@ -63,13 +74,13 @@ export class ReplicaLab implements AsyncDisposable {
     const type = 'qradar-login-attempts';
     const sources = consoles.map(({ url: base_url }, index) => [
       `console-${index}`,
-      { type, base_url, token: TOKEN, schedule: 'every 1s', settle: '0s' },
+      { type, base_url, token: TOKEN, schedule: 'every 1s', settle: '0s', ...source },
     ]);
     const destinations = receivers.map((receiver, index) => [`siem-${index}`, { endpoint: receiver.url }]);
     const space = await workspace();
     const config = {
       state: { postgres: { url, schema }, lease: `${lease}ms` },
-      heartbeat: '1h',
+      heartbeat,
       sources: Object.fromEntries(sources),
       destinations: Object.fromEntries(destinations),
     };
