@@ -32,7 +32,9 @@ export async function runDaemon(host: Host, load: () => Promise<LoadedConfig>): 
   await using services = new AdminServices(host);
   const parts = { host, services, signals, load };
   let loaded = await load();
-  let instance = await DaemonInstance.open(parts, loaded, { waitsForDisk: false });
+  // A disk that is full at the start needs an operator; a database that is away comes back by itself.
+  const waitsForDisk = loaded.config.state.place.kind === 'postgres';
+  let instance = await DaemonInstance.open(parts, loaded, { waitsForDisk });
   while (instance !== undefined) {
     const next = await instance.run();
     instance = next && (await reopen(parts, next, loaded));

@@ -15,7 +15,7 @@ const TRY_EVERY = 5_000;
 interface WaitParts<T> {
   readonly host: Pick<Host, 'clock' | 'stop'>;
   readonly loaded: LoadedConfig;
-  /** Whether a disk that is full or fails is waited for too: by a daemon that was running. */
+  /** Whether a disk that is full or fails is waited for too, and a database that does not answer. */
   readonly waitsForDisk: boolean;
   /** Opens what needs the state. */
   readonly open: () => Promise<T>;

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NO_POSTGRES, sharedPostgres, startPostgres } from '../support/postgres.ts';
 import { configurationAt, openSharedWorld, type SharedWorld } from './support/shared-world.ts';
@@ -14,9 +17,9 @@ describe.skipIf(NO_POSTGRES)('commands with the state in PostgreSQL', () => {
   afterEach(() => world[Symbol.asyncDispose]());
 
   test('once collects and delivers, and others read what it left', async () => {
-    const once = await world.run('once --json');
-    expect(once.code).toBe(0);
-    expect(once.rows.at(-1)).toMatchObject({ undelivered: 0, rejected: 0 });
+    const pass = await world.run('once --json');
+    expect(pass.code).toBe(0);
+    expect(pass.rows.at(-1)).toMatchObject({ undelivered: 0, rejected: 0 });
 
     const [status] = (await world.run('status --json')).rows;
     expect(status).toMatchObject({
@@ -153,11 +156,11 @@ describe.skipIf(NO_POSTGRES)('a database that cannot be used', () => {
     await writeFile(world.config, configurationAt(world, { postgres: { url: server.url() } }));
     await server.stop('immediate');
 
-    const once = world.run('once --deadline 15s');
-    await new Promise((resolve) => void setTimeout(resolve, 1_500));
+    const pass = world.run('once --deadline 15s');
+    await pause(1_500);
     await server.restart();
 
-    expect((await once).code).toBe(0);
+    expect((await pass).code).toBe(0);
   });
 
   test('a refused role, foreign tables and a server without TLS end with exit 5, with what to do, and at once', async () => {
@@ -190,4 +193,70 @@ describe.skipIf(NO_POSTGRES)('a database that cannot be used', () => {
       expect(stdout + stderr).not.toMatch(/another-password|password-of-ann/);
     }
   });
+
+  test(
+    'run waits for a database that is away, says so once and to probes, and goes on by itself',
+    { timeout: 30_000 },
+    async () => {
+      await using server = await startPostgres();
+      await server.stop('immediate');
+      const listen = `127.0.0.1:${await freePort()}`;
+      const text = configurationAt(world, { postgres: { url: server.url() } });
+      await writeFile(world.config, `${text}admin: { listen: "${listen}" }\n`);
+      const stop = new AbortController();
+
+      const ended = world.run('run', { stop: stop.signal });
+      const away = await until(async () => probe(`http://${listen}/readyz`));
+      const alive = await probe(`http://${listen}/livez`);
+      await pause(2_000);
+      await server.restart();
+      await until(async () => (await probe(`http://${listen}/readyz`)).status === 200 || undefined);
+      await world.receiver.until(40);
+      stop.abort();
+      const { code, stderr } = await ended;
+
+      expect(away.status).toBe(503);
+      expect(away.body).toContain('"reason":"state-unavailable"');
+      expect(away.body).toContain('does not answer');
+      expect(alive.status).toBe(200);
+      expect(stderr.split('\n').filter((line) => line.includes('does not answer'))).toHaveLength(1);
+      expect(code).toBe(0);
+    },
+  );
+
+  test('run ends with exit 5 when the database refuses its role', async () => {
+    await using server = await startPostgres({ auth: 'scram-sha-256' });
+    const url = server.url({ user: 'nobody', password: 'password-of-nobody' });
+    await writeFile(world.config, configurationAt(world, { postgres: { url } }));
+
+    const { code, stderr } = await world.run('run');
+
+    expect(code).toBe(5);
+    expect(stderr).toContain('refuses role nobody');
+    expect(stderr).not.toContain('password-of-nobody');
+  });
 });
+
+async function probe(url: string): Promise<{ readonly status: number; readonly body: string }> {
+  const response = await fetch(url);
+  return { status: response.status, body: await response.text() };
+}
+
+/** Asks until there is an answer. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined) return answer;
+    await pause(100);
+  }
+}
+
+/** A port of loopback that nobody uses. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
