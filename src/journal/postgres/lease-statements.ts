@@ -14,11 +14,16 @@ const after = (parameter: string) => `clock_timestamp() + ${parameter} * interva
 const IS_FREE = `(lease.holder IS NULL OR lease.expires_at <= clock_timestamp()
   OR lease.expires_at > clock_timestamp() + interval '1 hour')`;
 
-/** $1 kinds, $2 names. In one order, so that two replicas that do it at once do not wait for each other in a circle. */
+/**
+ * $1 kinds, $2 names. In one order, so that two replicas that do it at once do not wait for each other in a circle. Rows that
+ * are there are left out: a conflict with one would wait for the commit that has it locked.
+ */
 export const MAKE_LEASES = `
   INSERT INTO penstock.lease (kind, name, holder, epoch, revision, expires_at)
   SELECT kind, name, NULL, 0, 0, clock_timestamp()
-  FROM unnest($1::text[], $2::text[]) AS wanted (kind, name) ORDER BY kind, name
+  FROM unnest($1::text[], $2::text[]) AS wanted (kind, name)
+  WHERE NOT EXISTS (SELECT FROM penstock.lease WHERE lease.kind = wanted.kind AND lease.name = wanted.name)
+  ORDER BY kind, name
   ON CONFLICT (kind, name) DO NOTHING`;
 
 export interface TakenRow {

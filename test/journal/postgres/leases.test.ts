@@ -79,6 +79,23 @@ describe.skipIf(NO_POSTGRES)('leases in PostgreSQL', () => {
       );
     });
 
+    it('does not wait for a row that a commit has locked', async () => {
+      const [one, other] = [replica('one'), replica('other')];
+      await one.hold(CONSOLE);
+      const gate = Promise.withResolvers<void>();
+      const locked = Promise.withResolvers<void>();
+      const commit = one.database.fenced(CONSOLE, async () => {
+        locked.resolve();
+        await gate.promise;
+      });
+      await locked.promise;
+
+      expect(await other.leases.take([CONSOLE, SIEM])).toMatchObject([{ subject: SIEM }]);
+
+      gate.resolve();
+      await commit;
+    });
+
     it('a lease that expired is taken, and its old holder learns who took it and says so once', async () => {
       const [one, other] = [replica('one'), replica('other')];
       const hold = await one.hold(CONSOLE);
