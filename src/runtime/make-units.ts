@@ -81,7 +81,7 @@ export function makeSource(
     source: sourceContext({ journal, http, log, signal, mode }, config),
     circuit: new Circuit(options, report.conditions.refused),
     commits: new Mutex(),
-    encoder: new RecordEncoder(definition.fields, definition.dataset),
+    encoder: encoderOf(definition),
     polls: new Mutex(),
     state: live.state,
     observer: collectObserver(parts, config),
@@ -97,6 +97,15 @@ export function makeSource(
       if (ending.aborted) live.left(hold.subject);
     },
   };
+}
+
+/** One for all sources of a type: a thousand would each keep the same names of fields as bytes. Encoding never waits. */
+const encoders = new WeakMap<SourceConfig['definition'], RecordEncoder>();
+
+function encoderOf(definition: SourceConfig['definition']): RecordEncoder {
+  const encoder = encoders.get(definition) ?? new RecordEncoder(definition.fields, definition.dataset);
+  encoders.set(definition, encoder);
+  return encoder;
 }
 
 /** What the HTTP client of a source reports to. */
