@@ -23,10 +23,12 @@ export interface PoolSettings {
 export class Connections implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #place: PostgresPlace;
+  readonly #isEncrypted: boolean;
 
   constructor(place: PostgresPlace, { connections, timeout }: PoolSettings) {
     this.#place = place;
-    const { host, port, database, user } = addressOf(place);
+    const { host, port, database, user, tls } = addressOf(place);
+    this.#isEncrypted = tls;
     const config: PoolConfig = {
       host,
       port,
@@ -54,7 +56,8 @@ export class Connections implements AsyncDisposable {
   /** A connection for one caller. `release` it, with an error if it must not be used again. */
   async take(): Promise<PoolClient> {
     // Read for each connection that may be made, so that a renewed certificate needs no restart.
-    this.#pool.options.ssl = addressOf(this.#place).tls && connectionOptions(this.#place.tls);
+    if (this.#pool.idleCount === 0)
+      this.#pool.options.ssl = this.#isEncrypted && connectionOptions(this.#place.tls);
     return this.#pool.connect();
   }
 
