@@ -6,8 +6,9 @@ import { startReceiver } from '../../src/simulators/otlp-receiver.ts';
 import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
 import { startConsole, type SimulatedConsole } from '../../src/simulators/qradar.ts';
 import { seeded } from '../../src/simulators/seeded.ts';
-import { until } from '../receivers/support/service.ts';
+import { freePort, until } from '../receivers/support/service.ts';
 import { startProgram } from '../support/cli.ts';
+import { startPostgres } from '../support/postgres.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { arrivedTuple, tupleOf } from '../support/truth.ts';
 import { runContainer, startContainer } from './support/container.ts';
@@ -69,6 +70,11 @@ function settings(baseUrl: string, endpoint: string, state = `${STATE}/state`): 
     destinations: { siem: { endpoint } },
     sources: { console: { ...source, settle: '0s' } },
   };
+}
+
+/** The same with the state on PostgreSQL. */
+function onPostgres(configuration: object, url: string): object {
+  return { ...configuration, state: { postgres: { url } } };
 }
 
 /** What the health check of the image runs. */
@@ -199,6 +205,56 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
     ]);
     expect([code, signal], stderr).toEqual([0, null]);
     expect(Date.now() - stopped).toBeLessThan(10_000);
+  });
+
+  it('keeps its state in PostgreSQL, and writes nothing beside it but compiled code', async () => {
+    await using place = await places();
+    await using console = await startVendor();
+    await using receiver = await startReceiver({ clock: systemClock });
+    await using database = await startPostgres();
+    await place.configure(onPostgres(settings(console.url, receiver.url), database.url()));
+
+    const { code, stderr } = await runContainer(image, { ...place, args: ['once'], network: 'host' });
+
+    expect(code, stderr).toBe(0);
+    expect(receiver.received()).toHaveLength(COUNT);
+    expect(await readdir(place.state)).toEqual(['.cache']);
+  });
+
+  it('says which database it cannot reach, without the password, and ends with exit 5 at the deadline of `once`', async () => {
+    await using place = await places();
+    const url = `postgres://penstock:secret-of-the-image-test@127.0.0.1:${await freePort()}/soc`;
+    await place.configure(onPostgres(settings('http://127.0.0.1:9', 'http://127.0.0.1:9'), url));
+
+    const { code, stderr } = await runContainer(image, {
+      ...place,
+      args: ['once', '--deadline', '5s'],
+      network: 'host',
+    });
+
+    expect(code, stderr).toBe(5);
+    expect(stderr).toContain(new URL(url).host);
+    expect(stderr).not.toContain('secret-of-the-image-test');
+  });
+
+  it('waits at its start for a database that is away, and goes on by itself when it is back', async () => {
+    await using place = await places();
+    await using console = await startVendor();
+    await using receiver = await startReceiver({ clock: systemClock });
+    await using database = await startPostgres();
+    await place.configure(onPostgres(settings(console.url, receiver.url), database.url()));
+    await database.stop('fast');
+
+    const container = startContainer(image, { ...place, network: 'host' });
+    await until(async () => container.stderr().includes(new URL(database.url()).host));
+    const before = receiver.received().length;
+    await database.restart();
+    await receiver.until(COUNT);
+    await container.kill('SIGTERM');
+    const { code, stderr } = await container.ended;
+
+    expect([before, code], stderr).toEqual([0, 0]);
+    expect(receiver.received()).toHaveLength(COUNT);
   });
 
   it('runs as docs/operate.md says, with the configuration that the README shows', async () => {
