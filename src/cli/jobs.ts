@@ -87,6 +87,7 @@ async function runHere(io: Io, { config, log, specs }: JobCommand, show: Show): 
   const jobs = await enqueueAll(journal.jobs, specs, clock.now());
   return await runLocally(app, {
     jobs,
+    sources: specs.flatMap((spec) => ('source' in spec ? spec.source : [])),
     polls: kind === 'backfill',
     follow: () =>
       followAll(journal.jobs, jobs, { clock, signal, show, isServed: () => Promise.resolve(true) }),

@@ -1,5 +1,6 @@
 import { untilAborted } from '../core/clock.ts';
 import { StateError } from '../core/errors.ts';
+import type { Subject } from '../journal/leases.ts';
 import { GRACE, JOURNAL_LOOP, since, totalsOf } from '../observe/live.ts';
 import type { App } from './app.ts';
 import { replay, retry } from './destination-jobs.ts';
@@ -56,6 +57,8 @@ async function workOn(app: App, assignment: Assignment, reports: StateReports): 
 interface LocalJobs<T> {
   /** Their ids. */
   readonly jobs: readonly number[];
+  /** Names of the sources that they are about. */
+  readonly sources: readonly string[];
   /** Whether sources are polled meanwhile, when they are due. */
   readonly polls: boolean;
   /** Waits for their ends. All loops end when it settles. */
@@ -63,7 +66,7 @@ interface LocalJobs<T> {
 }
 
 /** Works on some jobs without a daemon, and delivers meanwhile. Resolves with what `follow` does; rejects when the state cannot be used. */
-export async function runLocally<T>(app: App, { jobs, polls, follow }: LocalJobs<T>): Promise<T> {
+export async function runLocally<T>(app: App, { jobs, sources, polls, follow }: LocalJobs<T>): Promise<T> {
   for (const job of jobs) await noteStarted(app.journal.jobs, job);
   const followed = follow();
   const work = async (assignment: Assignment) => {
@@ -72,13 +75,20 @@ export async function runLocally<T>(app: App, { jobs, polls, follow }: LocalJobs
     else await untilAborted(unit.signal);
   };
   await runAll(app, [
-    app.holds.run(subjectsOf(app.config), work),
+    app.holds.run(subjectsOfJobs(app, sources), work),
     trimJournal(app),
     serveJobs(app, { handlers: HANDLERS, only: jobs }),
     watchState(app),
     followed.finally(() => app.abort()),
   ]);
   return followed;
+}
+
+/** Of a shared state only what the jobs need: the rest is for replicas, also for those that start meanwhile. */
+function subjectsOfJobs({ config, journal }: App, sources: readonly string[]): readonly Subject[] {
+  const all = subjectsOf(config);
+  if (journal.leases === undefined) return all;
+  return all.filter(({ kind, name }) => kind === 'destination' || sources.includes(name));
 }
 
 /** Frees the journal's space that nothing needs any more, until delivering ends. */

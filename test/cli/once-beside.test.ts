@@ -103,7 +103,11 @@ describe.skipIf(NO_POSTGRES)('once beside other replicas', () => {
       expect(replay.code).toBe(0);
       const reset = await world.run('state reset console --yes');
       expect(reset.code).toBe(5);
-      expect(reset.stderr).toContain('replica-a');
+      expect(reset.stderr).toContain('Replica replica-a works on source console now.');
+      const document = (await world.run('state export')).stdout;
+      const imported = await world.run('state import -', { stdin: document });
+      expect(imported.code).toBe(5);
+      expect(imported.stderr).toContain('Replica replica-a uses the state in');
     }
     const alone = await world.run('replay --destination siem --from 1h --json');
     expect(alone.code).toBe(0);

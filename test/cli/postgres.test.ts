@@ -38,6 +38,30 @@ describe.skipIf(NO_POSTGRES)('commands with the state in PostgreSQL', () => {
     expect(world.receiver.received().length).toBeGreaterThan(30);
   });
 
+  test('a role that may only read and write rows runs everything but a migration', async () => {
+    await using server = await startPostgres();
+    const places = { owner: { url: server.url() }, role: { url: server.url({ user: 'penstock_run' }) } };
+    await writeFile(world.config, configurationAt(world, { postgres: places.owner }));
+    expect((await world.run('state list')).code).toBe(0);
+    expect((await world.run('once')).code).toBe(0);
+    // As docs/replicas.md has it.
+    await server.query('CREATE ROLE penstock_run LOGIN');
+    await server.query('GRANT USAGE ON SCHEMA penstock TO penstock_run');
+    await server.query(
+      'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA penstock TO penstock_run',
+    );
+    await writeFile(world.config, configurationAt(world, { postgres: places.role }));
+
+    for (const line of [
+      'once',
+      'status',
+      'backfill console --from 2d --to 1d',
+      'state reset console --yes',
+      'once',
+    ])
+      expect([line, (await world.run(line)).code]).toEqual([line, 0]);
+  });
+
   test('commands that only read say that there is no state, and create none', async () => {
     const status = await world.run('status');
     expect(status.code).toBe(0);

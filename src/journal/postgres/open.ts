@@ -4,6 +4,8 @@ import type { PostgresPlace } from '../../config/types.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Finding } from '../../core/source.ts';
+import { StateInUseError } from '../journal.ts';
+import type { Replica } from '../leases.ts';
 import { type Forgotten, stateDocument, type StateDocument } from '../state-document.ts';
 import { checkDatabase } from './check.ts';
 import { serverInWords } from './connections.ts';
@@ -93,6 +95,8 @@ export async function exportPostgres(place: PostgresPlace, now: number): Promise
 export async function importPostgres(place: PostgresPlace, document: StateDocument): Promise<void> {
   return withDatabase(place, async (database) => {
     await prepare(database, MIGRATIONS);
+    const [replica] = await replicasIn(database);
+    if (replica !== undefined) throw inUse(place, replica);
     await importState(database, document, `${serverInWords(place)}, schema ${place.schema}`);
   });
 }
@@ -103,6 +107,13 @@ export async function forgetInPostgres(place: PostgresPlace, source: string): Pr
     await prepare(database, MIGRATIONS);
     return forgetSource(database, source);
   });
+}
+
+function inUse(place: PostgresPlace, { name }: Replica): StateInUseError {
+  return new StateInUseError(
+    `Replica ${name} uses the state in ${serverInWords(place)}, schema ${place.schema}. Stop all replicas, and try again.`,
+    undefined,
+  );
 }
 
 /** As `checkDatabase`. */
