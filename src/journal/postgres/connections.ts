@@ -3,8 +3,9 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { type PostgresAddress, readPostgresUrl, serverOf } from '../../config/postgres-url.ts';
 import type { PostgresPlace } from '../../config/types.ts';
 import { connectionOptions } from '../../http/tls-options.ts';
+import { Turns } from './turns.ts';
 
-/** How long making a connection, or waiting for a free one, may take. Milliseconds. */
+/** How long making a connection may take. Milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
 
 /** How long the end of all connections may take. Milliseconds. */
@@ -21,12 +22,15 @@ export interface PoolSettings {
  * to the one before (`pipeline`), and set nothing but their name: a PgBouncer refuses the rest.
  */
 export class Connections implements AsyncDisposable {
+  /** Work waits here for a free connection: however much there is of it at once, that is no outage. */
+  readonly turns: Turns;
   readonly #pool: Pool;
   readonly #place: PostgresPlace;
   readonly #isEncrypted: boolean;
 
   constructor(place: PostgresPlace, { connections, timeout }: PoolSettings) {
     this.#place = place;
+    this.turns = new Turns(connections);
     const { host, port, database, user, tls } = addressOf(place);
     this.#isEncrypted = tls;
     const config: PoolConfig = {
@@ -53,7 +57,7 @@ export class Connections implements AsyncDisposable {
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  /** A connection for one caller. `release` it, with an error if it must not be used again. */
+  /** A connection for one caller, in its turn. `release` it, with an error if it must not be used again. */
   async take(): Promise<PoolClient> {
     // Read for each connection that may be made, so that a renewed certificate needs no restart.
     if (this.#pool.idleCount === 0)

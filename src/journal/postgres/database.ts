@@ -117,20 +117,32 @@ export class Database implements AsyncDisposable {
   /** Runs `work` on a connection of its own, which is not used again if it broke. */
   async #on<T>(connections: Connections, work: (client: PoolClient) => Promise<T>): Promise<T> {
     try {
-      const client = await answered(connections.take());
-      try {
-        const result = await work(client);
-        client.release();
-        this.#onUse(undefined);
-        return result;
-      } catch (error) {
-        client.release(isBroken(error) ? error : undefined);
-        throw error;
-      }
+      return await connections.turns.run(async () => {
+        const client = await this.#connect(connections);
+        try {
+          const result = await work(client);
+          client.release();
+          this.#onUse(undefined);
+          return result;
+        } catch (error) {
+          client.release(isBroken(error) ? error : undefined);
+          throw error;
+        }
+      });
     } catch (error) {
       const known = translated(error, this.place);
       if (known instanceof JournalWriteError && isAway(error)) this.#onUse(known);
       throw known;
+    }
+  }
+
+  async #connect(connections: Connections): Promise<PoolClient> {
+    try {
+      return await answered(connections.take());
+    } catch (error) {
+      // The others would not get one either: each would wait as long as this one did.
+      connections.turns.failWaiting(error);
+      throw error;
     }
   }
 
