@@ -24,11 +24,14 @@ export interface FairShareParts {
   abort(): void;
 }
 
-/** Renewed so often in one lease, and tried again so often while the database is away. */
-const TICKS = 3;
+/** Leases are renewed so often in the length of one; while there is more to do at once, or the database is away, more often. */
+const RENEWALS = 3;
 const TRIES = 15;
 
-/** Works that begin in one turn of the event loop, when many are taken at once. */
+/** At a start, or when others have died, thousands may be free. So many are taken at a time, for those who join meanwhile. */
+const TAKEN_AT_ONCE = 200;
+
+/** Works that begin in one turn of the event loop. */
 const BEGUN_AT_ONCE = 20;
 
 /** A work that is under way, or whose hold is about to be given back. */
@@ -53,6 +56,8 @@ export class FairShare implements Holds {
   #others = 0;
   #failure: { readonly error: unknown } | undefined;
   #releasing: Promise<void> | undefined;
+  /** When the last round began, epoch ms; undefined before the first look at the leases. */
+  #roundAt: number | undefined;
   #wake = new AbortController();
 
   constructor(parts: FairShareParts) {
@@ -110,8 +115,12 @@ export class FairShare implements Holds {
         wants: shares ? this.#wants : { source: 0, destination: 0 },
       });
       this.#others = view.replicas.filter((replica) => replica.shares && replica.id !== view.self).length;
-      if (shares) await this.#follow(view, work);
-      return Math.max(0, lease / TICKS - Math.abs(clock.now() - began));
+      // Who starts at the same time should be seen before anything is taken.
+      const isFirst = this.#roundAt === undefined;
+      this.#roundAt ??= began;
+      if (isFirst) return lease / TRIES;
+      const isDone = !shares || (await this.#follow(view, work));
+      return Math.max(0, lease / (isDone ? RENEWALS : TRIES) - Math.abs(clock.now() - began));
     } catch (error) {
       // Without the database the holds end by themselves, before their leases do.
       if (!(error instanceof JournalWriteError)) this.#fail(error);
@@ -120,25 +129,40 @@ export class FairShare implements Holds {
     }
   }
 
-  /** Does what the shares ask for. */
-  async #follow(view: LeaseView, work: Work): Promise<void> {
+  /** Does what the shares ask for. Returns whether that is all: what is left is taken next. */
+  async #follow(view: LeaseView, work: Work): Promise<boolean> {
+    const isRound = this.#isNextRound();
     const wants = { source: 0, destination: 0 };
     const wanted: Subject[] = [];
+    let isDone = true;
     for (const kind of ['source', 'destination'] as const) {
       const held = this.#held(kind);
       const staying = held.filter(({ leaving }) => !leaving.signal.aborted);
       const plan = this.#shares?.[kind].plan(view, {
         held: staying.map(({ hold }) => hold.subject.name),
         leaving: held.length - staying.length,
+        isRound,
       });
       for (const name of plan?.giveBack ?? []) this.#active.get(keyOf({ kind, name }))?.leaving.abort();
       // What was held here a moment ago may still be ending.
-      for (const name of plan?.take ?? [])
-        if (!this.#active.has(keyOf({ kind, name }))) wanted.push({ kind, name });
-      wants[kind] = plan?.wants ?? 0;
+      const take = plan?.take.filter((name) => !this.#active.has(keyOf({ kind, name }))) ?? [];
+      const now = take.slice(0, TAKEN_AT_ONCE);
+      wanted.push(...now.map((name) => ({ kind, name })));
+      wants[kind] = (plan?.wants ?? 0) + take.length - now.length;
+      isDone &&= now.length === take.length;
     }
     this.#wants = wants;
     if (wanted.length > 0) await this.#take(wanted, work);
+    return isDone;
+  }
+
+  /** Every other replica has renewed in a round; timers may be a little early. */
+  #isNextRound(): boolean {
+    const { clock, lease } = this.#parts;
+    const now = clock.now();
+    if (Math.abs(now - (this.#roundAt ?? 0)) < (0.9 * lease) / RENEWALS) return false;
+    this.#roundAt = now;
+    return true;
   }
 
   async #take(wanted: readonly Subject[], work: Work): Promise<void> {

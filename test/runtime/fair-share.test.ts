@@ -184,13 +184,22 @@ function sourcesOf(...some: readonly Running[]): readonly number[] {
   return some.map(({ working }) => [...working].filter((key) => key.startsWith('source')).length);
 }
 
-it('a replica that is alone works on everything at once', async () => {
+it('a replica that is alone works on everything a moment after its start', async () => {
   const one = await start('one');
-  await clock.advance(0);
+  await clock.advance(1_000);
 
   expect(one.working.size).toBe(SUBJECTS.length);
   expect(one.share.has({ kind: 'destination', name: 'siem' })).toBe(true);
   expect(one.share.replica).toMatchObject({ name: 'one', held: { source: 30, destination: 1 }, others: 0 });
+});
+
+it('replicas that start together take their shares, and nothing moves afterwards', async () => {
+  const all = await Promise.all(['one', 'two', 'three'].map((name) => start(name)));
+  await clock.advance(1_000);
+
+  expect(sourcesOf(...all)).toEqual([10, 10, 10]);
+  await clock.advance(2 * LEASE);
+  expect(all.map(({ share }) => share.replica.takeovers.source)).toEqual([10, 10, 10]);
 });
 
 it('replicas that join and leave have even shares within two leases, and no subject is worked on twice', async () => {
@@ -240,7 +249,7 @@ it('with nobody who joins or leaves, nothing moves', async () => {
 
 it('a lost lease ends the work; the subject is taken again, and the loss is counted', async () => {
   const one = await start('one');
-  await clock.advance(0);
+  await clock.advance(1_000);
 
   one.leases.lose({ kind: 'source', name: 's3' });
   await clock.advance(100);
@@ -262,7 +271,7 @@ it('while the database is away nothing is taken, and it goes on by itself afterw
   const during = one.working.size;
 
   table.isAway = false;
-  await clock.advance(1_000);
+  await clock.advance(2_000);
 
   expect(during).toBe(0);
   expect(one.working.size).toBe(SUBJECTS.length);
@@ -270,7 +279,7 @@ it('while the database is away nothing is taken, and it goes on by itself afterw
 
 it('a stop gives everything back at once, and says so in one line', async () => {
   const one = await start('one');
-  await clock.advance(0);
+  await clock.advance(1_000);
 
   one.stop();
   await clock.advance(300);
@@ -287,7 +296,7 @@ it('a stop gives everything back at once, and says so in one line', async () => 
 it('a work that fails ends all others, gives everything back, and rejects with its failure', async () => {
   failing = 'source s7';
   const one = await start('one');
-  await clock.advance(1_000);
+  await clock.advance(2_000);
 
   await expect(one.ended).rejects.toThrow('the state is corrupt');
   expect(table.rows.size).toBe(0);

@@ -50,7 +50,7 @@ class Simulation {
     for (const name of leaving) this.holders.delete(name);
     leaving.clear();
     const held = this.heldBy(id);
-    const plan = memory.plan(this.#view(id), { held, leaving: 0 });
+    const plan = memory.plan(this.#view(id), { held, leaving: 0, isRound: true });
     for (const name of plan.giveBack) leaving.add(name);
     for (const name of plan.take) if (!this.holders.has(name)) this.holders.set(name, id);
     this.moves += plan.giveBack.length + plan.take.length;
