@@ -12,8 +12,11 @@ export interface Emission {
   /** When the ledger forgets a record of this time, epoch ms; undefined: by the time of the poll. Absent: by the record's time. */
   readonly rememberAt?: (time: number | undefined) => number | undefined;
   readonly expansion: Expansion | undefined;
-  /** Called with the number of records that the ledger does not know or that changed; undefined: nobody asks. */
-  readonly onNews?: ((count: number) => void) | undefined;
+  /**
+   * Called with the keys of a batch and how many of them the ledger does not know, or knows with another value; undefined:
+   * nobody asks.
+   */
+  readonly onObserved?: ((keys: readonly string[], news: number) => void) | undefined;
 }
 
 /**
@@ -33,14 +36,15 @@ export async function* pagesOf<Cursor>(
 }
 
 async function observationsOf(
-  { context, reading, rememberAt = (time) => time, expansion, onNews }: Emission,
+  { context, reading, rememberAt = (time) => time, expansion, onObserved }: Emission,
   records: readonly unknown[],
 ): Promise<readonly Observation[]> {
   const observed = records.flatMap((record) => reading.observe(record));
   let news: ReadonlySet<string> | undefined;
-  if (expansion !== undefined || onNews !== undefined) {
-    news = newsIn(observed, await context.known([...new Set(observed.map(({ key }) => key))]));
-    onNews?.(news.size);
+  if (expansion !== undefined || onObserved !== undefined) {
+    const keys = observed.map(({ key }) => key);
+    news = newsIn(observed, await context.known([...new Set(keys)]));
+    onObserved?.(keys, news.size);
   }
   const detailed = expansion === undefined ? observed : await expansion.detail(observed, news ?? new Set());
   return detailed.map(({ time, ...observation }) => {

@@ -72,9 +72,11 @@ async function* walk({ definition, context }: PollParts, { before, allowance, se
     const { date } = answer.response;
     const cut = request !== undefined && allowance.isSpent;
     const isLast = request === undefined;
-    const onNews = settling.shifts ? (count: number) => void (settling.news += count) : undefined;
+    const onObserved = settling.shifts
+      ? (_: readonly string[], news: number) => void (settling.news += news)
+      : undefined;
     yield* pagesOf<SnapshotCursor>(
-      { context, reading, survey, rememberAt: byPoll, expansion, onNews },
+      { context, reading, survey, rememberAt: byPoll, expansion, onObserved },
       () => {
         if (cut) return cutShort(before, { from: settling.began, to: date });
         return isLast && (settling.news === 0 || settling.givesUp) ? finished(before, settling, date) : {};

@@ -5,6 +5,7 @@ import type { PollParts, WindowOptions, WindowPlan } from './definition.ts';
 import { pagesOf } from './emit.ts';
 import { Expansion } from './expand.ts';
 import { Allowance, type Step, walkWindow } from './window-walk.ts';
+import { Settling } from './settling.ts';
 import { gapOf, type Tail, WindowState } from './window-state.ts';
 
 /** How often a walk is repeated in which records moved. */
@@ -85,14 +86,16 @@ class WindowPoll {
     }
   }
 
-  /** Reads a window again until a walk shows nothing new. */
+  /** Reads a window again until a walk is quiet. */
   async *#repeated(window: Span): Pages {
     const began = this.#parts.context.now();
+    let before: Settling | undefined;
     for (let repeats = 0; ; repeats += 1) {
-      const settling = { news: 0, began, givesUp: repeats === MOST_REPEATS };
+      const settling = new Settling({ before, began, givesUp: repeats === MOST_REPEATS });
       this.#state.startWalk();
       const ended = yield* this.#walk(window, settling);
-      if (ended !== 'ended' || settling.news === 0 || settling.givesUp) return ended;
+      if (ended !== 'ended' || settling.isQuiet || settling.givesUp) return ended;
+      before = settling;
     }
   }
 
@@ -109,14 +112,14 @@ class WindowPoll {
         yield { observations: [], cursor: this.#state.reset() };
         throw step.answer.unexpected(disorder);
       }
-      const onNews = settling && ((count: number) => void (settling.news += count));
+      settling?.answered();
       yield* pagesOf<WindowCursor>(
         {
           ...step,
           context,
           rememberAt: (time) => this.#state.rememberAt(time),
           expansion: this.#expansion,
-          onNews,
+          onObserved: settling?.observed,
         },
         () => this.#tailOf(step, settling),
       );
@@ -134,11 +137,11 @@ class WindowPoll {
     const { date } = step.answer.response;
     const { oldest, newest } = step.survey;
     // The walk is repeated before its window counts as read.
-    if (step.last && settling !== undefined && settling.news > 0 && !settling.givesUp) return {};
+    if (step.last && settling !== undefined && !settling.isQuiet && !settling.givesUp) return {};
     const isEnd = step.last && settling !== undefined;
     const moved =
-      isEnd && settling.news > 0 ? [this.#state.noteMoved({ from: settling.began, to: date })] : [];
-    const closedGaps = isEnd && settling.news === 0 ? this.#state.takeMoved() : [];
+      isEnd && !settling.isQuiet ? [this.#state.noteMoved({ from: settling.began, to: date })] : [];
+    const closedGaps = isEnd && settling.isQuiet ? this.#state.takeMoved() : [];
     this.#state.note({ ahead: this.#clock.ahead, cap: step.cap });
     const tail = this.#state.advance({
       date,
@@ -192,14 +195,4 @@ class WindowPoll {
       return 'its records are not in descending order: set `order` to `ascending` or `none`';
     return undefined;
   }
-}
-
-/** How a walk that may have to be repeated ends. */
-interface Settling {
-  /** How many records it showed that the ledger did not know, or that changed. */
-  news: number;
-  /** When the first walk began, epoch ms. */
-  readonly began: number;
-  /** It is the last one, whatever it shows. */
-  readonly givesUp: boolean;
 }
