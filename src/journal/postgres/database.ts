@@ -231,7 +231,7 @@ class OpenTransaction implements Transaction {
  */
 function beginning(lease: number): string {
   const timeout = Math.floor(Math.min(10_000, lease * 0.4));
-  return `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+  return `BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL idle_in_transaction_session_timeout = ${timeout};
     SET LOCAL lock_timeout = ${timeout};
     SET LOCAL synchronous_commit = on`;

@@ -116,6 +116,18 @@ describe.skipIf(NO_POSTGRES)('the database of a state', () => {
     expect(await away.query('SELECT 4 AS four')).toEqual([{ four: 4 }]);
   });
 
+  test('a server that accepts no writes now, as a standby or one with a full disk, is a failure that may pass', async () => {
+    await using server = await startPostgres();
+    await server.query('CREATE ROLE penstock LOGIN SUPERUSER');
+    await server.query('ALTER ROLE penstock SET default_transaction_read_only = on');
+    await using standby = connect(placeAt(server.url({ user: 'penstock' })));
+
+    const written = standby.transact((transaction) => transaction.run('CREATE SCHEMA penstock'));
+
+    await expect(written).rejects.toBeInstanceOf(JournalWriteError);
+    await expect(written).rejects.toThrow('read-only transaction');
+  });
+
   test('a database that hangs does not hold up the end of the process', async () => {
     await using server = await startPostgres();
     const hanging = connect(placeAt(server.url()));
