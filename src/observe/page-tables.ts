@@ -123,11 +123,12 @@ export function sourceSection(sources: readonly SourceSnapshot[], filter: PageFi
     }`;
 }
 
-function sourceWords({ config, state, troubles }: SourceSnapshot): readonly (string | undefined)[] {
+function sourceWords({ config, state, troubles, replica }: SourceSnapshot): readonly (string | undefined)[] {
   const { name, definition } = config;
   return [
     name,
     definition.id,
+    replica,
     state.name,
     state.reason,
     ...troubles.flatMap(({ reason, detail }) => [reason, detail]),
@@ -155,11 +156,16 @@ function sourceRow(source: SourceSnapshot, now: number): Html {
     numberCell('Known records', ledger.entries, html`<br /><small>${mebibytes(ledger.bytes)}</small>`),
   ];
   return html`<tr>
-    <th scope="row">${config.name}<small>${config.definition.id}, ${streamCount}</small></th>
+    <th scope="row">${config.name}<small>${config.definition.id}, ${streamCount}${heldBy(source)}</small></th>
     ${stateCell(state, besides(state, troubles), now)}
     <td data-label="Polls, newest first">${polls(source, now)}</td>
     ${numbers}
   </tr> `;
+}
+
+/** The replica that works on it, where several share the state. */
+function heldBy({ replica }: SourceSnapshot): Html | undefined {
+  return replica === undefined ? undefined : html`, on ${replica}`;
 }
 
 function polls({ watch, lastComplete, nextDue, state }: SourceSnapshot, now: number): Html {
@@ -237,9 +243,10 @@ function destinationWords({
   state,
   lastResponse,
   troubles,
+  replica,
 }: DestinationSnapshot): readonly (string | undefined)[] {
   const reasons = troubles.flatMap(({ reason, detail }) => [reason, detail]);
-  return [name, state.name, state.reason, lastResponse, ...reasons];
+  return [name, replica, state.name, state.reason, lastResponse, ...reasons];
 }
 
 function bySeverityAndName(a: DestinationSnapshot, b: DestinationSnapshot): number {
@@ -248,8 +255,19 @@ function bySeverityAndName(a: DestinationSnapshot, b: DestinationSnapshot): numb
 }
 
 function destinationRow(destination: DestinationSnapshot, now: number): Html {
-  const { name, state, troubles, waiting, oldest, watch, deadLetters, gaps, lastResponse, lastResponseAt } =
-    destination;
+  const {
+    name,
+    replica,
+    state,
+    troubles,
+    waiting,
+    oldest,
+    watch,
+    deadLetters,
+    gaps,
+    lastResponse,
+    lastResponseAt,
+  } = destination;
   const last =
     lastResponseAt === undefined
       ? html`none yet`
@@ -263,7 +281,7 @@ function destinationRow(destination: DestinationSnapshot, now: number): Html {
     numberCell('Skipped', skipped),
   ];
   return html`<tr>
-    <th scope="row">${name}</th>
+    <th scope="row">${name}${replica !== undefined && html`<small>on ${replica}</small>`}</th>
     ${stateCell(state, besides(state, troubles), now)}
     <td data-label="Last response">${last}</td>
     ${numbers}

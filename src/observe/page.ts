@@ -1,4 +1,6 @@
+import { counted } from '../core/text.ts';
 import { VERSION } from '../core/version.ts';
+import type { Replica } from '../journal/leases.ts';
 import type { Complaint, Readiness } from './health.ts';
 import { html, type Html, joined, mebibytes, span, STYLE } from './page-html.ts';
 import {
@@ -34,6 +36,7 @@ export function statusPage(snapshot: Snapshot, readiness: Readiness, filter: Pag
       <main>
         ${tiles(snapshot, filter)} ${reasonList(readiness, filter, at)} ${filterForm(filter)}
         ${destinationSection(destinations, filter, at)} ${sourceSection(sources, filter, at)}
+        ${replicaList(snapshot, filter)}
       </main>
       <footer class="soft">
         ${young(snapshot)}
@@ -146,6 +149,20 @@ function states(
     return count === 0 ? [] : [html`<a href="${pageAddress({ state: name, refresh })}">${count} ${name}</a>`];
   });
   return html`<small>${joined(links, html`, `)}</small>`;
+}
+
+/** Those that share the state, with links to what each works on; nothing where one process holds it. */
+function replicaList({ at, replicas }: Snapshot, { refresh }: PageFilter): Html | undefined {
+  if (replicas === undefined) return undefined;
+  const line = ({ name, command, since, sources, destinations }: Replica) => {
+    const works = [counted(sources.length, 'source'), counted(destinations.length, 'destination')].join(', ');
+    const link = html`<a href="${pageAddress({ q: name, refresh })}">${name}</a>`;
+    return html`<li>${link}: ${command} for ${span(Math.max(0, at - since))}, ${works}</li> `;
+  };
+  return html`<h2>Replicas <small>${replicas.length}</small></h2>
+    <ul>
+      ${replicas.map(line)}
+    </ul>`;
 }
 
 /** The reasons of `/readyz`, one line each; nothing if there are none. */

@@ -226,7 +226,7 @@ describe.skipIf(NO_POSTGRES)('a database that cannot be used', () => {
       await server.stop('immediate');
       const listen = `127.0.0.1:${await freePort()}`;
       const text = configurationAt(world, { postgres: { url: server.url() } });
-      await writeFile(world.config, `${text}admin: { listen: "${listen}" }\n`);
+      await writeFile(world.config, `${text}admin: { listen: "${listen}" }\nreplica: pod-7\n`);
       const stop = new AbortController();
 
       const ended = world.run('run', { stop: stop.signal });
@@ -236,6 +236,7 @@ describe.skipIf(NO_POSTGRES)('a database that cannot be used', () => {
       await server.restart();
       await until(async () => (await probe(`http://${listen}/readyz`)).status === 200 || undefined);
       await world.receiver.until(40);
+      const page = (await probe(`http://${listen}/?q=pod-7`)).body;
       stop.abort();
       const { code, stderr } = await ended;
 
@@ -243,6 +244,9 @@ describe.skipIf(NO_POSTGRES)('a database that cannot be used', () => {
       expect(away.body).toContain('"reason":"state-unavailable"');
       expect(away.body).toContain('does not answer');
       expect(alive.status).toBe(200);
+      expect(page).toMatch(/console<small>qradar-login-attempts, 1 stream, on pod-7</);
+      expect(page).toMatch(/siem<small>on pod-7</);
+      expect(page).toMatch(/pod-7<\/a>: run for \S+, 1 source, 1 destination/);
       expect(stderr.split('\n').filter((line) => line.includes('does not answer'))).toHaveLength(1);
       expect(code).toBe(0);
     },
