@@ -148,8 +148,9 @@ export class PostgresLeases implements Leases {
    * Returns the error of the work on the subject that found out.
    */
   behind(subject: Subject, what: string): LeaseLostError {
-    this.#goneBack(what);
     const hold = this.#holds.get(keyOf(subject));
+    // Otherwise another write has found out already, and it was said.
+    if (hold?.signal.aborted !== true) this.#goneBack(what);
     return hold?.end(OUTDATED) ?? new LeaseLostError(subject, OUTDATED);
   }
 
@@ -202,6 +203,7 @@ export class PostgresLeases implements Leases {
 
   /** Extends a hold or ends it, as the answer to its renewal says. `revision`, `sent`: when it was sent. */
   #judge(hold: LeaseHold, revision: number, { renewed, leases }: RenewalAnswer, sent: number): void {
+    if (hold.signal.aborted) return;
     const key = keyOf(hold.subject);
     const now = renewed.get(key);
     const before = leases.get(key);

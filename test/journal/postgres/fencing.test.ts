@@ -4,7 +4,7 @@ import { LeaseLostError } from '../../../src/journal/journal.ts';
 import { NO_POSTGRES, ownSchema } from '../../support/postgres.ts';
 import { type Fate, type PostgresProxy, startProxy } from '../../support/postgres-proxy.ts';
 import { placeAt } from '../support/databases.ts';
-import { CONSOLE, expireAll, notes, prepared, TestReplica } from '../support/replicas.ts';
+import { CONSOLE, CONTENT, expireAll, notes, prepared, SIEM, TestReplica } from '../support/replicas.ts';
 
 /** Short, because some tests wait for the end of one. */
 const SHORT = 1_500;
@@ -127,6 +127,62 @@ describe.skipIf(NO_POSTGRES)('fenced writes in PostgreSQL', () => {
 
     hold.requireValid();
     expect(await notes(own.database)).toEqual(['1', '3']);
+  });
+
+  describe('a database that went back', () => {
+    const BEHIND = {
+      level: 50,
+      msg: expect.stringMatching(/^The database is behind what this process has seen: /),
+    };
+
+    it.each([
+      ['a write of each hold is missing', 'UPDATE penstock.lease SET revision = revision - 1'],
+      ['the leases are older', 'UPDATE penstock.lease SET epoch = epoch - 1'],
+      ['the leases are not there', 'DELETE FROM penstock.lease'],
+      ['pages are missing', 'UPDATE penstock.head SET sequence = 0'],
+    ])('is found by the renewal when %s: all holds end, and it is said once', async (_what, change) => {
+      const own = replica('own');
+      const holds = await own.leases.take([CONSOLE, SIEM]);
+      let forgotten = 0;
+      own.leases.onBehind(() => {
+        forgotten += 1;
+      });
+      own.leases.sawHead(3);
+      await own.database.query('UPDATE penstock.head SET sequence = 3');
+      await own.note(CONSOLE, '1');
+      await own.note(SIEM, '2');
+      await own.leases.renew(CONTENT);
+      expect(own.lines).toEqual([]);
+      await own.database.query(change);
+
+      await own.leases.renew(CONTENT);
+      await own.leases.renew(CONTENT);
+
+      expect(holds.map(({ signal }) => signal.aborted)).toEqual([true, true]);
+      expect(forgotten).toBe(1);
+      expect(own.lines.filter(({ level }) => level === 50)).toMatchObject([BEHIND]);
+      expect(own.lines.filter(({ level }) => level === 40)).toMatchObject([
+        { penstock: { sources: ['console'], destinations: ['siem'] } },
+      ]);
+      await own.leases.release(holds);
+      await own.leases.renew(CONTENT);
+      expect(await own.leases.take([CONSOLE, SIEM])).toHaveLength(2);
+    });
+
+    it('is found by the writes that come first, and said once', async () => {
+      const own = replica('own');
+      const holds = await own.leases.take([CONSOLE, SIEM]);
+      await own.note(CONSOLE, '1');
+      await own.note(SIEM, '2');
+      await own.database.query('UPDATE penstock.lease SET revision = revision - 1');
+
+      const writes = await Promise.allSettled([own.note(CONSOLE, '3'), own.note(SIEM, '4')]);
+
+      expect(writes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      expect(holds.map(({ signal }) => signal.aborted)).toEqual([true, true]);
+      expect(own.lines.filter(({ level }) => level === 50)).toMatchObject([BEHIND]);
+      expect(await notes(own.database)).toEqual(['1', '2']);
+    });
   });
 
   describe('a holder that pauses in its transaction', () => {
