@@ -56,6 +56,8 @@ export class FairShare implements Holds {
   #others = 0;
   #failure: { readonly error: unknown } | undefined;
   #releasing: Promise<void> | undefined;
+  /** Under way; renewals do not wait for it, since it waits for its turn at the database behind all work. */
+  #taking: Promise<void> | undefined;
   /** When the last round began, epoch ms; undefined before the first look at the leases. */
   #roundAt: number | undefined;
   #wake = new AbortController();
@@ -101,12 +103,12 @@ export class FairShare implements Holds {
   }
 
   get #isOver(): boolean {
-    return this.#parts.delivering.aborted && this.#active.size === 0;
+    return this.#parts.delivering.aborted && this.#active.size === 0 && this.#taking === undefined;
   }
 
   /** Renews, gives back and takes. Returns after how many milliseconds the next tick is due. */
   async #tick(work: Work): Promise<number> {
-    const { leases, lease, log, clock } = this.#parts;
+    const { leases, lease, clock } = this.#parts;
     const began = clock.now();
     try {
       const shares = !this.#isLeaving;
@@ -119,18 +121,22 @@ export class FairShare implements Holds {
       const isFirst = this.#roundAt === undefined;
       this.#roundAt ??= began;
       if (isFirst) return lease / TRIES;
-      const isDone = !shares || (await this.#follow(view, work));
+      const isDone = !shares || this.#follow(view, work);
       return Math.max(0, lease / (isDone ? RENEWALS : TRIES) - Math.abs(clock.now() - began));
     } catch (error) {
-      // Without the database the holds end by themselves, before their leases do.
-      if (!(error instanceof JournalWriteError)) this.#fail(error);
-      else log.debug({ err: error }, 'The leases could not be renewed; retrying.');
+      this.#tolerate(error);
       return lease / TRIES;
     }
   }
 
-  /** Does what the shares ask for. Returns whether that is all: what is left is taken next. */
-  async #follow(view: LeaseView, work: Work): Promise<boolean> {
+  /** Without the database the holds end by themselves, before their leases do. */
+  #tolerate(error: unknown): void {
+    if (!(error instanceof JournalWriteError)) return this.#fail(error);
+    this.#parts.log.debug({ err: error }, 'The leases could not be read or written; retrying.');
+  }
+
+  /** Does what the shares ask for. Returns whether that is all: what is left is taken soon. */
+  #follow(view: LeaseView, work: Work): boolean {
     const isRound = this.#isNextRound();
     const wants = { source: 0, destination: 0 };
     const wanted: Subject[] = [];
@@ -152,7 +158,14 @@ export class FairShare implements Holds {
       isDone &&= now.length === take.length;
     }
     this.#wants = wants;
-    if (wanted.length > 0) await this.#take(wanted, work);
+    if (this.#taking !== undefined) return false;
+    if (wanted.length === 0) return true;
+    this.#taking = this.#take(wanted, work)
+      .catch((error: unknown) => this.#tolerate(error))
+      .finally(() => {
+        this.#taking = undefined;
+        if (this.#isOver) this.#wake.abort();
+      });
     return isDone;
   }
 
