@@ -33,7 +33,7 @@ export const onceCommand: PenstockCommand = {
       .addOption(new Option('--json', 'print the summary on stdout, as one JSON object'))
       .addHelpText(
         'after',
-        '\nExit codes: 0 done (requests that wait for a rate limit do not count), 2 usage or configuration, 3 a source did not complete,\n4 not everything is delivered yet (the journal holds it), 5 the state cannot be used.',
+        '\nBeside replicas that share its state it takes what is free, and waits for the rest until its deadline.\nExit codes: 0 done (requests that wait for a rate limit do not count), 2 usage or configuration, 3 a source did not complete,\n4 not everything is delivered yet (the journal holds it), 5 the state cannot be used.',
       );
     return examples(command, [
       'penstock once',
