@@ -95,7 +95,7 @@ async function kill(parts: Parts, point: KillPoint, broken: BrokenOrder | undefi
     });
     if (step === 'reload') await reloadWhenStarted(life);
     const { code, signal, stderr } = await life.ended;
-    cut.lifeEnded();
+    await cut.lifeEnded();
     if (signal === 'SIGKILL') kills += 1;
     else if (code !== 0) trouble.push(`a life before the last ended with ${code}: ${lastLines(stderr)}`);
     // One that came to its end comes there again.
@@ -144,7 +144,7 @@ async function finish(parts: Parts, step: Step): Promise<void> {
 
 async function runOnce({ stage, cut, trouble }: Parts): Promise<void> {
   const { code, stderr } = await stage.start(['once']).ended;
-  cut.lifeEnded();
+  await cut.lifeEnded();
   if (code !== 0) trouble.push(`once ended with ${code}: ${lastLines(stderr)}`);
 }
 

@@ -29,7 +29,7 @@ describe.skipIf(!hasStrace)('one call that fails', () => {
         const under = ['strace', '-f', '-qq', '-e', `trace=${calls}`, '-e', inject, '-o', '/dev/null'];
         const { code } = await stage.start(['once'], { under }).ended;
         codes.push(code);
-        cut.lifeEnded();
+        await cut.lifeEnded();
         for (const { happen } of stage.vendors) happen();
       }
       for (let pass = 0; pass < 5 && (pass === 0 || stage.compare().lost > 0); pass += 1) {

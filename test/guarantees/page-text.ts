@@ -6,6 +6,7 @@ export const CLAIMS = `## No lost events
 
 | how it is kept | shown by | command |
 | --- | --- | --- |
+| A process may end at any step. What is durable then is whole, and the next start goes on from it. | each source, killed before and after each step: the tables [below](#killed-at-each-step) | \`npm run test:guarantees -- kills\` |
 | A page's events, ledger entries, cursor, coverage and gaps are committed in one transaction. | 100,000 login attempts; the process is killed 20 times at random; each arrives | \`npm run test:process -- test/system/kill\` |
 | The transaction is synced to disk before the next request to the vendor is sent (SQLite, WAL, \`synchronous=FULL\`). | system calls read with \`strace\`: each request follows the sync of the page before it | \`npm run test:process -- durability\` |
 | A source is not asked for its next page before the last one is durable. So a cursor never runs ahead of its events. | for every source: a process that dies after any page loses and repeats nothing | \`npm test -- test/sources/contract\` |
@@ -46,6 +47,7 @@ What can repeat: only what was sent and not acknowledged. A store that knows ids
 | What a destination missed under \`backlog\` is a gap of that destination. | a destination that is away beyond \`backlog.max\` | \`npm test -- test/deliver/backlog\` |
 | A source that has completed no poll for three times its interval is \`stale\`, whatever the reason: in \`/readyz\`, metrics and \`status\`. | each cause of failure | \`npm test -- test/observe\` |
 | A secret is in no output. | vendors and receivers that echo credentials in many encodings; every output is searched | \`npm test -- echoed-credentials test/core/secret\` |
+| No request is made but to configured origins. | every source is sent elsewhere by redirects and links; the system calls are read | \`npm run test:guarantees -- faults\` |
 
 ## No exceeded rate limits
 

@@ -2,24 +2,26 @@ import type { Cell } from './cell.ts';
 import { problemsOf } from './matrix.ts';
 import { CLAIMS, LIMITS } from './page-text.ts';
 import type { Results, Stamp } from './results.ts';
-import { type FaultOutcome, MODEL_RUNS, problemOf } from './run-faults.ts';
+import { MODELS } from './faults.ts';
+import { type FaultOutcome, FAULTS_TO_RUN, type FaultToRun, MODEL_RUNS, problemOf } from './run-faults.ts';
 import { STEP_NAMES, STEPS } from './steps.ts';
 
 /** The page of the guarantees, of what the last run found. */
-export function pageOf({ kills, random, models, faults }: Results): string {
+export function pageOf(results: Partial<Results>): string {
+  const { kills, random, models, faults } = results;
   return [
     '# Guarantees',
     '<!-- Written by `npm run test:guarantees`. Do not edit: change test/guarantees, and run it. -->',
     INTRODUCTION,
-    summary({ kills, random, models, faults }),
+    summary(results),
     CLAIMS,
-    killChapter(kills),
-    randomChapter(random),
+    kills && killChapter(kills),
+    random && randomChapter(random),
     faultChapter(faults),
     modelChapter(models),
     LIMITS,
   ]
-    .map((part) => `${part.trim()}\n`)
+    .flatMap((part) => (part === undefined ? [] : `${part.trim()}\n`))
     .join('\n');
 }
 
@@ -31,20 +33,28 @@ other commands: \`npm run test:process\` builds Penstock first and runs the exec
 own process. A name behind \`--\` selects the test files whose path contains it.
 `;
 
-function summary({ kills: { cells }, random: { lanes }, models, faults }: Results): string {
-  const outcomes = [...faults.outcomes, ...models.outcomes];
-  const all = [...cells, ...lanes];
-  const total = (of: (one: (typeof all)[number]) => number) => all.reduce((sum, one) => sum + of(one), 0);
+function summary({ kills, random, models, faults }: Partial<Results>): string {
+  const all = [...(kills?.cells ?? []), ...(random?.lanes ?? [])];
+  const total = (of: (one: (typeof all)[number]) => number) =>
+    show(all.reduce((sum, one) => sum + of(one), 0));
+  const outcomes = [...(faults?.outcomes ?? []), ...(models?.outcomes ?? [])];
   const held = outcomes.filter((one) => problemOf(one) === undefined);
-  const tests = outcomes.reduce((sum, { passed }) => sum + passed, 0);
+  const figures = [
+    total(({ kills: count }) => count),
+    total(({ lost }) => lost),
+    total(({ asNew }) => asNew),
+    total(({ repeats }) => repeats),
+    total(({ different }) => different),
+    total(({ uncaused }) => uncaused),
+  ];
   return `
 ## What the last run found
 
 | kills with SIGKILL | lost | sent as new | repeats | not byte-identical | not explained by a cut acknowledgement |
 | --- | --- | --- | --- | --- | --- |
-| ${show(total(({ kills }) => kills))} | ${total(({ lost }) => lost)} | ${total(({ asNew }) => asNew)} | ${show(total(({ repeats }) => repeats))} | ${total(({ different }) => different)} | ${total(({ uncaused }) => uncaused)} |
+| ${figures.join(' | ')} |
 
-${held.length} of ${outcomes.length} faults did what is guaranteed, in ${show(tests)} tests.`;
+${outcomes.length === 0 ? '' : `${held.length} of ${outcomes.length} faults and models did what is guaranteed.`}`;
 }
 
 function killChapter({ cells, ...stamp }: Results['kills']): string {
@@ -109,41 +119,47 @@ ${stampOf(stamp)}
 ${rows.join('\n')}`;
 }
 
-function faultChapter({ outcomes, ...stamp }: Results['faults']): string {
+function faultChapter(part: Results['faults'] | undefined): string {
+  const outcomes = part?.outcomes ?? FAULTS_TO_RUN.filter(({ side }) => side !== MODELS);
   const sides = [...new Set(outcomes.map(({ side }) => side))];
   return `
 ## Faults
 
-Each fault is a test: nothing was lost, nothing was sent as new, and the error said what happened.
+Each fault is a test: nothing is lost, nothing is sent as new, and the error says what happened.
 
-${stampOf(stamp)}
+${part === undefined ? NOT_RUN : stampOf(part)}
 
 ${sides.map((side) => faultTable(side, outcomes)).join('\n\n')}`;
 }
 
-function modelChapter({ outcomes, ...stamp }: Results['models']): string {
+function modelChapter(part: Results['models'] | undefined): string {
+  const outcomes = part?.outcomes ?? FAULTS_TO_RUN.filter(({ side }) => side === MODELS);
   return `
 ## Models of vendors
 
 Properties draw histories of a vendor (late records, ties, updates, deletes, failures, clocks, kills) against the real source, and
 compare the sets: ${MODEL_RUNS} histories for each test. \`npm run test:soak\` draws 10,000.
 
-${stampOf(stamp)}
+${part === undefined ? NOT_RUN : stampOf(part)}
 
 ${tableOf(outcomes)}`;
 }
 
-function faultTable(side: string, outcomes: readonly FaultOutcome[]): string {
-  return `### ${side.replace(/^./, (first) => first.toUpperCase())}\n\n${tableOf(outcomes.filter((outcome) => outcome.side === side))}`;
+function faultTable(side: string, outcomes: readonly (FaultToRun | FaultOutcome)[]): string {
+  const title = side.replace(/^./, (first) => first.toUpperCase());
+  return `### ${title}\n\n${tableOf(outcomes.filter((outcome) => outcome.side === side))}`;
 }
 
-function tableOf(outcomes: readonly FaultOutcome[]): string {
-  const rows = outcomes.map(
-    (outcome) =>
-      `| ${outcome.fault} | ${problemOf(outcome) ?? 'held'} | ${outcome.passed} | \`${outcome.file}\` |`,
-  );
+function tableOf(outcomes: readonly (FaultToRun | FaultOutcome)[]): string {
+  const rows = outcomes.map((one) => {
+    const [result, tests] = 'passed' in one ? [problemOf(one) ?? 'held', one.passed] : ['', ''];
+    return `| ${one.fault} | ${result} | ${tests} | \`${one.file}\` |`;
+  });
   return `| fault | result | tests | in |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
 }
+
+/** The tests are part of other suites too. */
+const NOT_RUN = 'The last run left these tests to the suites that they belong to.';
 
 function stampOf({ command, date, seconds, seed, versions }: Stamp): string {
   const parts = Object.entries(versions).map(([name, version]) => `${name} ${version}`);

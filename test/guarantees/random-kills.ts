@@ -50,13 +50,13 @@ export async function killAtRandom({ seed, kills, stops, longest }: RandomOption
   let killed = 0;
   while (killed < kills && Date.now() - began < longest) {
     killed += await killOne(stage, random, trouble);
-    cut.lifeEnded();
+    await cut.lifeEnded();
     for (const { happen } of stage.vendors) if (random() < 0.1) happen();
   }
   let stopped = 0;
   for (; stopped < stops; stopped += 1) {
     await stopOne(stage, trouble);
-    cut.lifeEnded();
+    await cut.lifeEnded();
   }
   stage.receiver.answer = () => ACCEPTED;
   await finish(stage, trouble);

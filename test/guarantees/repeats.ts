@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.ts';
 import type { Receiver } from '../../src/simulators/otlp-receiver.ts';
+
+/** Milliseconds. */
+const ON_ITS_WAY = 100;
 
 /** What arrived more than once under one id. */
 export interface Repeats {
@@ -23,8 +27,10 @@ export class CutAcknowledgements {
     this.#receiver = receiver;
   }
 
-  /** A life was cut. Call it before the next one sends. */
-  lifeEnded(): void {
+  /** A life was cut. Call it before the next one begins. */
+  async lifeEnded(): Promise<void> {
+    // What it had sent may still be on its way to the receiver, which is part of this process.
+    await sleep(ON_ITS_WAY);
     const sent = this.#receiver.exports.slice(this.#seen);
     this.#seen = this.#receiver.exports.length;
     for (const { uid } of sent.at(-1)?.records ?? []) this.#uids.add(uid);

@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { type Fault, FAULTS, MODELS, titlePattern } from './faults.ts';
 
-/** What the tests of one fault found. */
-export interface FaultOutcome extends Fault {
+/** A fault, and what is at fault. */
+export interface FaultToRun extends Fault {
   readonly side: string;
+}
+
+/** What the tests of one fault found. */
+export interface FaultOutcome extends FaultToRun {
   readonly passed: number;
   readonly failed: number;
   /** Where a tool or a right is missing. */
@@ -26,11 +30,13 @@ const ROOT = new URL('../..', import.meta.url).pathname;
 /** Histories that each model draws. */
 export const MODEL_RUNS = 500;
 
-const ALL = Object.entries(FAULTS).flatMap(([side, some]) => some.map((fault) => ({ ...fault, side })));
+export const FAULTS_TO_RUN: readonly FaultToRun[] = Object.entries(FAULTS).flatMap(([side, some]) =>
+  some.map((fault) => ({ ...fault, side })),
+);
 
 /** Draws the histories of all models of vendors. */
 export async function runModels(seed: number): Promise<readonly FaultOutcome[]> {
-  const models = ALL.filter(({ side }) => side === MODELS);
+  const models = FAULTS_TO_RUN.filter(({ side }) => side === MODELS);
   const draws = { PENSTOCK_MODEL_RUNS: String(MODEL_RUNS), PENSTOCK_SEED: String(seed) };
   const results = await runTests(filesOf(models), [], draws);
   return models.map((fault) => outcomeOf(fault, results));
@@ -38,7 +44,7 @@ export async function runModels(seed: number): Promise<readonly FaultOutcome[]> 
 
 /** Runs the tests of all other faults, each once. `short`: only those of this suite, because CI runs the others anyway. */
 export async function runFaults({ short }: { readonly short: boolean }): Promise<readonly FaultOutcome[]> {
-  const faults = ALL.filter(
+  const faults = FAULTS_TO_RUN.filter(
     ({ file, side }) => side !== MODELS && (!short || file.startsWith('test/guarantees/')),
   );
   const whole = filesOf(faults.filter(({ title }) => title === undefined));
@@ -55,7 +61,7 @@ function filesOf(faults: readonly Fault[]): readonly string[] {
   return [...new Set(faults.map(({ file }) => file))];
 }
 
-function outcomeOf(fault: Fault & { readonly side: string }, results: readonly TestResult[]): FaultOutcome {
+function outcomeOf(fault: FaultToRun, results: readonly TestResult[]): FaultOutcome {
   const pattern = new RegExp(titlePattern(fault.title ?? ''));
   const own = results.filter(({ file, name }) => file.endsWith(fault.file) && pattern.test(name));
   const count = (...statuses: readonly string[]) =>

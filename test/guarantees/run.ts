@@ -86,10 +86,10 @@ function noted(outcomes: readonly FaultOutcome[]): readonly FaultOutcome[] {
 const parts = (Object.keys(RUN) as readonly Part[]).filter(
   (part) => positionals.length === 0 || positionals.includes(part),
 );
-const results: Partial<Record<Part, unknown>> = await readResults();
+const found: Partial<Record<Part, unknown>> = {};
 for (const part of parts) {
   const began = Date.now();
-  const found = await RUN[part]();
+  const outcome = await RUN[part]();
   const stamp: Stamp = {
     command: [
       'npm run test:guarantees',
@@ -101,12 +101,13 @@ for (const part of parts) {
     versions: versions(),
   };
   say(`${part}: ${stamp.seconds} s`);
-  results[part] = { ...stamp, ...found };
+  found[part] = { ...stamp, ...outcome };
 }
 if (!values.short && values.only === undefined) {
+  // Another part may have ended meanwhile.
+  const results = { ...(await readResults()), ...found };
   await writeFile(RESULTS_FILE, `${JSON.stringify(results, null, 1)}\n`);
-  if (Object.keys(RUN).every((part) => part in results))
-    await writeFile(PAGE_FILE, pageOf(results as unknown as Results));
+  await writeFile(PAGE_FILE, pageOf(results as Partial<Results>));
 }
 for (const problem of problems) say(`FAILED ${problem}`);
 say(problems.length === 0 ? 'Every guarantee held.' : `${problems.length} guarantees did not hold.`);
