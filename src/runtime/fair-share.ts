@@ -31,6 +31,9 @@ const TRIES = 15;
 /** At a start, or when others have died, thousands may be free. So many are taken at a time, for those who join meanwhile. */
 const TAKEN_AT_ONCE = 200;
 
+/** What has ended is given back together with what ends in this time. Milliseconds. */
+const GATHERED_FOR = 100;
+
 /** Works that begin in one turn of the event loop. */
 const BEGUN_AT_ONCE = 20;
 
@@ -228,8 +231,8 @@ export class FairShare implements Holds {
   /** Gives back the holds whose work has ended, those that end meanwhile too. */
   async #release(): Promise<void> {
     do {
-      // Works that were told to end together end within one turn.
-      await nextTurn();
+      // Works that were told to end together end soon after one another: one line of the log for many of them.
+      await this.#parts.clock.sleep(GATHERED_FOR);
       const ended = this.#ended.splice(0);
       const subjects = ended.filter((hold) => !isLost(hold)).map(({ subject }) => subject);
       try {

@@ -282,7 +282,7 @@ it('a stop gives everything back at once, and says so in one line', async () => 
   await clock.advance(1_000);
 
   one.stop();
-  await clock.advance(300);
+  await clock.advance(500);
   await one.ended;
 
   expect(table.rows.size).toBe(0);
