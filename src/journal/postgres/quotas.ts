@@ -16,14 +16,19 @@ const PAUSED = `
 const RECENT = `
   recent AS (SELECT at FROM penstock.quota, moment WHERE quota = $1 AND at > now - $3 AND at <= now + $3)`;
 
-/** Whoever spends holds this row until the end of the transaction, so that the statements after it see what others spent. */
+/**
+ * Whoever spends holds this row until the end of the transaction, so that the statements after it see what others spent.
+ * Sources that share a quota may use different windows ($2), also on different replicas: the longest counts for all.
+ */
 const LOCK = `
-  INSERT INTO penstock.pause AS pause (quota, until, since) VALUES ($1, 0, 0)
-  ON CONFLICT (quota) DO UPDATE SET until = pause.until`;
-/** What no window reaches any more ($4: the longest of this quota), and what is dated beyond the next window. */
+  INSERT INTO penstock.pause AS pause (quota, until, since, longest) VALUES ($1, 0, 0, $2)
+  ON CONFLICT (quota) DO UPDATE SET longest = greatest(pause.longest, excluded.longest)`;
+/** What no window reaches any more, and what is dated beyond the next window. */
 const FORGET = `
   WITH ${MOMENT},
-  past AS (DELETE FROM penstock.quota USING moment WHERE quota = $1 AND at <= now - $4),
+  past AS (
+    DELETE FROM penstock.quota USING moment WHERE quota = $1
+      AND at <= now - (SELECT longest FROM penstock.pause WHERE quota = $1)),
   future AS (DELETE FROM penstock.quota USING moment WHERE quota = $1 AND at > now + $3 RETURNING at)
   SELECT count(*) AS dropped FROM future`;
 const SPEND = `
@@ -69,8 +74,6 @@ export class PostgresQuotas implements Quotas {
   readonly #clock: Clock;
   readonly #time: 'database' | 'caller';
   readonly #log: Logger | undefined;
-  /** The longest window of each quota: sources that share one may use different windows. Milliseconds. */
-  readonly #longest = new Map<string, number>();
 
   constructor(database: Database, clock: Clock, time: 'database' | 'caller', log?: Logger) {
     this.#database = database;
@@ -81,12 +84,10 @@ export class PostgresQuotas implements Quotas {
 
   async spend(quota: string, { requests, per }: RateLimit, now: number): Promise<number> {
     const at = this.#at(now);
-    const longest = Math.max(per, this.#longest.get(quota) ?? 0);
-    this.#longest.set(quota, longest);
     const { verdict, dropped } = await this.#database.transact(async (transaction) => {
       const [, [forgotten], [verdict]] = await Promise.all([
-        transaction.run(LOCK, [quota]),
-        transaction.query<{ dropped: number }>(FORGET, [quota, at, per, longest]),
+        transaction.run(LOCK, [quota, per]),
+        transaction.query<{ dropped: number }>(FORGET, [quota, at, per]),
         transaction.last<Verdict>(SPEND, [quota, at, per, requests]),
       ]);
       return { verdict, dropped: forgotten?.dropped ?? 0 };

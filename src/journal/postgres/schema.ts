@@ -162,7 +162,9 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE penstock.pause (
     quota text PRIMARY KEY,
     until bigint NOT NULL,
-    since bigint NOT NULL
+    since bigint NOT NULL,
+    -- The longest window that anybody has spent it with, milliseconds: its requests count for so long.
+    longest bigint NOT NULL DEFAULT 0
   ) WITH (fillfactor = 50);
 
   -- What the replicas report of their sources and destinations, by subject.

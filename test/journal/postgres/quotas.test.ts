@@ -53,6 +53,19 @@ describe.skipIf(NO_POSTGRES)('quotas in PostgreSQL', () => {
     expect(answers.every((again) => again === 0 || again > Date.now() + 50_000)).toBe(true);
   });
 
+  test('a replica with a short window keeps the requests that the longer window of another one counts', async () => {
+    await using own = await ownDatabase();
+    const [hourly, often] = [1, 2].map(() => new PostgresQuotas(own.database, clockAhead(0), 'database'));
+    const hour = { requests: 2, per: 3_600_000 };
+
+    await hourly?.spend('shared', hour, Date.now());
+    await pause(60);
+    await often?.spend('shared', { requests: 10, per: 50 }, Date.now());
+
+    expect(await hourly?.available('shared', hour, Date.now())).toBe(0);
+    expect(await hourly?.spend('shared', hour, Date.now())).toBeGreaterThan(Date.now());
+  });
+
   test('a pause lasts as long for every replica, whatever its clock says', async () => {
     await using own = await ownDatabase();
     const late = new PostgresQuotas(own.database, clockAhead(-5_000), 'database');
