@@ -48,22 +48,25 @@ export async function serveJobs(
 
 type JobUnits = Pick<RunningJob<Kind>, 'source' | 'destination' | 'signal'>;
 
-/** A job about what no configuration has is open for so long that every replica could have begun it. Milliseconds. */
-const UNKNOWN_AFTER = 120_000;
+/** When nobody holds what a job is about for so long, no replica has it in its configuration. Milliseconds. */
+const UNHELD_FOR = 120_000;
 
 /** What a job is worked on with; undefined: another process holds what it is about, or nobody does yet. */
-function unitsOf(app: App, { source, destination, created }: StoredJob): JobUnits | undefined {
-  const { config, units, delivering, clock, journal } = app;
+function unitsOf(app: App, job: StoredJob): JobUnits | undefined {
+  const { units, delivering } = app;
+  const { source, destination } = job;
   const held = {
     source: source === undefined ? undefined : units.source(source),
     destination: destination === undefined ? undefined : units.destination(destination),
   };
   const unit = held.source ?? held.destination;
-  if (unit !== undefined) return unit.signal.aborted ? undefined : { ...held, signal: unit.signal };
-  if (subjectsOf(config).some(({ name }) => name === source || name === destination)) return undefined;
-  // Another replica may have another configuration, which has it.
-  if (journal.leases !== undefined && clock.now() - created < UNKNOWN_AFTER) return undefined;
-  return { ...held, signal: delivering };
+  if (unit === undefined) return isConfigured(app, job) ? undefined : { ...held, signal: delivering };
+  return unit.signal.aborted ? undefined : { ...held, signal: unit.signal };
+}
+
+/** Whether the configuration has what a job is about. */
+function isConfigured({ config }: App, { source, destination }: StoredJob): boolean {
+  return subjectsOf(config).some(({ name }) => name === source || name === destination);
 }
 
 class JobQueue {
@@ -72,6 +75,8 @@ class JobQueue {
   readonly #only: readonly number[] | undefined;
   /** By what they are about. */
   readonly #running = new Map<string, Promise<void>>();
+  /** By the id of an open job about what is not configured here: since when nobody holds that, epoch ms. */
+  #unheld: ReadonlyMap<number, number> = new Map();
   #failure: StateError | JournalWriteError | undefined;
 
   constructor(app: App, handlers: JobHandlers, only: readonly number[] | undefined) {
@@ -100,13 +105,27 @@ class JobQueue {
 
   async #open(): Promise<readonly StoredJob[]> {
     try {
-      return await this.#app.journal.jobs.open();
+      return await this.#ours(await this.#app.journal.jobs.open());
     } catch (error) {
       if (error instanceof StateError) throw error;
       const { log, live } = this.#app;
       log[live.state.level]({ err: error }, 'Could not read pending jobs; retrying.');
       return [];
     }
+  }
+
+  /** Leaves out jobs about what is not configured here, while another replica may work on them. */
+  async #ours(jobs: readonly StoredJob[]): Promise<readonly StoredJob[]> {
+    const { journal, clock } = this.#app;
+    if (journal.leases === undefined || jobs.every((job) => isConfigured(this.#app, job))) return jobs;
+    const replicas = await journal.replicas();
+    const isHeld = ({ source = '', destination = '' }: StoredJob) =>
+      replicas.some((one) => one.sources.includes(source) || one.destinations.includes(destination));
+    const now = clock.now();
+    const unheld = jobs.filter((job) => !isConfigured(this.#app, job) && !isHeld(job));
+    this.#unheld = new Map(unheld.map(({ id }) => [id, this.#unheld.get(id) ?? now]));
+    const isLeft = ({ id }: StoredJob) => now - (this.#unheld.get(id) ?? now) >= UNHELD_FOR;
+    return jobs.filter((job) => isConfigured(this.#app, job) || isLeft(job));
   }
 
   /** Runs a job to its outcome, or until its signal aborts; who holds its subject next goes on. Never rejects. */

@@ -168,3 +168,36 @@ it('a command that asks for the same as an open job joins it', async () => {
   expect(second).toBe(first);
   expect(other).not.toBe(first);
 });
+
+it('a replica without the source leaves a job to the one that works on it, and ends it when nobody has the source', async () => {
+  const id = await enqueue(journal.jobs, BACKFILL, clock.now());
+  let sources = ['console'];
+  const stop = new AbortController();
+  const app = {
+    journal: { jobs: journal.jobs, leases: {}, replicas: async () => [{ sources, destinations: [] }] },
+    config: { sources: [], destinations: [] },
+    clock,
+    units: { source: () => undefined, destination: () => undefined, next: new AbortController().signal },
+    log: await createLogger({ level: 'info', format: 'json', stream: { write: (line) => log.push(line) } }),
+    delivering: stop.signal,
+  } as unknown as App;
+  const handlers = {
+    backfill: () => Promise.resolve(DONE),
+    replay: unexpected,
+    retry: unexpected,
+    rewind: unexpected,
+  };
+  const serving = serveJobs(app, { handlers, lookEvery: 10_000 });
+
+  await clock.advance(600_000);
+  const during = outcomeOf(await stored(id));
+  sources = [];
+  await clock.advance(60_000);
+  const soon = outcomeOf(await stored(id));
+  await clock.advance(120_000);
+  stop.abort();
+  await serving;
+
+  expect([during, soon]).toEqual([undefined, undefined]);
+  expect(outcomeOf(await stored(id))).toEqual(DONE);
+});
