@@ -11,7 +11,7 @@ const after = (parameter: string) => `clock_timestamp() + ${parameter} * interva
  * Nobody holds it. A lease is never longer than an hour, so one that expires later was written by a clock that was set
  * back since, and would stay for as long if its holder has died.
  */
-const IS_FREE = `(lease.holder IS NULL OR lease.expires_at <= clock_timestamp()
+export const IS_FREE = `(lease.holder IS NULL OR lease.expires_at <= clock_timestamp()
   OR lease.expires_at > clock_timestamp() + interval '1 hour')`;
 
 /**

@@ -1,6 +1,7 @@
 import { StateInUseError } from '../journal.ts';
 import type { Subject } from '../leases.ts';
 import type { Database, Fence, Transaction } from './database.ts';
+import { IS_FREE } from './lease-statements.ts';
 
 interface LeaseRow {
   /** The name of the replica that holds it now; null: nobody does. */
@@ -11,9 +12,9 @@ const TAKE = `
   INSERT INTO penstock.lease AS lease (kind, name, holder, epoch, revision, expires_at)
   VALUES ($1, $2, NULL, 1, 1, clock_timestamp())
   ON CONFLICT (kind, name) DO UPDATE
-  SET epoch = lease.epoch + (lease.holder IS NULL OR lease.expires_at <= clock_timestamp())::integer
-  RETURNING CASE WHEN holder IS NOT NULL AND expires_at > clock_timestamp() THEN
-    coalesce((SELECT name FROM penstock.replica WHERE id = holder), '') END AS holder`;
+  SET epoch = lease.epoch + ${IS_FREE}::integer
+  RETURNING CASE WHEN NOT ${IS_FREE} THEN
+    coalesce((SELECT name FROM penstock.replica WHERE id = lease.holder), '') END AS holder`;
 
 /**
  * For commands: a subject must be free at the moment of each write. The write raises its epoch, so that a holder whose

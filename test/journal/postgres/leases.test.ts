@@ -8,7 +8,7 @@ import type { Subject } from '../../../src/journal/leases.ts';
 import { replicasIn } from '../../../src/journal/postgres/leases.ts';
 import { NO_POSTGRES, ownSchema } from '../../support/postgres.ts';
 import { type PostgresProxy, startProxy } from '../../support/postgres-proxy.ts';
-import { placeAt } from '../support/databases.ts';
+import { connect, placeAt } from '../support/databases.ts';
 import { CONSOLE, CONTENT, expireAll, notes, prepared, SIEM, TestReplica } from '../support/replicas.ts';
 
 const LEASE = 15_000;
@@ -158,6 +158,18 @@ describe.skipIf(NO_POSTGRES)('leases in PostgreSQL', () => {
       await one.database.query("UPDATE penstock.lease SET expires_at = expires_at + interval '2 hours'");
 
       expect(await other.leases.take([CONSOLE])).toHaveLength(1);
+    });
+
+    it('a command writes under such a lease too, and not under one that is valid', async () => {
+      const one = replica('one');
+      await using command = connect(place);
+      const write = () => command.fenced(CONSOLE, (transaction) => transaction.run('SELECT 1'));
+      await one.hold(CONSOLE);
+      await one.leases.renew(CONTENT);
+
+      await expect(write()).rejects.toThrow('Replica one works on source console now.');
+      await one.database.query("UPDATE penstock.lease SET expires_at = expires_at + interval '2 hours'");
+      await write();
     });
 
     it('what is given back is free at once', async () => {
