@@ -95,6 +95,7 @@ class JobQueue {
       if (units === undefined) continue;
       const run = this.#run(job, units).finally(() => this.#running.delete(subject));
       this.#running.set(subject, run);
+      (units.source ?? units.destination)?.jobs.add(run);
     }
   }
 

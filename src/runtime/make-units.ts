@@ -19,12 +19,37 @@ import { Sender } from '../otlp/sender.ts';
 import type { Assignment } from './holds.ts';
 import type { AppParts } from './host.ts';
 
-/** What is made for one hold of a source or a destination. Disposing it closes its connections. */
+/** What is made for one hold of a source or a destination. Disposing it ends its jobs and closes its connections. */
 export interface Unit extends AsyncDisposable {
   /** Aborts when the work is to end. */
   readonly signal: AbortSignal;
+  /** The jobs that use it. They end with it, and its hold is given back after them. */
+  readonly jobs: UnitJobs;
   /** Polls, or delivers, until then. Rejects only when the state cannot be used. */
   run(): Promise<void>;
+}
+
+/** Jobs that use a unit: what they still write must not pass for work of the next hold. */
+export class UnitJobs {
+  readonly #ending = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  /** Aborts when they are to end. */
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Adds one, which never rejects. */
+  add(job: Promise<void>): void {
+    this.#running.add(job);
+    void job.then(() => this.#running.delete(job));
+  }
+
+  /** Resolves when all of them have ended. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await Promise.all(this.#running);
+  }
 }
 
 /** A source that is held, ready to be polled. */
@@ -61,7 +86,8 @@ export function makeSource(
 ): SourceUnit {
   const { clock, random, env, mode, journal, spender, instrument, live } = parts;
   const { name, options, definition } = config;
-  const signal = AbortSignal.any([parts.collecting, ending]);
+  const jobs = new UnitJobs();
+  const signal = AbortSignal.any([parts.collecting, ending, jobs.signal]);
   const log = parts.log.child({ penstock: { source: name } });
   const report = reports.source(name);
   live.source(name).restore(report);
@@ -91,8 +117,10 @@ export function makeSource(
     context,
     schedule,
     signal,
+    jobs,
     run: () => collectSource(context, schedule),
     async [Symbol.asyncDispose]() {
+      await jobs.end();
       await client[Symbol.asyncDispose]();
       if (ending.aborted) live.left(hold.subject);
     },
@@ -147,7 +175,8 @@ export function makeDestination(
 ): DestinationUnit {
   const { config, clock, random, env, journal, instrument, live } = parts;
   const { name } = destination;
-  const signal = AbortSignal.any([parts.delivering, ending]);
+  const jobs = new UnitJobs();
+  const signal = AbortSignal.any([parts.delivering, ending, jobs.signal]);
   const log = parts.log.child({ penstock: { destination: name } });
   const resource = resourceAttributes(env);
   const identity = { serviceName: resource['service.name'], resource };
@@ -174,8 +203,10 @@ export function makeDestination(
   return {
     delivery,
     signal,
+    jobs,
     run: () => delivery.run(signal),
     async [Symbol.asyncDispose]() {
+      await jobs.end();
       await sender[Symbol.asyncDispose]();
       if (ending.aborted) live.left(hold.subject);
     },

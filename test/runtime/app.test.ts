@@ -1,4 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { untilAborted } from '../../src/core/clock.ts';
+import { storedReports } from '../../src/observe/status.ts';
+import { serveJobs } from '../../src/runtime/job-queue.ts';
+import { enqueue, type JobHandlers } from '../../src/runtime/jobs.ts';
 import { type Lab, openLab } from '../support/app.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { ecsProblems } from '../support/ecs-rules.ts';
@@ -161,4 +165,33 @@ describe('the daemon', () => {
 
     expectTruth({ readAnew: true });
   });
+});
+
+it('what a hold is for is closed after the jobs that use it, so that they write nothing under the next hold', async () => {
+  const app = await lab.open();
+  const { signal } = new AbortController();
+  const hold = {
+    subject: { kind: 'source', name: 'console' },
+    signal,
+    requireValid: () => undefined,
+  } as const;
+  const unit = app.units.open({ hold, ending: signal, reports: storedReports(new Map()) });
+  await enqueue(app.journal.jobs, { kind: 'rewind', source: 'console', to: 1 }, ours.now());
+  const ended: string[] = [];
+  const rewind: JobHandlers['rewind'] = async (job) => {
+    await untilAborted(job.signal);
+    await ours.sleep(2_000);
+    ended.push('job');
+    return undefined;
+  };
+  const serving = serveJobs(app, { handlers: { rewind } as JobHandlers });
+  await ours.advance(1_000);
+
+  const closed = unit[Symbol.asyncDispose]().then(() => ended.push('unit'));
+  await ours.advance(5_000);
+  app.abort();
+  await ours.advance(5_000);
+  await Promise.all([closed, serving]);
+
+  expect(ended).toEqual(['job', 'unit']);
 });

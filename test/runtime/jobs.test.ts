@@ -6,6 +6,7 @@ import { createLogger } from '../../src/observe/log.ts';
 import type { App } from '../../src/runtime/app.ts';
 import { serveJobs } from '../../src/runtime/job-queue.ts';
 import { enqueue, outcomeOf, type JobHandlers } from '../../src/runtime/jobs.ts';
+import { UnitJobs } from '../../src/runtime/make-units.ts';
 import { DrivenClock } from '../support/driven-clock.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -35,7 +36,7 @@ const unexpected = () => Promise.reject(new Error('No job of this kind was enque
 async function serve(handlers: Partial<JobHandlers>): Promise<void> {
   const stop = new AbortController();
   const stream = { write: (line: string) => log.push(line) };
-  const held = { signal: stop.signal };
+  const held = { signal: stop.signal, jobs: new UnitJobs() };
   const app = {
     journal,
     clock,
