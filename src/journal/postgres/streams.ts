@@ -42,6 +42,11 @@ const IS_HELD = `
   EXISTS (SELECT FROM penstock.lease AS theirs WHERE kind = 'source' AND name = known.source
     AND holder IS NOT NULL AND expires_at > clock_timestamp() AND holder IS DISTINCT FROM (
       SELECT holder FROM penstock.lease WHERE kind = 'source' AND name = $2))`;
+/** Nobody takes these sources while it is decided whether they are held. $1: stream keys, $2: the source that claims them. */
+const LOCK_OWNERS = `
+  SELECT FROM penstock.lease WHERE kind = 'source' AND name IN (
+    SELECT source FROM penstock.stream WHERE key = ANY($1) AND source <> $2)
+  ORDER BY name FOR UPDATE`;
 const CLAIM = `
   INSERT INTO penstock.stream AS known (key, source, type, origin, account, scope, cursor_version, known_since)
   SELECT key, $2, type, origin, account, scope, version, $8
@@ -184,9 +189,11 @@ export class PostgresStreams implements StreamStore {
   async #claim(source: string, streams: readonly (readonly [string, StreamIdentity])[]): Promise<void> {
     const each = <T>(value: (identity: StreamIdentity) => T) =>
       streams.map(([, identity]) => value(identity));
-    await this.#database.fenced({ kind: 'source', name: source }, (transaction) =>
-      transaction.last(CLAIM, [
-        streams.map(([key]) => key),
+    const keys = streams.map(([key]) => key);
+    await this.#database.fenced({ kind: 'source', name: source }, async (transaction) => {
+      const locked = transaction.run(LOCK_OWNERS, [keys, source]);
+      const claimed = transaction.last(CLAIM, [
+        keys,
         source,
         each(({ type }) => type),
         each(({ origin }) => origin),
@@ -194,8 +201,9 @@ export class PostgresStreams implements StreamStore {
         each(({ scope }) => toStored(scope)),
         each(({ cursorVersion }) => cursorVersion),
         this.#clock.now(),
-      ]),
-    );
+      ]);
+      await Promise.all([locked, claimed]);
+    });
   }
 
   /** The rows by key, as it is stored. */

@@ -7,7 +7,7 @@ import { forgetInPostgres, openPostgres } from '../../../src/journal/postgres/op
 import type { PostgresJournal } from '../../../src/journal/postgres/postgres-journal.ts';
 import { NO_POSTGRES, ownSchema } from '../../support/postgres.ts';
 import { firstUid, KEY, page, records, STREAM } from '../support/commits.ts';
-import { placeAt } from '../support/databases.ts';
+import { connect, placeAt } from '../support/databases.ts';
 
 const RENAMED = { ...STREAM, source: 'desk' };
 
@@ -45,6 +45,35 @@ describe.skipIf(NO_POSTGRES)('streams of several replicas', () => {
 
     await one.leases?.release([held]);
     expect(await other.streams.open(RENAMED)).toMatchObject({ source: RENAMED.source });
+  });
+
+  test('a stream is not given to another name while a replica takes the source that has it', async () => {
+    const [one, other] = [await replica('one'), await replica('other')];
+    const held = await hold(one, STREAM.source);
+    await one.streams.open(STREAM);
+    await one.leases?.release([held]);
+    await hold(other, RENAMED.source);
+    await using slow = connect(place);
+    const [locked, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const slowing = slow.transact(async (transaction) => {
+      await transaction.query('SELECT FROM penstock.stream FOR UPDATE');
+      locked.resolve();
+      await go.promise;
+    });
+    await locked.promise;
+    const renamed = other.streams.open(RENAMED).then(
+      () => true,
+      () => false,
+    );
+    const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%known%'";
+    await expect.poll(() => slow.query(waiting)).toHaveLength(1);
+
+    const taken = await one.leases?.take([{ kind: 'source', name: STREAM.source }]);
+    const opened = taken?.length === 1 && (await one.streams.open(STREAM)).source === STREAM.source;
+    go.resolve();
+    await slowing;
+
+    expect([opened, await renamed]).toEqual([false, true]);
   });
 
   test('a replica may give a stream to another of its own sources', async () => {
