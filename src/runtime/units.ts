@@ -64,6 +64,8 @@ export class Units {
   }
 
   #offer<U extends Unit>(units: Map<string, U>, { subject: { name }, signal }: Hold, unit: U): U {
+    // It may have been lost before its work began.
+    if (signal.aborted) return unit;
     units.set(name, unit);
     signal.addEventListener('abort', () => units.delete(name), { once: true });
     const waiting = this.#next;

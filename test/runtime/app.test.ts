@@ -195,3 +195,18 @@ it('what a hold is for is closed after the jobs that use it, so that they write 
 
   expect(ended).toEqual(['job', 'unit']);
 });
+
+it('what was lost before its work began is offered to nobody', async () => {
+  const app = await lab.open();
+  const signal = AbortSignal.abort();
+  const hold = {
+    subject: { kind: 'source', name: 'console' },
+    signal,
+    requireValid: () => undefined,
+  } as const;
+
+  await using unit = app.units.open({ hold, ending: signal, reports: storedReports(new Map()) });
+
+  expect(unit.signal.aborted).toBe(true);
+  expect(app.units.source('console')).toBeUndefined();
+});
