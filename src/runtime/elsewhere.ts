@@ -28,24 +28,27 @@ export class PollsElsewhere {
     this.#since = since;
   }
 
-  /** Whether a poll of all streams of a source has ended that began later. */
-  readonly isDone = async ({ name }: Subject): Promise<boolean> => {
-    const isDone = (await this.#hasEnded(name)) || (await this.#isReadSince(name));
-    if (isDone) this.#done.push(name);
-    return isDone;
+  /** Those of these sources of whose streams a poll has ended that began later. */
+  readonly done = async (sources: readonly Subject[]): Promise<readonly Subject[]> => {
+    const streams = await this.#streams();
+    const done: Subject[] = [];
+    for (const source of sources) {
+      const { name } = source;
+      if ((await this.#hasEnded(name)) || (await this.#isReadSince(streams.get(name) ?? [])))
+        done.push(source);
+    }
+    this.#done.push(...done.map(({ name }) => name));
+    return done;
   };
 
-  /** How the polls ended that `isDone` found. What they collected is counted where they ran. */
+  /** How the polls ended that `done` found. What they collected is counted where they ran. */
   async results(): Promise<readonly SourcePollResult[]> {
-    return Promise.all(
-      this.#done.map(async (source) => {
-        const streams = await this.#streamsOf(source);
-        const outcome: PollOutcome = streams.some(({ lastError }) => lastError !== undefined)
-          ? 'failed'
-          : 'complete';
-        return { source, outcome, stats: new PollStats(), errors: [] };
-      }),
-    );
+    const streams = await this.#streams();
+    return this.#done.map((source) => {
+      const isFailed = streams.get(source)?.some(({ lastError }) => lastError !== undefined) === true;
+      const outcome: PollOutcome = isFailed ? 'failed' : 'complete';
+      return { source, outcome, stats: new PollStats(), errors: [] };
+    });
   }
 
   /** A poll that ends moves the due time of its source. While one is under way, or overdue, that time has passed. */
@@ -61,14 +64,17 @@ export class PollsElsewhere {
     return before.left <= 1;
   }
 
-  async #isReadSince(name: string): Promise<boolean> {
-    const streams = await this.#streamsOf(name);
+  async #isReadSince(streams: readonly StreamState[]): Promise<boolean> {
     const polls = await Promise.all(streams.map(({ key }) => this.#journal.polls.last(key, 1)));
     return polls.length > 0 && polls.every(([poll]) => poll !== undefined && poll.at >= this.#since);
   }
 
-  async #streamsOf(name: string): Promise<readonly StreamState[]> {
+  /** The streams of each source. Read for all sources at once: there may be thousands. */
+  async #streams(): Promise<ReadonlyMap<string, readonly StreamState[]>> {
     const all = await this.#journal.streams.all();
-    return all.filter(({ source, orphaned }) => source === name && !orphaned);
+    return Map.groupBy(
+      all.filter(({ orphaned }) => !orphaned),
+      ({ source }) => source,
+    );
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../core/log.ts';
 import { type Journal, JournalWriteError } from '../journal/journal.ts';
 import type { Hold, Leases, Subject } from '../journal/leases.ts';
 import { storedReports } from '../observe/status.ts';
-import type { Holds, IsDone, Work } from './holds.ts';
+import type { DoneElsewhere, Holds, Work } from './holds.ts';
 
 /** How often a command looks for what has become free. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -50,13 +50,13 @@ export class FreeHolds implements Holds {
     return this.#held.has(keyOf(subject));
   }
 
-  async run(subjects: readonly Subject[], work: Work, isDoneElsewhere: IsDone = notDone): Promise<void> {
+  async run(subjects: readonly Subject[], work: Work, doneElsewhere: DoneElsewhere = nothing): Promise<void> {
     const { journal } = this.#parts;
     const first = await longestWaitingFirst(journal.streams, subjects);
     const waiting = new Map(first.map((subject) => [keyOf(subject), subject]));
     this.#begin();
     try {
-      await this.#workOnAll(waiting, work, isDoneElsewhere);
+      await this.#workOnAll(waiting, work, doneElsewhere);
     } finally {
       await this.#end();
     }
@@ -87,7 +87,7 @@ export class FreeHolds implements Holds {
     }
   }
 
-  async #workOnAll(waiting: Waiting, work: Work, isDone: IsDone): Promise<void> {
+  async #workOnAll(waiting: Waiting, work: Work, done: DoneElsewhere): Promise<void> {
     const { clock, signal } = this.#parts;
     const running = new Set<Promise<void>>();
     let failure: { readonly error: unknown } | undefined;
@@ -104,7 +104,8 @@ export class FreeHolds implements Holds {
             .finally(() => running.delete(run));
           running.add(run);
         }
-        for (const [key, subject] of waiting) if (await isDone(subject)) waiting.delete(key);
+        if (waiting.size > 0 && !signal.aborted)
+          for (const subject of await done([...waiting.values()])) waiting.delete(keyOf(subject));
       });
       await look.catch(fail);
       await Promise.race([...running, clock.sleep(LOOK_EVERY, signal).catch(() => undefined)]);
@@ -153,8 +154,8 @@ export class FreeHolds implements Holds {
   }
 }
 
-async function notDone(): Promise<boolean> {
-  return false;
+async function nothing(): Promise<readonly Subject[]> {
+  return [];
 }
 
 function keyOf({ kind, name }: Subject): string {

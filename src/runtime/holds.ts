@@ -18,8 +18,8 @@ export interface Assignment {
 /** Works on a source or a destination until its `ending`, or until it is done. */
 export type Work = (assignment: Assignment) => Promise<void>;
 
-/** Whether what is to be done with a subject was done by another process meanwhile. */
-export type IsDone = (subject: Subject) => Promise<boolean>;
+/** Those of these subjects with which another process has done meanwhile what is to be done. */
+export type DoneElsewhere = (subjects: readonly Subject[]) => Promise<readonly Subject[]>;
 
 /** Which sources and destinations this process works on, and when. */
 export interface Holds {
@@ -32,7 +32,7 @@ export interface Holds {
    * fails, all end, and it rejects with the first failure. What another process holds is waited for, unless it is done
    * there.
    */
-  run(subjects: readonly Subject[], work: Work, isDoneElsewhere?: IsDone): Promise<void>;
+  run(subjects: readonly Subject[], work: Work, doneElsewhere?: DoneElsewhere): Promise<void>;
 }
 
 interface HoldsParts {

@@ -97,7 +97,7 @@ async function pollAll(app: App, { polls, names, reports }: Pass): Promise<reado
     await reports.write();
     if (heartbeat !== undefined) await heartbeatIfDue(app, heartbeat, hold.subject.name);
   };
-  await app.holds.run(wanted, poll, elsewhere.isDone);
+  await app.holds.run(wanted, poll, elsewhere.done);
   const done = await elsewhere.results();
   polls.push(...done);
   for (const { source } of done) left.delete(source);
