@@ -175,14 +175,12 @@ class OpenTransaction implements Transaction {
   }
 
   async query<Row>(sql: string, parameters: Parameters = []): Promise<readonly Row[]> {
-    this.#requireOpen(sql);
-    const { rows } = await this.#send(sql, parameters);
+    const { rows } = await this.#sendInside(sql, parameters);
     return rows as Row[];
   }
 
   async run(sql: string, parameters: Parameters = []): Promise<number> {
-    this.#requireOpen(sql);
-    const { rowCount } = await this.#send(sql, parameters);
+    const { rowCount } = await this.#sendInside(sql, parameters);
     return rowCount ?? 0;
   }
 
@@ -212,14 +210,17 @@ class OpenTransaction implements Transaction {
     return this.#isSettled ? reason : new UnknownOutcomeError(place, reason);
   }
 
-  /** Behind COMMIT a statement would be a transaction of its own. */
-  #requireOpen(sql: string): void {
+  /** Behind COMMIT, or a BEGIN that was refused, a statement would be a transaction of its own. */
+  async #sendInside(sql: string, parameters: Parameters): Promise<QueryResult> {
     if (this.#committed !== undefined) throw new Error(`The transaction has ended before: ${sql}`);
+    const [result] = await Promise.all([this.#send(sql, parameters), this.#begun]);
+    return result;
   }
 
   async #commit(): Promise<void> {
     const { command } = await this.#send('COMMIT', []);
     this.#isSettled = true;
+    await this.#begun;
     // So the server answers to the COMMIT of a transaction in which a statement failed.
     if (command === 'ROLLBACK') throw new RolledBackError('the transaction was rolled back');
   }

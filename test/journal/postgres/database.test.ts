@@ -50,6 +50,19 @@ describe.skipIf(NO_POSTGRES)('the database of a state', () => {
     expect([await stored('both'), await stored('too')]).toEqual([['1'], ['2']]);
   });
 
+  test('behind a BEGIN that was refused no second statement is sent, and nothing passes for committed', async () => {
+    const { place } = database;
+    // The server refuses the whole of a BEGIN with this.
+    await using refused = connect({ ...place, lease: -Infinity });
+    const writes = refused.transact(async (transaction) => {
+      await transaction.query('SELECT 1');
+      await transaction.last(INSERT, ['unbegun', '1']);
+    });
+    await expect(writes).rejects.toThrow(/syntax error/);
+    await expect(refused.transact((transaction) => transaction.commit())).rejects.toThrow(/syntax error/);
+    expect(await stored('unbegun')).toEqual([]);
+  });
+
   test('nothing of a transaction is stored when a statement fails, also one whose COMMIT was sent with it', async () => {
     const early = database.transact(async (transaction) => {
       await transaction.run(INSERT, ['early', '1']);
