@@ -184,6 +184,8 @@ async function redeliver({
       ),
       // Records that were handed over after the delivery's end would never be settled.
       untilAborted(signal).then(() => false),
+      // It rejects when the state cannot be used: nobody else would hear of that before the destination answers.
+      watching.then(() => false),
     ]);
   } finally {
     ended.abort();
