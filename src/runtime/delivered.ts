@@ -1,5 +1,6 @@
 import { JournalWriteError } from '../journal/journal.ts';
 import type { App } from './app.ts';
+import { untilRead } from './until-read.ts';
 
 /** How often the journal is asked how far other processes have delivered. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -9,7 +10,8 @@ const LOOK_EVERY = 500;
  * hold. Returns the destinations that it still waited for when delivering ended.
  */
 export async function untilDelivered(app: App): Promise<readonly string[]> {
-  const end = await app.journal.pages.newest();
+  const { journal, clock, delivering: signal } = app;
+  const end = await untilRead(() => journal.pages.newest(), { journal, clock, signal });
   const waits = app.config.destinations.map(async ({ name }) => ({
     name,
     isDone: await untilDone(app, name, end),

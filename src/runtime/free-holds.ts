@@ -6,6 +6,7 @@ import { type Journal, JournalWriteError } from '../journal/journal.ts';
 import type { Hold, Leases, Subject } from '../journal/leases.ts';
 import { storedReports } from '../observe/status.ts';
 import type { DoneElsewhere, Holds, Work } from './holds.ts';
+import { untilRead } from './until-read.ts';
 
 /** How often a command looks for what has become free. Milliseconds. */
 const LOOK_EVERY = 500;
@@ -17,7 +18,7 @@ const COMMAND = { shares: false, wants: { source: 0, destination: 0 } } as const
 type Waiting = Map<string, Subject>;
 
 interface FreeParts {
-  readonly journal: Pick<Journal, 'streams' | 'states'>;
+  readonly journal: Pick<Journal, 'leases' | 'streams' | 'states'>;
   readonly leases: Leases;
   readonly clock: Clock;
   readonly log: Logger;
@@ -51,8 +52,8 @@ export class FreeHolds implements Holds {
   }
 
   async run(subjects: readonly Subject[], work: Work, doneElsewhere: DoneElsewhere = nothing): Promise<void> {
-    const { journal } = this.#parts;
-    const first = await longestWaitingFirst(journal.streams, subjects);
+    const { streams } = this.#parts.journal;
+    const first = await untilRead(() => longestWaitingFirst(streams, subjects), this.#parts);
     const waiting = new Map(first.map((subject) => [keyOf(subject), subject]));
     this.#begin();
     try {

@@ -13,6 +13,7 @@ import { type Assignment, subjectsOf } from './holds.ts';
 import { watchState } from './loops.ts';
 import { runAll } from './run-all.ts';
 import { StateReports } from './state-reports.ts';
+import { untilRead } from './until-read.ts';
 
 /** What one pass did. */
 export interface OnceSummary {
@@ -78,12 +79,13 @@ interface Pass {
 
 /** Returns the sources that were not polled, here or elsewhere, until the end. */
 async function pollAll(app: App, { polls, names, reports }: Pass): Promise<readonly string[]> {
+  const { journal, clock, delivering: signal } = app;
   const sources = subjectsOf(app.config).filter(({ kind }) => kind === 'source');
   const wanted = sources.filter(({ name }) => names === undefined || names.includes(name));
-  const elsewhere = new PollsElsewhere(app.journal, app.clock.now());
+  const elsewhere = new PollsElsewhere(journal, clock.now());
   const left = new Set(wanted.map(({ name }) => name));
   const { heartbeat } = app.config;
-  const isShared = app.journal.leases !== undefined;
+  const isShared = journal.leases !== undefined;
   const poll = async (assignment: Assignment) => {
     const { hold } = assignment;
     await using unit = app.units.openSource(assignment);
@@ -98,7 +100,7 @@ async function pollAll(app: App, { polls, names, reports }: Pass): Promise<reado
     if (heartbeat !== undefined) await heartbeatIfDue(app, heartbeat, hold.subject.name);
   };
   await app.holds.run(wanted, poll, elsewhere.done);
-  const done = await elsewhere.results();
+  const done = await untilRead(() => elsewhere.results(), { journal, clock, signal });
   polls.push(...done);
   for (const { source } of done) left.delete(source);
   if (!isShared && heartbeat !== undefined) await heartbeatIfDue(app, heartbeat);
