@@ -166,7 +166,10 @@ export interface Quotas {
   spend(quota: string, limit: RateLimit, now: number): Promise<number>;
   /** How many requests `spend` would grant at `now`; 0 while the quota is paused. */
   available(quota: string, limit: RateLimit, now: number): Promise<number>;
-  /** Grants nothing before `until`; a quota without a limit can be paused too. 0 ends the pause. */
+  /**
+   * Grants nothing before `until`; a quota without a limit can be paused too. Never shortens a pause, whoever made it, but
+   * a time that is over, such as 0, ends it.
+   */
   pause(quota: string, until: number): Promise<void>;
   /** The end of the pause; 0 while the quota is not paused. */
   pausedUntil(quota: string): Promise<number>;

@@ -116,7 +116,6 @@ export class QuotaSpender {
 
   /** Sends no request of this quota before `until` (epoch ms), across restarts. Never shortens a pause. */
   async pause({ name }: RouteQuota, until: number): Promise<void> {
-    if ((await this.#quotas.pausedUntil(name)) >= until) return;
     await this.#quotas.pause(name, until);
   }
 

@@ -42,10 +42,13 @@ const SPEND = `
 const AVAILABLE = `
   WITH ${MOMENT}, ${PAUSED}, ${RECENT}
   SELECT CASE WHEN EXISTS (SELECT FROM paused) THEN 0 ELSE greatest($4 - (SELECT count(*) FROM recent), 0) END AS available`;
+/** Keeps a longer pause, if that is valid, unless the new one is over: replicas may be told different times at once. */
 const PAUSE = `
   WITH ${MOMENT}
-  INSERT INTO penstock.pause (quota, until, since) SELECT $1, now + $3, now FROM moment
-  ON CONFLICT (quota) DO UPDATE SET until = excluded.until, since = excluded.since`;
+  INSERT INTO penstock.pause AS known (quota, until, since) SELECT $1, now + $3, now FROM moment
+  ON CONFLICT (quota) DO UPDATE SET until = excluded.until, since = excluded.since
+  WHERE excluded.until <= excluded.since OR known.until < excluded.until
+    OR known.since - excluded.since > known.until - known.since`;
 const SELECT_PAUSE = `WITH ${MOMENT}, ${PAUSED} SELECT until - now AS pause FROM paused, moment`;
 
 /** Another replica may do the same at this moment. */

@@ -51,9 +51,12 @@ export class SqliteQuotas implements Quotas {
   }
 
   async pause(quota: string, until: number): Promise<void> {
+    // Keeps a longer pause, if that is valid, unless the new one is over: other processes may be told different times.
     this.#connection.run(
-      `INSERT INTO pause (quota, until, since) VALUES (:quota, :until, :now)
-       ON CONFLICT (quota) DO UPDATE SET until = excluded.until, since = excluded.since`,
+      `INSERT INTO pause AS known (quota, until, since) VALUES (:quota, :until, :now)
+       ON CONFLICT (quota) DO UPDATE SET until = excluded.until, since = excluded.since
+       WHERE excluded.until <= excluded.since OR known.until < excluded.until
+         OR known.since - excluded.since > known.until - known.since`,
       { quota, until, now: this.#clock.now() },
     );
   }

@@ -85,6 +85,21 @@ export function describeQuotas(subject: Subject): void {
       expect(await subject.journal.quotas.spend('b', quota, subject.clock.now())).toBe(0);
     });
 
+    test('a shorter pause does not end a longer one, unless that was noted by a clock that went back since', async () => {
+      const { quotas } = subject.journal;
+      const until = subject.clock.now() + MINUTE;
+      await quotas.pause('b', until);
+      await quotas.pause('b', until - 1_000);
+      const shorter = await quotas.pausedUntil('b');
+      await quotas.pause('b', until + 1_000);
+      const longer = await quotas.pausedUntil('b');
+      subject.clock.jump(-DAY);
+      await quotas.pause('b', subject.clock.now() + 1_000);
+
+      expect([shorter, longer]).toEqual([until, until + 1_000]);
+      expect(await quotas.pausedUntil('b')).toBe(subject.clock.now() + 1_000);
+    });
+
     test('a pause ends by a time in the past, and by a clock that went back before it', async () => {
       await subject.journal.quotas.pause('lifted', subject.clock.now() + MINUTE);
       await subject.journal.quotas.pause('lifted', 0);
