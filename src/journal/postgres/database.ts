@@ -60,6 +60,8 @@ export class Database implements AsyncDisposable {
   readonly #onUse: OnUse;
   readonly #work: Connections;
   readonly #renewal: Connections;
+  /** Connections on which a statement had no answer: nobody knows what the server does on them. */
+  readonly #unanswered = new WeakSet<PoolClient>();
   /** Statements with the name of the schema in them. */
   readonly #statements = new Map<string, string>();
 
@@ -125,7 +127,7 @@ export class Database implements AsyncDisposable {
           this.#onUse(undefined);
           return result;
         } catch (error) {
-          client.release(isBroken(error) ? error : undefined);
+          client.release(this.#unanswered.has(client) || error instanceof UnknownOutcomeError);
           throw error;
         }
       });
@@ -147,7 +149,12 @@ export class Database implements AsyncDisposable {
   }
 
   async #send(client: PoolClient, sql: string, parameters: Parameters): Promise<QueryResult> {
-    return answered(client.query({ text: this.#inSchema(sql), values: parameters.map(storable) }));
+    try {
+      return await answered(client.query({ text: this.#inSchema(sql), values: parameters.map(storable) }));
+    } catch (error) {
+      if (error instanceof NoAnswerError) this.#unanswered.add(client);
+      throw error;
+    }
   }
 
   #inSchema(sql: string): string {
@@ -202,7 +209,7 @@ class OpenTransaction implements Transaction {
       (first: unknown) => first,
     );
     if (this.#committed === undefined) {
-      // When it fails the connection is lost, and the server rolls back by itself.
+      // Without an answer the connection is not used again, and the server rolls back by itself.
       await this.#send('ROLLBACK', []).catch(() => undefined);
       return reason;
     }
@@ -245,10 +252,6 @@ async function answered<T>(result: Promise<T>): Promise<T> {
   } catch (error) {
     throw sqlState(error) === undefined ? new NoAnswerError('no answer', { cause: error }) : error;
   }
-}
-
-function isBroken(error: unknown): error is Error {
-  return error instanceof NoAnswerError || error instanceof UnknownOutcomeError;
 }
 
 function quoted(name: string): string {

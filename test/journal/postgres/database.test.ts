@@ -4,6 +4,7 @@ import { StateError } from '../../../src/core/errors.ts';
 import { JournalWriteError } from '../../../src/journal/journal.ts';
 import type { Database } from '../../../src/journal/postgres/database.ts';
 import { NO_POSTGRES, sharedPostgres, startPostgres } from '../../support/postgres.ts';
+import { startProxy } from '../../support/postgres-proxy.ts';
 import { connect, ownDatabase, placeAt } from '../support/databases.ts';
 
 const INSERT = 'INSERT INTO penstock.state (subject, value) VALUES ($1, $2)';
@@ -86,6 +87,23 @@ describe.skipIf(NO_POSTGRES)('the database of a state', () => {
     }
 
     expect(await stored('failed')).toEqual([]);
+  });
+
+  test('a connection that does not answer to ROLLBACK is not used again', async () => {
+    await using proxy = await startProxy(database.place.url.reveal());
+    const place = { ...database.place, url: placeAt(proxy.url).url, lease: 3_000 };
+    await using proxied = connect(place);
+    const never = new Promise(() => undefined);
+    proxy.onStatement = ({ sql }) => (sql === 'ROLLBACK' ? { answer: never } : undefined);
+
+    const failing = proxied.transact(async (transaction) => {
+      await transaction.query('SELECT 1');
+      throw new Error('no');
+    }, 'renewal');
+    await expect(failing).rejects.toThrow('no');
+    const next = proxied.transact((transaction) => transaction.last('SELECT 2 AS two'), 'renewal');
+
+    expect(await next).toEqual([{ two: 2 }]);
   });
 
   test('a statement that failed unseen fails the transaction', async () => {
