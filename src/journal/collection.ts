@@ -10,8 +10,8 @@ import type { SourceIdentity, StreamNames } from '../core/stream-key.ts';
 
 export interface SourceStore {
   /**
-   * Makes the configured sources known, and marks the streams of all others orphaned. What orphaned streams have in the
-   * journal is still delivered.
+   * Makes the configured sources known, and marks the streams of all others orphaned, but for those that another
+   * replica holds now. What orphaned streams have in the journal is still delivered.
    * @throws StateError when a known name now has another type, origin or account; nothing is written then.
    */
   open(sources: readonly SourceIdentity[]): Promise<void>;

@@ -3,6 +3,7 @@ import { OWN_TYPE, type SourceStore } from '../collection.ts';
 import { type KnownSource, requireSameSource } from '../source-identity.ts';
 import { toStored } from '../stored-text.ts';
 import type { Database, Transaction } from './database.ts';
+import { IS_FREE } from './lease-statements.ts';
 
 interface SourceRow extends KnownSource {
   readonly name: string;
@@ -17,6 +18,13 @@ const INSERT = `
   WHERE known.type IS NULL`;
 const ORPHANS = `
   penstock.stream WHERE source = $1 AND NOT orphaned AND type <> '${OWN_TYPE}' AND scope <> ALL($2)`;
+
+/** Nobody takes these while it is decided whether they are held: another replica may have them in its configuration. $1: names. */
+const LOCK_OTHERS = `
+  SELECT FROM penstock.lease WHERE kind = 'source' AND name <> ALL($1) AND ${IS_FREE} ORDER BY name FOR UPDATE`;
+const ORPHAN_OTHERS = `
+  UPDATE penstock.stream SET orphaned = true WHERE source <> ALL($1) AND NOT orphaned AND NOT EXISTS (
+    SELECT FROM penstock.lease WHERE kind = 'source' AND name = stream.source AND NOT ${IS_FREE})`;
 
 /** The sources by name, and which streams no source claims any more. */
 export class PostgresSources implements SourceStore {
@@ -33,11 +41,12 @@ export class PostgresSources implements SourceStore {
       ...(['type', 'origin', 'account'] as const).map((key) => sources.map((one) => one[key])),
     ];
     await this.#database.transact(async (transaction) => {
-      await Promise.all([transaction.run(INSERT, columns), this.#requireSame(sources, transaction)]);
-      await transaction.last(
-        'UPDATE penstock.stream SET orphaned = true WHERE source <> ALL($1) AND NOT orphaned',
-        [names],
-      );
+      await Promise.all([
+        transaction.run(LOCK_OTHERS, [names]),
+        transaction.run(INSERT, columns),
+        this.#requireSame(sources, transaction),
+      ]);
+      await transaction.last(ORPHAN_OTHERS, [names]);
     });
   }
 

@@ -76,6 +76,22 @@ describe.skipIf(NO_POSTGRES)('streams of several replicas', () => {
     expect([opened, await renamed]).toEqual([false, true]);
   });
 
+  test('streams of a source that is not configured are orphaned, once no replica holds it', async () => {
+    const [one, other] = [await replica('one'), await replica('other')];
+    const held = await hold(one, STREAM.source);
+    await one.streams.open(STREAM);
+    const orphanedAfter = async () => {
+      await other.sources.open([]);
+      return (await one.streams.all()).map(({ orphaned }) => orphaned);
+    };
+
+    const during = await orphanedAfter();
+    await one.leases?.release([held]);
+
+    expect(during).toEqual([false]);
+    expect(await orphanedAfter()).toEqual([true]);
+  });
+
   test('a replica may give a stream to another of its own sources', async () => {
     const one = await replica('one');
     await hold(one, STREAM.source);
