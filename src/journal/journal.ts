@@ -175,8 +175,13 @@ export interface JobStore {
   /** Those that are not finished, oldest first. */
   open(): Promise<readonly StoredJob[]>;
   find(id: number): Promise<StoredJob | undefined>;
-  noteProgress(id: number, progress: Json): Promise<void>;
-  finish(id: number, outcome: Json, now: number): Promise<void>;
+  /**
+   * `as`: what the process that works on the job holds for it. On a shared state nothing is written without that hold.
+   * @throws LeaseLostError this process does not hold it any more
+   */
+  noteProgress(id: number, progress: Json, as?: Subject): Promise<void>;
+  /** `as`, and what it throws: as `noteProgress`. */
+  finish(id: number, outcome: Json, now: number, as?: Subject): Promise<void>;
 }
 
 /**

@@ -2,6 +2,7 @@ import { explain, StateError } from '../core/errors.ts';
 import { asJson } from '../core/json.ts';
 import type { Logger } from '../core/log.ts';
 import { JournalWriteError, LeaseLostError, type StoredJob } from '../journal/journal.ts';
+import type { Subject } from '../journal/leases.ts';
 import type { App } from './app.ts';
 import { subjectsOf } from './holds.ts';
 import {
@@ -48,6 +49,11 @@ export async function serveJobs(
 
 type JobUnits = Pick<RunningJob<Kind>, 'source' | 'destination' | 'signal'>;
 
+interface RunParts {
+  readonly units: JobUnits;
+  readonly log: Logger;
+}
+
 /** When nobody holds what a job is about for so long, no replica has it in its configuration. Milliseconds. */
 const UNHELD_FOR = 120_000;
 
@@ -62,6 +68,14 @@ function unitsOf(app: App, job: StoredJob): JobUnits | undefined {
   const unit = held.source ?? held.destination;
   if (unit === undefined) return isConfigured(app, job) ? undefined : { ...held, signal: delivering };
   return unit.signal.aborted ? undefined : { ...held, signal: unit.signal };
+}
+
+/** What this process holds for a job; undefined: what it is about is not configured, so nobody holds it. */
+function heldFor({ source, destination }: StoredJob, units: JobUnits): Subject | undefined {
+  if (source !== undefined && units.source !== undefined) return { kind: 'source', name: source };
+  if (destination !== undefined && units.destination !== undefined)
+    return { kind: 'destination', name: destination };
+  return undefined;
 }
 
 /** Whether the configuration has what a job is about. */
@@ -136,14 +150,17 @@ class JobQueue {
     const log = this.#app.log.child({ penstock: { request: { id, kind }, source, destination } });
     log.info('Job started.');
     try {
-      await noteStarted(journal.jobs, id);
+      const as = heldFor(job, units);
+      await noteStarted(journal.jobs, id, as);
       const ended = await this.#handle(kind, job, { units, log });
       if (ended === undefined) return;
-      await journal.jobs.finish(id, asJson(ended), clock.now());
+      await journal.jobs.finish(id, asJson(ended), clock.now(), as);
       const fields = { process: { exit_code: ended.code }, event: { reason: ended.message } };
       if (ended.code === 0) log.info(fields, 'Job finished.');
       else log.warn(fields, 'Job finished incompletely.');
     } catch (error) {
+      // Who holds its subject next goes on.
+      if (error instanceof LeaseLostError) return;
       // A command reports a full disk at once; a daemon waits for space.
       const isFatal = error instanceof JournalWriteError && this.#only !== undefined;
       if (error instanceof StateError || isFatal) {
@@ -161,7 +178,7 @@ class JobQueue {
   async #handle<K extends Kind>(
     kind: K,
     job: StoredJob,
-    { units, log }: { readonly units: JobUnits; readonly log: Logger },
+    { units, log }: RunParts,
   ): Promise<JobOutcome<Results<K>> | undefined> {
     const spec = specOf(kind, job);
     if (spec === undefined) return { code: 2, message: 'This release does not know this kind of job.' };
@@ -171,7 +188,7 @@ class JobQueue {
         ...units,
         spec,
         before: progressWithPlace(kind, job),
-        note: (now) => this.#note(job.id, now, log),
+        note: (now) => this.#note(job, now, { units, log }),
       });
     } catch (error) {
       if (error instanceof LeaseLostError) return undefined;
@@ -182,11 +199,13 @@ class JobQueue {
   }
 
   /** Progress that could not be noted costs some repeats after a restart, nothing else. */
-  async #note(id: number, now: JobProgress, log: Logger): Promise<void> {
+  async #note(job: StoredJob, now: JobProgress, { units, log }: RunParts): Promise<void> {
     try {
-      await this.#app.journal.jobs.noteProgress(id, asJson(now));
+      await this.#app.journal.jobs.noteProgress(job.id, asJson(now), heldFor(job, units));
     } catch (error) {
       if (!(error instanceof JournalWriteError)) throw error;
+      // The signal of the job has aborted, and who holds its subject next goes on.
+      if (error instanceof LeaseLostError) return;
       log.warn({ err: error }, 'The progress of the job could not be noted.');
     }
   }

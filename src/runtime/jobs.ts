@@ -1,4 +1,5 @@
 import type { JobStore, StoredJob } from '../journal/journal.ts';
+import type { Subject } from '../journal/leases.ts';
 import * as z from 'zod';
 import { asJson } from '../core/json.ts';
 import type { App } from './app.ts';
@@ -143,11 +144,14 @@ export function progressWithPlace<K extends Kind>(
 
 const anyProgress = progress.loose();
 
-/** Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again. */
-export async function noteStarted(jobs: JobStore, id: number): Promise<void> {
+/**
+ * Notes that a process works on a job. Whether the job is stuck is forgotten: the process finds that out again.
+ * `as`: as `JobStore.noteProgress`.
+ */
+export async function noteStarted(jobs: JobStore, id: number, as?: Subject): Promise<void> {
   const { progress: stored } = (await jobs.find(id)) ?? {};
   const before = anyProgress.safeParse(stored).data ?? { done: 0, total: 0, events: 0 };
-  await jobs.noteProgress(id, asJson({ ...before, stuck: undefined }));
+  await jobs.noteProgress(id, asJson({ ...before, stuck: undefined }), as);
 }
 
 /** What a command asked for; undefined: this release does not know it. */

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { type Json, parseJson, toJson } from '../../core/json.ts';
 import type { Job, JobStore, StoredJob } from '../journal.ts';
-import type { Database } from './database.ts';
+import type { Subject } from '../leases.ts';
+import type { Database, Transaction } from './database.ts';
 
 /** Finished jobs are forgotten after this. Milliseconds. */
 const KEPT_FOR = 7 * 24 * 60 * 60 * 1000;
@@ -60,20 +61,21 @@ export class PostgresJobs implements JobStore {
     return row && toJob(row);
   }
 
-  async noteProgress(id: number, progress: Json): Promise<void> {
-    await this.#write('UPDATE penstock.job SET progress = $2 WHERE id = $1', [id, toJson(progress)]);
+  async noteProgress(id: number, progress: Json, as?: Subject): Promise<void> {
+    await this.#write(as, 'UPDATE penstock.job SET progress = $2 WHERE id = $1', [id, toJson(progress)]);
   }
 
-  async finish(id: number, outcome: Json, now: number): Promise<void> {
-    await this.#write('UPDATE penstock.job SET outcome = $2, finished = $3 WHERE id = $1', [
+  async finish(id: number, outcome: Json, now: number, as?: Subject): Promise<void> {
+    await this.#write(as, 'UPDATE penstock.job SET outcome = $2, finished = $3 WHERE id = $1', [
       id,
       toJson(outcome),
       now,
     ]);
   }
 
-  async #write(sql: string, parameters: readonly unknown[]): Promise<void> {
-    await this.#database.transact((transaction) => transaction.last(sql, parameters));
+  async #write(as: Subject | undefined, sql: string, parameters: readonly unknown[]): Promise<void> {
+    const write = (transaction: Transaction) => transaction.last(sql, parameters);
+    await (as === undefined ? this.#database.transact(write) : this.#database.fenced(as, write));
   }
 }
 

@@ -58,6 +58,8 @@ const WRITES: readonly (readonly [name: string, subject: Subject, write: Write])
     CONSOLE,
     ({ states }) => states.note(new Map([['source console', { of: 'stale' }]])),
   ],
+  ['notes how far a job is', CONSOLE, ({ jobs }) => jobs.noteProgress(1, { done: 1 }, CONSOLE)],
+  ['finishes a job', CONSOLE, ({ jobs }) => jobs.finish(1, { code: 0 }, 9, CONSOLE)],
   [
     'acknowledges',
     SIEM,
@@ -112,6 +114,7 @@ describe.skipIf(NO_POSTGRES)('a replica that wakes up after another took over', 
     const ledger = [{ key: 'old', uid: 'old-0', value: {}, at: 4 }];
     await stale.commit(page({ records: records(3, 'old'), ledger }));
     await stale.destinations.skip('siem', SKIPPED, 8);
+    await stale.jobs.enqueue({ kind: 'backfill', source: 'console', destination: undefined, details: {} }, 8);
     await stale.pages.read({ sequence: 1, offset: 0 });
   }
 

@@ -108,6 +108,7 @@ const TABLES = [
   'poll',
   'state',
   'dead_letter',
+  'job',
 ];
 
 /** Takes subjects, which must be free. */
