@@ -25,6 +25,7 @@ const hasDetail = ({ id }: Row) => Number(id.slice(3)) % 10 !== 0;
 export const BY_REQUEST: readonly Case[] = [
   {
     name: 'a signed offset, with changes',
+    moves: true,
     definition: definition(
       'signed-offset',
       `options: { key_id: { type: string, required: true } }

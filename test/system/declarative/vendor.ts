@@ -30,6 +30,8 @@ export interface Case {
   readonly told?: (event: EcsEvent) => string;
   /** How many gaps are to arrive. Default 0. */
   readonly gaps?: number;
+  /** Its records may move in every walk of a poll: then a gap is sent, which a later walk closes. */
+  readonly moves?: true;
 }
 
 const HOUR = 3_600_000;
