@@ -34,6 +34,18 @@ export interface SpreadCost extends SpreadLoad {
 /** Shares are even when each is this close to the mean, in parts of it. */
 const EVEN = 0.2;
 
+/** A takeover takes at most so many leases. */
+const TAKEOVER = 2;
+
+/** What misses its goal, in words. Memory and the other times are figures only. */
+export function spreadMisses({ shares, takeoverSeconds, leaseSeconds }: SpreadCost): string[] {
+  const leases = takeoverSeconds / leaseSeconds;
+  return [
+    ...(unevenness(shares) > EVEN ? [`shares of ${shares.join(', ')} are not even`] : []),
+    ...(leases > TAKEOVER ? [`a takeover took ${leases.toFixed(2)} leases, more than ${TAKEOVER}`] : []),
+  ];
+}
+
 /** Sources of one stream each over replicas that share one PostgreSQL. @throws when a record is lost or doubled */
 export async function measureSpread(load: SpreadLoad, parent: string): Promise<SpreadCost> {
   const { sources, replicas, leaseSeconds, everySeconds } = load;

@@ -17,7 +17,7 @@ import { measureJournal } from './journal.ts';
 import { describeMachine } from './machine.ts';
 import { progress } from './measure.ts';
 import { measureMemory } from './memory.ts';
-import { measureSpread } from './many-sources.ts';
+import { measureSpread, spreadMisses } from './many-sources.ts';
 import { measurePage } from './page.ts';
 import { measureReplicas } from './replicas.ts';
 import { reportOf } from './report.ts';
@@ -118,8 +118,17 @@ async function main(): Promise<void> {
   }
   const { figures }: Results = results;
   process.stdout.write(`${partTables(figures)}\n`);
-  const slow = values.short || figures.start === undefined ? [] : tooSlow(figures.start);
-  if (positionals.includes('start') && slow.length > 0) process.exitCode = 1;
+  const missed = values.short ? [] : missesOf(figures);
+  for (const miss of missed) progress(miss);
+  if (missed.length > 0) process.exitCode = 1;
+}
+
+/** What the parts that were asked for by name must reach, and did not; in words. */
+function missesOf({ start = [], spread }: Partial<Figures>): string[] {
+  return [
+    ...(positionals.includes('start') ? tooSlow(start).map(({ name }) => `${name} starts too slowly`) : []),
+    ...(positionals.includes('spread') && spread !== undefined ? spreadMisses(spread) : []),
+  ];
 }
 
 /** Adds what a part measured, or why it failed: then the others are measured all the same. */
