@@ -11,24 +11,25 @@ import {
   until,
 } from './cluster.ts';
 import { faultsOf, figuresOf, report } from './judge.ts';
-import { holderOf, replicaOf } from './polls.ts';
+import { replicaOf } from './polls.ts';
 import { settle } from './settle.ts';
 import { startWorld, type World } from './world.ts';
 
-/** Resolves at a request of the process for a source: the vendor's answer is on its way to it then. */
+/** Resolves at the next request of the process for login attempts: the vendor's answer is on its way to it then. */
 function requestOf(world: World, name: string, then: () => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const [, console] = [...world.consoles].find(([source]) => holderOf(world, source) === name) ?? [];
-  if (console === undefined) throw new Error(`${name} polls no console`);
-  const { onRequest } = console;
-  console.onRequest = (request) => {
-    if (replicaOf(request) === name && request.path.endsWith('login_attempts')) {
-      console.onRequest = onRequest;
-      then();
-      resolve();
-    }
-    return undefined;
-  };
+  // Of any console: which ones it holds may change now.
+  const before = [...world.consoles.values()].map((console) => ({ console, onRequest: console.onRequest }));
+  for (const { console } of before) {
+    console.onRequest = (request) => {
+      if (replicaOf(request) === name && request.path.endsWith('login_attempts')) {
+        for (const each of before) each.console.onRequest = each.onRequest;
+        then();
+        resolve();
+      }
+      return undefined;
+    };
+  }
   return promise;
 }
 
