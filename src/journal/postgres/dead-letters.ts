@@ -1,22 +1,7 @@
-import type { Lane } from '../../core/event.ts';
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
+import { type DeadLetterRow, toHeld } from '../dead-letter-row.ts';
 import { fromStored, toStored } from '../stored-text.ts';
 import type { Database, Transaction } from './database.ts';
-
-interface DeadLetterRow {
-  readonly id: number;
-  readonly destination: string;
-  readonly stream: string;
-  readonly source: string;
-  readonly dataset: string;
-  readonly lane: Lane;
-  readonly observedAt: number;
-  readonly uid: string;
-  readonly status: number | null;
-  readonly reason: string;
-  readonly at: number;
-  readonly record: Uint8Array;
-}
 
 const SELECT = `
   SELECT letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS "observedAt", uid, status,
@@ -72,7 +57,7 @@ export class PostgresDeadLetters implements DeadLetterStore {
       destination === undefined
         ? await this.#database.query<DeadLetterRow>(SELECT_ALL)
         : await this.#database.query<DeadLetterRow>(SELECT_OF, [destination]);
-    return rows.map(toHeld);
+    return rows.map(held);
   }
 
   async ids(destination: string): Promise<readonly number[]> {
@@ -83,7 +68,7 @@ export class PostgresDeadLetters implements DeadLetterStore {
 
   async get(id: number): Promise<HeldDeadLetter | undefined> {
     const [row] = await this.#database.query<DeadLetterRow>(SELECT_ONE, [id]);
-    return row && toHeld(row);
+    return row && held(row);
   }
 
   async bytes(): Promise<number> {
@@ -153,7 +138,8 @@ async function requireOpened(transaction: Transaction, streams: readonly string[
     throw new Error(`Stream ${fromStored(unknown.given)} of a dead letter must be opened first.`);
 }
 
-function toHeld({ stream, status, record, ...row }: DeadLetterRow): HeldDeadLetter {
-  const bytes = new Uint8Array(record.buffer, record.byteOffset, record.byteLength);
-  return { ...row, record: bytes, stream: fromStored(stream), status: status ?? undefined };
+/** With a plain `Uint8Array`, as SQLite gives it, instead of the driver's `Buffer`. */
+function held(row: DeadLetterRow): HeldDeadLetter {
+  const { buffer, byteOffset, byteLength } = row.record;
+  return toHeld({ ...row, record: new Uint8Array(buffer, byteOffset, byteLength) });
 }

@@ -1,23 +1,9 @@
 import { hash } from 'node:crypto';
-import { type Json, parseJson, toJson } from '../../core/json.ts';
+import { type Json, toJson } from '../../core/json.ts';
 import type { Job, JobStore, StoredJob } from '../journal.ts';
+import { type JobRow, JOBS_KEPT_FOR, toJob } from '../job-row.ts';
 import type { Subject } from '../leases.ts';
 import type { Database, Transaction } from './database.ts';
-
-/** Finished jobs are forgotten after this. Milliseconds. */
-const KEPT_FOR = 7 * 24 * 60 * 60 * 1000;
-
-interface JobRow {
-  readonly id: number;
-  readonly kind: Job['kind'];
-  readonly source: string | null;
-  readonly destination: string | null;
-  readonly details: string;
-  readonly created: number;
-  readonly progress: string | null;
-  readonly finished: number | null;
-  readonly outcome: string | null;
-}
 
 const SELECT =
   'SELECT id, kind, source, destination, details, created, progress, finished, outcome FROM penstock.job';
@@ -41,7 +27,7 @@ export class PostgresJobs implements JobStore {
     const same = hash('sha256', JSON.stringify([kind, source, destination, details]));
     const [open] = await this.#database.transact(async (transaction) => {
       const [, , rows] = await Promise.all([
-        transaction.run(FORGET, [now - KEPT_FOR]),
+        transaction.run(FORGET, [now - JOBS_KEPT_FOR]),
         transaction.run(INSERT, [same, kind, source, destination, details, now]),
         transaction.last<{ id: number }>(SELECT_OPEN, [same]),
       ]);
@@ -77,16 +63,4 @@ export class PostgresJobs implements JobStore {
     const write = (transaction: Transaction) => transaction.last(sql, parameters);
     await (as === undefined ? this.#database.transact(write) : this.#database.fenced(as, write));
   }
-}
-
-function toJob({ source, destination, details, progress, finished, outcome, ...row }: JobRow): StoredJob {
-  return {
-    ...row,
-    source: source ?? undefined,
-    destination: destination ?? undefined,
-    details: parseJson(details) as Json,
-    progress: progress === null ? undefined : parseJson(progress),
-    finished: finished ?? undefined,
-    outcome: outcome === null ? undefined : parseJson(outcome),
-  };
 }

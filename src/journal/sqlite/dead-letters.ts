@@ -1,22 +1,7 @@
-import type { Lane } from '../../core/event.ts';
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
-import { fromStored, toStored } from '../stored-text.ts';
-import { type Connection, orUndefined } from './connection.ts';
-
-interface DeadLetterRow {
-  readonly id: number;
-  readonly destination: string;
-  readonly stream: string;
-  readonly source: string;
-  readonly dataset: string;
-  readonly lane: Lane;
-  readonly observedAt: number;
-  readonly uid: string;
-  readonly status: number | null;
-  readonly reason: string;
-  readonly at: number;
-  readonly record: Uint8Array;
-}
+import { type DeadLetterRow, toHeld } from '../dead-letter-row.ts';
+import { toStored } from '../stored-text.ts';
+import type { Connection } from './connection.ts';
 
 const SELECT = `
   SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
@@ -119,8 +104,4 @@ export class SqliteDeadLetters implements DeadLetterStore {
     );
     return counted?.letters ?? 0;
   }
-}
-
-function toHeld({ stream, status, ...row }: DeadLetterRow): HeldDeadLetter {
-  return { ...row, stream: fromStored(stream), status: orUndefined(status) };
 }

@@ -1,22 +1,8 @@
-import { type Json, parseJson, toJson } from '../../core/json.ts';
+import { type Json, toJson } from '../../core/json.ts';
 import type { StateStore } from '../collection.ts';
 import type { Job, JobStore, StoredJob } from '../journal.ts';
-import { type Connection, orUndefined } from './connection.ts';
-
-/** Finished jobs are forgotten after this. Milliseconds. */
-const KEPT_FOR = 7 * 24 * 60 * 60 * 1000;
-
-interface JobRow {
-  readonly id: number;
-  readonly kind: Job['kind'];
-  readonly source: string | null;
-  readonly destination: string | null;
-  readonly details: string;
-  readonly created: number;
-  readonly progress: string | null;
-  readonly finished: number | null;
-  readonly outcome: string | null;
-}
+import { type JobRow, JOBS_KEPT_FOR, toJob } from '../job-row.ts';
+import type { Connection } from './connection.ts';
 
 const SELECT = 'SELECT id, kind, source, destination, details, created, progress, finished, outcome FROM job';
 const SELECT_OPEN = `${SELECT} WHERE finished IS NULL ORDER BY id`;
@@ -34,7 +20,7 @@ export class SqliteJobs implements JobStore {
     const { kind, source = null, destination = null } = job;
     const columns = { kind, source, destination, details: toJson(job.details) };
     return this.#connection.transact(() => {
-      this.#connection.run('DELETE FROM job WHERE finished < :before', { before: now - KEPT_FOR });
+      this.#connection.run('DELETE FROM job WHERE finished < :before', { before: now - JOBS_KEPT_FOR });
       const same = this.#connection.first<{ id: number }>(
         `SELECT id FROM job WHERE finished IS NULL AND kind = :kind AND source IS :source
            AND destination IS :destination AND details = :details`,
@@ -73,18 +59,6 @@ export class SqliteJobs implements JobStore {
       now,
     });
   }
-}
-
-function toJob({ source, destination, details, progress, finished, outcome, ...row }: JobRow): StoredJob {
-  return {
-    ...row,
-    source: orUndefined(source),
-    destination: orUndefined(destination),
-    details: parseJson(details) as Json,
-    progress: progress === null ? undefined : parseJson(progress),
-    finished: orUndefined(finished),
-    outcome: outcome === null ? undefined : parseJson(outcome),
-  };
 }
 
 /** What the process that holds the state reports of sources and destinations. */
