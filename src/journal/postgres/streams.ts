@@ -10,22 +10,11 @@ import {
 } from '../collection.ts';
 import { JournalWriteError, type PageCommit } from '../journal.ts';
 import { fromStored, toStored } from '../stored-text.ts';
+import { type StreamRow, toStreamState } from '../stream-row.ts';
 import type { Database, Transaction } from './database.ts';
 
-interface StreamRow extends StreamIdentity {
+interface IdentifiedRow extends StreamRow {
   readonly id: number;
-  readonly key: string;
-  readonly cursor: string | null;
-  readonly ledger: number;
-  readonly ledgerBytes: number;
-  readonly knownSince: number | null;
-  readonly asked: number | null;
-  readonly lastComplete: number | null;
-  readonly readUpTo: number | null;
-  readonly lastError: string | null;
-  readonly deferred: number;
-  readonly dropped: number;
-  readonly orphaned: boolean;
 }
 
 const SELECT = `
@@ -112,7 +101,7 @@ export class PostgresStreams implements StreamStore {
   async all(): Promise<readonly StreamState[]> {
     const found: StreamState[] = [];
     for (let after = ''; ;) {
-      const rows = await this.#database.query<StreamRow>(SELECT_SOME, [after, AT_ONCE]);
+      const rows = await this.#database.query<IdentifiedRow>(SELECT_SOME, [after, AT_ONCE]);
       found.push(...rows.map(toState));
       const last = rows.at(-1);
       if (last === undefined || rows.length < AT_ONCE) return found;
@@ -173,7 +162,7 @@ export class PostgresStreams implements StreamStore {
   }
 
   /** @throws JournalWriteError when the stream still is that of a source that another replica works on */
-  #noteOpened(identity: StreamIdentity, row: StreamRow | undefined): StreamState {
+  #noteOpened(identity: StreamIdentity, row: IdentifiedRow | undefined): StreamState {
     const { source, cursorVersion } = identity;
     const key = streamKey(identity);
     if (row === undefined || !isOpenFor(source, row))
@@ -207,9 +196,9 @@ export class PostgresStreams implements StreamStore {
   }
 
   /** The rows by key, as it is stored. */
-  async #read(keys: readonly string[]): Promise<ReadonlyMap<string, StreamRow>> {
+  async #read(keys: readonly string[]): Promise<ReadonlyMap<string, IdentifiedRow>> {
     if (keys.length === 0) return new Map();
-    const rows = await this.#database.query<StreamRow>(SELECT_BY_KEY, [keys]);
+    const rows = await this.#database.query<IdentifiedRow>(SELECT_BY_KEY, [keys]);
     return new Map(rows.map((row) => [row.key, row]));
   }
 
@@ -222,21 +211,11 @@ export class PostgresStreams implements StreamStore {
   }
 }
 
-function isOpenFor(source: string, row: StreamRow | undefined): boolean {
+function isOpenFor(source: string, row: IdentifiedRow | undefined): boolean {
   return row?.source === source && !row.orphaned;
 }
 
-function toState({ cursor, ...stored }: StreamRow): StreamState {
-  const { id: _, ...row } = stored;
-  return {
-    ...row,
-    key: fromStored(row.key),
-    scope: fromStored(row.scope),
-    knownSince: row.knownSince ?? undefined,
-    asked: row.asked ?? undefined,
-    cursor: cursor === null ? undefined : parseJson(cursor),
-    lastComplete: row.lastComplete ?? undefined,
-    readUpTo: row.readUpTo ?? undefined,
-    lastError: row.lastError ?? undefined,
-  };
+function toState(row: IdentifiedRow): StreamState {
+  const { id: _, ...stored } = row;
+  return toStreamState(stored);
 }

@@ -13,6 +13,7 @@ import {
 import type { PageCommit } from '../journal.ts';
 import { type KnownSource, requireSameSource } from '../source-identity.ts';
 import { fromStored, toStored } from '../stored-text.ts';
+import { type StreamRow, toStreamState } from '../stream-row.ts';
 import { type Connection, orUndefined } from './connection.ts';
 
 interface SourceRow extends KnownSource {
@@ -81,21 +82,6 @@ export class SqliteSources implements SourceStore {
   }
 }
 
-interface StreamRow extends StreamIdentity {
-  readonly key: string;
-  readonly cursor: string | null;
-  readonly ledger: number;
-  readonly ledgerBytes: number;
-  readonly knownSince: number | null;
-  readonly asked: number | null;
-  readonly lastComplete: number | null;
-  readonly readUpTo: number | null;
-  readonly lastError: string | null;
-  readonly deferred: number;
-  readonly dropped: number;
-  readonly orphaned: number;
-}
-
 const SELECT = `
   SELECT key, source, type, origin, account, scope, cursor_version AS cursorVersion, cursor,
     last_complete AS lastComplete, last_error AS lastError, deferred, dropped, orphaned, known_since AS knownSince, asked,
@@ -135,7 +121,7 @@ export class SqliteStreams implements StreamStore {
     const found: StreamState[] = [];
     for (let after = ''; ;) {
       const rows = this.#connection.all<StreamRow>(SELECT_SOME, { own: OWN_TYPE, after, limit: AT_ONCE });
-      found.push(...rows.map(toState));
+      found.push(...rows.map(toStreamState));
       const last = rows.at(-1);
       if (last === undefined || rows.length < AT_ONCE) return found;
       after = last.key;
@@ -206,7 +192,7 @@ export class SqliteStreams implements StreamStore {
     this.#versions.set(streamKey(identity), cursorVersion);
     const key = toStored(streamKey(identity));
     const known = this.#connection.first<StreamRow>(SELECT_ONE, { key });
-    if (known?.source === source && known.orphaned === 0) return toState(known);
+    if (known?.source === source && known.orphaned === 0) return toStreamState(known);
     this.#connection.run(
       `INSERT INTO stream (key, source, type, origin, account, scope, cursor_version, known_since)
        VALUES (:key, :source, :type, :origin, :account, :scope, :cursorVersion, :now)
@@ -222,7 +208,7 @@ export class SqliteStreams implements StreamStore {
         now: this.#clock.now(),
       },
     );
-    return toState(this.#connection.first<StreamRow>(SELECT_ONE, { key }) as StreamRow);
+    return toStreamState(this.#connection.first<StreamRow>(SELECT_ONE, { key }) as StreamRow);
   }
 
   #selectId(key: string): number | undefined {
@@ -238,19 +224,4 @@ export class SqliteStreams implements StreamStore {
     this.#parsed.set(key, { text, cursor });
     return cursor;
   }
-}
-
-function toState(row: StreamRow): StreamState {
-  return {
-    ...row,
-    key: fromStored(row.key),
-    scope: fromStored(row.scope),
-    knownSince: orUndefined(row.knownSince),
-    asked: orUndefined(row.asked),
-    cursor: row.cursor === null ? undefined : parseJson(row.cursor),
-    lastComplete: orUndefined(row.lastComplete),
-    readUpTo: orUndefined(row.readUpTo),
-    lastError: orUndefined(row.lastError),
-    orphaned: row.orphaned === 1,
-  };
 }
