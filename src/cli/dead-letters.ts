@@ -191,11 +191,15 @@ function print({ stdout }: Io, letters: readonly HeldDeadLetter[]): void {
 }
 
 function toRow({ id, destination, status, reason, uid, at, record }: HeldDeadLetter) {
-  const { event } = decodeRecord(record);
-  return { id, destination, status: status ?? null, reason, uid, at: isoTime(at), event: nest(event) };
+  const row = { id, destination, status: status ?? null, reason, uid, at: isoTime(at) };
+  try {
+    return { ...row, event: nest(decodeRecord(record).event) };
+  } catch {
+    // It was damaged in the state. Whoever repairs it needs its bytes.
+    return { ...row, event: null, record: Buffer.from(record).toString('base64') };
+  }
 }
 
-function line({ id, destination, at, status, record, reason }: HeldDeadLetter): string[] {
-  const dataset = String(decodeRecord(record).event['event.dataset'] ?? '');
+function line({ id, destination, at, status, dataset, reason }: HeldDeadLetter): string[] {
   return [String(id), destination, isoTime(at), String(status ?? ''), dataset, clip(reason, WIDEST_REASON)];
 }

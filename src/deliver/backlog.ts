@@ -10,10 +10,9 @@ import {
   type PageStore,
   type Position,
 } from '../journal/delivery.ts';
-import { timeOf } from '../otlp/decode.ts';
 import { receivesSource, receivesTenant } from './batch.ts';
 import type { InFlightBatch } from './in-flight-batch.ts';
-import { pageReader, type RecordPage } from './record-page.ts';
+import { eventTimeOf, pageReader, type RecordPage } from './record-page.ts';
 import type { DeliveryStateMachine } from './state-machine.ts';
 
 /** How often the backlog is measured where nothing is committed. Milliseconds. */
@@ -137,7 +136,7 @@ export class Backlog {
     page.records.forEach((stored, offset) => {
       const at = { sequence, offset };
       if (isBefore(at, from) || settled.has(keyOf(at))) return;
-      if (receivesTenant(destination, stored)) missing.add(source, timeOf(stored));
+      if (receivesTenant(destination, stored)) missing.add(source, eventTimeOf(page, stored));
     });
   }
 

@@ -1,11 +1,12 @@
 import type { DestinationConfig } from '../config/types.ts';
+import { explain } from '../core/errors.ts';
 import type { Lane } from '../core/event.ts';
+import { printable } from '../core/text.ts';
 import type { DeadLetter, Position } from '../journal/delivery.ts';
-import { attributesOf, timeOf } from '../otlp/decode.ts';
+import { attributesOf } from '../otlp/decode.ts';
 import type { FeedParts } from '../otlp/request-format.ts';
 import type { RequestMaker, RequestRecord, RequestSize } from '../otlp/request.ts';
-import { uidOf } from '../otlp/stored-record.ts';
-import type { RecordPage } from './record-page.ts';
+import { eventTimeOf, idOf, type RecordPage, requireId } from './record-page.ts';
 
 /** One record of a batch, with all that is needed to send it, to acknowledge it, or to make it a dead letter. */
 export interface BatchEntry extends RequestRecord {
@@ -123,17 +124,15 @@ interface RecordInPage {
 }
 
 function makeEntry(
-  { destination, requests, namespaceOf }: BatcherSettings,
+  settings: BatcherSettings,
   { page, feed, stored, offset }: RecordInPage,
   now: number,
 ): BatchEntry {
-  const { source, lane, sequence, dataset } = page;
-  const bytes = requests.record(stored, () => ({
-    dataset,
-    namespace: namespaceOf(source, stored) ?? 'default',
-  }));
+  const { destination, requests } = settings;
+  const { source, lane, sequence } = page;
+  const { bytes, unreadable } = shaped(settings, page, { stored, offset });
   const size = requests.sizeOf(bytes);
-  const at = timeOf(stored);
+  const at = eventTimeOf(page, stored);
   const alone = requests.sizeAlone(feed, size);
   return {
     feed,
@@ -143,10 +142,38 @@ function makeEntry(
     position: { sequence, offset },
     at,
     size,
-    unfit: tooOld(at, now, destination.maxEventAge) ?? tooLarge(alone, destination.maxRequestBytes),
+    unfit:
+      unreadable ?? tooOld(at, now, destination.maxEventAge) ?? tooLarge(alone, destination.maxRequestBytes),
     stored,
     page,
   };
+}
+
+/**
+ * A stored record as the destination gets it, or why there is no such thing: its bytes were damaged in the state, or the
+ * profile cannot express it. One record like that must not hold up all others.
+ */
+function shaped(
+  { requests, namespaceOf }: BatcherSettings,
+  { source, dataset, damaged }: RecordPage,
+  { stored, offset }: { readonly stored: Uint8Array; readonly offset: number },
+): { readonly bytes: Uint8Array; readonly unreadable?: string } {
+  const nothing = new Uint8Array();
+  if (damaged?.offset === offset) return { bytes: nothing, unreadable: damaged.reason };
+  try {
+    // The profile `attributes` reads nothing of a record: what has no id in its place is not sent.
+    requireId(stored);
+    const bytes = requests.record(stored, () => ({
+      dataset,
+      namespace: namespaceOf(source, stored) ?? 'default',
+    }));
+    return { bytes };
+  } catch (error) {
+    return {
+      bytes: nothing,
+      unreadable: `the stored record cannot be read or shaped: ${printable(explain(error))}`,
+    };
+  }
 }
 
 /** Why an event is not sent any more; undefined while it may be. Times are epoch milliseconds. */
@@ -177,10 +204,19 @@ const TENANT_FIELDS = ['organization.id', 'cloud.account.id', 'penstock.gap.part
  */
 export function receivesTenant({ tenants }: Pick<DestinationConfig, 'tenants'>, stored: Uint8Array): boolean {
   if (tenants === undefined) return true;
-  const own = Object.values(attributesOf(stored, TENANT_FIELDS)).filter(
-    (id) => typeof id === 'string' && id !== '',
-  );
+  const own = tenantsOf(stored);
   return own.length === 0 || own.some((id) => tenants.includes(String(id)));
+}
+
+/** None of a record that cannot be read. */
+function tenantsOf(stored: Uint8Array): readonly unknown[] {
+  try {
+    return Object.values(attributesOf(stored, TENANT_FIELDS)).filter(
+      (id) => typeof id === 'string' && id !== '',
+    );
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -207,6 +243,6 @@ export function deadLetterOf(
   now: number,
 ): DeadLetter {
   const { stream, dataset, lane, observedAt } = page;
-  const uid = uidOf(stored);
+  const uid = idOf(page, stored);
   return { stream, dataset, lane, observedAt, uid, record: stored, status, reason, at: now };
 }

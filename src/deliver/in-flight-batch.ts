@@ -1,8 +1,8 @@
 import { type DeadLetter, isBefore, type Position } from '../journal/delivery.ts';
 import { type Batch, type BatchEntry, deadLetterOf, tooOld } from './batch.ts';
-import { uidOf } from '../otlp/stored-record.ts';
 import { BatchBisector, type Bisection } from './bisector.ts';
 import type { Accepted, ClassifiedResponse } from './classify-response.ts';
+import { idOf } from './record-page.ts';
 
 /** How many records a receiver can answer in one request, as far as that is known. */
 export interface RequestSize {
@@ -209,7 +209,7 @@ export class InFlightBatch {
 
   #isNamed(index: number, named: readonly string[]): boolean {
     const entry = this.#entries[index];
-    return entry !== undefined && named.includes(uidOf(entry.stored));
+    return entry !== undefined && named.includes(idOf(entry.page, entry.stored));
   }
 
   #bisect(response: Exclude<ClassifiedResponse, Accepted>, larger: boolean): Bisection | undefined {

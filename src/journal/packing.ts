@@ -15,7 +15,15 @@ export function pack(records: Uint8Array): Uint8Array {
   return packed.length < records.length ? packed : records;
 }
 
-/** Reverses `pack`. */
+/**
+ * Reverses `pack`. What was damaged so that it cannot be decompressed stays as it is: no record begins like that, so its
+ * reader finds that it holds none, and one page does not hold up all others.
+ */
 export function unpack(packed: Uint8Array): Uint8Array {
-  return packed[0] === ZSTD ? zstdDecompressSync(packed) : packed;
+  if (packed[0] !== ZSTD) return packed;
+  try {
+    return zstdDecompressSync(packed);
+  } catch {
+    return packed;
+  }
 }
