@@ -1,14 +1,11 @@
-/** A fault, and the test that puts the program into it. Tests are named by file and title; they are written once. */
-export interface Fault {
-  readonly fault: string;
-  readonly file: string;
-  /** As it stands in the file (`%s` and `$name` stand for anything); absent: all tests of the file. */
-  readonly title?: string;
-}
+import { type Fault, rows } from './fault.ts';
+import { POSTGRES_FAULTS } from './postgres-faults.ts';
 
 const RESPONSES = 'test/deliver/response-table.test.ts';
+const SENDER = 'test/otlp/sender.test.ts';
 const ODD_RESPONSES = 'test/deliver/odd-responses.test.ts';
 const UNANSWERED = 'test/deliver/unanswered.test.ts';
+const EXPLAINED = 'test/http/network-error.test.ts';
 const VENDOR_ODD = 'test/http/odd-responses.test.ts';
 const THROTTLING = 'test/http/throttling.test.ts';
 const NETWORK = 'test/http/network.test.ts';
@@ -17,14 +14,13 @@ const DIRECTORY = 'test/journal/sqlite/state-directory.test.ts';
 const ROOM = 'test/journal/sqlite/room.test.ts';
 const DISK = 'test/journal/sqlite/full-disk.test.ts';
 const DAEMON_DISK = 'test/system/full-disk.test.ts';
+const OUTAGES = 'test/runtime/long-outages.test.ts';
+const NAMES = 'test/runtime/names-and-certificates.test.ts';
+const CLIENT = 'test/http/client.test.ts';
 const APP = 'test/runtime/app.test.ts';
 
 /** Models of vendors, which draw histories and compare sets. */
 export const MODELS = 'vendors that change while they are read';
-
-function rows(file: string, titles: Readonly<Record<string, string | undefined>>): readonly Fault[] {
-  return Object.entries(titles).map(([fault, title]) => ({ fault, file, ...(title && { title }) }));
-}
 
 /** Faults of the destination, of vendors and the network, of the state and its disk, of clocks and processes. */
 export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
@@ -37,16 +33,36 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       'a request that never settles':
         'a request that never settles is given up five seconds after its time-out',
     }),
+    ...rows(SENDER, {
+      'a success whose body is cut': 'a truncated success is returned as incomplete',
+      'a success whose body stops half-way':
+        'a request to a server with the fault %s is sent once and ends in time',
+      'a body that comes byte by byte': 'a response that arrives byte by byte ends at the time-out',
+      'a garbled body': 'a body that does not decode as %s is marked as undecoded',
+      'a body above 4 MiB': 'a success with a body %s is complete and marked as undecoded',
+    }),
+    ...rows(NAMES, {
+      'DNS that fails, and a name that moves; the same for vendors':
+        'when the name of the %s cannot be looked up and then has another address, each record arrives once',
+      'a certificate that expires and is renewed; the same for vendors':
+        'when the certificate of the %s expires and is renewed, each record arrives once',
+    }),
+    ...rows('test/otlp/agent.test.ts', {
+      'a certificate that is unknown or of another name': 'a certificate %s is refused',
+      'a client certificate that is renewed':
+        'a client certificate is sent, and one that replaces it is used without a restart',
+    }),
+    ...rows(RESPONSES, { 'HTML instead of an answer': 'HTML, then repaired' }),
     ...rows(UNANSWERED, {
       'slower than the time-out':
         'a receiver that needs longer than the time-out gets every record, with few repeats',
       'a reset at one record': 'at which a receiver resets the connection, holds back no other',
       'away, then back': 'a receiver that was down gets the same request when it is back',
     }),
-    {
-      fault: 'away for a week of simulated time, with restarts',
-      file: 'test/system/week-away.test.ts',
-    },
+    ...rows(OUTAGES, {
+      'away for 24 simulated hours':
+        'a destination that is away for 24 hours holds up no poll, and has each record once when it is back',
+    }),
     { fault: 'away beyond `backlog.max`', file: 'test/deliver/backlog.test.ts' },
   ],
   'vendors and the network': [
@@ -58,7 +74,11 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
     ...rows(THROTTLING, {
       '429, with and without a time': '429 after all retries ends the poll and pauses the quota durably',
       '503 with `Retry-After`': '503 waits as its retry-after says',
-      'time-outs': 'time-outs are retried',
+      'slower than the time-out': 'time-outs are retried',
+    }),
+    ...rows(CLIENT, {
+      'a body that is cut, a connection that is reset, 408, 500, 503':
+        '%s is retried, and the later response used',
     }),
     ...rows(VENDOR_ODD, {
       'HTML instead of JSON': 'is not what a page is, whatever its label: %s',
@@ -71,12 +91,14 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
     ...rows(NETWORK, {
       'a body that stops half-way': 'a body (%s) that stops half-way is a time-out',
       'a refused connection': 'a port where nobody listens is a refused connection',
-      'DNS that fails, and other errors of the network': '%s is explained in words',
+    }),
+    ...rows(EXPLAINED, {
+      'DNS, TLS, proxies and connections that fail, on both sides':
+        'each network failure is explained in the same words for sources and destinations',
     }),
     ...rows(TLS, {
-      'a certificate that is expired, unknown or of another name':
-        '%s is rejected, and the error says what to set',
-      'a certificate that is renewed':
+      'a certificate that is unknown or of another name': '%s is rejected, and the error says what to set',
+      'certificate files that are renewed':
         'the files are read again, so that a renewed certificate needs no restart',
     }),
   ],
@@ -110,6 +132,14 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       fault: 'files that are removed, and copies that are restored',
       file: 'test/system/state-files.test.ts',
     },
+    ...rows(OUTAGES, {
+      'the journal at its cap, under a daemon':
+        'at the cap of the journal nothing is requested; delivery goes on when it can, then polling does, and nothing is lost',
+    }),
+    ...rows('test/collect/commit.test.ts', {
+      'the journal at its cap, for counters, which cannot be read again later':
+        'a gap that a full journal causes is logged at once, and shipped when there is room',
+    }),
     ...rows(ROOM, {
       'the journal at its cap': 'at the cap undelivered pages are kept, and there is no room',
       'a journal above it': 'a journal that is a quarter above the cap is critical',
@@ -119,6 +149,7 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       file: 'test/system/durability.test.ts',
     },
   ],
+  PostgreSQL: POSTGRES_FAULTS,
   security: [
     {
       fault:

@@ -4,7 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type Fault, FAULTS, MODELS, titlePattern } from './faults.ts';
+import type { Fault } from './fault.ts';
+import { FAULTS, MODELS, titlePattern } from './faults.ts';
 
 /** A fault, and what is at fault. */
 export interface FaultToRun extends Fault {
