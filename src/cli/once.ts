@@ -69,7 +69,7 @@ export const onceCommand: PenstockCommand = {
       onResponse: outages.onResponse,
     });
     keepHeapSmall('command');
-    const summary = await once(app, names);
+    const summary = await once(app, names, signal);
     progress.end();
     ended.abort();
     await timer;

@@ -1,6 +1,7 @@
 import { pollSource } from '../collect/loop.ts';
 import { PollStats, type SourcePollResult } from '../core/observers.ts';
 import { JournalWriteError } from '../journal/journal.ts';
+import { totalsOf } from '../observe/live.ts';
 import { type Snapshot, takeSnapshot } from '../observe/snapshot.ts';
 import type { DestinationStatus } from '../observe/status.ts';
 import { overdueStreams, type OverdueStream, type SourceState } from '../observe/states.ts';
@@ -48,10 +49,15 @@ interface Left {
 /**
  * Polls every stream now, whatever its schedule, and delivers meanwhile; then waits until every destination has
  * everything, is paused, or the app's signals abort. What another process holds is waited for as well: a source until it
- * was polled there, or can be polled here. `names`: only these sources are polled. Rejects only when the state cannot be
- * used, or its disk does not accept the position of a delivery.
+ * was polled there, or can be polled here. `names`: only these sources are polled. `deadline`: until when a database that
+ * is away is waited for when the pass is done. Rejects only when the state cannot be used, or its disk does not accept
+ * the position of a delivery.
  */
-export async function once(app: App, names?: readonly string[]): Promise<OnceSummary> {
+export async function once(
+  app: App,
+  names?: readonly string[],
+  deadline: AbortSignal = app.delivering,
+): Promise<OnceSummary> {
   const polls: SourcePollResult[] = [];
   const reports = new StateReports(app);
   const left: Left = { sources: [], destinations: app.config.destinations.map(({ name }) => name) };
@@ -64,9 +70,39 @@ export async function once(app: App, names?: readonly string[]): Promise<OnceSum
     }
   };
   await runAll(app, [pass(), deliver(app, reports), watchState(app), reports.run()]);
-  await reports.write();
-  await app.journal.trim(app.clock.now());
-  return summaryOf(app, polls, left);
+  return afterPass(app, deadline, async () => {
+    await reports.write();
+    await trimmed(app);
+    return summaryOf(app, polls, left);
+  });
+}
+
+/** What the pass did is committed. Only its summary is missing while the database is away, so the words say so. */
+async function afterPass<T>(
+  { journal, clock, live }: App,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await untilRead(work, { journal, clock, signal });
+  } catch (error) {
+    if (!(error instanceof JournalWriteError)) throw error;
+    const { collected, delivered } = totalsOf(live);
+    throw new JournalWriteError(
+      `The pass has ended, and what it did is kept (${collected} collected, ${delivered} delivered); but its summary could not be read from the state, so it is not known whether anything is left. ${error.message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The next pass removes what this one cannot. */
+async function trimmed({ journal, clock, log }: App): Promise<void> {
+  try {
+    await journal.trim(clock.now());
+  } catch (error) {
+    if (!(error instanceof JournalWriteError)) throw error;
+    log.debug({ err: error }, 'Delivered pages could not be removed now; the next pass removes them.');
+  }
 }
 
 interface Pass {
