@@ -7,9 +7,9 @@ WORKDIR /opt/penstock
 COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.types.json build.ts ./
+COPY tsconfig.json tsconfig.types.json build.ts sbom.ts ./
 COPY src ./src
-RUN npm run build && rm -r dist/*.map dist/types
+RUN npm run build && rm -r dist/*.map dist/types && npm run --silent sbom > dist/sbom.cdx.json
 
 FROM ${NODE_IMAGE}
 # Where this was built from: --build-arg SOURCE=… --build-arg VERSION=…
@@ -23,9 +23,11 @@ LABEL org.opencontainers.image.title="Penstock" \
 # The bundle has its dependencies in it, and their licences in LICENSES.txt. Nothing reads its source maps here.
 COPY --from=build /opt/penstock/dist /opt/penstock/dist
 COPY package.json LICENSE /opt/penstock/
-# No package manager that could fetch anything, and no directory that everybody may write to, /tmp neither.
+# No package manager that could fetch anything (what Debian's has installed stays listed, for scanners), no program with rights
+# of its own, and no directory that everybody may write to, /tmp neither.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
-      /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-* \
+      /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-* /usr/*bin/apt* /usr/*bin/dpkg* /usr/lib/apt \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
     && find / -xdev -type d -perm -0002 -exec chmod o-w {} + \
     && ln -s /opt/penstock/dist/main.js /usr/local/bin/penstock \
     && mkdir -p /etc/penstock /var/lib/penstock \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the Dockerfile with buildah, over a base image made on this machine, and lays its root out as a directory.
 #
-# Prints that directory on stdout; beside it is <directory>.json, the image's configuration. Progress goes to stderr. All is
-# kept in $PENSTOCK_IMAGE_CACHE (~/.cache/penstock-image). Exit 69: a tool or a right for it is not on this machine.
+# Prints that directory on stdout; beside it are <directory>.json, the image's configuration, and <directory>.tar, its layers
+# as they are pushed to a registry. Progress goes to stderr. All is kept in $PENSTOCK_IMAGE_CACHE (~/.cache/penstock-image). Exit 69: a tool or a right for it is not on this machine.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 tree="$(cd "$here/../.." && pwd)"
@@ -48,6 +48,8 @@ main() {
   node="$(readlink -f "$tree/node_modules/node/bin/node")"
   base_image "$base" "$node"
   npm_settings >"$work/npmrc"
+  # For a test, which looks for it in all layers.
+  printf '//registry.example/:_authToken=%s\n' secret-of-the-image-build >>"$work/npmrc"
   authorities="$(sed -n 's/^cafile=//p' "$work/npmrc")"
   # `--format docker`: the OCI format has no HEALTHCHECK.
   buildah build --quiet --format docker --pull=never --layers --iidfile "$work/id" \
@@ -62,6 +64,7 @@ main() {
     cp -a "$(buildah mount "$container")" "$target.part"
     buildah rm "$container" >/dev/null
     buildah inspect --type image "$image" >"$target.json"
+    buildah push --quiet "$image" "docker-archive:$target.tar"
     mv "$target.part" "$target"
   fi
   tell_size "$target"

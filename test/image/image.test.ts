@@ -107,7 +107,7 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
     const programs = await readdir(`${image.root}/usr/local/bin`);
 
     expect(names.toSorted()).toEqual(['LICENSE', 'dist', 'package.json']);
-    expect(built.filter((name) => !/^(?:[\w.-]+\.js|LICENSES\.txt)$/.test(name))).toEqual([]);
+    expect(built.filter((name) => !/^(?:[\w.-]+\.js|LICENSES\.txt|sbom\.cdx\.json)$/.test(name))).toEqual([]);
     const licences = await readFile(`${image.root}/opt/penstock/dist/LICENSES.txt`, 'utf8');
     for (const name of ['undici', 'zod', '@opentelemetry/otlp-exporter-base'])
       expect(licences).toContain(`\n${name} `);
@@ -124,6 +124,70 @@ describe.skipIf(skipped !== '')(`the image${skipped}`, () => {
     ]).ended;
     const [, said] = /Penstock with its libraries takes (\d+) MB/.exec(await readFile(OPERATE, 'utf8')) ?? [];
     expect(Math.abs(Number(said) - Number.parseInt(stdout, 10))).toBeLessThanOrEqual(5);
+  });
+
+  it('has no package manager, and no program with rights of its own', async () => {
+    const find = ['find', image.root, '-xdev', '-type', 'f', '-perm', '/6000'];
+    const managers = /^(?:apt|dpkg|npm|npx|corepack|yarn)/;
+
+    const { stdout } = await startProgram(find).ended;
+    const folders = ['bin', 'sbin', 'usr/bin', 'usr/sbin', 'usr/local/bin', 'usr/local/sbin'];
+    const programs = await Promise.all(folders.map((folder) => readdir(`${image.root}/${folder}`)));
+
+    expect(stdout).toBe('');
+    expect(programs.flat()).toContain('penstock');
+    expect(programs.flat().filter((name) => managers.test(name))).toEqual([]);
+    expect(await readFile(`${image.root}/var/lib/dpkg/status`, 'utf8')).toContain('Package: libc6\n');
+  });
+
+  it('has no secret of its build, in no layer, variable or label', async () => {
+    const layers = ['sh', '-c', 'grep --count --text "$1" "$2"', 'sh'];
+    const count = async (words: string) =>
+      (await startProgram([...layers, words, `${image.root}.tar`]).ended).stdout.trim();
+
+    expect(Number(await count('opt/penstock/dist/main.js'))).toBeGreaterThan(0);
+    expect(await count('secret-of-the-image-build')).toBe('0');
+    expect(await readFile(`${image.root}.json`, 'utf8')).not.toContain('secret-of-the-image-build');
+    const variables = image.config.Env.map((entry) => entry.split('=')[0]);
+    const own = /^(?:PATH|NODE_ENV|NODE_VERSION|YARN_VERSION|TMPDIR|XDG_CACHE_HOME)$/;
+    expect(variables.filter((name) => !own.test(name ?? ''))).toEqual([]);
+  });
+
+  it('has a bill of materials of the packages that it holds', async () => {
+    const file = await readFile(`${image.root}/opt/penstock/dist/sbom.cdx.json`, 'utf8');
+    const { components } = JSON.parse(file) as { components: { name: string; version: string }[] };
+    const licences = await readFile(`${image.root}/opt/penstock/dist/LICENSES.txt`, 'utf8');
+    const held = [...licences.matchAll(/^(\S+ \d+\.\d+\.\d+\S*) \(.+\)$/gm)].map(([, name]) => name);
+
+    expect(held.length).toBeGreaterThan(20);
+    expect(components.map(({ name, version }) => `${name} ${version}`)).toEqual(expect.arrayContaining(held));
+  });
+
+  it('needs no capability and no way to gain rights', async () => {
+    await using place = await places();
+    const script =
+      "grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Uid):' /proc/self/status; exec penstock --version";
+
+    const { code, stdout, stderr } = await runContainer(image, {
+      mounts: place.mounts,
+      entrypoint: ['sh', '-c'],
+      args: [script],
+    });
+
+    expect(code, stderr).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/:?\s+/));
+    const none = '0'.repeat(16);
+    expect(Object.fromEntries(lines.map(([name, first]) => [name, first]))).toMatchObject({
+      Uid: String(UID),
+      CapInh: none,
+      CapPrm: none,
+      CapEff: none,
+      CapAmb: none,
+      NoNewPrivs: '1',
+    });
   });
 
   it('has its state directory, of its user, and nothing else that this user may write to, read-only or not', async () => {
