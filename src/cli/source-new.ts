@@ -6,6 +6,10 @@ import { newSource } from '../sources/_declarative/new-source.ts';
 import type { ExitCode, Io } from './io.ts';
 import { jsonLine, say, wantsJson } from './output.ts';
 
+/** Modes, whatever the umask: everybody may read a definition, and Penstock runs what it says, so nobody else may write it. */
+const FOLDER = 0o755;
+const FILE = 0o644;
+
 /** `penstock source new ID`: writes a definition to begin with. @throws ConfigError when its folder exists */
 export async function sourceNew(
   io: Io,
@@ -21,8 +25,8 @@ export async function sourceNew(
   for (const [name, text] of newSource(id)) {
     const file = join(folder, name);
     const at = absolutePath(io.cwd, file);
-    await mkdir(dirname(at), { recursive: true });
-    await writeFile(at, text, { flag: 'wx' });
+    await mkdir(dirname(at), { recursive: true, mode: FOLDER });
+    await writeFile(at, text, { flag: 'wx', mode: FILE });
     if (wantsJson(io, flags)) jsonLine(io.stdout, { file });
     else say(io.stdout, `${file}\n`);
   }
@@ -33,8 +37,8 @@ export async function sourceNew(
 /** Makes a folder that must not exist yet. */
 async function newFolder(at: string, shown: string): Promise<void> {
   try {
-    await mkdir(dirname(at), { recursive: true });
-    await mkdir(at);
+    await mkdir(dirname(at), { recursive: true, mode: FOLDER });
+    await mkdir(at, FOLDER);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST')
       throw new ConfigError([`${shown} exists, and nothing is overwritten. Name another, or remove it.`]);

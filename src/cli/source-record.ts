@@ -65,10 +65,10 @@ export async function sourceRecord(
   return EXIT.done;
 }
 
-/** Writes a file that is not there yet. */
+/** Writes a file that is not there yet, for its owner alone: whether it may be shared is to be seen by reading it. */
 async function writeNew(at: string, text: string): Promise<void> {
-  await mkdir(dirname(at), { recursive: true });
-  await writeFile(at, text, { flag: 'wx' });
+  await mkdir(dirname(at), { recursive: true, mode: 0o700 });
+  await writeFile(at, text, { flag: 'wx', mode: 0o600 });
 }
 
 /** Polls the vendor as for the first time, until there are so many pages. Only quotas are written. */

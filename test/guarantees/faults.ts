@@ -18,6 +18,8 @@ const OUTAGES = 'test/runtime/long-outages.test.ts';
 const NAMES = 'test/runtime/names-and-certificates.test.ts';
 const CLIENT = 'test/http/client.test.ts';
 const APP = 'test/runtime/app.test.ts';
+const IMAGE = 'test/image/image.test.ts';
+const AUDIT = 'test/guarantees/audit.test.ts';
 
 /** Models of vendors, which draw histories and compare sets. */
 export const MODELS = 'vendors that change while they are read';
@@ -163,6 +165,28 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
     },
     ...rows(DIRECTORY, {
       'modes of the state’s files': 'a first run creates the directory and its files for the owner alone',
+    }),
+    {
+      fault: 'umask 000: modes of everything that every command writes',
+      file: 'test/guarantees/file-modes.test.ts',
+    },
+    ...rows(IMAGE, {
+      'the image’s user': 'says how it is run, and what it is',
+      'a root file system that is read-only, and no network':
+        'runs the demo without a network and with a read-only root, as process 1 of its user',
+      'files of the image that its user may write to':
+        'has its state directory, of its user, and nothing else that this user may write to, read-only or not',
+      'no capability': 'needs no capability and no way to gain rights',
+      'package managers, setuid and setgid in the image':
+        'has no package manager, and no program with rights of its own',
+      'a secret of the build in the image': 'has no secret of its build, in no layer, variable or label',
+      'what the image holds, in a bill of materials': 'has a bill of materials of the packages that it holds',
+    }),
+    { fault: 'the bill of materials: complete, valid CycloneDX', file: 'test/guarantees/sbom.test.ts' },
+    ...rows(AUDIT, {
+      'a known advisory about a package that is shipped':
+        'the audit fails where the registry knows an advisory about what is shipped, and names it',
+      'a registry without advisories': 'the audit says that it is skipped where the registry answers %i',
     }),
   ],
   [MODELS]: [

@@ -98,6 +98,7 @@ async function runTests(
         '--project=fast',
         '--project=system',
         '--project=guarantees',
+        '--project=image',
         '--testTimeout=3600000',
         '--reporter=default',
         '--reporter=json',
