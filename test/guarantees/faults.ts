@@ -72,7 +72,11 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       fault: 'random sequences of all of these, on both sides, for every source',
       file: 'test/guarantees/odd-sequences.test.ts',
     },
-    { fault: 'every documented error of each vendor', file: 'test/sources/contract.test.ts' },
+    {
+      fault:
+        'every documented error of each vendor: what it means, and once in the middle and at the end of a poll',
+      file: 'test/sources/documented-errors.test.ts',
+    },
     ...rows(THROTTLING, {
       '429, with and without a time': '429 after all retries ends the poll and pauses the quota durably',
       '503 with `Retry-After`': '503 waits as its retry-after says',

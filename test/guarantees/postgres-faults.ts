@@ -50,10 +50,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     'a holder that is paused before any statement of a write':
       'changes nothing when it was paused before any of the statements with which it %s',
   }),
-  ...rows('test/system/replicas/pause.test.ts', {
-    'a replica that is paused beyond its lease, under load':
-      'commits nothing when it goes on, says so once for each lease, and works again',
-  }),
   ...rows('test/journal/postgres/database.test.ts', {
     'a server that accepts no writes: a standby, or a full disk':
       'a server that accepts no writes now, as a standby or one with a full disk',
