@@ -9,7 +9,9 @@ export function shapeFindings(
   { shape }: Pick<CommonOptions, 'shape'>,
 ): readonly Finding[] {
   if (shape === undefined) return [];
-  const kept = [...shape.remove, ...(shape.hash?.fields ?? [])].filter((name) => keyFields.includes(name));
+  const kept = [...shape.remove, ...(shape.hash?.fields ?? [])].filter((name) =>
+    keyFields.some((field) => name === field || name.startsWith(`${field}.`)),
+  );
   const key = shape.hash?.key.reveal();
   return [
     ...(kept.length === 0 ? [] : [keptFinding(kept)]),

@@ -39,7 +39,7 @@ export interface Source<
   readonly openNamespace?: boolean;
   /**
    * The fields of its events whose values its ledger keeps, in keys or values: `shape` does not change them there, and
-   * `check` says so. Absent: none.
+   * `check` says so, of the fields below them too. Absent: none.
    */
   readonly keyFields?: readonly string[];
   /**

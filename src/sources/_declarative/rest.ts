@@ -86,6 +86,13 @@ export class RestFields {
   }
 }
 
+/** The field that holds what is at a path, unless `map` names it. A list is one field, whatever of it the path names. */
+export function restFieldOf({ dataset }: Pick<Rest, 'dataset'>, path: Steps): string {
+  const list = path.findIndex((step) => typeof step === 'number');
+  const names = path.slice(0, list === -1 ? undefined : list) as readonly string[];
+  return names.reduce(nameBelow, dataset);
+}
+
 /** The name of a field in an object: `acme.audit.actor` and `ipAddress` are `acme.audit.actor.ip_address`. */
 function nameBelow(prefix: string, name: string): string {
   const known = names.get(prefix)?.get(name);

@@ -19,10 +19,12 @@ import { type Definition, LIMITS, type Limits, type PollParts, type WindowOption
 import { type Item, mapItem } from './mapping.ts';
 import { optionsOf } from './options.ts';
 import { ROUTE } from './pager.ts';
+import type { Steps } from './path.ts';
 import { pollPosition } from './poll-position.ts';
 import { pollSnapshot } from './poll-snapshot.ts';
 import { pollWindow } from './poll-window.ts';
 import { probe } from './probe.ts';
+import { restFieldOf } from './rest.ts';
 import { readTime } from './time.ts';
 
 /** A record was made by `Reading.observe`; a malformed one says why. */
@@ -135,14 +137,28 @@ function fieldsOf({ fields, mapping }: Definition): Source['fields'] {
   return { ...Object.fromEntries(mapped.map(({ name }) => [name, 'keyword'] as const)), ...fields };
 }
 
-/** The fields whose values its keys hold, or the values that tell a changed record. Content alone is a hash. */
+/**
+ * The fields whose values its keys hold, or the values that tell a changed record: those that `map` makes of them by a
+ * path, and those that hold them unmapped. Content alone is a hash.
+ */
 function keyFieldsOf({ mapping, rules: { key = [], compare } }: Definition): readonly string[] {
   const kept = [...key, ...(typeof compare === 'object' ? compare : [])];
-  return mapping.fields.flatMap(({ name, origin }) => {
+  const mapped = mapping.fields.flatMap(({ name, origin }) => {
     if (!('steps' in origin)) return [];
-    const isKept = kept.some(({ of, steps }) => of === origin.of && isDeepStrictEqual(steps, origin.steps));
+    const isKept = kept.some(({ of, steps }) => of === origin.of && isWithin(origin.steps, steps));
     return isKept ? [name] : [];
   });
+  const unmapped = kept.flatMap(({ of, steps }) => {
+    const rest = of === 'item' ? mapping.restOfItem : mapping.rest;
+    return rest === undefined || steps.length === 0 ? [] : [restFieldOf(rest, steps)];
+  });
+  const id = key.length === 1 ? ['event.id'] : [];
+  return [...new Set([...mapped, ...unmapped, ...id])];
+}
+
+/** Whether a path leads to what another one names, or to a part of it. */
+function isWithin(path: Steps, outer: Steps): boolean {
+  return isDeepStrictEqual(path.slice(0, outer.length), outer);
 }
 
 function throttledBy(
