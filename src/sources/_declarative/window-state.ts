@@ -102,6 +102,7 @@ export class WindowState {
     this.#firstSlice = this.#cursor.slice;
     this.#at = Math.max(0, this.#cursor.resume ?? this.#cursor.next - overlap);
     this.#begun = this.#at;
+    this.#window = { from: 0, to: 0 };
     this.#pending = this.#cursor.pending;
     this.#complete = false;
   }
@@ -117,11 +118,12 @@ export class WindowState {
     const slice = plan.filter === 'both' ? Math.min(this.#cursor.slice ?? Infinity, options.slice) : Infinity;
     const end = Math.min(settled, this.#at + Math.max(slice, plan.units.to));
     const to = this.#pending?.to ?? (plan.filter === 'both' ? floorTo(end, plan.units.to) : end);
-    if (to <= from) {
+    // The estimate is wrong after our clock was set back: a poll asks at least once, to learn the vendor's.
+    if (to <= from && this.#window.to > 0) {
       this.#complete = true;
       return undefined;
     }
-    this.#window = { from, to };
+    this.#window = { from, to: Math.max(to, floorTo(from, plan.units.to) + plan.units.to) };
     this.startWalk();
     return this.#window;
   }
@@ -282,10 +284,9 @@ export class WindowState {
     }
     const unread = plan.order === 'descending' ? Math.min(this.#oldest + 1, this.#end) : this.#end;
     this.#cursor = { ...this.#cursor, next: Math.max(this.#cursor.next, this.#end), resume: this.#end };
-    const gap = unread > from ? [gapOf({ from, to: unread }, 'too-many-pages')] : [];
     return {
       ...this.#moved({ from: unread, to: this.#end }),
-      ...(gap.length > 0 && { gaps: gap }),
+      ...(unread > from && { gaps: [gapOf({ from, to: unread }, 'too-many-pages')] }),
     };
   }
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { definition, simulated } from './lab.ts';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 const text = (order: string) =>
   definition({
@@ -62,5 +63,23 @@ it.each(['ascending', 'descending', 'none'])(
 
     expect(sample.actions()).toEqual(['a1', 'a2']);
     expect(new Set(sample.lab.events.map(({ uid }) => uid)).size).toBe(2);
+  },
+);
+
+it.each(['ascending', 'descending', 'none'])(
+  'in order %s, records are read at once after our clock was set back',
+  async (order) => {
+    let ahead = 0;
+    await using sample = await apart(order, () => ahead);
+    await sample.poll();
+    sample.clock.jump(-7 * HOUR);
+    ahead = 7 * HOUR;
+    sample.add(0);
+    await sample.clock.advance(2 * MINUTE);
+
+    await sample.poll();
+
+    expect(sample.actions()).toEqual(['a1']);
+    expect(sample.lab.gaps).toEqual([]);
   },
 );
