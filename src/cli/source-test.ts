@@ -3,6 +3,7 @@ import { absolutePath } from '../config/files.ts';
 import { ConfigError, EXIT } from '../core/errors.ts';
 import { counted } from '../core/text.ts';
 import { type Difference, inWords } from '../sources/_declarative/difference.ts';
+import { Evidence } from '../sources/_declarative/evidence.ts';
 import { failuresOnEmptyRecord } from '../sources/_declarative/empty-record.ts';
 import { withEvents } from '../sources/_declarative/fixture-events.ts';
 import type { ExitCode, Io } from './io.ts';
@@ -36,6 +37,11 @@ export async function sourceTest(
     const result = { fixture: file, events: events.length, updated, differences };
     if (json) jsonLine(io.stdout, result);
     else say(io.stdout, report(result));
+  }
+  const { missing } = Evidence.of(definition);
+  if (missing.length > 0) {
+    if (json) jsonLine(io.stdout, { missing, differences: [] });
+    else say(io.stdout, `not proven by a fixture, because no answer has it: ${missing.join(', ')}\n`);
   }
   const simulated = await simulate(
     definition,

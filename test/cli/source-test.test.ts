@@ -306,3 +306,12 @@ it('a poll of the simulated vendor that fails is a difference', async () => {
     },
   ]);
 });
+
+it('a path that is in no answer of the fixtures is named, and is no difference', async () => {
+  const { test } = await folder({ source: ACME.replace('{ link: next }', 'meta.next') });
+
+  const { rows } = await test('--update');
+
+  expect(rows).toContainEqual({ missing: ['paging.next_url.from (meta.next)'], differences: [] });
+  expect((await (await folder()).test('--update')).rows.filter((row) => 'missing' in row)).toEqual([]);
+});

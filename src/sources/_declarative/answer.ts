@@ -61,6 +61,12 @@ export class Answer {
     return found === null || found === '' ? undefined : found;
   }
 
+  /** Whether the answer has it, also as null or empty. */
+  has(value: AnswerValue): boolean {
+    if ('steps' in value) return rawAt(this.#body, value.steps) !== undefined;
+    return this.#find(value) !== undefined;
+  }
+
   #find(value: AnswerValue): unknown {
     if ('steps' in value) return value.steps.length === 0 ? this.#body : valueAt(this.#body, value.steps);
     if ('header' in value) return this.response.headers[value.header.toLowerCase()];

@@ -7,6 +7,7 @@ import { Answer, saysYes, shapeOf } from './answer.ts';
 import type { PositionCursor } from './cursors.ts';
 import type { PollParts, PositionPlan } from './definition.ts';
 import { pagesOf } from './emit.ts';
+import { Evidence } from './evidence.ts';
 import { Expansion } from './expand.ts';
 import { Pager } from './pager.ts';
 import { Reading } from './records.ts';
@@ -47,6 +48,7 @@ class PositionPoll {
     const { definition, context, limits } = this.#parts;
     const expansion = Expansion.of(definition, context.http, context);
     const reading = new Reading(definition.rules);
+    const evidence = Evidence.of(definition);
     let pager = this.#pager();
     let request: HttpRequest | undefined = pager.first();
     for (let left = limits.pages; request !== undefined && left > 0; left -= 1) {
@@ -57,8 +59,10 @@ class PositionPoll {
         request = pager.first();
         continue;
       }
+      evidence.note(answer);
       const survey = await surveyOf(answer.rows, definition.rules);
       const outcome = this.#outcomeOf(answer, survey, pager);
+      if (outcome.last) evidence.warn(context.log, request, answer);
       yield* pagesOf<PositionCursor>({ context, reading, survey, expansion }, () =>
         this.#tail(answer, survey, outcome),
       );

@@ -5,6 +5,7 @@ import { Answer, shapeOf } from './answer.ts';
 import type { SnapshotCursor } from './cursors.ts';
 import type { PollParts } from './definition.ts';
 import { pagesOf } from './emit.ts';
+import { Evidence } from './evidence.ts';
 import { Expansion } from './expand.ts';
 import { Pager } from './pager.ts';
 import { Reading } from './records.ts';
@@ -62,13 +63,17 @@ async function* walk({ definition, context }: PollParts, { before, allowance, se
     variables: { options: optionValues(definition.optionTypes, context.options) },
     shape: shapeOf(definition.records),
   });
+  const evidence = Evidence.of(definition);
   let request: HttpRequest | undefined = pager.first();
   while (request !== undefined) {
     context.signal.throwIfAborted();
     allowance.spend();
     const answer = new Answer(await context.http.request(request), definition.records);
     const survey = await surveyOf(answer.rows, definition.rules);
-    request = pager.next(answer);
+    evidence.note(answer);
+    const next = pager.next(answer);
+    if (next === undefined) evidence.warn(context.log, request, answer);
+    request = next;
     const { date } = answer.response;
     const cut = request !== undefined && allowance.isSpent;
     const isLast = request === undefined;

@@ -1,6 +1,7 @@
 import type { CommonOptions, Finding, SourceContext } from '../../core/source.ts';
 import { Answer, shapeOf } from './answer.ts';
 import type { Definition } from './definition.ts';
+import { Evidence } from './evidence.ts';
 import { Pager } from './pager.ts';
 import { Reading } from './records.ts';
 import { optionValues } from './terms.ts';
@@ -28,12 +29,17 @@ export async function* probe(
     },
     shape: shapeOf(definition.records),
   });
-  const answer = new Answer(await context.http.request(pager.first()), definition.records);
+  const request = pager.first();
+  const answer = new Answer(await context.http.request(request), definition.records);
+  const evidence = Evidence.of(definition);
+  evidence.note(answer);
   const reading = new Reading(definition.rules);
   let malformed = 0;
   for (const record of answer.rows)
     malformed += Number(reading.observe(record).some((one) => one.record.problem !== undefined));
   yield found(answer.rows.length, malformed);
+  const missing = pager.next(answer) === undefined ? evidence.doubt(request, answer) : undefined;
+  if (missing !== undefined) yield unpaged(answer.rows.length, missing);
   return 1;
 }
 
@@ -51,6 +57,15 @@ function found(records: number, malformed: number): Finding {
     verdict: 'ok',
     detail: records === 1 ? '1 record in a page' : `${records} records in a page`,
     advice: '',
+  };
+}
+
+function unpaged(records: number, missing: string): Finding {
+  return {
+    probe: 'paging',
+    verdict: 'warn',
+    detail: `A page of ${records} records, as full as the request allows, has no ${missing}: what follows would be missed.`,
+    advice: 'If it stands elsewhere in the answer, correct its path in source.yaml.',
   };
 }
 

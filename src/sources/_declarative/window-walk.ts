@@ -5,6 +5,7 @@ import type { HttpRequest } from '../../core/http.ts';
 import { Answer, shapeOf } from './answer.ts';
 import type { PollParts, WindowPlan } from './definition.ts';
 import { Keyset } from '../_kit/keyset.ts';
+import { Evidence } from './evidence.ts';
 import { Pager } from './pager.ts';
 import { Reading } from './records.ts';
 import { type Survey, surveyOf } from './survey.ts';
@@ -70,9 +71,11 @@ export async function* walkWindow(walk: Walk): AsyncGenerator<Step> {
   let pager = pagerOf(walk, walk.window);
   let request: HttpRequest | undefined = pager.first();
   let reading = new Reading(definition.rules);
+  const evidence = Evidence.of(definition);
   while (request !== undefined) {
     walk.allowance.spend();
     const answer = new Answer(await walk.clock.http.request(request), definition.records);
+    evidence.note(answer);
     const survey = await surveyOf(answer.rows, definition.rules, from);
     let next: HttpRequest | undefined;
     let gap: Span | undefined;
@@ -93,6 +96,7 @@ export async function* walkWindow(walk: Walk): AsyncGenerator<Step> {
     }
     const cut = next !== undefined && walk.allowance.isSpent;
     const last = next === undefined && failure === undefined;
+    if (last) evidence.warn(walk.context.log, request, answer);
     yield { answer, survey, reading, last, cut, gap, cap: keyset?.cap ?? walk.cap };
     // The records that came are durable now.
     if (failure !== undefined) throw failure;
