@@ -28,9 +28,10 @@ export interface SimulatedAnswer {
   readonly delay?: number;
   /**
    * reset: closes the connection without an answer; truncate: sends half of the body, then closes;
-   * hang: never answers; stall: sends half of the body, then nothing more.
+   * hang: never answers; stall: sends half of the body, then nothing more; raw: sends the body alone, without HTTP
+   * around it, then closes.
    */
-  readonly fault?: 'reset' | 'truncate' | 'hang' | 'stall';
+  readonly fault?: 'reset' | 'truncate' | 'hang' | 'stall' | 'raw';
 }
 
 /** How a simulator answers. */
@@ -139,6 +140,10 @@ function send(
   const bytes = Buffer.from(raw ? body : body === undefined ? '' : toJson(body));
   const type: Record<string, string> =
     raw || body === undefined ? {} : { 'content-type': 'application/json' };
+  if (fault === 'raw') {
+    response.socket?.end(bytes);
+    return;
+  }
   response.sendDate = false;
   response.writeHead(status, {
     date: new Date(clock.now()).toUTCString(),

@@ -69,7 +69,8 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
   ],
   'vendors and the network': [
     {
-      fault: 'random sequences of all of these, on both sides, for every source',
+      fault:
+        'random sequences of all documented errors, all odd answers and all rows of the response table, on both sides at once, for every source',
       file: 'test/guarantees/odd-sequences.test.ts',
     },
     {

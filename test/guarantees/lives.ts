@@ -34,6 +34,8 @@ interface StageOptions {
   readonly random: Random;
   /** Added to the block of each source. */
   readonly source?: Readonly<Record<string, unknown>> | undefined;
+  /** Added to that of the destination. */
+  readonly destination?: Readonly<Record<string, unknown>> | undefined;
   /** `state.retain` */
   readonly retain?: string | undefined;
 }
@@ -52,7 +54,9 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
     state: { ...state, retain: options.retain ?? '24h' },
     types: definitions.map(({ id }) => `./${id}.source.yaml`),
     // Small requests, so that there are several of them.
-    destinations: { siem: { endpoint: receiver.url, max_request_bytes: '16KiB', timeout: '5s' } },
+    destinations: {
+      siem: { endpoint: receiver.url, max_request_bytes: '16KiB', timeout: '5s', ...options.destination },
+    },
     sources: Object.fromEntries(
       vendors.map(({ source }, index) => [`source${index}`, { ...source, ...options.source }]),
     ),
