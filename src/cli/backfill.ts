@@ -1,5 +1,6 @@
 import { Argument, Option } from 'commander';
 import type { SourceConfig } from '../config/types.ts';
+import { whyNotAgain } from '../collect/backfill.ts';
 import { isoTime } from '../ecs/common.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Span } from '../core/source.ts';
@@ -40,9 +41,10 @@ export const backfillCommand: PenstockCommand = {
     const loaded = await setUp(io, flags);
     const source = sourceNamed(loaded.config, name);
     requireBackfill(source);
+    const again = flags['again'] === true;
+    if (again) requireSameIds(source);
     const { from, to } = askedSpan(flags, io.clock.now());
     const json = wantsJson(io, flags);
-    const again = flags['again'] === true;
     return runJobs(io, { ...loaded, json, specs: [{ kind: 'backfill', source: name, from, to, again }] });
   },
 };
@@ -52,6 +54,12 @@ function requireBackfill({ name, definition }: SourceConfig): void {
   throw new ConfigError([
     `Source ${name} cannot be backfilled: ${definition.id} ${definition.noPast ?? 'has no way to ask its vendor for a past span'}. See what is missing with: penstock gaps ${name}`,
   ]);
+}
+
+/** A store would add what it has. */
+function requireSameIds({ name, definition }: SourceConfig): void {
+  const why = whyNotAgain(name, definition);
+  if (why !== undefined) throw new ConfigError([why]);
 }
 
 function askedSpan(flags: Readonly<Record<string, unknown>>, now: number): Span {

@@ -48,6 +48,7 @@ export const checkCommand: PenstockCommand = {
   async run(io, flags) {
     const { config, log } = await setUpVisibly(io, flags);
     const report = new CheckReport(io.stdout, wantsJson(io, flags));
+    if (config.sources.length === 0) report.add('sources', [NO_SOURCES]);
     if (flags['offline'] === true)
       for (const subject of subjects(config, io.env))
         report.add(subject.name, [written, ...subject.exposure]);
@@ -58,6 +59,13 @@ export const checkCommand: PenstockCommand = {
 };
 
 const written: Finding = { probe: 'config', verdict: 'ok', detail: 'valid', advice: '' };
+
+const NO_SOURCES: Finding = {
+  probe: 'config',
+  verdict: 'warn',
+  detail: 'there is none, so nothing is polled',
+  advice: 'add one below `sources` of the configuration: `penstock sources` lists the types',
+};
 
 /** What the findings about the database of the state are about. */
 const STATE = 'state';

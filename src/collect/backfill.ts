@@ -1,9 +1,18 @@
 import type { Http } from '../core/http.ts';
 import type { PollStats } from '../core/observers.ts';
-import type { Backfill, CommonOptions, Scope, Span } from '../core/source.ts';
+import type { Backfill, CommonOptions, Scope, Source, Span } from '../core/source.ts';
 import { uncovered } from '../core/span.ts';
 import { commitPage } from './commit.ts';
 import { type CollectContext, type OpenStream, openStream, streamContext } from './context.ts';
+
+/**
+ * Why what was read of a source cannot be sent again under the same ids; undefined when it can. A counter was sent in
+ * parts as it grew, each with its share. The vendor shows the whole count alone, which would be one more part.
+ */
+export function whyNotAgain(name: string, { stream }: Pick<Source, 'stream'>): string | undefined {
+  if (stream !== 'counter') return undefined;
+  return `Source ${name} counts, and sent its counts in parts, which its vendor does not show again: with --again a store would count them twice. Without it, only what was never read is read. What is retained is sent again, under the same ids, by: penstock replay`;
+}
 
 interface BackfillTask {
   readonly context: CollectContext;

@@ -36,6 +36,9 @@ export interface App extends AsyncDisposable {
   abort(): void;
 }
 
+const NO_SOURCES =
+  'The configuration has no source, so nothing is polled. What is queued is delivered. Add one below `sources`.';
+
 /**
  * Opens the state and composes the pipeline of a configuration. Nothing is polled or sent yet.
  * @throws StateError when the state cannot be used, or was made for another configuration.
@@ -53,6 +56,7 @@ export async function openApp(given: AppParts): Promise<App> {
   const journal = await openStore(opening, opened);
   const parts = { ...opening, log: namedLog(opening.log, journal) };
   const { log } = parts;
+  if (config.sources.length === 0) log.warn(NO_SOURCES);
   const spender = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
   const scheduleOf = schedules(parts);
   const abort = () => aborted.abort();

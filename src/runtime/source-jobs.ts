@@ -1,4 +1,4 @@
-import { backfillStream, behindLive } from '../collect/backfill.ts';
+import { backfillStream, behindLive, whyNotAgain } from '../collect/backfill.ts';
 import { rewindSource } from '../collect/rewind.ts';
 import type { DestinationConfig } from '../config/types.ts';
 import { ConfigError, explain, StateError, VendorError } from '../core/errors.ts';
@@ -29,6 +29,8 @@ export const backfill: JobHandlers['backfill'] = async (job) => {
   if (unit === undefined || reader === undefined) {
     return { code: 2, message: `The configuration has no source ${spec.source} that can be read again.` };
   }
+  const refused = spec.again ? whyNotAgain(spec.source, unit.context.config.definition) : undefined;
+  if (refused !== undefined) return { code: 2, message: refused };
   const reading = new BackfillReading(job, unit, reader);
   try {
     await reading.run();

@@ -102,3 +102,13 @@ it.each([
   expect(stderr).toContain(words);
   expect(world.receiver.received()).toEqual([]);
 });
+
+it('backfill --again of counters is refused, because a store would count them twice', async () => {
+  await world.configure({ attacks: world.blocks['attacks'] ?? {} });
+
+  const { code, stderr } = await world.run('backfill attacks --from 5d --to 3d --again');
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('Source attacks counts, and sent its counts in parts');
+  expect(world.petra.requests).toEqual([]);
+});

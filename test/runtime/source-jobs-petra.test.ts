@@ -47,8 +47,8 @@ it('a backfill of Petra counts every closed day of a span once per tenant, at on
     to: FROM + 3 * DAY,
     again: false,
   } as const;
-  const finish = async () => {
-    const id = await enqueue(lab.app.journal.jobs, want, clock.now());
+  const finish = async (again = false) => {
+    const id = await enqueue(lab.app.journal.jobs, { ...want, again }, clock.now());
     for (let minutes = 0; minutes < 120; minutes += 1) {
       const job = await lab.app.journal.jobs.find(id);
       const outcome = job && outcomeOf(job);
@@ -62,9 +62,11 @@ it('a backfill of Petra counts every closed day of a span once per tenant, at on
   const asked = petra.asks('failed-attacks').length;
   const sent = receiver.received().length;
   const second = await finish();
+  const again = await finish(true);
 
   expect(first.code).toBe(0);
   expect(second.code).toBe(0);
+  expect(again).toMatchObject({ code: 2, message: expect.stringContaining('would count them twice') });
   expect(petra.busiestMinute('failed-attacks')).toBe(1);
   expect(petra.asks('failed-attacks')).toHaveLength(asked);
   expect(receiver.received()).toHaveLength(sent);
