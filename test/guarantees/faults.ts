@@ -114,23 +114,34 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       fault: 'ENOSPC or EIO at the n-th write or the n-th sync, for a range of n',
       file: 'test/guarantees/failing-disk.test.ts',
     },
+    ...rows('test/guarantees/damaged-state.test.ts', {
+      'a database that is corrupt, truncated, removed or restored, after a kill':
+        'a database that is $damage after a kill is refused, or goes on with the log beside it',
+      'a log (`-wal`) that is corrupt, truncated, removed or restored, after a kill':
+        'a log that is $damage after a kill takes the state back to its last whole commit',
+      'a lock that is corrupt, truncated, removed or restored, after a kill':
+        'a lock that is $damage after a kill is no matter',
+    }),
     ...rows(DAEMON_DISK, {
       'a full disk, under a daemon that is killed on it':
         'is no corruption when the daemon is killed on it: all goes on when there is room',
       'a full disk at a reload': 'ends no daemon, not even at a reload',
+      'a disk that nobody may write to':
+        'ends %s with exit 5 and the words; status can be read, and all goes on when it may be written',
       'a disk that is full from the start': 'with exit 5 and the words, where it is so from the start',
     }),
     ...rows(DISK, {
       'a full disk, six times under a kill':
         'a process that is killed on a full disk loses nothing, before and after there is space again',
-      'a state that nobody may write': 'a closed state can be read where nobody may write',
+      'a state that is read where nobody may write': 'a closed state can be read where nobody may write',
     }),
     ...rows(DIRECTORY, {
       'a corrupt database': 'a database with damaged pages is refused',
       'a truncated database': 'an empty database file is refused',
       'a database that is lost':
         'a state that has lost its database is refused, and the error lists the choices',
-      'a read-only state': 'a state that cannot be written is refused, and the error says why',
+      'a place where no state can be made':
+        'a state that cannot be written is refused, and the error says why',
       'a foreign lock': 'a foreign lock file is refused',
       'a newer state': 'a state of a newer release is refused, and the error says how to go back',
       'a file that is removed while it is open': 'was removed while it was open',

@@ -13,6 +13,7 @@ export interface SmallDisk extends Disposable {
   free(): Promise<void>;
   /** Mounts it again, so that nobody may write to it. */
   makeReadOnly(): void;
+  makeWritable(): void;
 }
 
 /** Mounts a file system of so many MiB. Takes root; see `CANNOT_MOUNT`. */
@@ -31,6 +32,7 @@ export function smallDisk(mebibytes: number): SmallDisk {
     },
     free: () => rm(ballast),
     makeReadOnly: () => run('mount', '-o', 'remount,ro', path),
+    makeWritable: () => run('mount', '-o', 'remount,rw', path),
     [Symbol.dispose]() {
       run('umount', '-l', path);
       rmSync(path, { recursive: true });

@@ -132,6 +132,29 @@ describe('a disk of the state that is full', () => {
   );
 });
 
+describe.skipIf(CANNOT_MOUNT !== undefined)('a disk of the state that nobody may write to', () => {
+  it.each([['once'], ['run']])(
+    'ends %s with exit 5 and the words; status can be read, and all goes on when it may be written',
+    async (command) => {
+      using disk = smallDisk(32);
+      await configure(`${disk.path}/state`);
+      expect((await penstock('once')).code).toBe(0);
+      console.add(rows(2, 60_000, 1_000));
+      disk.makeReadOnly();
+
+      const { code, stderr } = await penstock(command);
+      const status = await penstock('status');
+      disk.makeWritable();
+      const after = await penstock('once');
+
+      expect([code, status.code, after.code], stderr + status.stderr + after.stderr).toEqual([5, 0, 0]);
+      expect(stderr).toMatch(/read-only/i);
+      expect(stderr).not.toContain('bug');
+      expect(receiver.ids().size).toBe(400);
+    },
+  );
+});
+
 describe.skipIf(!hasStrace)('a disk that begins to fail in the middle of a start', () => {
   const SAYS = {
     ENOSPC: /The disk is full: .*\/state could not be written .*free/,
