@@ -1,4 +1,5 @@
 import type { Authentication } from '../../core/authentication.ts';
+import { PassingSecrets } from '../../core/secret.ts';
 
 /** What a signature is made of: one attempt of a request, as it is sent. */
 export interface SignedRequest {
@@ -23,6 +24,9 @@ export interface SignedRequest {
 /** A signature whose time differs more from the vendor's clock may have been rejected for it. Milliseconds. */
 const TOLERATED = 30_000;
 
+/** Headers of requests shortly before, whose answers may still be on their way. */
+const MASKED_HEADERS = 4;
+
 /**
  * Headers that are computed from each attempt, such as an HMAC over it. When the vendor rejects one, and the `Date` of
  * its answer shows that its clock is not what we took it for, the request is signed once more with that clock.
@@ -31,12 +35,13 @@ export function signature(
   sign: (request: SignedRequest) => Readonly<Record<string, string>>,
   identity: Authentication['identity'],
 ): Authentication {
+  const masked = new PassingSecrets(MASKED_HEADERS);
   return {
     identity,
     authenticate: async ({ method, url, body }, client) => {
       const now = Math.floor(client.vendorNow() / 1_000) * 1_000;
       const query = url.search.slice(1);
-      const headers = sign({
+      const signed = {
         method,
         scheme: url.protocol.slice(0, -1),
         host: url.host.toLowerCase(),
@@ -46,7 +51,11 @@ export function signature(
         body,
         date: new Date(now).toUTCString(),
         now,
-      });
+      };
+      const headers = sign(signed);
+      // A vendor that echoes one would hand on a request that it accepts for minutes.
+      const open = new Set<unknown>(Object.values(signed));
+      for (const value of Object.values(headers)) if (!open.has(value)) masked.add(value);
       return { headers, rejected: () => Math.abs(client.vendorNow() - now) > TOLERATED };
     },
   };

@@ -153,3 +153,22 @@ test('the budget of a signature is named by its key', async () => {
   expect(await name(KEY)).toBe(one);
   expect(await name('another key')).not.toBe(one);
 });
+
+test('a signature is masked in what the vendor says, and what everybody may read is not', async () => {
+  const clock = new DrivenClock();
+  await using server = await serve(
+    ({ headers, path }) => ({
+      status: 400,
+      body: {
+        message: `${headers['date']} ${path} ${headers['authorization']} ${headers['authorization']?.slice(6)}`,
+      },
+    }),
+    { clock },
+  );
+  const { http } = await rig(server.url, { clock, authorise: () => signature(sign, identity) });
+
+  const error = await failure(drive(clock, http.get(request)));
+
+  const { date } = server.requests[0]?.headers ?? {};
+  expect(error.message).toContain(`${date} ${request.path} [secret] [secret]`);
+});
