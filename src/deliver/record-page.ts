@@ -6,17 +6,20 @@ import { eachRecord, timeOf } from '../otlp/decode.ts';
 import { uidOf } from '../otlp/stored-record.ts';
 
 /** A page of the journal and its records, one by one. */
-export interface RecordPage extends Omit<JournalPage, 'bytes' | 'count'> {
+export interface RecordPage extends Omit<JournalPage, 'bytes' | 'count' | 'committedAt'> {
   /** LogRecords as they are stored, without tag and length. */
   readonly records: readonly Uint8Array[];
   /** The page was damaged in the state. `records[offset]` is no record, but all of the page that is no record before it. */
   readonly damaged?: { readonly offset: number; readonly reason: string } | undefined;
 }
 
+/** A page of records that the journal holds, and not a dead letter. */
+export type JournaledRecords = RecordPage & Pick<JournalPage, 'committedAt'>;
+
 /** Reads the pages of a journal. Nothing of a record is decoded. */
 export function pageReader(
   pages: Pick<PageStore, 'read'>,
-): (position: Position) => Promise<RecordPage | undefined> {
+): (position: Position) => Promise<JournaledRecords | undefined> {
   return async (position) => {
     // Reading a page does not wait for anything: a walk over many pages would hold up all other work.
     await nextTurn();

@@ -2,7 +2,7 @@ import type { DestinationConfig } from '../config/types.ts';
 import type { DeadLetterStore, HeldDeadLetter, Position } from '../journal/delivery.ts';
 import type { Journal } from '../journal/journal.ts';
 import { Batcher, type BatcherSettings } from './batch.ts';
-import { pageReader, type RecordPage } from './record-page.ts';
+import { type JournaledRecords, pageReader, type RecordPage } from './record-page.ts';
 import { InFlightBatch, type Settled } from './in-flight-batch.ts';
 
 /**
@@ -78,12 +78,12 @@ export async function redeliverSince(
 
 /** The next page that was journaled at `from` or later, up to the destination's position: it has yet to get the rest. */
 async function readPassed(
-  read: Redelivery['read'],
+  read: (position: Position) => Promise<JournaledRecords | undefined>,
   position: Position,
   { from, end }: { readonly from: number; readonly end: Position },
 ): Promise<RecordPage | undefined> {
   let page = await read(position);
-  while (page !== undefined && page.observedAt < from) {
+  while (page !== undefined && page.committedAt < from) {
     page = await read({ sequence: page.sequence + 1, offset: 0 });
   }
   if (page === undefined || page.sequence > end.sequence) return undefined;

@@ -24,7 +24,10 @@ export interface JournalPage extends EncodedRecords {
   /** The name that the source has now. */
   readonly source: string;
   readonly lane: Lane;
+  /** When it was read, by the vendor's clock. */
   readonly observedAt: number;
+  /** When it was committed, by our clock. */
+  readonly committedAt: number;
 }
 
 export interface PageStore {

@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import { loginAttempts } from '../../src/simulators/qradar-generator.ts';
+import { startConsole } from '../../src/simulators/qradar.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
 import { distinct } from '../support/truth.ts';
-import { openWorld, type World } from './support/world.ts';
+import { openWorld, SECRETS, type World } from './support/world.ts';
 
 let world: World;
 
@@ -60,3 +64,36 @@ it.each([
   expect(code).toBe(exit);
   expect(stderr).toContain(words);
 });
+
+it.each([-3, 3])(
+  'replay goes by when events were journaled, also when the clock of the vendor differs by %i hours',
+  async (hours) => {
+    await using other = await openWorld({ rows: 0 });
+    const ahead = hours * 3_600_000;
+    const clock = { ...systemClock, now: () => Date.now() + ahead };
+    await using vendor = await startConsole({
+      clock,
+      token: SECRETS.console,
+      rows: loginAttempts({
+        random: seeded(3),
+        count: 5,
+        from: clock.now() - 600_000,
+        to: clock.now() - 300_000,
+      }),
+    });
+    await other.configure({
+      console: { ...other.blocks['console'], base_url: vendor.url, initial_lookback: '12h' },
+    });
+    await other.run('once');
+    const sent = other.receiver.received().length;
+    const began = new Date().toISOString();
+
+    const recent = await other.run('replay --destination siem --from 1h');
+    const later = await other.run(`replay --destination siem --from ${began}`);
+
+    expect(sent).toBeGreaterThanOrEqual(5);
+    expect(recent.rows.at(-1)).toMatchObject({ events: sent });
+    expect(later.code).toBe(0);
+    expect(other.receiver.received()).toHaveLength(2 * sent);
+  },
+);

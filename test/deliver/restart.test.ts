@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { page, STREAM } from '../journal/support/commits.ts';
 import { type Journal, JournalWriteError } from '../../src/journal/journal.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { openJournal } from '../../src/journal/sqlite/open.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import type { JournaledEvent } from '../../src/core/event.ts';
@@ -14,13 +15,16 @@ import { encoded } from '../support/records.ts';
 const SIZE = 12;
 const ALL = events(SIZE).map(({ uid }) => uid);
 
-/** A real journal with events in pages of five, for the destination `siem`. */
+/** A real journal with events in pages of five, committed at the number of their first event, for the destination `siem`. */
 async function filled(path: string, stored: readonly JournaledEvent[] = events(SIZE)): Promise<Journal> {
-  const journal = await openJournal({ path, maxBytes: 2 ** 30, retain: 86_400_000, allowNetworkFs: true });
+  let now = 0;
+  const place = { path, maxBytes: 2 ** 30, retain: 86_400_000, allowNetworkFs: true };
+  const journal = await openJournal({ ...place, clock: { ...systemClock, now: () => now } });
   await journal.streams.open(STREAM);
   await journal.destinations.open(['siem'], 0);
   for (let from = 0; from < stored.length; from += 5) {
-    await journal.commit(page({ records: encoded(stored.slice(from, from + 5), from), observedAt: from }));
+    now = from;
+    await journal.commit(page({ records: encoded(stored.slice(from, from + 5), from), observedAt: 0 }));
   }
   return journal;
 }

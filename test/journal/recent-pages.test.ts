@@ -10,6 +10,7 @@ const page = (sequence: number, bytes: number) => ({
   dataset: 'd',
   lane: 'live' as const,
   observedAt: 0,
+  committedAt: 0,
   count: 2,
   bytes: new Uint8Array(bytes),
 });

@@ -110,7 +110,7 @@ export class PostgresPages implements PageStore {
     if (head === undefined) throw new Error('The journal has no head.');
     return records.map((encoded, index) => {
       const sequence = head.sequence - (rows.length - 1 - index);
-      return { sequence, stream: key, source, lane, observedAt, ...encoded };
+      return { sequence, stream: key, source, lane, observedAt, committedAt, ...encoded };
     });
   }
 
@@ -140,7 +140,7 @@ export class PostgresPages implements PageStore {
     const { sequence, offset } = position;
     const recent = new Map(this.#recent.all().map((page) => [page.sequence, page]));
     const rows = await this.#database.query<PageRow>(SELECT_NEXT, [sequence, offset, [...recent.keys()]]);
-    const pages = rows.map(({ committedAt: _at, size: _size, ...row }) => {
+    const pages = rows.map(({ size: _size, ...row }) => {
       const stream = fromStored(row.stream);
       const records = row.records ?? sameAs({ ...row, stream }, recent.get(row.sequence))?.bytes;
       return records && { ...row, stream, records };

@@ -13,7 +13,8 @@ interface PageRow extends Omit<JournalPage, 'bytes'> {
 
 // The current name of the source, so that the filters of destinations follow a renamed source.
 const SELECT_NEXT = `
-  SELECT sequence, stream.key AS stream, stream.source, dataset, lane, count, observed_at AS observedAt, records
+  SELECT sequence, stream.key AS stream, stream.source, dataset, lane, count, observed_at AS observedAt,
+    committed_at AS committedAt, records
   FROM page JOIN stream ON stream.id = page.stream WHERE ${FROM_POSITION} ORDER BY sequence LIMIT 1`;
 const SELECT_SOURCE = `
   SELECT stream.source FROM page JOIN stream ON stream.id = page.stream WHERE sequence = :sequence`;
@@ -76,7 +77,7 @@ export class SqlitePages implements PageStore {
       const size = packed.length + ROW;
       const row = { stream, dataset, lane, count, observedAt, committedAt, bytes: size, packed };
       const { sequence } = this.#connection.first<{ sequence: number }>(INSERT, row) as { sequence: number };
-      return { sequence, stream: key, source, lane, observedAt, ...encoded };
+      return { sequence, stream: key, source, lane, observedAt, committedAt, ...encoded };
     });
   }
 

@@ -26,6 +26,7 @@ export class MemoryJournal implements DeliveryJournal {
         source: 'console',
         lane: 'live',
         observedAt,
+        committedAt: observedAt,
         ...records,
         ...page,
       });

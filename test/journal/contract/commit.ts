@@ -24,6 +24,7 @@ export function describeCommit(subject: Subject): void {
         source,
         lane: 'backfill',
         observedAt: 7,
+        committedAt: subject.clock.now(),
         ...encoded,
       };
       expect([fresh, read].map(comparable)).toEqual([expected, expected].map(comparable));
