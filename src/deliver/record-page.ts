@@ -9,7 +9,10 @@ import { uidOf } from '../otlp/stored-record.ts';
 export interface RecordPage extends Omit<JournalPage, 'bytes' | 'count' | 'committedAt'> {
   /** LogRecords as they are stored, without tag and length. */
   readonly records: readonly Uint8Array[];
-  /** The page was damaged in the state. `records[offset]` is no record, but all of the page that is no record before it. */
+  /**
+   * The page was damaged in the state. `records[offset]` is all that follows the last record that can be read. It is never
+   * before what is settled: there, nobody would read it.
+   */
   readonly damaged?: { readonly offset: number; readonly reason: string } | undefined;
 }
 
@@ -26,11 +29,17 @@ export function pageReader(
     const page = await pages.read(position);
     if (page === undefined) return undefined;
     const { bytes, count, ...head } = page;
-    return { ...head, ...split(bytes, count) };
+    const settled = page.sequence === position.sequence ? position.offset : 0;
+    return { ...head, ...split({ bytes, count, settled }) };
   };
 }
 
-function split(bytes: Uint8Array, count: number): Pick<RecordPage, 'records' | 'damaged'> {
+interface StoredPage extends Pick<JournalPage, 'bytes' | 'count'> {
+  /** So many of its first records are settled. */
+  readonly settled: number;
+}
+
+function split({ bytes, count, settled }: StoredPage): Pick<RecordPage, 'records' | 'damaged'> {
   const records: Uint8Array[] = [];
   let end = 0;
   try {
@@ -41,9 +50,9 @@ function split(bytes: Uint8Array, count: number): Pick<RecordPage, 'records' | '
     if (records.length < count) throw new RangeError('It ends too early.');
     return { records };
   } catch (error) {
-    const offset = records.length;
-    const reason = `${count - offset} of ${count} records of a stored page cannot be read: ${explain(error)}`;
-    return { records: [...records, bytes.subarray(end)], damaged: { offset, reason } };
+    const reason = `${count - records.length} of ${count} records of a stored page cannot be read: ${explain(error)}`;
+    while (records.length < settled) records.push(new Uint8Array());
+    return { records: [...records, bytes.subarray(end)], damaged: { offset: records.length, reason } };
   }
 }
 

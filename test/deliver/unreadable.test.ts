@@ -104,6 +104,28 @@ test.each([
   expect(Buffer.from(letter?.record ?? 'none')).toEqual(Buffer.from(rest));
 });
 
+test.each([
+  ['from its beginning', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3), 0],
+  ['where it was delivered already', changed(ofThree, (all) => all.fill(0x7a, 0, 1)), 0],
+  ['in its third record', ofThree.subarray(0, -4), 2],
+])(
+  'a page of which two records were delivered before it was damaged %s loses none of the third',
+  async (_what, bytes, readable) => {
+    await using running = await startDelivery();
+    const { journal, receiver } = running;
+    journal.add(events(3), { bytes, count: 3 });
+    journal.add(events(1, 3));
+    journal.positions.push({ sequence: 1, offset: 2 });
+
+    running.start();
+    await running.delivery.idle();
+
+    expect(receiver.received().map(({ uid }) => uid)).toEqual(['uid-3']);
+    const rest = bytes.subarray(readable === 0 ? 0 : AFTER_TWO);
+    expect(journal.letters.map(({ record }) => Buffer.from(record))).toEqual([Buffer.from(rest)]);
+  },
+);
+
 test('dead letters are counted and logged also when nothing was sent', async () => {
   let counted = 0;
   const observer = {
