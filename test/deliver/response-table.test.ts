@@ -136,6 +136,19 @@ const ROWS: Readonly<Record<string, Row>> = {
     requests: 11,
   },
   'a lost response': { answer: () => first(1, ANSWER_LOST), requests: 2, received: 2 * SIZE },
+  'a success that is cut': {
+    answer: () => first(1, { ...partial(0, 'slow down'), fault: 'truncate' }),
+    requests: 2,
+    received: 2 * SIZE,
+  },
+  'a success in a coding that does not fit': {
+    answer: () => () => ({ status: 200, headers: { 'content-encoding': 'gzip' }, body: 'not compressed' }),
+    requests: 1,
+  },
+  'a success with a body above 4 MiB': {
+    answer: () => () => ({ status: 200, body: Buffer.alloc(5_000_000, 0x20) }),
+    requests: 1,
+  },
   'everything rejected': {
     answer: () => () => ({ status: 400, words: 'no JSON here' }),
     has: [],

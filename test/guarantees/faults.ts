@@ -36,13 +36,15 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       'a request that never settles':
         'a request that never settles is given up five seconds after its time-out',
     }),
+    ...rows(RESPONSES, {
+      'a success whose body is cut': 'a success that is cut',
+      'a success whose body is garbled': 'a success in a coding that does not fit',
+      'a success whose body is oversized': 'a success with a body above 4 MiB',
+      'a login page instead of an answer': 'HTML, then repaired',
+    }),
     ...rows(SENDER, {
-      'a success whose body is cut': 'a truncated success is returned as incomplete',
-      'a success whose body stops half-way':
-        'a request to a server with the fault %s is sent once and ends in time',
+      'a body that stops half-way': 'a request to a server with the fault %s is sent once and ends in time',
       'a body that comes byte by byte': 'a response that arrives byte by byte ends at the time-out',
-      'a garbled body': 'a body that does not decode as %s is marked as undecoded',
-      'a body above 4 MiB': 'a success with a body %s is complete and marked as undecoded',
     }),
     ...rows(NAMES, {
       'DNS that fails, and a name that moves; the same for vendors':
@@ -55,7 +57,6 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       'a client certificate that is renewed':
         'a client certificate is sent, and one that replaces it is used without a restart',
     }),
-    ...rows(RESPONSES, { 'HTML instead of an answer': 'HTML, then repaired' }),
     ...rows(UNANSWERED, {
       'slower than the time-out':
         'a receiver that needs longer than the time-out gets every record, with few repeats',

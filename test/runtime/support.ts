@@ -30,6 +30,8 @@ interface ReplicaLabOptions {
   readonly source?: Readonly<Record<string, unknown>>;
   /** As in the configuration. Default: seldom. */
   readonly heartbeat?: string;
+  /** More options of the state. */
+  readonly state?: Readonly<Record<string, unknown>>;
 }
 
 /** Consoles and receivers, and apps in this process that share one state on PostgreSQL, by the real clock. */
@@ -59,6 +61,7 @@ export class ReplicaLab implements AsyncDisposable {
     lease,
     source,
     heartbeat = '1h',
+    state,
     ...counts
   }: ReplicaLabOptions): Promise<ReplicaLab> {
     const random = seeded(7);
@@ -79,7 +82,7 @@ export class ReplicaLab implements AsyncDisposable {
     const destinations = receivers.map((receiver, index) => [`siem-${index}`, { endpoint: receiver.url }]);
     const space = await workspace();
     const config = {
-      state: { postgres: { url, schema }, lease: `${lease}ms` },
+      state: { postgres: { url, schema }, lease: `${lease}ms`, ...state },
       heartbeat,
       sources: Object.fromEntries(sources),
       destinations: Object.fromEntries(destinations),
