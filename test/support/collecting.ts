@@ -87,7 +87,8 @@ function oneRow(): object {
   return { json: () => [{ id: '1' }] };
 }
 
-function watched(journal: Journal, before: Setup['before']): Journal {
+/** The journal, of which each step waits until `before` resolves, and fails when it throws. */
+export function watched(journal: Journal, before: Setup['before']): Journal {
   const around = <T extends object>(target: T, prefix: string): T =>
     new Proxy(target, {
       get(of, name) {

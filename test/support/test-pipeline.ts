@@ -39,6 +39,10 @@ interface Setup {
   readonly mode?: Mode;
   /** Called when a commit became durable. */
   readonly onCommit?: () => void;
+  /** Where everything is durable. Default: in memory. */
+  readonly journal?: Journal;
+  /** Opens that journal for a process. Default: all have the same. */
+  readonly openJournal?: () => Journal;
 }
 
 /** Collects from one source with the real loop into a journal in memory. */
@@ -69,7 +73,7 @@ export class TestPipeline {
 
   constructor(setup: Setup) {
     this.setup = setup;
-    this.journal = memoryJournal(setup.clock);
+    this.journal = setup.journal ?? memoryJournal(setup.clock);
   }
 
   /** What the source and its client logged, in all processes. */
@@ -155,7 +159,7 @@ export class TestProcess implements AsyncDisposable {
       { write: (line) => void pipeline.log.push(JSON.parse(line) as Record<string, unknown>) },
     );
     const signal = this.#stop.signal;
-    const { journal } = pipeline;
+    const journal = pipeline.setup.openJournal?.() ?? pipeline.journal;
     const spender = new QuotaSpender({ quotas: journal.quotas, clock });
     const parts = { spender, clock, random: () => 1, log, signal, env: {} };
     this.http =
