@@ -181,7 +181,8 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
     }),
     { fault: 'credentials that are echoed with each status', file: 'test/cli/echoed-credentials.test.ts' },
     {
-      fault: 'redirects and links to other origins, for every source',
+      fault:
+        'redirects and links to other origins, by every vendor, token endpoint, receiver of logs and of metrics: connected to is what the configuration names, all else is refused',
       file: 'test/guarantees/origins.test.ts',
     },
     ...rows(DIRECTORY, {

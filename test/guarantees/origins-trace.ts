@@ -1,0 +1,148 @@
+/**
+ * Runs Penstock between vendors, receivers and a database that send it elsewhere, and prints what it connected to as JSON.
+ * A program of its own, so that a test can run it where there is no network: `node origins-trace.ts SQLite|PostgreSQL`.
+ */
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import process from 'node:process';
+import { systemClock } from '../../src/core/clock.ts';
+import { seeded } from '../../src/simulators/seeded.ts';
+import { serve, type SimulatedAnswer } from '../../src/simulators/server.ts';
+import { startCli } from '../support/cli.ts';
+import { startPostgres } from '../support/postgres.ts';
+import { JOURNALS, type TestJournal } from './journals.ts';
+import { openStage } from './lives.ts';
+import { SUBJECTS } from './subjects.ts';
+import type { Subject } from './vendor.ts';
+
+/** What was found. */
+export interface OriginsTraced {
+  /** Why an address outside of this machine cannot be reached; undefined: it can. */
+  readonly outside: string | undefined;
+  /** `host:port` of everything that Penstock sent something to or connected to. */
+  readonly reached: readonly string[];
+  /** The same of everything that its configuration names. */
+  readonly configured: readonly string[];
+  /** Requests to the server that everybody named in redirects and links. */
+  readonly elsewhere: number;
+  readonly lost: number;
+  readonly asNew: number;
+}
+
+const postgres: TestJournal = {
+  name: 'PostgreSQL',
+  async open() {
+    const server = await startPostgres();
+    return {
+      state: { postgres: { url: server.url() } },
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  },
+};
+
+/** A source whose tokens come from another origin than its records. */
+function tokensElsewhere(tokenOrigin: string): Subject {
+  const text = `id: tokens-elsewhere
+title: Tokens from another origin
+vendor: Scripted
+product: Scripted
+dataset: scripted.records
+event: { kind: event, category: [iam], type: [info] }
+options: { login: { type: string, required: true, description: Where tokens come from. } }
+scope: [login]
+auth: { oauth2: { token_url: "{{ options.login }}/token", client_id: us, client_secret: "{{ options.token }}" } }
+request: { path: /records, query: { since: "{{ iso(from) }}", until: "{{ iso(to) }}" } }
+cursor: { window: { time: at, order: ascending, settle: 0s, initial_lookback: 1h } }
+records: data
+key: [id]
+map: { "@timestamp": at }
+`;
+  return {
+    name: 'tokens-elsewhere',
+    definition: { id: 'tokens-elsewhere', text },
+    async start() {
+      const simulator = await serve(() => ({ status: 200, body: { data: [] } }), { clock: systemClock });
+      return {
+        simulator,
+        source: {
+          type: 'tokens-elsewhere',
+          base_url: simulator.url,
+          login: tokenOrigin,
+          token: 'secret-of-tokens',
+        },
+        happen: () => undefined,
+        compare: () => ({ lost: 0, asNew: 0 }),
+        [Symbol.asyncDispose]: () => simulator[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+/** Addresses in a trace of `connect`, `sendto` and the like; sockets of this machine's own services (AF_UNIX) are none. */
+function addressesIn(trace: string): readonly string[] {
+  const calls = trace.matchAll(/sa_family=AF_INET6?, sin6?_port=htons\((\d+)\).*?"([\d.:a-f]+)"/g);
+  return [...new Set([...calls].map(([, port, host]) => `${host}:${port}`))].toSorted();
+}
+
+/** Tries an address that is nobody's (RFC 5737). */
+async function whyUnreachable(): Promise<string | undefined> {
+  const socket = connect({ host: '198.51.100.1', port: 80, timeout: 2_000 });
+  const tried = [once(socket, 'connect'), once(socket, 'timeout')].map((event) =>
+    event.then(() => undefined),
+  );
+  try {
+    return await Promise.race(tried);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function trace(journal: TestJournal): Promise<OriginsTraced> {
+  await using elsewhere = await serve(() => ({ status: 200, body: [] }), { clock: systemClock });
+  const headers = { location: `${elsewhere.url}/away`, link: `<${elsewhere.url}/next>; rel="next"` };
+  const away = [302, 307, 308].map((status): SimulatedAnswer => ({ status, headers }));
+  await using metrics = await serve(() => ({ status: 200, body: {} }), { clock: systemClock });
+  await using tokens = await serve(() => ({ status: 200, body: { access_token: 'token-of-elsewhere' } }), {
+    clock: systemClock,
+  });
+  const subjects = [...SUBJECTS, tokensElsewhere(tokens.url)];
+  await using stage = await openStage(subjects, { random: seeded(1), source: { retries: 1 }, journal });
+  const named = [stage.receiver, metrics, tokens, ...stage.vendors.map(({ simulator }) => simulator)];
+  for (const { script } of named) script.push(...away.slice(0, 2), undefined, away[2]);
+  const config = join(stage.directory, 'penstock.yaml');
+  const file = join(stage.directory, 'trace');
+  await writeFile(file, '');
+  const start = (line: string) =>
+    startCli([...line.split(' '), '-c', config], {
+      under: ['strace', '-f', '-qq', '-A', '-e', 'trace=connect,sendto,sendmsg,sendmmsg', '-o', file],
+      env: { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: metrics.url, OTEL_METRIC_EXPORT_INTERVAL: '500' },
+    });
+
+  for (const line of ['check', 'preview source0']) await start(line).ended;
+  for (let pass = 0; pass < 8 && (pass < 4 || stage.compare().lost > 0); pass += 1) await start('once').ended;
+  const daemon = start('run');
+  await metrics.asked(metrics.requests.length + 4);
+  // strace hands a signal on only to itself; what it runs is its only child.
+  const { pid } = daemon.child;
+  const [child] = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ');
+  process.kill(Number(child), 'SIGTERM');
+  await daemon.ended;
+  const database = /postgresql:\/\/.*@([\d.:]+)\//.exec(await readFile(config, 'utf8'))?.slice(1) ?? [];
+  return {
+    outside: await whyUnreachable(),
+    reached: addressesIn(await readFile(file, 'utf8')),
+    configured: [...named.map(({ url }) => url.replace('http://', '')), ...database].toSorted(),
+    elsewhere: elsewhere.requests.length,
+    ...stage.compare(),
+  };
+}
+
+const [wanted] = process.argv.slice(2);
+const journal = [...JOURNALS, postgres].find(({ name }) => name === wanted);
+if (journal === undefined) throw new Error(`no journal is called ${wanted}`);
+process.stdout.write(JSON.stringify(await trace(journal)));
+process.exit(0);
