@@ -41,54 +41,73 @@ export const deadLettersRetryCommand: PenstockCommand = {
     const loaded = await setUp(io, flags);
     const only = flags['destination'] as string | undefined;
     if (only !== undefined) destinationNamed(loaded.config, only);
-    const letters = chosen(await lettersOf(io, loaded.config, only), ids);
-    const { known, orphaned } = split(letters, loaded.config);
-    for (const name of new Set(orphaned.map(({ destination }) => destination))) {
-      io.stderr.write(`Destination ${name} is not in the configuration; its dead letters are kept.\n`);
+    const { known, orphaned } = split(await wantedOf(io, loaded.config, { ids, only }), loaded.config);
+    for (const { destination } of orphaned) {
+      io.stderr.write(`Destination ${destination} is not in the configuration; its dead letters are kept.\n`);
     }
     if (known.length === 0) {
       io.stderr.write('No dead letters to retry.\n');
       return EXIT.done;
     }
-    const byDestination = Map.groupBy(known, ({ destination }) => destination);
-    const specs = [...byDestination].map(([destination, some]) => ({
-      kind: 'retry' as const,
-      destination,
-      ...(ids.length > 0 && { ids: some.map(({ id }) => id) }),
-    }));
+    const specs = known.map((one) => ({ kind: 'retry' as const, ...one }));
     return runJobs(io, { ...loaded, json: wantsJson(io, flags), specs });
   },
 };
 
-async function lettersOf(
+/** What is sent again to one destination. Without ids, all its dead letters. */
+interface Wanted {
+  readonly destination: string;
+  readonly ids?: number[];
+}
+
+/** `only`: the destination, if one is named. The state is closed again: a job opens it to write. */
+async function wantedOf(
   { clock }: Io,
   { state }: Config,
-  destination?: string,
-): Promise<readonly HeldDeadLetter[]> {
+  { ids, only }: { readonly ids: readonly string[]; readonly only: string | undefined },
+): Promise<readonly Wanted[]> {
   await using view = await openJournalReadOnly(state, { clock });
-  return view.deadLetters.of(destination);
+  return ids.length === 0 ? await destinationsWith(view, only) : await chosen(view, ids, only);
 }
 
-/** Throws ConfigError (2) for an id that none of them has. */
-function chosen(letters: readonly HeldDeadLetter[], ids: readonly string[]): readonly HeldDeadLetter[] {
-  const unknown = ids.filter((wanted) => !letters.some((letter) => has(letter, wanted)));
-  if (unknown.length > 0) {
-    throw new ConfigError(
-      unknown.map((wanted) => `There is no dead letter ${wanted}. See: penstock dead-letters list`),
-    );
+/** The destinations with dead letters, also those that are configured no longer. */
+async function destinationsWith(view: JournalView, only: string | undefined): Promise<readonly Wanted[]> {
+  const wanted: Wanted[] = [];
+  for (const { name } of await view.destinations.all())
+    if ((only ?? name) === name && (await view.deadLetters.count(name)) > 0)
+      wanted.push({ destination: name });
+  return wanted;
+}
+
+/** Throws ConfigError (2) for an id that no dead letter has. */
+async function chosen(
+  view: JournalView,
+  names: readonly string[],
+  only: string | undefined,
+): Promise<readonly Wanted[]> {
+  const found: HeldDeadLetter[] = [];
+  const unknown: string[] = [];
+  for (const name of names) {
+    const letters = await view.deadLetters.find(name, only);
+    found.push(...letters);
+    if (letters.length === 0) unknown.push(name);
   }
-  return ids.length === 0 ? letters : letters.filter((letter) => ids.some((wanted) => has(letter, wanted)));
+  if (unknown.length > 0) throw new ConfigError(unknown.map(noLetter));
+  return [...Map.groupBy(found, ({ destination }) => destination)].map(([destination, letters]) => ({
+    destination,
+    ids: [...new Set(letters.map(({ id }) => id))].toSorted((a, b) => a - b),
+  }));
 }
 
-function has({ id, uid }: HeldDeadLetter, wanted: string): boolean {
-  return String(id) === wanted || uid === wanted;
+function noLetter(name: string): string {
+  return `There is no dead letter ${name}. See: penstock dead-letters list`;
 }
 
-function split(letters: readonly HeldDeadLetter[], { destinations }: Config) {
-  const isKnown = ({ destination }: HeldDeadLetter) => destinations.some(({ name }) => name === destination);
+function split(wanted: readonly Wanted[], { destinations }: Config) {
+  const isKnown = ({ destination }: Wanted) => destinations.some(({ name }) => name === destination);
   return {
-    known: letters.filter((letter) => isKnown(letter)),
-    orphaned: letters.filter((letter) => !isKnown(letter)),
+    known: wanted.filter((one) => isKnown(one)),
+    orphaned: wanted.filter((one) => !isKnown(one)),
   };
 }
 
@@ -96,6 +115,8 @@ type Flags = Readonly<Record<string, unknown>>;
 
 /** The widest reason in a cell; `dead-letters show` shows all of it. */
 const WIDEST_REASON = 80;
+
+const HEAD = ['ID', 'DESTINATION', 'AT', 'STATUS', 'DATASET', 'REASON'];
 
 const listCommand: PenstockCommand = {
   describe(command) {
@@ -112,11 +133,15 @@ const listCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    const letters = await held(io, flags);
-    if (wantsJson(io, flags)) print(io, letters);
-    else if (letters.length === 0) io.stderr.write('No dead letters.\n');
-    else
-      io.stdout.write(table(['ID', 'DESTINATION', 'AT', 'STATUS', 'DATASET', 'REASON'], letters.map(line)));
+    const json = wantsJson(io, flags);
+    let isEmpty = true;
+    await using held = await opened(io, flags);
+    for await (const letters of held.parts()) {
+      isEmpty = false;
+      if (json) print(io, letters);
+      else io.stdout.write(table(HEAD, letters.map(line)));
+    }
+    if (isEmpty && !json) io.stderr.write('No dead letters.\n');
     return EXIT.done;
   },
 };
@@ -134,10 +159,9 @@ const showCommand: PenstockCommand = {
   },
 
   async run(io, flags, [id = '']) {
-    const letters = await held(io, flags);
-    const found = letters.filter((letter) => String(letter.id) === id || letter.uid === id);
-    if (found.length === 0)
-      throw new ConfigError([`There is no dead letter ${id}. See: penstock dead-letters list`]);
+    await using held = await opened(io, flags);
+    const found = await held.find(id);
+    if (found.length === 0) throw new ConfigError([noLetter(id)]);
     if (wantsJson(io, flags)) print(io, found);
     else for (const letter of found) say(io.stdout, `${stringify(toRow(letter))}\n`);
     return EXIT.done;
@@ -155,7 +179,8 @@ const exportCommand: PenstockCommand = {
   },
 
   async run(io, flags) {
-    print(io, await held(io, flags));
+    await using held = await opened(io, flags);
+    for await (const letters of held.parts()) print(io, letters);
     return EXIT.done;
   },
 };
@@ -172,12 +197,29 @@ function destinationFlag(): Option {
   return new Option('--destination <name>', 'only this destination');
 }
 
-async function held(io: Io, flags: Flags): Promise<readonly HeldDeadLetter[]> {
+interface Held extends AsyncDisposable {
+  /** All of them, some at a time: there may be more than fit into memory. */
+  parts(): AsyncGenerator<readonly HeldDeadLetter[]>;
+  find(name: string): Promise<readonly HeldDeadLetter[]>;
+}
+
+/** The dead letters that the flags name. */
+async function opened(io: Io, flags: Flags): Promise<Held> {
   const { config, log } = await setUp(io, flags);
-  await using view = await openJournalReadOnly(config.state, { clock: io.clock, log });
+  await using opening = new AsyncDisposableStack();
+  const view = opening.use(await openJournalReadOnly(config.state, { clock: io.clock, log }));
   const destination = flags['destination'] as string | undefined;
   if (destination !== undefined) await requireDestination(view, config, destination);
-  return await view.deadLetters.of(destination);
+  const resources = opening.move();
+  return {
+    async *parts() {
+      let letters = await view.deadLetters.of(destination);
+      for (; letters.length > 0; letters = await view.deadLetters.of(destination, letters.at(-1)?.id))
+        yield letters;
+    },
+    find: (name) => view.deadLetters.find(name, destination),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }
 
 /** A destination that is no longer configured keeps its dead letters. */

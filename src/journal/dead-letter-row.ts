@@ -18,6 +18,14 @@ export interface DeadLetterRow {
   readonly record: Uint8Array;
 }
 
+/** How much `of` reads at once: so many dead letters, and no more when they have so many bytes. */
+export const PART = { letters: 500, bytes: 4 * 1024 * 1024 } as const;
+
+/** The id that a name may be; 0, which no dead letter has, when it is none. */
+export function idIn(name: string): number {
+  return /^\d{1,15}$/.test(name) ? Number(name) : 0;
+}
+
 export function toHeld({ stream, status, ...row }: DeadLetterRow): HeldDeadLetter {
   return { ...row, stream: fromStored(stream), status: status ?? undefined };
 }

@@ -155,8 +155,12 @@ export interface DeadLetterOutline {
 }
 
 export interface DeadLetterStore {
-  /** Of one destination or of all, oldest first. */
-  of(destination?: string): Promise<readonly HeldDeadLetter[]>;
+  /**
+   * Of one destination or of all, oldest first: a part of those behind the id `after`, some MiB at most; empty when there are none.
+   */
+  of(destination?: string, after?: number): Promise<readonly HeldDeadLetter[]>;
+  /** Those with this id or `log.record.uid`: a record may be one of several destinations. */
+  find(name: string, destination?: string): Promise<readonly HeldDeadLetter[]>;
   /** The ids of one destination's, oldest first. */
   ids(destination: string): Promise<readonly number[]>;
   /** One of them; undefined when it is no dead letter any more. */

@@ -74,7 +74,7 @@ export interface JournalView extends AsyncDisposable {
   readonly quotas: Pick<Quotas, 'available' | 'pausedUntil'>;
   readonly pages: Pick<PageStore, 'read'>;
   readonly destinations: Pick<DestinationStore, 'all' | 'waiting' | 'oldestWaiting' | 'gaps'>;
-  readonly deadLetters: Pick<DeadLetterStore, 'of' | 'count' | 'outline'>;
+  readonly deadLetters: Pick<DeadLetterStore, 'of' | 'find' | 'count' | 'outline'>;
   readonly states: Pick<StateStore, 'all'>;
   stats(): Promise<JournalStats>;
   replicas(): Promise<readonly Replica[]>;

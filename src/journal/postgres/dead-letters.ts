@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
-import { type DeadLetterRow, toHeld } from '../dead-letter-row.ts';
+import { type DeadLetterRow, idIn, PART, toHeld } from '../dead-letter-row.ts';
 import { fromStored, toStored } from '../stored-text.ts';
 import type { Database, Transaction } from './database.ts';
 
@@ -7,8 +7,17 @@ const SELECT = `
   SELECT letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS "observedAt", uid, status,
     reason, at, record
   FROM penstock.dead_letter AS letter JOIN penstock.stream ON stream.id = letter.stream`;
-const SELECT_ALL = `${SELECT} ORDER BY letter.id`;
-const SELECT_OF = `${SELECT} WHERE destination = $1 ORDER BY letter.id`;
+// The records are read of those alone that fit.
+const SELECT_OF = `${SELECT} WHERE letter.id IN (
+    SELECT id FROM (
+      SELECT id, sum(octet_length(record)) OVER (ORDER BY id) - octet_length(record) AS before FROM (
+        SELECT id, record FROM penstock.dead_letter
+        WHERE ($1::text IS NULL OR destination = $1) AND id > $2 ORDER BY id LIMIT ${PART.letters}) AS next) AS measured
+    WHERE before < ${PART.bytes})
+  ORDER BY letter.id`;
+const SELECT_NAMED = `${SELECT} WHERE letter.id IN (
+    SELECT id FROM penstock.dead_letter WHERE id = $2 UNION SELECT id FROM penstock.dead_letter WHERE uid = $3)
+  AND ($1::text IS NULL OR destination = $1) ORDER BY letter.id`;
 const SELECT_ONE = `${SELECT} WHERE letter.id = $1`;
 const SELECT_OUTLINE = `
   SELECT dead_letters AS count,
@@ -52,11 +61,12 @@ export class PostgresDeadLetters implements DeadLetterStore {
     this.#database = database;
   }
 
-  async of(destination?: string): Promise<readonly HeldDeadLetter[]> {
-    const rows =
-      destination === undefined
-        ? await this.#database.query<DeadLetterRow>(SELECT_ALL)
-        : await this.#database.query<DeadLetterRow>(SELECT_OF, [destination]);
+  async of(destination?: string, after = 0): Promise<readonly HeldDeadLetter[]> {
+    return (await this.#database.query<DeadLetterRow>(SELECT_OF, [destination, after])).map(held);
+  }
+
+  async find(name: string, destination?: string): Promise<readonly HeldDeadLetter[]> {
+    const rows = await this.#database.query<DeadLetterRow>(SELECT_NAMED, [destination, idIn(name), name]);
     return rows.map(held);
   }
 

@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetterOutline, DeadLetterStore, HeldDeadLetter } from '../delivery.ts';
-import { type DeadLetterRow, toHeld } from '../dead-letter-row.ts';
+import { type DeadLetterRow, idIn, PART, toHeld } from '../dead-letter-row.ts';
 import { toStored } from '../stored-text.ts';
 import type { Connection } from './connection.ts';
 
@@ -7,7 +7,16 @@ const SELECT = `
   SELECT dead_letter.id, destination, stream.key AS stream, source, dataset, lane, observed_at AS observedAt, uid, status,
     reason, at, record
   FROM dead_letter JOIN stream ON stream.id = dead_letter.stream`;
-const SELECT_OF = `${SELECT} WHERE :destination IS NULL OR destination = :destination ORDER BY dead_letter.id`;
+// The records are read of those alone that fit.
+const SELECT_OF = `${SELECT} WHERE dead_letter.id IN (
+    SELECT id FROM (
+      SELECT id, sum(octet_length(record)) OVER (ORDER BY id) - octet_length(record) AS before FROM dead_letter
+      WHERE (:destination IS NULL OR destination = :destination) AND id > :after ORDER BY id LIMIT ${PART.letters})
+    WHERE before < ${PART.bytes})
+  ORDER BY dead_letter.id`;
+const SELECT_NAMED = `${SELECT} WHERE dead_letter.id IN (
+    SELECT id FROM dead_letter WHERE id = :id UNION SELECT id FROM dead_letter WHERE uid = :name)
+  AND (:destination IS NULL OR destination = :destination) ORDER BY dead_letter.id`;
 const SELECT_ONE = `${SELECT} WHERE dead_letter.id = :id`;
 
 /** Records that a destination rejected for good, with the reason. */
@@ -18,9 +27,14 @@ export class SqliteDeadLetters implements DeadLetterStore {
     this.#connection = connection;
   }
 
-  async of(destination?: string): Promise<readonly HeldDeadLetter[]> {
-    const parameters = { destination: destination ?? null };
+  async of(destination?: string, after = 0): Promise<readonly HeldDeadLetter[]> {
+    const parameters = { destination: destination ?? null, after };
     return this.#connection.all<DeadLetterRow>(SELECT_OF, parameters).map(toHeld);
+  }
+
+  async find(name: string, destination?: string): Promise<readonly HeldDeadLetter[]> {
+    const parameters = { destination: destination ?? null, name, id: idIn(name) };
+    return this.#connection.all<DeadLetterRow>(SELECT_NAMED, parameters).map(toHeld);
   }
 
   async ids(destination: string): Promise<readonly number[]> {

@@ -170,6 +170,44 @@ export function describeDelivery(subject: Subject): void {
       expect(await subject.journal.deadLetters.of('other')).toEqual([]);
     });
 
+    test('dead letters are read in parts that are bounded in number and bytes, and each is found by its id or uid', async () => {
+      const { journal } = subject;
+      await journal.destinations.open(['siem', 'other'], subject.clock.now());
+      const large = letters(5, 'no').map((letter, index) => ({
+        ...letter,
+        uid: `large-${index}`,
+        record: new Uint8Array(2 * 1024 * 1024),
+      }));
+      const head = { position: { sequence: 1, offset: 1 }, response: '400', now: 5 };
+      await journal.acknowledge('siem', { ...head, deadLetters: [...letters(1_200, 'no'), ...large] });
+      await journal.acknowledge('other', { ...head, deadLetters: letters(2, 'no') });
+
+      const parts = async (destination?: string) => {
+        const all = [await journal.deadLetters.of(destination)];
+        for (let last = all[0]; last !== undefined && last.length > 0; last = all.at(-1))
+          all.push(await journal.deadLetters.of(destination, last.at(-1)?.id));
+        return all;
+      };
+      const ofOne = await parts('siem');
+      const ofAll = await parts();
+
+      expect(ofOne.map((part) => part.length)).toEqual([500, 500, 202, 2, 1, 0]);
+      expect(ofOne.flat().map(({ uid }) => uid)).toEqual([
+        ...letters(1_200, 'no').map(({ uid }) => uid),
+        ...large.map(({ uid }) => uid),
+      ]);
+      expect(ofAll.flat()).toHaveLength(1_207);
+      const [first] = ofOne.flat();
+      expect(await journal.deadLetters.find(String(first?.id))).toEqual([first]);
+      expect((await journal.deadLetters.find('event-1')).map(({ destination }) => destination)).toEqual([
+        'siem',
+        'other',
+      ]);
+      expect(await journal.deadLetters.find('event-1', 'other')).toHaveLength(1);
+      expect(await journal.deadLetters.find(String(first?.id), 'other')).toEqual([]);
+      expect(await journal.deadLetters.find('99999999999999999999')).toEqual([]);
+    });
+
     test('dead letters that were sent again are removed when accepted, and keep the new reason when rejected', async () => {
       await subject.journal.destinations.open(['siem'], subject.clock.now());
       await subject.journal.acknowledge('siem', {
