@@ -213,36 +213,35 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
   ],
   [MODELS]: [
     {
-      fault: 'QRadar and JSA: late rows, ties, equal rows, page sizes, kills',
-      file: 'test/sources/_qradar/truth.test.ts',
+      fault:
+        'the five sources in code: late records, ties, equal rows, changes, counters, failures, clocks that are set, kills at any durable step',
+      file: 'test/guarantees/models/code.test.ts',
     },
     {
-      fault: 'QRadar and JSA: clocks that are wrong, jump or come from a cache',
+      fault:
+        'a declarative source of each kind of cursor: the same, with inserts, updates and deletes while a list is read',
+      file: 'test/guarantees/models/declarative.test.ts',
+    },
+    { fault: 'histories that once showed a fault', file: 'test/guarantees/models/kept.test.ts' },
+    {
+      fault: 'a cursor, a ledger and a journal that are broken on purpose are noticed',
+      file: 'test/guarantees/models/broken.test.ts',
+    },
+    {
+      fault: 'QRadar and JSA: clocks that come from a proxy or a cache',
       file: 'test/sources/_qradar/clock-truth.test.ts',
     },
     {
-      fault: 'Petra incidents: ties, changes, tenants that fail, lists that are full, a vendor away, kills',
+      fault: 'Petra incidents: the order of changes, the rate limit, a vendor that is away',
       file: 'test/sources/petra-incidents/truth.test.ts',
     },
     {
-      fault: 'Petra failed attacks: counters that grow and fall, kills',
+      fault: 'Petra failed attacks: each answer that became durable',
       file: 'test/sources/petra-failed-attacks/counting.test.ts',
     },
     {
-      fault: 'BotBye: counters that grow, fall and begin anew, kills',
+      fault: 'BotBye: zones, days and months, final counts, spans that are read or missed',
       file: 'test/sources/botbye-declined-requests/counting.test.ts',
-    },
-    {
-      fault: 'declarative windows: every order, filter and paging, late records, ties, failures, kills',
-      file: 'test/sources/_declarative/windows.test.ts',
-    },
-    {
-      fault: 'declarative positions: positions that expire, failures, kills',
-      file: 'test/sources/_declarative/positions.test.ts',
-    },
-    {
-      fault: 'declarative windows and snapshots: inserts, updates and deletes while a list is read, kills',
-      file: 'test/sources/_declarative/changing.test.ts',
     },
   ],
   'clocks and processes': [

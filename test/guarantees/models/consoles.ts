@@ -12,9 +12,10 @@ import { type Subject, worldOf } from './subject.ts';
 import type { Vendor } from './vendor.ts';
 
 const SECOND = 1_000;
-const HOUR = 3_600_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 const [SETTLE, OVERLAP] = [2 * SECOND, 3 * SECOND];
-const TOO_LATE = 60 * SECOND;
+const TOO_LATE = MINUTE;
 const TOKEN = 'token-of-the-console';
 const SOURCES = { qradar, jsa };
 
@@ -35,8 +36,8 @@ class Console implements Subject {
   readonly passes = [20 * SECOND];
   // By less the console's clock is not seen to be set back: `Date` has whole seconds.
   readonly sets = [
-    { min: -2 * HOUR, max: -4 * SECOND },
-    { min: 0, max: 2 * HOUR },
+    { min: -20 * MINUTE, max: -4 * SECOND },
+    { min: 0, max: 20 * MINUTE },
   ];
   readonly failures = {
     ...FAILURES,
@@ -59,7 +60,7 @@ class Console implements Subject {
         vendor: fc.constant(vendor),
         page_size: fc.integer({ min: 1, max: 12 }),
         maxPage: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
-        slice: fc.constantFrom('10m', '1h', '1d'),
+        slice: fc.constantFrom('5m', '1h'),
         refuseSort: fc.boolean(),
         ahead: fc.constantFrom(0, 400, 24 * HOUR, -24 * HOUR),
       })
@@ -75,7 +76,7 @@ export async function openConsole(
   const { theirs } = clocks;
   const simulator = await startConsole({ clock: theirs, vendor, token: TOKEN, ...paging });
   const tooLate: LoginAttempt[] = [];
-  const times = { settle: `${SETTLE}ms`, overlap: `${OVERLAP}ms`, initial_lookback: '2d' };
+  const times = { settle: `${SETTLE}ms`, overlap: `${OVERLAP}ms`, initial_lookback: '2h' };
   return {
     simulator,
     clocks,
@@ -95,7 +96,7 @@ export async function openConsole(
     },
     // The clock goes on to where it has been.
     get rest() {
-      return [60 * SECOND, clocks.setBack + HOUR, 60 * SECOND];
+      return [MINUTE, clocks.setBack + MINUTE, MINUTE];
     },
     judge: ({ events }) =>
       difference({

@@ -27,6 +27,8 @@ interface Parts {
   readonly rest: Vendor['rest'];
   /** Records that appear later after their time may be missed. Milliseconds. */
   readonly promise: number;
+  /** Of gaps that there may be. Every other one is a fault. */
+  readonly reasons: readonly string[];
   /** Records that nobody can see. */
   readonly isHidden?: (at: number, rows: readonly Row[]) => boolean;
 }
@@ -68,7 +70,7 @@ export class ListVendor implements Vendor {
   }
 
   judge({ events, gaps }: Collected): Verdict {
-    const { keyed, isHidden } = this.#parts;
+    const { keyed, reasons, isHidden } = this.#parts;
     const rows = [...this.#rows.values()];
     const isMissed = ({ at, isTooLate }: Row) =>
       isTooLate === true ||
@@ -76,7 +78,7 @@ export class ListVendor implements Vendor {
       isHidden?.(at, rows) === true;
     const words = ({ id, at, version }: Row) => `${id} ${keyed ? version : new Date(at).toISOString()}`;
     const present = new Set(rows);
-    return difference({
+    const { lost, asNew } = difference({
       due: rows.filter((row) => !isMissed(row)).map(words),
       more: this.#shown.filter((row) => !present.has(row) || isMissed(row)).map(words),
       collected: events.map((event) => {
@@ -84,6 +86,8 @@ export class ListVendor implements Vendor {
         return `${String(id)} ${String(keyed ? version : at)}`;
       }),
     });
+    const undue = gaps.flatMap(({ reason }) => (reasons.includes(reason) ? [] : [`a gap: ${reason}`]));
+    return { lost: [...lost, ...undue], asNew };
   }
 
   /** In place of what it had under that number; undefined: nothing. */

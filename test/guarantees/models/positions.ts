@@ -49,7 +49,10 @@ export async function openPosition(settings: Settings, clocks: Clocks): Promise<
     key: '[id]',
   });
   const parts = { ...(await startList(text, clocks, cap)), clocks, text, pages, keyed: true };
-  return new PositionVendor({ ...parts, promise: Infinity, rest: [MINUTE] }, settings);
+  return new PositionVendor(
+    { ...parts, promise: Infinity, reasons: ['position-expired'], rest: [MINUTE] },
+    settings,
+  );
 }
 
 export const POSITION: Subject = {

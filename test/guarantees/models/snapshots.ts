@@ -33,7 +33,7 @@ export async function openSnapshot({ paging, compare, cap }: Settings, clocks: C
   });
   const list = await startList(text, clocks, paging === 'none' ? Infinity : cap);
   const parts = { ...list, clocks, text, pages: 1_000, keyed: true };
-  return new ChangingVendor({ ...parts, promise: Infinity, rest: [MINUTE, MINUTE] });
+  return new ChangingVendor({ ...parts, promise: Infinity, reasons: [], rest: [MINUTE, MINUTE] });
 }
 
 export const SNAPSHOT: Subject = {

@@ -7,6 +7,7 @@ import type { Vendor } from './vendor.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 const [SETTLE, OVERLAP] = [MINUTE, 2 * MINUTE];
 // `Date` and some bounds have whole seconds.
 const [IN_TIME, LATE, TOO_LATE] = [SETTLE - 2 * SECOND, SETTLE + OVERLAP - 2 * SECOND, 10 * MINUTE];
@@ -60,6 +61,13 @@ export async function openWindow(settings: Settings, clocks: Clocks): Promise<Ve
     promise: pages === 3 ? IN_TIME : LATE,
     get rest() {
       return [SETTLE + OVERLAP, clocks.setBack + MINUTE];
+    },
+    get reasons() {
+      return [
+        ...(paging === 'keyset' ? ['more-than-a-page'] : []),
+        ...(pages === 3 ? ['too-many-pages'] : []),
+        ...(clocks.setBack > 2 * HOUR ? ['clock-set-back'] : []),
+      ];
     },
     // Nobody can tell a page that the vendor cut, and behind which nothing comes, from the last page.
     isHidden: (time: number, rows: readonly { readonly at: number }[]) =>
