@@ -4,6 +4,7 @@ import { doubled, halved, NEVER, SHORTEST_LAG, SHORTEST_SLICE, YEAR } from '../_
 import type { WindowCursor } from './cursors.ts';
 import type { WindowOptions, WindowPlan } from './definition.ts';
 import { floorTo } from './time.ts';
+import { lowerBound } from './window-walk.ts';
 
 /** One answer of a walk through a window. Times are epoch ms. */
 export interface Seen {
@@ -84,8 +85,7 @@ export class WindowState {
 
   /** Moves the cursor to where the vendor still has records. Returns the gap before that. */
   skipForgotten(now: number): Gap | undefined {
-    const { retention } = this.#parts.plan;
-    const edge = retention === undefined ? -Infinity : now - retention;
+    const edge = now - (this.#parts.plan.retention ?? Infinity);
     const { next, pending, ...rest } = this.#cursor;
     if (next >= edge) return undefined;
     // What was read above the unread part of a slice stays read.
@@ -192,10 +192,10 @@ export class WindowState {
   }
 
   #forgetBefore(): number {
-    const { initial_lookback: lookback, overlap } = this.#parts.options;
+    const { plan, options, mutable } = this.#parts;
     // Keys of a mutable stream come again with later times.
-    const reach = this.#parts.mutable ? Math.max(YEAR, lookback) : lookback;
-    return this.#cursor.next - reach - overlap;
+    const reach = Math.max(mutable ? YEAR : 0, options.initial_lookback);
+    return lowerBound(plan, this.#cursor.next - reach - options.overlap);
   }
 
   #moved(covered: Span): Tail {

@@ -53,10 +53,17 @@ export interface Walk extends Pick<PollParts, 'definition' | 'context'> {
   readonly cap: number | undefined;
 }
 
-/** The values of `from` and `to` in a request for a window: as exact as the request prints them. */
-function boundsOf({ units, exclusive }: WindowPlan, { from, to }: Span): Variables {
-  const lower = floorTo(from, units.from) - (exclusive ? units.from : 0);
-  return { from: new Date(Math.max(0, lower)), to: new Date(to) };
+/**
+ * The lower bound of a request that reads from a time on, epoch ms: as exact as the request prints it. So the answer can
+ * have records that are older than the time by as much as a day.
+ */
+export function lowerBound({ units, exclusive }: WindowPlan, from: number): number {
+  return floorTo(from, units.from) - (exclusive ? units.from : 0);
+}
+
+/** The values of `from` and `to` in a request for a window. */
+function boundsOf(plan: WindowPlan, { from, to }: Span): Variables {
+  return { from: new Date(Math.max(0, lowerBound(plan, from))), to: new Date(to) };
 }
 
 /** Reads a window answer by answer. An answer is yielded before the next is requested. */
