@@ -72,8 +72,11 @@ export async function once(
   await runAll(app, [pass(), deliver(app, reports), watchState(app), reports.run()]);
   return afterPass(app, deadline, async () => {
     await reports.write();
-    await trimmed(app);
-    return summaryOf(app, polls, left);
+    const untrimmed = await trim(app);
+    const summary = await summaryOf(app, polls, left);
+    // Now that the state answers: while it is away, this is tried again and again.
+    if (untrimmed !== undefined) app.log.warn({ err: untrimmed }, UNTRIMMED);
+    return summary;
   });
 }
 
@@ -95,13 +98,16 @@ async function afterPass<T>(
   }
 }
 
-/** The next pass removes what this one cannot. */
-async function trimmed({ journal, clock, log }: App): Promise<void> {
+const UNTRIMMED = 'Delivered pages could not be removed. The next pass removes them.';
+
+/** Removes delivered pages. Returns why that failed, where the next pass may do it. */
+async function trim({ journal, clock }: App): Promise<JournalWriteError | undefined> {
   try {
     await journal.trim(clock.now());
+    return undefined;
   } catch (error) {
     if (!(error instanceof JournalWriteError)) throw error;
-    log.debug({ err: error }, 'Delivered pages could not be removed now; the next pass removes them.');
+    return error;
   }
 }
 
