@@ -29,11 +29,13 @@ const MASKED_HEADERS = 4;
 
 /**
  * Headers that are computed from each attempt, such as an HMAC over it. When the vendor rejects one, and the `Date` of
- * its answer shows that its clock is not what we took it for, the request is signed once more with that clock.
+ * its answer shows that its clock is not what we took it for, the request is signed once more with that clock. `isKeyed`:
+ * whether a header is made with a secret, so that it is masked; one that is not may stand anywhere, as a time or a version.
  */
 export function signature(
   sign: (request: SignedRequest) => Readonly<Record<string, string>>,
   identity: Authentication['identity'],
+  isKeyed: (name: string) => boolean = () => true,
 ): Authentication {
   const masked = new PassingSecrets(MASKED_HEADERS);
   return {
@@ -55,7 +57,8 @@ export function signature(
       const headers = sign(signed);
       // A vendor that echoes one would hand on a request that it accepts for minutes.
       const open = new Set<unknown>(Object.values(signed));
-      for (const value of Object.values(headers)) if (!open.has(value)) masked.add(value);
+      for (const [name, value] of Object.entries(headers))
+        if (isKeyed(name) && !open.has(value)) masked.add(value);
       return { headers, rejected: () => Math.abs(client.vendorNow() - now) > TOLERATED };
     },
   };

@@ -16,7 +16,7 @@ import type { AuthForm, KeyFiles, LoginForm, OAuth2Form } from './auth.ts';
 import type { Definition } from './definition.ts';
 import { chosenForm, optionsSent } from './options.ts';
 import { valueAt } from './path.ts';
-import { buildHeaders, buildRequest } from './request.ts';
+import { buildHeaders, buildRequest, optionsUsed } from './request.ts';
 import { type Template, textOf, type Variables } from './template.ts';
 import { optionValues } from './terms.ts';
 
@@ -48,10 +48,25 @@ class Maker {
       form.query && queryParameter(form.query.name, this.#text(form.query.value)),
       tokens && oauth2(this.#tokens(tokens, identity)),
       login && this.#session(login, identity),
-      sign && signature((request) => this.#headers(sign, signedVariables(request)), identity),
+      sign && this.#signature(sign, identity),
       headers(Object.fromEntries(form.headers.map(([name, value]) => [name, this.#text(value)]))),
     ].filter((part) => part !== undefined);
     return identifiedBy(together(...parts), identity);
+  }
+
+  #signature(sign: AuthForm['headers'], identity: Authentication['identity']): Authentication {
+    const { optionTypes } = this.#definition;
+    const keyed = new Set(
+      sign.flatMap((header) => {
+        const used = [...optionsUsed([{ headers: [header] }], optionTypes)];
+        return used.some((name) => optionTypes.get(name) === 'secret') ? header[0] : [];
+      }),
+    );
+    return signature(
+      (request) => this.#headers(sign, signedVariables(request)),
+      identity,
+      (name) => keyed.has(name),
+    );
   }
 
   /** The secrets that requests of this source hold, by option. */

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { mask } from '../../../src/core/secret.ts';
 import { authenticationOf } from '../../../src/http/auth/plain.ts';
 import { type SimulatedRequest, serve } from '../../../src/simulators/server.ts';
 import { compileDefinition } from '../../../src/sources/_declarative/compile.ts';
@@ -92,6 +93,16 @@ it('a signature covers method, host, path and sorted parameters', async () => {
   const signature = createHmac('sha1', 'secret-key').update(text).digest('hex');
   expect(date).toBe('Mon, 02 Mar 2026 12:00:00 GMT');
   expect(authorization).toBe(`Basic ${btoa(`DI:${signature}`)}`);
+});
+
+it('of the headers beside a signature, those that are made without a secret are not masked', async () => {
+  const sign = `{ sign: { headers: { X-Time: "{{ epoch_s(now) }}", X-Version: "2024-01-31", X-Signature: '{{ hex(hmac_sha256(options.token, string(epoch_s(now)))) }}' } } }`;
+  const [request] = await requestsOf({ auth: sign }, { token: 'secret-key' });
+
+  const { 'x-time': time, 'x-version': version, 'x-signature': signature } = request?.headers ?? {};
+  expect([time, version, signature?.length]).toEqual(['1772452800', '2024-01-31', 64]);
+  const said = `At ${time}, version ${version}: wrong signature `;
+  expect(mask(`${said}${signature}`)).toBe(`${said}[secret]`);
 });
 
 it('a session is fetched by a log-in and sent with every request', async () => {
