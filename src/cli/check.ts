@@ -63,7 +63,7 @@ const written: Finding = { probe: 'config', verdict: 'ok', detail: 'valid', advi
 const NO_SOURCES: Finding = {
   probe: 'config',
   verdict: 'warn',
-  detail: 'there is none, so nothing is polled',
+  detail: 'the configuration has no source, so nothing is polled',
   advice: 'add one below `sources` of the configuration: `penstock sources` lists the types',
 };
 

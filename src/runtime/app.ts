@@ -56,7 +56,7 @@ export async function openApp(given: AppParts): Promise<App> {
   const journal = await openStore(opening, opened);
   const parts = { ...opening, log: namedLog(opening.log, journal) };
   const { log } = parts;
-  if (config.sources.length === 0) log.warn(NO_SOURCES);
+  if (config.sources.length === 0 && given.command === undefined) log.warn(NO_SOURCES);
   const spender = new QuotaSpender({ quotas: journal.quotas, clock, courtesy: COURTESY });
   const scheduleOf = schedules(parts);
   const abort = () => aborted.abort();

@@ -357,16 +357,19 @@ it('spends from the budget of the state, and waits for a free slot where it can 
   expect(slow.console.requests).toHaveLength(asked + 1);
 });
 
-it('a configuration without sources is a warning of check, once and run', async () => {
+it('a configuration without sources is a warning of check and once, and not of a command that polls nothing', async () => {
   await world.configure({});
 
   const offline = await world.run('check --offline --json');
   const online = await world.run('check --json');
   const once = await world.run('once');
+  const replay = await world.run('replay --destination siem --from 1h');
 
   const warning = expect.objectContaining({ subject: 'sources', verdict: 'warn' }) as unknown;
   expect([offline.code, online.code]).toEqual([0, 0]);
   expect(offline.rows).toContainEqual(warning);
   expect(online.rows).toContainEqual(warning);
   expect(once.stderr.match(/The configuration has no source, so nothing is polled/g)).toHaveLength(1);
+  expect(replay.code).toBe(0);
+  expect(replay.stderr).not.toContain('no source');
 });
