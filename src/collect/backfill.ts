@@ -11,7 +11,7 @@ import { type CollectContext, type OpenStream, openStream, streamContext } from 
  */
 export function whyNotAgain(name: string, { stream }: Pick<Source, 'stream'>): string | undefined {
   if (stream !== 'counter') return undefined;
-  return `Source ${name} counts, and sent its counts in parts, which its vendor does not show again: with --again a store would count them twice. Without it, only what was never read is read. What is retained is sent again, under the same ids, by: penstock replay`;
+  return `Source ${name} sends counts in parts as they grow, and its vendor shows only their sums now: with --again a store would count twice. Without --again, only what was never read is read. To send retained events again, under the same ids: penstock replay --destination NAME --from TIME`;
 }
 
 interface BackfillTask {

@@ -109,6 +109,6 @@ it('backfill --again of counters is refused, because a store would count them tw
   const { code, stderr } = await world.run('backfill attacks --from 5d --to 3d --again');
 
   expect(code).toBe(2);
-  expect(stderr).toContain('Source attacks counts, and sent its counts in parts');
+  expect(stderr).toContain('Source attacks sends counts in parts as they grow');
   expect(world.petra.requests).toEqual([]);
 });

@@ -66,7 +66,7 @@ it('a backfill of Petra counts every closed day of a span once per tenant, at on
 
   expect(first.code).toBe(0);
   expect(second.code).toBe(0);
-  expect(again).toMatchObject({ code: 2, message: expect.stringContaining('would count them twice') });
+  expect(again).toMatchObject({ code: 2, message: expect.stringContaining('a store would count twice') });
   expect(petra.busiestMinute('failed-attacks')).toBe(1);
   expect(petra.asks('failed-attacks')).toHaveLength(asked);
   expect(receiver.received()).toHaveLength(sent);
