@@ -7,6 +7,9 @@ export type Text = () => string;
 /** A value that was sent shortly before may be in a message. */
 const MASKED_VALUES = 2;
 
+/** Headers that are a credential, whatever they are made of; others of a source may be a version or a language. */
+const PROOF = /^(?:authorization|cookie)$/i;
+
 /** Headers with a credential in them. */
 export function headers(values: Readonly<Record<string, Text>>): Authentication {
   const masked = Object.values(values).map(() => new PassingSecrets(MASKED_VALUES));
@@ -79,7 +82,15 @@ export function authenticationOf(authorise: () => Authorisation): Authentication
   const first = authorise();
   if (isAuthentication(first)) return first;
   const current = () => authorise() as Readonly<Record<string, string>>;
-  return { identity: current, authenticate: async () => ({ headers: current() }) };
+  const masked = new PassingSecrets(MASKED_VALUES);
+  return {
+    identity: current,
+    authenticate: async () => {
+      const sent = current();
+      for (const [name, value] of Object.entries(sent)) if (PROOF.test(name)) masked.add(value);
+      return { headers: sent };
+    },
+  };
 }
 
 function isAuthentication(value: Authorisation): value is Authentication {

@@ -84,6 +84,18 @@ test('what is made of a secret is masked too', async () => {
   expect(mask(`got ${encoded()}`)).toBe('got [secret]');
 });
 
+test('an authorization that a source computes is masked, and its other headers are not', async () => {
+  const authorisation = { Authorization: 'HMAC of-a-request-by-a-source', Version: 'version-19.0' };
+  await using server = await serve(() => ({ status: 200, body: [] }), { clock });
+  await using http = (await rig(server.url, { authorise: () => authorisation })).http;
+
+  await http.get({ path: '/x', route: 'x' });
+
+  expect(mask('HMAC of-a-request-by-a-source; of-a-request-by-a-source; version-19.0')).toBe(
+    '[secret]; [secret]; version-19.0',
+  );
+});
+
 test('a credential in the query is sent once, also where the vendor repeats it', async () => {
   const json = ['Content-Type: application/json'];
   await using server = await serveRaw(
