@@ -179,6 +179,10 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       'a database that rejects the password': 'a password that the database rejects is in no output',
       'the search itself': 'the search for secrets sees each output: what is planted there is found',
     }),
+    {
+      fault: 'configurations with mistakes around a secret',
+      file: 'test/guarantees/secret-mistakes.test.ts',
+    },
     { fault: 'credentials that are echoed with each status', file: 'test/cli/echoed-credentials.test.ts' },
     {
       fault:

@@ -39,6 +39,7 @@ auth:
     post: { oauth2: { token_url: /token, client_id: us, client_secret: "{{ options.token }}" } }
     client: { oauth2: { token_url: /token, client_id: us, client_secret: "{{ options.token }}", client_auth: basic } }
     key: { oauth2: { token_url: /token, client_id: us, key: { file: key_file, id: k1 } } }
+    grant: { oauth2: { token_url: /token, grant: jwt_bearer, assertion: { issuer: us, audience: them, key_file: key_file } } }
     login:
       login:
         request: { method: POST, path: /login, body: { password: "{{ options.token }}" } }
@@ -215,6 +216,7 @@ function sourcesOf(world: World, url: string, proxyUrl: string, secrets: Secrets
     post: source('post', secrets['oauth']),
     client: source('client', '${SECRET}'),
     key: source('key', undefined, { key_file: join(world.path, 'key.pem') }),
+    grant: source('grant', undefined, { key_file: join(world.path, 'key.pem') }),
     login: source('login', secrets['login']),
     sign: source('sign', secrets['signing']),
   };
@@ -224,7 +226,8 @@ function sourcesOf(world: World, url: string, proxyUrl: string, secrets: Secrets
 function credentialsIn(heard: readonly Heard[]): Secrets {
   const found: Record<string, string> = {};
   for (const { headers, body } of heard) {
-    const assertion = new URLSearchParams(body.toString()).get('client_assertion');
+    const form = new URLSearchParams(body.toString());
+    const assertion = form.get('client_assertion') ?? form.get('assertion');
     const [, sent] = / (\S+)$/.exec(headers['authorization'] ?? '') ?? [];
     for (const value of [assertion, sent, headers['x-session']])
       if (value != null) found[`sent ${value}`] = value;

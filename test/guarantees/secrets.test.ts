@@ -41,7 +41,7 @@ it('no secret is in any log, error, metric, dead letter, state, export or record
 
       expect(search(new Map([...outputs, ...stored]), opened.secrets())).toEqual([]);
     }),
-    { numRuns: 6, endOnFailure: true, examples: CERTAIN.map((certain, seed) => [ordinary, certain, seed]) },
+    { numRuns: 8, endOnFailure: true, examples: CERTAIN.map((certain, seed) => [ordinary, certain, seed]) },
   );
 });
 
@@ -121,7 +121,7 @@ describe.skipIf(NO_POSTGRES)('with the state on PostgreSQL', () => {
         expect(search(new Map([...outputs, ...stored]), opened.secrets())).toEqual([]);
       }),
       {
-        numRuns: 3,
+        numRuns: 2,
         endOnFailure: true,
         examples: CERTAIN.slice(0, 1).map((one) => ['p@ss/word:of+the#state', one, 1]),
       },
