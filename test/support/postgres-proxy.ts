@@ -28,12 +28,23 @@ export type Fate =
   | { readonly before: Promise<unknown> }
   | { readonly answer: Promise<unknown> };
 
+/** What the server said of a statement that it carried out: `UPDATE 0`, `COMMIT`. */
+export interface Completed {
+  readonly sql: string;
+  readonly connection: number;
+  readonly tag: string;
+}
+
 /** Stands before a PostgreSQL (or a PgBouncer) and reads the protocol of connections without TLS. */
 export class PostgresProxy implements AsyncDisposable {
   /** Asked for each statement; undefined lets it pass. */
   onStatement: ((statement: Statement) => Fate | undefined) | undefined;
   /** Every statement so far. */
   readonly statements: Statement[] = [];
+  /** Every statement that the server carried out so far. */
+  readonly completed: Completed[] = [];
+  /** What each connection sent so far, also what waits behind another statement. */
+  readonly #arrived = new Map<number, string[]>();
   readonly #target: URL;
   readonly #connections = new Set<Connection>();
   readonly #waiters = new Waiters();
@@ -68,6 +79,21 @@ export class PostgresProxy implements AsyncDisposable {
     await this.#waiters.until(() => this.statements.filter(({ sql }) => sql.includes(words)).length >= times);
   }
 
+  /** The statement behind another one on its connection, also while that one waits. */
+  async following({ connection, index }: Statement): Promise<string> {
+    const next = () => this.#arrived.get(connection)?.[index];
+    await this.#waiters.until(() => next() !== undefined);
+    return next() ?? '';
+  }
+
+  /** What the server said of such a statement on a connection, the first time from `since` (an index of `completed`) on. */
+  async said(connection: number, words: string, since: number): Promise<string> {
+    const found = () =>
+      this.completed.slice(since).find((one) => one.connection === connection && one.sql.includes(words));
+    await this.#waiters.until(() => found() !== undefined);
+    return found()?.tag ?? '';
+  }
+
   /** Ends every connection, and each new one at once, until `back`. */
   away(): void {
     this.#away = true;
@@ -86,11 +112,23 @@ export class PostgresProxy implements AsyncDisposable {
     }
     const number = (this.#count += 1);
     const server = connect(Number(this.#target.port), this.#target.hostname);
-    const connection = new Connection(client, server, (sql, index) => {
-      const statement = { sql, connection: number, index };
-      this.statements.push(statement);
-      this.#waiters.check();
-      return this.onStatement?.(statement);
+    const arrived: string[] = [];
+    this.#arrived.set(number, arrived);
+    const connection = new Connection(client, server, {
+      arrived: (sql) => {
+        arrived.push(sql);
+        this.#waiters.check();
+      },
+      judge: (sql, index) => {
+        const statement = { sql, connection: number, index };
+        this.statements.push(statement);
+        this.#waiters.check();
+        return this.onStatement?.(statement);
+      },
+      completed: (sql, tag) => {
+        this.completed.push({ sql, connection: number, tag });
+        this.#waiters.check();
+      },
     });
     this.#connections.add(connection);
     client.on('close', () => this.#connections.delete(connection));
@@ -103,23 +141,30 @@ export class PostgresProxy implements AsyncDisposable {
   }
 }
 
-type Judge = (sql: string, index: number) => Fate | undefined;
+/** Who is told what passes on a connection. */
+interface Watcher {
+  arrived(sql: string): void;
+  judge(sql: string, index: number): Fate | undefined;
+  completed(sql: string, tag: string): void;
+}
 
 /** One client and its connection to the server. */
 class Connection {
   readonly #client: Socket;
   readonly #server: Socket;
-  readonly #judge: Judge;
+  readonly #watcher: Watcher;
+  /** The statements by the number of the `ReadyForQuery` that ends their answers. */
+  readonly #sent = new Map<number, string>();
   /** What becomes of answers, by the number of the `ReadyForQuery` that ends them; the one after signing in is number 0. */
   readonly #answers = new Map<number, 'cut' | Promise<unknown>>();
   #statements = 0;
   #asked = 0;
   #answering = 0;
 
-  constructor(client: Socket, server: Socket, judge: Judge) {
+  constructor(client: Socket, server: Socket, watcher: Watcher) {
     this.#client = client;
     this.#server = server;
-    this.#judge = judge;
+    this.#watcher = watcher;
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on('close', () => this.end());
@@ -139,8 +184,15 @@ class Connection {
     pass: (message: PostgresMessage) => Promise<void>,
   ): Promise<void> {
     try {
+      let passed: Promise<void> = Promise.resolve();
       for await (const chunk of socket)
-        for (const message of reader.read(chunk as Buffer)) await pass(message);
+        for (const message of reader.read(chunk as Buffer)) {
+          const sql = socket === this.#client ? sqlOf(message) : undefined;
+          if (sql !== undefined) this.#watcher.arrived(sql);
+          passed = passed.then(() => pass(message));
+          passed.catch(() => this.end());
+        }
+      await passed;
     } catch {
       // Either side may go away at any time: the other one sees that its connection ends.
     }
@@ -159,7 +211,8 @@ class Connection {
   }
 
   async #decide(sql: string): Promise<void> {
-    const fate = this.#judge(sql, (this.#statements += 1));
+    const fate = this.#watcher.judge(sql, (this.#statements += 1));
+    this.#sent.set(this.#asked + 1, sql);
     if (fate === 'cut') this.end();
     else if (fate === 'cut-answer') this.#answers.set(this.#asked + 1, 'cut');
     else if (fate !== undefined && 'before' in fate) await fate.before;
@@ -169,12 +222,19 @@ class Connection {
   async #fromServer({ type, bytes }: PostgresMessage): Promise<void> {
     const fate = this.#answers.get(this.#answering);
     const isLast = type === 'Z';
+    if (type === 'C') this.#watcher.completed(this.#sent.get(this.#answering) ?? '', tagOf(bytes));
+    if (isLast) this.#sent.delete(this.#answering);
     if (isLast) this.#answering += 1;
     if (fate !== 'cut') {
       await fate;
       if (!this.#client.destroyed) this.#client.write(bytes);
     } else if (isLast) this.end();
   }
+}
+
+/** The text of a `CommandComplete`, behind its type and length. */
+function tagOf(bytes: Buffer): string {
+  return bytes.toString('utf8', 5, bytes.length - 1);
 }
 
 /** Starts a proxy on a free port of 127.0.0.1. */
