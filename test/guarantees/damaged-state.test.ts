@@ -64,7 +64,7 @@ async function startAfter(damage: string, file: string): Promise<Start> {
   return { code, stderr };
 }
 
-it.each(DAMAGED)(
+it.concurrent.each(DAMAGED)(
   'a database that is $damage after a kill is refused, or goes on with the log beside it; nothing is lost or sent as new',
   async ({ damage }) => {
     const { code, stderr } = await startAfter(damage, 'penstock.db');
@@ -74,7 +74,7 @@ it.each(DAMAGED)(
   },
 );
 
-it.each(DAMAGED)(
+it.concurrent.each(DAMAGED)(
   'a log that is $damage after a kill takes the state back to its last whole commit; nothing is lost or sent as new',
   async ({ damage }) => {
     const { code, stderr } = await startAfter(damage, 'penstock.db-wal');
@@ -85,7 +85,7 @@ it.each(DAMAGED)(
   },
 );
 
-it.each(DAMAGED)(
+it.concurrent.each(DAMAGED)(
   'a lock that is $damage after a kill is no matter; nothing is lost or sent as new',
   async ({ damage }) => {
     const { code, stderr } = await startAfter(damage, 'penstock.lock');

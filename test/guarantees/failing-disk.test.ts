@@ -16,7 +16,7 @@ const NTH: readonly number[] = [1, 2, 4, 7, 11, 16, 22, 29, 37, 46];
 const CALLS = ['pwrite64', 'fsync,fdatasync'] as const;
 
 describe.skipIf(!hasStrace)('one call that fails', () => {
-  it.each(['ENOSPC', 'EIO'].flatMap((error) => CALLS.map((calls) => ({ error, calls }))))(
+  it.concurrent.each(['ENOSPC', 'EIO'].flatMap((error) => CALLS.map((calls) => ({ error, calls }))))(
     '$error at one write or sync loses nothing: the n-th $calls of a life, n from 1 to 46',
     async ({ error, calls }) => {
       if (subject === undefined) throw new Error('there is no source');

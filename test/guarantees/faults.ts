@@ -67,7 +67,10 @@ export const FAULTS: Readonly<Record<string, readonly Fault[]>> = {
       'away for 24 simulated hours':
         'a destination that is away for 24 hours holds up no poll, and has each record once when it is back',
     }),
-    { fault: 'away beyond `backlog.max`', file: 'test/deliver/backlog.test.ts' },
+    ...rows('test/deliver/backlog.test.ts', {
+      'away beyond `backlog.max`':
+        'an unavailable destination with a limit holds back nobody, and misses exactly what its gap says',
+    }),
   ],
   'vendors and the network': [
     {

@@ -51,11 +51,23 @@ export async function runFaults({ short }: { readonly short: boolean }): Promise
   const whole = filesOf(faults.filter(({ title }) => title === undefined));
   const parts = faults.filter(({ file }) => !whole.includes(file));
   const patterns = parts.map(({ title = '' }) => titlePattern(title)).join('|');
-  const results = [
-    ...(await runTests(whole, ['--no-file-parallelism'])),
-    ...(await runTests(filesOf(parts), ['--no-file-parallelism', '-t', patterns])),
-  ];
+  const results = [...(await runInTurn(whole, [])), ...(await runInTurn(filesOf(parts), ['-t', patterns]))];
   return faults.map((fault) => outcomeOf(fault, results));
+}
+
+/** Tests in this process side by side, then one file after the other those that start processes, which need the machine. */
+async function runInTurn(files: readonly string[], flags: readonly string[]): Promise<readonly TestResult[]> {
+  return [
+    ...(await runTests(
+      files.filter((file) => !startsProcesses(file)),
+      flags,
+    )),
+    ...(await runTests(files.filter(startsProcesses), ['--no-file-parallelism', ...flags])),
+  ];
+}
+
+function startsProcesses(file: string): boolean {
+  return /^test\/(?:system|guarantees)\//.test(file);
 }
 
 function filesOf(faults: readonly Fault[]): readonly string[] {
@@ -100,6 +112,7 @@ async function runTests(
         '--project=guarantees',
         '--project=image',
         '--testTimeout=3600000',
+        '--maxConcurrency=2',
         '--reporter=default',
         '--reporter=json',
         `--outputFile.json=${report}`,
