@@ -102,8 +102,10 @@ export class ListVendor implements Vendor {
     const before = this.#rows.get(number);
     const isBefore = (record: unknown) => (record as Row).id === before?.id;
     if (before !== undefined) this.list.remove(isBefore);
-    this.#rows.delete(number);
-    if (row === undefined) return;
+    if (row === undefined) {
+      this.#rows.delete(number);
+      return;
+    }
     // Shown from now on, whatever its clock says.
     this.list.add(row, 0);
     this.#rows.set(number, row);

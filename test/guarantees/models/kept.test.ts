@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { play } from './check.ts';
-import { Appear, Change, Kill, Meanwhile, Pass, Poll, Remove, SetClock } from './commands.ts';
-import { openSnapshot } from './snapshots.ts';
+import { Appear, Poll, SetClock } from './commands.ts';
 import { type Command, type World, worldOf } from './subject.ts';
 import { openWindow } from './windows.ts';
 
@@ -19,23 +18,6 @@ const window = worldOf(openWindow, {
   pages: 1_000,
 });
 
-const snapshot = worldOf(openSnapshot, { paging: 'page', compare: '[version]', cap: 3 });
-
-/** Records leave a page that was read before, so that a later one moves past the walk, and nothing in it is new. */
-const leaving = (step: number): readonly Command[] => [
-  new Appear(0, 6, 0),
-  new Appear(0, 1, 0),
-  new Meanwhile(step, new Remove(0)),
-  new Kill(step + 2),
-  new Pass(109_033),
-  new Poll(),
-  new Pass(71_967),
-  new Meanwhile(step, new Change(3)),
-  new Meanwhile(step + 1, new Change(0)),
-  new Meanwhile(step + 1, new Change(10)),
-  new Poll(),
-];
-
 /** The smallest histories in which a model has found a fault. */
 const KEPT: readonly {
   readonly fault: string;
@@ -47,13 +29,6 @@ const KEPT: readonly {
     world: window,
     history: [new Poll(), new Appear(0, 1, 0), new SetClock('ours', -7 * HOUR)],
   },
-  ...[0, 1, 2, 3].flatMap((step) =>
-    [window, snapshot].map((world) => ({
-      fault: `a record moved past a walk that read nothing new (step ${step})`,
-      world,
-      history: leaving(step),
-    })),
-  ),
 ];
 
 it.each(KEPT)('$fault', async ({ world, history }) => {

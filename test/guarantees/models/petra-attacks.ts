@@ -44,8 +44,8 @@ export async function openAttacks({ seed }: Settings, clocks: Clocks): Promise<P
     },
     judge(collected) {
       const newest = Math.floor((clock.now() - SETTLE) / DAY) - 1;
-      // Nothing of these days is revised any more, and the last polls have read them.
-      const days = Array.from({ length: DAYS }, (_, back) => (newest - back) * DAY);
+      // The oldest of the days that are read again: they ended two days ago, and nothing of them is revised any more.
+      const days = [newest - 2, newest - 3].map((day) => day * DAY);
       const due = tenants.flatMap((tenant) =>
         days.flatMap((from) => {
           const report = petra.attacks.report(tenant, { from, to: from + DAY - 1 });
@@ -70,8 +70,14 @@ interface Count {
 function judge(due: readonly Count[], { events }: Collected): Verdict {
   const bySeries = Map.groupBy(events, seriesOf);
   const last = (series: string) => Number(bySeries.get(series)?.at(-1)?.['petra.failed_attacks.count']);
+  const days = new Set(due.map(({ series }) => dayOf(series)));
+  const shown = new Set(due.map(({ series }) => series));
+  // What is missing on a closed day has fallen to 0; a user has only left the list of the most targeted ones.
+  const fallen = [...bySeries.keys()]
+    .filter((series) => days.has(dayOf(series)) && !shown.has(series) && !series.includes(' user '))
+    .map((series) => ({ series, count: 0 }));
   return {
-    lost: due
+    lost: [...due, ...fallen]
       .filter(({ series, count }) => last(series) !== count)
       .map(({ series, count }) => `${series} is ${last(series)}, not ${count}`),
     asNew: [...bySeries]
@@ -95,7 +101,12 @@ function seriesOf(event: EcsEvent): string {
   return [event['petra.tenant.id'], event['event.start'], dimension, subject].map(String).join(' ');
 }
 
-/** A report as counts by series. A user may leave the list of the most targeted ones. */
+/** The tenant and the day of a series. */
+function dayOf(series: string): string {
+  return series.split(' ', 2).join(' ');
+}
+
+/** A report as counts by series. */
 function countsOf({
   totalCount,
   byDay,
