@@ -92,13 +92,16 @@ function nameOf(value: AnswerValue): string {
   return steps.join('.');
 }
 
+/** A time in a body: its numbers are no sizes. */
+const TIME = /\d{4}-\d\d-\d\d(?:[Tt ][\d:.]+(?:[+-]\d\d:?\d\d)?)?/g;
+
 /** The whole numbers that a request sends: one of them may be the size of a page. */
 function numbersIn({ url, path, query = [], body }: HttpRequest): ReadonlySet<number> {
   const asked = new URL(url ?? path, 'http://vendor').searchParams.values();
   const sent = Object.values(query).map((one: unknown) =>
     Array.isArray(one) ? String(one[1]) : String(one),
   );
-  const json = body !== undefined && 'json' in body ? toJson(body.json) : '';
+  const json = body !== undefined && 'json' in body ? toJson(body.json).replaceAll(TIME, '') : '';
   const texts = [...asked, ...sent, ...(json.match(/\b\d+\b/g) ?? [])];
   return new Set(texts.filter((text) => /^\d{1,9}$/.test(text)).map(Number));
 }

@@ -5,6 +5,9 @@ import { compileDefinition } from '../../../src/sources/_declarative/compile.ts'
 import { drive } from '../../http/support/rig.ts';
 import { DrivenClock } from '../../support/driven-clock.ts';
 import { testPipeline } from '../../support/test-pipeline.ts';
+import type { Answer } from '../../../src/sources/_declarative/answer.ts';
+import { Evidence } from '../../../src/sources/_declarative/evidence.ts';
+import { parseDefinition } from '../../../src/sources/_declarative/parse.ts';
 import { definition, NOW } from './lab.ts';
 
 const SIZE = 20;
@@ -93,3 +96,27 @@ it('check warns of a full page without the field that names the next', async () 
     { verdict: 'warn', detail: expect.stringContaining('paging.next_token.from (meta.nextToken)') as string },
   ]);
 });
+
+it.each([
+  { records: 100, is: 'paging.next_token.from (meta.next)' },
+  { records: 20, is: undefined },
+  { records: 30, is: undefined },
+])(
+  'of $records records, those are doubted that are as many as a body asks for, not as a time in it says',
+  ({ records, is }) => {
+    const paging = '{ next_token: { from: meta.next, query: page } }';
+    const text = definition({
+      request: '{ path: /records, query: { since: "{{ iso(from) }}" } }',
+      cursor: WINDOW,
+      paging,
+    });
+    const evidence = Evidence.of(parseDefinition({ file: 'sample', text }));
+    const json = { limit: 100, filter: 'at >= 2026-03-02T12:20:00.000+05:30', day: '2026-03-20' };
+
+    const doubt = evidence.doubt({ method: 'POST', path: '/records', route: 'api', body: { json } }, {
+      rows: { length: records },
+    } as unknown as Answer);
+
+    expect(doubt).toBe(is);
+  },
+);
