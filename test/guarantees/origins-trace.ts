@@ -27,6 +27,8 @@ export interface OriginsTraced {
   readonly configured: readonly string[];
   /** Requests to the server that everybody named in redirects and links. */
   readonly elsewhere: number;
+  /** The last pass named it, in the error of these sources: it had followed a link as far as it may. */
+  readonly refused: readonly string[];
   readonly lost: number;
   readonly asNew: number;
 }
@@ -42,42 +44,52 @@ const postgres: TestJournal = {
   },
 };
 
-/** A source whose tokens come from another origin than its records. */
-function tokensElsewhere(tokenOrigin: string): Subject {
-  const text = `id: tokens-elsewhere
-title: Tokens from another origin
+/** A declarative source of which only these parts matter here; `more`: keys of its definition. */
+function scripted(id: string, more: string, answer: () => SimulatedAnswer, options = {}): Subject {
+  const text = `id: ${id}
+title: A source that is led elsewhere
 vendor: Scripted
 product: Scripted
 dataset: scripted.records
 event: { kind: event, category: [iam], type: [info] }
-options: { login: { type: string, required: true, description: Where tokens come from. } }
-scope: [login]
-auth: { oauth2: { token_url: "{{ options.login }}/token", client_id: us, client_secret: "{{ options.token }}" } }
 request: { path: /records, query: { since: "{{ iso(from) }}", until: "{{ iso(to) }}" } }
 cursor: { window: { time: at, order: ascending, settle: 0s, initial_lookback: 1h } }
 records: data
 key: [id]
 map: { "@timestamp": at }
-`;
+${more}`;
   return {
-    name: 'tokens-elsewhere',
-    definition: { id: 'tokens-elsewhere', text },
+    name: id,
+    definition: { id, text },
     async start() {
-      const simulator = await serve(() => ({ status: 200, body: { data: [] } }), { clock: systemClock });
+      const simulator = await serve(answer, { clock: systemClock });
       return {
         simulator,
-        source: {
-          type: 'tokens-elsewhere',
-          base_url: simulator.url,
-          login: tokenOrigin,
-          token: 'secret-of-tokens',
-        },
+        source: { type: id, base_url: simulator.url, token: `secret-of-${id}`, ...options },
         happen: () => undefined,
         compare: () => ({ lost: 0, asNew: 0 }),
         [Symbol.asyncDispose]: () => simulator[Symbol.asyncDispose](),
       };
     },
   };
+}
+
+/** Its tokens come from another origin than its records. */
+function tokensElsewhere(login: string): Subject {
+  const keys = `options: { login: { type: string, required: true, description: Where tokens come from. } }
+scope: [login]
+auth: { oauth2: { token_url: "{{ options.login }}/token", client_id: us, client_secret: "{{ options.token }}" } }
+`;
+  return scripted('tokens-elsewhere', keys, () => ({ status: 200, body: { data: [] } }), { login });
+}
+
+/** Each of its pages names a next one at another origin: as a member of the answer, or as a link. */
+function pagesElsewhere(kind: 'url' | 'link', next: string): Subject {
+  const keys = `auth: { bearer: "{{ options.token }}" }
+paging: { next_url: { from: ${kind === 'url' ? 'next' : '{ link: next }'} } }
+`;
+  const headers = { link: `<${next}>; rel="next"` };
+  return scripted(`${kind}-elsewhere`, keys, () => ({ status: 200, headers, body: { data: [], next } }));
 }
 
 /** Addresses in a trace of `connect`, `sendto` and the like; sockets of this machine's own services (AF_UNIX) are none. */
@@ -101,15 +113,23 @@ async function whyUnreachable(): Promise<string | undefined> {
   }
 }
 
+/** Whether a line of a log is about this source and the other origin to which it was led. */
+function isRefused(log: string, source: string, origin: string): boolean {
+  const words = `leads to another origin, ${origin}`;
+  return log.split('\n').some((line) => line.includes(words) && line.includes(`"${source}"`));
+}
+
 async function trace(journal: TestJournal): Promise<OriginsTraced> {
   await using elsewhere = await serve(() => ({ status: 200, body: [] }), { clock: systemClock });
-  const headers = { location: `${elsewhere.url}/away`, link: `<${elsewhere.url}/next>; rel="next"` };
+  const headers = { location: `${elsewhere.url}/away` };
   const away = [302, 307, 308].map((status): SimulatedAnswer => ({ status, headers }));
   await using metrics = await serve(() => ({ status: 200, body: {} }), { clock: systemClock });
   await using tokens = await serve(() => ({ status: 200, body: { access_token: 'token-of-elsewhere' } }), {
     clock: systemClock,
   });
-  const subjects = [...SUBJECTS, tokensElsewhere(tokens.url)];
+  const next = `${elsewhere.url}/next`;
+  const led = [tokensElsewhere(tokens.url), pagesElsewhere('url', next), pagesElsewhere('link', next)];
+  const subjects = [...SUBJECTS, ...led];
   await using stage = await openStage(subjects, { random: seeded(1), source: { retries: 1 }, journal });
   const named = [stage.receiver, metrics, tokens, ...stage.vendors.map(({ simulator }) => simulator)];
   for (const { script } of named) script.push(...away.slice(0, 2), undefined, away[2]);
@@ -123,7 +143,9 @@ async function trace(journal: TestJournal): Promise<OriginsTraced> {
     });
 
   for (const line of ['check', 'preview source0']) await start(line).ended;
-  for (let pass = 0; pass < 8 && (pass < 4 || stage.compare().lost > 0); pass += 1) await start('once').ended;
+  let said = '';
+  for (let pass = 0; pass < 8 && (pass < 4 || stage.compare().lost > 0); pass += 1)
+    said = (await start('once').ended).stderr;
   const daemon = start('run');
   await metrics.asked(metrics.requests.length + 4);
   // strace hands a signal on only to itself; what it runs is its only child.
@@ -137,6 +159,9 @@ async function trace(journal: TestJournal): Promise<OriginsTraced> {
     reached: addressesIn(await readFile(file, 'utf8')),
     configured: [...named.map(({ url }) => url.replace('http://', '')), ...database].toSorted(),
     elsewhere: elsewhere.requests.length,
+    refused: subjects.flatMap(({ name }, index) =>
+      isRefused(said, `source${index}`, elsewhere.url) ? name : [],
+    ),
     ...stage.compare(),
   };
 }

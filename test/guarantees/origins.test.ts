@@ -33,7 +33,13 @@ describe.skipIf(MISSING)('without a network, under strace', () => {
       const { reached, configured, ...rest } = JSON.parse(stdout) as OriginsTraced;
 
       expect(reached).toEqual(configured);
-      expect(rest).toEqual({ outside: 'ENETUNREACH', elsewhere: 0, lost: 0, asNew: 0 });
+      expect(rest).toEqual({
+        outside: 'ENETUNREACH',
+        elsewhere: 0,
+        refused: ['url-elsewhere', 'link-elsewhere'],
+        lost: 0,
+        asNew: 0,
+      });
     },
   );
 });
