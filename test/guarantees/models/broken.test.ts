@@ -50,6 +50,6 @@ it.each(
   SUBJECTS.flatMap((subject) =>
     Object.entries(FLAWS).map(([name, flaw]) => ({ name, flaw, source: subject.name, subject })),
   ),
-)('$name is noticed in $source', async ({ subject, flaw }) => {
+)('$name is noticed in $source', { timeout: 600_000 }, async ({ subject, flaw }) => {
   await expect(modelCheck(subject, { runs: RUNS, flaw })).rejects.toThrow('Counterexample');
 });
