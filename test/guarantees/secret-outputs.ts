@@ -52,7 +52,7 @@ export async function outputsOf(secretWorld: SecretWorld): Promise<Outputs> {
 }
 
 /** Some commands go on until a receiver is back. Milliseconds. */
-const LONGEST = 1_500;
+const LONGEST = 700;
 
 /** A process knows the secrets of its configuration, and no token that another one fetched. */
 async function runCommand({ world, env }: SecretWorld, line: string, outputs: Outputs, tty = false) {
@@ -87,7 +87,7 @@ async function runDaemon({ world, env, metrics }: SecretWorld, outputs: Outputs)
   const begun = await Promise.race([started.promise, daemon]);
   if (begun !== undefined) throw new Error(`The daemon ended with ${begun.code}: ${begun.stderr}`);
   const pushed = metrics.heard.length;
-  while (metrics.heard.length < pushed + 8) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (metrics.heard.length < pushed + 5) await new Promise((resolve) => setTimeout(resolve, 20));
   for (const path of ['/', `/?source=${PLANTED}`, '/readyz', '/livez', '/metrics', '/elsewhere'])
     outputs.set(path, bytesOf(await (await fetch(`http://127.0.0.1:${port}${path}`)).text()));
   stop.abort();
