@@ -113,6 +113,7 @@ class WindowPoll {
         throw step.answer.unexpected(disorder);
       }
       settling?.answered();
+      const setBack = this.#clock.takeSetBack();
       yield* pagesOf<WindowCursor>(
         {
           ...step,
@@ -121,10 +122,11 @@ class WindowPoll {
           expansion: this.#expansion,
           onObserved: settling?.observed,
         },
-        () => this.#tailOf(step, settling),
+        () => this.#tailOf(step, settling, setBack === 0),
       );
-      const setBack = this.#clock.takeSetBack();
       if (setBack > 0) {
+        // Durable only with what follows from it: a process that dies before must notice again.
+        this.#state.note({ ahead: this.#clock.ahead });
         yield { observations: [], ...this.#state.followBack(setBack, date) };
         return 'again';
       }
@@ -133,7 +135,7 @@ class WindowPoll {
     return 'ended';
   }
 
-  #tailOf(step: Step, settling: Settling | undefined): Tail {
+  #tailOf(step: Step, settling: Settling | undefined, keepsClock: boolean): Tail {
     const { date } = step.answer.response;
     const { oldest, newest } = step.survey;
     // The walk is repeated before its window counts as read.
@@ -142,7 +144,7 @@ class WindowPoll {
     const moved =
       isEnd && !settling.isQuiet ? [this.#state.noteMoved({ from: settling.began, to: date })] : [];
     const closedGaps = isEnd && settling.isQuiet ? this.#state.takeMoved() : [];
-    this.#state.note({ ahead: this.#clock.ahead, cap: step.cap });
+    this.#state.note({ ...(keepsClock && { ahead: this.#clock.ahead }), cap: step.cap });
     const tail = this.#state.advance({
       date,
       oldest,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { play } from './check.ts';
-import { Appear, Poll, SetClock } from './commands.ts';
+import { Appear, Kill, Poll, SetClock } from './commands.ts';
 import { type Command, type World, worldOf } from './subject.ts';
 import { openWindow } from './windows.ts';
 
@@ -28,6 +28,11 @@ const KEPT: readonly {
     fault: 'our clock was set back, and a window asked for nothing until it was where it had been',
     world: window,
     history: [new Poll(), new Appear(0, 1, 0), new SetClock('ours', -7 * HOUR)],
+  },
+  {
+    fault: 'a process died between learning that the vendor’s clock was set back and following it',
+    world: window,
+    history: [new Poll(), new SetClock('theirs', -183_001), new Kill(2), new Appear(58_000, 1, 0)],
   },
 ];
 
