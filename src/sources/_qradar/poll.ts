@@ -21,7 +21,9 @@ export async function* poll(outer: Context, cursor: Cursor | undefined): AsyncGe
   warnOfBasic(context);
   let position = new WindowPosition(context, cursor ?? (await beginning(context)), clock);
   // By how much the console's clock was ahead when the beginning was chosen; undefined once an answer of the list agrees.
-  let unconfirmed = cursor === undefined ? clock.ahead : undefined;
+  // After a rejection by an earlier poll the beginning is a guess: our clock may have been set since.
+  const guess = context.memo.has(REFUSED) ? -Infinity : undefined;
+  let unconfirmed = cursor === undefined ? (clock.ahead ?? guess) : undefined;
   while (!position.ended) {
     context.signal.throwIfAborted();
     const window = position.window();
