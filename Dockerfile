@@ -7,7 +7,7 @@ WORKDIR /opt/penstock
 COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.types.json build.ts sbom.ts ./
+COPY tsconfig.json tsconfig.types.json build.ts bundle.ts sbom.ts ./
 COPY src ./src
 RUN npm run build && rm -r dist/*.map dist/types && npm run --silent sbom > dist/sbom.cdx.json
 

@@ -9,7 +9,7 @@ export type LoadSource = () => Promise<{ readonly default?: Source }>;
 /**
  * How to load each source type, by the name of its folder: the folders beside this file whose names do not begin with `_`.
  * A source is code (`index.ts`) or a definition (`source.yaml`). In the built program this module is replaced by the list
- * of them (`build.ts`).
+ * of them (`bundle.ts`).
  *
  * @throws Error on a folder with neither, or with both
  */

@@ -2,7 +2,7 @@ import { loadSources } from './registry.ts';
 import { type SourceSummary, summaryOf } from './summary.ts';
 
 /**
- * Every shipped source type, in order. In the built program this module is replaced by its result (`build.ts`), so that
+ * Every shipped source type, in order. In the built program this module is replaced by its result (`bundle.ts`), so that
  * listing the types loads none of them.
  */
 export async function sourceSummaries(): Promise<readonly SourceSummary[]> {
