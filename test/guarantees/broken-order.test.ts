@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCell } from './cell.ts';
+import { JOURNALS } from './journals.ts';
 import { problemsOf } from './matrix.ts';
 import { BROKEN_ORDERS } from './steps.ts';
 import { SUBJECTS } from './subjects.ts';
@@ -13,15 +14,20 @@ const POINT = {
   'acknowledged first': { step: 'send', phase: 'before' },
 } as const;
 
-it.each(BROKEN_ORDERS)('the kill matrix notices a commit order that is broken: %s', async (order) => {
-  if (subject === undefined) throw new Error('there is no source');
+describe.each(JOURNALS)('on $name', (journal) => {
+  it.skipIf(journal.missing).concurrent.each(BROKEN_ORDERS)(
+    'the kill matrix notices a commit order that is broken: %s',
+    async (order) => {
+      if (subject === undefined) throw new Error('there is no source');
 
-  const sound = await runCell(subject, POINT[order], { seed: 1 });
-  const broken = await runCell(subject, POINT[order], { seed: 1, broken: order });
+      const sound = await runCell(subject, POINT[order], { seed: 1, journal });
+      const broken = await runCell(subject, POINT[order], { seed: 1, journal, broken: order });
 
-  expect(problemsOf(sound)).toEqual([]);
-  expect(broken.kills).toBeGreaterThan(0);
-  expect(problemsOf(broken).join(' ')).toMatch(
-    order === 'records first' ? /repeats that differ/ : /lost records/,
+      expect(problemsOf(sound)).toEqual([]);
+      expect(broken.kills).toBeGreaterThan(0);
+      expect(problemsOf(broken).join(' ')).toMatch(
+        order === 'records first' ? /repeats that differ/ : /lost records/,
+      );
+    },
   );
 });

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../../src/simulators/seeded.ts';
 import type { Running } from '../support/cli.ts';
-import { JOURNALS, type TestJournal } from './journals.ts';
+import { SQLITE, type TestJournal } from './journals.ts';
 import { openStage, type Stage } from './lives.ts';
 import { CutAcknowledgements } from './repeats.ts';
-import type { BrokenOrder, KillPoint, Phase, Step } from './steps.ts';
+import type { BrokenOrder, JournalName, KillPoint, Phase, Step } from './steps.ts';
 import type { Subject } from './vendor.ts';
 
 /** One source, killed at one side of one step. */
 export interface Cell {
-  readonly journal: string;
+  readonly journal: JournalName;
   readonly source: string;
   readonly step: Step;
   readonly phase: Phase;
@@ -41,7 +41,7 @@ interface CellOptions {
 export async function runCell(
   subject: Subject,
   { step, phase }: Pick<KillPoint, 'step' | 'phase'>,
-  { seed, journal = JOURNALS[0], broken }: CellOptions,
+  { seed, journal = SQLITE, broken }: CellOptions,
 ): Promise<Cell> {
   await using stage = await openStage([subject], {
     random: seeded(seed),
@@ -106,7 +106,7 @@ async function kill(parts: Parts, point: KillPoint, broken: BrokenOrder | undefi
 }
 
 /** Steps that come once in a life. */
-const ONCE_A_LIFE: ReadonlySet<Step> = new Set(['lock', 'migration', 'trim', 'reload']);
+const ONCE_A_LIFE: ReadonlySet<Step> = new Set(['lock', 'migration', 'renewal', 'lease', 'trim', 'reload']);
 
 function commandFor({ past }: Subject, step: Step): readonly string[] {
   if (step === 'reload') return ['run'];

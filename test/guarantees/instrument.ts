@@ -27,7 +27,7 @@ export class Killer {
 }
 
 /** Which method of the journal runs, for the statements below it. */
-const running = new AsyncLocalStorage<string>();
+export const running = new AsyncLocalStorage<string>();
 
 /** Lock, migrations, the transactions of pages, and the deletion of delivered ones, by their statements. */
 export function watchSqlite(killer: Killer): void {

@@ -6,11 +6,10 @@ import type { ReceivedRecord } from '../../src/simulators/otlp-receiver-decode.t
 import { startReceiver, type Receiver } from '../../src/simulators/otlp-receiver.ts';
 import { systemClock, type Random } from '../../src/core/clock.ts';
 import { type Running, startProgram, workspace } from '../support/cli.ts';
-import { JOURNALS, type TestJournal } from './journals.ts';
+import { SQLITE, type TestJournal } from './journals.ts';
+import { bundledProgram } from './program.ts';
 import type { ProcessPlan } from './steps.ts';
 import type { Comparison, Subject, Vendor } from './vendor.ts';
-
-const PROCESS = new URL('process.ts', import.meta.url).pathname;
 
 /** Vendors, a receiver, and a configuration between them; processes of the program are its lives. */
 export interface Stage extends AsyncDisposable {
@@ -23,13 +22,13 @@ export interface Stage extends AsyncDisposable {
   compare(): Comparison;
 }
 
-interface LifeOptions extends ProcessPlan {
+interface LifeOptions extends Omit<ProcessPlan, 'journal'> {
   /** A program and its arguments that the process is given to: `strace …`. */
   readonly under?: readonly string[];
 }
 
 interface StageOptions {
-  /** Default: the first of them. */
+  /** Default: SQLite. */
   readonly journal?: TestJournal | undefined;
   readonly random: Random;
   /** Added to the block of each source. */
@@ -42,6 +41,8 @@ interface StageOptions {
 
 /** Starts a vendor for each subject; the sources are called `source0`, `source1`, … */
 export async function openStage(subjects: readonly Subject[], options: StageOptions): Promise<Stage> {
+  const { journal = SQLITE } = options;
+  const program = await bundledProgram();
   await using opened = new AsyncDisposableStack();
   const space = opened.use(await workspace());
   const receiver = opened.use(await startReceiver({ clock: systemClock }));
@@ -49,7 +50,7 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
   for (const { start } of subjects) vendors.push(opened.use(await start(options.random)));
   const definitions = subjects.flatMap(({ definition }) => definition ?? []);
   for (const { id, text } of definitions) await writeFile(join(space.path, `${id}.source.yaml`), text);
-  const { state } = opened.use(await (options.journal ?? JOURNALS[0]).open(space.path));
+  const { state } = opened.use(await journal.open(space.path));
   const settings = {
     state: { ...state, retain: options.retain ?? '24h' },
     types: definitions.map(({ id }) => `./${id}.source.yaml`),
@@ -69,8 +70,11 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
     receiver,
     directory: space.path,
     start: (args, { under = [], ...plan } = {}) =>
-      startProgram([...under, process.execPath, PROCESS, ...args, '-c', space.config], {
-        env: { PENSTOCK_GUARANTEES: JSON.stringify(plan), NODE_COMPILE_CACHE: COMPILED },
+      startProgram([...under, process.execPath, program.path, ...args, '-c', space.config], {
+        env: {
+          PENSTOCK_GUARANTEES: JSON.stringify({ journal: journal.name, ...plan } satisfies ProcessPlan),
+          NODE_COMPILE_CACHE: program.cache,
+        },
       }),
     compare() {
       const bySource = Map.groupBy(receiver.received(), nameOfSource);
@@ -87,6 +91,3 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
 function nameOfSource({ record }: ReceivedRecord): unknown {
   return record.attributes['observer.name'];
 }
-
-/** Where the processes keep compiled code, so that each starts faster. */
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/penstock-guarantees');

@@ -1,11 +1,8 @@
 import { type Cell, runCell } from './cell.ts';
 import { JOURNALS, type TestJournal } from './journals.ts';
-import { type KillPoint, PHASES, type Step, STEP_NAMES } from './steps.ts';
+import { type KillPoint, PHASES, type Step, stepsOn } from './steps.ts';
 import { SUBJECTS } from './subjects.ts';
 import type { Subject } from './vendor.ts';
-
-/** Cells of the matrix that are worked on at once: the machine of a CI has two cores. */
-const AT_ONCE = 2;
 
 interface MatrixOptions {
   readonly seed: number;
@@ -27,20 +24,19 @@ export function places({ share, only = '' }: Pick<MatrixOptions, 'share' | 'only
   const subjects = SUBJECTS.filter(({ name }) => name.includes(only));
   return JOURNALS.flatMap((journal) =>
     subjects.flatMap((subject, row) =>
-      STEP_NAMES.filter((step, column) => mayOccur(subject, step) && (row + column) % share === 0).flatMap(
-        (step) => PHASES.map((phase): Place => ({ journal, subject, step, phase })),
-      ),
+      stepsOn(journal.name)
+        .filter((step, column) => mayOccur(subject, step) && (row + column) % share === 0)
+        .flatMap((step) => PHASES.map((phase): Place => ({ journal, subject, step, phase }))),
     ),
   );
 }
 
-/** Kills every source before and after every step. */
+/** Kills every source before and after every step, on every journal that this machine has. */
 export async function killMatrix({ seed, progress, ...which }: MatrixOptions): Promise<readonly Cell[]> {
-  const all = places(which);
+  const all = places(which).filter(({ journal }) => journal.missing === undefined);
   const cells: Cell[] = [];
   let done = 0;
-  const queue = all.entries();
-  const work = async () => {
+  const work = async (queue: Iterable<[number, Place]>) => {
     for (const [index, { subject, journal, ...point }] of queue) {
       const cell = await runCell(subject, point, { seed: seed + index, journal });
       cells[index] = cell;
@@ -48,7 +44,10 @@ export async function killMatrix({ seed, progress, ...which }: MatrixOptions): P
       progress(cell, done, all.length);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  for (const { name, atOnce } of JOURNALS) {
+    const queue = [...all.entries()].filter(([, { journal }]) => journal.name === name).values();
+    await Promise.all(Array.from({ length: atOnce }, () => work(queue)));
+  }
   return cells;
 }
 

@@ -1,7 +1,8 @@
 /**
  * Penstock's program, with every command of it, that kills itself with SIGKILL at one step. `PENSTOCK_GUARANTEES` says at
  * which. It is composed as `src/cli/process.ts` composes it, and what it watches is watched from outside: the journal and
- * the sender through `Host.instrument`, SQLite and the two HTTP clients through what Node offers for that.
+ * the sender through `Host.instrument`, the databases by their statements, and the two HTTP clients through what Node
+ * offers for that.
  */
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
@@ -16,7 +17,8 @@ const { runProgram } = await import('../../src/cli/program.ts');
 
 const plan = JSON.parse(process.env['PENSTOCK_GUARANTEES'] ?? '{}') as ProcessPlan;
 const killer = new Killer(plan.kill);
-watchSqlite(killer);
+if (plan.journal === 'PostgreSQL') (await import('./watch-postgres.ts')).watchPostgres(killer);
+else watchSqlite(killer);
 watchRequests(killer);
 watchEncoder(killer);
 

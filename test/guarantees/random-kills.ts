@@ -2,12 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../../src/simulators/seeded.ts';
 import { ACCEPTED, ANSWER_LOST } from '../../src/simulators/otlp-receiver.ts';
 import type { Random } from '../../src/core/clock.ts';
+import type { TestJournal } from './journals.ts';
 import { openStage, type Stage } from './lives.ts';
 import { CutAcknowledgements, type Repeats } from './repeats.ts';
+import type { JournalName } from './steps.ts';
 import { SUBJECTS } from './subjects.ts';
 
 /** All sources at once, in one process that is killed at random moments. */
 export interface RandomKills extends Repeats {
+  readonly journal: JournalName;
   readonly seed: number;
   readonly sources: number;
   readonly kills: number;
@@ -22,6 +25,7 @@ export interface RandomKills extends Repeats {
 }
 
 interface RandomOptions {
+  readonly journal: TestJournal;
   readonly seed: number;
   readonly kills: number;
   readonly stops: number;
@@ -29,10 +33,10 @@ interface RandomOptions {
   readonly longest: number;
 }
 
-/** The longest life, from its start. Milliseconds. */
+/** The longest life, from its start; twice the lease more, where it may have to wait for one. Milliseconds. */
 const LONGEST_LIFE = 900;
 
-/** Longer than the time-outs of vendors and destinations in this stage. Milliseconds. */
+/** Longer than the time-outs of vendors and destinations in this stage, and than the leases. Milliseconds. */
 const STOPPED = 7_000;
 
 /** Time-outs of the vendors' requests; that of the destination is 5 s. */
@@ -40,16 +44,19 @@ const TIMEOUT = '5s';
 
 const MOST_PASSES = 10;
 
-export async function killAtRandom({ seed, kills, stops, longest }: RandomOptions): Promise<RandomKills> {
+export async function killAtRandom(options: RandomOptions): Promise<RandomKills> {
+  const { journal, seed, kills, stops, longest } = options;
   const began = Date.now();
   const random = seeded(seed);
-  await using stage = await openStage(SUBJECTS, { random, source: { timeout: TIMEOUT, retries: 1 } });
+  const longestLife = LONGEST_LIFE + 2 * journal.lease;
+  const source = { timeout: TIMEOUT, retries: 1 };
+  await using stage = await openStage(SUBJECTS, { random, journal, source });
   const cut = new CutAcknowledgements(stage.receiver);
   const trouble: string[] = [];
   stage.receiver.answer = () => (random() < 0.1 ? ANSWER_LOST : ACCEPTED);
   let killed = 0;
   while (killed < kills && Date.now() - began < longest) {
-    killed += await killOne(stage, random, trouble);
+    killed += await killOne(stage, { random, longestLife, trouble });
     await cut.lifeEnded();
     for (const { happen } of stage.vendors) if (random() < 0.1) happen();
   }
@@ -61,6 +68,7 @@ export async function killAtRandom({ seed, kills, stops, longest }: RandomOption
   stage.receiver.answer = () => ACCEPTED;
   await finish(stage, trouble);
   return {
+    journal: journal.name,
     seed,
     sources: SUBJECTS.length,
     kills: killed,
@@ -74,10 +82,16 @@ export async function killAtRandom({ seed, kills, stops, longest }: RandomOption
   };
 }
 
+interface KillOptions {
+  readonly random: Random;
+  readonly longestLife: number;
+  readonly trouble: string[];
+}
+
 /** One life that ends by SIGKILL at a random moment. Returns how many did. */
-async function killOne(stage: Stage, random: Random, trouble: string[]): Promise<number> {
+async function killOne(stage: Stage, { random, longestLife, trouble }: KillOptions): Promise<number> {
   const { child, ended } = stage.start([random() < 0.5 ? 'run' : 'once']);
-  await Promise.race([sleep(50 + random() * LONGEST_LIFE), ended]);
+  await Promise.race([sleep(50 + random() * longestLife), ended]);
   child.kill('SIGKILL');
   const { code, signal, stderr } = await ended;
   if (signal === 'SIGKILL') return 1;
@@ -109,4 +123,11 @@ async function finish(stage: Stage, trouble: string[]): Promise<void> {
     if (stage.compare().lost === 0) return;
     await sleep(500);
   }
+}
+
+/** What is wrong with an outcome, in words; empty when the guarantee holds. */
+export function randomProblems({ lost, asNew, different, trouble }: RandomKills): readonly string[] {
+  const counts = { lost, 'sent as new': asNew, 'not identical': different };
+  const wrong = Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+  return [...wrong, ...trouble];
 }

@@ -5,6 +5,7 @@ import os from 'node:os';
 import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { VERSION } from '../../src/core/version.ts';
+import { programPath } from '../support/server-process.ts';
 import type { Cell } from './cell.ts';
 import type { RandomKills } from './random-kills.ts';
 import type { FaultOutcome } from './run-faults.ts';
@@ -12,7 +13,7 @@ import type { FaultOutcome } from './run-faults.ts';
 /** How and when a part of the suite was run. */
 export interface Stamp {
   readonly command: string;
-  /** RFC 3339, to the second. */
+  /** When the run began, RFC 3339, to the second. */
   readonly date: string;
   readonly seconds: number;
   readonly seed: number;
@@ -45,6 +46,13 @@ export function versions(): Readonly<Record<string, string>> {
     Penstock: `${VERSION} at ${commit}`,
     Node: process.versions.node,
     SQLite: String(sqlite),
+    PostgreSQL: postgresVersion(),
     [os.type()]: `${os.release().split('-')[0]}`,
   };
+}
+
+function postgresVersion(): string {
+  const program = programPath('postgres');
+  if (program === undefined) return 'absent';
+  return execFileSync(program, ['--version'], { encoding: 'utf8' }).split(' ')[2] ?? '';
 }
