@@ -41,9 +41,11 @@ export async function readResults(): Promise<Partial<Results>> {
 export function versions(): Readonly<Record<string, string>> {
   using database = new DatabaseSync(':memory:');
   const sqlite = database.prepare('SELECT sqlite_version() AS version').get()?.['version'];
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const described = execFileSync('git', ['describe', '--always', '--dirty= with changes', '--exclude=*'], {
+    encoding: 'utf8',
+  });
   return {
-    Penstock: `${VERSION} at ${commit}`,
+    Penstock: `${VERSION} at ${described.trim()}`,
     Node: process.versions.node,
     SQLite: String(sqlite),
     PostgreSQL: postgresVersion(),
