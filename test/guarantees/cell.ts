@@ -100,6 +100,7 @@ async function kill(parts: Parts, point: KillPoint, broken: BrokenOrder | undefi
     else if (code !== 0) trouble.push(`a life before the last ended with ${code}: ${lastLines(stderr)}`);
     // One that came to its end comes there again.
     if (signal !== 'SIGKILL') break;
+    await stage.free();
     for (const vendor of stage.vendors) vendor.happen();
   }
   return kills;

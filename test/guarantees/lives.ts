@@ -18,6 +18,8 @@ export interface Stage extends AsyncDisposable {
   readonly directory: string;
   /** Starts the program with this command on the state of the stage. */
   start(args: readonly string[], how?: LifeOptions): Running;
+  /** See `StatePlace`. */
+  readonly free: () => Promise<void>;
   /** What the receiver has, compared with what all vendors have. */
   compare(): Comparison;
 }
@@ -37,6 +39,8 @@ interface StageOptions {
   readonly destination?: Readonly<Record<string, unknown>> | undefined;
   /** `state.retain` */
   readonly retain?: string | undefined;
+  /** `state.lease`, where the journal has leases. Default: as the configuration has it. */
+  readonly lease?: string | undefined;
 }
 
 /** Starts a vendor for each subject; the sources are called `source0`, `source1`, … */
@@ -50,7 +54,7 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
   for (const { start } of subjects) vendors.push(opened.use(await start(options.random)));
   const definitions = subjects.flatMap(({ definition }) => definition ?? []);
   for (const { id, text } of definitions) await writeFile(join(space.path, `${id}.source.yaml`), text);
-  const { state } = opened.use(await journal.open(space.path));
+  const { state, free } = opened.use(await journal.open(space.path, options.lease ?? '15s'));
   const settings = {
     state: { ...state, retain: options.retain ?? '24h' },
     types: definitions.map(({ id }) => `./${id}.source.yaml`),
@@ -69,6 +73,7 @@ export async function openStage(subjects: readonly Subject[], options: StageOpti
     vendors,
     receiver,
     directory: space.path,
+    free,
     start: (args, { under = [], ...plan } = {}) =>
       startProgram([...under, process.execPath, program.path, ...args, '-c', space.config], {
         env: {

@@ -4,6 +4,9 @@ import { type KillPoint, PHASES, type Step, stepsOn } from './steps.ts';
 import { SUBJECTS } from './subjects.ts';
 import type { Subject } from './vendor.ts';
 
+/** Cells that are worked on at once: the machine of a CI has two cores. */
+const AT_ONCE = 2;
+
 interface MatrixOptions {
   readonly seed: number;
   /** Of the sources one after the other, each takes the next of so many steps; 1: every source takes all. */
@@ -36,7 +39,8 @@ export async function killMatrix({ seed, progress, ...which }: MatrixOptions): P
   const all = places(which).filter(({ journal }) => journal.missing === undefined);
   const cells: Cell[] = [];
   let done = 0;
-  const work = async (queue: Iterable<[number, Place]>) => {
+  const queue = all.entries();
+  const work = async () => {
     for (const [index, { subject, journal, ...point }] of queue) {
       const cell = await runCell(subject, point, { seed: seed + index, journal });
       cells[index] = cell;
@@ -44,10 +48,7 @@ export async function killMatrix({ seed, progress, ...which }: MatrixOptions): P
       progress(cell, done, all.length);
     }
   };
-  for (const { name, atOnce } of JOURNALS) {
-    const queue = [...all.entries()].filter(([, { journal }]) => journal.name === name).values();
-    await Promise.all(Array.from({ length: atOnce }, () => work(queue)));
-  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
   return cells;
 }
 

@@ -34,7 +34,9 @@ async function runMatrix(options: RunOptions, { say, problem }: Report): Promise
     const name = `${cell.source} on ${cell.journal}, ${cell.phase} ${cell.step}`;
     const found = problemsOf(cell);
     for (const words of found) problem(`${name}: ${words}`);
-    say(`${done}/${total} ${name}, ${cell.kills} kills${found.length > 0 ? ' FAILED' : ''}`);
+    say(
+      `${done}/${total} ${name}, ${cell.kills} kills${found.map((words) => `; FAILED: ${words}`).join('')}`,
+    );
   };
   return { cells: await killMatrix({ seed, only, share: sizeOf(options).share, progress }) };
 }
