@@ -39,6 +39,7 @@ const postgres: TestJournal = {
     const server = await startPostgres();
     return {
       state: { postgres: { url: server.url() } },
+      free: async () => undefined,
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   },
