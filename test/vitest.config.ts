@@ -23,7 +23,7 @@ export default defineConfig({
             'test/receivers/**',
             'test/deploy/**',
             'test/image/**',
-            'test/guarantees/*.test.ts',
+            'test/guarantees/{faults,kills,security}/*.test.ts',
           ],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -43,7 +43,7 @@ export default defineConfig({
         root,
         test: {
           name: 'guarantees',
-          include: ['test/guarantees/*.test.ts'],
+          include: ['test/guarantees/{faults,kills,security}/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { FAULTS, MODELS, titlePattern } from '../guarantees/faults.ts';
-import { places, problemsOf } from '../guarantees/matrix.ts';
-import { pageOf } from '../guarantees/page.ts';
+import { FAULTS, MODELS, titlePattern } from '../guarantees/faults/faults.ts';
+import { places, problemsOf } from '../guarantees/kills/matrix.ts';
+import { pageOf } from '../guarantees/page/page.ts';
 import { PAGE_FILE, readResults, type Results } from '../guarantees/results.ts';
-import { FAULTS_TO_RUN, problemOf } from '../guarantees/run-faults.ts';
-import { SUBJECTS } from '../guarantees/subjects.ts';
+import { FAULTS_TO_RUN, problemOf } from '../guarantees/faults/run-faults.ts';
+import { SUBJECTS } from '../guarantees/subjects/subjects.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { JournalName } from './steps.ts';
-import { SUBJECTS } from './subjects.ts';
+import type { JournalName } from './kills/steps.ts';
+import { SUBJECTS } from './subjects/subjects.ts';
 
 export const PARTS = ['kills', 'random', 'models', 'faults'] as const;
 export type Part = (typeof PARTS)[number];

@@ -1,10 +1,10 @@
-import type { Cell } from './cell.ts';
-import { JOURNALS } from './journals.ts';
-import { killMatrix, problemsOf } from './matrix.ts';
+import type { Cell } from './kills/cell.ts';
+import { JOURNALS } from './kills/journals.ts';
+import { killMatrix, problemsOf } from './kills/matrix.ts';
 import { type Part, type RunOptions, sizeOf } from './options.ts';
-import { killAtRandom, randomProblems } from './random-kills.ts';
+import { killAtRandom, randomProblems } from './kills/random-kills.ts';
 import type { Results, Stamp } from './results.ts';
-import { type FaultOutcome, problemOf, runFaults, runModels } from './run-faults.ts';
+import { type FaultOutcome, problemOf, runFaults, runModels } from './faults/run-faults.ts';
 
 /** Where a part says how far it is, and what did not hold. */
 export interface Report {

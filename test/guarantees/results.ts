@@ -6,9 +6,9 @@ import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { VERSION } from '../../src/core/version.ts';
 import { programPath } from '../support/server-process.ts';
-import type { Cell } from './cell.ts';
-import type { RandomKills } from './random-kills.ts';
-import type { FaultOutcome } from './run-faults.ts';
+import type { Cell } from './kills/cell.ts';
+import type { RandomKills } from './kills/random-kills.ts';
+import type { FaultOutcome } from './faults/run-faults.ts';
 
 /** How and when a part of the suite was run. */
 export interface Stamp {

@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { explain } from '../../src/core/errors.ts';
-import { JOURNALS } from './journals.ts';
+import { JOURNALS } from './kills/journals.ts';
 import { readOptions, type RunOptions, USAGE } from './options.ts';
-import { pageOf } from './page.ts';
+import { pageOf } from './page/page.ts';
 import { type Report, RUN } from './parts.ts';
 import { PAGE_FILE, readResults, type Results, RESULTS_FILE, type Stamp, versions } from './results.ts';
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Observation, Source } from '../../../src/core/source.ts';
 import type { Journal } from '../../../src/journal/journal.ts';
-import { brokenJournal } from '../broken-order.ts';
-import { replaced } from '../instrument.ts';
+import { brokenJournal } from '../kills/broken-order.ts';
+import { replaced } from '../kills/instrument.ts';
 import { modelCheck } from './check.ts';
 import { CONSOLES } from './consoles.ts';
 import type { Flaw } from './penstock.ts';

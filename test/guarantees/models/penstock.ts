@@ -5,7 +5,7 @@ import type { Journal } from '../../../src/journal/journal.ts';
 import { memoryDatabase, memoryJournal } from '../../../src/journal/sqlite/memory.ts';
 import { watched } from '../../support/collecting.ts';
 import { type TestPipeline, type TestProcess, testPipeline } from '../../support/test-pipeline.ts';
-import { replaced } from '../instrument.ts';
+import { replaced } from '../kills/instrument.ts';
 import { TIMEOUT } from './clocks.ts';
 import type { Collected, Vendor } from './vendor.ts';
 
