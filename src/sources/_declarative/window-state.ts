@@ -118,8 +118,8 @@ export class WindowState {
     const slice = plan.filter === 'both' ? Math.min(this.#cursor.slice ?? Infinity, options.slice) : Infinity;
     const end = Math.min(settled, this.#at + Math.max(slice, plan.units.to));
     const to = this.#pending?.to ?? (plan.filter === 'both' ? floorTo(end, plan.units.to) : end);
-    // The estimate is wrong after our clock was set back: a poll asks at least once, to learn the vendor's.
-    if (to <= from && this.#window.to > 0) {
+    // After our clock was set back the estimate is before what was read: a poll asks once, to learn the vendor's.
+    if (to <= from && (settled >= this.#cursor.next || this.#window.to > 0)) {
       this.#complete = true;
       return undefined;
     }

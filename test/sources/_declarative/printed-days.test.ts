@@ -12,7 +12,6 @@ it.each([
   { query: `${since}, ${until}`, window: 'filter: both, overlap: 5m' },
   { query: since, window: 'filter: from, overlap: 5m' },
   { query: since, window: 'filter: from, overlap: 0s, exclusive: true' },
-  { query: `${since}, ${untilDay}`, window: 'filter: both, overlap: 0s' },
 ])(
   'records of a request that prints days ($query, $window) are recognised at each poll of the day',
   async ({ query, window }) => {
@@ -40,3 +39,32 @@ it.each([
     expect(sample.lab.gaps).toEqual([]);
   },
 );
+
+it('a window whose end is printed as a day is read when that day is over, and no request names a day to come', async () => {
+  await using sample = await simulated(
+    definition({
+      request: `{ path: /records, query: { ${since}, ${untilDay} } }`,
+      cursor:
+        '{ window: { time: at, order: none, settle: 1m, initial_lookback: 1h, filter: both, overlap: 0s } }',
+      paging: '{ next_token: { from: next, query: cursor } }',
+    }),
+  );
+  const today = () => new Date(sample.clock.now()).toISOString().slice(0, 10);
+
+  for (let hour = 0; hour < 48; hour += 1) {
+    sample.vendor.add({
+      id: hour,
+      at: new Date(sample.clock.now()).toISOString(),
+      action: `a${hour}`,
+    });
+    const [asked, day] = [sample.server.requests.length, today()];
+    await sample.poll();
+    for (const { query } of sample.server.requests.slice(asked))
+      expect(String(query.get('until')) <= day).toBe(true);
+    await sample.clock.advance(HOUR);
+  }
+
+  expect(sample.actions().length).toBeGreaterThan(24);
+  expect(new Set(sample.actions()).size).toBe(sample.actions().length);
+  expect(sample.lab.gaps).toEqual([]);
+});
