@@ -40,7 +40,7 @@ it('in no cell was a record lost or sent as new, and each repeat was byte-identi
 it('random kills of all sources at once lost nothing', () => {
   const { lanes } = results.random;
 
-  expect(lanes.reduce((sum, { kills }) => sum + kills, 0)).toBeGreaterThanOrEqual(100);
+  expect(lanes.reduce((sum, { kills }) => sum + kills, 0)).toBeGreaterThanOrEqual(1_000);
   for (const lane of lanes)
     expect(lane).toMatchObject({
       sources: SUBJECTS.length,
@@ -62,6 +62,7 @@ it('the faults and models of the results are those of the suite, and each of the
     // A part that the last run left out has no results, and the page says so.
     expect(found === undefined ? wanted : found.map(({ fault }) => fault)).toEqual(wanted);
     expect((found ?? []).flatMap((outcome) => problemOf(outcome) ?? [])).toEqual([]);
+    expect((found ?? []).filter(({ skipped }) => skipped > 0)).toEqual([]);
   }
 });
 

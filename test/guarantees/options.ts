@@ -60,11 +60,11 @@ export interface Size {
   readonly kills: Readonly<Record<JournalName, number>>;
   /** Times that each is stopped and goes on. */
   readonly stops: number;
-  /** Of all random kills. Milliseconds. */
+  /** How long the random kills may take. Milliseconds. */
   readonly longest: number;
 }
 
 export function sizeOf({ short }: Pick<RunOptions, 'short'>): Size {
-  if (short) return { share: 8, lanes: 1, kills: { SQLite: 15, PostgreSQL: 5 }, stops: 1, longest: 60_000 };
-  return { share: 1, lanes: 2, kills: { SQLite: 430, PostgreSQL: 70 }, stops: 2, longest: 420_000 };
+  if (short) return { share: 8, lanes: 1, kills: { SQLite: 15, PostgreSQL: 5 }, stops: 1, longest: 600_000 };
+  return { share: 1, lanes: 2, kills: { SQLite: 430, PostgreSQL: 70 }, stops: 2, longest: 900_000 };
 }

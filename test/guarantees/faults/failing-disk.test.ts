@@ -3,7 +3,7 @@ import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import { openStage } from '../kills/lives.ts';
-import { CutAcknowledgements } from '../kills/repeats.ts';
+import { repeatsOf } from '../kills/repeats.ts';
 import { SUBJECTS } from '../subjects/subjects.ts';
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
@@ -21,7 +21,6 @@ describe.skipIf(!hasStrace)('one call that fails', () => {
     async ({ error, calls }) => {
       if (subject === undefined) throw new Error('there is no source');
       await using stage = await openStage([subject], { random: seeded(1) });
-      const cut = new CutAcknowledgements(stage.receiver);
       const codes: (number | null)[] = [];
 
       for (const nth of NTH) {
@@ -29,7 +28,6 @@ describe.skipIf(!hasStrace)('one call that fails', () => {
         const under = ['strace', '-f', '-qq', '-e', `trace=${calls}`, '-e', inject, '-o', '/dev/null'];
         const { code } = await stage.start(['once'], { under }).ended;
         codes.push(code);
-        await cut.lifeEnded();
         for (const { happen } of stage.vendors) happen();
       }
       for (let pass = 0; pass < 5 && (pass === 0 || stage.compare().lost > 0); pass += 1) {
@@ -41,7 +39,7 @@ describe.skipIf(!hasStrace)('one call that fails', () => {
       expect(codes.every((code) => code !== null && [0, 3, 4, 5].includes(code))).toBe(true);
       expect(codes.some((code) => code !== 0)).toBe(true);
       expect(stage.compare()).toEqual({ lost: 0, asNew: 0 });
-      expect(cut.judge({ asked: true }).different).toBe(0);
+      expect(repeatsOf(stage.receiver).different).toBe(0);
     },
   );
 });

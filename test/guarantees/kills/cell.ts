@@ -3,12 +3,12 @@ import { seeded } from '../../../src/simulators/seeded.ts';
 import type { Running } from '../../support/cli.ts';
 import { SQLITE, type TestJournal } from './journals.ts';
 import { openStage, type Stage } from './lives.ts';
-import { CutAcknowledgements } from './repeats.ts';
+import { CutAcknowledgements, type Repeats, repeatsOf } from './repeats.ts';
 import type { BrokenOrder, JournalName, KillPoint, Phase, Step } from './steps.ts';
 import type { Subject } from '../subjects/vendor.ts';
 
 /** One source, killed at one side of one step. */
-export interface Cell {
+export interface Cell extends Repeats {
   readonly journal: JournalName;
   readonly source: string;
   readonly step: Step;
@@ -19,8 +19,7 @@ export interface Cell {
   readonly records: number;
   readonly lost: number;
   readonly asNew: number;
-  readonly repeats: number;
-  readonly different: number;
+  /** Repeats that no cut acknowledgement explains. */
   readonly uncaused: number;
   /** From the start of the process after the last kill until everything was delivered and it ended, ms. */
   readonly recovery: number;
@@ -65,7 +64,9 @@ export async function runCell(
     kills,
     records: stage.receiver.ids().size,
     ...compared,
-    ...cut.judge({ asked: step === 'replay' }),
+    ...repeatsOf(stage.receiver),
+    // Of a replay, repeats were asked for.
+    uncaused: step === 'replay' ? 0 : cut.uncaused(),
     recovery: Date.now() - began,
     trouble,
   };
@@ -95,7 +96,7 @@ async function kill(parts: Parts, point: KillPoint, broken: BrokenOrder | undefi
     });
     if (step === 'reload') await reloadWhenStarted(life);
     const { code, signal, stderr } = await life.ended;
-    await cut.lifeEnded();
+    await cut.lifeEnded({ cut: code !== 0 });
     if (signal === 'SIGKILL') kills += 1;
     else if (code !== 0) trouble.push(`a life before the last ended with ${code}: ${lastLines(stderr)}`);
     // One that came to its end comes there again.
@@ -145,7 +146,7 @@ async function finish(parts: Parts, step: Step): Promise<void> {
 
 async function runOnce({ stage, cut, trouble }: Parts): Promise<void> {
   const { code, stderr } = await stage.start(['once']).ended;
-  await cut.lifeEnded();
+  await cut.lifeEnded({ cut: code !== 0 });
   if (code !== 0) trouble.push(`once ended with ${code}: ${lastLines(stderr)}`);
 }
 

@@ -4,7 +4,7 @@ import { ACCEPTED, ANSWER_LOST } from '../../../src/simulators/otlp-receiver.ts'
 import type { Random } from '../../../src/core/clock.ts';
 import type { TestJournal } from './journals.ts';
 import { openStage, type Stage } from './lives.ts';
-import { CutAcknowledgements, type Repeats } from './repeats.ts';
+import { type Repeats, repeatsOf } from './repeats.ts';
 import type { JournalName } from './steps.ts';
 import { SUBJECTS } from '../subjects/subjects.ts';
 
@@ -54,20 +54,15 @@ export async function killAtRandom(options: RandomOptions): Promise<RandomKills>
   const longestLife = LONGEST_LIFE + (journal.name === 'PostgreSQL' ? 2 * LEASE : 0);
   const source = { timeout: TIMEOUT, retries: 1 };
   await using stage = await openStage(SUBJECTS, { random, journal, source, lease: `${LEASE}ms` });
-  const cut = new CutAcknowledgements(stage.receiver);
   const trouble: string[] = [];
   stage.receiver.answer = () => (random() < 0.1 ? ANSWER_LOST : ACCEPTED);
   let killed = 0;
   while (killed < kills && Date.now() - began < longest) {
     killed += await killOne(stage, { random, longestLife, trouble });
-    await cut.lifeEnded();
     for (const { happen } of stage.vendors) if (random() < 0.1) happen();
   }
-  let stopped = 0;
-  for (; stopped < stops; stopped += 1) {
-    await stopOne(stage, trouble);
-    await cut.lifeEnded();
-  }
+  if (killed < kills) trouble.push(`only ${killed} of ${kills} kills in ${longest / 1_000} s`);
+  for (let stopped = 0; stopped < stops; stopped += 1) await stopOne(stage, trouble);
   stage.receiver.answer = () => ACCEPTED;
   await finish(stage, trouble);
   return {
@@ -75,11 +70,10 @@ export async function killAtRandom(options: RandomOptions): Promise<RandomKills>
     seed,
     sources: SUBJECTS.length,
     kills: killed,
-    stops: stopped,
+    stops,
     records: stage.receiver.ids().size,
     ...stage.compare(),
-    // Answers are lost at random too, so a repeat needs no further cause.
-    ...cut.judge({ asked: true }),
+    ...repeatsOf(stage.receiver),
     seconds: Math.round((Date.now() - began) / 1_000),
     trouble,
   };

@@ -10,8 +10,20 @@ export interface Repeats {
   readonly repeats: number;
   /** Of them, those that differ from the first copy in a byte. */
   readonly different: number;
-  /** Of them, those that no cut acknowledgement explains. */
-  readonly uncaused: number;
+}
+
+export function repeatsOf(receiver: Receiver): Repeats {
+  const repeated = [...receiver.ids().values()].filter((copies) => copies.length > 1);
+  const count = (of: (copies: readonly ReceivedRecord[]) => number) =>
+    repeated.reduce((sum, copies) => sum + of(copies), 0);
+  return {
+    repeats: count((copies) => copies.length - 1),
+    different: count(([first, ...more]) => more.filter(({ bytes }) => !isSame(first, bytes)).length),
+  };
+}
+
+function isSame(first: ReceivedRecord | undefined, bytes: Uint8Array): boolean {
+  return first !== undefined && Buffer.from(first.bytes).equals(bytes);
 }
 
 /**
@@ -27,29 +39,18 @@ export class CutAcknowledgements {
     this.#receiver = receiver;
   }
 
-  /** A life was cut. Call it before the next one begins. */
-  async lifeEnded(): Promise<void> {
+  /** A life has ended. Call it before the next one begins. `cut`: it did not end by itself, when all was done. */
+  async lifeEnded({ cut }: { readonly cut: boolean }): Promise<void> {
     // What it had sent may still be on its way to the receiver, which is part of this process.
     await sleep(ON_ITS_WAY);
     const sent = this.#receiver.exports.slice(this.#seen);
     this.#seen = this.#receiver.exports.length;
-    for (const { uid } of sent.at(-1)?.records ?? []) this.#uids.add(uid);
+    if (cut) for (const { uid } of sent.at(-1)?.records ?? []) this.#uids.add(uid);
   }
 
-  /** `asked`: repeats were asked for, as `replay` does. */
-  judge({ asked }: { readonly asked: boolean }): Repeats {
-    const repeated = [...this.#receiver.ids()].filter(([, copies]) => copies.length > 1);
-    const count = (of: (copies: readonly ReceivedRecord[]) => number) =>
-      repeated.reduce((sum, [, copies]) => sum + of(copies), 0);
-    const cut = (copies: readonly ReceivedRecord[]) => this.#uids.has(copies[0]?.uid ?? '');
-    return {
-      repeats: count((copies) => copies.length - 1),
-      different: count(([first, ...more]) => more.filter(({ bytes }) => !isSame(first, bytes)).length),
-      uncaused: asked ? 0 : count((copies) => (cut(copies) ? 0 : copies.length - 1)),
-    };
+  /** Repeats that no cut acknowledgement explains. */
+  uncaused(): number {
+    const others = [...this.#receiver.ids()].filter(([uid]) => !this.#uids.has(uid));
+    return others.reduce((sum, [, copies]) => sum + copies.length - 1, 0);
   }
-}
-
-function isSame(first: ReceivedRecord | undefined, bytes: Uint8Array): boolean {
-  return first !== undefined && Buffer.from(first.bytes).equals(bytes);
 }

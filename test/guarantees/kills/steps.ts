@@ -24,7 +24,7 @@ const KNOWN = {
   build: { before: 'the records of a page are not encoded', after: 'they are, in memory' },
   begin: { before: 'the transaction of a page is not begun', after: 'it is begun' },
   fence: { before: 'the lease is not locked', after: 'it is, for this transaction', on: 'PostgreSQL' },
-  commit: { before: 'all of it is written, not committed', after: 'it is committed' },
+  commit: { before: 'all of it is written or on its way, COMMIT is not', after: 'it is committed' },
   'commit in doubt': { before: 'COMMIT is sent, not answered', after: 'it is answered', on: 'PostgreSQL' },
   'journal read': { before: 'delivery has not read', after: 'it has read a page of the journal' },
   send: { before: 'a request to the destination is made', after: 'its bytes were given to the system' },

@@ -42,10 +42,15 @@ function faultTable(side: string, outcomes: readonly (FaultToRun | FaultOutcome)
 
 function tableOf(outcomes: readonly (FaultToRun | FaultOutcome)[]): string {
   const rows = outcomes.map((one) => {
-    const [result, tests] = 'passed' in one ? [problemOf(one) ?? 'held', one.passed] : ['', ''];
+    const [result, tests] = 'passed' in one ? [resultOf(one), one.passed] : ['', ''];
     return [one.fault, result, tests, `\`${one.file}\``];
   });
   return table(['fault', 'result', 'tests', 'in'], rows);
+}
+
+function resultOf(outcome: FaultOutcome): string {
+  const skipped = outcome.skipped === 0 ? '' : `; ${outcome.skipped} tests skipped`;
+  return `${problemOf(outcome) ?? 'held'}${skipped}`;
 }
 
 /** The tests are part of other suites too. */

@@ -13,7 +13,7 @@ export function killChapter({ cells, ...stamp }: Results['kills']): string {
 
 Each source polls a simulated vendor into a receiver. The process kills itself exactly before or after a step, up to three times one after
 the other; each time it is started again while new records come, and at the end it runs until nothing is missing. *Repeats* are records
-that arrived again under their own id, all of them in a request whose acknowledgement was cut. *Recovery* is the longest time from the last
+that arrived again under their own id: those of a request whose acknowledgement was cut, and in the row *replay* those that were asked for. *Recovery* is the longest time from the last
 start to the end of everything, start of the process included. On PostgreSQL the leases of a killed process are ended at once: others wait for
 them in the kills at random below.
 

@@ -29,12 +29,12 @@ Each guarantee with what keeps it and the test that shows it, then what the last
 kills real processes and breaks what is around them, compares what the receiver has with what the vendors have, and writes this page and
 \`test/guarantees/results.json\`. Anyone can run it: no key and no network are needed, and it takes about half an hour on two cores. The
 other commands: \`npm run test:process\` builds Penstock first and runs the executable as real processes; \`npm test\` runs in the test's
-own process. A name behind \`--\` selects the test files whose path contains it.
+own process. A name behind the \`--\` of these two selects the test files whose path contains it.
 `;
 
 function summary({ kills, random, models, faults }: Partial<Results>): string {
   const parts = [kills, random, models, faults].filter((part) => part !== undefined);
-  const killed = [...(kills?.cells ?? []), ...(random?.lanes ?? [])];
+  const [cells, lanes] = [kills?.cells ?? [], random?.lanes ?? []];
   const outcomes = [...(faults?.outcomes ?? []), ...(models?.outcomes ?? [])];
   const held = outcomes.filter((one) => problemOf(one) === undefined);
   const isOneRun = new Set(parts.map(({ date }) => date)).size === 1;
@@ -48,12 +48,15 @@ ${table(
     'sent as new',
     'repeats',
     'not byte-identical',
-    'not explained by a cut acknowledgement',
+    'at a step, and not explained by a cut acknowledgement',
   ],
   [
-    (['kills', 'lost', 'asNew', 'repeats', 'different', 'uncaused'] as const).map((figure) =>
-      sum(killed, (one) => one[figure]),
-    ),
+    [
+      ...(['kills', 'lost', 'asNew', 'repeats', 'different'] as const).map((figure) =>
+        sum([...cells, ...lanes], (one) => one[figure]),
+      ),
+      sum(cells, ({ uncaused }) => uncaused),
+    ],
   ],
 )}
 
