@@ -39,7 +39,7 @@ export const FAULTS_TO_RUN: readonly FaultToRun[] = Object.entries(FAULTS).flatM
 export async function runModels(seed: number): Promise<readonly FaultOutcome[]> {
   const models = FAULTS_TO_RUN.filter(({ side }) => side === MODELS);
   const draws = { PENSTOCK_MODEL_RUNS: String(MODEL_RUNS), PENSTOCK_SEED: String(seed) };
-  const results = await runTests(filesOf(models), [], draws);
+  const results = await runTests(filesOf(models), ['--maxWorkers=2'], draws);
   return models.map((fault) => outcomeOf(fault, results));
 }
 
