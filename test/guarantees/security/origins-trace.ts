@@ -11,7 +11,6 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { seeded } from '../../../src/simulators/seeded.ts';
 import { serve, type SimulatedAnswer } from '../../../src/simulators/server.ts';
 import { startCli } from '../../support/cli.ts';
-import { startPostgres } from '../../support/postgres.ts';
 import { JOURNALS, type TestJournal } from '../kills/journals.ts';
 import { openStage } from '../kills/lives.ts';
 import { SUBJECTS } from '../subjects/subjects.ts';
@@ -32,18 +31,6 @@ export interface OriginsTraced {
   readonly lost: number;
   readonly asNew: number;
 }
-
-const postgres: TestJournal = {
-  name: 'PostgreSQL',
-  async open() {
-    const server = await startPostgres();
-    return {
-      state: { postgres: { url: server.url() } },
-      free: async () => undefined,
-      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-    };
-  },
-};
 
 /** A declarative source of which only these parts matter here; `more`: keys of its definition. */
 function scripted(id: string, more: string, answer: () => SimulatedAnswer, options = {}): Subject {
@@ -146,7 +133,7 @@ async function trace(journal: TestJournal): Promise<OriginsTraced> {
   for (const line of ['check', 'preview source0']) await start(line).ended;
   let said = '';
   for (let pass = 0; pass < 8 && (pass < 4 || stage.compare().lost > 0); pass += 1)
-    said = (await start('once').ended).stderr;
+    said += (await start('once').ended).stderr;
   const daemon = start('run');
   // One that does not start pushes none.
   await Promise.race([metrics.asked(metrics.requests.length + 4), daemon.ended]);
@@ -169,7 +156,7 @@ async function trace(journal: TestJournal): Promise<OriginsTraced> {
 }
 
 const [wanted] = process.argv.slice(2);
-const journal = [...JOURNALS, postgres].find(({ name }) => name === wanted);
+const journal = JOURNALS.find(({ name }) => name === wanted);
 if (journal === undefined) throw new Error(`no journal is called ${wanted}`);
 process.stdout.write(JSON.stringify(await trace(journal)));
 process.exit(0);
