@@ -39,7 +39,7 @@ export const FAULTS_TO_RUN: readonly FaultToRun[] = Object.entries(FAULTS).flatM
 export async function runModels(seed: number): Promise<readonly FaultOutcome[]> {
   const models = FAULTS_TO_RUN.filter(({ side }) => side === MODELS);
   const draws = { PENSTOCK_MODEL_RUNS: String(MODEL_RUNS), PENSTOCK_SEED: String(seed) };
-  const results = await runTests(filesOf(models), ['--maxWorkers=2'], draws);
+  const results = await runTests(filesOf(models), [], draws);
   return models.map((fault) => outcomeOf(fault, results));
 }
 
@@ -51,23 +51,8 @@ export async function runFaults({ short }: { readonly short: boolean }): Promise
   const whole = filesOf(faults.filter(({ title }) => title === undefined));
   const parts = faults.filter(({ file }) => !whole.includes(file));
   const patterns = parts.map(({ title = '' }) => titlePattern(title)).join('|');
-  const results = [...(await runInTurn(whole, [])), ...(await runInTurn(filesOf(parts), ['-t', patterns]))];
+  const results = [...(await runTests(whole, [])), ...(await runTests(filesOf(parts), ['-t', patterns]))];
   return faults.map((fault) => outcomeOf(fault, results));
-}
-
-/** Tests in this process side by side, then one file after the other those that start processes, which need the machine. */
-async function runInTurn(files: readonly string[], flags: readonly string[]): Promise<readonly TestResult[]> {
-  return [
-    ...(await runTests(
-      files.filter((file) => !startsProcesses(file)),
-      flags,
-    )),
-    ...(await runTests(files.filter(startsProcesses), ['--no-file-parallelism', ...flags])),
-  ];
-}
-
-function startsProcesses(file: string): boolean {
-  return /^test\/(?:system|guarantees)\//.test(file);
 }
 
 function filesOf(faults: readonly Fault[]): readonly string[] {
@@ -111,6 +96,9 @@ async function runTests(
         '--project=system',
         '--project=guarantees',
         '--project=image',
+        // Two cores have time for two files, also of those that start processes.
+        '--fileParallelism=true',
+        '--maxWorkers=2',
         '--testTimeout=3600000',
         '--maxConcurrency=2',
         '--reporter=default',
