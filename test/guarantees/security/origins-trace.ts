@@ -132,8 +132,12 @@ async function trace(journal: TestJournal): Promise<OriginsTraced> {
 
   for (const line of ['check', 'preview source0']) await start(line).ended;
   let said = '';
-  for (let pass = 0; pass < 8 && (pass < 4 || stage.compare().lost > 0); pass += 1)
+  // Compared here: later records come while nobody polls any more.
+  let compared = stage.compare();
+  for (let pass = 0; pass < 8 && (pass < 4 || compared.lost > 0); pass += 1) {
     said += (await start('once').ended).stderr;
+    compared = stage.compare();
+  }
   const daemon = start('run');
   // One that does not start pushes none.
   await Promise.race([metrics.asked(metrics.requests.length + 4), daemon.ended]);
@@ -151,7 +155,7 @@ async function trace(journal: TestJournal): Promise<OriginsTraced> {
     refused: subjects.flatMap(({ name }, index) =>
       isRefused(said, `source${index}`, elsewhere.url) ? name : [],
     ),
-    ...stage.compare(),
+    ...compared,
   };
 }
 
